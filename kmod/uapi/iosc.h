@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * IOSC: the shared memory between a SIGMA host and one guest.
+ *
+ * Each guest has one IOSC window: SIGMA_IOSC_SIZE bytes of host memory, naturally
+ * aligned, mapped by the host kernel, by sigmad (mmap of /dev/sigma/NAME) and by
+ * the guest kernel, which finds its address in the _CRS of the ACPI device
+ * SIGMA_ACPI_HID. It belongs to the host, so it can be read after the guest died.
+ *
+ *   offset                      what                          written by
+ *   SIGMA_IOSC_HEADER_OFF       struct sigma_iosc_header      see each field
+ *   SIGMA_IOSC_MAILBOX_OFF      ACPI wake-up mailbox, 4 KiB   guest and host
+ *   SIGMA_IOSC_RING_OFF(c, d)   struct sigma_iosc_ring        see below
+ *   SIGMA_IOSC_LOG_OFF          struct sigma_iosc_log         guest
+ *
+ * Rules of the border. Every field is little-endian, naturally aligned and owned by
+ * exactly one side; what the other side wrote is read once into a local, masked
+ * and bounds-checked. No lock is shared. A doorbell word is the only place that both
+ * sides write, with atomic instructions (LOCK OR by the sender, XCHG by the receiver).
+ */
+#ifndef _UAPI_SIGMA_IOSC_H
+#define _UAPI_SIGMA_IOSC_H
+
+#include <linux/types.h>
+
+#define SIGMA_ACPI_HID		"SGMA0001"
+
+#define SIGMA_IOSC_MAGIC	0x43534f49414d4753ULL	/* "SGMAIOSC" */
+#define SIGMA_IOSC_VERSION	1
+
+#define SIGMA_IOSC_SIZE		0x100000
+#define SIGMA_IOSC_HEADER_OFF	0x0
+#define SIGMA_IOSC_MAILBOX_OFF	0x1000
+#define SIGMA_IOSC_RINGS_OFF	0x8000
+#define SIGMA_IOSC_RING_SIZE	0x8000
+#define SIGMA_IOSC_LOG_OFF	0x80000
+#define SIGMA_IOSC_LOG_BYTES	0x40000		/* power of two */
+
+/*
+ * Channels. A channel is one ring in each direction. Channel 0 carries control
+ * messages between the guest's sigma_guest.ko and sigmad.
+ */
+#define SIGMA_IOSC_CHANNELS	1
+#define SIGMA_CHANNEL_CONTROL	0
+
+enum sigma_iosc_dir {
+	SIGMA_TO_HOST = 0,
+	SIGMA_TO_GUEST = 1,
+};
+
+#define SIGMA_IOSC_RING_OFF(channel, dir) \
+	(SIGMA_IOSC_RINGS_OFF + ((channel) * 2 + (dir)) * SIGMA_IOSC_RING_SIZE)
+
+/*
+ * Doorbells. Each direction has SIGMA_DOORBELLS numbered doorbells: one bit each in
+ * sigma_iosc_header.{to_host,to_guest}.pending. To ring doorbell n the sender
+ *
+ *   1. publishes its data,
+ *   2. sets bit n of the pending words with an atomic OR (a full barrier),
+ *   3. sends the IPI {vector, apic_id} of that direction, unless bit n was set
+ *      already or `busy` is non-zero: then the receiver is going to look anyway.
+ *
+ * The receiver's interrupt handler sets `busy`, takes the words with XCHG and handles
+ * the bits until all words are zero, clears `busy`, full barrier, and looks at the
+ * words once more (else a bit set while it was busy would be lost).
+ * A vector of 0 means that the receiver is not there: bits are kept, no IPI is sent.
+ */
+#define SIGMA_DOORBELLS		256
+#define SIGMA_DOORBELL_WORDS	(SIGMA_DOORBELLS / 64)
+
+#define SIGMA_DOORBELL_CONTROL	0	/* control channel: new message, or new room */
+#define SIGMA_DOORBELL_STATE	1	/* to host: sigma_iosc_guest.state changed */
+#define SIGMA_DOORBELL_LOG	2	/* to host: new bytes in the log */
+#define SIGMA_DOORBELL_FIRST	8	/* first one for sigmad to give to virtqueues */
+
+struct sigma_iosc_doorbell {
+	/* owned by the receiver */
+	__le32 vector;			/* 0: nobody listens; else 32..255 */
+	__le32 apic_id;			/* physical APIC ID of the receiving CPU */
+	__le32 busy;			/* receiver is in its handler: no IPI needed */
+	__u8 pad0[52];
+	/* both sides, atomics only */
+	__le64 pending[SIGMA_DOORBELL_WORDS];
+	__u8 pad1[32];
+};
+
+/* What the guest says of itself, in sigma_iosc_guest.state. Only ever goes up. */
+enum sigma_guest_state {
+	SIGMA_GUEST_NONE	= 0,	/* sigma_guest.ko has not been loaded yet */
+	SIGMA_GUEST_UP		= 1,	/* it has; its control channel is served */
+	SIGMA_GUEST_POWEROFF	= 2,	/* final: parked after power-off or halt */
+	SIGMA_GUEST_REBOOT	= 3,	/* final: parked, wants to be started again */
+	SIGMA_GUEST_PANIC	= 4,	/* final: parked after a panic; see panic_text */
+};
+
+/* Written by the guest alone. */
+struct sigma_iosc_guest {
+	__le32 state;			/* enum sigma_guest_state */
+	__le32 version;			/* SIGMA_IOSC_VERSION of sigma_guest.ko */
+	__le64 heartbeat;		/* incremented every SIGMA_HEARTBEAT_MS */
+	__u8 pad[48];
+	char release[64];		/* utsname release, NUL-terminated */
+	char panic_text[192];		/* first line of the panic, NUL-terminated */
+};
+
+#define SIGMA_HEARTBEAT_MS	500
+
+/*
+ * Wall clock, written by the host alone: at TSC value `tsc` CLOCK_REALTIME was
+ * `realtime_ns`. Valid when `seq` is even and the same before and after reading.
+ */
+struct sigma_iosc_clock {
+	__le32 seq;
+	__le32 tsc_khz;
+	__le64 tsc;
+	__le64 realtime_ns;
+	__u8 pad[40];
+};
+
+struct sigma_iosc_header {
+	/* written by the host before the guest starts, constant while it runs */
+	__le64 magic;			/* SIGMA_IOSC_MAGIC */
+	__le32 version;			/* SIGMA_IOSC_VERSION */
+	__le32 size;			/* SIGMA_IOSC_SIZE */
+	char name[32];			/* the guest's name, NUL-terminated */
+	__u8 pad0[16];
+
+	struct sigma_iosc_clock clock;
+	struct sigma_iosc_doorbell to_host;
+	struct sigma_iosc_doorbell to_guest;
+	struct sigma_iosc_guest guest;
+};
+
+/*
+ * The ACPI multiprocessor wake-up mailbox (ACPI 6.4, 5.2.12.19), version 0. The guest's
+ * secondary CPUs wait for `command` in code of the host. Page-aligned.
+ */
+#define SIGMA_MAILBOX_WAKEUP	1
+
+struct sigma_iosc_mailbox {
+	__le16 command;			/* guest: 1 = wake up; host: 0 = done */
+	__le16 reserved;
+	__le32 apic_id;			/* guest */
+	__le64 wakeup_vector;		/* guest: physical address, identity mapped */
+};
+
+/*
+ * A ring: single producer, single consumer, SIGMA_RING_SLOTS slots of one message.
+ * Both indices run freely and are reduced modulo SIGMA_RING_SLOTS; the ring is empty
+ * when they are equal, full when they differ by SIGMA_RING_SLOTS, broken when by more.
+ * The producer fills the slot, then publishes with a release store of `produced`; the
+ * consumer copies the slot out, then gives it back by a release store of `consumed`.
+ * The producer rings SIGMA_DOORBELL_CONTROL when it made an empty ring non-empty, the
+ * consumer when it made a full ring non-full.
+ */
+#define SIGMA_RING_SLOTS	64	/* power of two */
+#define SIGMA_MSG_MAX		248	/* bytes of payload in one message */
+
+struct sigma_iosc_slot {
+	__le32 length;			/* bytes used of data, 1..SIGMA_MSG_MAX */
+	__le32 reserved;		/* 0 */
+	__u8 data[SIGMA_MSG_MAX];
+};
+
+struct sigma_iosc_ring {
+	__le32 produced;		/* owned by the producer */
+	__u8 pad0[60];
+	__le32 consumed;		/* owned by the consumer */
+	__u8 pad1[60];
+	struct sigma_iosc_slot slot[SIGMA_RING_SLOTS];
+};
+
+/*
+ * The guest's kernel log and early console. The guest alone writes and never waits: it
+ * stores bytes at head % SIGMA_IOSC_LOG_BYTES, overwriting the oldest, then publishes
+ * `head` with a release store. A reader keeps its own tail; where head - tail exceeds
+ * SIGMA_IOSC_LOG_BYTES it lost the difference and says so ("<missed N bytes>").
+ */
+struct sigma_iosc_log {
+	__le64 head;			/* bytes ever written */
+	__u8 pad[4088];
+	char data[SIGMA_IOSC_LOG_BYTES];
+};
+
+/*
+ * Control messages, on channel 0. Ids and meaning follow the virtio-msg transport draft;
+ * magic, version and framing are our own. A request asks for exactly one response,
+ * with the same id, device and token; an event asks for none. The guest sends one
+ * request at a time. A request that makes no sense is answered with `status` != 0.
+ */
+#define SIGMA_MSG_RESPONSE	0x01	/* flags: answers a request */
+#define SIGMA_MSG_BUS		0x02	/* flags: to the bus, `device` is 0 */
+
+struct sigma_msg {
+	__u8 flags;
+	__u8 id;			/* enum sigma_msg_id, enum sigma_bus_id */
+	__le16 device;			/* 0..SIGMA_DEVICES-1 */
+	__le16 token;			/* chosen by the requester, echoed */
+	__le16 status;			/* response: 0 or an errno value */
+	/* one of the structs below, exactly as long as it */
+};
+
+#define SIGMA_MSG_PAYLOAD_MAX	(SIGMA_MSG_MAX - sizeof(struct sigma_msg))
+#define SIGMA_DEVICES		64
+#define SIGMA_QUEUES		32	/* virtqueues per device */
+
+enum sigma_bus_id {
+	SIGMA_BUS_HELLO		= 0x01,	/* request: none; response: sigma_bus_hello */
+	SIGMA_BUS_GET_DEVICES	= 0x02,	/* request: none; response: sigma_bus_devices */
+	SIGMA_BUS_PING		= 0x03,	/* request and response: none */
+	SIGMA_BUS_EVENT_DEVICE	= 0x40,	/* event to guest: sigma_bus_event_device */
+	SIGMA_BUS_EVENT_POWER	= 0x41,	/* event to guest: sigma_bus_event_power */
+};
+
+enum sigma_msg_id {
+	SIGMA_MSG_DEVICE_INFO	= 0x02,	/* none -> sigma_msg_device_info */
+	SIGMA_MSG_GET_FEATURES	= 0x03,	/* none -> sigma_msg_features */
+	SIGMA_MSG_SET_FEATURES	= 0x04,	/* sigma_msg_features -> none */
+	SIGMA_MSG_GET_CONFIG	= 0x05,	/* sigma_msg_config, length of data 0 -> with data */
+	SIGMA_MSG_SET_CONFIG	= 0x06,	/* sigma_msg_config with data -> none */
+	SIGMA_MSG_GET_STATUS	= 0x07,	/* none -> sigma_msg_device_status */
+	SIGMA_MSG_SET_STATUS	= 0x08,	/* sigma_msg_device_status -> the same, as it is now */
+	SIGMA_MSG_GET_VQUEUE	= 0x09,	/* sigma_msg_vqueue, index only -> filled in */
+	SIGMA_MSG_SET_VQUEUE	= 0x0a,	/* sigma_msg_vqueue -> none */
+	SIGMA_MSG_RESET_VQUEUE	= 0x0b,	/* sigma_msg_vqueue, index only -> none */
+	SIGMA_MSG_EVENT_CONFIG	= 0x40,	/* event to guest: none */
+};
+
+struct sigma_bus_hello {
+	__le32 version;			/* SIGMA_IOSC_VERSION of sigmad */
+	__le32 reserved;
+};
+
+struct sigma_bus_devices {
+	__le64 present;			/* bit n: device n exists */
+};
+
+struct sigma_bus_event_device {
+	__le16 device;
+	__le16 present;			/* 1 added, 0 removed */
+	__le32 reserved;
+};
+
+enum sigma_power {
+	SIGMA_POWER_OFF		= 1,	/* orderly power-off, as by a power button */
+	SIGMA_POWER_REBOOT	= 2,	/* orderly reboot, as by ctrl-alt-del */
+};
+
+struct sigma_bus_event_power {
+	__le32 action;			/* enum sigma_power */
+	__le32 reserved;
+};
+
+struct sigma_msg_device_info {
+	__le32 device_id;		/* virtio device type, virtio 1.2 section 5 */
+	__le32 vendor_id;
+	__le32 config_size;		/* bytes */
+	__le32 queues;			/* 0..SIGMA_QUEUES */
+};
+
+struct sigma_msg_features {
+	__le64 features;
+};
+
+#define SIGMA_CONFIG_CHUNK	128
+
+struct sigma_msg_config {
+	__le32 offset;			/* offset + length <= config_size */
+	__le32 length;			/* bytes, 1..SIGMA_CONFIG_CHUNK */
+	__le32 generation;		/* in the response to GET_CONFIG */
+	__le32 reserved;
+	__u8 data[SIGMA_CONFIG_CHUNK];
+};
+
+struct sigma_msg_device_status {
+	__le32 status;			/* VIRTIO_CONFIG_S_*; 0 resets the device */
+	__le32 reserved;
+};
+
+struct sigma_msg_vqueue {
+	__le32 index;			/* 0..queues-1 */
+	__le32 size;			/* GET: maximum, SET: chosen; entries, power of two */
+	__le32 kick;			/* GET: doorbell to ring for the host */
+	__le32 call;			/* GET: doorbell the host rings for the guest */
+	__le64 desc;			/* SET: guest physical addresses */
+	__le64 driver;
+	__le64 device;
+};
+
+/* The layout is the ABI: a change below is a change of SIGMA_IOSC_VERSION. */
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#else
+#include <assert.h>
+#endif
+#define _SIGMA_ABI(type, field, offset) \
+	static_assert(__builtin_offsetof(struct type, field) == (offset), #type "." #field)
+_SIGMA_ABI(sigma_iosc_doorbell, pending, 64);
+static_assert(sizeof(struct sigma_iosc_doorbell) == 128, "sigma_iosc_doorbell");
+_SIGMA_ABI(sigma_iosc_header, clock, 64);
+_SIGMA_ABI(sigma_iosc_header, to_host, 128);
+_SIGMA_ABI(sigma_iosc_header, to_guest, 256);
+_SIGMA_ABI(sigma_iosc_header, guest, 384);
+_SIGMA_ABI(sigma_iosc_guest, release, 64);
+_SIGMA_ABI(sigma_iosc_guest, panic_text, 128);
+static_assert(sizeof(struct sigma_iosc_header) <= SIGMA_IOSC_MAILBOX_OFF, "header");
+_SIGMA_ABI(sigma_iosc_mailbox, wakeup_vector, 8);
+static_assert(sizeof(struct sigma_iosc_slot) == 256, "sigma_iosc_slot");
+_SIGMA_ABI(sigma_iosc_ring, consumed, 64);
+_SIGMA_ABI(sigma_iosc_ring, slot, 128);
+static_assert(sizeof(struct sigma_iosc_ring) <= SIGMA_IOSC_RING_SIZE, "sigma_iosc_ring");
+static_assert(SIGMA_IOSC_RING_OFF(SIGMA_IOSC_CHANNELS, 0) <= SIGMA_IOSC_LOG_OFF, "rings");
+_SIGMA_ABI(sigma_iosc_log, data, 4096);
+static_assert(SIGMA_IOSC_LOG_OFF + sizeof(struct sigma_iosc_log) <= SIGMA_IOSC_SIZE, "log");
+static_assert(sizeof(struct sigma_msg) == 8, "sigma_msg");
+static_assert(sizeof(struct sigma_msg_config) <= SIGMA_MSG_PAYLOAD_MAX, "sigma_msg_config");
+static_assert(sizeof(struct sigma_msg_vqueue) == 40, "sigma_msg_vqueue");
+
+#endif
