@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest file, /etc/sigma/NAME.guest: INI in the style of systemd.nspawn(5).
+ *
+ *	[Guest]
+ *	CPUs=1			count ("2"), or the host's CPU numbers as a list after "cpu":
+ *				"cpu3", "cpu2,cpu3", "cpu4-7"; default 1
+ *	Memory=512M		K, M, G suffixes; rounded up to 2 MiB; default 512M
+ *	Kernel=/boot/vmlinuz-X	default: the host's running kernel, /boot/vmlinuz-$(uname -r)
+ *	Initrd=			default: none; one made by sigmad is always added
+ *	Modules=		root of the kernel's module tree, default /lib/modules/VERSION
+ *				where VERSION is the one that the kernel image names
+ *	CommandLine=		appended to what sigmad puts there itself
+ *	SplitCores=no		allow hyperthread siblings to be split between the kernels
+ *	[Disk]			repeatable; vda, vdb, ... in this order
+ *	Path=			regular file or block device, required
+ *	ReadOnly=no
+ *	[Network]		repeatable
+ *	Bridge=br0		attach the tap to this bridge, or
+ *	Address=10.0.0.1/24	give the host's end of the tap this address
+ *	MACAddress=		of the guest; default: stable, made from guest name and number
+ */
+#ifndef SIGMA_GUESTFILE_H
+#define SIGMA_GUESTFILE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../kmod/uapi/sigma.h"
+
+#define GUEST_DISKS_MAX		16
+#define GUEST_NETS_MAX		8
+#define GUEST_FILES		"/etc/sigma"
+
+struct guest_disk {
+	char *path;
+	bool read_only;
+	unsigned int line;	/* of [Disk], for messages */
+};
+
+struct guest_net {
+	char *bridge;		/* NULL, or the bridge's name */
+	char *address;		/* NULL, or "a.b.c.d/len" of the host's end */
+	uint8_t mac[6];
+	unsigned int line;
+};
+
+struct guest_config {
+	char name[SIGMA_NAME_MAX];
+	char *file;		/* where it was read from */
+	unsigned int nr_cpus;	/* wanted; > 0 */
+	bool cpus_given;	/* cpus[] were named, else sigmad chooses */
+	uint32_t cpus[SIGMA_CPUS_MAX];
+	uint64_t memory;	/* bytes, multiple of SIGMA_SEGMENT_ALIGN */
+	char *kernel;		/* path, never NULL after guestfile_load() */
+	char *initrd;		/* path or NULL */
+	char *modules;		/* path or NULL for the default */
+	char *cmdline;		/* "" when not given */
+	bool split_cores;
+	unsigned int cpus_line, memory_line, kernel_line, initrd_line;	/* 0: not given */
+	unsigned int nr_disks, nr_nets;
+	struct guest_disk disk[GUEST_DISKS_MAX];
+	struct guest_net net[GUEST_NETS_MAX];
+};
+
+/**
+ * guestfile_load - read and check a guest file
+ * @name_or_file: NAME for GUEST_FILES/NAME.guest; or a path (it has a '/' in it), whose
+ *		  base name without ".guest" is the guest's name
+ *
+ * Every mistake is reported with log_error() as "FILE:LINE: what, why, remedy". Files named
+ * in it are checked to exist and be readable.
+ * Return: 0 or a negative errno; free with guestfile_free() only after 0.
+ */
+int guestfile_load(struct guest_config *config, const char *name_or_file);
+void guestfile_free(struct guest_config *config);
+
+#endif

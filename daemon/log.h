@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Messages of sigmad, for people: what happened, to what, why, what to do. They go to
+ * stderr as "sigmad: NAME: text", with an sd-daemon(3) "<N>" level in front where stderr
+ * is the journal.
+ */
+#ifndef SIGMA_LOG_H
+#define SIGMA_LOG_H
+
+#include <stdarg.h>
+
+/** log_open - set the guest's name for all further messages; NULL is allowed */
+void log_open(const char *guest);
+
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/**
+ * log_error - say what went wrong
+ * @error: a negative errno, not added to the text
+ *
+ * Return: @error, so that a caller can write "return log_error(-EINVAL, ...)".
+ */
+int log_error(int error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

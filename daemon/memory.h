@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest's memory as sigmad sees it: one mapping of the memory file, in which the
+ * guest's segments follow each other, and a table from guest physical addresses to it.
+ */
+#ifndef SIGMA_MEMORY_H
+#define SIGMA_MEMORY_H
+
+#include <stdint.h>
+#include <stddef.h>
+
+#include "../kmod/uapi/sigma.h"
+
+struct memory_segment {
+	uint64_t phys;		/* guest physical = host physical */
+	uint64_t size;		/* bytes */
+	uint64_t offset;	/* in the memory file */
+};
+
+/**
+ * struct guest_memory - a mapped memory file
+ * @fd: the memory file
+ * @base: where offset 0 is mapped
+ * @size: bytes mapped
+ * @nr: segments, ascending @phys, not overlapping; the low memory is not among them
+ */
+struct guest_memory {
+	int fd;
+	uint8_t *base;
+	uint64_t size;
+	unsigned int nr;
+	struct memory_segment segment[SIGMA_SEGMENTS_MAX];
+};
+
+/**
+ * memory_at - where guest physical memory is mapped here
+ *
+ * Return: a pointer to @len bytes, or NULL unless all of [@phys, @phys + @len) lies in
+ * one segment. Never wraps; @len 0 is NULL. The memory is shared with a running guest:
+ * read every value from it once.
+ */
+void *memory_at(const struct guest_memory *mem, uint64_t phys, uint64_t len);
+
+/** memory_open - map the memory of the guest whose device is @guest_fd. 0 or -errno. */
+int memory_open(struct guest_memory *mem, int guest_fd, const struct sigma_info *info);
+void memory_close(struct guest_memory *mem);
+
+#endif

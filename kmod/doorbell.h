@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Doorbells, for both kernels: see uapi/iosc.h for the protocol in shared memory.
+ * doorbell.c is linked into sigma.ko and into sigma_guest.ko.
+ */
+#ifndef _SIGMA_DOORBELL_H
+#define _SIGMA_DOORBELL_H
+
+#include <linux/atomic.h>
+#include <linux/irqdomain.h>
+#include <linux/types.h>
+
+#include "uapi/iosc.h"
+
+/**
+ * struct sigma_doorbell_rx - the receiving end
+ * @words: the shared words we receive on
+ * @handler: called for each doorbell that was rung, in hard interrupt context,
+ *	     with 0 <= n < SIGMA_DOORBELLS
+ * @data: for @handler
+ * @received: interrupts taken
+ */
+struct sigma_doorbell_rx {
+	struct sigma_iosc_doorbell *words;
+	void (*handler)(void *data, unsigned int n);
+	void *data;
+	atomic_long_t received;
+	/* private */
+	struct fwnode_handle *fwnode;
+	struct irq_domain *domain;
+	unsigned int irq;
+};
+
+/**
+ * sigma_doorbell_listen - get an interrupt vector and publish it in rx->words
+ * @name: shown in /proc/interrupts
+ * @cpu: CPU to receive on
+ *
+ * Fill @words, @handler and @data before. May sleep. Vector changes that come from
+ * a new affinity are republished.
+ * Return: 0 or a negative errno.
+ */
+int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsigned int cpu);
+
+/** sigma_doorbell_unlisten - withdraw the vector and free it; no handler runs afterwards */
+void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx);
+
+/**
+ * struct sigma_doorbell_tx - the sending end
+ * @words: the shared words of the peer
+ * @allowed: says whether the peer's {apic_id, vector}, which the peer wrote, may be
+ *	     sent an IPI; NULL: any vector >= 32
+ * @sent: doorbells rung
+ * @ipis: interrupts sent
+ */
+struct sigma_doorbell_tx {
+	struct sigma_iosc_doorbell *words;
+	bool (*allowed)(void *data, u32 apic_id, u32 vector);
+	void *data;
+	atomic_long_t sent;
+	atomic_long_t ipis;
+};
+
+/**
+ * sigma_doorbell_ring - ring doorbell @n of the peer
+ *
+ * Publish the data first. Any context but NMI.
+ */
+void sigma_doorbell_ring(struct sigma_doorbell_tx *tx, unsigned int n);
+
+#endif
