@@ -57,13 +57,15 @@ enum sigma_iosc_dir {
  *
  *   1. publishes its data,
  *   2. sets bit n of the pending words with an atomic OR (a full barrier),
- *   3. sends the IPI {vector, apic_id} of that direction, unless bit n was set
+ *   3. sends the IPI that `target` of that direction names, unless bit n was set
  *      already or `busy` is non-zero: then the receiver is going to look anyway.
  *
  * The receiver's interrupt handler sets `busy`, takes the words with XCHG and handles
  * the bits until all words are zero, clears `busy`, full barrier, and looks at the
  * words once more (else a bit set while it was busy would be lost).
- * A vector of 0 means that the receiver is not there: bits are kept, no IPI is sent.
+ * A target of 0 means that the receiver is not there: bits are kept, no IPI is sent, and
+ * the receiver looks at the words once when it arrives. Vector and APIC ID share one word
+ * so that a sender never pairs the old one with the new when the interrupt moves.
  */
 #define SIGMA_DOORBELLS		256
 #define SIGMA_DOORBELL_WORDS	(SIGMA_DOORBELLS / 64)
@@ -73,10 +75,11 @@ enum sigma_iosc_dir {
 #define SIGMA_DOORBELL_LOG	2	/* to host: new bytes in the log */
 #define SIGMA_DOORBELL_FIRST	8	/* first one for sigmad to give to virtqueues */
 
+#define SIGMA_DOORBELL_TARGET(apic_id, vector)	((__u64)(apic_id) << 32 | (vector))
+
 struct sigma_iosc_doorbell {
 	/* owned by the receiver */
-	__le32 vector;			/* 0: nobody listens; else 32..255 */
-	__le32 apic_id;			/* physical APIC ID of the receiving CPU */
+	__le64 target;			/* SIGMA_DOORBELL_TARGET(), 0: nobody listens */
 	__le32 busy;			/* receiver is in its handler: no IPI needed */
 	__u8 pad0[52];
 	/* both sides, atomics only */

@@ -79,7 +79,8 @@ enum sigma_state {
  * @phys: physical address, the same number for host and guest
  * @size: bytes
  *
- * Segment 0 starts at offset 0 of the memory file, the next one where it ends.
+ * Segment 0 starts at offset 0 of the memory file, the next one where it ends. Segments that
+ * touch are reported as one. The low memory is not in the file.
  */
 struct sigma_segment {
 	__u64 phys;
@@ -96,7 +97,6 @@ struct sigma_segment {
  * @iosc_phys: the IOSC window, SIGMA_IOSC_SIZE bytes
  * @low_phys: SIGMA_LOW_SIZE bytes of memory below 1 MiB for the guest to use
  * @ioapic_phys: a zeroed page below 1 MiB for the MADT to name as the I/O APIC
- * @low_offset: offset of @low_phys in the memory file, after the last segment
  */
 struct sigma_info {
 	char name[SIGMA_NAME_MAX];
@@ -109,7 +109,6 @@ struct sigma_info {
 	__u64 memory;
 	__u64 iosc_phys;
 	__u64 low_phys;
-	__u64 low_offset;
 	__u64 ioapic_phys;
 	__u32 cpus[SIGMA_CPUS_MAX];
 	__u32 apic_ids[SIGMA_CPUS_MAX];
@@ -174,7 +173,7 @@ struct sigma_eventfd {
  *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
  * SIGMA_SET_CALL: when this eventfd is signalled, ring the doorbell of the guest.
- *   Bindings outlive the file and go with SIGMA_STOP, SIGMA_START or fd == -1.
+ *   Bindings outlive the file; SIGMA_STOP, SIGMA_DESTROY or fd == -1 take them back.
  *   EINVAL  doorbell out of range, or fd is no eventfd
  *   EBADF   fd is not open
  */
