@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Kernel API drift between 6.1 and 7.2, for both modules. Force-included in front of every
+ * file, so that the rest of the code is written for the newest kernel and has no #if.
+ * Distributions backport: compat.mk probes the headers and defines SIGMA_HAVE_*, nothing
+ * here compares versions.
+ */
+#ifndef _SIGMA_COMPAT_H
+#define _SIGMA_COMPAT_H
+
+#include <linux/gfp.h>
+#include <linux/irqdomain.h>
+#include <linux/mmzone.h>
+
+/* irq_domain_create_hierarchy() became a case of irq_domain_instantiate() */
+static inline struct irq_domain *
+sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
+			struct fwnode_handle *fwnode, const struct irq_domain_ops *ops,
+			void *host_data)
+{
+#ifdef SIGMA_HAVE_IRQ_DOMAIN_INSTANTIATE
+	const struct irq_domain_info info = {
+		.fwnode		= fwnode,
+		.size		= size,
+		.hwirq_max	= size,
+		.ops		= ops,
+		.host_data	= host_data,
+		.parent		= parent,
+	};
+
+	return irq_domain_instantiate(&info);
+#else
+	return irq_domain_create_hierarchy(parent, 0, size, fwnode, ops, host_data);
+#endif
+}
+
+/* The third argument was a migrate type before it became ACR_FLAGS_* */
+#ifdef SIGMA_HAVE_ACR_FLAGS
+#define SIGMA_CONTIG_FLAGS	ACR_FLAGS_NONE
+#else
+#define SIGMA_CONTIG_FLAGS	MIGRATE_MOVABLE
+#endif
+
+/* struct class.devnode() and .dev_uevent() took a writable device */
+#ifdef SIGMA_HAVE_CONST_DEVNODE
+#define SIGMA_DEVNODE_CONST	const
+#else
+#define SIGMA_DEVNODE_CONST
+#endif
+
+/* vm_flags became read-only */
+#ifndef SIGMA_HAVE_VM_FLAGS_SET
+#include <linux/mm.h>
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+#endif
+
+/* eventfd_signal() lost its count */
+#ifdef SIGMA_HAVE_EVENTFD_SIGNAL_ONE
+#define sigma_eventfd_signal(ctx)	eventfd_signal(ctx)
+#else
+#define sigma_eventfd_signal(ctx)	eventfd_signal(ctx, 1)
+#endif
+
+#endif

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Probes of the kernel's headers for compat.h, included by both modules' Kbuild files.
+# $(call sigma-probe,MACRO,HEADER,REGEX) defines SIGMA_HAVE_MACRO when the header matches.
+sigma-probe = $(if $(shell grep -lE '$(3)' $(srctree)/include/$(2) 2>/dev/null),-DSIGMA_HAVE_$(1))
+
+ccflags-y += $(call sigma-probe,IRQ_DOMAIN_INSTANTIATE,linux/irqdomain.h,irq_domain_instantiate)
+ccflags-y += $(call sigma-probe,ACR_FLAGS,linux/gfp.h,ACR_FLAGS_NONE)
+ccflags-y += $(call sigma-probe,CONST_DEVNODE,linux/device/class.h,devnode.*const struct device)
+ccflags-y += $(call sigma-probe,VM_FLAGS_SET,linux/mm.h,void vm_flags_set)
+ccflags-y += $(call sigma-probe,EVENTFD_SIGNAL_ONE,linux/eventfd.h,eventfd_signal\(struct eventfd_ctx \*ctx\))
+ccflags-y += -include $(src)/../kmod/compat.h

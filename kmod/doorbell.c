@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Doorbells: see doorbell.h, and uapi/iosc.h for the protocol in shared memory.
+ *
+ * The receiver's interrupt is an ordinary one of its kernel: a domain of our own below the
+ * x86 vector domain, so that the vector is accounted for, shown in /proc/interrupts and moves
+ * with its affinity. Nothing programs a device with it; the vector and the APIC ID are
+ * published in shared memory instead, where a device would have an MSI message.
+ */
+#include <linux/bitops.h>
+#include <linux/interrupt.h>
+#include <linux/irq.h>
+#include <linux/smp.h>
+#include <asm/hw_irq.h>
+#include <asm/irqdomain.h>
+#include <asm/apic.h>
+#include <asm/sync_bitops.h>
+
+#include "apic.h"
+#include "doorbell.h"
+
+#define FIRST_LEGAL_VECTOR	32	/* below are exceptions, SDM vol. 3A, 6.2 */
+#define LAST_VECTOR		255
+#define MAX_PASSES		16	/* over the pending words in one interrupt */
+
+static u64 target_of(struct irq_data *parent)
+{
+	const struct irq_cfg *cfg = irqd_cfg(parent);
+
+	return SIGMA_DOORBELL_TARGET(cfg->dest_apicid, cfg->vector);
+}
+
+static void publish(struct irq_data *data)
+{
+	struct sigma_doorbell_rx *rx = data->domain->host_data;
+
+	WRITE_ONCE(rx->words->target, cpu_to_le64(target_of(data->parent_data)));
+}
+
+/* Vectors move with the affinity; the old one still works until the new one was used */
+static int doorbell_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
+{
+	int ret = irq_chip_set_affinity_parent(data, mask, force);
+
+	if (ret >= 0)
+		publish(data);
+	return ret;
+}
+
+static struct irq_chip doorbell_chip = {
+	.name			= "SIGMA",
+	.irq_ack		= irq_chip_ack_parent,
+	.irq_set_affinity	= doorbell_set_affinity,
+	.irq_retrigger		= irq_chip_retrigger_hierarchy,
+	.flags			= IRQCHIP_SKIP_SET_WAKE | IRQCHIP_AFFINITY_PRE_STARTUP,
+};
+
+static int doorbell_domain_alloc(struct irq_domain *domain, unsigned int virq,
+				 unsigned int nr_irqs, void *arg)
+{
+	int err = irq_domain_alloc_irqs_parent(domain, virq, nr_irqs, arg);
+
+	if (err)
+		return err;
+	irq_domain_set_info(domain, virq, 0, &doorbell_chip, domain->host_data,
+			    handle_edge_irq, NULL, NULL);
+	return 0;
+}
+
+static const struct irq_domain_ops doorbell_domain_ops = {
+	.alloc	= doorbell_domain_alloc,
+	.free	= irq_domain_free_irqs_top,
+};
+
+static void take_pending(struct sigma_doorbell_rx *rx)
+{
+	for (unsigned int w = 0; w < SIGMA_DOORBELL_WORDS; w++) {
+		unsigned long bits;
+		unsigned int bit;
+
+		if (!READ_ONCE(rx->words->pending[w]))
+			continue;
+		bits = le64_to_cpu(xchg(&rx->words->pending[w], 0));
+		for_each_set_bit(bit, &bits, 64)
+			rx->handler(rx->data, w * 64 + bit);
+	}
+}
+
+static bool any_pending(const struct sigma_doorbell_rx *rx)
+{
+	for (unsigned int w = 0; w < SIGMA_DOORBELL_WORDS; w++)
+		if (READ_ONCE(rx->words->pending[w]))
+			return true;
+	return false;
+}
+
+static void ring_self(const struct sigma_doorbell_rx *rx)
+{
+	const struct irq_cfg *cfg = irqd_cfg(irq_get_irq_data(rx->irq));
+
+	if (cfg)
+		sigma_apic_send(cfg->dest_apicid, APIC_DM_FIXED | cfg->vector);
+}
+
+static irqreturn_t doorbell_interrupt(int irq, void *cookie)
+{
+	struct sigma_doorbell_rx *rx = cookie;
+
+	atomic_long_inc(&rx->received);
+	for (int pass = 0; pass < MAX_PASSES; pass++) {
+		WRITE_ONCE(rx->words->busy, cpu_to_le32(1));
+		take_pending(rx);
+		WRITE_ONCE(rx->words->busy, 0);
+		/* Pairs with the LOCK of sync_test_and_set_bit() in sigma_doorbell_ring() */
+		smp_mb();
+		if (!any_pending(rx))
+			return IRQ_HANDLED;
+	}
+
+	/* A peer that never stops must not keep this CPU from everything else */
+	ring_self(rx);
+	return IRQ_HANDLED;
+}
+
+int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsigned int cpu)
+{
+	struct irq_alloc_info info = { .mask = cpumask_of(cpu) };
+	int irq, err;
+
+	atomic_long_set(&rx->received, 0);
+	rx->fwnode = irq_domain_alloc_named_fwnode(name);
+	if (!rx->fwnode)
+		return -ENOMEM;
+
+	rx->domain = sigma_irq_domain_create(x86_vector_domain, 1, rx->fwnode,
+					     &doorbell_domain_ops, rx);
+	if (IS_ERR_OR_NULL(rx->domain)) {
+		err = rx->domain ? PTR_ERR(rx->domain) : -ENOMEM;
+		goto free_fwnode;
+	}
+
+	irq = irq_domain_alloc_irqs(rx->domain, 1, cpu_to_node(cpu), &info);
+	if (irq < 0) {
+		err = irq;
+		goto remove_domain;
+	}
+	rx->irq = irq;
+
+	err = request_irq(irq, doorbell_interrupt, IRQF_NO_THREAD, name, rx);
+	if (err)
+		goto free_irqs;
+
+	publish(irq_domain_get_irq_data(rx->domain, irq));
+	/* What was rung before nobody listened had no interrupt */
+	smp_mb();
+	ring_self(rx);
+	return 0;
+
+free_irqs:
+	irq_domain_free_irqs(irq, 1);
+remove_domain:
+	irq_domain_remove(rx->domain);
+free_fwnode:
+	irq_domain_free_fwnode(rx->fwnode);
+	rx->domain = NULL;
+	return err;
+}
+
+void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx)
+{
+	if (!rx->domain)
+		return;
+	WRITE_ONCE(rx->words->target, 0);
+	free_irq(rx->irq, rx);
+	irq_domain_free_irqs(rx->irq, 1);
+	irq_domain_remove(rx->domain);
+	irq_domain_free_fwnode(rx->fwnode);
+	rx->domain = NULL;
+}
+
+void sigma_doorbell_ring(struct sigma_doorbell_tx *tx, unsigned int n)
+{
+	u64 target;
+	u32 apic_id, vector;
+
+	atomic_long_inc(&tx->sent);
+	/* LOCK even where this kernel took itself for a uniprocessor: the peer is another CPU */
+	if (sync_test_and_set_bit(n % 64, (__force unsigned long *)&tx->words->pending[n / 64]))
+		return;
+	if (READ_ONCE(tx->words->busy))
+		return;
+
+	target = le64_to_cpu(READ_ONCE(tx->words->target));
+	apic_id = target >> 32;
+	vector = (u32)target;
+	if (vector < FIRST_LEGAL_VECTOR || vector > LAST_VECTOR)
+		return;
+	if (tx->allowed && !tx->allowed(tx->data, apic_id, vector))
+		return;
+	if (!sigma_apic_send(apic_id, APIC_DM_FIXED | vector))
+		atomic_long_inc(&tx->ipis);
+}
