@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lending CPUs.
+ *
+ * A lent CPU is an offline CPU of the host that we keep from coming online. It is in one of
+ * three places: in the host's offline loop (just lent), in the guest (started), or asleep in
+ * our entry page (parked). INIT, then a start-up IPI, brings it from any of them to the entry
+ * page, whatever it was doing and however it was left: INIT is a reset of the core. That it
+ * did arrive is seen by its acknowledgement in the page. Only then may the guest's memory be
+ * freed. The host takes a CPU back in its usual way of onlining, by an INIT of its own.
+ *
+ * Starts go one after the other, because the entry page's parameters are one set.
+ */
+#include <linux/cpu.h>
+#include <linux/cpuhotplug.h>
+#include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/topology.h>
+#include <asm/apic.h>
+#include <asm/cpufeature.h>
+#include <asm/smp.h>
+
+#include "apic.h"
+#include "entry.h"
+#include "sigma.h"
+
+#define INIT_US		10000	/* MP specification 1.4, B.4 */
+#define SIPI_US		200
+#define SIPI_TRIES	2	/* likewise: a second one where the first went unseen */
+#define ARRIVE_MS	1000	/* far beyond what real hardware needs */
+
+static DEFINE_MUTEX(start_lock);	/* the entry page's parameters */
+static cpumask_t lent;			/* changed under cpu hotplug's own lock, or alone */
+static struct sigma_identity park_identity;
+static enum cpuhp_state hotplug_state;
+
+u32 sigma_cpu_apic_id(unsigned int cpu)
+{
+	return per_cpu(x86_cpu_to_apicid, cpu);
+}
+
+/* Runs on another CPU before @cpu is brought up: an error here keeps it offline */
+static int refuse_online(unsigned int cpu)
+{
+	if (!cpumask_test_cpu(cpu, &lent))
+		return 0;
+	pr_warn_ratelimited("cpu %u: runs a guest and cannot be onlined; stop the guest first (sigmactl list)\n",
+			    cpu);
+	return -EBUSY;
+}
+
+static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores, char *error,
+		     size_t len)
+{
+	unsigned int sibling;
+
+	if (cpu == 0) {
+		snprintf(error, len, "cpu 0: boots and serves the host, it is never lent; choose another one");
+		return -EINVAL;
+	}
+	if (cpu >= nr_cpu_ids || !cpu_possible(cpu)) {
+		snprintf(error, len, "cpu %u: this machine has no such CPU", cpu);
+		return -EINVAL;
+	}
+	if (cpumask_test_cpu(cpu, &lent)) {
+		snprintf(error, len, "cpu %u: is lent to a guest already", cpu);
+		return -EBUSY;
+	}
+	if (!cpu_online(cpu)) {
+		snprintf(error, len, "cpu %u: is offline; online it first (chcpu -e %u)", cpu, cpu);
+		return -EBUSY;
+	}
+	for_each_cpu(sibling, topology_sibling_cpumask(cpu)) {
+		if (split_cores || cpumask_test_cpu(sibling, wanted))
+			continue;
+		snprintf(error, len, "cpu %u: shares a core with cpu %u, which stays with the host; lend both, or allow it with SplitCores=yes",
+			 cpu, sibling);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, char *error, size_t len)
+{
+	cpumask_t *wanted = kzalloc(sizeof(*wanted), GFP_KERNEL);
+	int err = 0;
+
+	if (!wanted)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < nr; i++)
+		if (cpus[i] < nr_cpu_ids && cpumask_test_and_set_cpu(cpus[i], wanted)) {
+			snprintf(error, len, "cpu %u: named twice", cpus[i]);
+			err = -EINVAL;
+			goto out;
+		}
+	for (unsigned int i = 0; i < nr && !err; i++)
+		err = check_one(cpus[i], wanted, split_cores, error, len);
+out:
+	kfree(wanted);
+	return err;
+}
+
+int sigma_cpu_lend(unsigned int cpu, char *error, size_t len)
+{
+	int err;
+
+	if (cpumask_test_and_set_cpu(cpu, &lent)) {
+		snprintf(error, len, "cpu %u: is lent to a guest already", cpu);
+		return -EBUSY;
+	}
+	err = remove_cpu(cpu);
+	/* 1: somebody took it offline in the meantime, so it is not ours to give back */
+	if (err) {
+		cpumask_clear_cpu(cpu, &lent);
+		snprintf(error, len, "cpu %u: the host could not take it offline (error %d); see its kernel log",
+			 cpu, err);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+int sigma_cpu_return(unsigned int cpu)
+{
+	int err;
+
+	cpumask_clear_cpu(cpu, &lent);
+	err = add_cpu(cpu);
+	if (err < 0)
+		pr_err("cpu %u: was given back, but the host could not online it (error %d); try: chcpu -e %u\n",
+		       cpu, err, cpu);
+	return err < 0 ? err : 0;
+}
+
+static bool wait_for_ack(struct entry_params *params, u32 token, unsigned int usecs)
+{
+	for (unsigned int waited = 0; ; waited += 20) {
+		if (READ_ONCE(params->ack) == token)
+			return true;
+		if (waited >= usecs)
+			return false;
+		usleep_range(20, 40);
+	}
+}
+
+static int init_sipi(unsigned int cpu, struct entry_params *params, u32 token)
+{
+	u32 apic_id = sigma_cpu_apic_id(cpu);
+	u32 vector = sigma_low_entry_page() >> PAGE_SHIFT;
+	int err;
+
+	err = sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT);
+	if (err)
+		return err;
+	usleep_range(INIT_US, INIT_US + 1000);
+	err = sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_DM_INIT);
+	if (err)
+		return err;
+
+	/* A CPU that has started ignores a further start-up IPI */
+	for (int i = 0; i < SIPI_TRIES; i++) {
+		err = sigma_apic_send(apic_id, APIC_DM_STARTUP | vector);
+		if (err)
+			return err;
+		if (wait_for_ack(params, token, SIPI_US))
+			return 0;
+	}
+	return wait_for_ack(params, token, ARRIVE_MS * USEC_PER_MSEC) ? 0 : -EIO;
+}
+
+static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
+		   u64 argument)
+{
+	struct entry_params *params = phys_to_virt(sigma_low_entry_page() + ENTRY_PARAMS);
+	static u32 token;
+	int err;
+
+	mutex_lock(&start_lock);
+	if (!++token)
+		token++;
+	*params = (struct entry_params) {
+		.token		= token,
+		.mode		= mode,
+		.apic_id	= sigma_cpu_apic_id(cpu),
+		.cr3		= virt_to_phys(id->root),
+		.target		= target,
+		.argument	= argument,
+		.flags		= boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ENTRY_CLEAR_SPEC_CTRL : 0,
+	};
+	wmb();
+	err = init_sipi(cpu, params, token);
+	mutex_unlock(&start_lock);
+
+	if (err)
+		pr_err("cpu %u (APIC ID %u): did not answer INIT and start-up (error %d)\n",
+		       cpu, sigma_cpu_apic_id(cpu), err);
+	return err;
+}
+
+int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
+		    u64 argument)
+{
+	return send_to(cpu, mode, id, target, argument);
+}
+
+int sigma_cpu_park(unsigned int cpu)
+{
+	return send_to(cpu, ENTRY_PARK, &park_identity, 0, 0);
+}
+
+int sigma_cpu_init(void)
+{
+	int err;
+
+	err = sigma_identity_init(&park_identity);
+	if (err)
+		return err;
+	err = sigma_identity_map(&park_identity, 0, SZ_1M);
+	if (err)
+		goto free_identity;
+
+	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sigma:lent", refuse_online, NULL);
+	if (err < 0)
+		goto free_identity;
+	hotplug_state = err;
+	return 0;
+
+free_identity:
+	sigma_identity_free(&park_identity);
+	return err;
+}
+
+void sigma_cpu_exit(void)
+{
+	cpuhp_remove_state_nocalls(hotplug_state);
+	sigma_identity_free(&park_identity);
+}

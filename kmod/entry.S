@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The entry page: see entry.h.
+ *
+ * A start-up IPI with vector V starts the CPU in real mode at CS = V << 8, IP = 0 (SDM
+ * vol. 3A, 9.4.4). From there it goes through protected mode to 64-bit mode. EBP holds the
+ * page's address all the way, so the code runs wherever it is copied. INIT leaves MSRs and
+ * the cache bits of CR0 as the last owner had them (SDM vol. 3A, table 10-1), so all that
+ * matters is set, not assumed. The stack is only used before the acknowledgement: after it
+ * the next CPU may be on its way through this page.
+ */
+#include <linux/linkage.h>
+#include <asm/msr-index.h>
+#include <asm/processor-flags.h>
+
+#include "entry.h"
+#include "uapi/iosc.h"
+
+#define MAILBOX_COMMAND		0	/* struct sigma_iosc_mailbox */
+#define MAILBOX_APIC_ID		4
+#define MAILBOX_VECTOR		8
+
+#define OFFSET(label)		((label) - sigma_entry_start)
+
+	.section .rodata, "a"
+	.balign	16
+	.code16
+SYM_DATA_START(sigma_entry_start)
+	cli
+	cld
+	wbinvd
+	xorl	%ebp, %ebp
+	movw	%cs, %bp
+	movw	%bp, %ds
+	movw	%bp, %ss
+	shll	$4, %ebp
+	movl	$ENTRY_PARAMS, %esp
+
+	leal	OFFSET(.Lgdt)(%ebp), %eax
+	pushl	%eax
+	pushw	$(.Lgdt_end - .Lgdt - 1)
+	lgdtl	%ss:(%esp)
+
+	movl	$(X86_CR0_PE | X86_CR0_ET), %eax
+	movl	%eax, %cr0
+	pushl	$ENTRY_CS32
+	leal	OFFSET(.Lprotected_mode)(%ebp), %eax
+	pushl	%eax
+	lretl
+
+	.code32
+.Lprotected_mode:
+	movl	$ENTRY_DS, %eax
+	movl	%eax, %ds
+	movl	%eax, %es
+	movl	%eax, %fs
+	movl	%eax, %gs
+	movl	%eax, %ss
+	leal	ENTRY_PARAMS(%ebp), %esp
+
+	movl	$X86_CR4_PAE, %eax
+	movl	%eax, %cr4
+	movl	ENTRY_CR3(%ebp), %eax
+	movl	%eax, %cr3
+	/* All other bits of EFER off: SVM must be off for a guest, NX is its own choice */
+	movl	$MSR_EFER, %ecx
+	movl	$(1 << _EFER_LME), %eax
+	xorl	%edx, %edx
+	wrmsr
+	movl	$(X86_CR0_PG | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE), %eax
+	movl	%eax, %cr0
+	pushl	$ENTRY_CS64
+	leal	OFFSET(.Llong_mode)(%ebp), %eax
+	pushl	%eax
+	lretl
+
+	.code64
+.Llong_mode:
+	testl	$ENTRY_CLEAR_SPEC_CTRL, ENTRY_FLAGS(%rbp)
+	jz	1f
+	movl	$MSR_IA32_SPEC_CTRL, %ecx
+	xorl	%eax, %eax
+	xorl	%edx, %edx
+	wrmsr
+1:
+	movl	ENTRY_MODE(%rbp), %ebx
+	movl	ENTRY_APIC_ID(%rbp), %edi
+	movq	ENTRY_TARGET(%rbp), %r10
+	movq	ENTRY_ARGUMENT(%rbp), %rsi
+	movl	ENTRY_TOKEN(%rbp), %eax
+	movl	%eax, ENTRY_ACK(%rbp)
+
+	cmpl	$ENTRY_JUMP, %ebx
+	je	.Ljump
+	cmpl	$ENTRY_MAILBOX, %ebx
+	je	.Lmailbox
+
+.Lpark:
+	cli
+	hlt
+	jmp	.Lpark
+
+.Ljump:
+	jmp	*%r10
+
+.Lmailbox:
+	pause
+	cmpw	$SIGMA_MAILBOX_WAKEUP, MAILBOX_COMMAND(%r10)
+	jne	.Lmailbox
+	cmpl	%edi, MAILBOX_APIC_ID(%r10)
+	jne	.Lmailbox
+	movq	MAILBOX_VECTOR(%r10), %rax
+	/* Clearing the command is the acknowledgement (ACPI 6.4, 5.2.12.19) */
+	movw	$0, MAILBOX_COMMAND(%r10)
+	jmp	*%rax
+
+	.balign	8
+.Lgdt:
+	.quad	0
+	.quad	0x00cf9b000000ffff	/* ENTRY_CS32: flat 32-bit code */
+	.quad	0x00af9b000000ffff	/* ENTRY_CS64: flat 64-bit code */
+	.quad	0x00cf93000000ffff	/* ENTRY_DS: flat data */
+.Lgdt_end:
+SYM_DATA_END_LABEL(sigma_entry_start, SYM_L_GLOBAL, sigma_entry_end)
+	.if	sigma_entry_end - sigma_entry_start > ENTRY_PARAMS - 0x100
+	.error	"the entry code does not leave room for its stack"
+	.endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The entry page: where a lent CPU arrives after INIT-SIPI, and from where it goes on
+ * to the guest, to the wake-up mailbox, or to rest. The code is in entry.S; a copy of it runs
+ * at a page below 1 MiB, with this parameter block at its end and the stack below that.
+ */
+#ifndef _SIGMA_ENTRY_H
+#define _SIGMA_ENTRY_H
+
+#define ENTRY_PAGE_SIZE		0x1000
+#define ENTRY_PARAMS		0xf00	/* offset of struct entry_params in the page */
+
+#define ENTRY_ACK		(ENTRY_PARAMS + 0x00)
+#define ENTRY_TOKEN		(ENTRY_PARAMS + 0x04)
+#define ENTRY_MODE		(ENTRY_PARAMS + 0x08)
+#define ENTRY_APIC_ID		(ENTRY_PARAMS + 0x0c)
+#define ENTRY_CR3		(ENTRY_PARAMS + 0x10)
+#define ENTRY_TARGET		(ENTRY_PARAMS + 0x18)
+#define ENTRY_ARGUMENT		(ENTRY_PARAMS + 0x20)
+#define ENTRY_FLAGS		(ENTRY_PARAMS + 0x28)
+
+/* What the CPU is to do */
+#define ENTRY_PARK		0	/* sleep until the next INIT */
+#define ENTRY_JUMP		1	/* jump to target with RSI = argument */
+#define ENTRY_MAILBOX		2	/* wait at the wake-up mailbox at target */
+
+#define ENTRY_CLEAR_SPEC_CTRL	1	/* flags: the CPU has IA32_SPEC_CTRL */
+
+/* The global descriptor table has the selectors of the 64-bit boot protocol */
+#define ENTRY_CS32		0x08
+#define ENTRY_CS64		0x10	/* __BOOT_CS */
+#define ENTRY_DS		0x18	/* __BOOT_DS */
+
+#ifndef __ASSEMBLY__
+#include <linux/build_bug.h>
+#include <linux/stddef.h>
+#include <linux/types.h>
+
+/**
+ * struct entry_params - what the CPU that arrives next is told
+ * @ack: written by the CPU: @token, once it has read all of the others
+ * @token: new for each start, never 0
+ * @mode: ENTRY_PARK, ENTRY_JUMP or ENTRY_MAILBOX
+ * @apic_id: of the CPU, which compares it with the mailbox
+ * @cr3: identity page tables, below 4 GiB; they stay as long as the CPU uses them
+ * @target: physical address
+ * @argument: for RSI
+ * @flags: ENTRY_CLEAR_SPEC_CTRL
+ */
+struct entry_params {
+	u32 ack;
+	u32 token;
+	u32 mode;
+	u32 apic_id;
+	u64 cr3;
+	u64 target;
+	u64 argument;
+	u32 flags;
+	u32 reserved;
+};
+
+static_assert(offsetof(struct entry_params, cr3) == ENTRY_CR3 - ENTRY_PARAMS);
+static_assert(offsetof(struct entry_params, flags) == ENTRY_FLAGS - ENTRY_PARAMS);
+
+/* The code in this module's image; it runs at any page-aligned address below 1 MiB */
+extern const u8 sigma_entry_start[], sigma_entry_end[];
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Pages below 1 MiB. Every x86 kernel needs a few for its real-mode trampoline, and so does
+ * a start-up IPI. Linux reserves the whole first MiB at boot and uses little of it, so there
+ * is memory to lend without asking anybody to set it aside. Left alone are
+ *
+ *   - the first 64 KiB, where firmware scribbles,
+ *   - what is not System RAM: BDA and EBDA, video memory, firmware,
+ *   - the host's own real-mode blob and all above it: memblock puts it at the top, and it is
+ *     the only part of the direct map down there that is read-only or executable.
+ */
+#include <linux/bitmap.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <asm/pgtable.h>
+
+#include "entry.h"
+#include "sigma.h"
+
+#define LOW_FIRST	(SZ_64K >> PAGE_SHIFT)
+#define LOW_PAGES	(SZ_1M >> PAGE_SHIFT)
+
+static DEFINE_MUTEX(low_lock);
+static DECLARE_BITMAP(low_taken, LOW_PAGES);	/* lent, or not ours to lend */
+static u64 entry_page;
+
+static bool is_real_mode_blob(unsigned long pfn)
+{
+	unsigned int level;
+	pte_t *pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
+
+	return !pte || !(pte_flags(*pte) & _PAGE_PRESENT) ||
+	       !(pte_flags(*pte) & _PAGE_RW) || !(pte_flags(*pte) & _PAGE_NX);
+}
+
+static bool is_lendable(unsigned long pfn)
+{
+	return region_intersects(PFN_PHYS(pfn), PAGE_SIZE, IORESOURCE_SYSTEM_RAM,
+				 IORES_DESC_NONE) == REGION_INTERSECTS &&
+	       pfn_valid(pfn) && PageReserved(pfn_to_page(pfn));
+}
+
+u64 sigma_low_lend(unsigned int nr)
+{
+	unsigned long pfn;
+
+	mutex_lock(&low_lock);
+	pfn = bitmap_find_next_zero_area(low_taken, LOW_PAGES, LOW_FIRST, nr, 0);
+	if (pfn < LOW_PAGES)
+		bitmap_set(low_taken, pfn, nr);
+	mutex_unlock(&low_lock);
+	if (pfn >= LOW_PAGES)
+		return 0;
+
+	memset(pfn_to_kaddr(pfn), 0, nr * PAGE_SIZE);
+	return PFN_PHYS(pfn);
+}
+
+void sigma_low_return(u64 phys, unsigned int nr)
+{
+	if (!phys)
+		return;
+	memset(phys_to_virt(phys), 0, nr * PAGE_SIZE);
+	mutex_lock(&low_lock);
+	bitmap_clear(low_taken, PHYS_PFN(phys), nr);
+	mutex_unlock(&low_lock);
+}
+
+u64 sigma_low_entry_page(void)
+{
+	return entry_page;
+}
+
+int sigma_low_init(void)
+{
+	unsigned long pfn;
+
+	bitmap_fill(low_taken, LOW_PAGES);
+	for (pfn = LOW_FIRST; pfn < LOW_PAGES; pfn++) {
+		if (!is_lendable(pfn))
+			continue;
+		if (is_real_mode_blob(pfn))
+			break;
+		clear_bit(pfn, low_taken);
+	}
+
+	entry_page = sigma_low_lend(1);
+	if (!entry_page) {
+		pr_err("no usable memory below 1 MiB, where a CPU has to start: cannot run guests on this machine\n");
+		return -ENOMEM;
+	}
+	memcpy(phys_to_virt(entry_page), sigma_entry_start, sigma_entry_end - sigma_entry_start);
+	return 0;
+}
+
+void sigma_low_exit(void)
+{
+	sigma_low_return(entry_page, 1);
+}

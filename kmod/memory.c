@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Lending memory: unplugged from the running host with alloc_contig_range(), which moves away
+ * what lies there. Looked for from the top of each zone downwards, in pieces as large as can
+ * be had, each half as large as the one before where nothing more is found. The pages keep
+ * their struct page with one reference, ours, so that they can be mapped and pinned (O_DIRECT,
+ * vhost) like any others; a pin that outlives the guest keeps its page until it goes.
+ */
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/nodemask.h>
+#include <linux/sched/signal.h>
+#include <linux/sort.h>
+
+#include "sigma.h"
+
+#define PIECE_MAX	(SZ_1G >> PAGE_SHIFT)
+#define PIECE_MIN	(SIGMA_SEGMENT_ALIGN >> PAGE_SHIFT)
+
+/* The host keeps an eighth of all memory available, and at least 128 MiB */
+#define KEEP_SHARE	8
+#define KEEP_MIN	(SZ_128M >> PAGE_SHIFT)
+
+static bool host_can_spare(u64 size)
+{
+	unsigned long keep = max(totalram_pages() / KEEP_SHARE, (unsigned long)KEEP_MIN);
+	long available = si_mem_available();
+
+	return available > 0 && (u64)available >= keep + (size >> PAGE_SHIFT);
+}
+
+static void zero_pages(unsigned long pfn, unsigned long nr)
+{
+	for (; nr; pfn++, nr--) {
+		clear_page(pfn_to_kaddr(pfn));
+		if (!(nr & 0xfff))
+			cond_resched();
+	}
+}
+
+/* A quick look that spares alloc_contig_range() the obvious failures */
+static bool worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
+{
+	for (unsigned long end = pfn + nr; pfn < end; pfn += pageblock_nr_pages) {
+		struct page *page = pfn_to_online_page(pfn);
+
+		if (!page || page_zone(page) != zone || PageReserved(page))
+			return false;
+	}
+	return true;
+}
+
+static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
+{
+	struct sigma_piece *piece = &mem->piece[mem->nr_pieces];
+
+	if (alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
+			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
+		return false;
+	piece->pfn = pfn;
+	piece->nr_pages = nr;
+	mem->nr_pieces++;
+	return true;
+}
+
+/* Take one piece of @nr pages from @zone, as high as possible */
+static bool take_from_zone(struct sigma_memory *mem, struct zone *zone, unsigned long nr)
+{
+	unsigned long start = ALIGN(zone->zone_start_pfn, nr);
+	unsigned long pfn = ALIGN_DOWN(zone_end_pfn(zone), nr);
+
+	while (pfn >= start + nr && !fatal_signal_pending(current)) {
+		pfn -= nr;
+		if (worth_trying(zone, pfn, nr) && take_piece(mem, pfn, nr))
+			return true;
+		cond_resched();
+	}
+	return false;
+}
+
+static bool take_from_node(struct sigma_memory *mem, int node, unsigned long nr)
+{
+	for (int z = ZONE_NORMAL; z >= 0; z--) {
+		struct zone *zone = &NODE_DATA(node)->node_zones[z];
+
+		if (populated_zone(zone) && z >= ZONE_DMA32 && take_from_zone(mem, zone, nr))
+			return true;
+	}
+	return false;
+}
+
+static bool take_one(struct sigma_memory *mem, int first_node, unsigned long nr)
+{
+	int node;
+
+	if (take_from_node(mem, first_node, nr))
+		return true;
+	for_each_online_node(node)
+		if (node != first_node && take_from_node(mem, node, nr))
+			return true;
+	return false;
+}
+
+static int compare_pieces(const void *a, const void *b)
+{
+	const struct sigma_piece *x = a, *y = b;
+
+	return x->pfn < y->pfn ? -1 : 1;
+}
+
+static void make_segments(struct sigma_memory *mem)
+{
+	struct sigma_segment *seg = NULL;
+
+	sort(mem->piece, mem->nr_pieces, sizeof(mem->piece[0]), compare_pieces, NULL);
+	for (unsigned int i = 0; i < mem->nr_pieces; i++) {
+		u64 phys = PFN_PHYS(mem->piece[i].pfn);
+		u64 size = (u64)mem->piece[i].nr_pages << PAGE_SHIFT;
+
+		if (seg && seg->phys + seg->size == phys) {
+			seg->size += size;
+		} else {
+			seg = &mem->segment[mem->nr_segments++];
+			*seg = (struct sigma_segment) { .phys = phys, .size = size };
+		}
+	}
+}
+
+static void list_pieces(struct sigma_memory *mem, const char *label)
+{
+	for (unsigned int i = 0; i < mem->nr_pieces; i++) {
+		struct sigma_piece *piece = &mem->piece[i];
+
+		piece->res = (struct resource) {
+			.name	= label,
+			.start	= PFN_PHYS(piece->pfn),
+			.end	= PFN_PHYS(piece->pfn + piece->nr_pages) - 1,
+			.flags	= IORESOURCE_MEM,
+		};
+		/* Only for people to see: a piece across two entries cannot be shown */
+		piece->listed = !insert_resource(&iomem_resource, &piece->res);
+	}
+}
+
+static void free_piece(const struct sigma_piece *piece)
+{
+	zero_pages(piece->pfn, piece->nr_pages);
+	/* Not free_contig_range(): it warns of a page that somebody still has pinned */
+	for (unsigned long i = 0; i < piece->nr_pages; i++) {
+		__free_page(pfn_to_page(piece->pfn + i));
+		if (!(i & 0xfff))
+			cond_resched();
+	}
+}
+
+void sigma_memory_return(struct sigma_memory *mem)
+{
+	while (mem->nr_pieces) {
+		struct sigma_piece *piece = &mem->piece[--mem->nr_pieces];
+
+		if (piece->listed)
+			remove_resource(&piece->res);
+		free_piece(piece);
+	}
+	mem->nr_segments = 0;
+}
+
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label)
+{
+	unsigned long left = size >> PAGE_SHIFT;
+	unsigned long nr = min(rounddown_pow_of_two(left), (unsigned long)PIECE_MAX);
+
+	memset(mem, 0, sizeof(*mem));
+	mem->size = size;
+	if (!host_can_spare(size))
+		return -ENOMEM;
+
+	while (left) {
+		nr = min(nr, rounddown_pow_of_two(left));
+		if (mem->nr_pieces < SIGMA_SEGMENTS_MAX && take_one(mem, node, nr)) {
+			const struct sigma_piece *piece = &mem->piece[mem->nr_pieces - 1];
+
+			zero_pages(piece->pfn, nr);
+			left -= nr;
+			continue;
+		}
+		if (fatal_signal_pending(current)) {
+			sigma_memory_return(mem);
+			return -EINTR;
+		}
+		nr /= 2;
+		if (nr < PIECE_MIN || mem->nr_pieces == SIGMA_SEGMENTS_MAX) {
+			sigma_memory_return(mem);
+			return -ENOMEM;
+		}
+	}
+
+	make_segments(mem);
+	list_pieces(mem, label);
+	return 0;
+}
+
+bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len)
+{
+	for (unsigned int i = 0; i < mem->nr_segments; i++) {
+		const struct sigma_segment *seg = &mem->segment[i];
+
+		if (phys >= seg->phys && phys - seg->phys < seg->size)
+			return len <= seg->size - (phys - seg->phys);
+	}
+	return false;
+}
+
+struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset)
+{
+	for (unsigned int i = 0; i < mem->nr_segments; i++) {
+		const struct sigma_segment *seg = &mem->segment[i];
+
+		if (offset < seg->size)
+			return pfn_to_page(PHYS_PFN(seg->phys + offset));
+		offset -= seg->size;
+	}
+	return NULL;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * sigma.ko: what its files share.
+ *
+ *	main.c		module, host checks, reboot and suspend
+ *	guest.c		a guest's life: create, start, stop, destroy; its state
+ *	cpu.c entry.S	lend and return CPUs; start them by INIT-SIPI, park them
+ *	memory.c	lend and return memory
+ *	low.c		pages below 1 MiB
+ *	identity.c	page tables for a CPU that arrives
+ *	iosc.c		the IOSC window: rings, doorbells, eventfds, clock
+ *	chardev.c	/dev/sigma/ *
+ *	sysfs.c		/sys/class/sigma/ *
+ *	doorbell.c apic.c	shared with sigma_guest.ko
+ *
+ * Locks: sigma_guests_lock (the list of guests) is taken before guest.lock (one guest's
+ * state, CPUs and memory), that before the locks inside cpu.c and low.c.
+ */
+#ifndef _SIGMA_H
+#define _SIGMA_H
+
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/eventfd.h>
+#include <linux/ioport.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "doorbell.h"
+#include "ring.h"
+#include "uapi/iosc.h"
+#include "uapi/sigma.h"
+
+#undef pr_fmt
+#define pr_fmt(fmt) "sigma: " fmt
+
+/* memory.c */
+
+struct sigma_piece {
+	unsigned long pfn;
+	unsigned long nr_pages;
+	struct resource res;		/* in /proc/iomem */
+	bool listed;
+};
+
+struct sigma_memory {
+	u64 size;
+	unsigned int nr_pieces;
+	struct sigma_piece piece[SIGMA_SEGMENTS_MAX];
+	unsigned int nr_segments;	/* pieces, sorted, those that touch merged */
+	struct sigma_segment segment[SIGMA_SEGMENTS_MAX];
+};
+
+/**
+ * sigma_memory_lend - take memory out of the host and zero it
+ * @size: bytes, a multiple of SIGMA_SEGMENT_ALIGN
+ * @node: NUMA node to look at first
+ * @label: for /proc/iomem; stays valid until sigma_memory_return()
+ *
+ * May sleep for seconds. Return: 0, -ENOMEM or -EINTR; nothing is taken then.
+ */
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label);
+
+/** sigma_memory_return - zero it and give it back; no CPU but the host's may reach it */
+void sigma_memory_return(struct sigma_memory *mem);
+
+/** sigma_memory_contains - does all of [@phys, @phys + @len) lie in one segment? */
+bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len);
+
+/** sigma_memory_page - the page at byte @offset of the memory file, or NULL */
+struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset);
+
+/* low.c */
+int sigma_low_init(void);	/* find usable pages and take the entry page */
+void sigma_low_exit(void);
+u64 sigma_low_entry_page(void);	/* physical address of the entry page */
+
+/** sigma_low_lend - @nr contiguous zeroed pages below 1 MiB; physical address, 0: none */
+u64 sigma_low_lend(unsigned int nr);
+void sigma_low_return(u64 phys, unsigned int nr);
+
+/* identity.c */
+
+/** struct sigma_identity - page tables in which virtual and physical addresses agree */
+struct sigma_identity {
+	u64 *root;			/* below 4 GiB */
+	struct list_head pages;
+};
+
+int sigma_identity_init(struct sigma_identity *id);
+
+/** sigma_identity_map - map [@phys, @phys + @size) in 2 MiB pages, rounded outwards */
+int sigma_identity_map(struct sigma_identity *id, u64 phys, u64 size);
+void sigma_identity_free(struct sigma_identity *id);
+
+/* cpu.c */
+int sigma_cpu_init(void);
+void sigma_cpu_exit(void);
+
+/**
+ * sigma_cpu_check - may these CPUs be lent?
+ * @error: @len bytes, told why not
+ *
+ * Return: 0, -EINVAL or -EBUSY.
+ */
+int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, char *error, size_t len);
+
+/** sigma_cpu_lend - take @cpu offline and keep it there. May sleep. */
+int sigma_cpu_lend(unsigned int cpu, char *error, size_t len);
+
+/** sigma_cpu_return - bring a parked, or never started, CPU back to the host. May sleep. */
+int sigma_cpu_return(unsigned int cpu);
+
+/** sigma_cpu_apic_id - physical APIC ID of @cpu */
+u32 sigma_cpu_apic_id(unsigned int cpu);
+
+/**
+ * sigma_cpu_start - INIT-SIPI a lent CPU into the entry page
+ * @mode: ENTRY_JUMP or ENTRY_MAILBOX
+ * @id: page tables, which must stay until sigma_cpu_park()
+ *
+ * May sleep. Return: 0, or -EIO when the CPU did not arrive.
+ */
+int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
+		    u64 argument);
+
+/**
+ * sigma_cpu_park - stop a lent CPU, whatever it does, and see it rest in our page
+ *
+ * May sleep. Return: 0, or -EIO when it could not be confirmed: then it may still run.
+ */
+int sigma_cpu_park(unsigned int cpu);
+
+/* iosc.c */
+
+struct sigma_guest;
+
+struct sigma_call {			/* eventfd -> doorbell of the guest */
+	struct sigma_guest *guest;
+	unsigned int doorbell;
+	struct eventfd_ctx *ctx;
+	wait_queue_entry_t wait;
+	poll_table pt;
+	struct work_struct shutdown;
+};
+
+struct sigma_iosc {
+	void *window;			/* SIGMA_IOSC_SIZE bytes */
+	struct sigma_iosc_header *header;
+	struct sigma_ring_end rx, tx;	/* of the control channel */
+	struct mutex rx_lock, tx_lock;
+	struct sigma_doorbell_rx doorbell_rx;
+	struct sigma_doorbell_tx doorbell_tx;
+	struct mutex bind_lock;		/* of the two arrays below */
+	struct eventfd_ctx __rcu *kick[SIGMA_DOORBELLS];
+	struct sigma_call *call[SIGMA_DOORBELLS];
+};
+
+int sigma_iosc_init(struct sigma_guest *guest);
+void sigma_iosc_exit(struct sigma_guest *guest);	/* stops all use of the window */
+void sigma_iosc_free(struct sigma_guest *guest);	/* frees it: nobody maps it any more */
+void sigma_iosc_reset(struct sigma_guest *guest);	/* before a start; guest CPUs rest */
+void sigma_iosc_unbind_all(struct sigma_guest *guest);
+int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int fd);
+int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int fd);
+void sigma_iosc_update_clock(struct sigma_guest *guest);
+u64 sigma_iosc_phys(const struct sigma_guest *guest);
+
+/* guest.c */
+
+/**
+ * struct sigma_guest - one guest, and its device
+ * @dev: its lifetime is the guest's
+ * @lock: held for everything that changes state, CPUs or memory
+ * @state: enum sigma_state; written under @lock, read anywhere
+ * @state_seq: number of changes, for EPOLLPRI
+ * @gone: destroyed: the device is only kept by open files
+ * @memory_files: open or mapped memory files, which keep SIGMA_DESTROY away
+ */
+struct sigma_guest {
+	struct device dev;
+	struct cdev cdev;
+	struct list_head list;
+	char name[SIGMA_NAME_MAX];
+	char label[SIGMA_NAME_MAX + 16];
+	struct mutex lock;
+	enum sigma_state state;
+	atomic_t state_seq;
+	bool gone;
+	wait_queue_head_t wait;
+	atomic_t memory_files;
+
+	unsigned int nr_cpus;
+	u32 cpus[SIGMA_CPUS_MAX];
+	u32 apic_ids[SIGMA_CPUS_MAX];
+	struct sigma_memory memory;
+	u64 low_phys;
+	struct sigma_identity identity;
+	struct sigma_iosc iosc;
+
+	struct work_struct state_work;
+	struct delayed_work health_work;
+	u64 heartbeat;
+	unsigned int missed_beats;
+};
+
+extern struct mutex sigma_guests_lock;
+
+int sigma_guest_create(struct sigma_create *args);
+int sigma_guest_destroy(const char *name);
+int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
+int sigma_guest_stop(struct sigma_guest *guest);
+void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
+void sigma_guests_stop_all(void);
+bool sigma_guests_any(void);
+const char *sigma_state_name(enum sigma_state state);
+
+/** sigma_guest_alive - do its CPUs run the guest? */
+static inline bool sigma_guest_alive(const struct sigma_guest *guest)
+{
+	enum sigma_state state = READ_ONCE(guest->state);
+
+	return state == SIGMA_STATE_BOOTING || state == SIGMA_STATE_RUNNING ||
+	       state == SIGMA_STATE_UNRESPONSIVE;
+}
+
+/* chardev.c */
+int sigma_chardev_init(void);
+void sigma_chardev_exit(void);
+int sigma_chardev_add(struct sigma_guest *guest);
+void sigma_chardev_del(struct sigma_guest *guest);
+
+/* sysfs.c */
+extern const struct attribute_group *sigma_guest_groups[];
+
+#endif
