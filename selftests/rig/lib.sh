@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the rig's scripts share: where things are, and how to run a command inside one of
+# the trees.
+#
+#	build/trees/NAME	Debian roots made by mmdebstrap, see "tree"
+#	build/rig/		objects, images, initrds, run directories
+#	build/logs/		what the virtual machines wrote
+#
+# Everything there is a cache: it may be removed at any time and is made again.
+
+RIG=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$RIG/../.." && pwd)
+TREES=$TOP/build/trees
+CACHE=$TOP/build/rig
+LOGS=$TOP/build/logs
+KERNELS="6.1 6.12 7.2"
+
+die()
+{
+	echo "${0##*/}: $*" >&2
+	exit 1
+}
+
+say()
+{
+	[ -n "${QUIET:-}" ] || echo "  ${*}" >&2
+}
+
+# A root of our own: the real one, or one in a user namespace with all of this user's
+# subordinate IDs, so that files of the trees keep their owners.
+as_root()
+{
+	if [ "$(id -u)" = 0 ]; then
+		unshare --mount --propagation private -- "$@"
+	else
+		unshare --user --map-auto --map-root-user --mount --pid --fork --kill-child -- "$@"
+	fi
+}
+
+# in_tree NAME COMMAND...: run it in build/trees/NAME, where the project is /src
+in_tree()
+{
+	local tree=$TREES/$1
+	shift
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	as_root sh -ec '
+		tree=$1 top=$2
+		shift 2
+		mkdir -p "$tree/src"
+		mount --bind "$top" "$tree/src"
+		mount --rbind /dev "$tree/dev"
+		mount -t proc proc "$tree/proc"
+		exec chroot "$tree" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+			HOME=/root LC_ALL=C.UTF-8 "$@"
+	' sh "$tree" "$TOP" "$@"
+}
+
+# version NAME: the kernel version in build/trees/NAME
+version()
+{
+	local dir
+	for dir in "$TREES/$1"/lib/modules/*/kernel; do
+		basename "$(dirname "$dir")"
+		return
+	done
+}
+
+# vmlinuz NAME: its kernel image
+vmlinuz()
+{
+	local v image
+	v=$(version "$1")
+	for image in "$TREES/$1/boot/vmlinuz-$v" "$TREES/$1/lib/modules/$v/vmlinuz"; do
+		[ -e "$image" ] && echo "$image" && return
+	done
+	die "build/trees/$1: no kernel image; remove build/trees/$1.recipe to make it again"
+}
