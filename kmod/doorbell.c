@@ -69,7 +69,7 @@ static int doorbell_domain_alloc(struct irq_domain *domain, unsigned int virq,
 
 static const struct irq_domain_ops doorbell_domain_ops = {
 	.alloc	= doorbell_domain_alloc,
-	.free	= irq_domain_free_irqs_top,
+	.free	= irq_domain_free_irqs_common,
 };
 
 static void take_pending(struct sigma_doorbell_rx *rx)
@@ -157,7 +157,7 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 	return 0;
 
 free_irqs:
-	irq_domain_free_irqs(irq, 1);
+	irq_dispose_mapping(irq);
 remove_domain:
 	irq_domain_remove(rx->domain);
 free_fwnode:
@@ -172,7 +172,7 @@ void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx)
 		return;
 	WRITE_ONCE(rx->words->target, 0);
 	free_irq(rx->irq, rx);
-	irq_domain_free_irqs(rx->irq, 1);
+	irq_dispose_mapping(rx->irq);
 	irq_domain_remove(rx->domain);
 	irq_domain_free_fwnode(rx->fwnode);
 	rx->domain = NULL;

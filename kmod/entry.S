@@ -14,11 +14,6 @@
 #include <asm/processor-flags.h>
 
 #include "entry.h"
-#include "uapi/iosc.h"
-
-#define MAILBOX_COMMAND		0	/* struct sigma_iosc_mailbox */
-#define MAILBOX_APIC_ID		4
-#define MAILBOX_VECTOR		8
 
 #define OFFSET(label)		((label) - sigma_entry_start)
 
@@ -105,7 +100,7 @@ SYM_DATA_START(sigma_entry_start)
 
 .Lmailbox:
 	pause
-	cmpw	$SIGMA_MAILBOX_WAKEUP, MAILBOX_COMMAND(%r10)
+	cmpw	$MAILBOX_WAKEUP, MAILBOX_COMMAND(%r10)
 	jne	.Lmailbox
 	cmpl	%edi, MAILBOX_APIC_ID(%r10)
 	jne	.Lmailbox
@@ -121,7 +116,6 @@ SYM_DATA_START(sigma_entry_start)
 	.quad	0x00af9b000000ffff	/* ENTRY_CS64: flat 64-bit code */
 	.quad	0x00cf93000000ffff	/* ENTRY_DS: flat data */
 .Lgdt_end:
+	/* Fails to assemble where the code does not leave room for the stack */
+	.org	sigma_entry_start + ENTRY_PARAMS - ENTRY_STACK_SIZE
 SYM_DATA_END_LABEL(sigma_entry_start, SYM_L_GLOBAL, sigma_entry_end)
-	.if	sigma_entry_end - sigma_entry_start > ENTRY_PARAMS - 0x100
-	.error	"the entry code does not leave room for its stack"
-	.endif

@@ -7,8 +7,9 @@
 #ifndef _SIGMA_ENTRY_H
 #define _SIGMA_ENTRY_H
 
-#define ENTRY_PAGE_SIZE		0x1000
 #define ENTRY_PARAMS		0xf00	/* offset of struct entry_params in the page */
+
+#define ENTRY_STACK_SIZE	0x100	/* below ENTRY_PARAMS */
 
 #define ENTRY_ACK		(ENTRY_PARAMS + 0x00)
 #define ENTRY_TOKEN		(ENTRY_PARAMS + 0x04)
@@ -26,6 +27,12 @@
 
 #define ENTRY_CLEAR_SPEC_CTRL	1	/* flags: the CPU has IA32_SPEC_CTRL */
 
+/* struct sigma_iosc_mailbox, for the assembler */
+#define MAILBOX_COMMAND		0
+#define MAILBOX_APIC_ID		4
+#define MAILBOX_VECTOR		8
+#define MAILBOX_WAKEUP		1
+
 /* The global descriptor table has the selectors of the 64-bit boot protocol */
 #define ENTRY_CS32		0x08
 #define ENTRY_CS64		0x10	/* __BOOT_CS */
@@ -35,6 +42,8 @@
 #include <linux/build_bug.h>
 #include <linux/stddef.h>
 #include <linux/types.h>
+
+#include "uapi/iosc.h"
 
 /**
  * struct entry_params - what the CPU that arrives next is told
@@ -61,6 +70,10 @@ struct entry_params {
 
 static_assert(offsetof(struct entry_params, cr3) == ENTRY_CR3 - ENTRY_PARAMS);
 static_assert(offsetof(struct entry_params, flags) == ENTRY_FLAGS - ENTRY_PARAMS);
+static_assert(offsetof(struct sigma_iosc_mailbox, command) == MAILBOX_COMMAND);
+static_assert(offsetof(struct sigma_iosc_mailbox, apic_id) == MAILBOX_APIC_ID);
+static_assert(offsetof(struct sigma_iosc_mailbox, wakeup_vector) == MAILBOX_VECTOR);
+static_assert(SIGMA_MAILBOX_WAKEUP == MAILBOX_WAKEUP);
 
 /* The code in this module's image; it runs at any page-aligned address below 1 MiB */
 extern const u8 sigma_entry_start[], sigma_entry_end[];

@@ -6,6 +6,7 @@
  * 4 GiB, because CR3 is loaded in protected mode.
  */
 #include <linux/gfp.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 

@@ -10,6 +10,7 @@
  *     the only part of the direct map down there that is read-only or executable.
  */
 #include <linux/bitmap.h>
+#include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>

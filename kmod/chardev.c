@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The character devices: /dev/sigma/control and one /dev/sigma/NAME per guest, plus the memory
+ * file that SIGMA_MEMORY_FD returns. uapi/sigma.h is their manual.
+ *
+ * An open file keeps its guest's device, and so the IOSC window, but not the guest: once
+ * destroyed, calls answer ENODEV. A memory file does keep the guest, by its count.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "sigma.h"
+
+#define MINORS		256
+#define CONTROL_MINOR	0
+#define FAULT_PAGES	64UL		/* mapped around a fault */
+
+static dev_t first_devt;
+static DEFINE_IDA(minors);
+static struct cdev control_cdev;
+static struct device *control_device;
+
+static char *sigma_devnode(SIGMA_DEVNODE_CONST struct device *dev, umode_t *mode)
+{
+	return kasprintf(GFP_KERNEL, "sigma/%s", dev_name(dev));
+}
+
+static struct class sigma_class = {
+	.name		= "sigma",
+	.devnode	= sigma_devnode,
+};
+
+/* The memory file */
+
+static int insert_page(struct vm_area_struct *vma, unsigned long pgoff)
+{
+	struct sigma_guest *guest = vma->vm_private_data;
+	struct page *page = sigma_memory_page(&guest->memory, (u64)pgoff << PAGE_SHIFT);
+
+	if (!page)
+		return -EFAULT;
+	return vm_insert_page(vma, vma->vm_start + ((pgoff - vma->vm_pgoff) << PAGE_SHIFT), page);
+}
+
+static vm_fault_t memory_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long first = ALIGN_DOWN(vmf->pgoff, FAULT_PAGES);
+	unsigned long pgoff = max(first, vma->vm_pgoff);
+	unsigned long end = min(first + FAULT_PAGES, vma->vm_pgoff + vma_pages(vma));
+
+	/* The neighbours too, where nobody mapped them yet; only the page itself must succeed */
+	for (; pgoff < end; pgoff++)
+		if (pgoff != vmf->pgoff)
+			insert_page(vma, pgoff);
+
+	switch (insert_page(vma, vmf->pgoff)) {
+	case 0:
+	case -EBUSY:		/* another thread faulted here, too */
+		return VM_FAULT_NOPAGE;
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
+}
+
+static const struct vm_operations_struct memory_vm_ops = {
+	.fault = memory_fault,
+};
+
+static int memory_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct sigma_guest *guest = file->private_data;
+	u64 pages = guest->memory.size >> PAGE_SHIFT;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
+		return -EINVAL;
+	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_private_data = guest;
+	vma->vm_ops = &memory_vm_ops;
+	return 0;
+}
+
+static loff_t memory_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct sigma_guest *guest = file->private_data;
+
+	return fixed_size_llseek(file, offset, whence, guest->memory.size);
+}
+
+static int memory_release(struct inode *inode, struct file *file)
+{
+	struct sigma_guest *guest = file->private_data;
+
+	atomic_dec(&guest->memory_files);
+	put_device(&guest->dev);
+	return 0;
+}
+
+static const struct file_operations memory_fops = {
+	.owner		= THIS_MODULE,
+	.mmap		= memory_mmap,
+	.llseek		= memory_llseek,
+	.release	= memory_release,
+};
+
+/* Called with guest->lock held */
+static int memory_fd(struct sigma_guest *guest)
+{
+	int fd;
+
+	get_device(&guest->dev);
+	atomic_inc(&guest->memory_files);
+	fd = anon_inode_getfd("[sigma-memory]", &memory_fops, guest, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		atomic_dec(&guest->memory_files);
+		put_device(&guest->dev);
+	}
+	return fd;
+}
+
+/* /dev/sigma/NAME */
+
+/**
+ * struct guest_file - one open file
+ * @seen: state changes that SIGMA_GET_INFO has shown to it
+ */
+struct guest_file {
+	struct sigma_guest *guest;
+	int seen;
+};
+
+static int guest_open(struct inode *inode, struct file *file)
+{
+	struct sigma_guest *guest = container_of(inode->i_cdev, struct sigma_guest, cdev);
+	struct guest_file *gf = kzalloc(sizeof(*gf), GFP_KERNEL);
+
+	if (!gf)
+		return -ENOMEM;
+	get_device(&guest->dev);
+	gf->guest = guest;
+	gf->seen = -1;
+	file->private_data = gf;
+	return stream_open(inode, file);
+}
+
+static int guest_release(struct inode *inode, struct file *file)
+{
+	struct guest_file *gf = file->private_data;
+
+	put_device(&gf->guest->dev);
+	kfree(gf);
+	return 0;
+}
+
+/* One message, or 0 when there is none */
+static int receive(struct sigma_guest *guest, void *msg)
+{
+	int len;
+
+	mutex_lock(&guest->iosc.rx_lock);
+	len = sigma_ring_get(&guest->iosc.rx, msg);
+	mutex_unlock(&guest->iosc.rx_lock);
+	if (len > 0)	/* there is room again, which the guest may be waiting for */
+		sigma_doorbell_ring(&guest->iosc.doorbell_tx, SIGMA_DOORBELL_CONTROL);
+	return len;
+}
+
+static ssize_t guest_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+{
+	struct sigma_guest *guest = ((struct guest_file *)file->private_data)->guest;
+	u8 msg[SIGMA_MSG_MAX];
+	int len, err;
+
+	if (count < SIGMA_MSG_MAX)
+		return -EINVAL;
+
+	for (;;) {
+		if (READ_ONCE(guest->gone))
+			return -ENODEV;
+		len = receive(guest, msg);
+		if (len)
+			break;
+		if (!sigma_guest_alive(guest))
+			return -EPIPE;
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = wait_event_interruptible(guest->wait,
+					       sigma_ring_waiting(&guest->iosc.rx) ||
+					       !sigma_guest_alive(guest) ||
+					       READ_ONCE(guest->gone));
+		if (err)
+			return err;
+	}
+	if (len < 0)
+		return len;
+	return copy_to_user(buf, msg, len) ? -EFAULT : len;
+}
+
+static int transmit(struct sigma_guest *guest, const void *msg, size_t len)
+{
+	int err;
+
+	mutex_lock(&guest->iosc.tx_lock);
+	err = sigma_ring_put(&guest->iosc.tx, msg, len);
+	mutex_unlock(&guest->iosc.tx_lock);
+	if (!err)
+		sigma_doorbell_ring(&guest->iosc.doorbell_tx, SIGMA_DOORBELL_CONTROL);
+	return err;
+}
+
+static ssize_t guest_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
+{
+	struct sigma_guest *guest = ((struct guest_file *)file->private_data)->guest;
+	u8 msg[SIGMA_MSG_MAX];
+	int err;
+
+	if (!count || count > SIGMA_MSG_MAX)
+		return -EMSGSIZE;
+	if (copy_from_user(msg, buf, count))
+		return -EFAULT;
+
+	for (;;) {
+		if (READ_ONCE(guest->gone))
+			return -ENODEV;
+		if (!sigma_guest_alive(guest))
+			return -EPIPE;
+		err = transmit(guest, msg, count);
+		if (err != -ENOSPC)
+			return err ?: count;
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		err = wait_event_interruptible(guest->wait,
+					       sigma_ring_room(&guest->iosc.tx) ||
+					       !sigma_guest_alive(guest) ||
+					       READ_ONCE(guest->gone));
+		if (err)
+			return err;
+	}
+}
+
+static __poll_t guest_poll(struct file *file, poll_table *pt)
+{
+	struct guest_file *gf = file->private_data;
+	struct sigma_guest *guest = gf->guest;
+	__poll_t events = 0;
+
+	poll_wait(file, &guest->wait, pt);
+	if (READ_ONCE(guest->gone))
+		return EPOLLERR | EPOLLHUP;
+	if (sigma_ring_waiting(&guest->iosc.rx))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (sigma_guest_alive(guest) && sigma_ring_room(&guest->iosc.tx))
+		events |= EPOLLOUT | EPOLLWRNORM;
+	if (READ_ONCE(gf->seen) != atomic_read(&guest->state_seq))
+		events |= EPOLLPRI;
+	return events;
+}
+
+static int guest_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct sigma_guest *guest = ((struct guest_file *)file->private_data)->guest;
+
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff ||
+	    vma->vm_end - vma->vm_start != SIGMA_IOSC_SIZE)
+		return -EINVAL;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(sigma_iosc_phys(guest)),
+			       SIGMA_IOSC_SIZE, vma->vm_page_prot);
+}
+
+static int ioctl_get_info(struct guest_file *gf, void __user *arg)
+{
+	struct sigma_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
+	int err;
+
+	if (!info)
+		return -ENOMEM;
+	/* A change in between is seen again, never missed */
+	WRITE_ONCE(gf->seen, atomic_read(&gf->guest->state_seq));
+	sigma_guest_info(gf->guest, info);
+	err = copy_to_user(arg, info, sizeof(*info)) ? -EFAULT : 0;
+	kfree(info);
+	return err;
+}
+
+static int ioctl_start(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_start start;
+
+	if (copy_from_user(&start, arg, sizeof(start)))
+		return -EFAULT;
+	return sigma_guest_start(guest, &start);
+}
+
+static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
+		      int (*bind)(struct sigma_guest *guest, unsigned int doorbell, int fd))
+{
+	struct sigma_eventfd args;
+	int err;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	mutex_lock(&guest->lock);
+	err = guest->gone ? -ENODEV : bind(guest, args.doorbell, args.fd);
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
+static int ioctl_memory_fd(struct sigma_guest *guest)
+{
+	int fd;
+
+	mutex_lock(&guest->lock);
+	fd = guest->gone ? -ENODEV : memory_fd(guest);
+	mutex_unlock(&guest->lock);
+	return fd;
+}
+
+static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct guest_file *gf = file->private_data;
+	void __user *argp = (void __user *)arg;
+
+	if (READ_ONCE(gf->guest->gone))
+		return -ENODEV;
+	switch (cmd) {
+	case SIGMA_GET_INFO:
+		return ioctl_get_info(gf, argp);
+	case SIGMA_START:
+		return ioctl_start(gf->guest, argp);
+	case SIGMA_STOP:
+		return sigma_guest_stop(gf->guest);
+	case SIGMA_MEMORY_FD:
+		return ioctl_memory_fd(gf->guest);
+	case SIGMA_SET_KICK:
+		return ioctl_bind(gf->guest, argp, sigma_iosc_bind_kick);
+	case SIGMA_SET_CALL:
+		return ioctl_bind(gf->guest, argp, sigma_iosc_bind_call);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations guest_fops = {
+	.owner		= THIS_MODULE,
+	.open		= guest_open,
+	.release	= guest_release,
+	.read		= guest_read,
+	.write		= guest_write,
+	.poll		= guest_poll,
+	.mmap		= guest_mmap,
+	.unlocked_ioctl	= guest_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+int sigma_chardev_add(struct sigma_guest *guest)
+{
+	int minor, err;
+
+	minor = ida_alloc_range(&minors, CONTROL_MINOR + 1, MINORS - 1, GFP_KERNEL);
+	if (minor < 0)
+		return minor;
+	guest->dev.class = &sigma_class;
+	guest->dev.devt = MKDEV(MAJOR(first_devt), minor);
+	err = dev_set_name(&guest->dev, "%s", guest->name);
+	if (err)
+		goto free_minor;
+	cdev_init(&guest->cdev, &guest_fops);
+	guest->cdev.owner = THIS_MODULE;
+	err = cdev_device_add(&guest->cdev, &guest->dev);
+	if (err)
+		goto free_minor;
+	return 0;
+
+free_minor:
+	ida_free(&minors, minor);
+	return err;
+}
+
+void sigma_chardev_del(struct sigma_guest *guest)
+{
+	cdev_device_del(&guest->cdev, &guest->dev);
+	ida_free(&minors, MINOR(guest->dev.devt));
+}
+
+/* /dev/sigma/control */
+
+static int ioctl_create(struct sigma_create __user *argp)
+{
+	struct sigma_create *args = memdup_user(argp, sizeof(*args));
+	int err;
+
+	if (IS_ERR(args))
+		return PTR_ERR(args);
+	err = sigma_guest_create(args);
+	if (copy_to_user(argp->error, args->error, sizeof(args->error)) && !err) {
+		sigma_guest_destroy(args->name);
+		err = -EFAULT;
+	}
+	kfree(args);
+	return err;
+}
+
+static int ioctl_destroy(void __user *argp)
+{
+	struct sigma_destroy args;
+
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	if (strnlen(args.name, sizeof(args.name)) == sizeof(args.name))
+		return -EINVAL;
+	return sigma_guest_destroy(args.name);
+}
+
+static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case SIGMA_CREATE:
+		return ioctl_create((void __user *)arg);
+	case SIGMA_DESTROY:
+		return ioctl_destroy((void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static const struct file_operations control_fops = {
+	.owner		= THIS_MODULE,
+	.unlocked_ioctl	= control_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+int sigma_chardev_init(void)
+{
+	dev_t control_devt;
+	int err;
+
+	err = class_register(&sigma_class);
+	if (err)
+		return err;
+	err = alloc_chrdev_region(&first_devt, 0, MINORS, "sigma");
+	if (err)
+		goto unregister_class;
+
+	control_devt = MKDEV(MAJOR(first_devt), CONTROL_MINOR);
+	cdev_init(&control_cdev, &control_fops);
+	control_cdev.owner = THIS_MODULE;
+	err = cdev_add(&control_cdev, control_devt, 1);
+	if (err)
+		goto unregister_region;
+	control_device = device_create(&sigma_class, NULL, control_devt, NULL, "control");
+	if (IS_ERR(control_device)) {
+		err = PTR_ERR(control_device);
+		goto del_cdev;
+	}
+	return 0;
+
+del_cdev:
+	cdev_del(&control_cdev);
+unregister_region:
+	unregister_chrdev_region(first_devt, MINORS);
+unregister_class:
+	class_unregister(&sigma_class);
+	return err;
+}
+
+void sigma_chardev_exit(void)
+{
+	device_unregister(control_device);
+	cdev_del(&control_cdev);
+	unregister_chrdev_region(first_devt, MINORS);
+	class_unregister(&sigma_class);
+}

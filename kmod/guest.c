@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest's life.
+ *
+ *	create		everything is lent, or nothing is
+ *	start		BOOTING: its first CPU jumps into the kernel that user space loaded
+ *			RUNNING: its driver said that it is up
+ *	the guest ends	it says so through shared memory: its CPUs are parked at once
+ *	stop		its CPUs are parked, whatever they were doing
+ *	destroy		everything goes back
+ *
+ * What the guest says of itself is in sigma_iosc_guest, which only the guest writes; it is
+ * believed as far as that it may end its own life. A CPU that cannot be parked makes the
+ * guest LOST: it may still be running, so neither its memory nor its CPUs go back, ever.
+ */
+#include <linux/ctype.h>
+#include <linux/kobject.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/topology.h>
+#include <asm/tsc.h>
+
+#include "entry.h"
+#include "sigma.h"
+
+#define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
+#define LOW_PAGES		(LOW_GUEST_PAGES + 1)	/* and the I/O APIC's */
+#define HEALTH_PERIOD		HZ
+#define MISSED_BEATS_MAX	2			/* in a row, of HEALTH_PERIOD each */
+
+DEFINE_MUTEX(sigma_guests_lock);
+static LIST_HEAD(guests);
+
+static const char *const state_names[] = {
+	[SIGMA_STATE_CREATED]		= "created",
+	[SIGMA_STATE_BOOTING]		= "booting",
+	[SIGMA_STATE_RUNNING]		= "running",
+	[SIGMA_STATE_POWEROFF]		= "poweroff",
+	[SIGMA_STATE_REBOOT]		= "reboot",
+	[SIGMA_STATE_PANICKED]		= "panicked",
+	[SIGMA_STATE_STOPPED]		= "stopped",
+	[SIGMA_STATE_LOST]		= "lost",
+	[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
+};
+
+const char *sigma_state_name(enum sigma_state state)
+{
+	return state_names[state];
+}
+
+static void set_state(struct sigma_guest *guest, enum sigma_state state)
+{
+	char var[32];
+	char *env[] = { var, NULL };
+
+	lockdep_assert_held(&guest->lock);
+	if (guest->state == state)
+		return;
+	WRITE_ONCE(guest->state, state);
+	atomic_inc(&guest->state_seq);
+	wake_up_interruptible(&guest->wait);
+	pr_info("%s: %s\n", guest->name, sigma_state_name(state));
+	if (device_is_registered(&guest->dev)) {
+		snprintf(var, sizeof(var), "SIGMA_STATE=%s", sigma_state_name(state));
+		kobject_uevent_env(&guest->dev.kobj, KOBJ_CHANGE, env);
+	}
+}
+
+/* Park all CPUs, then say why they rest */
+static int park(struct sigma_guest *guest, enum sigma_state state)
+{
+	int err = 0;
+
+	for (unsigned int i = 0; i < guest->nr_cpus; i++)
+		err = sigma_cpu_park(guest->cpus[i]) ?: err;
+	if (err)
+		pr_err("%s: may still be running; its CPUs and memory stay lent until this machine restarts\n",
+		       guest->name);
+	set_state(guest, err ? SIGMA_STATE_LOST : state);
+	return err;
+}
+
+static enum sigma_state reported_state(const struct sigma_guest *guest)
+{
+	switch (le32_to_cpu(READ_ONCE(guest->iosc.header->guest.state))) {
+	case SIGMA_GUEST_UP:
+		return SIGMA_STATE_RUNNING;
+	case SIGMA_GUEST_POWEROFF:
+		return SIGMA_STATE_POWEROFF;
+	case SIGMA_GUEST_REBOOT:
+		return SIGMA_STATE_REBOOT;
+	case SIGMA_GUEST_PANIC:
+		return SIGMA_STATE_PANICKED;
+	default:
+		return SIGMA_STATE_BOOTING;
+	}
+}
+
+/* The guest rang SIGMA_DOORBELL_STATE */
+static void state_work(struct work_struct *work)
+{
+	struct sigma_guest *guest = container_of(work, struct sigma_guest, state_work);
+	enum sigma_state reported;
+
+	mutex_lock(&guest->lock);
+	if (sigma_guest_alive(guest)) {
+		reported = reported_state(guest);
+		if (reported == SIGMA_STATE_RUNNING)
+			set_state(guest, reported);
+		else if (reported != SIGMA_STATE_BOOTING)
+			park(guest, reported);
+	}
+	mutex_unlock(&guest->lock);
+}
+
+/* Once a second: is the guest's heart beating, and what time is it? */
+static void health_work(struct work_struct *work)
+{
+	struct sigma_guest *guest = container_of(to_delayed_work(work), struct sigma_guest,
+						 health_work);
+	u64 beat = le64_to_cpu(READ_ONCE(guest->iosc.header->guest.heartbeat));
+
+	mutex_lock(&guest->lock);
+	if (!sigma_guest_alive(guest)) {
+		mutex_unlock(&guest->lock);
+		return;
+	}
+	sigma_iosc_update_clock(guest);
+	guest->missed_beats = beat == guest->heartbeat ? guest->missed_beats + 1 : 0;
+	guest->heartbeat = beat;
+	if (guest->state == SIGMA_STATE_RUNNING && guest->missed_beats >= MISSED_BEATS_MAX)
+		set_state(guest, SIGMA_STATE_UNRESPONSIVE);
+	else if (guest->state == SIGMA_STATE_UNRESPONSIVE && !guest->missed_beats)
+		set_state(guest, SIGMA_STATE_RUNNING);
+	schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
+	mutex_unlock(&guest->lock);
+}
+
+static struct sigma_guest *find_guest(const char *name)
+{
+	struct sigma_guest *guest;
+
+	lockdep_assert_held(&sigma_guests_lock);
+	list_for_each_entry(guest, &guests, list)
+		if (!strcmp(guest->name, name))
+			return guest;
+	return NULL;
+}
+
+static bool valid_name(const char *name)
+{
+	size_t len = strnlen(name, SIGMA_NAME_MAX);
+
+	if (!len || len == SIGMA_NAME_MAX || !isalnum(name[0]) || !strcmp(name, "control"))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isascii(name[i]) || (!isalnum(name[i]) && !strchr("_.-", name[i])))
+			return false;
+	return true;
+}
+
+#define fail(args, err, fmt, ...) ({						\
+	snprintf((args)->error, sizeof((args)->error), fmt, ##__VA_ARGS__);	\
+	(err);									\
+})
+
+static int check_args(struct sigma_create *args)
+{
+	if (!valid_name(args->name))
+		return fail(args, -EINVAL, "the name of a guest is 1 to %d letters, digits, '_', '.' or '-', begins with a letter or digit, and is not \"control\"",
+			    SIGMA_NAME_MAX - 1);
+	if (find_guest(args->name))
+		return fail(args, -EEXIST, "a guest named %s exists already", args->name);
+	if (args->flags & ~SIGMA_CREATE_SPLIT_CORES)
+		return fail(args, -EINVAL, "unknown flags 0x%x", args->flags);
+	if (!args->nr_cpus || args->nr_cpus > SIGMA_CPUS_MAX)
+		return fail(args, -EINVAL, "a guest has 1 to %d CPUs, not %u", SIGMA_CPUS_MAX,
+			    args->nr_cpus);
+	if (!args->memory || args->memory % SIGMA_SEGMENT_ALIGN)
+		return fail(args, -EINVAL, "memory of %llu bytes is not a multiple of 2 MiB",
+			    args->memory);
+	return sigma_cpu_check(args->cpus, args->nr_cpus,
+			       args->flags & SIGMA_CREATE_SPLIT_CORES, args->error,
+			       sizeof(args->error));
+}
+
+static void guest_release(struct device *dev)
+{
+	struct sigma_guest *guest = container_of(dev, struct sigma_guest, dev);
+
+	sigma_iosc_free(guest);
+	kfree(guest);
+}
+
+static struct sigma_guest *new_guest(const struct sigma_create *args)
+{
+	struct sigma_guest *guest = kzalloc(sizeof(*guest), GFP_KERNEL);
+
+	if (!guest)
+		return NULL;
+	device_initialize(&guest->dev);
+	guest->dev.release = guest_release;
+	guest->dev.groups = sigma_guest_groups;
+	strscpy(guest->name, args->name, sizeof(guest->name));
+	snprintf(guest->label, sizeof(guest->label), "SIGMA guest %s", guest->name);
+	mutex_init(&guest->lock);
+	init_waitqueue_head(&guest->wait);
+	INIT_WORK(&guest->state_work, state_work);
+	INIT_DELAYED_WORK(&guest->health_work, health_work);
+	guest->nr_cpus = args->nr_cpus;
+	for (unsigned int i = 0; i < guest->nr_cpus; i++) {
+		guest->cpus[i] = args->cpus[i];
+		guest->apic_ids[i] = sigma_cpu_apic_id(args->cpus[i]);
+	}
+	return guest;
+}
+
+static int map_identity(struct sigma_guest *guest)
+{
+	int err = sigma_identity_init(&guest->identity);
+
+	if (!err)
+		err = sigma_identity_map(&guest->identity, 0, SZ_1M);
+	if (!err)
+		err = sigma_identity_map(&guest->identity, sigma_iosc_phys(guest),
+					 SIGMA_IOSC_SIZE);
+	for (unsigned int i = 0; !err && i < guest->memory.nr_segments; i++)
+		err = sigma_identity_map(&guest->identity, guest->memory.segment[i].phys,
+					 guest->memory.segment[i].size);
+	if (err)
+		sigma_identity_free(&guest->identity);
+	return err;
+}
+
+/* The first @nr CPUs. A CPU that stays away is reported by sigma_cpu_return(). */
+static void return_cpus(struct sigma_guest *guest, unsigned int nr)
+{
+	while (nr)
+		sigma_cpu_return(guest->cpus[--nr]);
+}
+
+static int lend_cpus(struct sigma_guest *guest, struct sigma_create *args)
+{
+	for (unsigned int i = 0; i < guest->nr_cpus; i++) {
+		int err = sigma_cpu_lend(guest->cpus[i], args->error, sizeof(args->error));
+
+		if (err) {
+			return_cpus(guest, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int create_locked(struct sigma_create *args)
+{
+	struct sigma_guest *guest;
+	int err;
+
+	err = check_args(args);
+	if (err)
+		return err;
+	guest = new_guest(args);
+	if (!guest)
+		return fail(args, -ENOMEM, "out of kernel memory");
+
+	err = sigma_iosc_init(guest);
+	if (err) {
+		fail(args, err, "cannot set up the shared memory window and its interrupt (error %d)", err);
+		goto put_guest;
+	}
+
+	guest->low_phys = sigma_low_lend(LOW_PAGES);
+	if (!guest->low_phys) {
+		err = fail(args, -ENOMEM, "no room left below 1 MiB, where every kernel needs a little; stop another guest");
+		goto exit_iosc;
+	}
+
+	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->cpus[0]),
+				guest->label);
+	if (err) {
+		fail(args, err, "cannot gather %llu MiB of memory: the host has %lu MiB available and keeps an eighth of its memory for itself; ask for less, or free some",
+		     args->memory >> 20, si_mem_available() >> (20 - PAGE_SHIFT));
+		goto return_low;
+	}
+
+	err = map_identity(guest);
+	if (err) {
+		fail(args, err, "out of memory below 4 GiB for page tables");
+		goto return_memory;
+	}
+
+	err = lend_cpus(guest, args);
+	if (err)
+		goto free_identity;
+
+	err = sigma_chardev_add(guest);
+	if (err) {
+		fail(args, err, "cannot make its device node (error %d)", err);
+		goto give_back_cpus;
+	}
+
+	__module_get(THIS_MODULE);
+	list_add_tail(&guest->list, &guests);
+	pr_info("%s: created with %u CPUs and %llu MiB in %u segments\n", guest->name,
+		guest->nr_cpus, guest->memory.size >> 20, guest->memory.nr_segments);
+	return 0;
+
+give_back_cpus:
+	return_cpus(guest, guest->nr_cpus);
+free_identity:
+	sigma_identity_free(&guest->identity);
+return_memory:
+	sigma_memory_return(&guest->memory);
+return_low:
+	sigma_low_return(guest->low_phys, LOW_PAGES);
+exit_iosc:
+	sigma_iosc_exit(guest);
+put_guest:
+	put_device(&guest->dev);
+	return err;
+}
+
+int sigma_guest_create(struct sigma_create *args)
+{
+	int err;
+
+	args->error[0] = '\0';
+	mutex_lock(&sigma_guests_lock);
+	err = create_locked(args);
+	mutex_unlock(&sigma_guests_lock);
+	return err;
+}
+
+static int stop_locked(struct sigma_guest *guest)
+{
+	int err = 0;
+
+	if (sigma_guest_alive(guest))
+		err = park(guest, SIGMA_STATE_STOPPED);
+	else if (guest->state == SIGMA_STATE_LOST)
+		err = -EIO;
+	sigma_iosc_unbind_all(guest);
+	return err;
+}
+
+static int destroy_locked(struct sigma_guest *guest)
+{
+	int err;
+
+	mutex_lock(&guest->lock);
+	if (atomic_read(&guest->memory_files)) {
+		mutex_unlock(&guest->lock);
+		return -EBUSY;
+	}
+	err = stop_locked(guest);
+	if (err) {
+		mutex_unlock(&guest->lock);
+		return err;
+	}
+	guest->gone = true;
+	mutex_unlock(&guest->lock);
+	wake_up_interruptible(&guest->wait);
+
+	list_del(&guest->list);
+	sigma_chardev_del(guest);
+	return_cpus(guest, guest->nr_cpus);
+	sigma_iosc_exit(guest);
+	cancel_work_sync(&guest->state_work);
+	cancel_delayed_work_sync(&guest->health_work);
+	sigma_identity_free(&guest->identity);
+	sigma_memory_return(&guest->memory);
+	sigma_low_return(guest->low_phys, LOW_PAGES);
+	pr_info("%s: destroyed, everything given back\n", guest->name);
+	put_device(&guest->dev);
+	module_put(THIS_MODULE);
+	return 0;
+}
+
+int sigma_guest_destroy(const char *name)
+{
+	struct sigma_guest *guest;
+	int err;
+
+	mutex_lock(&sigma_guests_lock);
+	guest = find_guest(name);
+	err = guest ? destroy_locked(guest) : -ENOENT;
+	mutex_unlock(&sigma_guests_lock);
+	return err;
+}
+
+/* Secondary CPUs first: they wait at the mailbox before anybody can write to it */
+static int start_cpus(struct sigma_guest *guest, const struct sigma_start *args)
+{
+	u64 mailbox = sigma_iosc_phys(guest) + SIGMA_IOSC_MAILBOX_OFF;
+	int err;
+
+	for (unsigned int i = 1; i < guest->nr_cpus; i++) {
+		err = sigma_cpu_start(guest->cpus[i], ENTRY_MAILBOX, &guest->identity, mailbox, 0);
+		if (err)
+			return err;
+	}
+	return sigma_cpu_start(guest->cpus[0], ENTRY_JUMP, &guest->identity, args->entry,
+			       args->boot_params);
+}
+
+int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
+{
+	int err;
+
+	if (!sigma_memory_contains(&guest->memory, args->entry, 1) ||
+	    !sigma_memory_contains(&guest->memory, args->boot_params, PAGE_SIZE))
+		return -EFAULT;
+
+	mutex_lock(&guest->lock);
+	if (guest->gone) {
+		err = -ENODEV;
+	} else if (guest->state == SIGMA_STATE_LOST) {
+		err = -EIO;
+	} else if (sigma_guest_alive(guest)) {
+		err = -EBUSY;
+	} else {
+		sigma_iosc_reset(guest);
+		guest->missed_beats = 0;
+		guest->heartbeat = 0;
+		set_state(guest, SIGMA_STATE_BOOTING);
+		err = start_cpus(guest, args);
+		if (err)
+			park(guest, SIGMA_STATE_STOPPED);
+		else
+			schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
+	}
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
+int sigma_guest_stop(struct sigma_guest *guest)
+{
+	int err;
+
+	mutex_lock(&guest->lock);
+	err = guest->gone ? -ENODEV : stop_locked(guest);
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
+void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info)
+{
+	mutex_lock(&guest->lock);
+	memset(info, 0, sizeof(*info));
+	strscpy(info->name, guest->name, sizeof(info->name));
+	info->state = guest->state;
+	info->nr_cpus = guest->nr_cpus;
+	memcpy(info->cpus, guest->cpus, sizeof(info->cpus));
+	memcpy(info->apic_ids, guest->apic_ids, sizeof(info->apic_ids));
+	info->nr_segments = guest->memory.nr_segments;
+	memcpy(info->segments, guest->memory.segment, sizeof(info->segments));
+	info->bsp_apic_id = sigma_cpu_apic_id(0);
+	info->tsc_khz = tsc_khz;
+	info->memory = guest->memory.size;
+	info->iosc_phys = sigma_iosc_phys(guest);
+	info->low_phys = guest->low_phys;
+	info->ioapic_phys = guest->low_phys + SIGMA_LOW_SIZE;
+	mutex_unlock(&guest->lock);
+}
+
+bool sigma_guests_any(void)
+{
+	bool any;
+
+	mutex_lock(&sigma_guests_lock);
+	any = !list_empty(&guests);
+	mutex_unlock(&sigma_guests_lock);
+	return any;
+}
+
+void sigma_guests_stop_all(void)
+{
+	struct sigma_guest *guest;
+
+	mutex_lock(&sigma_guests_lock);
+	list_for_each_entry(guest, &guests, list)
+		sigma_guest_stop(guest);
+	mutex_unlock(&sigma_guests_lock);
+}

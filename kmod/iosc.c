@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The IOSC window of one guest, host side: see uapi/iosc.h.
+ *
+ * The window is the host's memory and lives as long as the guest's device does, so that the
+ * log of a dead guest can be read. Doorbells of the guest end up in an eventfd (a "kick", for
+ * virtqueues, most of which the kernel never looks at), or wake readers of the control
+ * channel; eventfds that user space signals ring a doorbell of the guest (a "call"), straight
+ * from the signalling context. The model for both is virt/kvm/eventfd.c.
+ */
+#include <linux/file.h>
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include <asm/tsc.h>
+
+#include "sigma.h"
+
+static struct sigma_guest *guest_of(struct sigma_iosc *iosc)
+{
+	return container_of(iosc, struct sigma_guest, iosc);
+}
+
+u64 sigma_iosc_phys(const struct sigma_guest *guest)
+{
+	return virt_to_phys(guest->iosc.window);
+}
+
+/* Hard interrupt context */
+static void doorbell_rung(void *data, unsigned int n)
+{
+	struct sigma_iosc *iosc = data;
+	struct sigma_guest *guest = guest_of(iosc);
+	struct eventfd_ctx *ctx;
+
+	switch (n) {
+	case SIGMA_DOORBELL_CONTROL:
+		wake_up_interruptible(&guest->wait);
+		break;
+	case SIGMA_DOORBELL_STATE:
+		schedule_work(&guest->state_work);
+		break;
+	default:
+		rcu_read_lock();
+		ctx = rcu_dereference(iosc->kick[n]);
+		if (ctx)
+			sigma_eventfd_signal(ctx);
+		rcu_read_unlock();
+	}
+}
+
+/* The guest may only name its own CPUs: anything else would interrupt the host */
+static bool may_interrupt(void *data, u32 apic_id, u32 vector)
+{
+	const struct sigma_guest *guest = guest_of(data);
+
+	if (!sigma_guest_alive(guest))
+		return false;
+	for (unsigned int i = 0; i < guest->nr_cpus; i++)
+		if (guest->apic_ids[i] == apic_id)
+			return true;
+	return false;
+}
+
+/* A call: the eventfd was signalled, its wait queue is locked, interrupts are off */
+static int call_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
+{
+	struct sigma_call *call = container_of(wait, struct sigma_call, wait);
+	__poll_t events = key_to_poll(key);
+	u64 count;
+
+	if (events & EPOLLIN) {
+		/* Else it would stay readable and, in the end, full */
+		eventfd_ctx_do_read(call->ctx, &count);
+		sigma_doorbell_ring(&call->guest->iosc.doorbell_tx, call->doorbell);
+	}
+	if (events & EPOLLHUP)
+		schedule_work(&call->shutdown);
+	return 0;
+}
+
+static void call_queue(struct file *file, wait_queue_head_t *head, poll_table *pt)
+{
+	struct sigma_call *call = container_of(pt, struct sigma_call, pt);
+
+	add_wait_queue(head, &call->wait);
+}
+
+static void call_detach(struct sigma_call *call)
+{
+	u64 count;
+
+	eventfd_ctx_remove_wait_queue(call->ctx, &call->wait, &count);
+	eventfd_ctx_put(call->ctx);
+}
+
+/* The last file of the eventfd was closed */
+static void call_shutdown(struct work_struct *work)
+{
+	struct sigma_call *call = container_of(work, struct sigma_call, shutdown);
+	struct sigma_iosc *iosc = &call->guest->iosc;
+	bool ours;
+
+	mutex_lock(&iosc->bind_lock);
+	ours = iosc->call[call->doorbell] == call;
+	if (ours)
+		iosc->call[call->doorbell] = NULL;
+	mutex_unlock(&iosc->bind_lock);
+	if (!ours)		/* unbind_call() is waiting for this work */
+		return;
+	call_detach(call);
+	kfree(call);
+}
+
+/* Called with bind_lock held, which is dropped while waiting */
+static void unbind_call(struct sigma_iosc *iosc, unsigned int n)
+{
+	struct sigma_call *call = iosc->call[n];
+
+	if (!call)
+		return;
+	iosc->call[n] = NULL;
+	mutex_unlock(&iosc->bind_lock);
+	call_detach(call);
+	cancel_work_sync(&call->shutdown);
+	kfree(call);
+	mutex_lock(&iosc->bind_lock);
+}
+
+static void unbind_kick(struct sigma_iosc *iosc, unsigned int n)
+{
+	struct eventfd_ctx *old = rcu_replace_pointer(iosc->kick[n], NULL,
+						      lockdep_is_held(&iosc->bind_lock));
+
+	if (!old)
+		return;
+	synchronize_rcu();
+	eventfd_ctx_put(old);
+}
+
+int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int fd)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	struct eventfd_ctx *ctx = NULL;
+
+	if (doorbell >= SIGMA_DOORBELLS ||
+	    (doorbell < SIGMA_DOORBELL_FIRST && doorbell != SIGMA_DOORBELL_LOG))
+		return -EINVAL;
+	if (fd >= 0) {
+		ctx = eventfd_ctx_fdget(fd);
+		if (IS_ERR(ctx))
+			return PTR_ERR(ctx);
+	}
+
+	mutex_lock(&iosc->bind_lock);
+	unbind_kick(iosc, doorbell);
+	rcu_assign_pointer(iosc->kick[doorbell], ctx);
+	mutex_unlock(&iosc->bind_lock);
+	return 0;
+}
+
+int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int fd)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	struct sigma_call *call;
+	struct file *file;
+	int err;
+
+	if (doorbell < SIGMA_DOORBELL_FIRST || doorbell >= SIGMA_DOORBELLS)
+		return -EINVAL;
+	if (fd < 0) {
+		mutex_lock(&iosc->bind_lock);
+		unbind_call(iosc, doorbell);
+		mutex_unlock(&iosc->bind_lock);
+		return 0;
+	}
+
+	call = kzalloc(sizeof(*call), GFP_KERNEL);
+	if (!call)
+		return -ENOMEM;
+	call->guest = guest;
+	call->doorbell = doorbell;
+	INIT_WORK(&call->shutdown, call_shutdown);
+	init_waitqueue_func_entry(&call->wait, call_wakeup);
+	init_poll_funcptr(&call->pt, call_queue);
+
+	file = fget(fd);
+	if (!file) {
+		err = -EBADF;
+		goto free_call;
+	}
+	call->ctx = eventfd_ctx_fileget(file);
+	if (IS_ERR(call->ctx)) {
+		err = PTR_ERR(call->ctx);
+		goto put_file;
+	}
+
+	mutex_lock(&iosc->bind_lock);
+	while (iosc->call[doorbell])
+		unbind_call(iosc, doorbell);
+	iosc->call[doorbell] = call;
+	if (vfs_poll(file, &call->pt) & EPOLLIN)	/* signalled before it was bound */
+		sigma_doorbell_ring(&iosc->doorbell_tx, doorbell);
+	mutex_unlock(&iosc->bind_lock);
+	fput(file);
+	return 0;
+
+put_file:
+	fput(file);
+free_call:
+	kfree(call);
+	return err;
+}
+
+void sigma_iosc_unbind_all(struct sigma_guest *guest)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+
+	mutex_lock(&iosc->bind_lock);
+	for (unsigned int n = 0; n < SIGMA_DOORBELLS; n++) {
+		unbind_kick(iosc, n);
+		unbind_call(iosc, n);
+	}
+	mutex_unlock(&iosc->bind_lock);
+}
+
+void sigma_iosc_update_clock(struct sigma_guest *guest)
+{
+	struct sigma_iosc_clock *clock = &guest->iosc.header->clock;
+	u32 seq = le32_to_cpu(clock->seq);
+	unsigned long flags;
+
+	WRITE_ONCE(clock->seq, cpu_to_le32(seq + 1));
+	smp_wmb();
+	local_irq_save(flags);
+	WRITE_ONCE(clock->tsc, cpu_to_le64(rdtsc_ordered()));
+	WRITE_ONCE(clock->realtime_ns, cpu_to_le64(ktime_get_real_ns()));
+	local_irq_restore(flags);
+	WRITE_ONCE(clock->tsc_khz, cpu_to_le32(tsc_khz));
+	smp_wmb();
+	WRITE_ONCE(clock->seq, cpu_to_le32(seq + 2));
+}
+
+void sigma_iosc_reset(struct sigma_guest *guest)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	struct sigma_iosc_header *header = iosc->header;
+	__le64 target = header->to_host.target;
+
+	mutex_lock(&iosc->rx_lock);
+	mutex_lock(&iosc->tx_lock);
+	memset(iosc->window, 0, SIGMA_IOSC_SIZE);
+	header->magic = cpu_to_le64(SIGMA_IOSC_MAGIC);
+	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
+	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
+	strscpy(header->name, guest->name, sizeof(header->name));
+	/* The host's vector is the same from start to start */
+	header->to_host.target = target;
+	iosc->rx.index = 0;
+	iosc->tx.index = 0;
+	mutex_unlock(&iosc->tx_lock);
+	mutex_unlock(&iosc->rx_lock);
+	sigma_iosc_update_clock(guest);
+}
+
+int sigma_iosc_init(struct sigma_guest *guest)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	int err;
+
+	iosc->window = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO);
+	if (!iosc->window)
+		return -ENOMEM;
+	iosc->header = iosc->window + SIGMA_IOSC_HEADER_OFF;
+	iosc->rx.ring = iosc->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_HOST);
+	iosc->tx.ring = iosc->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_GUEST);
+	mutex_init(&iosc->rx_lock);
+	mutex_init(&iosc->tx_lock);
+	mutex_init(&iosc->bind_lock);
+	iosc->doorbell_tx.words = &iosc->header->to_guest;
+	iosc->doorbell_tx.allowed = may_interrupt;
+	iosc->doorbell_tx.data = iosc;
+	iosc->doorbell_rx.words = &iosc->header->to_host;
+	iosc->doorbell_rx.handler = doorbell_rung;
+	iosc->doorbell_rx.data = iosc;
+
+	err = sigma_doorbell_listen(&iosc->doorbell_rx, guest->label, 0);
+	if (err)
+		sigma_iosc_free(guest);
+	return err;
+}
+
+void sigma_iosc_exit(struct sigma_guest *guest)
+{
+	sigma_iosc_unbind_all(guest);
+	sigma_doorbell_unlisten(&guest->iosc.doorbell_rx);
+}
+
+void sigma_iosc_free(struct sigma_guest *guest)
+{
+	if (!guest->iosc.window)
+		return;
+	free_pages_exact(guest->iosc.window, SIGMA_IOSC_SIZE);
+	guest->iosc.window = NULL;
+}

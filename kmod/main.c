@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigma.ko: lends CPUs and memory of a running host to a second kernel. See sigma.h for the
+ * rooms of this house and uapi/sigma.h for its door.
+ *
+ * Here: is this host fit for it, and what becomes of the guests when it restarts or sleeps.
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/reboot.h>
+#include <linux/slab.h>
+#include <linux/suspend.h>
+#include <asm/cpufeature.h>
+#include <asm/setup.h>
+
+#include "apic.h"
+#include "sigma.h"
+
+/*
+ * A kernel that sends its broadcast IPIs by shorthand reaches every CPU, lent or not: its TLB
+ * flushes and rescheduling would interrupt the guest. Kernels with CPU hotplug don't, unless
+ * they are told to. There is no way to ask the kernel, but it was told on its command line.
+ */
+static bool broadcasts_ipis(void)
+{
+	struct file *file = filp_open("/proc/cmdline", O_RDONLY, 0);
+	char *cmdline, *word, *rest;
+	bool on = false;
+	loff_t pos = 0;
+	ssize_t len;
+
+	if (IS_ERR(file))
+		return false;
+	cmdline = kzalloc(COMMAND_LINE_SIZE + 1, GFP_KERNEL);
+	if (cmdline) {
+		len = kernel_read(file, cmdline, COMMAND_LINE_SIZE, &pos);
+		rest = len > 0 ? cmdline : NULL;
+		while ((word = strsep(&rest, " \n")))
+			if (!strncmp(word, "no_ipi_broadcast=", 17))
+				on = word[17] == '0';
+	}
+	kfree(cmdline);
+	filp_close(file, NULL);
+	return on;
+}
+
+static int check_host(void)
+{
+	if (!boot_cpu_has(X86_FEATURE_APIC)) {
+		pr_err("this machine has no local APIC: cannot start a second kernel\n");
+		return -EOPNOTSUPP;
+	}
+	if (broadcasts_ipis()) {
+		pr_err("no_ipi_broadcast=0 is on the kernel command line: the host's broadcast interrupts would reach guests; remove it and restart\n");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* Before devices and other CPUs are shut down, for power-off and kexec alike */
+static int on_reboot(struct notifier_block *nb, unsigned long action, void *data)
+{
+	sigma_guests_stop_all();
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block reboot_notifier = {
+	.notifier_call = on_reboot,
+	.priority = INT_MAX,
+};
+
+/* A sleeping machine would reset lent CPUs and lose what the guest had in them */
+static int on_suspend(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if ((action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE) &&
+	    sigma_guests_any()) {
+		pr_err("cannot sleep while a guest exists; stop it first (sigmactl list)\n");
+		return notifier_from_errno(-EBUSY);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block suspend_notifier = {
+	.notifier_call = on_suspend,
+};
+
+static int __init sigma_init(void)
+{
+	int err;
+
+	err = check_host();
+	if (err)
+		return err;
+	err = sigma_apic_init();
+	if (err)
+		return err;
+	err = sigma_low_init();
+	if (err)
+		goto exit_apic;
+	err = sigma_cpu_init();
+	if (err)
+		goto exit_low;
+	err = register_reboot_notifier(&reboot_notifier);
+	if (err)
+		goto exit_cpu;
+	err = register_pm_notifier(&suspend_notifier);
+	if (err)
+		goto unregister_reboot;
+	err = sigma_chardev_init();
+	if (err)
+		goto unregister_pm;
+	return 0;
+
+unregister_pm:
+	unregister_pm_notifier(&suspend_notifier);
+unregister_reboot:
+	unregister_reboot_notifier(&reboot_notifier);
+exit_cpu:
+	sigma_cpu_exit();
+exit_low:
+	sigma_low_exit();
+exit_apic:
+	sigma_apic_exit();
+	return err;
+}
+
+/* The module is held by every guest, so there are none */
+static void __exit sigma_exit(void)
+{
+	sigma_chardev_exit();
+	unregister_pm_notifier(&suspend_notifier);
+	unregister_reboot_notifier(&reboot_notifier);
+	sigma_cpu_exit();
+	sigma_low_exit();
+	sigma_apic_exit();
+}
+
+module_init(sigma_init);
+module_exit(sigma_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Run a second kernel on a lent CPU and memory");

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/class/sigma/NAME/, all read-only:
+ *
+ *	state			created, booting, running, ... (enum sigma_state)
+ *	cpus			the host's numbers of its CPUs, "2,3", boot CPU first
+ *	memory			bytes
+ *	segments		one per line: "0x100000000-0x11fffffff"
+ *	heartbeat		counted by the guest's driver
+ *	release			kernel release that the guest's driver reported
+ *	doorbells_sent		doorbells rung for the guest, and
+ *	ipis_sent		interrupts that it took
+ *	interrupts_received	interrupts that the guest sent
+ */
+#include <linux/string_helpers.h>
+#include <linux/sysfs.h>
+
+#include "sigma.h"
+
+static struct sigma_guest *to_guest(struct device *dev)
+{
+	return container_of(dev, struct sigma_guest, dev);
+}
+
+static ssize_t state_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", sigma_state_name(READ_ONCE(to_guest(dev)->state)));
+}
+static DEVICE_ATTR_RO(state);
+
+static ssize_t cpus_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_guest *guest = to_guest(dev);
+	int len = 0;
+
+	for (unsigned int i = 0; i < guest->nr_cpus; i++)
+		len += sysfs_emit_at(buf, len, "%s%u", i ? "," : "", guest->cpus[i]);
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+static DEVICE_ATTR_RO(cpus);
+
+static ssize_t memory_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", to_guest(dev)->memory.size);
+}
+static DEVICE_ATTR_RO(memory);
+
+static ssize_t segments_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_memory *mem = &to_guest(dev)->memory;
+	int len = 0;
+
+	for (unsigned int i = 0; i < mem->nr_segments; i++)
+		len += sysfs_emit_at(buf, len, "0x%llx-0x%llx\n", mem->segment[i].phys,
+				     mem->segment[i].phys + mem->segment[i].size - 1);
+	return len;
+}
+static DEVICE_ATTR_RO(segments);
+
+static ssize_t heartbeat_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_iosc_header *header = to_guest(dev)->iosc.header;
+
+	return sysfs_emit(buf, "%llu\n", le64_to_cpu(READ_ONCE(header->guest.heartbeat)));
+}
+static DEVICE_ATTR_RO(heartbeat);
+
+/* Written by the guest: it may be anything, and change while it is read */
+static ssize_t release_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_iosc_header *header = to_guest(dev)->iosc.header;
+	char release[sizeof(header->guest.release)];
+	char clean[4 * sizeof(release)];
+
+	memcpy(release, header->guest.release, sizeof(release));
+	release[sizeof(release) - 1] = '\0';
+	string_escape_str(release, clean, sizeof(clean), ESCAPE_NP, NULL);
+	clean[sizeof(clean) - 1] = '\0';
+	return sysfs_emit(buf, "%s\n", clean);
+}
+static DEVICE_ATTR_RO(release);
+
+static ssize_t doorbells_sent_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&to_guest(dev)->iosc.doorbell_tx.sent));
+}
+static DEVICE_ATTR_RO(doorbells_sent);
+
+static ssize_t ipis_sent_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&to_guest(dev)->iosc.doorbell_tx.ipis));
+}
+static DEVICE_ATTR_RO(ipis_sent);
+
+static ssize_t interrupts_received_show(struct device *dev, struct device_attribute *attr,
+					char *buf)
+{
+	return sysfs_emit(buf, "%ld\n",
+			  atomic_long_read(&to_guest(dev)->iosc.doorbell_rx.received));
+}
+static DEVICE_ATTR_RO(interrupts_received);
+
+static struct attribute *sigma_guest_attrs[] = {
+	&dev_attr_state.attr,
+	&dev_attr_cpus.attr,
+	&dev_attr_memory.attr,
+	&dev_attr_segments.attr,
+	&dev_attr_heartbeat.attr,
+	&dev_attr_release.attr,
+	&dev_attr_doorbells_sent.attr,
+	&dev_attr_ipis_sent.attr,
+	&dev_attr_interrupts_received.attr,
+	NULL
+};
+
+static const struct attribute_group sigma_guest_group = {
+	.attrs = sigma_guest_attrs,
+};
+
+const struct attribute_group *sigma_guest_groups[] = {
+	&sigma_guest_group,
+	NULL
+};
