@@ -29,6 +29,10 @@ int load_guest(const struct guest_config *config, const struct sigma_info *info,
 	       const struct guest_memory *mem, struct sigma_start *start);
 
 /* bzimage.c */
+
+/* Where the 64-bit entry is in the protected-mode part (boot.rst, 64-bit boot protocol) */
+#define BZIMAGE_ENTRY_64	0x200
+
 struct bzimage {
 	uint8_t *data;			/* the whole file */
 	size_t size;

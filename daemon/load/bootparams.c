@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Decides where everything lies in the guest's memory and tells the guest's kernel by
+ * struct boot_params (Documentation/arch/x86/boot.rst, 64-bit boot protocol).
+ *
+ * The guest's memory is a few segments anywhere in the host's physical memory, most of the
+ * time above 4 GiB, and 64 KiB below 1 MiB. The kernel goes to the start of the largest
+ * segment. Everything else is taken off the top of the highest piece that is still
+ * free, so that pieces stay as large as they can. What is below 1 MiB stays untouched:
+ * the kernel finds it in the e820 map and puts its real-mode trampolines there.
+ */
+#include <asm/bootparam.h>
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/param.h>
+
+#include "../../kmod/uapi/iosc.h"
+#include "../log.h"
+#include "load.h"
+
+#define PAGE_SIZE		((uint64_t)4096)
+#define KIB			((uint64_t)1 << 10)
+#define MIB			((uint64_t)1 << 20)
+#define LOADER_UNDEFINED	0xff	/* type_of_loader: none of the registered ones */
+#define CMDLINE_MAX		4096U	/* with the NUL; a kernel may say less */
+
+/* e820 types, ACPI 6.4 table 15.6 */
+#define E820_RAM		1
+#define E820_RESERVED		2
+#define E820_ACPI		3
+
+#define COUNT(array)		(sizeof(array) / sizeof(*(array)))
+
+struct range {
+	uint64_t start;
+	uint64_t end;			/* first byte behind */
+};
+
+/* What is still free in each segment */
+struct placement {
+	unsigned int nr;
+	struct range free[SIGMA_SEGMENTS_MAX];
+};
+
+static uint64_t align_up(uint64_t value, uint64_t align)
+{
+	return (value + align - 1) & ~(align - 1);
+}
+
+static void placement_init(struct placement *placement, const struct guest_memory *mem)
+{
+	placement->nr = mem->nr;
+	for (unsigned int i = 0; i < mem->nr; i++)
+		placement->free[i] = (struct range) {
+			.start = mem->segment[i].phys,
+			.end = mem->segment[i].phys + mem->segment[i].size,
+		};
+}
+
+static uint64_t largest_free(const struct placement *placement)
+{
+	uint64_t largest = 0;
+
+	for (unsigned int i = 0; i < placement->nr; i++)
+		largest = MAX(largest, placement->free[i].end - placement->free[i].start);
+	return largest;
+}
+
+/*
+ * The kernel runs from the next multiple of its alignment, but moves itself up when that
+ * is below pref_address: don't let it. Return: 0 when there is no room; no segment is there.
+ */
+static uint64_t place_kernel(struct placement *placement, const struct bzimage *image)
+{
+	uint64_t align = MAX((uint64_t)image->alignment, SIGMA_SEGMENT_ALIGN);
+	unsigned int best = placement->nr;
+	uint64_t address = 0, room = 0;
+
+	for (unsigned int i = 0; i < placement->nr; i++) {
+		const struct range *range = &placement->free[i];
+		uint64_t start = align_up(MAX(range->start, image->pref_address), align);
+
+		if (start < range->end && range->end - start >= image->init_size &&
+		    range->end - start > room) {
+			best = i;
+			address = start;
+			room = range->end - start;
+		}
+	}
+	if (best == placement->nr)
+		return 0;
+
+	/* What lies below it in the segment is left out here, and free for the kernel */
+	placement->free[best].start = align_up(address + image->init_size, PAGE_SIZE);
+	return address;
+}
+
+/* Take @size bytes off the highest free range that has them. Return: 0 when none has. */
+static uint64_t place(struct placement *placement, uint64_t size)
+{
+	size = align_up(size, PAGE_SIZE);
+	for (unsigned int i = placement->nr; i-- > 0; ) {
+		struct range *range = &placement->free[i];
+
+		if (range->end > range->start && range->end - range->start >= size) {
+			range->end -= size;
+			return range->end;
+		}
+	}
+	return 0;
+}
+
+static void e820_add(struct boot_params *params, uint64_t start, uint64_t end, uint32_t type)
+{
+	if (start >= end)
+		return;
+	params->e820_table[params->e820_entries++] = (struct boot_e820_entry) {
+		.addr = start, .size = end - start, .type = type,
+	};
+}
+
+/* At most three entries for the segment with the tables, one for each other, and three */
+static_assert(SIGMA_SEGMENTS_MAX + 2 + 3 <= E820_MAX_ENTRIES_ZEROPAGE, "e820");
+
+static void e820_fill(struct boot_params *params, const struct sigma_info *info,
+		      const struct guest_memory *mem, uint64_t acpi)
+{
+	e820_add(params, info->low_phys, info->low_phys + SIGMA_LOW_SIZE, E820_RAM);
+	/* Not RAM: the kernel maps it as a device, as it does with any I/O APIC */
+	e820_add(params, info->ioapic_phys, info->ioapic_phys + PAGE_SIZE, E820_RESERVED);
+
+	for (unsigned int i = 0; i < mem->nr; i++) {
+		uint64_t start = mem->segment[i].phys, end = start + mem->segment[i].size;
+
+		if (acpi >= start && acpi < end) {
+			e820_add(params, start, acpi, E820_RAM);
+			e820_add(params, acpi, acpi + ACPI_TABLES_SIZE, E820_ACPI);
+			start = acpi + ACPI_TABLES_SIZE;
+		}
+		e820_add(params, start, end, E820_RAM);
+	}
+
+	e820_add(params, info->iosc_phys, info->iosc_phys + SIGMA_IOSC_SIZE, E820_RESERVED);
+}
+
+/*
+ * What SIGMA needs on every guest's command line. None of it changes what the guest's
+ * programs see; each keeps the guest's kernel away from hardware that is the host's.
+ */
+static const char *const cmdline_base[] = {
+	/* No PCI: the devices are the host's, as are the ports 0xcf8 and 0xcfc */
+	"pci=off",
+	/* Port 0x80 and the 8250s' ports are the host's */
+	"io_delay=none",
+	"8250.nr_uarts=0",
+	/* Probes port 0x87 for an 8237 that only the host may use */
+	"initcall_blacklist=i8237A_init_ops",
+	/*
+	 * Without HPET and PM timer the kernel checks the TSC against its own ticks, and
+	 * throws it away, and IOSC's clock with it, after a late one. The host checked it.
+	 */
+	"tsc=reliable",
+	/* A kernel with one CPU drops LOCK prefixes, but the doorbells are shared with us */
+	"noreplace-smp",
+	/* There is no memory below 4 GiB for bounce buffers, and no device to need them */
+	"swiotlb=noforce",
+	/* Stay after a panic: sigma_guest reports it and parks the CPU */
+	"panic=0",
+	/* Performance counters, machine check banks and microcode of the package */
+	"nmi_watchdog=0",
+	"mce=off",
+	"dis_ucode_ldr",
+	/* The host has set the lent core's frequency, and the package's power limits */
+	"intel_pstate=disable",
+	"module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common",
+	/* A root file system's getty and login find the virtio console */
+	"console=hvc0",
+};
+
+/* From 6.9 on the kernel sorts this out by itself, from the MADT: see list_host_bsp() */
+#define BSP_MAJOR 6
+#define BSP_MINOR 9
+
+/*
+ * A kernel from 6.9 on wants to see the machine's boot CPU in the MADT, finds that
+ * it doesn't run on it, and leaves it alone. An older one would try to start it.
+ */
+static bool list_host_bsp(const struct bzimage *image)
+{
+	return image->major > BSP_MAJOR ||
+	       (image->major == BSP_MAJOR && image->minor >= BSP_MINOR);
+}
+
+/* Return: the command line, to be freed, or NULL after a message. */
+static char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
+			   const struct bzimage *image)
+{
+	size_t max = MIN(image->cmdline_max, CMDLINE_MAX - 1), len = 0;
+	char *cmdline = NULL;
+	FILE *out = open_memstream(&cmdline, &len);
+	bool failed;
+
+	if (!out)
+		goto no_memory;
+
+	for (size_t i = 0; i < COUNT(cmdline_base); i++)
+		fprintf(out, "%s ", cmdline_base[i]);
+	/* No timer of the host's is needed to find out how fast the TSC runs */
+	fprintf(out, "tsc_early_khz=%u nr_cpus=%u ", info->tsc_khz, info->nr_cpus);
+	if (!list_host_bsp(image))
+		fprintf(out, "disable_cpu_apicid=%u ", info->bsp_apic_id);
+	/* Last, so that the user's word counts where two contradict */
+	fputs(config->cmdline, out);
+	failed = ferror(out);
+	if (fclose(out) || failed)
+		goto no_memory;
+
+	if (len > max) {
+		log_error(-E2BIG, "%s: CommandLine= is %zu characters too long: %s takes %zu, "
+			  "of which SIGMA needs %zu; shorten it", config->file, len - max,
+			  config->kernel, max, len - strlen(config->cmdline));
+		free(cmdline);
+		return NULL;
+	}
+	return cmdline;
+
+no_memory:
+	free(cmdline);
+	log_error(-ENOMEM, "no memory for the guest's command line");
+	return NULL;
+}
+
+/* Where everything lies; guest physical addresses. */
+struct layout {
+	uint64_t kernel, initrd, acpi, cmdline, params;
+};
+
+static int too_little_memory(const struct guest_config *config, const char *what,
+			     uint64_t size, const struct placement *placement)
+{
+	char line[16] = "";
+
+	if (config->memory_line)
+		snprintf(line, sizeof(line), ":%u", config->memory_line);
+	return log_error(-ENOMEM, "%s%s: Memory= of %" PRIu64 " MiB is too little: %s needs %"
+			 PRIu64 " KiB in one piece, and the largest that is free has %" PRIu64
+			 " KiB; give the guest more", config->file, line, config->memory / MIB,
+			 what, size / KIB, largest_free(placement) / KIB);
+}
+
+static int layout_build(struct layout *layout, const struct guest_config *config,
+			const struct guest_memory *mem, const struct bzimage *image,
+			const struct initrd *initrd, size_t cmdline_size)
+{
+	struct placement placement;
+
+	placement_init(&placement, mem);
+	layout->kernel = place_kernel(&placement, image);
+	if (!layout->kernel)
+		return too_little_memory(config, "the kernel", image->init_size, &placement);
+
+	layout->initrd = place(&placement, initrd->size);
+	if (!layout->initrd)
+		return too_little_memory(config, "the initrd", initrd->size, &placement);
+
+	layout->acpi = place(&placement, ACPI_TABLES_SIZE);
+	layout->cmdline = place(&placement, cmdline_size);
+	layout->params = place(&placement, sizeof(struct boot_params));
+	if (!layout->acpi || !layout->cmdline || !layout->params)
+		return too_little_memory(config, "each ACPI and boot table", ACPI_TABLES_SIZE,
+					 &placement);
+	return 0;
+}
+
+/* The setup header ends where the jump at its start goes to (boot.rst, "Details") */
+static void copy_setup_header(struct boot_params *params, const struct bzimage *image)
+{
+	size_t start = offsetof(struct boot_params, hdr);
+	size_t jump = start + offsetof(struct setup_header, jump);
+	size_t size = jump + 2 + image->data[jump + 1] - start;
+
+	memcpy(&params->hdr, image->data + start, MIN(size, sizeof(params->hdr)));
+}
+
+static void fill_boot_params(struct boot_params *params, const struct sigma_info *info,
+			     const struct guest_memory *mem, const struct bzimage *image,
+			     const struct layout *layout, const struct initrd *initrd)
+{
+	memset(params, 0, sizeof(*params));
+	copy_setup_header(params, image);
+	params->hdr.type_of_loader = LOADER_UNDEFINED;
+	params->hdr.ramdisk_image = layout->initrd;
+	params->ext_ramdisk_image = layout->initrd >> 32;
+	params->hdr.ramdisk_size = initrd->size;
+	params->ext_ramdisk_size = (uint64_t)initrd->size >> 32;
+	params->hdr.cmd_line_ptr = layout->cmdline;
+	params->ext_cmd_line_ptr = layout->cmdline >> 32;
+	params->acpi_rsdp_addr = layout->acpi;
+	e820_fill(params, info, mem, layout->acpi);
+}
+
+static int write_acpi(const struct sigma_info *info, const struct guest_memory *mem,
+		      const struct bzimage *image, uint64_t phys)
+{
+	const struct acpi_layout acpi = {
+		.iosc_phys = info->iosc_phys,
+		.mailbox_phys = info->iosc_phys + SIGMA_IOSC_MAILBOX_OFF,
+		.ioapic_phys = info->ioapic_phys,
+		.bsp_apic_id = info->bsp_apic_id,
+		.list_bsp = list_host_bsp(image),
+		.nr_cpus = info->nr_cpus,
+		.apic_ids = info->apic_ids,
+	};
+	uint8_t *tables = memory_at(mem, phys, ACPI_TABLES_SIZE);
+	int len;
+
+	memset(tables, 0, ACPI_TABLES_SIZE);
+	len = acpi_build(tables, phys, &acpi);
+	return len < 0 ? len : 0;
+}
+
+int load_guest(const struct guest_config *config, const struct sigma_info *info,
+	       const struct guest_memory *mem, struct sigma_start *start)
+{
+	struct layout layout = { 0 };
+	struct initrd initrd;
+	struct bzimage image;
+	size_t cmdline_size;
+	char *cmdline;
+	int error;
+
+	error = bzimage_open(&image, config->kernel);
+	if (error)
+		return error;
+
+	cmdline = cmdline_build(config, info, &image);
+	if (!cmdline) {
+		error = -EINVAL;
+		goto close_image;
+	}
+	cmdline_size = strlen(cmdline) + 1;
+
+	error = initrd_build(&initrd, image.version, config->modules, config->initrd);
+	if (error)
+		goto free_cmdline;
+
+	error = layout_build(&layout, config, mem, &image, &initrd, cmdline_size);
+	if (error)
+		goto free_initrd;
+
+	/*
+	 * sigma.ko zeroed the memory when it lent it. What an earlier run left must go too: its
+	 * log would be taken for the new run's.
+	 */
+	if (info->state != SIGMA_STATE_CREATED)
+		memset(mem->base, 0, mem->size);
+
+	error = write_acpi(info, mem, &image, layout.acpi);
+	if (error)
+		goto free_initrd;
+	memcpy(memory_at(mem, layout.kernel, image.init_size), image.data + image.setup_size,
+	       image.size - image.setup_size);
+	memcpy(memory_at(mem, layout.initrd, initrd.size), initrd.data, initrd.size);
+	memcpy(memory_at(mem, layout.cmdline, cmdline_size), cmdline, cmdline_size);
+	fill_boot_params(memory_at(mem, layout.params, sizeof(struct boot_params)), info, mem,
+			 &image, &layout, &initrd);
+
+	start->entry = layout.kernel + BZIMAGE_ENTRY_64;
+	start->boot_params = layout.params;
+	log_info("Linux %s at %#" PRIx64 ", initrd at %#" PRIx64 ", %zu KiB", image.version,
+		 layout.kernel, layout.initrd, initrd.size / 1024);
+
+free_initrd:
+	initrd_free(&initrd);
+free_cmdline:
+	free(cmdline);
+close_image:
+	bzimage_close(&image);
+	return error;
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+//
+// The guest's whole machine as ACPI sees it: one device, the IOSC window, by whose _HID
+// the guest's kernel loads sigma_guest.ko. acpi.c replaces the window's address: the
+// minimum below and the maximum, which the compiler wants to fit the length (SIGMA_IOSC_SIZE).
+//
+DefinitionBlock ("", "DSDT", 2, "SIGMA ", "SIGMAGST", 1)
+{
+    Scope (\_SB)
+    {
+        Device (IOSC)
+        {
+            Name (_HID, "SGMA0001")
+            Name (_UID, Zero)
+            Name (_CRS, ResourceTemplate ()
+            {
+                QWordMemory (ResourceConsumer, PosDecode, MinFixed, MaxFixed,
+                             Cacheable, ReadWrite,
+                             0x0000000000000000,    // granularity
+                             0x00534947414D0000,    // minimum
+                             0x00534947415CFFFF,    // maximum
+                             0x0000000000000000,    // translation
+                             0x0000000000100000)    // length
+            })
+        }
+    }
+}
