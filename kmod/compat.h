@@ -64,4 +64,45 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 #define sigma_eventfd_signal(ctx)	eventfd_signal(ctx, 1)
 #endif
 
+/* A virtio transport's find_vqs() took parallel arrays before struct virtqueue_info */
+#ifdef SIGMA_HAVE_VIRTQUEUE_INFO
+#define SIGMA_DEFINE_FIND_VQS(find_vqs)
+#define SIGMA_FIND_VQS(find_vqs)	find_vqs
+#else
+#include <linux/slab.h>
+struct virtqueue;
+struct virtqueue_info {
+	const char *name;
+	void (*callback)(struct virtqueue *vq);
+	bool ctx;
+};
+
+#define SIGMA_DEFINE_FIND_VQS(find_vqs)							\
+static int find_vqs##_arrays(struct virtio_device *vdev, unsigned int nvqs,		\
+			     struct virtqueue *vqs[], vq_callback_t *callbacks[],	\
+			     const char * const names[], const bool *ctx,		\
+			     struct irq_affinity *desc)					\
+{											\
+	struct virtqueue_info *infos = kcalloc(nvqs, sizeof(*infos), GFP_KERNEL);	\
+	int err;									\
+											\
+	if (!infos)									\
+		return -ENOMEM;								\
+	for (unsigned int i = 0; i < nvqs; i++) {					\
+		infos[i].name = names[i];						\
+		infos[i].callback = callbacks[i];					\
+		infos[i].ctx = ctx && ctx[i];						\
+	}										\
+	err = find_vqs(vdev, nvqs, vqs, infos, desc);					\
+	kfree(infos);									\
+	return err;									\
+}
+#define SIGMA_FIND_VQS(find_vqs)	find_vqs##_arrays
+#endif
+
+/* Newer than 6.1; the bit is virtio 1.2's, chapter 6 */
+#ifndef SIGMA_HAVE_NOTIFICATION_DATA
+#define VIRTIO_F_NOTIFICATION_DATA	38
+#endif
+
 #endif
