@@ -219,7 +219,7 @@ enum sigma_msg_id {
 	SIGMA_MSG_DEVICE_INFO	= 0x02,	/* none -> sigma_msg_device_info */
 	SIGMA_MSG_GET_FEATURES	= 0x03,	/* none -> sigma_msg_features */
 	SIGMA_MSG_SET_FEATURES	= 0x04,	/* sigma_msg_features -> none */
-	SIGMA_MSG_GET_CONFIG	= 0x05,	/* sigma_msg_config, length of data 0 -> with data */
+	SIGMA_MSG_GET_CONFIG	= 0x05,	/* sigma_msg_config, data unused -> with data */
 	SIGMA_MSG_SET_CONFIG	= 0x06,	/* sigma_msg_config with data -> none */
 	SIGMA_MSG_GET_STATUS	= 0x07,	/* none -> sigma_msg_device_status */
 	SIGMA_MSG_SET_STATUS	= 0x08,	/* sigma_msg_device_status -> the same, as it is now */
