@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's end of IOSC: doorbells and the control channel.
+ *
+ * All doorbells arrive in one interrupt, on CPU 0. A table leads from the number to its
+ * user: a virtqueue, or the control channel. The table is read under RCU, so that a queue
+ * goes away without a lock in the interrupt's path.
+ *
+ * On the control channel this side asks and waits, one request at a time. Responses are
+ * taken from the ring in the interrupt handler, matched to the request by token and handed
+ * over; events go to the bus, which only marks what is to be done. So neither can wait for
+ * the other, and however fast sigmad talks, nothing is queued here.
+ *
+ * sigmad may be restarted while a request waits in the ring: the new one answers it. If
+ * that comes after the timeout, nobody waits for it any more, and it is taken as the sign
+ * that sigmad is back.
+ */
+#include <linux/device.h>
+
+#include "guest.h"
+
+#define REQUEST_TIMEOUT		(30 * HZ)	/* sigmad may be restarting */
+#define RECEIVING_CPU		0
+
+void sigma_iosc_ring(struct sigma_guest *guest, unsigned int n)
+{
+	sigma_doorbell_ring(&guest->iosc.doorbell_tx, n);
+}
+
+static void doorbell_rung(void *data, unsigned int n)
+{
+	struct sigma_guest *guest = data;
+	struct sigma_doorbell_user *user;
+
+	rcu_read_lock();
+	user = rcu_dereference(guest->iosc.user[n]);
+	if (user)
+		user->rung(user);
+	rcu_read_unlock();
+}
+
+int sigma_iosc_attach(struct sigma_guest *guest, u32 n, struct sigma_doorbell_user *user)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	int err = 0;
+
+	if (n < SIGMA_DOORBELL_FIRST || n >= SIGMA_DOORBELLS)
+		return -ERANGE;
+
+	mutex_lock(&iosc->user_lock);
+	if (rcu_access_pointer(iosc->user[n]))
+		err = -EBUSY;
+	else
+		rcu_assign_pointer(iosc->user[n], user);
+	mutex_unlock(&iosc->user_lock);
+	return err;
+}
+
+void sigma_iosc_detach(struct sigma_guest *guest, u32 n)
+{
+	mutex_lock(&guest->iosc.user_lock);
+	RCU_INIT_POINTER(guest->iosc.user[n], NULL);
+	mutex_unlock(&guest->iosc.user_lock);
+}
+
+/* Return: whether somebody waited for it */
+static bool take_answer(struct sigma_iosc *iosc, const union sigma_message *msg, size_t len)
+{
+	bool wanted;
+
+	spin_lock(&iosc->answer_lock);
+	wanted = iosc->waiting && msg->head.token == iosc->sent.token &&
+		 msg->head.id == iosc->sent.id && msg->head.device == iosc->sent.device &&
+		 msg->head.flags == (iosc->sent.flags | SIGMA_MSG_RESPONSE);
+	if (wanted) {
+		memcpy(&iosc->answer, msg, len);
+		iosc->answer_len = len;
+		iosc->waiting = false;
+		complete(&iosc->answered);
+	}
+	spin_unlock(&iosc->answer_lock);
+	return wanted;
+}
+
+static void control_rung(struct sigma_doorbell_user *user)
+{
+	struct sigma_iosc *iosc = container_of(user, struct sigma_iosc, control);
+	struct sigma_guest *guest = container_of(iosc, struct sigma_guest, iosc);
+	union sigma_message msg;
+	int len = 0;
+
+	while (!iosc->rx_broken && (len = sigma_ring_get(&iosc->rx, &msg)) > 0) {
+		/*
+		 * Was it full before? The barrier orders our store of `consumed` before this
+		 * look at `produced`; the host has one between its `produced` and its look at
+		 * `consumed`, so one of the two sees the other and none sleeps for ever.
+		 */
+		smp_mb();
+		if (sigma_ring_waiting(&iosc->rx) == SIGMA_RING_SLOTS - 1)
+			sigma_iosc_ring(guest, SIGMA_DOORBELL_CONTROL);
+
+		if (len < sizeof(msg.head))
+			continue;
+		if (!(msg.head.flags & SIGMA_MSG_RESPONSE))
+			sigma_bus_event(guest, &msg, len);
+		else if (!take_answer(iosc, &msg, len))
+			sigma_bus_rescan(guest);
+	}
+	if (len < 0) {
+		iosc->rx_broken = true;
+		dev_err(guest->dev,
+			"the host broke the control channel; devices no longer change, restart this guest\n");
+	}
+	wake_up(&iosc->room);
+}
+
+/* Wait for room where sigmad left the ring full */
+static int send(struct sigma_guest *guest, const union sigma_message *msg, size_t len)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	int err;
+
+	if (!wait_event_timeout(iosc->room, sigma_ring_room(&iosc->tx), REQUEST_TIMEOUT))
+		return -ETIMEDOUT;
+	err = sigma_ring_put(&iosc->tx, msg, len);
+	if (!err)
+		sigma_iosc_ring(guest, SIGMA_DOORBELL_CONTROL);
+	return err;
+}
+
+static int exchange(struct sigma_guest *guest, const union sigma_message *msg, size_t len)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	bool answered;
+	int err;
+
+	spin_lock_irq(&iosc->answer_lock);
+	reinit_completion(&iosc->answered);
+	iosc->sent = msg->head;
+	iosc->waiting = true;
+	spin_unlock_irq(&iosc->answer_lock);
+
+	err = send(guest, msg, len);
+	if (!err)
+		wait_for_completion_timeout(&iosc->answered, REQUEST_TIMEOUT);
+
+	spin_lock_irq(&iosc->answer_lock);
+	answered = !iosc->waiting;
+	iosc->waiting = false;
+	spin_unlock_irq(&iosc->answer_lock);
+	if (err)
+		return err;
+	return answered ? 0 : -ETIMEDOUT;
+}
+
+int sigma_iosc_request(struct sigma_guest *guest, const struct sigma_request *request)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+	union sigma_message msg = {
+		.head = {
+			.flags = request->flags,
+			.id = request->id,
+			.device = cpu_to_le16(request->device),
+		},
+	};
+	u16 status;
+	int err;
+
+	if (WARN_ON(request->out_len > SIGMA_MSG_PAYLOAD_MAX))
+		return -EMSGSIZE;
+	if (request->out_len)
+		memcpy(msg.bytes + sizeof(msg.head), request->out, request->out_len);
+
+	mutex_lock(&iosc->request_lock);
+	msg.head.token = cpu_to_le16(le16_to_cpu(iosc->sent.token) + 1);
+	err = exchange(guest, &msg, sizeof(msg.head) + request->out_len);
+	if (err) {
+		dev_err(guest->dev, "request 0x%02x of device %u: %s\n", request->id,
+			request->device, err == -ETIMEDOUT ?
+			"no answer; is sigmad running on the host?" :
+			"the host broke the control channel");
+		goto unlock;
+	}
+
+	status = le16_to_cpu(iosc->answer.head.status);
+	if (status) {
+		dev_warn(guest->dev, "request 0x%02x of device %u: sigmad refused it, error %u\n",
+			 request->id, request->device, status);
+		err = -EREMOTEIO;
+	} else if (iosc->answer_len != sizeof(msg.head) + request->in_len) {
+		dev_err(guest->dev, "request 0x%02x of device %u: sigmad answered with %zu bytes, not %zu\n",
+			request->id, request->device, iosc->answer_len - sizeof(msg.head),
+			request->in_len);
+		err = -EPROTO;
+	} else if (request->in_len) {
+		memcpy(request->in, iosc->answer.bytes + sizeof(msg.head), request->in_len);
+	}
+unlock:
+	mutex_unlock(&iosc->request_lock);
+	return err;
+}
+
+int sigma_iosc_open(struct sigma_guest *guest)
+{
+	struct sigma_iosc *iosc = &guest->iosc;
+
+	mutex_init(&iosc->user_lock);
+	mutex_init(&iosc->request_lock);
+	spin_lock_init(&iosc->answer_lock);
+	init_waitqueue_head(&iosc->room);
+	init_completion(&iosc->answered);
+
+	iosc->tx.ring = guest->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_HOST);
+	iosc->rx.ring = guest->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_GUEST);
+	/* Ours, and not 0 when an earlier attempt to bind used them */
+	iosc->tx.index = le32_to_cpu(READ_ONCE(iosc->tx.ring->produced));
+	iosc->rx.index = le32_to_cpu(READ_ONCE(iosc->rx.ring->consumed));
+
+	iosc->control.rung = control_rung;
+	RCU_INIT_POINTER(iosc->user[SIGMA_DOORBELL_CONTROL], &iosc->control);
+
+	iosc->doorbell_rx.words = &guest->header->to_guest;
+	iosc->doorbell_rx.handler = doorbell_rung;
+	iosc->doorbell_rx.data = guest;
+	return sigma_doorbell_listen(&iosc->doorbell_rx, "sigma", RECEIVING_CPU);
+}
+
+void sigma_iosc_close(struct sigma_guest *guest)
+{
+	sigma_doorbell_unlisten(&guest->iosc.doorbell_rx);
+}
