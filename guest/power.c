@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every way out of this kernel. A stock kernel ends by resetting the machine, which here is
+ * the host's: port 0xcf9, the keyboard controller, a triple fault. So each way is stopped at
+ * its last gate, before anything but this CPU and this guest's memory was touched; the end is
+ * reported in sigma_iosc_guest.state, and the CPU parks for the host to fetch it. The host
+ * stops the guest's other CPUs as soon as it sees a final state.
+ *
+ *	power-off		a sys-off handler that runs before the firmware's would
+ *	halt			kprobe on native_machine_halt()
+ *	reboot, sysrq-b,	kprobe on native_machine_emergency_restart(): x86 has no
+ *	panic=N, watchdogs	handler chain there, and all resets lead through it
+ *	kexec, crash kernel	kprobe on machine_kexec(): the next kernel would not have
+ *				this module from its start, nor our command line
+ *	panic			the last panic notifier, see below
+ *	suspend, hibernation	refused: nothing could wake this guest
+ *
+ * By the panic notifier the message is in printk's buffer; what the console has not been
+ * given of it is flushed here. Whatever would come after the notifiers (blinking, waiting,
+ * panic_timeout and its reset) is of no use to a guest, so it parks there.
+ *
+ * The local APIC may have been disabled by software at the gate of power-off; it still sends
+ * the doorbell's IPI (SDM vol. 3A, 11.4.7.2).
+ *
+ * Where a gate cannot be closed, the guest stops at once and says so. Left to run it could
+ * reset the host.
+ */
+#include <linux/atomic.h>
+#include <linux/device.h>
+#include <linux/irqflags.h>
+#include <linux/kprobes.h>
+#include <linux/notifier.h>
+#include <linux/panic_notifier.h>
+#include <linux/reboot.h>
+#include <linux/suspend.h>
+
+#include "guest.h"
+
+static struct sigma_guest *power_guest;
+
+static void write_panic_text(const char *text)
+{
+	struct sigma_iosc_guest *shared = &power_guest->header->guest;
+	size_t len = min(strcspn(text, "\n"), sizeof(shared->panic_text) - 1);
+
+	memcpy(shared->panic_text, text, len);
+	shared->panic_text[len] = '\0';
+}
+
+/* Any context; on several CPUs at once the first one tells the reason. */
+static void __noreturn power_stop(u32 state, const char *panic_text)
+{
+	static atomic_t stopping = ATOMIC_INIT(0);
+
+	local_irq_disable();
+	if (!atomic_xchg(&stopping, 1)) {
+		sigma_console_flush();
+		if (panic_text)
+			write_panic_text(panic_text);
+		/* Whoever sees the state sees the text and the log */
+		smp_store_release(&power_guest->header->guest.state, cpu_to_le32(state));
+		sigma_iosc_ring(power_guest, SIGMA_DOORBELL_STATE);
+	}
+	/* An NMI or SMI ends a HLT */
+	for (;;)
+		asm volatile("cli; hlt" : : : "memory");
+}
+
+static int power_off(struct sys_off_data *data)
+{
+	power_stop(SIGMA_GUEST_POWEROFF, NULL);
+}
+
+static int halt_gate(struct kprobe *kp, struct pt_regs *regs)
+{
+	power_stop(SIGMA_GUEST_POWEROFF, NULL);
+}
+
+static int restart_gate(struct kprobe *kp, struct pt_regs *regs)
+{
+	power_stop(SIGMA_GUEST_REBOOT, NULL);
+}
+
+static int kexec_gate(struct kprobe *kp, struct pt_regs *regs)
+{
+	/* A crash kernel is started before the panic notifiers are called */
+	if (oops_in_progress)
+		power_stop(SIGMA_GUEST_PANIC,
+			   "panic; the crash kernel is not started on a lent CPU, see the log");
+	power_stop(SIGMA_GUEST_REBOOT, NULL);
+}
+
+static struct kprobe gates[] = {
+	{
+		.symbol_name	= "native_machine_emergency_restart",
+		.pre_handler	= restart_gate,
+	}, {
+		.symbol_name	= "native_machine_halt",
+		.pre_handler	= halt_gate,
+	}, {
+		.symbol_name	= "machine_kexec",
+		.pre_handler	= kexec_gate,
+	},
+};
+
+static int panicked(struct notifier_block *nb, unsigned long action, void *text)
+{
+	power_stop(SIGMA_GUEST_PANIC, text);
+}
+
+static struct notifier_block panic_gate = {
+	.notifier_call	= panicked,
+	.priority	= INT_MIN,	/* let the others have their say */
+};
+
+static int suspending(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action != PM_SUSPEND_PREPARE && action != PM_HIBERNATION_PREPARE)
+		return NOTIFY_DONE;
+	dev_err(power_guest->dev, "suspend refused: nothing could wake this guest\n");
+	return notifier_from_errno(-EPERM);
+}
+
+static struct notifier_block suspend_gate = {
+	.notifier_call	= suspending,
+};
+
+static void close_gate(const char *name, int err)
+{
+	char text[sizeof(power_guest->header->guest.panic_text)];
+
+	if (!err)
+		return;
+	snprintf(text, sizeof(text),
+		 "stopped, since nothing keeps this kernel from resetting the host: %s: error %d",
+		 name, err);
+	dev_emerg(power_guest->dev, "%s\n", text);
+	power_stop(SIGMA_GUEST_PANIC, text);
+}
+
+void sigma_power_open(struct sigma_guest *guest)
+{
+	struct sys_off_handler *handler;
+
+	power_guest = guest;
+	close_gate("panic notifier",
+		   atomic_notifier_chain_register(&panic_notifier_list, &panic_gate));
+
+	for (size_t i = 0; i < ARRAY_SIZE(gates); i++) {
+		int err = register_kprobe(&gates[i]);
+
+		/* A kernel without kexec has no machine_kexec() */
+		if (err == -ENOENT && gates[i].pre_handler == kexec_gate)
+			continue;
+		close_gate(gates[i].symbol_name, err);
+	}
+
+	handler = register_sys_off_handler(SYS_OFF_MODE_POWER_OFF, SYS_OFF_PRIO_FIRMWARE + 1,
+					   power_off, NULL);
+	close_gate("power-off handler", PTR_ERR_OR_ZERO(handler));
+	close_gate("suspend notifier", register_pm_notifier(&suspend_gate));
+}
+
+void sigma_power_event(struct sigma_guest *guest, u32 action)
+{
+	switch (action) {
+	case SIGMA_POWER_OFF:
+		dev_info(guest->dev, "the host asks for a power-off\n");
+		orderly_poweroff(true);
+		break;
+	case SIGMA_POWER_REBOOT:
+		dev_info(guest->dev, "the host asks for a reboot\n");
+		orderly_reboot();
+		break;
+	default:
+		dev_warn(guest->dev, "unknown power action %u ignored\n", action);
+	}
+}
