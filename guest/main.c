@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Binds to the ACPI device that the host describes, brings up the parts (see guest.h) and
+ * beats.
+ *
+ * The order matters: the log first, so that everything after it can be read on the host;
+ * then doorbells, so that it can be told; then the gates of power.c, before anything here
+ * is of use to the guest. What needs sigmad comes last and does not hold up the kernel: the
+ * devices appear when sigmad answers.
+ */
+#include <linux/acpi.h>
+#include <linux/io.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/utsname.h>
+
+#include "../kmod/apic.h"
+#include "guest.h"
+
+static int check_window(struct sigma_guest *guest)
+{
+	const struct sigma_iosc_header *header = guest->header;
+	u64 magic = le64_to_cpu(READ_ONCE(header->magic));
+	u32 version = le32_to_cpu(READ_ONCE(header->version));
+	u32 size = le32_to_cpu(READ_ONCE(header->size));
+
+	if (magic != SIGMA_IOSC_MAGIC)
+		return dev_err_probe(guest->dev, -ENODEV,
+				     "no IOSC window here: magic is 0x%llx\n", magic);
+	if (version != SIGMA_IOSC_VERSION || size != SIGMA_IOSC_SIZE)
+		return dev_err_probe(guest->dev, -EPROTONOSUPPORT,
+				     "the host has IOSC version %u, size 0x%x; this module needs %u, 0x%x: install matching ones\n",
+				     version, size, SIGMA_IOSC_VERSION, SIGMA_IOSC_SIZE);
+	return 0;
+}
+
+static int map_window(struct sigma_guest *guest, struct platform_device *pdev)
+{
+	const struct resource *res = platform_get_resource(pdev, IORESOURCE_MEM, 0);
+
+	if (!res || resource_size(res) < SIGMA_IOSC_SIZE)
+		return dev_err_probe(guest->dev, -EINVAL,
+				     "ACPI names no memory of 0x%x bytes for the IOSC window\n",
+				     SIGMA_IOSC_SIZE);
+
+	guest->window = devm_memremap(guest->dev, res->start, SIGMA_IOSC_SIZE, MEMREMAP_WB);
+	if (IS_ERR(guest->window))
+		return dev_err_probe(guest->dev, PTR_ERR(guest->window),
+				     "cannot map the IOSC window %pR\n", res);
+	guest->header = guest->window + SIGMA_IOSC_HEADER_OFF;
+	return check_window(guest);
+}
+
+/*
+ * Work, not a timer: that it runs says that interrupts, timers and the scheduler of this
+ * kernel do. The window holds the only copy, which is this side's.
+ */
+static void beat(struct work_struct *work)
+{
+	struct sigma_guest *guest = container_of(work, struct sigma_guest, heartbeat.work);
+	__le64 *heartbeat = &guest->header->guest.heartbeat;
+
+	WRITE_ONCE(*heartbeat, cpu_to_le64(le64_to_cpu(*heartbeat) + 1));
+	schedule_delayed_work(&guest->heartbeat, msecs_to_jiffies(SIGMA_HEARTBEAT_MS));
+}
+
+static void say_up(struct sigma_guest *guest)
+{
+	struct sigma_iosc_guest *shared = &guest->header->guest;
+
+	WRITE_ONCE(shared->version, cpu_to_le32(SIGMA_IOSC_VERSION));
+	strscpy(shared->release, init_utsname()->release, sizeof(shared->release));
+	/* Whoever sees the state sees what stands beside it */
+	smp_store_release(&shared->state, cpu_to_le32(SIGMA_GUEST_UP));
+	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
+}
+
+static int sigma_guest_probe(struct platform_device *pdev)
+{
+	static atomic_t bound = ATOMIC_INIT(0);
+	struct sigma_guest *guest;
+	int err;
+
+	guest = devm_kzalloc(&pdev->dev, sizeof(*guest), GFP_KERNEL);
+	if (!guest)
+		return -ENOMEM;
+	guest->dev = &pdev->dev;
+
+	err = map_window(guest, pdev);
+	if (err)
+		return err;
+	if (atomic_xchg(&bound, 1))
+		return dev_err_probe(guest->dev, -EBUSY, "a guest has one IOSC window\n");
+
+	err = sigma_apic_init();
+	if (err) {
+		dev_err(guest->dev, "cannot map the local APIC: error %d\n", err);
+		goto unbind;
+	}
+	guest->iosc.doorbell_tx.words = &guest->header->to_host;
+	sigma_console_open(guest);
+
+	err = sigma_bus_open(guest);
+	if (err)
+		goto close_console;
+	err = sigma_iosc_open(guest);
+	if (err) {
+		dev_err(guest->dev, "no interrupt for doorbells: error %d\n", err);
+		goto close_bus;
+	}
+
+	/* No way back from here: from now on only the host can end this guest */
+	say_up(guest);
+	sigma_power_open(guest);
+	INIT_DELAYED_WORK(&guest->heartbeat, beat);
+	beat(&guest->heartbeat.work);
+	sigma_clock_open(guest);
+	sigma_bus_rescan(guest);
+	return 0;
+
+close_bus:
+	sigma_bus_close(guest);
+close_console:
+	sigma_console_close();
+	sigma_apic_exit();
+unbind:
+	atomic_set(&bound, 0);
+	return err;
+}
+
+static const struct acpi_device_id sigma_guest_ids[] = {
+	{ SIGMA_ACPI_HID, 0 },
+	{ }
+};
+MODULE_DEVICE_TABLE(acpi, sigma_guest_ids);
+
+static struct platform_driver sigma_guest_driver = {
+	.probe	= sigma_guest_probe,
+	.driver	= {
+		.name			= "sigma_guest",
+		.acpi_match_table	= sigma_guest_ids,
+		.suppress_bind_attrs	= true,
+	},
+};
+
+/* No module_exit(): without this module the guest could reset the host. */
+static int __init sigma_guest_init(void)
+{
+	return platform_driver_register(&sigma_guest_driver);
+}
+module_init(sigma_guest_init);
+
+MODULE_DESCRIPTION("SIGMA guest: virtio over IOSC, console, power and clock");
+MODULE_LICENSE("GPL");
