@@ -16,6 +16,21 @@
 #include "apic.h"
 #include "sigma.h"
 
+ssize_t sigma_read_file(const char *path, char *text, size_t size)
+{
+	struct file *file = filp_open(path, O_RDONLY, 0);
+	loff_t pos = 0;
+	ssize_t len;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	len = kernel_read(file, text, size - 1, &pos);
+	filp_close(file, NULL);
+	if (len >= 0)
+		text[len] = '\0';
+	return len;
+}
+
 /*
  * A kernel that sends its broadcast IPIs by shorthand reaches every CPU, lent or not: its TLB
  * flushes and rescheduling would interrupt the guest. Kernels with CPU hotplug don't, unless
@@ -23,24 +38,16 @@
  */
 static bool broadcasts_ipis(void)
 {
-	struct file *file = filp_open("/proc/cmdline", O_RDONLY, 0);
-	char *cmdline, *word, *rest;
+	char *cmdline = kzalloc(COMMAND_LINE_SIZE + 1, GFP_KERNEL);
+	char *rest = cmdline, *word;
 	bool on = false;
-	loff_t pos = 0;
-	ssize_t len;
 
-	if (IS_ERR(file))
-		return false;
-	cmdline = kzalloc(COMMAND_LINE_SIZE + 1, GFP_KERNEL);
-	if (cmdline) {
-		len = kernel_read(file, cmdline, COMMAND_LINE_SIZE, &pos);
-		rest = len > 0 ? cmdline : NULL;
-		while ((word = strsep(&rest, " \n")))
-			if (!strncmp(word, "no_ipi_broadcast=", 17))
-				on = word[17] == '0';
-	}
+	if (!cmdline || sigma_read_file("/proc/cmdline", cmdline, COMMAND_LINE_SIZE + 1) < 0)
+		rest = NULL;
+	while ((word = strsep(&rest, " \n")))
+		if (!strncmp(word, "no_ipi_broadcast=", 17))
+			on = word[17] == '0';
 	kfree(cmdline);
-	filp_close(file, NULL);
 	return on;
 }
 
@@ -97,9 +104,12 @@ static int __init sigma_init(void)
 	err = sigma_low_init();
 	if (err)
 		goto exit_apic;
-	err = sigma_cpu_init();
+	err = sigma_pool_init();
 	if (err)
 		goto exit_low;
+	err = sigma_cpu_init();
+	if (err)
+		goto exit_pool;
 	err = register_reboot_notifier(&reboot_notifier);
 	if (err)
 		goto exit_cpu;
@@ -117,6 +127,8 @@ unregister_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
 exit_cpu:
 	sigma_cpu_exit();
+exit_pool:
+	sigma_pool_exit();
 exit_low:
 	sigma_low_exit();
 exit_apic:
@@ -131,6 +143,7 @@ static void __exit sigma_exit(void)
 	unregister_pm_notifier(&suspend_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
 	sigma_cpu_exit();
+	sigma_pool_exit();
 	sigma_low_exit();
 	sigma_apic_exit();
 }

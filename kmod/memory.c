@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lending memory: unplugged from the running host with alloc_contig_range(), which moves away
+ * Lending memory: from the pool that was set aside, where there is one, and else unplugged from the running host with alloc_contig_range(), which moves away
  * what lies there. Looked for from the top of each zone downwards, in pieces as large as can
  * be had, each half as large as the one before where nothing more is found. The pages keep
  * their struct page with one reference, ours, so that they can be mapped and pinned (O_DIRECT,
@@ -51,16 +51,17 @@ static bool worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
 	return true;
 }
 
+static void add_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
+{
+	mem->piece[mem->nr_pieces++] = (struct sigma_piece) { .pfn = pfn, .nr_pages = nr };
+}
+
 static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
 {
-	struct sigma_piece *piece = &mem->piece[mem->nr_pieces];
-
 	if (alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
 			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
 		return false;
-	piece->pfn = pfn;
-	piece->nr_pages = nr;
-	mem->nr_pieces++;
+	add_piece(mem, pfn, nr);
 	return true;
 }
 
@@ -146,6 +147,8 @@ static void list_pieces(struct sigma_memory *mem, const char *label)
 static void free_piece(const struct sigma_piece *piece)
 {
 	zero_pages(piece->pfn, piece->nr_pages);
+	if (sigma_pool_give_back(piece->pfn, piece->nr_pages))
+		return;
 	/* Not free_contig_range(): it warns of a page that somebody still has pinned */
 	for (unsigned long i = 0; i < piece->nr_pages; i++) {
 		__free_page(pfn_to_page(piece->pfn + i));
@@ -166,34 +169,46 @@ void sigma_memory_return(struct sigma_memory *mem)
 	mem->nr_segments = 0;
 }
 
+static bool take_from_pool(struct sigma_memory *mem, unsigned long nr)
+{
+	unsigned long pfn = sigma_pool_take(nr);
+
+	if (!pfn)
+		return false;
+	add_piece(mem, pfn, nr);
+	return true;
+}
+
+/* Take pieces from the pool or the host until *@left is 0 or none of any size is to be had */
+static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool, int node)
+{
+	unsigned long nr = PIECE_MAX;
+
+	while (*left && nr >= PIECE_MIN && mem->nr_pieces < SIGMA_SEGMENTS_MAX &&
+	       !fatal_signal_pending(current)) {
+		nr = min(nr, rounddown_pow_of_two(*left));
+		if (from_pool ? take_from_pool(mem, nr) : take_one(mem, node, nr)) {
+			zero_pages(mem->piece[mem->nr_pieces - 1].pfn, nr);
+			*left -= nr;
+		} else {
+			nr /= 2;
+		}
+	}
+}
+
 int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label)
 {
 	unsigned long left = size >> PAGE_SHIFT;
-	unsigned long nr = min(rounddown_pow_of_two(left), (unsigned long)PIECE_MAX);
 
 	memset(mem, 0, sizeof(*mem));
 	mem->size = size;
-	if (!host_can_spare(size))
-		return -ENOMEM;
-
-	while (left) {
-		nr = min(nr, rounddown_pow_of_two(left));
-		if (mem->nr_pieces < SIGMA_SEGMENTS_MAX && take_one(mem, node, nr)) {
-			const struct sigma_piece *piece = &mem->piece[mem->nr_pieces - 1];
-
-			zero_pages(piece->pfn, nr);
-			left -= nr;
-			continue;
-		}
-		if (fatal_signal_pending(current)) {
-			sigma_memory_return(mem);
-			return -EINTR;
-		}
-		nr /= 2;
-		if (nr < PIECE_MIN || mem->nr_pieces == SIGMA_SEGMENTS_MAX) {
-			sigma_memory_return(mem);
-			return -ENOMEM;
-		}
+	gather(mem, &left, true, node);
+	/* Before anything is moved about: would the rest leave the host enough? */
+	if (left && host_can_spare((u64)left << PAGE_SHIFT))
+		gather(mem, &left, false, node);
+	if (left) {
+		sigma_memory_return(mem);
+		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 	}
 
 	make_segments(mem);

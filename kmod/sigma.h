@@ -6,6 +6,7 @@
  *	guest.c		a guest's life: create, start, stop, destroy; its state
  *	cpu.c entry.S	lend and return CPUs; start them by INIT-SIPI, park them
  *	memory.c	lend and return memory
+ *	pool.c		memory that was set aside at boot
  *	low.c		pages below 1 MiB
  *	identity.c	page tables for a CPU that arrives
  *	iosc.c		the IOSC window: rings, doorbells, eventfds, clock
@@ -38,6 +39,11 @@
 
 #undef pr_fmt
 #define pr_fmt(fmt) "sigma: " fmt
+
+/* main.c */
+
+/** sigma_read_file - read a file of /proc or /sys; bytes read, NUL added, or -errno */
+ssize_t sigma_read_file(const char *path, char *text, size_t size);
 
 /* memory.c */
 
@@ -74,6 +80,16 @@ bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len);
 
 /** sigma_memory_page - the page at byte @offset of the memory file, or NULL */
 struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset);
+
+/* pool.c */
+int sigma_pool_init(void);	/* of the module parameter pool= */
+void sigma_pool_exit(void);
+
+/** sigma_pool_take - @nr_pages contiguous pages, multiple of 2 MiB; first pfn, 0: none */
+unsigned long sigma_pool_take(unsigned long nr_pages);
+
+/** sigma_pool_give_back - true when the pages are the pool's, which has them again then */
+bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
 
 /* low.c */
 int sigma_low_init(void);	/* find usable pages and take the entry page */
