@@ -56,13 +56,27 @@ struct initrd {
 };
 
 /**
- * initrd_build - the initrd that sigmad adds: /init, sigma_guest.ko, the virtio drivers
- *		  and all that they depend on, in load order
+ * initrd_build - make the initrd of a guest
  * @version: of the kernel, names the default module tree
  * @modules: module tree (the folder with modules.dep in it) or NULL
+ * @user: the user's own initrd, or NULL
  *
- * The result is uncompressed newc cpio, after the file @user where that isn't NULL. It must
- * be valid for any compression of @user (padded to 4 bytes between).
+ * An uncompressed newc cpio archive with
+ *
+ *	/modules/NAME.ko	sigma_guest, the virtio drivers, ext4 and what they depend on,
+ *				those that aren't built in; unpacked
+ *	/modules.load		their paths in load order, one a line. Not every one need load:
+ *				an alias can stand for drivers of different CPUs
+ *	/init			and the folders and /dev/console that it needs; loads all these,
+ *				mounts root= and goes there. Left out when there is a @user
+ *
+ * With @user the archive follows the user's, which may be compressed in any way, padded to
+ * 4 bytes; the kernel unpacks both. The user's /init stays in charge then: it finds the
+ * modules at the paths above, should it not have its own. They are not under /lib/modules,
+ * where /lib is often a symbolic link, which an archive's folder would replace.
+ *
+ * sigma_guest.ko is taken from the module tree, else from $SIGMA_LIBDIR/VERSION/; /init is
+ * $SIGMA_LIBDIR/guest-init. SIGMA_LIBDIR is /usr/lib/sigma unless the environment says else.
  */
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
 		 const char *user);

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Makes the initrd by which a stock kernel finds its SIGMA devices: see "initrd.c" in
+ * load.h for what is in it.
+ *
+ * Which modules, and in which order, libkmod knows from the module tree of the guest's own
+ * kernel. The host's modprobe.d has no say in it. libarchive unpacks them, since not every
+ * kernel can by itself, and packs the whole as newc cpio.
+ */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <libkmod.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "load.h"
+
+#define SIGMA_LIBDIR_DEFAULT	"/usr/lib/sigma"
+#define MODULES_DEFAULT		"/lib/modules"
+#define GUEST_MODULE		"sigma_guest"
+#define MODULES_MAX		128		/* with dependencies; 20 are usual */
+#define MODULE_SIZE_MAX		(64UL << 20)	/* unpacked */
+#define UNPACK_CHUNK		(1UL << 20)
+#define READ_CHUNK		(1 << 16)
+#define INITRD_ALIGN		4		/* the kernel wants each archive to start so */
+
+/*
+ * The drivers of what sigmad offers, and the file system of a usual root. A kernel may have
+ * any of them built in, or do without.
+ */
+static const char *const drivers[] = {
+	"virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "ext4",
+};
+
+/*
+ * @module: in load order, what one needs is in front of it; each holds a reference
+ * @seen: every one that was looked at, built-in ones, too; an entry stops cycles, which soft
+ *	  dependencies may have
+ */
+struct module_list {
+	struct kmod_ctx *ctx;
+	unsigned int nr, nr_seen;
+	struct kmod_module *module[MODULES_MAX];
+	struct kmod_module *seen[MODULES_MAX];
+};
+
+static const char *libdir(void)
+{
+	const char *dir = getenv("SIGMA_LIBDIR");
+
+	return dir && *dir ? dir : SIGMA_LIBDIR_DEFAULT;
+}
+
+static int add_module(struct module_list *list, struct kmod_module *mod);
+
+/* Add all of @mods, and drop the list. */
+static int add_modules(struct module_list *list, struct kmod_list *mods)
+{
+	struct kmod_list *entry;
+	int error = 0;
+
+	kmod_list_foreach(entry, mods) {
+		struct kmod_module *mod = kmod_module_get_module(entry);
+
+		error = add_module(list, mod);
+		kmod_module_unref(mod);
+		if (error)
+			break;
+	}
+	kmod_module_unref_list(mods);
+	return error;
+}
+
+static int add_module(struct module_list *list, struct kmod_module *mod)
+{
+	struct kmod_list *before = NULL, *after = NULL;
+	int error;
+
+	/* libkmod has one object for each name */
+	for (unsigned int i = 0; i < list->nr_seen; i++)
+		if (list->seen[i] == mod)
+			return 0;
+	if (list->nr_seen == MODULES_MAX)
+		return log_error(-E2BIG, "the initrd's drivers depend on more than %u modules; the "
+				 "module tree is damaged, run depmod", MODULES_MAX);
+	list->seen[list->nr_seen++] = kmod_module_ref(mod);
+
+	kmod_module_get_softdeps(mod, &before, &after);
+	error = add_modules(list, before);
+	if (!error)
+		error = add_modules(list, kmod_module_get_dependencies(mod));
+	if (error) {
+		kmod_module_unref_list(after);
+		return error;
+	}
+
+	/* One without a file is built in */
+	if (kmod_module_get_path(mod))
+		list->module[list->nr++] = kmod_module_ref(mod);
+	return add_modules(list, after);
+}
+
+/* Return: how many modules have this name or alias, or a negative errno. */
+static int add_by_name(struct module_list *list, const char *name)
+{
+	struct kmod_list *found = NULL;
+	int error;
+
+	error = kmod_module_new_from_lookup(list->ctx, name, &found);
+	if ((error < 0 && error != -ENOENT) || !found)
+		return error == -ENOENT ? 0 : error;
+	return add_modules(list, found) ?: 1;
+}
+
+/* What modinfo says of @mod under @key, to be freed; NULL when it says nothing. */
+static char *module_info(struct kmod_module *mod, const char *key)
+{
+	struct kmod_list *info = NULL, *entry;
+	char *value = NULL;
+
+	if (kmod_module_get_info(mod, &info) < 0)
+		return NULL;
+	kmod_list_foreach(entry, info) {
+		if (!strcmp(kmod_module_info_get_key(entry), key)) {
+			value = strdup(kmod_module_info_get_value(entry));
+			break;
+		}
+	}
+	kmod_module_info_free_list(info);
+	return value;
+}
+
+/* A sigma_guest.ko outside the module tree: depmod knows nothing of it. */
+static int add_guest_file(struct module_list *list, const char *path, const char *version)
+{
+	char *magic, *depends, *name, *rest;
+	struct kmod_module *mod;
+	int error;
+
+	error = kmod_module_new_from_path(list->ctx, path, &mod);
+	if (error)
+		return log_error(error, "%s: no kernel module: %s", path, strerror(-error));
+
+	magic = module_info(mod, "vermagic");
+	depends = module_info(mod, "depends");
+	if (!magic || strncmp(magic, version, strlen(version)) || magic[strlen(version)] != ' ') {
+		error = log_error(-EINVAL, "%s: built for Linux %s, the guest's kernel is %s; build "
+				  "it for that one", path, magic ?: "(unknown)", version);
+		goto free;
+	}
+
+	for (name = strtok_r(depends, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+		error = add_by_name(list, name);
+		if (!error)
+			error = log_error(-ENOENT, "%s: needs the module %s, which Linux %s doesn't "
+					  "have; use a kernel with virtio", path, name, version);
+		if (error < 0)
+			goto free;
+	}
+	error = add_module(list, mod);
+free:
+	free(magic);
+	free(depends);
+	kmod_module_unref(mod);
+	return error;
+}
+
+static int add_guest_module(struct module_list *list, const char *version, const char *tree)
+{
+	char path[PATH_MAX];
+	int error;
+
+	error = add_by_name(list, GUEST_MODULE);
+	if (error)
+		return error < 0 ? error : 0;
+
+	snprintf(path, sizeof(path), "%s/%s/" GUEST_MODULE ".ko", libdir(), version);
+	if (access(path, R_OK))
+		return log_error(-ENOENT, "no " GUEST_MODULE ".ko for Linux %s, neither in %s nor %s: "
+				 "%s; install linux-headers-%s and build it: "
+				 "make -C /lib/modules/%s/build M=$PWD/guest modules", version, tree,
+				 path, strerror(errno), version, version);
+	return add_guest_file(list, path, version);
+}
+
+static int find_modules(struct module_list *list, const char *version, const char *tree)
+{
+	/* None of the host's modprobe.d, whose rules are about the host's own kernel */
+	static const char *const no_config[] = { NULL };
+	char index[PATH_MAX];
+	int error;
+
+	if (snprintf(index, sizeof(index), "%s/modules.dep.bin", tree) >= (int)sizeof(index))
+		return log_error(-ENAMETOOLONG, "%s: the path is too long", tree);
+	if (access(index, R_OK))
+		return log_error(-errno, "%s: %m; that is where the modules of Linux %s should be: "
+				 "install them, run depmod, or name their folder by Modules=", index,
+				 version);
+
+	list->ctx = kmod_new(tree, no_config);
+	if (!list->ctx)
+		return log_error(-ENOMEM, "%s: libkmod cannot read it", tree);
+
+	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
+		error = add_by_name(list, drivers[i]);
+		if (error < 0)
+			return error;
+	}
+	return add_guest_module(list, version, tree);
+}
+
+static void drop_modules(struct module_list *list)
+{
+	while (list->nr)
+		kmod_module_unref(list->module[--list->nr]);
+	while (list->nr_seen)
+		kmod_module_unref(list->seen[--list->nr_seen]);
+	kmod_unref(list->ctx);
+}
+
+/* Write one entry; @data only for a regular file. */
+static int pack(struct archive *out, const char *name, mode_t mode, dev_t dev, const void *data,
+		size_t size)
+{
+	struct archive_entry *entry = archive_entry_new();
+	int error = 0;
+
+	if (!entry)
+		return log_error(-ENOMEM, "no memory for the initrd");
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_mode(entry, mode);
+	archive_entry_set_rdev(entry, dev);
+	archive_entry_set_nlink(entry, 1);
+	archive_entry_set_size(entry, size);
+	if (archive_write_header(out, entry) != ARCHIVE_OK ||
+	    (size && archive_write_data(out, data, size) != (ssize_t)size))
+		error = log_error(-EIO, "cannot pack %s into the initrd: %s", name,
+				  archive_error_string(out));
+	archive_entry_free(entry);
+	return error;
+}
+
+/* Read a whole file, unpacked if it is compressed. */
+static int unpack(const char *path, uint8_t **data, size_t *size)
+{
+	size_t room = 0, used = 0;
+	struct archive *in = archive_read_new();
+	struct archive_entry *entry;
+	uint8_t *buffer = NULL;
+	ssize_t n;
+
+	if (!in)
+		return log_error(-ENOMEM, "%s: no memory to read it", path);
+	archive_read_support_filter_all(in);
+	archive_read_support_format_raw(in);
+	if (archive_read_open_filename(in, path, READ_CHUNK) != ARCHIVE_OK ||
+	    archive_read_next_header(in, &entry) != ARCHIVE_OK)
+		goto failed;
+
+	do {
+		if (used == room) {
+			uint8_t *more;
+
+			room = room ? room * 2 : UNPACK_CHUNK;
+			more = room <= MODULE_SIZE_MAX ? realloc(buffer, room) : NULL;
+			if (!more) {
+				archive_set_error(in, ENOMEM, "it is too large");
+				goto failed;
+			}
+			buffer = more;
+		}
+		n = archive_read_data(in, buffer + used, room - used);
+		if (n < 0)
+			goto failed;
+		used += n;
+	} while (n);
+
+	archive_read_free(in);
+	*data = buffer;
+	*size = used;
+	return 0;
+
+failed:
+	log_error(-EIO, "%s: cannot read: %s", path, archive_error_string(in) ?: "it is empty");
+	free(buffer);
+	archive_read_free(in);
+	return -EIO;
+}
+
+static int pack_file(struct archive *out, const char *name, mode_t mode, const char *path)
+{
+	uint8_t *data;
+	size_t size;
+	int error;
+
+	error = unpack(path, &data, &size);
+	if (error)
+		return error;
+	error = pack(out, name, S_IFREG | mode, 0, data, size);
+	free(data);
+	return error;
+}
+
+/* The part that only stands where the user has no initrd: /init and what it needs. */
+static int pack_init(struct archive *out)
+{
+	static const char *const folders[] = { "dev", "proc", "sys", "newroot" };
+	char path[PATH_MAX];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/guest-init", libdir());
+	if (access(path, R_OK))
+		return log_error(-errno, "%s: %m; it is the guest's first program and comes with "
+				 "SIGMA: install SIGMA again, or give an Initrd=", path);
+	error = pack_file(out, "init", 0755, path);
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && !error; i++)
+		error = pack(out, folders[i], S_IFDIR | 0755, 0, NULL, 0);
+	return error ?: pack(out, "dev/console", S_IFCHR | 0600, makedev(5, 1), NULL, 0);
+}
+
+static int pack_modules(struct archive *out, const struct module_list *list)
+{
+	char name[PATH_MAX], *load = NULL;
+	size_t size = 0;
+	FILE *order;
+	int error;
+
+	order = open_memstream(&load, &size);
+	if (!order)
+		return log_error(-ENOMEM, "no memory for the initrd");
+
+	error = pack(out, "modules", S_IFDIR | 0755, 0, NULL, 0);
+	for (unsigned int i = 0; i < list->nr && !error; i++) {
+		snprintf(name, sizeof(name), "modules/%s.ko", kmod_module_get_name(list->module[i]));
+		fprintf(order, "/%s\n", name);
+		error = pack_file(out, name, 0644, kmod_module_get_path(list->module[i]));
+	}
+	if (fclose(order) && !error)
+		error = log_error(-ENOMEM, "no memory for the initrd");
+	if (!error)
+		error = pack(out, "modules.load", S_IFREG | 0644, 0, load, size);
+	free(load);
+	return error;
+}
+
+static int pack_all(FILE *stream, const struct module_list *list, bool init)
+{
+	struct archive *out = archive_write_new();
+	int error = 0;
+
+	if (!out)
+		return log_error(-ENOMEM, "no memory for the initrd");
+	archive_write_set_format_cpio_newc(out);
+	archive_write_set_bytes_in_last_block(out, 1);
+	if (archive_write_open_FILE(out, stream) != ARCHIVE_OK)
+		error = log_error(-EIO, "cannot start the initrd: %s", archive_error_string(out));
+
+	if (!error && init)
+		error = pack_init(out);
+	if (!error)
+		error = pack_modules(out, list);
+	if (!error && archive_write_close(out) != ARCHIVE_OK)
+		error = log_error(-EIO, "cannot finish the initrd: %s", archive_error_string(out));
+	archive_write_free(out);
+	return error;
+}
+
+/* The user's initrd as it is, padded so that ours can follow (boot protocol, initramfs) */
+static int copy_user(FILE *stream, const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char buffer[READ_CHUNK];
+	size_t n, total = 0;
+	int error = 0;
+
+	if (!in)
+		return log_error(-errno, "%s: cannot open the initrd: %m", path);
+	while ((n = fread(buffer, 1, sizeof(buffer), in)))
+		total += fwrite(buffer, 1, n, stream);
+	if (ferror(in))
+		error = log_error(-EIO, "%s: cannot read the initrd", path);
+	for (; total % INITRD_ALIGN; total++)
+		fputc(0, stream);
+	fclose(in);
+	return error;
+}
+
+int initrd_build(struct initrd *initrd, const char *version, const char *modules,
+		 const char *user)
+{
+	struct module_list list = { 0 };
+	char *tree, *data = NULL;
+	FILE *stream;
+	bool failed;
+	int error;
+
+	if (modules)
+		tree = strdup(modules);
+	else if (asprintf(&tree, MODULES_DEFAULT "/%s", version) < 0)
+		tree = NULL;
+	if (!tree)
+		return log_error(-ENOMEM, "no memory for the initrd");
+
+	error = find_modules(&list, version, tree);
+	if (error)
+		goto drop;
+
+	stream = open_memstream(&data, &initrd->size);
+	if (!stream) {
+		error = log_error(-ENOMEM, "no memory for the initrd");
+		goto drop;
+	}
+	if (user)
+		error = copy_user(stream, user);
+	if (!error)
+		error = pack_all(stream, &list, !user);
+	failed = ferror(stream);
+	if ((fclose(stream) || failed) && !error)
+		error = log_error(-ENOMEM, "no memory for the initrd");
+	if (error)
+		free(data);
+	else
+		initrd->data = (uint8_t *)data;
+drop:
+	drop_modules(&list);
+	free(tree);
+	return error;
+}
+
+void initrd_free(struct initrd *initrd)
+{
+	free(initrd->data);
+	initrd->data = NULL;
+}
