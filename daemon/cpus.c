@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Choosing CPUs to lend: see cpus.h.
+ *
+ * The highest numbers go first, because people and scripts bind things to the low
+ * ones. The core of CPU 0 stays with the host: CPU 0 can't be lent (it is where
+ * firmware, suspend and machine resets happen), and half of a core is not a whole one.
+ * With CPU 0 always left, the rule that the host keeps a CPU needs no further check.
+ */
+#define _GNU_SOURCE 1
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cpulist.h"
+#include "cpus.h"
+#include "log.h"
+
+/* The CPUs that share a core with @cpu, itself among them */
+static int core_of(const char *sysfs, int cpu, cpu_set_t *core)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/cpu%d/topology/thread_siblings_list", sysfs, cpu);
+	return cpulist_read(path, core);
+}
+
+/* Move cores from @free to @taken until there are @wanted; only such as fit when @exact */
+static int take_cores(const char *sysfs, cpu_set_t *free, cpu_set_t *taken, int wanted,
+		      bool exact)
+{
+	cpu_set_t core;
+
+	for (int cpu = CPU_SETSIZE - 1; cpu > 0; cpu--) {
+		if (CPU_COUNT(taken) >= wanted)
+			break;
+		if (!CPU_ISSET(cpu, free))
+			continue;
+		if (core_of(sysfs, cpu, &core) < 0 || !CPU_ISSET(cpu, &core))
+			return log_error(-EIO, "cannot read which CPUs share a core with cpu %d: %s/cpu%d/topology/thread_siblings_list is missing or malformed; name the CPUs with CPUs=cpuN",
+					 cpu, sysfs, cpu);
+		if (CPU_ISSET(0, &core) ||
+		    (exact && CPU_COUNT(taken) + CPU_COUNT(&core) > wanted))
+			continue;
+		CPU_OR(taken, taken, &core);
+		CPU_XOR(&core, free, taken);
+		CPU_AND(free, free, &core);
+	}
+	return 0;
+}
+
+static void take_threads(cpu_set_t *free, cpu_set_t *taken, int wanted)
+{
+	for (int cpu = CPU_SETSIZE - 1; cpu > 0 && CPU_COUNT(taken) < wanted; cpu--)
+		if (CPU_ISSET(cpu, free))
+			CPU_SET(cpu, taken);
+}
+
+int cpus_choose(const char *sysfs, unsigned int wanted, bool split_cores,
+		uint32_t cpus[SIGMA_CPUS_MAX])
+{
+	cpu_set_t online, free, taken;
+	char path[PATH_MAX], list[256];
+	int error, nr = 0;
+
+	snprintf(path, sizeof(path), "%s/online", sysfs);
+	error = cpulist_read(path, &online);
+	if (error)
+		return log_error(error, "cannot read the list of online CPUs, %s: %s", path,
+				 strerror(-error));
+
+	free = online;
+	CPU_ZERO(&taken);
+	if (split_cores) {
+		take_threads(&free, &taken, wanted);
+	} else {
+		error = take_cores(sysfs, &free, &taken, wanted, true);
+		if (!error)
+			error = take_cores(sysfs, &free, &taken, wanted, false);
+		if (error)
+			return error;
+	}
+
+	if (CPU_COUNT(&taken) < (int)wanted || CPU_COUNT(&taken) > SIGMA_CPUS_MAX)
+		return log_error(-EBUSY, "cannot lend %u CPUs: of the online CPUs (%s) the core of cpu 0 stays with the host; ask for fewer%s",
+				 wanted, cpulist_format(&online, list, sizeof(list)),
+				 split_cores ? "" : ", or set SplitCores=yes");
+
+	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &taken))
+			cpus[nr++] = cpu;
+	if (nr > (int)wanted)
+		log_info("lending cpus %s, %d instead of %u: whole cores are lent; SplitCores=yes allows less",
+			 cpulist_format(&taken, list, sizeof(list)), nr, wanted);
+	return nr;
+}
