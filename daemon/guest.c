@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The ioctls of sigma.ko with messages for people: see guest.h.
+ *
+ * The kernel knows best why it refused, so its own words (struct sigma_create.error)
+ * come first and the errno is only explained where there are none.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "guest.h"
+#include "log.h"
+
+#define CONTROL SIGMA_DEVICES_DIR "/control"
+
+/* devtmpfs makes the node at once; udev gives it its group a moment later */
+#define UDEV_TRIES	100
+#define UDEV_WAIT_MS	20
+
+static int open_control(void)
+{
+	int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
+		return log_error(-errno, "sigma.ko is not loaded (there is no " CONTROL "): run 'modprobe sigma' as root; 'sigmactl check' says what this machine can do");
+	if (errno == EACCES || errno == EPERM)
+		return log_error(-errno, "you may not open " CONTROL ": be root, or join the group that owns it ('sigma')");
+	return log_error(-errno, "cannot open " CONTROL ": %s", strerror(errno));
+}
+
+static int open_device(const char *name)
+{
+	const struct timespec wait = { .tv_nsec = UDEV_WAIT_MS * 1000 * 1000 };
+	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1];
+	int fd = -1;
+
+	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", name);
+	for (int i = 0; i < UDEV_TRIES; i++) {
+		fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+		if (fd >= 0 || (errno != ENOENT && errno != EACCES))
+			break;
+		nanosleep(&wait, NULL);
+	}
+	if (fd < 0)
+		return log_error(-errno, "cannot open %s, which sigma.ko has just made: %s", path,
+				 strerror(errno));
+	return fd;
+}
+
+static int create(int control_fd, const char *name, uint64_t memory, bool split_cores,
+		  const uint32_t *cpus, unsigned int nr_cpus)
+{
+	struct sigma_create arg = {
+		.memory = memory,
+		.flags = split_cores ? SIGMA_CREATE_SPLIT_CORES : 0,
+		.nr_cpus = nr_cpus,
+	};
+	int error;
+
+	snprintf(arg.name, sizeof(arg.name), "%s", name);
+	memcpy(arg.cpus, cpus, nr_cpus * sizeof(*cpus));
+	if (!ioctl(control_fd, SIGMA_CREATE, &arg))
+		return 0;
+
+	error = -errno;
+	arg.error[sizeof(arg.error) - 1] = '\0';
+	if (error == -EEXIST)
+		return log_error(error, "a guest of this name exists already: 'sigmactl list' shows it, 'sigmactl kill %s' takes its CPUs and memory back",
+				 name);
+	return log_error(error, "the guest cannot be made: %s",
+			 arg.error[0] ? arg.error : strerror(-error));
+}
+
+static int destroy(int control_fd, const char *name)
+{
+	struct sigma_destroy arg = {};
+
+	snprintf(arg.name, sizeof(arg.name), "%s", name);
+	if (!ioctl(control_fd, SIGMA_DESTROY, &arg) || errno == ENOENT)
+		return 0;
+	if (errno == EIO)
+		return log_error(-errno, "a CPU of the guest did not answer INIT: it and the guest's memory stay lost to the host until the machine is restarted");
+	if (errno == EBUSY)
+		return log_error(-errno, "CPUs and memory stay lent: another process has the guest's memory open; end it, then 'sigmactl kill %s'",
+				 name);
+	return log_error(-errno, "CPUs and memory stay lent: %s; try 'sigmactl kill %s'",
+			 strerror(errno), name);
+}
+
+int guest_create(struct guest *guest, const char *name, uint64_t memory, bool split_cores,
+		 const uint32_t *cpus, unsigned int nr_cpus)
+{
+	void *iosc;
+	int error;
+
+	snprintf(guest->name, sizeof(guest->name), "%s", name);
+	guest->control_fd = open_control();
+	if (guest->control_fd < 0)
+		return guest->control_fd;
+
+	error = create(guest->control_fd, name, memory, split_cores, cpus, nr_cpus);
+	if (error)
+		goto close_control;
+
+	guest->fd = open_device(name);
+	if (guest->fd < 0) {
+		error = guest->fd;
+		goto destroy;
+	}
+
+	error = guest_update(guest);
+	if (error)
+		goto close_device;
+
+	iosc = mmap(NULL, SIGMA_IOSC_SIZE, PROT_READ, MAP_SHARED, guest->fd, 0);
+	if (iosc == MAP_FAILED) {
+		error = log_error(-errno, "cannot map the IOSC window: %s", strerror(errno));
+		goto close_device;
+	}
+	guest->iosc = iosc;
+	return 0;
+
+close_device:
+	close(guest->fd);
+destroy:
+	destroy(guest->control_fd, name);
+close_control:
+	close(guest->control_fd);
+	return error;
+}
+
+int guest_destroy(struct guest *guest)
+{
+	int error;
+
+	munmap((void *)guest->iosc, SIGMA_IOSC_SIZE);
+	close(guest->fd);
+	error = destroy(guest->control_fd, guest->name);
+	close(guest->control_fd);
+	return error;
+}
+
+int guest_update(struct guest *guest)
+{
+	if (!ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))
+		return 0;
+	return log_error(-errno, "cannot read the guest's state: %s", strerror(errno));
+}
+
+int guest_start(struct guest *guest, const struct sigma_start *start)
+{
+	if (!ioctl(guest->fd, SIGMA_START, start))
+		return 0;
+	if (errno == EIO)
+		return log_error(-errno, "a CPU did not answer INIT-SIPI; it is lost until the machine is restarted: see dmesg");
+	return log_error(-errno, "the guest cannot be started: %s", strerror(errno));
+}
+
+int guest_stop(struct guest *guest)
+{
+	if (!ioctl(guest->fd, SIGMA_STOP))
+		return 0;
+	return log_error(-errno, errno == EIO ?
+			 "a CPU of the guest did not answer INIT and may still run: see dmesg" :
+			 "the guest cannot be stopped: %s", strerror(errno));
+}
+
+int guest_receive(struct guest *guest, void *msg)
+{
+	ssize_t len = read(guest->fd, msg, SIGMA_MSG_MAX);
+
+	return len < 0 ? -errno : len;
+}
+
+int guest_send(struct guest *guest, const void *msg, size_t len)
+{
+	return write(guest->fd, msg, len) < 0 ? -errno : 0;
+}
+
+bool guest_has_room(struct guest *guest)
+{
+	struct pollfd pollfd = { .fd = guest->fd, .events = POLLOUT };
+
+	return poll(&pollfd, 1, 0) == 1 && pollfd.revents & POLLOUT;
+}
+
+int guest_ask(struct guest *guest, enum sigma_power action)
+{
+	struct {
+		struct sigma_msg msg;
+		struct sigma_bus_event_power power;
+	} event = {
+		.msg = { .flags = SIGMA_MSG_BUS, .id = SIGMA_BUS_EVENT_POWER },
+		.power = { .action = htole32(action) },
+	};
+
+	return guest_send(guest, &event, sizeof(event));
+}
+
+static int bind_eventfd(struct guest *guest, unsigned long request, uint32_t doorbell, int fd)
+{
+	struct sigma_eventfd arg = { .doorbell = doorbell, .fd = fd };
+
+	if (!ioctl(guest->fd, request, &arg))
+		return 0;
+	return log_error(-errno, "cannot tie doorbell %u to an eventfd: %s", doorbell,
+			 strerror(errno));
+}
+
+int guest_bind_kick(struct guest *guest, uint32_t doorbell, int fd)
+{
+	return bind_eventfd(guest, SIGMA_SET_KICK, doorbell, fd);
+}
+
+int guest_bind_call(struct guest *guest, uint32_t doorbell, int fd)
+{
+	return bind_eventfd(guest, SIGMA_SET_CALL, doorbell, fd);
+}
+
+bool guest_runs(const struct guest *guest)
+{
+	switch (guest->info.state) {
+	case SIGMA_STATE_BOOTING:
+	case SIGMA_STATE_RUNNING:
+	case SIGMA_STATE_UNRESPONSIVE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const char *guest_state_name(uint32_t state)
+{
+	static const char * const names[] = {
+		[SIGMA_STATE_CREATED]		= "created",
+		[SIGMA_STATE_BOOTING]		= "booting",
+		[SIGMA_STATE_RUNNING]		= "running",
+		[SIGMA_STATE_POWEROFF]		= "poweroff",
+		[SIGMA_STATE_REBOOT]		= "reboot",
+		[SIGMA_STATE_PANICKED]		= "panicked",
+		[SIGMA_STATE_STOPPED]		= "stopped",
+		[SIGMA_STATE_LOST]		= "lost",
+		[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
+	};
+
+	return state < sizeof(names) / sizeof(*names) ? names[state] : "unknown";
+}
+
+static const struct sigma_iosc_guest *guest_page(const struct guest *guest)
+{
+	const struct sigma_iosc_header *header =
+		(const void *)(guest->iosc + SIGMA_IOSC_HEADER_OFF);
+
+	return &header->guest;
+}
+
+bool guest_driver_seen(const struct guest *guest)
+{
+	return *(const volatile __le32 *)&guest_page(guest)->state != htole32(SIGMA_GUEST_NONE);
+}
+
+uint64_t guest_heartbeat(const struct guest *guest)
+{
+	return le64toh(*(const volatile __le64 *)&guest_page(guest)->heartbeat);
+}
+
+void guest_text(const struct guest *guest, size_t offset, char *text, size_t size)
+{
+	const volatile char *from = (const volatile char *)guest_page(guest) + offset;
+	size_t i;
+
+	for (i = 0; i < size - 1; i++) {
+		char c = from[i];
+
+		if (!c)
+			break;
+		text[i] = c >= ' ' && c <= '~' ? c : '?';
+	}
+	text[i] = '\0';
+}
