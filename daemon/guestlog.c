@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's kernel log: see guestlog.h and struct sigma_iosc_log.
+ *
+ * The guest writes without ever waiting, so it may overtake us, even while we copy. So
+ * its head is read twice: before copying, to know what there is, and after, to know how much of
+ * the copy it may have overwritten meanwhile. What was lost is counted in the file.
+ *
+ * The file is bounded: when it is full it becomes PATH.1 and a new one is begun. People
+ * will print it on terminals, so nothing that a terminal obeys gets into it.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../kmod/uapi/iosc.h"
+#include "guestlog.h"
+#include "log.h"
+#include "rundir.h"
+
+struct guestlog {
+	const struct sigma_iosc_log *ring;
+	uint64_t tail;			/* bytes of the ring taken or given up */
+	int doorbell;
+	sd_event_source *source;
+	char path[RUNDIR_PATH_MAX];
+	int fd;
+	size_t size;			/* of the file */
+	uint8_t last;			/* byte written */
+	bool failed;			/* and was told so */
+	char buffer[SIGMA_IOSC_LOG_BYTES];
+};
+
+static int begin_file(struct guestlog *log)
+{
+	log->fd = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
+	if (log->fd < 0)
+		return log_error(-errno, "cannot write the guest's log, %s: %s", log->path,
+				 strerror(errno));
+	rundir_share(log->path, 0640);
+	log->size = 0;
+	return 0;
+}
+
+static void rotate(struct guestlog *log)
+{
+	char older[sizeof(log->path) + 2];
+
+	snprintf(older, sizeof(older), "%s.1", log->path);
+	rename(log->path, older);
+	close(log->fd);
+	begin_file(log);
+}
+
+/*
+ * Control characters but newline and tab, C0, DEL and C1: 0x80 to 0x9f after the UTF-8
+ * lead byte 0xc2.
+ */
+static bool harmful(uint8_t c, uint8_t before)
+{
+	if (c == '\n' || c == '\t')
+		return false;
+	return c < ' ' || c == 0x7f || (before == 0xc2 && c < 0xa0);
+}
+
+void guestlog_write(struct guestlog *log, const char *text, size_t len)
+{
+	char clean[4096];
+
+	while (len) {
+		size_t from = 0, to = 0;
+
+		for (; from < len && to < sizeof(clean); from++) {
+			uint8_t c = text[from];
+
+			if (c != '\r')	/* of a serial console's line ends */
+				clean[to++] = harmful(c, log->last) ? '?' : c;
+			log->last = c;
+		}
+		text += from;
+		len -= from;
+
+		if (log->size + to > GUESTLOG_FILE_MAX)
+			rotate(log);
+		if (log->fd < 0)
+			return;
+		if (write(log->fd, clean, to) < 0 && !log->failed) {
+			log->failed = true;
+			log_warning("the guest's log is incomplete: cannot write %s: %s",
+				    log->path, strerror(errno));
+		}
+		log->size += to;
+	}
+}
+
+static uint64_t ring_head(const struct guestlog *log)
+{
+	return le64toh(__atomic_load_n(&log->ring->head, __ATOMIC_ACQUIRE));
+}
+
+static void write_missed(struct guestlog *log, uint64_t bytes)
+{
+	char text[64];
+
+	guestlog_write(log, text, snprintf(text, sizeof(text), "<missed %" PRIu64 " bytes>\n",
+					   bytes));
+}
+
+/* Bytes of [@log->tail, @head) that the ring no longer holds */
+static uint64_t overwritten(const struct guestlog *log, uint64_t head)
+{
+	uint64_t waiting = head - log->tail;
+
+	return waiting > SIGMA_IOSC_LOG_BYTES ? waiting - SIGMA_IOSC_LOG_BYTES : 0;
+}
+
+void guestlog_drain(struct guestlog *log)
+{
+	uint64_t head = ring_head(log), missed, late;
+	size_t len, at, first;
+
+	if ((int64_t)(head - log->tail) < 0) {	/* backwards: not ours to follow */
+		log->tail = head;
+		return;
+	}
+
+	missed = overwritten(log, head);
+	log->tail += missed;
+	len = head - log->tail;
+	at = log->tail % SIGMA_IOSC_LOG_BYTES;
+	first = len < SIGMA_IOSC_LOG_BYTES - at ? len : SIGMA_IOSC_LOG_BYTES - at;
+	memcpy(log->buffer, log->ring->data + at, first);
+	memcpy(log->buffer + first, log->ring->data, len - first);
+
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* the copy is made before this look */
+	late = overwritten(log, ring_head(log));
+	if (late > len)
+		late = len;
+	if (missed + late)
+		write_missed(log, missed + late);
+	guestlog_write(log, log->buffer + late, len - late);
+	log->tail = head;
+}
+
+static int on_doorbell(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	eventfd_t rung;
+
+	eventfd_read(fd, &rung);
+	guestlog_drain(data);
+	return 0;
+}
+
+int guestlog_open(struct guestlog **out, sd_event *event, const uint8_t *iosc, const char *path)
+{
+	struct guestlog *log = calloc(1, sizeof(*log));
+	int error;
+
+	if (!log)
+		return log_error(-ENOMEM, "no memory for the guest's log");
+	log->ring = (const void *)(iosc + SIGMA_IOSC_LOG_OFF);
+	snprintf(log->path, sizeof(log->path), "%s", path);
+
+	error = begin_file(log);
+	if (error)
+		goto free_log;
+	log->doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (log->doorbell < 0) {
+		error = log_error(-errno, "cannot make an eventfd: %s", strerror(errno));
+		goto close_file;
+	}
+	error = sd_event_add_io(event, &log->source, log->doorbell, EPOLLIN, on_doorbell, log);
+	if (error < 0) {
+		log_error(error, "cannot watch the guest's log: %s", strerror(-error));
+		goto close_doorbell;
+	}
+	/* A guest that logs without end must not keep its devices and us from working */
+	sd_event_source_set_priority(log->source, SD_EVENT_PRIORITY_IDLE);
+	*out = log;
+	return 0;
+
+close_doorbell:
+	close(log->doorbell);
+close_file:
+	close(log->fd);
+free_log:
+	free(log);
+	return error;
+}
+
+void guestlog_close(struct guestlog *log)
+{
+	if (!log)
+		return;
+	sd_event_source_unref(log->source);
+	close(log->doorbell);
+	if (log->fd >= 0)
+		close(log->fd);
+	free(log);
+}
+
+int guestlog_doorbell(const struct guestlog *log)
+{
+	return log->doorbell;
+}
+
+void guestlog_restart(struct guestlog *log)
+{
+	log->tail = 0;
+}

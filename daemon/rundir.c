@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /run/sigma/NAME: see rundir.h. The name belongs to the process whose SIGMA_CREATE
+ * succeeded, so what lies there already was left by a sigmad that died, and goes.
+ */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "rundir.h"
+
+static const char * const logs[] = { "log", "log.1", "sigmad.log" };
+static const char * const ends[] = { "bus", "console" };
+
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
+{
+	snprintf(path, RUNDIR_PATH_MAX, RUNDIR "/%s/%s", name, file);
+}
+
+void rundir_share(const char *path, unsigned int mode)
+{
+	const struct group *group = getgrnam(RUNDIR_GROUP);
+
+	/* Without the group they stay their owner's alone */
+	if (chmod(path, mode) || (group && chown(path, -1, group->gr_gid)))
+		log_warning("cannot let the group " RUNDIR_GROUP " use %s: %s", path,
+			    strerror(errno));
+}
+
+static void remove_files(const char *dir, const char * const *files, size_t nr)
+{
+	char path[2 * RUNDIR_PATH_MAX];
+
+	for (size_t i = 0; i < nr; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		unlink(path);
+	}
+}
+
+static void remove_dir(const char *dir)
+{
+	remove_files(dir, logs, COUNT(logs));
+	remove_files(dir, ends, COUNT(ends));
+	if (rmdir(dir) && errno != ENOENT)
+		log_warning("cannot remove %s: %s", dir, strerror(errno));
+}
+
+int rundir_make(const char *name)
+{
+	char path[RUNDIR_PATH_MAX];
+
+	if (mkdir(RUNDIR, 0755) && errno != EEXIST)
+		return log_error(-errno, "cannot make " RUNDIR ": %s", strerror(errno));
+
+	rundir_path(path, name, "");
+	remove_dir(path);
+	if (mkdir(path, 0700))
+		return log_error(-errno, "cannot make %s: %s", path, strerror(errno));
+	rundir_share(path, 0750);
+	return 0;
+}
+
+void rundir_remove(const char *name)
+{
+	char path[RUNDIR_PATH_MAX];
+
+	rundir_path(path, name, "");
+	remove_dir(path);
+}
+
+void rundir_retire(const char *name)
+{
+	char path[RUNDIR_PATH_MAX], last[RUNDIR_PATH_MAX];
+
+	rundir_path(path, name, "");
+	remove_files(path, ends, COUNT(ends));
+	snprintf(last, sizeof(last), RUNDIR_LAST "/%s", name);
+	remove_dir(last);
+	if (mkdir(RUNDIR_LAST, 0755) && errno != EEXIST)
+		log_warning("cannot make " RUNDIR_LAST ": %s", strerror(errno));
+	if (rename(path, last)) {
+		log_warning("cannot keep the logs as %s: %s", last, strerror(errno));
+		remove_dir(path);
+	}
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * /run/sigma/NAME: what a guest shows to people and programs while its sigmad lives.
+ *
+ *	bus		D-Bus socket, object /org/sigma/Guest (bus.c)
+ *	console		link to the pty of the guest's hvc0
+ *	log, log.1	the guest's kernel log, and the older half of it (guestlog.c)
+ *	sigmad.log	messages of sigmad, with --background
+ *
+ * Afterwards its logs are in /run/sigma/.last/NAME until the next guest of this name ends.
+ */
+#ifndef SIGMA_RUNDIR_H
+#define SIGMA_RUNDIR_H
+
+#include <limits.h>
+#include <stddef.h>
+
+#include "../kmod/uapi/sigma.h"
+
+#define RUNDIR		"/run/sigma"
+#define RUNDIR_GROUP	"sigma"
+#define RUNDIR_LAST	RUNDIR "/.last"	/* no guest's name begins with a dot */
+#define RUNDIR_PATH_MAX	(sizeof(RUNDIR) + SIGMA_NAME_MAX + 32)
+
+/** rundir_path - "/run/sigma/NAME/FILE" */
+void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file);
+
+/** rundir_make - make it, empty; 0 or a reported negative errno */
+int rundir_make(const char *name);
+
+/** rundir_share - let the group sigma at a file of it, with @mode, where there is one */
+void rundir_share(const char *path, unsigned int mode);
+
+/** rundir_remove - remove it with all that is in it */
+void rundir_remove(const char *name);
+
+/** rundir_retire - remove it, but keep the logs in RUNDIR_LAST */
+void rundir_retire(const char *name);
+
+#endif
