@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taps: see tap.h. The interface is made by TUNSETIFF and belongs to the file, so the kernel
+ * removes it whatever becomes of us; all else is told to it by rtnetlink.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <netlink/netlink.h>
+#include <netlink/route/addr.h>
+#include <netlink/route/link.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "tap.h"
+
+#define TUN "/dev/net/tun"
+
+/* "sg-" 10 "-" 1 is all that fits; when cut, 4 of the 10 are a hash */
+#define NAME_PLAIN	10
+#define NAME_CUT	6
+
+/* FNV-1a, folded to 16 bits */
+static unsigned int hash16(const char *text)
+{
+	uint32_t hash = 2166136261u;
+
+	for (; *text; text++)
+		hash = (hash ^ (uint8_t)*text) * 16777619u;
+	return (hash >> 16) ^ (hash & 0xffff);
+}
+
+void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number)
+{
+	_Static_assert(GUEST_NETS_MAX <= 10, "the number is one digit");
+
+	if (strlen(guest) <= NAME_PLAIN)
+		snprintf(name, TAP_NAME_MAX, "sg-%.*s-%u", NAME_PLAIN, guest, number % 10);
+	else
+		snprintf(name, TAP_NAME_MAX, "sg-%.*s%04x-%u", NAME_CUT, guest, hash16(guest),
+			 number % 10);
+}
+
+static int tap_create(const char *name)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int hdr = sizeof(struct virtio_net_hdr_v1);
+	int fd, error;
+
+	fd = open(TUN, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return log_error(-errno, errno == ENOENT || errno == ENODEV ?
+				 "cannot make a tap: there is no " TUN "; run 'modprobe tun'" :
+				 "cannot open " TUN ": %s", strerror(errno));
+
+	memcpy(ifr.ifr_name, name, TAP_NAME_MAX);
+	if (ioctl(fd, TUNSETIFF, &ifr)) {
+		error = -errno;
+		if (error == -EPERM)
+			log_error(error, "cannot make the tap %s: it takes CAP_NET_ADMIN; run as root",
+				  name);
+		else if (error == -EBUSY)
+			log_error(error, "cannot make the tap %s: another process has it; 'ip link show %s' shows it",
+				  name, name);
+		else
+			log_error(error, "cannot make the tap %s: %s", name, strerror(-error));
+		goto close_fd;
+	}
+	if (ioctl(fd, TUNSETVNETHDRSZ, &hdr)) {
+		error = log_error(-errno, "%s: the kernel refuses a %d-byte header: %s", name,
+				  hdr, strerror(errno));
+		goto close_fd;
+	}
+	return fd;
+
+close_fd:
+	close(fd);
+	return error;
+}
+
+/* Change @link by @change; what it was for is said in @what */
+static int tap_change(struct nl_sock *sock, struct rtnl_link *link, struct rtnl_link *change,
+		      const char *what)
+{
+	int error = rtnl_link_change(sock, link, change, 0);
+
+	if (error)
+		return log_error(-EIO, "%s: cannot %s: %s", rtnl_link_get_name(link), what,
+				 nl_geterror(error));
+	return 0;
+}
+
+static int tap_enslave(struct nl_sock *sock, struct rtnl_link *link, const char *file,
+		       const struct guest_net *net)
+{
+	struct rtnl_link *bridge, *change;
+	const char *type;
+	int error;
+
+	if (rtnl_link_get_kernel(sock, 0, net->bridge, &bridge))
+		return log_error(-ENODEV, "%s:%u: there is no bridge %s: make it with 'ip link add %s type bridge' and 'ip link set %s up'",
+				 file, net->line, net->bridge, net->bridge, net->bridge);
+	type = rtnl_link_get_type(bridge);
+	if (!type || strcmp(type, "bridge")) {
+		error = log_error(-EINVAL, "%s:%u: %s is %s, not a bridge: name a bridge, or use Address=",
+				  file, net->line, net->bridge,
+				  type ?: "an ordinary interface");
+		goto put_bridge;
+	}
+	change = rtnl_link_alloc();
+	if (!change) {
+		error = log_error(-ENOMEM, "no memory for a netlink message");
+		goto put_bridge;
+	}
+	/* A bridge takes the smallest MTU of its ports: ours must not shrink it */
+	rtnl_link_set_mtu(change, rtnl_link_get_mtu(bridge));
+	rtnl_link_set_master(change, rtnl_link_get_ifindex(bridge));
+	error = tap_change(sock, link, change, "attach it to the bridge");
+	rtnl_link_put(change);
+put_bridge:
+	rtnl_link_put(bridge);
+	return error;
+}
+
+static int tap_address(struct nl_sock *sock, struct rtnl_link *link, const char *file,
+		       const struct guest_net *net)
+{
+	struct rtnl_addr *addr = rtnl_addr_alloc();
+	struct nl_addr *local = NULL;
+	int error;
+
+	if (!addr)
+		return log_error(-ENOMEM, "no memory for a netlink message");
+	error = nl_addr_parse(net->address, AF_INET, &local);
+	if (error) {
+		error = log_error(-EINVAL, "%s:%u: Address=%s: %s; write it as 10.0.0.1/24", file,
+				  net->line, net->address, nl_geterror(error));
+		goto put_addr;
+	}
+	rtnl_addr_set_ifindex(addr, rtnl_link_get_ifindex(link));
+	rtnl_addr_set_local(addr, local);
+	error = rtnl_addr_add(sock, addr, 0);
+	if (error)
+		error = log_error(-EIO, "%s:%u: cannot give %s the address %s: %s", file, net->line,
+				  rtnl_link_get_name(link), net->address, nl_geterror(error));
+	nl_addr_put(local);
+put_addr:
+	rtnl_addr_put(addr);
+	return error;
+}
+
+static int tap_up(struct nl_sock *sock, struct rtnl_link *link)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	int error;
+
+	if (!change)
+		return log_error(-ENOMEM, "no memory for a netlink message");
+	rtnl_link_set_flags(change, IFF_UP);
+	error = tap_change(sock, link, change, "set it up");
+	rtnl_link_put(change);
+	return error;
+}
+
+static int tap_configure(const char *name, const char *file, const struct guest_net *net)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+	struct rtnl_link *link;
+	int error;
+
+	if (!sock)
+		return log_error(-ENOMEM, "no memory for a netlink socket");
+	error = nl_connect(sock, NETLINK_ROUTE);
+	if (error) {
+		error = log_error(-EIO, "cannot speak to the network stack: %s",
+				  nl_geterror(error));
+		goto free_sock;
+	}
+	error = rtnl_link_get_kernel(sock, 0, name, &link);
+	if (error) {
+		error = log_error(-EIO, "cannot find %s, which was just made: %s", name,
+				  nl_geterror(error));
+		goto free_sock;
+	}
+	if (net->bridge)
+		error = tap_enslave(sock, link, file, net);
+	if (!error && net->address)
+		error = tap_address(sock, link, file, net);
+	if (!error)
+		error = tap_up(sock, link);
+	rtnl_link_put(link);
+free_sock:
+	nl_socket_free(sock);
+	return error;
+}
+
+int tap_open(const char *guest, unsigned int number, const char *file,
+	     const struct guest_net *net, char name[TAP_NAME_MAX])
+{
+	int fd, error;
+
+	memset(name, 0, TAP_NAME_MAX);
+	tap_name(name, guest, number);
+	fd = tap_create(name);
+	if (fd < 0)
+		return fd;
+	error = tap_configure(name, file, net);
+	if (error) {
+		close(fd);
+		return error;
+	}
+	return fd;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The host's end of a guest's NIC: a tap that goes when its file is closed. */
+#ifndef SIGMA_TAP_H
+#define SIGMA_TAP_H
+
+#include <net/if.h>
+
+#include "guestfile.h"
+
+#define TAP_NAME_MAX IFNAMSIZ
+
+/**
+ * tap_name - the interface's name: "sg-GUEST-NUMBER", where a long guest name is cut and
+ *	      made unique by a hash of all of it
+ */
+void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number);
+
+/**
+ * tap_open - make a tap, attach it to its bridge or give it its address, and set it up
+ * @file: the guest file, for messages
+ * @name: out: the interface's name
+ *
+ * Return: a non-blocking file descriptor (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR with the 12-byte
+ * header of virtio 1.x), or a reported negative errno.
+ */
+int tap_open(const char *guest, unsigned int number, const char *file,
+	     const struct guest_net *net, char name[TAP_NAME_MAX]);
+
+#endif
