@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest on D-Bus: /run/sigma/NAME/bus, peer to peer, with no bus daemon between.
+ *
+ *	busctl --address=unix:path=/run/sigma/NAME/bus introspect org.sigma /org/sigma/Guest
+ */
+#ifndef SIGMA_BUS_H
+#define SIGMA_BUS_H
+
+#define SIGMA_BUS_OBJECT	"/org/sigma/Guest"
+#define SIGMA_BUS_INTERFACE	"org.sigma.Guest"
+
+struct bus;
+struct life;
+
+/** bus_open - listen at @path; @life must stay until bus_close(). 0 or a reported -errno */
+int bus_open(struct bus **bus, struct life *life, const char *path);
+void bus_close(struct bus *bus);
+
+/** bus_state_changed - tell all who are connected; @bus may be NULL */
+void bus_state_changed(struct bus *bus);
+
+#endif

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a guest: see life.h.
+ *
+ *	life_make	CPUs, memory, /run/sigma/NAME, log, devices, bus
+ *	life_start	kernel into memory, SIGMA_START
+ *	event loop	the guest's messages go to the virtio bus; a change of its state is
+ *			acted on: power-off ends the loop, reboot starts it again, after a panic it
+ *			is kept for people to look at
+ *	life_end	the reverse of life_make
+ *
+ * Messages are only read while the ring to the guest has room for the answer, so a
+ * guest that doesn't take its answers is not asked for more requests: none is lost, and
+ * nothing is queued here.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "klog.h"
+#include "life.h"
+#include "load/load.h"
+#include "log.h"
+#include "rundir.h"
+#include "tap.h"
+
+#define ALWAYS	EPOLLPRI	/* watched for in any case: the state changed */
+
+/* The virtio bus's way to the guest */
+
+static int send_message(void *data, const void *msg, size_t len)
+{
+	struct life *life = data;
+
+	return guest_send(&life->guest, msg, len);
+}
+
+static int bind_queue(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)
+{
+	struct life *life = data;
+	int error;
+
+	error = guest_bind_kick(&life->guest, kick, kick_fd);
+	if (error)
+		return error;
+	error = guest_bind_call(&life->guest, call, call_fd);
+	if (error)
+		guest_bind_kick(&life->guest, kick, -1);
+	return error;
+}
+
+static const struct virtio_bus_ops bus_ops = {
+	.send = send_message,
+	.bind = bind_queue,
+};
+
+/* What the guest leaves behind */
+
+static void save_klog(struct life *life, const char *why)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	int error;
+
+	if (!out) {
+		log_warning("cannot save the guest's kernel log: %s", strerror(errno));
+		return;
+	}
+	fprintf(out, "--- %s; kernel log from its memory ---\n", why);
+	error = klog_read(&life->memory, out);
+	if (fclose(out))
+		error = -errno;
+	if (error)
+		log_warning("the guest's kernel log was not found in its memory: %s",
+			    strerror(-error));
+	else
+		guestlog_write(life->log, text, size);
+	free(text);
+}
+
+/* The log as complete as it can be, before the guest's memory or its rings go away */
+static void save_log(struct life *life)
+{
+	guestlog_drain(life->log);
+	if (life->guest.info.state == SIGMA_STATE_PANICKED)
+		save_klog(life, "panic");
+	else if (life->guest.info.state != SIGMA_STATE_CREATED &&
+		 !guest_driver_seen(&life->guest))
+		save_klog(life, "ended before its driver was up");
+}
+
+static void tell_panic(struct life *life)
+{
+	char text[sizeof(((struct sigma_iosc_guest *)0)->panic_text)];
+
+	guest_text(&life->guest, offsetof(struct sigma_iosc_guest, panic_text), text,
+		   sizeof(text));
+	log_warning("the guest panicked: %s", text[0] ? text : "(no reason given)");
+	log_info("it is kept as it is: 'sigmactl log %s' shows its last words, 'sigmactl stop %s' gives its CPUs and memory back",
+		 life->guest.name, life->guest.name);
+}
+
+/* Its state */
+
+static void leave(struct life *life, int status)
+{
+	sd_notify(0, "STOPPING=1");
+	sd_event_exit(life->event, status);
+}
+
+static void restart(struct life *life)
+{
+	log_info("the guest restarts");
+	guestlog_drain(life->log);
+	if (guest_stop(&life->guest)) {
+		leave(life, EXIT_FAILURE);
+		return;
+	}
+	virtio_bus_reset(life->devices);
+	if (life_start(life))
+		leave(life, EXIT_FAILURE);
+}
+
+static void on_state(struct life *life)
+{
+	if (guest_update(&life->guest)) {
+		leave(life, EXIT_FAILURE);
+		return;
+	}
+	bus_state_changed(life->bus);
+	sd_notifyf(0, "STATUS=Guest is %s.", guest_state_name(life->guest.info.state));
+
+	switch (life->guest.info.state) {
+	case SIGMA_STATE_RUNNING:
+		log_info("the guest is running");
+		break;
+	case SIGMA_STATE_UNRESPONSIVE:
+		log_warning("the guest's heartbeat stands still: it hangs, or has its interrupts off; 'sigmactl kill %s' takes everything back",
+			    life->guest.name);
+		break;
+	case SIGMA_STATE_POWEROFF:
+		log_info("the guest switched itself off");
+		leave(life, EXIT_SUCCESS);
+		break;
+	case SIGMA_STATE_REBOOT:
+		if (life->ending)
+			leave(life, EXIT_SUCCESS);
+		else
+			restart(life);
+		break;
+	case SIGMA_STATE_PANICKED:
+		tell_panic(life);
+		save_log(life);
+		if (life->ending)
+			leave(life, EXIT_FAILURE);
+		break;
+	case SIGMA_STATE_STOPPED:
+		log_warning("the guest was stopped by somebody else");
+		leave(life, EXIT_FAILURE);
+		break;
+	case SIGMA_STATE_LOST:
+		log_error(-EIO, "a CPU of the guest did not answer INIT and may still run: its CPUs and memory stay lost to the host until the machine is restarted");
+		leave(life, EXIT_FAILURE);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Its messages */
+
+static void receive(struct life *life)
+{
+	uint8_t msg[SIGMA_MSG_MAX];
+	int len;
+
+	if (!guest_has_room(&life->guest) && guest_runs(&life->guest)) {
+		sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLOUT);
+		return;
+	}
+	sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
+
+	len = guest_receive(&life->guest, msg);
+	if (len > 0) {
+		virtio_bus_message(life->devices, msg, len);
+	} else if (len != -EAGAIN) {
+		if (len != -EPIPE)
+			log_warning("no more control messages from the guest until it is restarted: %s",
+				    len == -EPROTO ? "it broke the ring" : strerror(-len));
+		sd_event_source_set_io_events(life->messages, ALWAYS);
+	}
+}
+
+static int on_guest(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct life *life = data;
+
+	if (revents & (EPOLLERR | EPOLLHUP)) {
+		log_error(-ENODEV, "the guest was destroyed by somebody else");
+		leave(life, EXIT_FAILURE);
+		return 0;
+	}
+	if (revents & EPOLLPRI)
+		on_state(life);
+	if (revents & (EPOLLIN | EPOLLOUT))
+		receive(life);
+	return 0;
+}
+
+int life_start(struct life *life)
+{
+	struct sigma_start start;
+	struct timespec now;
+	int error;
+
+	error = load_guest(life->config, &life->guest.info, &life->memory, &start);
+	if (error)
+		return error;
+
+	/* Doorbells that were bound to the last run went with SIGMA_STOP */
+	error = guest_bind_kick(&life->guest, SIGMA_DOORBELL_LOG, guestlog_doorbell(life->log));
+	if (error)
+		return error;
+	guestlog_restart(life->log);
+
+	error = guest_start(&life->guest, &start);
+	if (error)
+		return error;
+	clock_gettime(CLOCK_REALTIME, &now);
+	life->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+	return sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
+}
+
+/* Its end */
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct life *life = data;
+
+	log_warning("the guest did not switch itself off in time and is stopped");
+	life_kill(life);
+	return 0;
+}
+
+void life_power_off(struct life *life, uint64_t timeout_usec)
+{
+	int error;
+
+	life->ending = true;
+	if (!guest_runs(&life->guest)) {
+		leave(life, life->guest.info.state == SIGMA_STATE_PANICKED ? EXIT_FAILURE :
+			    EXIT_SUCCESS);
+		return;
+	}
+
+	error = guest_ask(&life->guest, SIGMA_POWER_OFF);
+	if (error) {
+		log_warning("the guest cannot be asked to switch itself off (%s) and is stopped",
+			    strerror(-error));
+		life_kill(life);
+		return;
+	}
+	log_info("asked the guest to switch itself off");
+
+	life->timer = sd_event_source_disable_unref(life->timer);
+	error = sd_event_add_time_relative(life->event, &life->timer, CLOCK_MONOTONIC,
+					   timeout_usec, 0, on_timeout, life);
+	if (error < 0) {
+		log_warning("no timer (%s): the guest is stopped at once", strerror(-error));
+		life_kill(life);
+	}
+}
+
+int life_reboot(struct life *life)
+{
+	return guest_runs(&life->guest) ? guest_ask(&life->guest, SIGMA_POWER_REBOOT) : -EPIPE;
+}
+
+void life_kill(struct life *life)
+{
+	life->ending = true;
+	leave(life, guest_stop(&life->guest) ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Made and given back */
+
+static int add_nets(struct life *life)
+{
+	const struct guest_config *config = life->config;
+
+	for (unsigned int i = 0; i < config->nr_nets; i++) {
+		char name[TAP_NAME_MAX];
+		int fd, error;
+
+		fd = tap_open(config->name, i, config->file, &config->net[i], name);
+		if (fd < 0)
+			return fd;
+		error = virtio_net_add(life->devices, fd, config->net[i].mac);
+		if (error) {
+			close(fd);
+			return error;
+		}
+		log_info("eth%u is the other end of %s", i, name);
+	}
+	return 0;
+}
+
+static int add_console(struct life *life)
+{
+	char link[RUNDIR_PATH_MAX];
+	int error;
+
+	error = virtio_console_add(life->devices, &life->console);
+	if (error)
+		return error;
+	rundir_path(link, life->config->name, "console");
+	if (symlink(life->console, link))
+		return log_error(-errno, "cannot make %s: %s", link, strerror(errno));
+	rundir_share(link, 0660);	/* follows the link: the pty itself */
+	return 0;
+}
+
+static int make_devices(struct life *life)
+{
+	const struct guest_config *config = life->config;
+	int error;
+
+	error = virtio_bus_new(&life->devices, life->event, &life->memory, &bus_ops, life);
+	if (error)
+		return error;
+	for (unsigned int i = 0; i < config->nr_disks && !error; i++)
+		error = virtio_blk_add(life->devices, &config->disk[i], i);
+	if (!error)
+		error = add_nets(life);
+	if (!error)
+		error = add_console(life);
+	if (error) {
+		virtio_bus_free(life->devices);
+		free(life->console);
+	}
+	return error;
+}
+
+int life_make(struct life *life, const uint32_t *cpus, unsigned int nr_cpus)
+{
+	const struct guest_config *config = life->config;
+	char path[RUNDIR_PATH_MAX];
+	int error;
+
+	error = guest_create(&life->guest, config->name, config->memory, config->split_cores,
+			     cpus, nr_cpus);
+	if (error)
+		return error;
+	error = rundir_make(config->name);
+	if (error)
+		goto destroy_guest;
+	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
+	if (error)
+		goto remove_rundir;
+	rundir_path(path, config->name, "log");
+	error = guestlog_open(&life->log, life->event, life->guest.iosc, path);
+	if (error)
+		goto close_memory;
+	error = sd_event_add_io(life->event, &life->messages, life->guest.fd, ALWAYS, on_guest,
+				life);
+	if (error < 0) {
+		log_error(error, "cannot watch the guest: %s", strerror(-error));
+		goto close_log;
+	}
+	error = make_devices(life);
+	if (error)
+		goto unwatch;
+	rundir_path(path, config->name, "bus");
+	error = bus_open(&life->bus, life, path);
+	if (error)
+		goto free_devices;
+	return 0;
+
+free_devices:
+	virtio_bus_free(life->devices);
+	free(life->console);
+unwatch:
+	sd_event_source_disable_unref(life->messages);
+close_log:
+	guestlog_close(life->log);
+close_memory:
+	memory_close(&life->memory);
+remove_rundir:
+	rundir_remove(config->name);
+destroy_guest:
+	guest_destroy(&life->guest);
+	return error;
+}
+
+int life_end(struct life *life)
+{
+	int error;
+
+	/* Nothing may touch the guest's memory once it is unmapped: the guest first */
+	guest_stop(&life->guest);
+	if (life->guest.info.state != SIGMA_STATE_PANICKED)
+		save_log(life);
+	sd_event_source_disable_unref(life->timer);
+	virtio_bus_free(life->devices);
+	free(life->console);
+	sd_event_source_disable_unref(life->messages);
+	guestlog_close(life->log);
+	memory_close(&life->memory);
+	error = guest_destroy(&life->guest);
+	rundir_retire(life->config->name);
+	/* Last, since clients take the end of the connection for the end of all this */
+	bus_close(life->bus);
+	return error;
+}

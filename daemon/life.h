@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The life of the one guest that this process serves: made, started, watched, asked to
+ * end, given back.
+ */
+#ifndef SIGMA_LIFE_H
+#define SIGMA_LIFE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "guest.h"
+#include "guestfile.h"
+#include "guestlog.h"
+#include "memory.h"
+#include "virtio/device.h"
+
+struct bus;
+
+/**
+ * struct life - everything there is of the guest
+ * @console: "/dev/pts/N" of hvc0
+ * @stop_timeout: microseconds from asking the guest to power off to stopping it
+ * @started_usec: CLOCK_REALTIME of the last start
+ * @ending: somebody asked for its end; what it does now is no surprise
+ * @timer: runs from a request to power off
+ */
+struct life {
+	sd_event *event;
+	const struct guest_config *config;
+	struct guest guest;
+	struct guest_memory memory;
+	struct guestlog *log;
+	struct virtio_bus *devices;
+	struct bus *bus;
+	char *console;
+	uint64_t stop_timeout;
+	uint64_t started_usec;
+	bool ending;
+	sd_event_source *timer;
+	sd_event_source *messages;
+};
+
+/**
+ * life_make - take CPUs and memory and make the devices, but don't start yet
+ * @life: with @event, @config and @stop_timeout set, the rest zero
+ *
+ * Return: 0, or a reported negative errno: nothing was taken then.
+ */
+int life_make(struct life *life, const uint32_t *cpus, unsigned int nr_cpus);
+
+/** life_end - stop the guest whatever it does, give everything back; 0 or -errno */
+int life_end(struct life *life);
+
+/** life_start - load the guest and start it; 0 or a reported -errno */
+int life_start(struct life *life);
+
+/**
+ * life_power_off - ask the guest to switch itself off, stop it when it doesn't
+ *
+ * Either way, and at once when there is nobody to ask, the event loop ends.
+ */
+void life_power_off(struct life *life, uint64_t timeout_usec);
+
+/** life_reboot - ask the guest to restart; 0, or -errno when it can't be asked */
+int life_reboot(struct life *life);
+
+/** life_kill - stop the guest now and end the event loop */
+void life_kill(struct life *life);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmad: serves one guest. It reads the guest's file, has sigma.ko lend CPUs and memory,
+ * loads a kernel, starts it and stays as long as the guest does, as the far end of its
+ * virtio devices. The parts:
+ *
+ *	guestfile.c	/etc/sigma/NAME.guest
+ *	cpus.c		which CPUs, when the file doesn't say
+ *	guest.c		sigma.ko's ioctls
+ *	memory.c	the guest's memory
+ *	load/		kernel, initrd, ACPI tables, boot parameters
+ *	virtio/ tap.c	devices
+ *	guestlog.c klog.c	the guest's kernel log
+ *	bus.c		D-Bus, for sigmactl and others
+ *	life.c		what happens when
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "cpus.h"
+#include "life.h"
+#include "log.h"
+#include "rundir.h"
+#include "version.h"
+
+#define EXIT_USAGE		2
+#define STOP_TIMEOUT_SEC	30
+#define STOP_TIMEOUT_SEC_MAX	86400
+
+static const char help[] =
+"Usage: sigmad [OPTION]... NAME|FILE\n"
+"Run one SIGMA guest: a second kernel on a CPU and memory that this host lends.\n"
+"\n"
+"NAME means /etc/sigma/NAME.guest; anything with a '/' in it is a file of that kind.\n"
+"sigmad starts the guest, serves its disks, networks and console, and ends when the\n"
+"guest does; everything lent goes back then. People use 'sigmactl start' instead.\n"
+"\n"
+"  --stop-timeout=SEC  on SIGTERM or SIGINT the guest is asked to switch itself off;\n"
+"                      after SEC seconds (30), or a second signal, it is stopped\n"
+"  --background        once the guest is started, let go of the terminal and write\n"
+"                      messages to /run/sigma/NAME/sigmad.log\n"
+"  --help, --version\n"
+"\n"
+"Under systemd it is a Type=notify service. While it runs, /run/sigma/NAME holds\n"
+"  console  the guest's console, a terminal\n"
+"  log      the guest's kernel log\n"
+"  bus      D-Bus: busctl --address=unix:path=/run/sigma/NAME/bus introspect \\\n"
+"               org.sigma /org/sigma/Guest\n"
+"\n"
+"Exit status: 0 the guest switched itself off or was stopped as asked, 1 anything else,\n"
+"2 wrong usage.\n";
+
+struct options {
+	const char *guest;		/* NAME or FILE */
+	unsigned long stop_timeout;	/* seconds */
+	bool background;
+};
+
+/* Return: -1 to go on, else the exit status */
+static int parse_options(struct options *options, int argc, char **argv)
+{
+	enum { HELP = 1, VERSION, STOP_TIMEOUT, BACKGROUND };
+	static const struct option known[] = {
+		{ "help", no_argument, NULL, HELP },
+		{ "version", no_argument, NULL, VERSION },
+		{ "stop-timeout", required_argument, NULL, STOP_TIMEOUT },
+		{ "background", no_argument, NULL, BACKGROUND },
+		{}
+	};
+	char *end;
+	int opt;
+
+	*options = (struct options){ .stop_timeout = STOP_TIMEOUT_SEC };
+	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (opt) {
+		case HELP:
+			fputs(help, stdout);
+			return EXIT_SUCCESS;
+		case VERSION:
+			puts("sigmad " SIGMA_VERSION);
+			return EXIT_SUCCESS;
+		case STOP_TIMEOUT:
+			errno = 0;
+			options->stop_timeout = strtoul(optarg, &end, 10);
+			if (errno || end == optarg || *end ||
+			    options->stop_timeout > STOP_TIMEOUT_SEC_MAX) {
+				log_error(-EINVAL, "--stop-timeout=%s: give whole seconds, at most %d",
+					  optarg, STOP_TIMEOUT_SEC_MAX);
+				return EXIT_USAGE;
+			}
+			break;
+		case BACKGROUND:
+			options->background = true;
+			break;
+		default:
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 1) {
+		log_error(-EINVAL, "name one guest, or the file of one; see 'sigmad --help'");
+		return EXIT_USAGE;
+	}
+	options->guest = argv[optind];
+	return -1;
+}
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
+{
+	struct life *life = data;
+
+	if (life->ending) {
+		log_warning("second signal: the guest is stopped at once");
+		life_kill(life);
+	} else {
+		life_power_off(life, life->stop_timeout);
+	}
+	return 0;
+}
+
+/* Before any thread is made, so that they all leave the signals to the event loop */
+static int catch_signals(struct life *life)
+{
+	sigset_t set;
+	int error;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+
+	error = sd_event_add_signal(life->event, NULL, SIGTERM, on_signal, life);
+	if (error >= 0)
+		error = sd_event_add_signal(life->event, NULL, SIGINT, on_signal, life);
+	return error < 0 ? log_error(error, "cannot catch signals: %s", strerror(-error)) : 0;
+}
+
+static void leave_terminal(const char *name)
+{
+	char path[RUNDIR_PATH_MAX];
+	int null, file;
+
+	rundir_path(path, name, "sigmad.log");
+	file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (file < 0 || null < 0) {
+		log_warning("staying on the terminal: cannot write %s: %s", path, strerror(errno));
+	} else {
+		rundir_share(path, 0640);
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(file, STDERR_FILENO);
+		log_open(name);
+	}
+	if (file >= 0)
+		close(file);
+	if (null >= 0)
+		close(null);
+}
+
+static int choose_cpus(const struct guest_config *config, uint32_t cpus[SIGMA_CPUS_MAX])
+{
+	if (!config->cpus_given)
+		return cpus_choose(CPUS_SYSFS, config->nr_cpus, config->split_cores, cpus);
+	memcpy(cpus, config->cpus, config->nr_cpus * sizeof(*cpus));
+	return config->nr_cpus;
+}
+
+static int serve(struct life *life, const struct options *options)
+{
+	uint32_t cpus[SIGMA_CPUS_MAX];
+	int error, status;
+
+	error = choose_cpus(life->config, cpus);
+	if (error < 0)
+		return EXIT_FAILURE;
+	error = life_make(life, cpus, error);
+	if (error)
+		return EXIT_FAILURE;
+
+	status = EXIT_FAILURE;
+	if (!life_start(life)) {
+		sd_notify(0, "READY=1");
+		if (options->background)
+			leave_terminal(life->config->name);
+		status = sd_event_loop(life->event);
+		if (status < 0) {
+			log_error(status, "the event loop failed: %s", strerror(-status));
+			status = EXIT_FAILURE;
+		}
+	}
+	return life_end(life) ? EXIT_FAILURE : status;
+}
+
+int main(int argc, char **argv)
+{
+	struct guest_config config = {};
+	struct options options;
+	struct life life = {};
+	int status;
+
+	log_open(NULL);
+	status = parse_options(&options, argc, argv);
+	if (status >= 0)
+		return status;
+	if (guestfile_load(&config, options.guest))
+		return EXIT_FAILURE;
+	log_open(config.name);
+
+	status = EXIT_FAILURE;
+	life.config = &config;
+	life.stop_timeout = options.stop_timeout * 1000000ULL;
+	if (sd_event_new(&life.event) < 0) {
+		log_error(-ENOMEM, "cannot make an event loop");
+		goto free_config;
+	}
+	if (!catch_signals(&life))
+		status = serve(&life, &options);
+	sd_event_unref(life.event);
+free_config:
+	guestfile_free(&config);
+	return status;
+}
