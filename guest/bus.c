@@ -153,9 +153,3 @@ int sigma_bus_open(struct sigma_guest *guest)
 	INIT_WORK(&guest->bus.work, bus_work);
 	return 0;
 }
-
-/* Only before sigmad was asked for anything: no device is registered */
-void sigma_bus_close(struct sigma_guest *guest)
-{
-	destroy_workqueue(guest->bus.wq);
-}

@@ -117,7 +117,6 @@ struct sigma_guest {
 
 /* iosc.c */
 int sigma_iosc_open(struct sigma_guest *guest);
-void sigma_iosc_close(struct sigma_guest *guest);
 
 /** sigma_iosc_ring - ring doorbell @n of the host. Publish the data first. */
 void sigma_iosc_ring(struct sigma_guest *guest, unsigned int n);
@@ -161,7 +160,6 @@ int sigma_iosc_request(struct sigma_guest *guest, const struct sigma_request *re
 
 /* bus.c */
 int sigma_bus_open(struct sigma_guest *guest);
-void sigma_bus_close(struct sigma_guest *guest);
 
 /** sigma_bus_event - sigmad sent an event. Hard interrupt context. */
 void sigma_bus_event(struct sigma_guest *guest, const union sigma_message *msg, size_t len);

@@ -224,8 +224,3 @@ int sigma_iosc_open(struct sigma_guest *guest)
 	iosc->doorbell_rx.data = guest;
 	return sigma_doorbell_listen(&iosc->doorbell_rx, "sigma", RECEIVING_CPU);
 }
-
-void sigma_iosc_close(struct sigma_guest *guest)
-{
-	sigma_doorbell_unlisten(&guest->iosc.doorbell_rx);
-}

@@ -4,9 +4,9 @@
  * beats.
  *
  * The order matters: the log first, so that everything after it can be read on the host;
- * then doorbells, so that it can be told; then the gates of power.c, before anything here
- * is of use to the guest. What needs sigmad comes last and does not hold up the kernel: the
- * devices appear when sigmad answers.
+ * then the gates of power.c, before the first message from sigmad, which may be a
+ * power-off. From there on nothing is undone, since the gates must hold. What needs sigmad
+ * comes last and does not hold up the kernel: the devices appear when sigmad answers.
  */
 #include <linux/acpi.h>
 #include <linux/io.h>
@@ -70,8 +70,11 @@ static void say_up(struct sigma_guest *guest)
 
 	WRITE_ONCE(shared->version, cpu_to_le32(SIGMA_IOSC_VERSION));
 	strscpy(shared->release, init_utsname()->release, sizeof(shared->release));
-	/* Whoever sees the state sees what stands beside it */
-	smp_store_release(&shared->state, cpu_to_le32(SIGMA_GUEST_UP));
+	/*
+	 * Not over a final state that another CPU has reported meanwhile. A full barrier:
+	 * whoever sees the state sees what stands beside it.
+	 */
+	cmpxchg(&shared->state, cpu_to_le32(SIGMA_GUEST_NONE), cpu_to_le32(SIGMA_GUEST_UP));
 	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
 }
 
@@ -103,23 +106,22 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	err = sigma_bus_open(guest);
 	if (err)
 		goto close_console;
-	err = sigma_iosc_open(guest);
-	if (err) {
-		dev_err(guest->dev, "no interrupt for doorbells: error %d\n", err);
-		goto close_bus;
-	}
 
 	/* No way back from here: from now on only the host can end this guest */
-	say_up(guest);
 	sigma_power_open(guest);
 	INIT_DELAYED_WORK(&guest->heartbeat, beat);
 	beat(&guest->heartbeat.work);
 	sigma_clock_open(guest);
+
+	err = sigma_iosc_open(guest);
+	if (err) {
+		dev_err(guest->dev, "no interrupt for doorbells, so no devices: error %d\n", err);
+		return 0;
+	}
+	say_up(guest);
 	sigma_bus_rescan(guest);
 	return 0;
 
-close_bus:
-	sigma_bus_close(guest);
 close_console:
 	sigma_console_close();
 	sigma_apic_exit();
