@@ -20,7 +20,6 @@
 #define LOOK_INTERVAL		(60 * HZ)
 #define TOLERANCE_NS		(NSEC_PER_SEC / 2)
 #define READ_ATTEMPTS		1000
-#define NSEC_PER_KHZ_CYCLE	1000000ULL	/* TSC cycles / kHz * this = ns */
 
 struct reading {
 	u32 tsc_khz;
@@ -48,13 +47,15 @@ static bool read_clock(const struct sigma_iosc_clock *clock, struct reading *rea
 
 static u64 host_now(const struct reading *reading)
 {
-	u64 tsc = rdtsc_ordered();
+	u64 tsc = rdtsc_ordered(), ms, cycles;
 
 	/* A pair that was taken a moment ago on another CPU may be ahead by some cycles */
 	if (tsc < reading->tsc)
 		return reading->realtime_ns;
-	return reading->realtime_ns +
-	       mul_u64_u64_div_u64(tsc - reading->tsc, NSEC_PER_KHZ_CYCLE, reading->tsc_khz);
+	/* One kHz is one cycle in a ms. In two steps, since the product needs 128 bits */
+	ms = div64_u64_rem(tsc - reading->tsc, reading->tsc_khz, &cycles);
+	return reading->realtime_ns + ms * NSEC_PER_MSEC +
+	       div_u64(cycles * NSEC_PER_MSEC, reading->tsc_khz);
 }
 
 static void clock_look(struct work_struct *work)
