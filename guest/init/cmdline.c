@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The kernel's command line, split as the kernel does it: at blanks, except between double
+ * quotes; what follows "--" is for the next init alone.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "init.h"
+
+#define ROOT_TIMEOUT	30	/* seconds; sigmad may be starting on a busy host */
+#define ROOTWAIT	180	/* with "rootwait", which has no bound in the kernel */
+
+static bool blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n';
+}
+
+/* Cut the next word off *@next, without its quotes; NULL at the end */
+static char *next_word(char **next)
+{
+	char *in = *next, *out, *word;
+	bool quoted = false;
+
+	while (blank(*in))
+		in++;
+	if (!*in)
+		return NULL;
+
+	for (word = out = in; *in && (quoted || !blank(*in)); in++) {
+		if (*in == '"')
+			quoted = !quoted;
+		else
+			*out++ = *in;
+	}
+	*next = *in ? in + 1 : in;
+	*out = '\0';
+	return word;
+}
+
+/* The value of "NAME=value", or NULL when @word is another option */
+static const char *value_of(const char *word, const char *name)
+{
+	size_t len = strlen(name);
+
+	return !strncmp(word, name, len) && word[len] == '=' ? word + len + 1 : NULL;
+}
+
+static void parse_word(struct cmdline *cmdline, const char *word)
+{
+	const struct {
+		const char *name, **value;
+	} options[] = {
+		{ "root",	&cmdline->root },
+		{ "rootfstype",	&cmdline->fstype },
+		{ "rootflags",	&cmdline->flags },
+		{ "init",	&cmdline->init },
+	};
+	const char *value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		value = value_of(word, options[i].name);
+		if (value)
+			*options[i].value = value;
+	}
+
+	value = value_of(word, "rootwait");
+	if (value)
+		cmdline->root_timeout = strtoul(value, NULL, 10);
+	else if (!strcmp(word, "rootwait"))
+		cmdline->root_timeout = ROOTWAIT;
+	else if (!strcmp(word, "ro"))
+		cmdline->read_only = true;
+	else if (!strcmp(word, "rw"))
+		cmdline->read_only = false;
+}
+
+void cmdline_parse(struct cmdline *cmdline)
+{
+	char *next = cmdline->text;
+	const char *word;
+
+	cmdline->root = NULL;
+	cmdline->fstype = NULL;
+	cmdline->flags = NULL;
+	cmdline->init = NULL;
+	cmdline->read_only = true;
+	cmdline->root_timeout = ROOT_TIMEOUT;
+
+	while ((word = next_word(&next)) && strcmp(word, "--"))
+		parse_word(cmdline, word);
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's first program: loads the modules that sigmad packed beside it, mounts the root
+ * file system that the command line names, and becomes that system's init.
+ *
+ *	1. /dev, /proc, /sys
+ *	2. the modules in /modules.load, one path a line, in this order
+ *	3. wait for root=, mount it at /newroot
+ *	4. free the initrd's memory, make /newroot the root, start its init
+ *
+ * It talks through the kernel's log, which sigma_guest.ko carries to the host. When it cannot
+ * go on it says why and exits, and the kernel's panic ("Attempted to kill init!") tells the
+ * host that this guest has come to its end.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/magic.h>
+#include <linux/module.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "init.h"
+
+#define MODULES_LOAD	"/modules.load"
+#define NEWROOT		"/newroot"
+#define CONSOLE		"/dev/console"
+#define CONSOLE_TIMEOUT	2	/* seconds; it comes with the same answer as the disk */
+#define NFTW_FDS	16
+
+static int kmsg = -1;
+
+void say(int level, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+	int len;
+
+	len = snprintf(text, sizeof(text), "<%d>sigma-init: ", level);
+	va_start(args, fmt);
+	len += vsnprintf(text + len, sizeof(text) - len, fmt, args);
+	va_end(args);
+	if (len >= (int)sizeof(text))
+		len = sizeof(text) - 1;
+	/* One write is one record; where it fails there is nobody to tell */
+	if (write(kmsg, text, len) != len)
+		return;
+}
+
+/* Also when it is mounted already */
+static int mount_kernel_fs(const char *type, const char *at)
+{
+	mkdir(at, 0755);
+	if (mount(type, at, type, MS_NOSUID, NULL) && errno != EBUSY)
+		return -errno;
+	return 0;
+}
+
+static int mount_all(void)
+{
+	static const struct {
+		const char *type, *at;
+	} mounts[] = { { "devtmpfs", "/dev" }, { "proc", "/proc" }, { "sysfs", "/sys" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		int err = mount_kernel_fs(mounts[i].type, mounts[i].at);
+
+		if (kmsg < 0)
+			kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+		if (err) {
+			say(LEVEL_ERROR, "cannot mount %s on %s: %s", mounts[i].type,
+			    mounts[i].at, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static int read_cmdline(struct cmdline *cmdline)
+{
+	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t len;
+
+	if (fd < 0)
+		return -errno;
+	len = read(fd, cmdline->text, sizeof(cmdline->text) - 1);
+	close(fd);
+	if (len < 0)
+		return -EIO;
+	cmdline->text[len] = '\0';
+	cmdline_parse(cmdline);
+	return 0;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = strlen(text), end_len = strlen(end);
+
+	return len >= end_len && !strcmp(text + len - end_len, end);
+}
+
+/* A module that is in the kernel already, or built in, is fine */
+static void load_module(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int flags = ends_with(path, ".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
+
+	if (fd < 0) {
+		say(LEVEL_ERROR, "cannot open module %s: %s", path, strerror(errno));
+		return;
+	}
+	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST)
+		say(LEVEL_ERROR, "cannot load module %s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static void load_modules(void)
+{
+	FILE *list = fopen(MODULES_LOAD, "re");
+	size_t size = 0;
+	char *line = NULL;
+
+	if (!list) {
+		say(LEVEL_ERROR, "cannot open " MODULES_LOAD ": %s", strerror(errno));
+		return;
+	}
+	if (chdir("/"))
+		say(LEVEL_WARNING, "cannot change to /: %s", strerror(errno));
+	while (getline(&line, &size, list) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0])
+			load_module(line);
+	}
+	free(line);
+	fclose(list);
+}
+
+/* Try one type, and read-only where the device takes no writes, as mount(8) does */
+static int mount_root_as(const char *device, const char *type, const struct cmdline *cmdline)
+{
+	unsigned long flags = MS_SILENT | (cmdline->read_only ? MS_RDONLY : 0);
+
+	if (!mount(device, NEWROOT, type, flags, cmdline->flags))
+		return 0;
+	if ((errno == EACCES || errno == EROFS) && !(flags & MS_RDONLY)) {
+		say(LEVEL_WARNING, "%s takes no writes, mounting it read-only", device);
+		if (!mount(device, NEWROOT, type, flags | MS_RDONLY, cmdline->flags))
+			return 0;
+	}
+	return -errno;
+}
+
+/* rootfstype=, a comma list */
+static int mount_root_given(const char *device, const struct cmdline *cmdline)
+{
+	char types[CMDLINE_MAX], *rest = types, *type;
+	int err = -EINVAL;
+
+	snprintf(types, sizeof(types), "%s", cmdline->fstype);
+	while (err && (type = strsep(&rest, ",")))
+		err = mount_root_as(device, type, cmdline);
+	return err;
+}
+
+/* Every type that the kernel knows and that wants a device, the likeliest one first */
+static int mount_root_any(const char *device, const struct cmdline *cmdline)
+{
+	FILE *types = fopen("/proc/filesystems", "re");
+	char *line = NULL;
+	size_t size = 0;
+	int err;
+
+	if (!types)
+		return -errno;
+	err = mount_root_as(device, "ext4", cmdline);
+	/* EINVAL: not a file system of this type */
+	while ((err == -ENODEV || err == -EINVAL) && getline(&line, &size, types) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (line[0] == '\t')
+			err = mount_root_as(device, line + 1, cmdline);
+	}
+	free(line);
+	fclose(types);
+	return err;
+}
+
+static int mount_root(const struct cmdline *cmdline)
+{
+	struct root_device root = { .spec = cmdline->root };
+	int err;
+
+	if (!root.spec) {
+		say(LEVEL_ERROR, "the command line has no root=; name the root disk, as in root=/dev/vda");
+		return -EINVAL;
+	}
+	if (!root_spec_valid(root.spec)) {
+		say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, or UUID= or LABEL= of an ext2, ext3 or ext4 file system",
+		    root.spec);
+		return -EINVAL;
+	}
+	if (!wait_until(root_find, &root, cmdline->root_timeout)) {
+		say(LEVEL_ERROR, "root=%s: no such device after %u seconds; does the guest file name the disk, and is sigmad running?",
+		    root.spec, cmdline->root_timeout);
+		return -ENODEV;
+	}
+
+	mkdir(NEWROOT, 0755);
+	err = cmdline->fstype ? mount_root_given(root.path, cmdline) :
+				mount_root_any(root.path, cmdline);
+	if (err)
+		say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s",
+		    root.spec, root.path, cmdline->fstype ?: "any type the kernel knows",
+		    cmdline->flags ?: "", strerror(-err));
+	else
+		say(LEVEL_INFO, "root file system is on %s", root.path);
+	return err;
+}
+
+static bool open_console(void *fd)
+{
+	*(int *)fd = open(CONSOLE, O_RDWR | O_NOCTTY);
+	return *(int *)fd >= 0;
+}
+
+/*
+ * The kernel opened /dev/console for this program before any module could bring one, so
+ * it may have failed then.
+ */
+static void take_console(void)
+{
+	int fd;
+
+	if (!wait_until(open_console, &fd, CONSOLE_TIMEOUT)) {
+		say(LEVEL_WARNING, "no " CONSOLE " for init: %s", strerror(errno));
+		fd = open("/dev/null", O_RDWR);
+	}
+	for (int std = STDIN_FILENO; fd >= 0 && std <= STDERR_FILENO; std++)
+		dup2(fd, std);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static int free_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	if (!ftw->level)
+		return 0;
+	if (type == FTW_DP)
+		rmdir(path);
+	else
+		unlink(path);
+	return 0;
+}
+
+/* The initrd's files are memory that nobody would ever see again */
+static void free_initrd(void)
+{
+	struct statfs fs;
+
+	if (!statfs("/", &fs) && (fs.f_type == RAMFS_MAGIC || fs.f_type == TMPFS_MAGIC))
+		nftw("/", free_entry, NFTW_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+static int switch_root(void)
+{
+	static const char *const mounts[] = { "/dev", "/proc", "/sys" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		char target[32];
+
+		snprintf(target, sizeof(target), NEWROOT "%s", mounts[i]);
+		if (mount(mounts[i], target, NULL, MS_MOVE, NULL)) {
+			say(LEVEL_WARNING, "cannot move %s to the root file system: %s",
+			    mounts[i], strerror(errno));
+			umount2(mounts[i], MNT_DETACH);
+		}
+	}
+
+	if (chdir(NEWROOT))
+		return -errno;
+	free_initrd();
+	if (mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".") || chdir("/"))
+		return -errno;
+	return 0;
+}
+
+/* Only returns when there is no init to be had. Arguments after "--" are passed on. */
+static void start_init(const struct cmdline *cmdline, char *argv[])
+{
+	static const char *const inits[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };
+
+	if (cmdline->init) {
+		argv[0] = (char *)cmdline->init;
+		execv(cmdline->init, argv);
+		say(LEVEL_ERROR, "init=%s: cannot start it: %s", cmdline->init, strerror(errno));
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(inits); i++) {
+		argv[0] = (char *)inits[i];
+		execv(inits[i], argv);
+		if (errno != ENOENT)
+			say(LEVEL_WARNING, "cannot start %s: %s", inits[i], strerror(errno));
+	}
+	say(LEVEL_ERROR, "the root file system has no init; name one with init=");
+}
+
+int main(int argc, char *argv[])
+{
+	static struct cmdline cmdline;
+	int err;
+
+	(void)argc;
+	if (mount_all())
+		return EXIT_FAILURE;
+	err = read_cmdline(&cmdline);
+	if (err) {
+		say(LEVEL_ERROR, "cannot read /proc/cmdline: %s", strerror(-err));
+		return EXIT_FAILURE;
+	}
+	err = uevents_open();
+	if (err)
+		say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
+		    strerror(-err));
+
+	load_modules();
+	if (mount_root(&cmdline))
+		return EXIT_FAILURE;
+	take_console();
+	err = switch_root();
+	if (err) {
+		say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
+		return EXIT_FAILURE;
+	}
+	start_init(&cmdline, argv);
+	return EXIT_FAILURE;
+}
