@@ -14,6 +14,7 @@
 #include <asm/hw_irq.h>
 #include <asm/irqdomain.h>
 #include <asm/apic.h>
+#include <asm/smp.h>
 #include <asm/sync_bitops.h>
 
 #include "apic.h"
@@ -23,18 +24,23 @@
 #define LAST_VECTOR		255
 #define MAX_PASSES		16	/* over the pending words in one interrupt */
 
-static u64 target_of(struct irq_data *parent)
+/*
+ * The CPU's physical APIC ID: irq_cfg.dest_apicid is a logical one on hosts of up to eight
+ * CPUs in xAPIC mode.
+ */
+static u32 apic_id_of(struct irq_data *data)
 {
-	const struct irq_cfg *cfg = irqd_cfg(parent);
+	unsigned int cpu = cpumask_first(irq_data_get_effective_affinity_mask(data));
 
-	return SIGMA_DOORBELL_TARGET(cfg->dest_apicid, cfg->vector);
+	return per_cpu(x86_cpu_to_apicid, cpu);
 }
 
 static void publish(struct irq_data *data)
 {
 	struct sigma_doorbell_rx *rx = data->domain->host_data;
+	u64 target = SIGMA_DOORBELL_TARGET(apic_id_of(data), irqd_cfg(data)->vector);
 
-	WRITE_ONCE(rx->words->target, cpu_to_le64(target_of(data->parent_data)));
+	WRITE_ONCE(rx->words->target, cpu_to_le64(target));
 }
 
 /* Vectors move with the affinity; the old one still works until the new one was used */
@@ -96,10 +102,9 @@ static bool any_pending(const struct sigma_doorbell_rx *rx)
 
 static void ring_self(const struct sigma_doorbell_rx *rx)
 {
-	const struct irq_cfg *cfg = irqd_cfg(irq_get_irq_data(rx->irq));
+	struct irq_data *data = irq_get_irq_data(rx->irq);
 
-	if (cfg)
-		sigma_apic_send(cfg->dest_apicid, APIC_DM_FIXED | cfg->vector);
+	sigma_apic_send(apic_id_of(data), APIC_DM_FIXED | irqd_cfg(data)->vector);
 }
 
 static irqreturn_t doorbell_interrupt(int irq, void *cookie)
