@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+#	make			modules for the running kernel (KDIR=...) and user space
+#	make install		both (DESTDIR=, PREFIX=)
+#	make check		all tests, in virtual machines; make check T=NAME: one of them
+#	make demo		the whole thing on show, in a virtual machine
+#	make shell		a shell in the virtual machine
+#	make style		checkpatch over the sources (CHECKPATCH=...)
+#
+# check, demo and shell never load a module into the machine they run on. V=1 shows the
+# commands. User space is built under O (default build).
+
+PREFIX ?= /usr
+O ?= build
+KVERSION ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVERSION)/build
+MODDIR ?= /lib/modules/$(KVERSION)/updates
+LIBDIR := $(PREFIX)/lib/sigma
+
+CC ?= gcc
+PKG_CONFIG ?= pkg-config
+IASL ?= iasl
+INSTALL ?= install
+CFLAGS ?= -O2 -g
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+
+DAEMON_LIBS := libsystemd libkmod libarchive libnl-3.0 libnl-route-3.0 inih
+CTL_LIBS := libsystemd libkmod json-c inih
+
+sigma_cflags = -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -I$(O)/daemon/load -MMD -MP \
+	       $(shell $(PKG_CONFIG) --cflags $(DAEMON_LIBS) $(CTL_LIBS))
+daemon_ldlibs = $(shell $(PKG_CONFIG) --libs $(DAEMON_LIBS)) -lpthread -lutil
+ctl_ldlibs = $(shell $(PKG_CONFIG) --libs $(CTL_LIBS))
+
+daemon_src := $(wildcard daemon/*.c daemon/*/*.c)
+ctl_src := $(wildcard ctl/*.c)
+unit_src := $(wildcard selftests/unit/*.c)
+
+daemon_obj := $(daemon_src:%.c=$(O)/%.o)
+# what sigmactl shares with sigmad: guest files and messages
+ctl_obj := $(ctl_src:%.c=$(O)/%.o)
+library_obj := $(filter-out $(O)/daemon/main.o,$(daemon_obj))
+sanitized_obj := $(library_obj:$(O)/%.o=$(O)/sanitized/%.o)
+units := $(unit_src:selftests/unit/%.c=$(O)/unit/%)
+
+ifneq ($(V),1)
+Q := @
+quiet = @echo "  $(1)	$(2)";
+MAKEFLAGS += --no-print-directory
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: all modules user unit install install-modules install-user check demo shell style clean
+
+all: modules user
+
+modules:
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init
+
+$(O)/daemon/load/sigma.hex: daemon/load/sigma.asl
+	@mkdir -p $(@D)
+	$(call quiet,IASL,$@)$(IASL) -vs -tc -p $(@:.hex=) $< >$(@:.hex=.log) || \
+		{ cat $(@:.hex=.log) >&2; exit 1; }
+
+$(daemon_obj) $(sanitized_obj): | $(O)/daemon/load/sigma.hex
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) $(sigma_cflags) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
+
+$(O)/sanitized/%.o: %.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) $(sigma_cflags) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) -c -o $@ $<
+
+$(O)/sanitized/libsigma.a: $(sanitized_obj)
+	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/libsigma.a: $(library_obj)
+	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/sigmad: $(O)/daemon/main.o $(O)/libsigma.a
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(daemon_ldlibs)
+
+$(O)/sigmactl: $(ctl_obj) $(O)/libsigma.a
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ctl_ldlibs)
+
+# static, and without the flags of this machine's user space
+$(O)/guest/init: $(wildcard guest/init/*)
+	$(Q)$(MAKE) -C guest/init O=$(abspath $(O))/guest CC="$(CC)"
+
+$(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libsigma.a
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
+
+unit: $(units)
+
+install: install-modules install-user
+
+install-modules: modules
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(MODDIR) kmod/sigma.ko
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(LIBDIR)/$(KVERSION) guest/sigma_guest.ko
+	$(if $(DESTDIR),,$(Q)depmod $(KVERSION))
+
+install-user: user
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(O)/sigmad
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
+	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init $(DESTDIR)$(LIBDIR)/guest-init
+
+check:
+	$(Q)selftests/rig/check $(T)
+
+demo:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/rig/demo
+
+shell:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/rig/vm -b
+
+CHECKPATCH ?= $(firstword $(wildcard $(KDIR)/scripts/checkpatch.pl \
+				     $(KDIR)/source/scripts/checkpatch.pl))
+style:
+	$(if $(CHECKPATCH),,$(error no checkpatch.pl: say CHECKPATCH=linux/scripts/checkpatch.pl))
+	$(Q)git ls-files '*.[chS]' | xargs $(CHECKPATCH) --no-tree --strict --quiet --terse \
+		--max-line-length=100 --ignore LINUX_VERSION_CODE,NEW_TYPEDEFS --file
+
+clean:
+	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/sanitized $(O)/libsigma.a \
+		$(O)/sigmad $(O)/sigmactl
+	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+
+-include $(patsubst %.o,%.d,$(daemon_obj) $(ctl_obj) $(sanitized_obj)) \
+	 $(wildcard $(O)/sanitized/selftests/unit/*.d)

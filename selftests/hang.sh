@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=2 mem=2G timeout=120
+#
+# A guest that spins with interrupts off hears no doorbell and no power button. INIT ends it.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+
+# The module that hangs its kernel goes in as a second disk: bytes are bytes
+module=/usr/lib/sigma-rig/hang.ko
+size=$(stat -c %s $module)
+cp $module /tmp/hang.disk
+truncate -s %512 /tmp/hang.disk
+
+guest g kernel=6.1 disk=/dev/vdb disk=/tmp/hang.disk net=1
+check "starts" sigmactl start g
+check "user space answers" wait_guest 1
+check "takes the module" in_guest 1 "head -c $size /dev/vdb >/root/hang.ko && modinfo /root/hang.ko"
+check "its heart beats" beats g
+in_guest 1 "(sleep 1; insmod /root/hang.ko) >/dev/null 2>&1 &" >/dev/null
+check "hangs, and the host knows" wait_state g unresponsive 30
+check "the host is alive and its CPU does not wait for the guest's" timeout 10 sh -c \
+	'sync; echo 1 >/proc/sys/vm/compact_memory; taskset -c 0 true'
+check "is killed" timeout 30 sigmactl kill g
+check "is gone" wait_gone g
+check "CPUs and memory are back" host_is_as_before
+finish

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=120
+#
+# While a CPU is lent nobody takes it, unloads the module or puts the machine to sleep; each is
+# refused with a reason.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+
+control=/sys/devices/system/cpu/cpu2/online
+online_it() { echo 1 >$control; }
+sleep_now() { echo freeze >/sys/power/state; }
+logged() { dmesg | grep -q "$1"; }
+
+guest g kernel=6.1 cpus=cpu2 disk=/dev/vdb net=1
+check "starts on cpu 2" sigmactl start g
+check "cpu 2 is not the host's" [ "$(online)" = 0-1 ]
+refuse "onlining cpu 2 while it boots" "busy" online_it
+check "user space answers" wait_guest 1
+refuse "onlining cpu 2" "busy" online_it
+refuse "chcpu -e 2" "" chcpu -e 2
+check "the kernel log says why" logged "cpu 2: runs a guest and cannot be onlined"
+refuse "unloading the module" "in use" rmmod sigma
+refuse "suspend" "busy" sleep_now
+check "the kernel log says why" logged "cannot sleep while a guest exists"
+check "all CPUs are online again after that" [ "$(online)" = 0-1 ]
+guest h cpus=cpu2 disk=/dev/vdc
+refuse "lending cpu 2 again" "cpu 2: is lent" sigmactl start h
+guest h cpus=cpu0 disk=/dev/vdc
+refuse "lending cpu 0" "cpu 0" sigmactl start h
+guest h cpus=cpu9 disk=/dev/vdc
+refuse "lending a cpu that isn't there" "cpu 9" sigmactl start h
+guest h cpus=2 disk=/dev/vdc
+refuse "lending more than there are" "" sigmactl start h
+check "the guest noticed nothing" eval 'beats g && in_guest 1 true'
+check "stops" sigmactl stop g
+check "is gone" wait_gone g
+check "CPUs and memory are back" host_is_as_before
+finish

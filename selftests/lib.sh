@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the tests share. A test sources this file, runs checks, and ends with finish:
+#
+#	. "$(dirname "$0")/lib.sh"
+#	need_sigma
+#	check "what must be so" COMMAND...
+#	finish
+#
+# It speaks TAP 13 and ends with kselftest's codes: 0 passed, 1 failed, 4 skipped. With
+# PRETTY=1 in the environment the same checks are printed for people (the demo).
+
+set -uo pipefail
+
+TREES=/srv/trees
+GUEST_BOOT=60		# seconds that a guest has to reach a state or its user space
+OUTPUT=$(mktemp)
+checks=0 failures=0
+
+say()
+{
+	if [ -n "${PRETTY:-}" ]; then
+		printf '        %s\n' "$*"
+	else
+		printf '# %s\n' "$*"
+	fi
+}
+
+[ -n "${PRETTY:-}" ] || echo "TAP version 13"
+
+skip_all()
+{
+	echo "1..0 # SKIP $*"
+	exit 4
+}
+
+# result STATUS TEXT: print one check, and why it failed
+result()
+{
+	checks=$((checks + 1))
+	if [ "$1" = 0 ]; then
+		if [ -n "${PRETTY:-}" ]; then
+			echo "  ok    $2"
+		else
+			echo "ok $checks - $2"
+		fi
+		return 0
+	fi
+	failures=$((failures + 1))
+	if [ -n "${PRETTY:-}" ]; then
+		echo "  FAIL  $2"
+	else
+		echo "not ok $checks - $2"
+	fi
+	while IFS= read -r line; do
+		say "$line"
+	done < <(tail -n 40 "$OUTPUT")
+	return 1
+}
+
+# check TEXT COMMAND...: the command must succeed
+check()
+{
+	local text=$1 status
+	shift
+	"$@" >"$OUTPUT" 2>&1
+	status=$?
+	result "$status" "$text"
+}
+
+# refuse TEXT PATTERN COMMAND...: the command must fail and say something that matches
+refuse()
+{
+	local text=$1 pattern=$2
+	shift 2
+	if "$@" >"$OUTPUT" 2>&1; then
+		echo "(it succeeded)" >>"$OUTPUT"
+		result 1 "$text"
+	else
+		grep -qiE -- "$pattern" "$OUTPUT"
+		result $? "$text"
+	fi
+}
+
+# On a failure the guests' last words are worth more than ours
+finish()
+{
+	local name
+	if [ "$failures" != 0 ]; then
+		for name in $(guests); do
+			say "--- log of guest $name"
+			sigmactl log "$name" 2>&1 | tail -n 20 | while IFS= read -r line; do
+				say "$line"
+			done
+		done
+		say "--- kernel log of the host"
+		dmesg | tail -n 20 | while IFS= read -r line; do
+			say "$line"
+		done
+	fi
+	rm -f "$OUTPUT"
+	[ -n "${PRETTY:-}" ] || echo "1..$checks"
+	[ "$failures" = 0 ]
+	exit
+}
+
+# Tests take CPUs and write to disks: only ever in a machine of the rig, which has a mark.
+need_sigma()
+{
+	[ -e /run/sigma-rig ] || skip_all "not in a virtual machine of the rig"
+	[ "$(id -u)" = 0 ] || skip_all "needs root"
+	modprobe sigma || skip_all "cannot load sigma.ko"
+	mkdir -p /etc/sigma
+}
+
+# ---- the host
+
+guests()
+{
+	ls /sys/class/sigma 2>/dev/null
+}
+
+online()
+{
+	cat /sys/devices/system/cpu/online
+}
+
+# All that a guest takes and must give back, in a form that can be compared
+host_resources()
+{
+	echo "online CPUs: $(online)"
+	echo "users of sigma.ko: $(awk '$1 == "sigma" { print $3 }' /proc/modules)"
+	echo "memory: $(awk '$1 == "MemTotal:" { print $2 " kB" }' /proc/meminfo)"
+	echo "guests: $(guests)"
+	echo "devices: $(ls /dev/sigma)"
+	echo "network: $(ls /sys/class/net)"
+	echo "processes: $(pgrep -x sigmad)"
+	cat /proc/iomem
+}
+
+# In KiB; caches are dropped, what per-CPU lists hold is not
+free_memory()
+{
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
+}
+
+before=$(mktemp)
+free_before=0
+FREE_SLACK=16384	# KiB that come and go on a live host
+
+remember_host()
+{
+	host_resources >"$before"
+	free_before=$(free_memory)
+}
+
+host_is_as_before()
+{
+	local free
+	host_resources | diff "$before" - || return
+	free=$(free_memory)
+	echo "free memory: $free_before KiB before, $free KiB now"
+	[ "$free" -ge $((free_before - FREE_SLACK)) ]
+}
+
+# ---- guests
+
+kernel_version()
+{
+	basename "$(dirname "$(echo "$TREES/$1"/lib/modules/*/kernel)")"
+}
+
+kernel_image()
+{
+	local v
+	v=$(kernel_version "$1")
+	ls "$TREES/$1/boot/vmlinuz-$v" "$TREES/$1/lib/modules/$v/vmlinuz" 2>/dev/null | head -n 1
+}
+
+# guest NAME KEY=VALUE...: write /etc/sigma/NAME.guest
+#
+#	cpus= memory=		as in the file; default 1, 512M
+#	kernel=6.12		one of the trees; default: what sigmad takes by default
+#	disk=PATH		repeatable; the first is the root file system
+#	net=N			network 10.9.N.0/24, the host is .1, the guest .2
+#	run=COMMAND		see rig/guest-rc
+#	append=WORDS		more for the guest's command line
+guest()
+{
+	local name=$1 word cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc"
+	local file=/etc/sigma/$1.guest devices="" memory=512M cpus=1 v
+	shift
+	echo "[Guest]" >"$file"
+	for word in "$@"; do
+		case $word in
+		cpus=*)		cpus=${word#*=} ;;
+		memory=*)	memory=${word#*=} ;;
+		kernel=*)	v=$(kernel_version "${word#*=}")
+				{
+					echo "Kernel=$(kernel_image "${word#*=}")"
+					echo "Modules=$TREES/${word#*=}/lib/modules/$v"
+				} >>"$file" ;;
+		disk=*)		devices+="[Disk]"$'\n'"Path=${word#*=}"$'\n' ;;
+		net=*)		devices+="[Network]"$'\n'"Address=10.9.${word#*=}.1/24"$'\n'
+				cmdline+=" rig.ip=10.9.${word#*=}.2/24" ;;
+		run=*)		word=${word#*=}; cmdline+=" rig.run=${word// /+}" ;;
+		append=*)	cmdline+=" ${word#*=}" ;;
+		*)		echo "guest: $word?" >&2; return 1 ;;
+		esac
+	done
+	{
+		echo "CPUs=$cpus"
+		echo "Memory=$memory"
+		echo "CommandLine=$cmdline"
+		echo "$devices"
+	} >>"$file"
+}
+
+state()
+{
+	cat "/sys/class/sigma/$1/state" 2>/dev/null || echo none
+}
+
+# until_true SECONDS COMMAND...: try it again until it succeeds
+until_true()
+{
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.2
+	done
+}
+
+wait_state()
+{
+	timeout "${3:-$GUEST_BOOT}" sigmactl wait --state="$2" "$1" ||
+		{ echo "guest $1 is $(state "$1"), not $2"; return 1; }
+}
+
+is_gone()
+{
+	[ ! -e "/sys/class/sigma/$1" ]
+}
+
+wait_gone()
+{
+	until_true "${2:-$GUEST_BOOT}" is_gone "$1" || { echo "guest $1 is $(state "$1")"; return 1; }
+}
+
+# in_guest N COMMAND: run it in the guest of network N; its output and exit status
+in_guest()
+{
+	local reply status
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	reply=$(timeout "${GUEST_TIMEOUT:-30}" bash -c '
+		exec 3<>"/dev/tcp/10.9.$1.2/7" && echo "$2" >&3 && cat <&3
+	' bash "$1" "$2" 2>&1)
+	status=$(sed -n '$s/^rc=//p' <<<"$reply")
+	sed '$s/^rc=.*//' <<<"$reply" | sed '${/^$/d}'
+	return "${status:-255}"
+}
+
+guest_answers()
+{
+	GUEST_TIMEOUT=5 in_guest "$1" true >/dev/null
+}
+
+# The guest's user space is up and answers on its network
+wait_guest()
+{
+	until_true "$GUEST_BOOT" guest_answers "$1"
+}
+
+# The line is in the guest's kernel log
+guest_logged()
+{
+	sigmactl log "$1" | grep -q -- "$2"
+}
+
+wait_logged()
+{
+	until_true "${3:-$GUEST_BOOT}" guest_logged "$1" "$2"
+}
+
+heartbeat()
+{
+	cat "/sys/class/sigma/$1/heartbeat"
+}
+
+beats()
+{
+	local first
+	first=$(heartbeat "$1")
+	sleep 2
+	[ "$(heartbeat "$1")" -gt "$first" ]
+}

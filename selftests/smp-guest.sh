@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=180
+#
+# A guest with two CPUs, both of which do work and come back.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+
+for kernel in 6.1 6.12; do
+	guest g kernel=$kernel cpus=2 disk=/dev/vdb net=1
+	check "$kernel: starts" sigmactl start g
+	check "$kernel: the host keeps one CPU" [ "$(online)" = 0 ]
+	check "$kernel: user space answers" wait_guest 1
+	check "$kernel: it has two CPUs" [ "$(in_guest 1 nproc)" = 2 ]
+	for cpu in 0 1; do
+		check "$kernel: CPU $cpu runs programs" \
+			in_guest 1 "taskset -c $cpu sh -c 'read -r s </proc/self/stat; set -- \$s; \
+				shift 38; [ \$1 = $cpu ]'"
+	done
+	check "$kernel: interrupts between them arrive" in_guest 1 \
+		"for i in 1 2 3 4; do taskset -c \$((i % 2)) true; done; grep -E '^ *(RES|CAL):' /proc/interrupts | \
+		awk '{ n += \$2 + \$3 } END { exit !n }'"
+	check "$kernel: stops" sigmactl stop g
+	check "$kernel: is gone" wait_gone g
+	check "$kernel: CPUs and memory are back" host_is_as_before
+done
+finish

@@ -1,0 +1,37 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=2 mem=2G timeout=420
+#
+# Twenty guests, one after the other, some stopped and some killed at any point of their
+# boot: the host is the same before and after.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+
+CYCLES=20
+
+# Each fifth is let boot to user space and asked to power off; the others are killed after a
+# different while each.
+cycle()
+{
+	sigmactl start g || return
+	if [ $(($1 % 5)) = 0 ]; then
+		wait_logged g 'guest-rc: up' && sigmactl stop g || return
+	else
+		sleep "$(($1 % 4)).$(($1 % 10))"
+		sigmactl kill g || return
+	fi
+	wait_gone g
+}
+
+guest g disk=/dev/vdb
+# The first one has the host load modules and grow caches that it keeps
+check "first start and stop" cycle 0
+remember_host
+for i in $(seq $CYCLES); do
+	check "cycle $i of $CYCLES" cycle "$i" || break
+done
+check "online CPUs, iomem, memory, module users as before" host_is_as_before
+check "the module can be unloaded" rmmod sigma
+check "and loaded again" modprobe sigma
+finish
