@@ -9,7 +9,8 @@
  * On the control channel this side asks and waits, one request at a time. Responses are
  * taken from the ring in the interrupt handler, matched to the request by token and handed
  * over; events go to the bus, which only marks what is to be done. So neither can wait for
- * the other, and however fast sigmad talks, nothing is queued here.
+ * the other, and however fast sigmad talks, nothing is queued here. It could keep this CPU
+ * busy by talking without end, but then it could stop the guest as well.
  *
  * sigmad may be restarted while a request waits in the ring: the new one answers it. If
  * that comes after the timeout, nobody waits for it any more, and it is taken as the sign

@@ -412,7 +412,8 @@ static int get_info(struct sigma_virtio_device *svd)
 	svd->vdev.id.vendor = le32_to_cpu(info.vendor_id);
 	svd->config_size = le32_to_cpu(info.config_size);
 	svd->queues = le32_to_cpu(info.queues);
-	return svd->queues <= SIGMA_QUEUES ? 0 : -EPROTO;
+	/* virtio 1.2, chapter 5: type 0 is no device */
+	return svd->vdev.id.device && svd->queues <= SIGMA_QUEUES ? 0 : -EPROTO;
 }
 
 struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
