@@ -10,7 +10,8 @@
  *	Initrd=			default: none; one made by sigmad is always added
  *	Modules=		root of the kernel's module tree, default /lib/modules/VERSION
  *				where VERSION is the one that the kernel image names
- *	CommandLine=		appended to what sigmad puts there itself
+ *	CommandLine=		appended to what sigmad puts there itself; goes on in the next
+ *				line when that is indented
  *	SplitCores=no		allow hyperthread siblings to be split between the kernels
  *	[Disk]			repeatable; vda, vdb, ... in this order
  *	Path=			regular file or block device, required
@@ -19,6 +20,9 @@
  *	Bridge=br0		attach the tap to this bridge, or
  *	Address=10.0.0.1/24	give the host's end of the tap this address
  *	MACAddress=		of the guest; default: stable, made from guest name and number
+ *
+ * All paths are absolute. A line that begins with # or ; is a comment, and so is the rest of
+ * a line after a blank and a ;. No line is longer than 200 bytes (a limit of inih).
  */
 #ifndef SIGMA_GUESTFILE_H
 #define SIGMA_GUESTFILE_H

@@ -262,8 +262,8 @@ static int build_dsdt(uint8_t *table, uint64_t iosc_phys)
 		found++;
 	}
 	if (found != 1)
-		return log_error(-EINVAL, "the built-in DSDT names the IOSC window %u times instead "
-				 "of once: sigma.asl and acpi.c don't fit; build sigmad again",
+		return log_error(-EINVAL,
+				 "the built-in DSDT names the IOSC window %u times instead of once: sigma.asl and acpi.c don't fit; build sigmad again",
 				 found);
 
 	finish_table((struct acpi_header *)table, len);
@@ -284,8 +284,8 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 		return log_error(-EINVAL, "a guest with %u CPUs: 1 to %u are possible",
 				 layout->nr_cpus, SIGMA_CPUS_MAX);
 	if (layout->ioapic_phys > UINT32_MAX)
-		return log_error(-EINVAL, "the I/O APIC page of the guest is above 4 GiB, where ACPI "
-				 "cannot name it; sigma.ko and sigmad don't fit");
+		return log_error(-EINVAL,
+				 "the I/O APIC page of the guest is above 4 GiB, where ACPI cannot name it; sigma.ko and sigmad don't fit");
 
 	error = build_dsdt(buffer + dsdt_at, layout->iosc_phys);
 	if (error < 0)

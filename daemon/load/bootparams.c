@@ -220,8 +220,9 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 		goto no_memory;
 
 	if (len > max) {
-		log_error(-E2BIG, "%s: CommandLine= is %zu characters too long: %s takes %zu, "
-			  "of which SIGMA needs %zu; shorten it", config->file, len - max,
+		log_error(-E2BIG,
+			  "%s: CommandLine= is %zu characters too long: %s takes %zu, of which SIGMA needs %zu; shorten it",
+			  config->file, len - max,
 			  config->kernel, max, len - strlen(config->cmdline));
 		free(cmdline);
 		return NULL;

@@ -57,8 +57,7 @@ static const struct {
 	{ 56, "ARM\x64", 4,
 	  "an arm64 kernel; a guest runs on this machine's x86-64 cores" },
 	{ 0, "MZ", 2,
-	  "an EFI program without a Linux boot header (a unified kernel image?); take the "
-	  "kernel out with: objcopy -O binary -j .linux FILE vmlinuz" },
+	  "an EFI program without a Linux header; out of a unified image take .linux, with objcopy" },
 };
 
 static int not_a_bzimage(const struct bzimage *image, const char *path)
@@ -70,8 +69,9 @@ static int not_a_bzimage(const struct bzimage *image, const char *path)
 			return log_error(-EINVAL, "%s: not a bzImage but %s", path,
 					 other_files[i].what);
 
-	return log_error(-EINVAL, "%s: not a Linux kernel image; give a bzImage, usually "
-			 "/boot/vmlinuz-*", path);
+	return log_error(-EINVAL,
+			 "%s: not a Linux kernel image; give a bzImage, usually /boot/vmlinuz-*",
+			 path);
 }
 
 static int read_file(struct bzimage *image, const char *path)
@@ -131,8 +131,9 @@ static int read_version(struct bzimage *image, const struct setup_header *hdr,
 	const char *text = (const char *)image->data + at;
 
 	if (!hdr->kernel_version || at >= image->setup_size)
-		return log_error(-EINVAL, "%s: damaged: it does not say which kernel version it "
-				 "is; install the kernel again", path);
+		return log_error(-EINVAL,
+				 "%s: damaged: it does not say which kernel version it is; install the kernel again",
+				 path);
 
 	/* It becomes part of paths: nothing but what a release name is made of */
 	while (len < image->setup_size - at && len < sizeof(image->version) - 1 &&
@@ -142,8 +143,9 @@ static int read_version(struct bzimage *image, const struct setup_header *hdr,
 	image->version[len] = '\0';
 
 	if (sscanf(image->version, "%u.%u", &image->major, &image->minor) != 2)
-		return log_error(-EINVAL, "%s: damaged: \"%s\" is no kernel version; install "
-				 "the kernel again", path, image->version);
+		return log_error(-EINVAL,
+				 "%s: damaged: \"%s\" is no kernel version; install the kernel again",
+				 path, image->version);
 
 	if (image->major < KERNEL_MAJOR_MIN ||
 	    (image->major == KERNEL_MAJOR_MIN && image->minor < KERNEL_MINOR_MIN))
@@ -158,24 +160,27 @@ static int check_header(struct bzimage *image, const struct setup_header *hdr,
 	uint64_t code = (uint64_t)hdr->syssize * PARAGRAPH_SIZE;
 
 	if (hdr->version < PROTOCOL_MIN)
-		return log_error(-EINVAL, "%s: boot protocol %u.%02u, at least %u.%02u is needed; "
-				 "use Linux %u.%u or newer", path, hdr->version >> 8,
+		return log_error(-EINVAL,
+				 "%s: boot protocol %u.%02u, at least %u.%02u is needed; use Linux %u.%u or newer",
+				 path, hdr->version >> 8,
 				 hdr->version & 0xff, PROTOCOL_MIN >> 8, PROTOCOL_MIN & 0xff,
 				 KERNEL_MAJOR_MIN, KERNEL_MINOR_MIN);
 	if (!(hdr->xloadflags & XLF_KERNEL_64))
 		return log_error(-EINVAL, "%s: a 32-bit kernel; a guest needs an x86-64 one", path);
 	if (!hdr->relocatable_kernel)
-		return log_error(-EINVAL, "%s: runs at one fixed address only; use a kernel with "
-				 "CONFIG_RELOCATABLE=y", path);
+		return log_error(-EINVAL,
+				 "%s: runs at one fixed address only; use a kernel with CONFIG_RELOCATABLE=y",
+				 path);
 	if (!(hdr->xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G))
-		return log_error(-EINVAL, "%s: cannot be loaded above 4 GiB, where guest memory "
-				 "usually is; use a kernel with CONFIG_RELOCATABLE=y", path);
+		return log_error(-EINVAL,
+				 "%s: cannot be loaded above 4 GiB, where guest memory usually is; use a kernel with CONFIG_RELOCATABLE=y",
+				 path);
 
 	image->setup_size = ((hdr->setup_sects ?: SETUP_SECTS_DEFAULT) + 1) * SECTOR_SIZE;
 	if (image->setup_size >= image->size || code > image->size - image->setup_size)
-		return log_error(-EINVAL, "%s: truncated: %zu bytes, %llu are expected; install "
-				 "the kernel again", path, image->size,
-				 (unsigned long long)(image->setup_size + code));
+		return log_error(-EINVAL,
+				 "%s: truncated: %zu bytes, %llu are expected; install the kernel again",
+				 path, image->size, (unsigned long long)(image->setup_size + code));
 
 	image->init_size = hdr->init_size;
 	image->pref_address = hdr->pref_address;
@@ -183,9 +188,9 @@ static int check_header(struct bzimage *image, const struct setup_header *hdr,
 	image->cmdline_max = hdr->cmdline_size;
 	if (!code || image->init_size < image->size - image->setup_size ||
 	    image->alignment < PAGE_SIZE || image->alignment & (image->alignment - 1))
-		return log_error(-EINVAL, "%s: damaged: its header contradicts itself (init_size "
-				 "%#x, kernel_alignment %#x); install the kernel again", path,
-				 hdr->init_size, hdr->kernel_alignment);
+		return log_error(-EINVAL,
+				 "%s: damaged: its header contradicts itself (init_size %#x, kernel_alignment %#x); install the kernel again",
+				 path, hdr->init_size, hdr->kernel_alignment);
 
 	return read_version(image, hdr, path);
 }

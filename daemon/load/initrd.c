@@ -88,8 +88,9 @@ static int add_module(struct module_list *list, struct kmod_module *mod)
 		if (list->seen[i] == mod)
 			return 0;
 	if (list->nr_seen == MODULES_MAX)
-		return log_error(-E2BIG, "the initrd's drivers depend on more than %u modules; the "
-				 "module tree is damaged, run depmod", MODULES_MAX);
+		return log_error(-E2BIG,
+				 "the initrd's drivers depend on more than %u modules; the module tree is damaged, run depmod",
+				 MODULES_MAX);
 	list->seen[list->nr_seen++] = kmod_module_ref(mod);
 
 	kmod_module_get_softdeps(mod, &before, &after);
@@ -137,10 +138,25 @@ static char *module_info(struct kmod_module *mod, const char *key)
 	return value;
 }
 
+/* vermagic is the version and a few words on how the kernel was built */
+static int check_version(struct kmod_module *mod, const char *version)
+{
+	char *magic = module_info(mod, "vermagic");
+	size_t len = strlen(version);
+	int error = 0;
+
+	if (!magic || strncmp(magic, version, len) || magic[len] != ' ')
+		error = log_error(-EINVAL,
+				  "%s: built for Linux %s, but the guest's kernel is %s; build it for that one, or name that one's folder by Modules=",
+				  kmod_module_get_path(mod), magic ?: "(it doesn't say)", version);
+	free(magic);
+	return error;
+}
+
 /* A sigma_guest.ko outside the module tree: depmod knows nothing of it. */
 static int add_guest_file(struct module_list *list, const char *path, const char *version)
 {
-	char *magic, *depends, *name, *rest;
+	char *depends, *name, *rest;
 	struct kmod_module *mod;
 	int error;
 
@@ -148,25 +164,18 @@ static int add_guest_file(struct module_list *list, const char *path, const char
 	if (error)
 		return log_error(error, "%s: no kernel module: %s", path, strerror(-error));
 
-	magic = module_info(mod, "vermagic");
 	depends = module_info(mod, "depends");
-	if (!magic || strncmp(magic, version, strlen(version)) || magic[strlen(version)] != ' ') {
-		error = log_error(-EINVAL, "%s: built for Linux %s, the guest's kernel is %s; build "
-				  "it for that one", path, magic ?: "(unknown)", version);
-		goto free;
-	}
-
 	for (name = strtok_r(depends, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
 		error = add_by_name(list, name);
 		if (!error)
-			error = log_error(-ENOENT, "%s: needs the module %s, which Linux %s doesn't "
-					  "have; use a kernel with virtio", path, name, version);
+			error = log_error(-ENOENT,
+					  "%s: needs the module %s, which Linux %s doesn't have; use a kernel with virtio",
+					  path, name, version);
 		if (error < 0)
 			goto free;
 	}
 	error = add_module(list, mod);
 free:
-	free(magic);
 	free(depends);
 	kmod_module_unref(mod);
 	return error;
@@ -183,10 +192,9 @@ static int add_guest_module(struct module_list *list, const char *version, const
 
 	snprintf(path, sizeof(path), "%s/%s/" GUEST_MODULE ".ko", libdir(), version);
 	if (access(path, R_OK))
-		return log_error(-ENOENT, "no " GUEST_MODULE ".ko for Linux %s, neither in %s nor %s: "
-				 "%s; install linux-headers-%s and build it: "
-				 "make -C /lib/modules/%s/build M=$PWD/guest modules", version, tree,
-				 path, strerror(errno), version, version);
+		return log_error(-ENOENT, "no " GUEST_MODULE
+				 ".ko for Linux %s, neither in %s nor %s: %s; install linux-headers-%s and build it: make -C /lib/modules/%s/build M=$PWD/guest modules",
+				 version, tree, path, strerror(errno), version, version);
 	return add_guest_file(list, path, version);
 }
 
@@ -200,9 +208,9 @@ static int find_modules(struct module_list *list, const char *version, const cha
 	if (snprintf(index, sizeof(index), "%s/modules.dep.bin", tree) >= (int)sizeof(index))
 		return log_error(-ENAMETOOLONG, "%s: the path is too long", tree);
 	if (access(index, R_OK))
-		return log_error(-errno, "%s: %m; that is where the modules of Linux %s should be: "
-				 "install them, run depmod, or name their folder by Modules=", index,
-				 version);
+		return log_error(-errno,
+				 "%s: %m; that is where the modules of Linux %s should be: install them, run depmod, or name their folder by Modules=",
+				 index, version);
 
 	list->ctx = kmod_new(tree, no_config);
 	if (!list->ctx)
@@ -213,7 +221,10 @@ static int find_modules(struct module_list *list, const char *version, const cha
 		if (error < 0)
 			return error;
 	}
-	return add_guest_module(list, version, tree);
+	error = add_guest_module(list, version, tree);
+	for (unsigned int i = 0; i < list->nr && !error; i++)
+		error = check_version(list->module[i], version);
+	return error;
 }
 
 static void drop_modules(struct module_list *list)
@@ -317,8 +328,9 @@ static int pack_init(struct archive *out)
 
 	snprintf(path, sizeof(path), "%s/guest-init", libdir());
 	if (access(path, R_OK))
-		return log_error(-errno, "%s: %m; it is the guest's first program and comes with "
-				 "SIGMA: install SIGMA again, or give an Initrd=", path);
+		return log_error(-errno,
+				 "%s: %m; it is the guest's first program and comes with SIGMA: install SIGMA again, or give an Initrd=",
+				 path);
 	error = pack_file(out, "init", 0755, path);
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && !error; i++)
@@ -339,7 +351,8 @@ static int pack_modules(struct archive *out, const struct module_list *list)
 
 	error = pack(out, "modules", S_IFDIR | 0755, 0, NULL, 0);
 	for (unsigned int i = 0; i < list->nr && !error; i++) {
-		snprintf(name, sizeof(name), "modules/%s.ko", kmod_module_get_name(list->module[i]));
+		snprintf(name, sizeof(name), "modules/%s.ko",
+			 kmod_module_get_name(list->module[i]));
 		fprintf(order, "/%s\n", name);
 		error = pack_file(out, name, 0644, kmod_module_get_path(list->module[i]));
 	}

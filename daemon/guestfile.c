@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads a guest file with inih. inih knows neither line numbers nor where a section that
+ * may be repeated starts anew, so the lines pass through read_line(), which counts
+ * them and opens sections; the keys then come to set_key() in guestkeys.c.
+ *
+ * Reading goes on after a mistake, so that a person sees all of them at once. The first one
+ * decides what guestfile_load() returns.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <net/ethernet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <systemd/sd-id128.h>
+#include <unistd.h>
+
+#include "guestparser.h"
+#include "log.h"
+
+#define SUFFIX			".guest"
+#define CONTROL_NAME		"control"	/* /dev/sigma/control is no guest */
+#define MEMORY_DEFAULT		(512ULL << 20)
+#define MAC_MULTICAST		0x01		/* in the first byte */
+#define MAC_LOCAL		0x02
+#define COUNT(array)		(sizeof(array) / sizeof(*(array)))
+
+/* Makes the ids that are derived from the machine's id ours; random */
+#define GUEST_MAC_ID SD_ID128_MAKE(5b, 0e, 6d, 2c, 91, 7a, 4f, 38, \
+				   a3, d4, 1c, 8e, 72, f0, b9, 46)
+
+const char *const section_names[] = {
+	[SECTION_GUEST] = "Guest",
+	[SECTION_DISK] = "Disk",
+	[SECTION_NETWORK] = "Network",
+};
+
+void mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+
+	if (line)
+		log_error(error, "%s:%u: %s", parser->config->file, line, text);
+	else
+		log_error(error, "%s: %s", parser->config->file, text);
+	if (!parser->error)
+		parser->error = error;
+}
+
+/* inih's handler. Mistakes are counted by mistake(), so it never fails. */
+static int take_key(void *data, const char *section __attribute__((unused)), const char *name,
+		    const char *value)
+{
+	struct parser *parser = data;
+
+	if (parser->skip)
+		return 1;
+	if (parser->section == SECTION_NONE)
+		wrong(parser, -EINVAL, "%s=: stands in no section; put [Guest] above it", name);
+	else
+		set_key(parser, name, value);
+	return 1;
+}
+
+static void open_section(struct parser *parser, const char *name, size_t len)
+{
+	struct guest_config *config = parser->config;
+
+	parser->section = SECTION_NONE;
+	for (size_t i = SECTION_GUEST; i < COUNT(section_names); i++)
+		if (strlen(section_names[i]) == len && !memcmp(section_names[i], name, len))
+			parser->section = i;
+	parser->seen = 0;
+	parser->skip = true;
+
+	switch (parser->section) {
+	case SECTION_NONE:
+		wrong(parser, -EINVAL,
+		      "[%.*s]: no section of a guest file; it has [Guest], [Disk] and [Network]",
+		      (int)len, name);
+		return;
+	case SECTION_GUEST:
+		if (parser->guest_seen) {
+			wrong(parser, -EINVAL, "a second [Guest]; put all its keys into one");
+			return;
+		}
+		parser->guest_seen = true;
+		break;
+	case SECTION_DISK:
+		if (config->nr_disks == GUEST_DISKS_MAX) {
+			wrong(parser, -EINVAL, "more than %u disks; leave some out",
+			      GUEST_DISKS_MAX);
+			return;
+		}
+		config->disk[config->nr_disks++].line = parser->line;
+		break;
+	case SECTION_NETWORK:
+		if (config->nr_nets == GUEST_NETS_MAX) {
+			wrong(parser, -EINVAL, "more than %u NICs; leave some out", GUEST_NETS_MAX);
+			return;
+		}
+		config->net[config->nr_nets++].line = parser->line;
+		break;
+	}
+	parser->skip = false;
+}
+
+/* inih's reader */
+static char *read_line(char *line, int size, void *data)
+{
+	struct parser *parser = data;
+	const char *start, *end;
+	int c;
+
+	if (!fgets(line, size, parser->file))
+		return NULL;
+	parser->line++;
+
+	if (!strchr(line, '\n') && !feof(parser->file)) {
+		if (!strchr("#;", line[strspn(line, " \t")]))
+			wrong(parser, -EINVAL,
+			      "longer than %d characters; CommandLine= can go on in the next line, which begins with a blank then",
+			      size - 1);
+		do
+			c = getc(parser->file);
+		while (c != '\n' && c != EOF);
+		*line = '\0';
+	}
+
+	parser->indented = isspace((unsigned char)*line);
+	start = line + strspn(line, " \t");
+	if (*start == '[') {
+		end = strchr(start, ']');
+		if (end)
+			open_section(parser, start + 1, end - start - 1);
+		/* inih must not take it for more of the line above */
+		memmove(line, start, strlen(start) + 1);
+	}
+	return line;
+}
+
+static void finish_disks(struct parser *parser)
+{
+	for (unsigned int i = 0; i < parser->config->nr_disks; i++) {
+		const struct guest_disk *disk = &parser->config->disk[i];
+		int mode = disk->read_only ? R_OK : R_OK | W_OK;
+
+		if (!disk->path)
+			mistake(parser, disk->line, -EINVAL,
+				"a [Disk] without Path=; name the image or block device");
+		else
+			usable(parser, disk->line, "Path=", disk->path, false, mode);
+	}
+}
+
+/* FNV-1a. Only spreads names; the machine's id makes the result unlike any other host's. */
+static uint64_t hash_name(const char *name, unsigned int number)
+{
+	const uint64_t basis = 0xcbf29ce484222325, prime = 0x100000001b3;
+	uint64_t hash = basis;
+
+	while (*name)
+		hash = (hash ^ (unsigned char)*name++) * prime;
+	return (hash ^ number) * prime;
+}
+
+/* The same for this guest and NIC whenever it starts, another one on each host. */
+static int stable_mac(const char *name, unsigned int number, uint8_t mac[ETH_ALEN])
+{
+	uint64_t hash = hash_name(name, number);
+	sd_id128_t id = GUEST_MAC_ID;
+	int error;
+
+	for (unsigned int i = 0; i < sizeof(hash); i++)
+		id.bytes[i] ^= hash >> (8 * i);
+	error = sd_id128_get_machine_app_specific(id, &id);
+	if (error < 0)
+		return error;
+	memcpy(mac, id.bytes, ETH_ALEN);
+	mac[0] = (mac[0] & ~MAC_MULTICAST) | MAC_LOCAL;
+	return 0;
+}
+
+static void finish_nets(struct parser *parser)
+{
+	struct guest_config *config = parser->config;
+	int error;
+
+	for (unsigned int i = 0; i < config->nr_nets; i++) {
+		struct guest_net *net = &config->net[i];
+
+		if (!net->bridge == !net->address)
+			mistake(parser, net->line, -EINVAL, "[Network] with %s; give one of them",
+				net->bridge ? "both Bridge= and Address=" :
+				"neither Bridge= nor Address=");
+
+		if (!(parser->macs & 1U << i)) {
+			error = stable_mac(config->name, i, net->mac);
+			if (error)
+				mistake(parser, net->line, error,
+					"cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",
+					strerror(-error));
+		}
+		for (unsigned int j = 0; j < i; j++)
+			if (!memcmp(config->net[j].mac, net->mac, ETH_ALEN))
+				mistake(parser, net->line, -EINVAL,
+					"the same MACAddress= as that of the [Network] in line %u; change one",
+					config->net[j].line);
+	}
+}
+
+static void finish_defaults(struct parser *parser)
+{
+	struct guest_config *config = parser->config;
+	struct utsname host;
+
+	if (!config->cmdline)
+		config->cmdline = strdup("");
+	if (config->kernel_line)
+		return;
+
+	uname(&host);
+	if (!config->cmdline ||
+	    asprintf(&config->kernel, "/boot/vmlinuz-%s", host.release) < 0) {
+		config->kernel = NULL;
+		mistake(parser, 0, -ENOMEM, "no memory to read this file");
+		return;
+	}
+	usable(parser, 0, "no Kernel= is given, and the host's own, ", config->kernel, false, R_OK);
+}
+
+/* [A-Za-z0-9][A-Za-z0-9_.-]*, as in uapi/sigma.h; @len bytes of @name */
+static bool name_valid(const char *name, size_t len)
+{
+	if (!len || len >= SIGMA_NAME_MAX || !isalnum((unsigned char)*name))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isalnum((unsigned char)name[i]) && !strchr("_.-", name[i]))
+			return false;
+	return len != strlen(CONTROL_NAME) || memcmp(name, CONTROL_NAME, len);
+}
+
+/* Set name and file. */
+static int find_file(struct guest_config *config, const char *name_or_file)
+{
+	const char *slash = strrchr(name_or_file, '/');
+	const char *name = slash ? slash + 1 : name_or_file;
+	size_t len = strlen(name);
+
+	if (slash && len > strlen(SUFFIX) && !strcmp(name + len - strlen(SUFFIX), SUFFIX))
+		len -= strlen(SUFFIX);
+	if (!name_valid(name, len))
+		return log_error(-EINVAL,
+				 "\"%.*s\" cannot be the name of a guest: up to %u letters, digits, '_', '.' and '-', the first a letter or digit, and not \"%s\"",
+				 (int)len, name, SIGMA_NAME_MAX - 1, CONTROL_NAME);
+	memcpy(config->name, name, len);
+
+	if (slash)
+		config->file = strdup(name_or_file);
+	else if (asprintf(&config->file, GUEST_FILES "/%s" SUFFIX, name) < 0)
+		config->file = NULL;
+	return config->file ? 0 : log_error(-ENOMEM, "no memory to read the file of %s", name);
+}
+
+int guestfile_load(struct guest_config *config, const char *name_or_file)
+{
+	struct parser parser = { .config = config };
+	struct stat st;
+	int line, error;
+
+	memset(config, 0, sizeof(*config));
+	config->nr_cpus = 1;
+	config->memory = MEMORY_DEFAULT;
+
+	error = find_file(config, name_or_file);
+	if (error)
+		return error;
+
+	parser.file = fopen(config->file, "re");
+	if (!parser.file) {
+		error = log_error(-errno,
+				  "%s: %m; a guest is described by such a file, or by one that is given with its path",
+				  config->file);
+		goto free;
+	}
+	if (fstat(fileno(parser.file), &st) || S_ISDIR(st.st_mode)) {
+		error = log_error(-EISDIR, "%s: a folder; give the file of a guest", config->file);
+		goto close;
+	}
+
+	line = ini_parse_stream(read_line, &parser, take_key, &parser);
+	if (line > 0)
+		mistake(&parser, line, -EINVAL,
+			"neither [Section] nor Key=value; correct it, or begin it with # to leave it out");
+	else if (line < 0 || ferror(parser.file))
+		mistake(&parser, 0, -EIO, "cannot read it to its end");
+
+	finish_disks(&parser);
+	finish_nets(&parser);
+	finish_defaults(&parser);
+	error = parser.error;
+close:
+	fclose(parser.file);
+free:
+	if (error)
+		guestfile_free(config);
+	return error;
+}
+
+void guestfile_free(struct guest_config *config)
+{
+	for (unsigned int i = 0; i < config->nr_disks; i++)
+		free(config->disk[i].path);
+	for (unsigned int i = 0; i < config->nr_nets; i++) {
+		free(config->net[i].bridge);
+		free(config->net[i].address);
+	}
+	free(config->file);
+	free(config->kernel);
+	free(config->initrd);
+	free(config->modules);
+	free(config->cmdline);
+	memset(config, 0, sizeof(*config));
+}

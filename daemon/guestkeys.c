@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The keys of a guest file: what each may have as its value, and what is said of others. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "guestparser.h"
+
+#define MEMORY_MIN		(128ULL << 20)	/* kernel, initrd and room to unpack them */
+#define PREFIX_MIN		8		/* of a subnet between host and guest */
+#define PREFIX_MAX		30
+#define MAC_MULTICAST		0x01		/* in the first byte */
+#define COUNT(array)		(sizeof(array) / sizeof(*(array)))
+
+static void set_string(struct parser *parser, char **to, const char *value)
+{
+	*to = strdup(value);
+	if (!*to)
+		wrong(parser, -ENOMEM, "no memory to read this file");
+}
+
+/* A count, or CPU numbers: "cpu2,cpu4-7" */
+static void set_cpus(struct parser *parser, const char *value)
+{
+	static const char remedy[] = "give a count (CPUs=2) or CPUs of the host (CPUs=cpu2,cpu4-7)";
+	struct guest_config *config = parser->config;
+	unsigned long first, last;
+	const char *at = value;
+	char *end;
+
+	config->cpus_line = parser->line;
+	if (isdigit((unsigned char)*at)) {
+		errno = 0;
+		first = strtoul(at, &end, 10);
+		if (errno || *end || !first || first > SIGMA_CPUS_MAX) {
+			wrong(parser, -EINVAL, "CPUs=%s: not 1 to %u CPUs; %s", value,
+			      SIGMA_CPUS_MAX, remedy);
+			return;
+		}
+		config->nr_cpus = first;
+		return;
+	}
+
+	config->cpus_given = true;
+	config->nr_cpus = 0;
+	do {
+		if (strncmp(at, "cpu", 3) || !isdigit((unsigned char)at[3]))
+			goto malformed;
+		errno = 0;
+		first = strtoul(at + 3, &end, 10);
+		last = first;
+		if (*end == '-' && isdigit((unsigned char)end[1]))
+			last = strtoul(end + 1, &end, 10);
+		if (errno || first > last || last > UINT32_MAX || (*end && *end != ','))
+			goto malformed;
+		if (!first) {
+			wrong(parser, -EINVAL,
+			      "CPUs=%s: CPU 0 always stays with the host; leave it out",
+			      value);
+			return;
+		}
+		for (; first <= last; first++) {
+			for (unsigned int i = 0; i < config->nr_cpus; i++) {
+				if (config->cpus[i] == first) {
+					wrong(parser, -EINVAL,
+					      "CPUs=%s: CPU %lu is there twice; name it once",
+					      value, first);
+					return;
+				}
+			}
+			if (config->nr_cpus == SIGMA_CPUS_MAX) {
+				wrong(parser, -EINVAL, "CPUs=%s: more than %u CPUs; name fewer",
+				      value, SIGMA_CPUS_MAX);
+				return;
+			}
+			config->cpus[config->nr_cpus++] = first;
+		}
+		at = end + 1;
+	} while (*end);
+	return;
+
+malformed:
+	wrong(parser, -EINVAL, "CPUs=%s: neither a count nor a list of CPUs; %s", value, remedy);
+}
+
+static void set_memory(struct parser *parser, const char *value)
+{
+	static const char units[] = "KMGT";
+	unsigned long long size;
+	unsigned int shift = 0;
+	char *end;
+
+	parser->config->memory_line = parser->line;
+	errno = 0;
+	size = strtoull(value, &end, 10);
+	if (*end && strchr(units, toupper((unsigned char)*end))) {
+		shift = 10 * (strchr(units, toupper((unsigned char)*end)) - units + 1);
+		end++;
+	}
+	if (!isdigit((unsigned char)*value) || *end) {
+		wrong(parser, -EINVAL, "Memory=%s: not a size; write it like 512M or 2G", value);
+		return;
+	}
+	if (errno || size > (UINT64_MAX - SIGMA_SEGMENT_ALIGN) >> shift) {
+		wrong(parser, -EINVAL,
+		      "Memory=%s: more than any machine has; write it like 512M or 2G",
+		      value);
+		return;
+	}
+	size <<= shift;
+	if (size < MEMORY_MIN) {
+		wrong(parser, -EINVAL,
+		      "Memory=%s: too little for a kernel to start; give at least %lluM",
+		      value, MEMORY_MIN >> 20);
+		return;
+	}
+	parser->config->memory = (size + SIGMA_SEGMENT_ALIGN - 1) & ~(SIGMA_SEGMENT_ALIGN - 1);
+}
+
+bool usable(struct parser *parser, unsigned int line, const char *what, const char *path,
+	    bool folder, int mode)
+{
+	struct stat st;
+
+	if (*path != '/') {
+		mistake(parser, line, -EINVAL, "%s%s: not an absolute path; begin it with /",
+			what, path);
+		return false;
+	}
+	if (stat(path, &st)) {
+		mistake(parser, line, -errno, "%s%s: %m; make it or correct the path", what, path);
+		return false;
+	}
+	if (folder != S_ISDIR(st.st_mode)) {
+		mistake(parser, line, -EINVAL, "%s%s: %s; correct the path", what, path,
+			folder ? "not a folder" : "a folder");
+		return false;
+	}
+	if (!folder && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+		mistake(parser, line, -EINVAL,
+			"%s%s: neither a file nor a block device; correct the path",
+			what, path);
+		return false;
+	}
+	if (access(path, mode)) {
+		mistake(parser, line, -errno, "%s%s: cannot be %s: %m; change its permissions",
+			what, path, mode & W_OK ? "written" : "read");
+		return false;
+	}
+	return true;
+}
+
+static void set_kernel(struct parser *parser, const char *value)
+{
+	parser->config->kernel_line = parser->line;
+	if (usable(parser, parser->line, "Kernel=", value, false, R_OK))
+		set_string(parser, &parser->config->kernel, value);
+}
+
+static void set_initrd(struct parser *parser, const char *value)
+{
+	parser->config->initrd_line = parser->line;
+	if (usable(parser, parser->line, "Initrd=", value, false, R_OK))
+		set_string(parser, &parser->config->initrd, value);
+}
+
+static void set_modules(struct parser *parser, const char *value)
+{
+	if (usable(parser, parser->line, "Modules=", value, true, R_OK | X_OK))
+		set_string(parser, &parser->config->modules, value);
+}
+
+/* The one key that may go on in the lines below it */
+static void set_cmdline(struct parser *parser, const char *value)
+{
+	struct guest_config *config = parser->config;
+	char *joined;
+
+	if (!config->cmdline) {
+		set_string(parser, &config->cmdline, value);
+		return;
+	}
+	if (asprintf(&joined, "%s %s", config->cmdline, value) < 0) {
+		wrong(parser, -ENOMEM, "no memory to read this file");
+		return;
+	}
+	free(config->cmdline);
+	config->cmdline = joined;
+}
+
+static void set_bool(struct parser *parser, const char *key, bool *to, const char *value)
+{
+	/* as systemd.syntax(7) has it */
+	static const char *const words[2][4] = {
+		{ "no", "false", "off", "0" }, { "yes", "true", "on", "1" },
+	};
+
+	for (size_t truth = 0; truth < COUNT(words); truth++) {
+		for (size_t i = 0; i < COUNT(words[truth]); i++) {
+			if (!strcasecmp(value, words[truth][i])) {
+				*to = truth;
+				return;
+			}
+		}
+	}
+	wrong(parser, -EINVAL, "%s=%s: neither yes nor no; write one of them", key, value);
+}
+
+static void set_split_cores(struct parser *parser, const char *value)
+{
+	set_bool(parser, "SplitCores", &parser->config->split_cores, value);
+}
+
+static struct guest_disk *this_disk(struct parser *parser)
+{
+	return &parser->config->disk[parser->config->nr_disks - 1];
+}
+
+static struct guest_net *this_net(struct parser *parser)
+{
+	return &parser->config->net[parser->config->nr_nets - 1];
+}
+
+/* Whether it can be opened depends on ReadOnly=, which may follow: see finish_disks() */
+static void set_path(struct parser *parser, const char *value)
+{
+	set_string(parser, &this_disk(parser)->path, value);
+}
+
+static void set_read_only(struct parser *parser, const char *value)
+{
+	set_bool(parser, "ReadOnly", &this_disk(parser)->read_only, value);
+}
+
+static void set_bridge(struct parser *parser, const char *value)
+{
+	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/: \t") || !strcmp(value, ".") ||
+	    !strcmp(value, "..")) {
+		wrong(parser, -EINVAL,
+		      "Bridge=%s: cannot be the name of an interface; give the bridge's name, at most %u characters",
+		      value, IFNAMSIZ - 1);
+		return;
+	}
+	set_string(parser, &this_net(parser)->bridge, value);
+}
+
+static void set_address(struct parser *parser, const char *value)
+{
+	static const char remedy[] = "write the host's end of the link like 10.0.0.1/24";
+	const char *slash = strchr(value, '/');
+	char text[INET_ADDRSTRLEN] = "";
+	struct in_addr address;
+	unsigned long length;
+	uint32_t ip, host;
+	char *end;
+
+	if (slash && (size_t)(slash - value) < sizeof(text))
+		memcpy(text, value, slash - value);
+	if (inet_pton(AF_INET, text, &address) != 1 || !isdigit((unsigned char)slash[1])) {
+		wrong(parser, -EINVAL, "Address=%s: not an IPv4 address with a prefix length; %s",
+		      value, remedy);
+		return;
+	}
+	length = strtoul(slash + 1, &end, 10);
+	if (*end || length < PREFIX_MIN || length > PREFIX_MAX) {
+		wrong(parser, -EINVAL, "Address=%s: the prefix length is not %u to %u; %s", value,
+		      PREFIX_MIN, PREFIX_MAX, remedy);
+		return;
+	}
+
+	ip = ntohl(address.s_addr);
+	host = ip & (UINT32_MAX >> length);
+	if (!host || host == UINT32_MAX >> length) {
+		wrong(parser, -EINVAL,
+		      "Address=%s: the %s address of its network, not one of a host; %s",
+		      value, host ? "broadcast" : "first", remedy);
+		return;
+	}
+	if (IN_MULTICAST(ip) || IN_BADCLASS(ip) || ip >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET ||
+	    !(ip >> IN_CLASSA_NSHIFT)) {
+		wrong(parser, -EINVAL, "Address=%s: multicast, loopback or reserved; %s", value,
+		      remedy);
+		return;
+	}
+	set_string(parser, &this_net(parser)->address, value);
+}
+
+static void set_mac(struct parser *parser, const char *value)
+{
+	static const char remedy[] = "write it like 52:54:00:12:34:56, or leave it out";
+	uint8_t mac[ETH_ALEN], any = 0;
+	const char *at = value;
+
+	for (unsigned int i = 0; i < ETH_ALEN; i++, at += 3) {
+		if (!isxdigit((unsigned char)at[0]) || !isxdigit((unsigned char)at[1]) ||
+		    at[2] != (i + 1 < ETH_ALEN ? ':' : '\0')) {
+			wrong(parser, -EINVAL, "MACAddress=%s: not a MAC address; %s", value,
+			      remedy);
+			return;
+		}
+		mac[i] = strtoul(at, NULL, 16);
+		any |= mac[i];
+	}
+	if (mac[0] & MAC_MULTICAST || !any) {
+		wrong(parser, -EINVAL, "MACAddress=%s: %s, which no NIC can have; %s", value,
+		      any ? "a multicast address" : "all zeros", remedy);
+		return;
+	}
+	memcpy(this_net(parser)->mac, mac, ETH_ALEN);
+	parser->macs |= 1U << (parser->config->nr_nets - 1);
+}
+
+static const struct {
+	enum section section;
+	const char *name;
+	void (*set)(struct parser *parser, const char *value);
+	bool continues;
+} keys[] = {
+	{ SECTION_GUEST, "CPUs", set_cpus, false },
+	{ SECTION_GUEST, "Memory", set_memory, false },
+	{ SECTION_GUEST, "Kernel", set_kernel, false },
+	{ SECTION_GUEST, "Initrd", set_initrd, false },
+	{ SECTION_GUEST, "Modules", set_modules, false },
+	{ SECTION_GUEST, "CommandLine", set_cmdline, true },
+	{ SECTION_GUEST, "SplitCores", set_split_cores, false },
+	{ SECTION_DISK, "Path", set_path, false },
+	{ SECTION_DISK, "ReadOnly", set_read_only, false },
+	{ SECTION_NETWORK, "Bridge", set_bridge, false },
+	{ SECTION_NETWORK, "Address", set_address, false },
+	{ SECTION_NETWORK, "MACAddress", set_mac, false },
+};
+
+static void unknown_key(struct parser *parser, const char *name)
+{
+	char known[256] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < COUNT(keys); i++)
+		if (keys[i].section == parser->section)
+			len += snprintf(known + len, sizeof(known) - len, " %s=", keys[i].name);
+	wrong(parser, -EINVAL, "%s=: no key of [%s]; it has%s", name,
+	      section_names[parser->section], known);
+}
+
+void set_key(struct parser *parser, const char *name, const char *value)
+{
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		bool seen = parser->seen & 1U << i;
+
+		if (keys[i].section != parser->section || strcmp(keys[i].name, name))
+			continue;
+		if (seen && parser->indented && !keys[i].continues)
+			wrong(parser, -EINVAL,
+			      "an indented line goes on with %s=, which is one line; don't indent it",
+			      name);
+		else if (seen && !parser->indented)
+			wrong(parser, -EINVAL, "%s=: given before in this section; leave one out",
+			      name);
+		else if (!*value)
+			wrong(parser, -EINVAL, "%s=: empty; give a value or leave the line out",
+			      name);
+		else
+			keys[i].set(parser, value);
+		parser->seen |= 1U << i;
+		return;
+	}
+	unknown_key(parser, name);
+}
