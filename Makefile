@@ -27,7 +27,8 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fra
 DAEMON_LIBS := libsystemd libkmod libarchive libnl-3.0 libnl-route-3.0 inih
 CTL_LIBS := libsystemd libkmod json-c inih
 
-sigma_cflags = -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -I$(O)/daemon/load -MMD -MP \
+sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \
+	       -I$(O)/daemon/load -MMD -MP \
 	       $(shell $(PKG_CONFIG) --cflags $(DAEMON_LIBS) $(CTL_LIBS))
 daemon_ldlibs = $(shell $(PKG_CONFIG) --libs $(DAEMON_LIBS)) -lpthread -lutil
 ctl_ldlibs = $(shell $(PKG_CONFIG) --libs $(CTL_LIBS))
@@ -57,7 +58,7 @@ all: modules user
 modules:
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init
+user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl
 	@mkdir -p $(@D)
@@ -86,9 +87,12 @@ $(O)/sigmad: $(O)/daemon/main.o $(O)/libsigma.a
 $(O)/sigmactl: $(ctl_obj) $(O)/libsigma.a
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ctl_ldlibs)
 
-# static, and without the flags of this machine's user space
-$(O)/guest/init: $(wildcard guest/init/*)
-	$(Q)$(MAKE) -C guest/init O=$(abspath $(O))/guest CC="$(CC)"
+# static, since nothing else is in the initrd, and as small as it gets
+$(O)/guest/init/init: $(wildcard guest/init/*.[ch])
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
+		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s \
+		-o $@ $(filter %.c,$^)
 
 $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libsigma.a
 	@mkdir -p $(@D)
@@ -106,7 +110,7 @@ install-modules: modules
 install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(O)/sigmad
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
-	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init $(DESTDIR)$(LIBDIR)/guest-init
+	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init/init $(DESTDIR)$(LIBDIR)/guest-init
 
 check:
 	$(Q)selftests/rig/check $(T)
