@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Guest files: what is read from good ones, and what is said of bad ones. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "../../daemon/guestfile.h"
+#include "capture.h"
+#include "tap.h"
+
+static char dir[] = "/tmp/sigma-unit-XXXXXX";
+static struct guest_config config;
+static const char *said;
+
+static void __attribute__((constructor)) make_dir(void)
+{
+	static const char *const files[] = { "vmlinuz", "initrd", "a.img", "b.img" };
+	char path[128];
+
+	if (!mkdtemp(dir) || chdir(dir)) {
+		perror(dir);
+		exit(EXIT_FAILURE);
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		close(creat(path, 0600));
+	}
+	mkdir("modules", 0700);
+}
+
+static void __attribute__((destructor)) remove_dir(void)
+{
+	static const char *const files[] = { "vmlinuz", "initrd", "a.img", "b.img", "web.guest" };
+
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		unlink(files[i]);
+	rmdir("modules");
+	rmdir(dir);
+}
+
+/* Load a file with this text, in which @ stands for the folder; catch what is said. */
+static int load(const char *text)
+{
+	FILE *file = fopen("web.guest", "w");
+	int error;
+
+	for (; *text; text++) {
+		if (*text == '@')
+			fputs(dir, file);
+		else
+			putc(*text, file);
+	}
+	fclose(file);
+
+	capture_start();
+	error = guestfile_load(&config, "./web.guest");
+	said = capture_end();
+	return error;
+}
+
+#define KERNEL "[Guest]\nKernel=@/vmlinuz\n"
+
+/* A bad file: nothing is loaded, @line and @what are in the message */
+#define EXPECT_WRONG(text, line, what) do {				\
+	EXPECT_EQ(-EINVAL, load(text));					\
+	EXPECT_SAID("./web.guest:" #line ": ", said);			\
+	EXPECT_SAID(what, said);					\
+} while (0)
+
+TEST(defaults)
+{
+	ASSERT_EQ(0, load(KERNEL));
+	EXPECT_STREQ("", said);
+	EXPECT_STREQ("web", config.name);
+	EXPECT_EQ(1, config.nr_cpus);
+	EXPECT_FALSE(config.cpus_given);
+	EXPECT_EQ(512U << 20, config.memory);
+	EXPECT_TRUE(strstr(config.kernel, "/vmlinuz"));
+	EXPECT_EQ(2, config.kernel_line);
+	EXPECT_EQ(0, config.memory_line);
+	EXPECT_TRUE(!config.initrd && !config.modules && !config.split_cores);
+	EXPECT_STREQ("", config.cmdline);
+	EXPECT_EQ(0, config.nr_disks + config.nr_nets);
+	guestfile_free(&config);
+}
+
+TEST(everything)
+{
+	ASSERT_EQ(0, load("# a comment\n[Guest]\nCPUs=cpu2,cpu4-6\nMemory=130M\n"
+			  "Kernel=@/vmlinuz ; another\nInitrd=@/initrd\nModules=@/modules\n"
+			  "CommandLine=root=/dev/vda rw\n  quiet\n\tsystemd.unit=a.target\n"
+			  "SplitCores=yes\n\n[Disk]\nPath=@/a.img\n[Disk]\nReadOnly=on\n"
+			  "Path=@/b.img\n[Network]\nBridge=br0\nMACAddress=52:54:00:aB:cd:ef\n"
+			  "[Network]\nAddress=10.0.0.1/24\n"));
+	EXPECT_EQ(4, config.nr_cpus);
+	EXPECT_TRUE(config.cpus_given);
+	EXPECT_EQ(2, config.cpus[0]);
+	EXPECT_EQ(4, config.cpus[1]);
+	EXPECT_EQ(6, config.cpus[3]);
+	EXPECT_EQ(130U << 20, config.memory);
+	EXPECT_STREQ("root=/dev/vda rw quiet systemd.unit=a.target", config.cmdline);
+	EXPECT_TRUE(config.split_cores && config.initrd && config.modules);
+	ASSERT_EQ(2, config.nr_disks);
+	EXPECT_FALSE(config.disk[0].read_only);
+	EXPECT_TRUE(config.disk[1].read_only);
+	EXPECT_TRUE(strstr(config.disk[1].path, "/b.img"));
+	EXPECT_EQ(15, config.disk[1].line);
+	ASSERT_EQ(2, config.nr_nets);
+	EXPECT_STREQ("br0", config.net[0].bridge);
+	EXPECT_EQ(0, memcmp(config.net[0].mac, "\x52\x54\x00\xab\xcd\xef", 6));
+	EXPECT_STREQ("10.0.0.1/24", config.net[1].address);
+	EXPECT_EQ(2, config.net[1].mac[0] & 3);
+	guestfile_free(&config);
+}
+
+TEST(memory_is_rounded_up)
+{
+	ASSERT_EQ(0, load(KERNEL "Memory=134217729\n"));
+	EXPECT_EQ(130U << 20, config.memory);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "Memory=2g\n"));
+	EXPECT_EQ(2ULL << 30, config.memory);
+	guestfile_free(&config);
+}
+
+TEST(stable_mac)
+{
+	uint8_t first[2][6];
+
+	if (access("/etc/machine-id", R_OK))
+		return;
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=a\n[Network]\nBridge=b\n"));
+	memcpy(first[0], config.net[0].mac, 6);
+	memcpy(first[1], config.net[1].mac, 6);
+	guestfile_free(&config);
+	EXPECT_NE(0, memcmp(first[0], first[1], 6));
+	ASSERT_EQ(0, load(KERNEL "[Network]\nAddress=10.1.1.1/30\n"));
+	EXPECT_EQ(0, memcmp(first[0], config.net[0].mac, 6));
+	guestfile_free(&config);
+}
+
+TEST(structure)
+{
+	EXPECT_WRONG("CPUs=1\n", 1, "in no section");
+	EXPECT_WRONG(KERNEL "[Disc]\nPath=/x\n", 3, "[Disc]: no section");
+	EXPECT_WRONG(KERNEL "CPU=1\n", 3, "CPU=: no key of [Guest]; it has CPUs= Memory=");
+	EXPECT_WRONG(KERNEL "Path=/x\n", 3, "Path=: no key of [Guest]");
+	EXPECT_WRONG(KERNEL "CPUs=1\nCPUs=1\n", 4, "CPUs=: given before");
+	EXPECT_WRONG(KERNEL "CommandLine=a\nCPUs=1\nCommandLine=b\n", 5, "given before");
+	EXPECT_WRONG(KERNEL "CPUs=1\n  Memory=1G\n", 4, "don't indent it");
+	EXPECT_WRONG(KERNEL "[Guest]\n", 3, "a second [Guest]");
+	EXPECT_WRONG(KERNEL "Memory=\n", 3, "Memory=: empty");
+	EXPECT_WRONG(KERNEL "nonsense\n", 3, "neither [Section] nor Key=value");
+	EXPECT_WRONG(KERNEL "[Disk\nPath=/x\n", 3, "neither [Section]");
+	EXPECT_WRONG("[Guest]\n\n\nMemory=1\n\nSplitCores=maybe\n", 6, "neither yes nor no");
+	EXPECT_SAID(":4: Memory=1: too little", said);
+}
+
+TEST(long_lines)
+{
+	char text[4096] = KERNEL "CommandLine=";
+	size_t len = strlen(text);
+
+	memset(text + len, 'x', 300);
+	strcpy(text + len + 300, "\nnonsense\n");
+	EXPECT_WRONG(text, 3, "can go on in the next line");
+	EXPECT_SAID(":4: neither", said);
+	text[strlen(KERNEL)] = '#';
+	strcpy(text + len + 300, "\nCPUs=2");
+	ASSERT_EQ(0, load(text));
+	EXPECT_EQ(2, config.nr_cpus);
+	guestfile_free(&config);
+}
+
+TEST(bad_cpus)
+{
+	EXPECT_WRONG(KERNEL "CPUs=0\n", 3, "not 1 to 64");
+	EXPECT_WRONG(KERNEL "CPUs=65\n", 3, "not 1 to 64");
+	EXPECT_WRONG(KERNEL "CPUs=99999999999999999999\n", 3, "not 1 to 64");
+	EXPECT_WRONG(KERNEL "CPUs=2,3\n", 3, "not 1 to 64");
+	EXPECT_WRONG(KERNEL "CPUs=-1\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=cpu\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=cpu3-\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=cpu5-3\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=cpu3,\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=cpu3,4\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=cpu99999999999999999999\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=cpu0\n", 3, "CPU 0 always stays");
+	EXPECT_WRONG(KERNEL "CPUs=cpu3,cpu2-4\n", 3, "CPU 3 is there twice");
+	EXPECT_WRONG(KERNEL "CPUs=cpu1-4000000000\n", 3, "more than 64 CPUs");
+}
+
+TEST(bad_memory)
+{
+	EXPECT_WRONG(KERNEL "Memory=lots\n", 3, "not a size");
+	EXPECT_WRONG(KERNEL "Memory=-1M\n", 3, "not a size");
+	EXPECT_WRONG(KERNEL "Memory=512MB\n", 3, "not a size");
+	EXPECT_WRONG(KERNEL "Memory=64M\n", 3, "at least 128M");
+	EXPECT_WRONG(KERNEL "Memory=0\n", 3, "at least 128M");
+	EXPECT_WRONG(KERNEL "Memory=99999999999999999999\n", 3, "more than any machine has");
+	EXPECT_WRONG(KERNEL "Memory=18014398509481984K\n", 3, "more than any machine has");
+	EXPECT_WRONG(KERNEL "Memory=18446744073709551615\n", 3, "more than any machine has");
+}
+
+TEST(bad_paths)
+{
+	EXPECT_EQ(-ENOENT, load("[Guest]\nKernel=@/none\n"));
+	EXPECT_SAID("web.guest:2: Kernel=", said);
+	EXPECT_SAID("No such file", said);
+	EXPECT_WRONG("[Guest]\nKernel=vmlinuz\n", 2, "not an absolute path");
+	EXPECT_WRONG("[Guest]\nKernel=@/modules\n", 2, "a folder");
+	EXPECT_WRONG(KERNEL "Modules=@/vmlinuz\n", 3, "not a folder");
+	EXPECT_WRONG(KERNEL "Initrd=/dev/null\n", 3, "neither a file nor a block device");
+	EXPECT_WRONG(KERNEL "[Disk]\nReadOnly=yes\n", 3, "without Path=");
+	EXPECT_WRONG(KERNEL "[Disk]\n", 3, "without Path=");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/modules\n", 3, "a folder");
+	EXPECT_EQ(-ENOENT, load(KERNEL "[Disk]\nPath=@/none.img\n"));
+	EXPECT_SAID("web.guest:3: Path=", said);
+}
+
+TEST(bad_networks)
+{
+	EXPECT_WRONG(KERNEL "[Network]\n", 3, "neither Bridge= nor Address=");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=br0\nAddress=10.0.0.1/24\n", 3, "both");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=a-very-long-bridge-name\n", 4, "at most 15");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=../br0\n", 4, "cannot be the name");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1\n", 4, "not an IPv4 address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.256/24\n", 4, "not an IPv4 address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/64\n", 4, "not an IPv4 address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/x\n", 4, "not an IPv4 address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/31\n", 4, "prefix length");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/24x\n", 4, "prefix length");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.0/24\n", 4, "first address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.255/24\n", 4, "broadcast address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=224.0.0.1/24\n", 4, "multicast");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=127.0.0.1/24\n", 4, "loopback");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMACAddress=52:54:00:12:34\n", 5, "not a MAC");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMACAddress=52:54:00:12:34:5g\n", 5, "not a MAC");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMACAddress=52:54:00:12:34:56:78\n", 5,
+		     "not a MAC");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMACAddress=53:54:00:12:34:56\n", 5, "multicast");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMACAddress=00:00:00:00:00:00\n", 5, "all zeros");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMACAddress=52:54:00:12:34:56\n"
+		     "[Network]\nBridge=b\nMACAddress=52:54:00:12:34:56\n", 6, "in line 3");
+}
+
+TEST(too_many)
+{
+	char text[4096] = KERNEL;
+
+	for (int i = 0; i <= GUEST_DISKS_MAX; i++)
+		strcat(text, "[Disk]\nPath=@/a.img\n");
+	EXPECT_WRONG(text, 35, "more than 16 disks");
+	strcpy(text, KERNEL);
+	for (int i = 0; i <= GUEST_NETS_MAX; i++)
+		strcat(text, "[Network]\nBridge=br0\n");
+	EXPECT_WRONG(text, 19, "more than 8 NICs");
+}
+
+TEST(names)
+{
+	static const char *const bad[] = {
+		"", "-x", ".hidden", "a b", "control", "./control.guest", "/tmp/", "ä",
+		"./a-name-that-is-longer-than-31-bytes.guest",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		capture_start();
+		EXPECT_EQ(-EINVAL, guestfile_load(&config, bad[i]));
+		EXPECT_SAID("cannot be the name of a guest", capture_end());
+	}
+	capture_start();
+	EXPECT_EQ(-ENOENT, guestfile_load(&config, "no-such-guest"));
+	EXPECT_SAID("/etc/sigma/no-such-guest.guest: No such file", capture_end());
+	capture_start();
+	EXPECT_EQ(-EISDIR, guestfile_load(&config, "./modules"));
+	EXPECT_SAID("a folder", capture_end());
+}
+
+TEST_HARNESS_MAIN
