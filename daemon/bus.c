@@ -6,7 +6,6 @@
  * (mode 0660, group sigma) may do everything, so no further rights are asked for. Clients
  * made for a bus daemon, like busctl, begin with a Hello to it: it is answered, too.
  */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -7,7 +7,6 @@
  * firmware, suspend and machine resets happen), and half of a core is not a whole one.
  * With CPU 0 always left, the rule that the host keeps a CPU needs no further check.
  */
-#define _GNU_SOURCE 1
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl check: what this machine can and can't do, and why. Each question is a
+ * function that reads /proc or /sys and reports findings; it changes nothing, and it
+ * loads no module.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <libkmod.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "../daemon/cpulist.h"
+#include "../daemon/cpus.h"
+#include "ctl.h"
+
+#define DEFAULT_MEMORY	(512ULL << 20)
+
+#define SECURE_BOOT \
+	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+/* SDM vol. 3A 11.12.1: bit 10 of IA32_APIC_BASE says that the CPU is in x2APIC mode */
+#define MSR_IA32_APIC_BASE	0x1b
+#define APIC_BASE_EXTD		(1 << 10)
+
+enum result { RESULT_OK, RESULT_WARN, RESULT_FAIL };
+
+static const char * const result_names[] = { "ok", "warn", "FAIL" };
+
+static struct {
+	struct json_object *json;	/* NULL: print for people */
+	unsigned int count[RESULT_FAIL + 1];
+} report;
+
+/* @remedy may be NULL */
+__attribute__((format(printf, 4, 5)))
+static void found(const char *check, enum result result, const char *remedy, const char *fmt,
+		  ...)
+{
+	static const enum colour colours[] = { COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED };
+	struct json_object *object;
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+
+	report.count[result]++;
+	if (!report.json) {
+		printf("%s%-4s%s  %-10s %s\n", colour(colours[result]), result_names[result],
+		       colour(COLOUR_NONE), check, text);
+		if (remedy)
+			printf("                 -> %s\n", remedy);
+		return;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "check", json_object_new_string(check));
+	json_object_object_add(object, "result", json_object_new_string(result_names[result]));
+	json_object_object_add(object, "text", json_object_new_string(text));
+	json_object_object_add(object, "remedy", remedy ? json_object_new_string(remedy) : NULL);
+	json_object_array_add(report.json, object);
+}
+
+/* The first line of a small file, without its newline; "" when it can't be read */
+static const char *read_line(const char *path, char *text, size_t size)
+{
+	FILE *f = fopen(path, "re");
+
+	*text = '\0';
+	if (f) {
+		if (!fgets(text, size, f))
+			*text = '\0';
+		fclose(f);
+	}
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* Is @flag among the flags of the first CPU in /proc/cpuinfo? */
+static bool cpu_flag(const char *flag)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	bool there = false;
+	char line[8192], *word, *rest;
+
+	if (!f)
+		return false;
+	while (!there && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		for (word = strtok_r(line, " \t\n:", &rest); word && !there;
+		     word = strtok_r(NULL, " \t\n:", &rest))
+			there = !strcmp(word, flag);
+		break;
+	}
+	fclose(f);
+	return there;
+}
+
+static void check_module(void)
+{
+	struct kmod_list *list = NULL;
+	struct kmod_ctx *ctx;
+	struct utsname uts;
+
+	if (!access("/sys/module/sigma", F_OK)) {
+		found("module", RESULT_OK, NULL, "sigma.ko is loaded");
+		return;
+	}
+	uname(&uts);
+	ctx = kmod_new(NULL, NULL);
+	if (ctx && !kmod_module_new_from_lookup(ctx, "sigma", &list) && list)
+		found("module", RESULT_WARN, "as root: modprobe sigma",
+		      "sigma.ko is installed for kernel %s but not loaded", uts.release);
+	else
+		found("module", RESULT_FAIL,
+		      "build and install it (make && make install), then: modprobe sigma",
+		      "there is no sigma.ko for the running kernel %s", uts.release);
+	kmod_module_unref_list(list);
+	kmod_unref(ctx);
+}
+
+static void check_devices(void)
+{
+	if (access("/sys/module/sigma", F_OK))
+		return;
+	if (!access("/dev/sigma/control", R_OK | W_OK))
+		found("access", RESULT_OK, NULL, "you may make guests");
+	else
+		found("access", RESULT_FAIL, "be root, or join the group that owns it ('sigma')",
+		      "you may not open /dev/sigma/control: %s", strerror(errno));
+}
+
+static void check_lockdown(void)
+{
+	static const char remedy[] =
+		"sign sigma.ko with a key that the firmware trusts (mokutil --import), or switch Secure Boot off in the firmware's settings";
+	char text[128], secure[5];
+	ssize_t len = -1;
+	int fd;
+
+	read_line("/sys/kernel/security/lockdown", text, sizeof(text));
+	if (strstr(text, "[integrity]") || strstr(text, "[confidentiality]"))
+		found("lockdown", RESULT_FAIL, remedy,
+		      "the kernel is locked down (%s): it takes signed modules only", text);
+	else
+		found("lockdown", RESULT_OK, NULL, "the kernel is not locked down");
+
+	fd = open(SECURE_BOOT, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		/* four bytes of attributes, then the variable: 1 is on (UEFI 2.10, 3.3) */
+		len = read(fd, secure, sizeof(secure));
+		close(fd);
+	}
+	if (len == sizeof(secure) && secure[4] == 1)
+		found("secureboot", RESULT_WARN, remedy,
+		      "Secure Boot is on: most distributions then refuse unsigned modules");
+	else
+		found("secureboot", RESULT_OK, NULL, "Secure Boot is off, or there is none");
+}
+
+static void check_cmdline(void)
+{
+	char text[4096], *word, *rest;
+	bool broadcasts = false;
+
+	read_line("/proc/cmdline", text, sizeof(text));
+	for (word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+		if (!strncmp(word, "no_ipi_broadcast=", strlen("no_ipi_broadcast=")))
+			broadcasts = word[strlen("no_ipi_broadcast=")] == '0';
+	if (broadcasts)
+		found("broadcast", RESULT_FAIL,
+		      "remove no_ipi_broadcast=0 from the kernel command line and restart",
+		      "the host broadcasts interrupts to all CPUs, lent ones too");
+	else
+		found("broadcast", RESULT_OK, NULL,
+		      "the host sends interrupts to its own CPUs only");
+}
+
+static void check_cpus(void)
+{
+	cpu_set_t online, lendable, core;
+	char list[256], path[256];
+	bool siblings = false;
+
+	if (cpulist_read(CPUS_SYSFS "/online", &online)) {
+		found("cpus", RESULT_FAIL, NULL, "cannot read " CPUS_SYSFS "/online");
+		return;
+	}
+	lendable = online;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &online))
+			continue;
+		snprintf(path, sizeof(path), CPUS_SYSFS "/cpu%d/topology/thread_siblings_list",
+			 cpu);
+		if (cpulist_read(path, &core))
+			continue;
+		siblings |= CPU_COUNT(&core) > 1;
+		if (CPU_ISSET(0, &core))
+			CPU_CLR(cpu, &lendable);
+	}
+	CPU_CLR(0, &lendable);
+
+	if (CPU_COUNT(&lendable))
+		found("cpus", RESULT_OK, NULL, "%d can be lent: %s%s", CPU_COUNT(&lendable),
+		      cpulist_format(&lendable, list, sizeof(list)),
+		      siblings ? " (whole cores: hyperthread siblings go together)" : "");
+	else if (CPU_COUNT(&online) > 1)
+		found("cpus", RESULT_WARN, "set SplitCores=yes in the guest file",
+		      "cpu %s: all share the core of cpu 0, which stays with the host",
+		      cpulist_format(&online, list, sizeof(list)));
+	else
+		found("cpus", RESULT_FAIL, "a second CPU must be online",
+		      "there is one CPU only, which the host needs");
+}
+
+static void check_apic(void)
+{
+	uint64_t base;
+	ssize_t len = -1;
+	int fd;
+
+	if (!cpu_flag("apic")) {
+		found("apic", RESULT_FAIL, NULL, "the CPU has no local APIC");
+		return;
+	}
+	fd = open("/dev/cpu/0/msr", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		len = pread(fd, &base, sizeof(base), MSR_IA32_APIC_BASE);
+		close(fd);
+	}
+	if (len == sizeof(base))
+		found("apic", RESULT_OK, NULL, "local APIC in %s mode",
+		      base & APIC_BASE_EXTD ? "x2APIC" : "xAPIC");
+	else
+		found("apic", RESULT_OK, NULL, "local APIC%s; its mode can't be read here, and both serve",
+		      cpu_flag("x2apic") ? ", x2APIC possible" : "");
+}
+
+static void check_hypervisor(void)
+{
+	if (cpu_flag("hypervisor"))
+		found("hypervisor", RESULT_WARN, NULL,
+		      "this host is a virtual machine itself: it works where the hypervisor emulates INIT-SIPI; speed is not native");
+	else
+		found("hypervisor", RESULT_OK, NULL, "this host runs on the bare machine");
+}
+
+static void check_memory(void)
+{
+	uint64_t kib = 0;
+	char line[256], size[32];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %" SCNu64 " kB", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	format_size(size, kib << 10);
+	if (kib << 10 > 2 * DEFAULT_MEMORY)
+		found("memory", RESULT_OK, NULL, "%s available", size);
+	else
+		found("memory", RESULT_WARN, "free some, or set a small Memory= in the guest file",
+		      "%s available: a guest takes 512M by default", size);
+}
+
+static void check_kernel(void)
+{
+	char path[128];
+	struct utsname uts;
+
+	uname(&uts);
+	snprintf(path, sizeof(path), "/boot/vmlinuz-%s", uts.release);
+	if (!access(path, R_OK))
+		found("kernel", RESULT_OK, NULL, "guests run %s unless told otherwise", path);
+	else
+		found("kernel", RESULT_WARN, "set Kernel= in the guest file",
+		      "%s, the default kernel of guests, cannot be read: %s", path,
+		      strerror(errno));
+}
+
+static void check_network(void)
+{
+	if (!access("/dev/net/tun", F_OK))
+		found("network", RESULT_OK, NULL, "taps can be made");
+	else
+		found("network", RESULT_WARN, "as root: modprobe tun",
+		      "there is no /dev/net/tun: guests can't have a network");
+}
+
+/* A host that crashes takes its guests with it: how soon, and is a dump made before? */
+static void check_panic(void)
+{
+	char panic[32], crash[32];
+
+	read_line("/proc/sys/kernel/panic", panic, sizeof(panic));
+	read_line("/sys/kernel/kexec_crash_loaded", crash, sizeof(crash));
+	if (!strcmp(crash, "1"))
+		found("panic", RESULT_WARN, NULL,
+		      "a crash kernel is loaded: when the host panics, guests run on unserved until the dump is done");
+	else if (strcmp(panic, "0") && *panic)
+		found("panic", RESULT_OK, NULL,
+		      "kernel.panic=%s: when the host panics, the machine restarts, guests too",
+		      panic);
+	else
+		found("panic", RESULT_OK, NULL,
+		      "kernel.panic=0: when the host panics, guests run on without devices");
+}
+
+static void check_protection(void)
+{
+	found("protection", RESULT_WARN, "run only guests that you would trust as root of this host",
+	      "no memory protection between the kernels: a guest is as trusted as a kernel module");
+}
+
+static int run(const struct options *options, char **args)
+{
+	static void (* const checks[])(void) = {
+		check_module, check_devices, check_lockdown, check_cmdline, check_cpus,
+		check_apic, check_hypervisor, check_memory, check_kernel, check_network,
+		check_panic, check_protection,
+	};
+
+	if (options->given & OPT_JSON)
+		report.json = json_object_new_array();
+	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
+		checks[i]();
+
+	if (report.json) {
+		puts(json_object_to_json_string_ext(report.json, JSON_C_TO_STRING_PRETTY));
+		json_object_put(report.json);
+	} else if (!(options->given & OPT_NO_LEGEND)) {
+		printf("\n%s: %u ok, %u to know, %u in the way.\n",
+		       report.count[RESULT_FAIL] ? "This machine cannot run guests as it is" :
+						   "This machine can run guests",
+		       report.count[RESULT_OK], report.count[RESULT_WARN],
+		       report.count[RESULT_FAIL]);
+	}
+	return report.count[RESULT_FAIL] ? EXIT_FAILED : EXIT_OK;
+}
+
+const struct verb verb_check = {
+	.name = "check",
+	.args = "",
+	.summary = "Say what this machine can and can't do, and why",
+	.help =
+"Each line is 'ok', 'warn' (it works; know this) or 'FAIL' (no guest can be started), with\n"
+"what to do behind '->'. Nothing is changed and no module is loaded. The exit status is 1\n"
+"when a line says FAIL.\n"
+"\n"
+"Examples:\n"
+"  sigmactl check\n"
+"  sigmactl check --json | jq -r '.[] | select(.result == \"FAIL\").remedy'\n",
+	.accepts = OPT_JSON | OPT_NO_LEGEND,
+	.run = run,
+};

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl: what people type. Here are the options and the help, which are the same for
+ * every verb; each verb is a file of its own.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../daemon/version.h"
+#include "ctl.h"
+
+#define TIMEOUT_SEC_MAX	86400
+#define LINES_MAX	1000000
+
+static const struct verb * const verbs[] = {
+	&verb_check, &verb_start, &verb_stop, &verb_kill, &verb_list, &verb_status,
+	&verb_console, &verb_log, &verb_wait,
+};
+
+enum { VERSION = 256, NO_LEGEND };	/* options without a letter */
+
+static const struct {
+	struct option option;
+	unsigned int bit;		/* OPT_*; 0: every verb takes it */
+	const char *help;
+} known[] = {
+	{ { "json", no_argument, NULL, 'j' }, OPT_JSON,
+	  "  -j, --json            print JSON, for programs" },
+	{ { "no-legend", no_argument, NULL, NO_LEGEND }, OPT_NO_LEGEND,
+	  "      --no-legend       print no header and no summary" },
+	{ { "timeout", required_argument, NULL, 't' }, OPT_TIMEOUT,
+	  "  -t, --timeout=SEC     how long to wait, in seconds" },
+	{ { "state", required_argument, NULL, 's' }, OPT_STATE,
+	  "  -s, --state=STATE     the state to wait for" },
+	{ { "follow", no_argument, NULL, 'f' }, OPT_FOLLOW,
+	  "  -f, --follow          go on with what is added" },
+	{ { "lines", required_argument, NULL, 'n' }, OPT_LINES,
+	  "  -n, --lines=N         print the last N lines" },
+	{ { "memory", no_argument, NULL, 'm' }, OPT_MEMORY,
+	  "  -m, --memory          read the guest kernel's own log buffer" },
+	{ { "help", no_argument, NULL, 'h' }, 0,
+	  "  -h, --help            print this" },
+	{ { "version", no_argument, NULL, VERSION }, 0,
+	  "      --version         print the version" },
+};
+
+#define NR_KNOWN (sizeof(known) / sizeof(*known))
+#define NR_VERBS (sizeof(verbs) / sizeof(*verbs))
+
+static void help_program(void)
+{
+	puts("Usage: sigmactl VERB [OPTION]... [NAME]\n"
+	     "Run a second, unmodified Linux kernel beside this one, on a CPU and memory that\n"
+	     "this one lends.\n");
+	for (size_t i = 0; i < NR_VERBS; i++)
+		printf("  %-8s %-10s %s\n", verbs[i]->name, verbs[i]->args, verbs[i]->summary);
+	puts("\n"
+	     "A first guest:\n"
+	     "  sigmactl check            is this machine fit for it?\n"
+	     "  modprobe sigma\n"
+	     "  $EDITOR /etc/sigma/demo.guest\n"
+	     "      [Guest]\n"
+	     "      Memory=512M\n"
+	     "      [Disk]\n"
+	     "      Path=/var/lib/sigma/demo.img\n"
+	     "  sigmactl start demo\n"
+	     "  sigmactl console demo     Ctrl-] leaves\n"
+	     "  sigmactl stop demo        CPU and memory are back\n"
+	     "\n"
+	     "'sigmactl VERB --help' explains one verb.\n"
+	     "\n"
+	     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no such guest, 4 timed out.");
+}
+
+static void help_verb(const struct verb *verb)
+{
+	printf("Usage: sigmactl %s%s%s%s\n%s.\n\n%s\nOptions:\n", verb->name,
+	       verb->accepts ? " [OPTION]..." : "", verb->nr_args ? " " : "", verb->args,
+	       verb->summary, verb->help);
+	for (size_t i = 0; i < NR_KNOWN; i++)
+		if (verb->accepts & known[i].bit || known[i].option.val == 'h')
+			puts(known[i].help);
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < NR_VERBS; i++)
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	return NULL;
+}
+
+static int parse_number(const char *option, const char *text, unsigned long max,
+			unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || errno || *end || *number > max)
+		return complain(-EINVAL, "--%s=%s: give a whole number, at most %lu", option, text,
+				max);
+	return 0;
+}
+
+/* What getopt found, into @options; @help is set for -h. 0 or -EINVAL with a message */
+static int take_option(struct options *options, int opt, bool *help)
+{
+	unsigned long seconds;
+
+	for (size_t i = 0; i < NR_KNOWN; i++)
+		if (known[i].option.val == opt)
+			options->given |= known[i].bit;
+
+	switch (opt) {
+	case 'h':
+		*help = true;
+		return 0;
+	case 't':
+		if (parse_number("timeout", optarg, TIMEOUT_SEC_MAX, &seconds))
+			return -EINVAL;
+		options->timeout = seconds * USEC_PER_SEC;
+		return 0;
+	case 'n':
+		return parse_number("lines", optarg, LINES_MAX, &options->lines);
+	case 's':
+		options->state = optarg;
+		return 0;
+	case '?':
+		return -EINVAL;		/* getopt has told */
+	default:
+		return 0;
+	}
+}
+
+static int check_options(const struct verb *verb, const struct options *options)
+{
+	for (size_t i = 0; i < NR_KNOWN; i++)
+		if (options->given & known[i].bit & ~verb->accepts)
+			return complain(-EINVAL, "%s takes no --%s; see 'sigmactl %s --help'",
+					verb->name, known[i].option.name, verb->name);
+	return 0;
+}
+
+static int run(int argc, char **argv, const struct options *options, bool help)
+{
+	const struct verb *verb;
+
+	if (!argc) {
+		if (help) {
+			help_program();
+			return EXIT_OK;
+		}
+		return complain(EXIT_USAGE, "say what to do; 'sigmactl --help' lists the verbs");
+	}
+	verb = find_verb(argv[0]);
+	if (!verb)
+		return complain(EXIT_USAGE, "there is no verb '%s'; 'sigmactl --help' lists them",
+				argv[0]);
+	if (help) {
+		help_verb(verb);
+		return EXIT_OK;
+	}
+	if (check_options(verb, options))
+		return EXIT_USAGE;
+	if (argc - 1 != verb->nr_args)
+		return complain(EXIT_USAGE, "usage: sigmactl %s%s%s; see 'sigmactl %s --help'",
+				verb->name, verb->nr_args ? " " : "", verb->args, verb->name);
+	return verb->run(options, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	struct option long_options[NR_KNOWN + 1] = {};
+	struct options options = {};
+	bool help = false;
+	int opt;
+
+	for (size_t i = 0; i < NR_KNOWN; i++)
+		long_options[i] = known[i].option;
+	while ((opt = getopt_long(argc, argv, "jt:s:fn:mh", long_options, NULL)) != -1) {
+		if (opt == VERSION) {
+			puts("sigmactl " SIGMA_VERSION);
+			return EXIT_OK;
+		}
+		if (take_option(&options, opt, &help))
+			return EXIT_USAGE;
+	}
+	return run(argc - optind, argv + optind, &options, help);
+}

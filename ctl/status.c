@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+/* sigmactl status. */
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl.h"
+
+#define LOG_LINES 10
+
+/**
+ * struct served - what only the guest's sigmad knows
+ * @pid: 0 when it is gone; the strings are NULL then
+ */
+struct served {
+	pid_t pid;
+	uint64_t started_usec;
+	char *image;
+	char *file;
+	char *console;
+};
+
+static void served_read(struct served *served, const char *name)
+{
+	sd_bus *bus;
+
+	memset(served, 0, sizeof(*served));
+	if (client_open(&bus, name))
+		return;
+	served->pid = client_number(bus, 'u', "PID");
+	served->started_usec = client_number(bus, 't', "StartedUSec");
+	served->image = client_string(bus, "Image");
+	served->file = client_string(bus, "File");
+	served->console = client_string(bus, "Console");
+	sd_bus_flush_close_unref(bus);
+}
+
+static void served_free(struct served *served)
+{
+	free(served->image);
+	free(served->file);
+	free(served->console);
+}
+
+static void add_string(struct json_object *object, const char *key, const char *value)
+{
+	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t value)
+{
+	json_object_object_add(object, key, json_object_new_int64(value));
+}
+
+static void print_json(const struct guest_view *guest, const struct served *served)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_string(object, "name", guest->name);
+	add_string(object, "state", guest->state);
+	add_string(object, "cpus", guest->cpus);
+	add_number(object, "memory", guest->memory);
+	add_string(object, "kernel", guest->release);
+	add_number(object, "heartbeat", guest->heartbeat);
+	add_number(object, "doorbells_sent", guest->doorbells_sent);
+	add_number(object, "ipis_sent", guest->ipis_sent);
+	add_number(object, "interrupts_received", guest->interrupts_received);
+	add_number(object, "pid", served->pid);
+	add_number(object, "started_usec", served->started_usec);
+	add_string(object, "image", served->image);
+	add_string(object, "file", served->file);
+	add_string(object, "console", served->console);
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+}
+
+static void print_state(const struct guest_view *guest, const struct served *served)
+{
+	time_t started = served->started_usec / USEC_PER_SEC;
+	char when[64], span[32];
+	struct tm tm;
+
+	printf("     State: %s%s%s", colour(state_colour(guest->state)), guest->state,
+	       colour(COLOUR_NONE));
+	if (started && localtime_r(&started, &tm) &&
+	    strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M:%S %Z", &tm))
+		printf("; started %s, %s ago", when,
+		       format_span(span, now_usec(CLOCK_REALTIME) - served->started_usec));
+	putchar('\n');
+}
+
+static void print_people(const struct guest_view *guest, const struct served *served)
+{
+	char size[32];
+
+	printf("%s●%s %s - SIGMA guest\n", colour(state_colour(guest->state)),
+	       colour(COLOUR_NONE), guest->name);
+	print_state(guest, served);
+	if (served->file)
+		printf("      File: %s\n", served->file);
+	printf("      CPUs: %s\n", guest->cpus);
+	printf("    Memory: %s\n", format_size(size, guest->memory));
+	printf("    Kernel: %s", guest->release[0] ? guest->release : "(not reported yet)");
+	printf(served->image ? " from %s\n" : "\n", served->image);
+	printf(" Heartbeat: %" PRIu64 "\n", guest->heartbeat);
+	printf(" Doorbells: %" PRIu64 " rung for it, %" PRIu64 " of them by interrupt; %" PRIu64
+	       " interrupts from it\n", guest->doorbells_sent, guest->ipis_sent,
+	       guest->interrupts_received);
+	if (served->console)
+		printf("   Console: %s\n", served->console);
+	if (served->pid)
+		printf("    sigmad: pid %d\n", served->pid);
+	else
+		printf("    sigmad: %sgone%s; the guest has no devices any more: 'sigmactl kill %s' takes CPUs and memory back\n",
+		       colour(COLOUR_RED), colour(COLOUR_NONE), guest->name);
+	putchar('\n');
+}
+
+static int run(const struct options *options, char **args)
+{
+	struct guest_view guest;
+	struct served served;
+	int status;
+
+	status = guest_check(args[0]);
+	if (status)
+		return status;
+	if (guest_view(&guest, args[0]))
+		return complain(EXIT_NO_GUEST, "%s: has just gone", args[0]);
+
+	served_read(&served, guest.name);
+	if (options->given & OPT_JSON) {
+		print_json(&guest, &served);
+	} else {
+		print_people(&guest, &served);
+		if (!(options->given & OPT_NO_LEGEND))
+			log_print_tail(guest.name, options->given & OPT_LINES ?
+				       options->lines : LOG_LINES, "  ");
+	}
+	served_free(&served);
+	return EXIT_OK;
+}
+
+const struct verb verb_status = {
+	.name = "status",
+	.args = "NAME",
+	.summary = "Show one guest and the end of its log",
+	.help =
+"Doorbells are how host and guest wake each other: one that is rung while the other side\n"
+"is looking anyway costs no interrupt. A heartbeat that stands still means that the guest\n"
+"hangs, or has its interrupts off. --no-legend leaves out the log.\n"
+"\n"
+"Examples:\n"
+"  sigmactl status demo\n"
+"  sigmactl status --json demo | jq .heartbeat\n",
+	.accepts = OPT_JSON | OPT_NO_LEGEND | OPT_LINES,
+	.nr_args = 1,
+	.run = run,
+};
