@@ -24,6 +24,24 @@ nothing_taken()
 	check "$1: nothing is taken" host_is_as_before
 }
 
+# Kernels with one thing wrong each, before the host's memory is looked at
+head -c 100000 /dev/urandom >/tmp/noise
+head -c 2000000 "$image" >/tmp/truncated
+head -c 300 "$image" >/tmp/short
+: >/tmp/empty
+# HdrS at 0x202; then: version 2.05 at 0x206, setup_sects at 0x1f1, xloadflags at 0x236, no
+# relocatable_kernel at 0x234 (Documentation/arch/x86/boot.rst)
+patch()
+{
+	cp "$image" "$1"
+	printf '%b' "$3" | dd of="$1" bs=1 seek=$(($2)) conv=notrunc status=none
+}
+patch /tmp/magic 0x202 'XXXX'
+patch /tmp/old 0x206 '\x05\x02'
+patch /tmp/setup 0x1f1 '\xff'
+patch /tmp/not64 0x236 '\x00\x00'
+patch /tmp/fixed 0x234 '\x00'
+
 # The host is warm after one good guest
 guest g disk=/dev/vdb
 check "a good file works" sigmactl start g
@@ -49,22 +67,6 @@ nothing_taken "network: no address" "$file:3:" "[Guest]\n[Network]\nAddress=10.0
 nothing_taken "kernel: no such file" "$file:2:.*/nokernel" "[Guest]\nKernel=/nokernel\n"
 
 # ---- kernels
-head -c 100000 /dev/urandom >/tmp/noise
-head -c 2000000 "$image" >/tmp/truncated
-head -c 300 "$image" >/tmp/short
-: >/tmp/empty
-# HdrS at 0x202; then: version 2.05 at 0x206, setup_sects at 0x1f1, xloadflags at 0x236, no
-# relocatable_kernel at 0x234 (Documentation/arch/x86/boot.rst)
-patch()
-{
-	cp "$image" "$1"
-	printf '%b' "$3" | dd of="$1" bs=1 seek=$(($2)) conv=notrunc status=none
-}
-patch /tmp/magic 0x202 'XXXX'
-patch /tmp/old 0x206 '\x05\x02'
-patch /tmp/setup 0x1f1 '\xff'
-patch /tmp/not64 0x236 '\x00\x00'
-patch /tmp/fixed 0x234 '\x00'
 for bad in noise truncated short empty magic old setup not64 fixed; do
 	nothing_taken "kernel: $bad" "/tmp/$bad" "[Guest]\nKernel=/tmp/$bad\n"
 done

@@ -268,10 +268,16 @@ guest_answers()
 	GUEST_TIMEOUT=5 in_guest "$1" true >/dev/null
 }
 
+# Where there is no guest there is nothing to wait for
+answers_or_gone()
+{
+	[ -z "$(guests)" ] || guest_answers "$1"
+}
+
 # The guest's user space is up and answers on its network
 wait_guest()
 {
-	until_true "$GUEST_BOOT" guest_answers "$1"
+	until_true "$GUEST_BOOT" answers_or_gone "$1" && guest_answers "$1"
 }
 
 # The line is in the guest's kernel log
@@ -280,9 +286,14 @@ guest_logged()
 	sigmactl log "$1" | grep -q -- "$2"
 }
 
+logged_or_gone()
+{
+	is_gone "$1" || guest_logged "$1" "$2"
+}
+
 wait_logged()
 {
-	until_true "${3:-$GUEST_BOOT}" guest_logged "$1" "$2"
+	until_true "${3:-$GUEST_BOOT}" logged_or_gone "$1" "$2" && guest_logged "$1" "$2"
 }
 
 heartbeat()

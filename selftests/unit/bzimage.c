@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Kernel images: one that is made here, and each way in which one can be no good. */
+#include <asm/bootparam.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+
+#include "../../daemon/load/load.h"
+#include "capture.h"
+#include "tap.h"
+
+#define SETUP_SECTS	3
+#define SETUP_SIZE	((SETUP_SECTS + 1) * 512)
+#define CODE_SIZE	4096
+#define VERSION_AT	0x300		/* in the file */
+
+static uint8_t file[SETUP_SIZE + CODE_SIZE];
+static struct setup_header *hdr = (struct setup_header *)(file + 0x1f1);
+static struct bzimage image;
+static const char *said;
+static char path[] = "/tmp/sigma-unit-XXXXXX";
+
+static void good(void)
+{
+	memset(file, 0, sizeof(file));
+	memset(file + SETUP_SIZE, 0x90, CODE_SIZE);
+	memcpy(file, "MZ", 2);
+	hdr->setup_sects = SETUP_SECTS;
+	hdr->syssize = CODE_SIZE / 16;
+	hdr->boot_flag = 0xaa55;
+	hdr->jump = 0x6aeb;
+	memcpy(&hdr->header, "HdrS", 4);
+	hdr->version = 0x20f;
+	hdr->kernel_version = VERSION_AT - 0x200;
+	hdr->loadflags = LOADED_HIGH;
+	hdr->kernel_alignment = 0x200000;
+	hdr->relocatable_kernel = 1;
+	hdr->xloadflags = XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G;
+	hdr->cmdline_size = 2047;
+	hdr->pref_address = 0x1000000;
+	hdr->init_size = 0x3000000;
+	strcpy((char *)file + VERSION_AT, "6.1.0-50-amd64 (builder@host) #1 SMP");
+}
+
+static int open_bytes(size_t size)
+{
+	int fd, error;
+
+	strcpy(path + strlen(path) - 6, "XXXXXX");
+	fd = mkstemp(path);
+	if (fd < 0 || write(fd, file, size) != (ssize_t)size) {
+		perror(path);
+		exit(EXIT_FAILURE);
+	}
+	close(fd);
+	capture_start();
+	error = bzimage_open(&image, path);
+	said = capture_end();
+	unlink(path);
+	return error;
+}
+
+#define EXPECT_BAD(what) do {						\
+	EXPECT_EQ(-EINVAL, open_bytes(sizeof(file)));			\
+	EXPECT_SAID(path, said);					\
+	EXPECT_SAID(what, said);					\
+} while (0)
+
+TEST(a_good_one)
+{
+	good();
+	ASSERT_EQ(0, open_bytes(sizeof(file)));
+	EXPECT_STREQ("", said);
+	EXPECT_EQ(SETUP_SIZE, image.setup_size);
+	EXPECT_EQ(0x90, image.data[image.setup_size]);
+	EXPECT_EQ(0x3000000, image.init_size);
+	EXPECT_EQ(0x1000000, image.pref_address);
+	EXPECT_EQ(0x200000, image.alignment);
+	EXPECT_EQ(2047, image.cmdline_max);
+	EXPECT_STREQ("6.1.0-50-amd64", image.version);
+	EXPECT_EQ(6, image.major);
+	EXPECT_EQ(1, image.minor);
+	bzimage_close(&image);
+}
+
+TEST(other_files)
+{
+	static const struct {
+		const char *start, *what;
+	} others[] = {
+		{ "\x7f" "ELF\2\1\1", "an ELF file" },
+		{ "\x1f\x8b\x08", "gzip data" },
+		{ "\xfd" "7zXZ", "xz data" },
+		{ "\x28\xb5\x2f\xfd", "zstd data" },
+		{ "070701", "a cpio archive" },
+		{ "MZ", "an EFI program without a Linux header" },
+		{ "#!/bin/sh\n", "not a Linux kernel image" },
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
+		memset(file, 0, sizeof(file));
+		strcpy((char *)file, others[i].start);
+		EXPECT_BAD(others[i].what);
+	}
+	memset(file, 0, sizeof(file));
+	memcpy(file + 56, "ARM\x64", 4);
+	EXPECT_BAD("an arm64 kernel");
+}
+
+TEST(short_files)
+{
+	good();
+	EXPECT_EQ(-EINVAL, open_bytes(0));
+	EXPECT_SAID("0 bytes cannot be a bzImage", said);
+	for (size_t size = 1; size < 0x264; size += 7)
+		EXPECT_EQ(-EINVAL, open_bytes(size));
+	EXPECT_EQ(-EINVAL, open_bytes(SETUP_SIZE));
+	EXPECT_SAID("truncated: 2048 bytes, 6144 are expected", said);
+	EXPECT_EQ(-EINVAL, open_bytes(sizeof(file) - 1));
+	EXPECT_SAID("truncated", said);
+}
+
+TEST(kernels_that_cannot_be_guests)
+{
+	good();
+	hdr->version = 0x20b;
+	EXPECT_BAD("boot protocol 2.11, at least 2.12");
+	good();
+	hdr->xloadflags = 0;
+	EXPECT_BAD("a 32-bit kernel");
+	good();
+	hdr->xloadflags = XLF_KERNEL_64;
+	EXPECT_BAD("cannot be loaded above 4 GiB");
+	good();
+	hdr->relocatable_kernel = 0;
+	EXPECT_BAD("one fixed address");
+	good();
+	strcpy((char *)file + VERSION_AT, "5.10.0-30-amd64 (x) #1");
+	EXPECT_BAD("Linux 5.10.0-30-amd64 is too old for a guest; use 6.1 or newer");
+	good();
+	strcpy((char *)file + VERSION_AT, "6.0.19");
+	EXPECT_BAD("too old");
+}
+
+TEST(damaged_ones)
+{
+	good();
+	hdr->boot_flag = 0;
+	EXPECT_BAD("not a bzImage");
+	good();
+	hdr->setup_sects = 0xff;
+	EXPECT_BAD("truncated");
+	good();
+	hdr->syssize = 0xffffffff;
+	EXPECT_BAD("truncated");
+	good();
+	hdr->syssize = 0;
+	EXPECT_BAD("contradicts itself");
+	good();
+	hdr->init_size = 1;
+	EXPECT_BAD("contradicts itself");
+	good();
+	hdr->kernel_alignment = 0x300000;
+	EXPECT_BAD("contradicts itself");
+	good();
+	hdr->kernel_alignment = 0;
+	EXPECT_BAD("contradicts itself");
+	good();
+	hdr->kernel_version = 0;
+	EXPECT_BAD("which kernel version");
+	good();
+	hdr->kernel_version = 0xffff;
+	EXPECT_BAD("which kernel version");
+	good();
+	strcpy((char *)file + VERSION_AT, "../../etc");
+	EXPECT_BAD("no kernel version");
+	good();
+	memset(file + VERSION_AT, '6', SETUP_SIZE - VERSION_AT);
+	EXPECT_BAD("no kernel version");
+}
+
+TEST(no_file)
+{
+	capture_start();
+	EXPECT_EQ(-ENOENT, bzimage_open(&image, "/tmp/no/such/vmlinuz"));
+	EXPECT_SAID("/tmp/no/such/vmlinuz: cannot open the kernel: No such file", capture_end());
+	capture_start();
+	EXPECT_EQ(-EINVAL, bzimage_open(&image, "/tmp"));
+	EXPECT_SAID("not a regular file", capture_end());
+}
+
+TEST_HARNESS_MAIN
