@@ -1,45 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Kernel images: one that is made here, and each way in which one can be no good. */
-#include <asm/bootparam.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stddef.h>
 
 #include "../../daemon/load/load.h"
 #include "capture.h"
+#include "image.h"
 #include "tap.h"
 
-#define SETUP_SECTS	3
-#define SETUP_SIZE	((SETUP_SECTS + 1) * 512)
-#define CODE_SIZE	4096
-#define VERSION_AT	0x300		/* in the file */
-
-static uint8_t file[SETUP_SIZE + CODE_SIZE];
-static struct setup_header *hdr = (struct setup_header *)(file + 0x1f1);
+static uint8_t file[IMAGE_SIZE];
+static struct setup_header *hdr = (struct setup_header *)(file + IMAGE_HEADER_AT);
 static struct bzimage image;
 static const char *said;
 static char path[] = "/tmp/sigma-unit-XXXXXX";
 
 static void good(void)
 {
-	memset(file, 0, sizeof(file));
-	memset(file + SETUP_SIZE, 0x90, CODE_SIZE);
-	memcpy(file, "MZ", 2);
-	hdr->setup_sects = SETUP_SECTS;
-	hdr->syssize = CODE_SIZE / 16;
-	hdr->boot_flag = 0xaa55;
-	hdr->jump = 0x6aeb;
-	memcpy(&hdr->header, "HdrS", 4);
-	hdr->version = 0x20f;
-	hdr->kernel_version = VERSION_AT - 0x200;
-	hdr->loadflags = LOADED_HIGH;
-	hdr->kernel_alignment = 0x200000;
-	hdr->relocatable_kernel = 1;
-	hdr->xloadflags = XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G;
-	hdr->cmdline_size = 2047;
-	hdr->pref_address = 0x1000000;
-	hdr->init_size = 0x3000000;
-	strcpy((char *)file + VERSION_AT, "6.1.0-50-amd64 (builder@host) #1 SMP");
+	image_make(file, "6.1.0-50-amd64");
 }
 
 static int open_bytes(size_t size)
@@ -71,7 +48,7 @@ TEST(a_good_one)
 	good();
 	ASSERT_EQ(0, open_bytes(sizeof(file)));
 	EXPECT_STREQ("", said);
-	EXPECT_EQ(SETUP_SIZE, image.setup_size);
+	EXPECT_EQ(IMAGE_SETUP_SIZE, image.setup_size);
 	EXPECT_EQ(0x90, image.data[image.setup_size]);
 	EXPECT_EQ(0x3000000, image.init_size);
 	EXPECT_EQ(0x1000000, image.pref_address);
@@ -114,7 +91,7 @@ TEST(short_files)
 	EXPECT_SAID("0 bytes cannot be a bzImage", said);
 	for (size_t size = 1; size < 0x264; size += 7)
 		EXPECT_EQ(-EINVAL, open_bytes(size));
-	EXPECT_EQ(-EINVAL, open_bytes(SETUP_SIZE));
+	EXPECT_EQ(-EINVAL, open_bytes(IMAGE_SETUP_SIZE));
 	EXPECT_SAID("truncated: 2048 bytes, 6144 are expected", said);
 	EXPECT_EQ(-EINVAL, open_bytes(sizeof(file) - 1));
 	EXPECT_SAID("truncated", said);
@@ -135,10 +112,10 @@ TEST(kernels_that_cannot_be_guests)
 	hdr->relocatable_kernel = 0;
 	EXPECT_BAD("one fixed address");
 	good();
-	strcpy((char *)file + VERSION_AT, "5.10.0-30-amd64 (x) #1");
+	strcpy((char *)file + IMAGE_VERSION_AT, "5.10.0-30-amd64 (x) #1");
 	EXPECT_BAD("Linux 5.10.0-30-amd64 is too old for a guest; use 6.1 or newer");
 	good();
-	strcpy((char *)file + VERSION_AT, "6.0.19");
+	strcpy((char *)file + IMAGE_VERSION_AT, "6.0.19");
 	EXPECT_BAD("too old");
 }
 
@@ -172,10 +149,10 @@ TEST(damaged_ones)
 	hdr->kernel_version = 0xffff;
 	EXPECT_BAD("which kernel version");
 	good();
-	strcpy((char *)file + VERSION_AT, "../../etc");
+	strcpy((char *)file + IMAGE_VERSION_AT, "../../etc");
 	EXPECT_BAD("no kernel version");
 	good();
-	memset(file + VERSION_AT, '6', SETUP_SIZE - VERSION_AT);
+	memset(file + IMAGE_VERSION_AT, '6', IMAGE_SETUP_SIZE - IMAGE_VERSION_AT);
 	EXPECT_BAD("no kernel version");
 }
 

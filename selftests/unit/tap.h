@@ -10,8 +10,9 @@
  *
  *	TEST_HARNESS_MAIN
  *
- * Tests run in the order in which they are written. The exit code is kselftest's: 0 passed,
- * 1 failed.
+ * SKIP("why") ends a test that can't be run here. Tests run in the order in which they are
+ * written; one that takes longer than TAP_SECONDS ends the program. The exit code is
+ * kselftest's: 0 passed, 1 failed, 4 all skipped.
  */
 #ifndef SIGMA_TEST_TAP_H
 #define SIGMA_TEST_TAP_H
@@ -19,6 +20,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define TAP_SECONDS	60
+#define TAP_EXIT_SKIP	4
 
 struct tap_test {
 	const char *name;
@@ -29,6 +34,8 @@ struct tap_test {
 static struct tap_test *tap_first, **tap_last = &tap_first;
 static unsigned int tap_count;
 static bool tap_failed;		/* the test that runs */
+static const char *tap_skipped;	/* why it was */
+static const char *tap_skipped;	/* why it can't */
 
 #define TEST(test_name)							\
 	static void test_name(void);					\
@@ -48,6 +55,11 @@ static bool tap_failed;		/* the test that runs */
 	printf(__VA_ARGS__);						\
 	putchar('\n');							\
 	tap_failed = true;						\
+} while (0)
+
+#define SKIP(why) do {							\
+	tap_skipped = (why);						\
+	return;								\
 } while (0)
 
 #define TAP_COMPARE(expected, operator, seen, on_failure) do {		\
@@ -77,6 +89,12 @@ static bool tap_failed;		/* the test that runs */
 	}								\
 } while (0)
 
+/* SKIP(return, "no depmod") - this machine cannot run the test */
+#define SKIP(statement, reason) do {					\
+	tap_skipped = reason;						\
+	statement;							\
+} while (0)
+
 #define EXPECT_EQ(expected, seen)	TAP_COMPARE(expected, ==, seen, )
 #define EXPECT_NE(expected, seen)	TAP_COMPARE(expected, !=, seen, )
 #define EXPECT_TRUE(condition)		TAP_TRUE(condition, )
@@ -90,7 +108,7 @@ static bool tap_failed;		/* the test that runs */
 
 static inline int tap_run(void)
 {
-	unsigned int number = 0;
+	unsigned int number = 0, skipped = 0;
 	bool any_failed = false;
 
 	/* A crash must not take what was already said with it */
@@ -98,11 +116,17 @@ static inline int tap_run(void)
 	printf("TAP version 13\n1..%u\n", tap_count);
 	for (struct tap_test *test = tap_first; test; test = test->next) {
 		tap_failed = false;
+		tap_skipped = NULL;
+		alarm(TAP_SECONDS);
 		test->run();
-		printf("%sok %u %s\n", tap_failed ? "not " : "", ++number, test->name);
+		printf("%sok %u %s%s%s\n", tap_failed ? "not " : "", ++number, test->name,
+		       tap_skipped ? " # SKIP " : "", tap_skipped ? tap_skipped : "");
 		any_failed |= tap_failed;
+		skipped += !!tap_skipped;
 	}
-	return any_failed;
+	if (any_failed)
+		return 1;
+	return skipped == tap_count ? TAP_EXIT_SKIP : 0;
 }
 
 #define TEST_HARNESS_MAIN						\

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The initrd that sigmad makes, read back with libarchive. */
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "../../daemon/load/load.h"
+#include "capture.h"
+#include "moduletree.h"
+#include "tap.h"
+
+static char dir[] = "/tmp/sigma-unit-XXXXXX";
+static char tree[128];
+static bool have_tree;
+static struct initrd initrd;
+
+static char names[1024];		/* of all entries, one a line */
+static char order[1024];		/* modules.load */
+static char init[64];
+static mode_t init_mode;
+static dev_t console;
+
+static void __attribute__((constructor)) make_tree(void)
+{
+	if (!mkdtemp(dir)) {
+		perror(dir);
+		exit(EXIT_FAILURE);
+	}
+	have_tree = moduletree_make(dir);
+	snprintf(tree, sizeof(tree), "%s/sigma", dir);
+	setenv("SIGMA_LIBDIR", tree, 1);
+	snprintf(tree, sizeof(tree), "%s/lib/modules/" TREE_VERSION, dir);
+}
+
+static void __attribute__((destructor)) remove_tree(void)
+{
+	moduletree_remove(dir);
+}
+
+static void list(const uint8_t *data, size_t size)
+{
+	struct archive *in = archive_read_new();
+	struct archive_entry *entry;
+
+	names[0] = order[0] = init[0] = '\0';
+	archive_read_support_format_cpio(in);
+	archive_read_open_memory(in, data, size);
+	while (archive_read_next_header(in, &entry) == ARCHIVE_OK) {
+		const char *name = archive_entry_pathname(entry);
+
+		strcat(strcat(names, name), "\n");
+		if (!strcmp(name, "modules.load"))
+			archive_read_data(in, order, sizeof(order) - 1);
+		if (!strcmp(name, "init")) {
+			archive_read_data(in, init, sizeof(init) - 1);
+			init_mode = archive_entry_mode(entry);
+		}
+		if (!strcmp(name, "dev/console"))
+			console = archive_entry_rdev(entry);
+		if (strstr(name, "virtio_blk")) {
+			char elf[4] = "";
+
+			archive_read_data(in, elf, sizeof(elf));
+			EXPECT_EQ(0, memcmp(elf, "\x7f" "ELF", 4));
+		}
+	}
+	archive_read_free(in);
+}
+
+/* Where a module stands in the load order; the order itself starts at 1 */
+static size_t place_of(const char *module)
+{
+	char line[64];
+	const char *at;
+
+	snprintf(line, sizeof(line), "/modules/%s.ko\n", module);
+	at = strstr(order, line);
+	return at ? at - order + 1 : 0;
+}
+
+#define NEED_TREE() do {						\
+	if (!have_tree)							\
+		SKIP(return, "cc, xz or depmod is missing");		\
+} while (0)
+
+TEST(without_a_user_initrd)
+{
+	NEED_TREE();
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+
+	EXPECT_STREQ("I am init\n", init);
+	EXPECT_EQ(S_IFREG | 0755, init_mode);
+	EXPECT_EQ(makedev(5, 1), console);
+	EXPECT_TRUE(strstr(names, "proc\n") && strstr(names, "sys\n"));
+	EXPECT_TRUE(strstr(names, "newroot\n") && strstr(names, "modules/virtio.ko\n"));
+	/* built in */
+	EXPECT_EQ(0, place_of("virtio_rng"));
+	EXPECT_FALSE(strstr(names, "virtio_rng"));
+}
+
+TEST(load_order)
+{
+	NEED_TREE();
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+
+	EXPECT_TRUE(place_of("virtio"));
+	EXPECT_TRUE(place_of("virtio") < place_of("virtio_ring"));
+	EXPECT_TRUE(place_of("virtio_ring") < place_of("virtio_blk"));
+	EXPECT_TRUE(place_of("virtio_ring") < place_of("virtio_net"));
+	EXPECT_TRUE(place_of("virtio_ring") < place_of("sigma_guest"));
+	EXPECT_TRUE(place_of("crc32c_a") && place_of("crc32c_a") < place_of("ext4"));
+}
+
+TEST(with_a_user_initrd)
+{
+	static const char theirs[] = "compressed";	/* 10 bytes: padded by 2 */
+	char path[256];
+	FILE *file;
+
+	NEED_TREE();
+	snprintf(path, sizeof(path), "%s/initrd", dir);
+	file = fopen(path, "w");
+	ASSERT_TRUE(file);
+	fputs(theirs, file);
+	fclose(file);
+
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, path));
+	EXPECT_EQ(0, memcmp(initrd.data, "compressed\0\0" "070701", 18));
+	list(initrd.data + 12, initrd.size - 12);
+	initrd_free(&initrd);
+	EXPECT_TRUE(place_of("sigma_guest"));
+	EXPECT_FALSE(strstr(names, "init\n"));
+	EXPECT_FALSE(strstr(names, "dev/console"));
+}
+
+TEST(what_is_missing)
+{
+	char path[256];
+
+	capture_start();
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", "/no/such/tree", NULL));
+	EXPECT_SAID("/no/such/tree/modules.dep.bin: No such file", capture_end());
+
+	NEED_TREE();
+	capture_start();
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL));
+	EXPECT_SAID("no sigma_guest.ko for Linux 0.0.0", capture_end());
+	capture_start();
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL));
+	EXPECT_SAID("the guest's kernel is other", capture_end());
+	capture_start();
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd"));
+	EXPECT_SAID("/no/initrd: cannot open the initrd", capture_end());
+
+	snprintf(path, sizeof(path), "%s/sigma/guest-init", dir);
+	unlink(path);
+	capture_start();
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	EXPECT_SAID("guest-init: No such file", capture_end());
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A module tree of a kernel that doesn't exist, made with cc and depmod: objects that need
+ * and export symbols and have the .modinfo of modules.
+ *
+ *	DIR/lib/modules/VERSION/kernel/	virtio_blk (compressed) and virtio_net need
+ *						virtio_ring, which needs virtio; ext4 wants
+ *						crc32c first; virtio_rng is built in
+ *	DIR/sigma/VERSION/sigma_guest.ko	depends on virtio and virtio_ring
+ *	DIR/sigma/guest-init
+ */
+#ifndef SIGMA_TEST_MODULETREE_H
+#define SIGMA_TEST_MODULETREE_H
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TREE_VERSION	"9.9.9-test"
+
+static const char moduletree_script[] =
+	"exec >/dev/null 2>&1; set -e; cd \"$0\"\n"
+	"tree=lib/modules/" TREE_VERSION "; mkdir -p $tree/kernel sigma/" TREE_VERSION "\n"
+	/* NAME NEEDED-MODULE EXTRA-MODINFO */
+	"module() {\n"
+	"	{ echo '#define INFO(n, t) const char n[] __attribute__((section(\".modinfo\"))) = t;'\n"
+	"	  echo 'INFO(a, \"license=GPL\") INFO(b, \"name='$1'\")'\n"
+	"	  echo \"INFO(c, \\\"vermagic=${4:-" TREE_VERSION "} SMP\\\") INFO(d, \\\"$3\\\")\"\n"
+	"	  echo \"const char e[] __attribute__((section(\\\"__ksymtab_strings\\\"))) = \\\"$1_symbol\\\";\"\n"
+	"	  echo \"int $1_symbol = 1;\"\n"
+	"	  [ -z \"$2\" ] || echo \"extern int $2_symbol; int *$1_user = &$2_symbol;\"\n"
+	"	} | cc -c -x c -o $tree/kernel/$1.ko -\n"
+	"}\n"
+	"module virtio '' x=x; module virtio_ring virtio x=x; module virtio_blk virtio_ring x=x\n"
+	"module virtio_net virtio_ring x=x; module crc32c_a '' alias=crc32c\n"
+	"module ext4 '' 'softdep=pre: crc32c'\n"
+	"xz $tree/kernel/virtio_blk.ko\n"
+	"echo kernel/virtio_rng.ko >$tree/modules.builtin; : >$tree/modules.order\n"
+	"depmod -b . " TREE_VERSION "\n"
+	"module sigma_guest '' depends=virtio,virtio_ring\n"
+	"mv $tree/kernel/sigma_guest.ko sigma/" TREE_VERSION "\n"
+	"mkdir -p sigma/other\n"
+	"module sigma_guest '' depends=virtio 1.2.3; mv $tree/kernel/sigma_guest.ko sigma/other\n"
+	"echo 'I am init' >sigma/guest-init\n";
+
+/** moduletree_make - fill the folder @dir. Return: false when the machine lacks the tools. */
+static inline bool moduletree_make(const char *dir)
+{
+	char *command;
+	int status;
+
+	setenv("MODULETREE_SCRIPT", moduletree_script, 1);
+	if (asprintf(&command, "sh -c \"$MODULETREE_SCRIPT\" '%s'", dir) < 0)
+		return false;
+	status = system(command);
+	free(command);
+	return !status;
+}
+
+static inline void moduletree_remove(const char *dir)
+{
+	char *command;
+
+	if (asprintf(&command, "rm -rf '%s'", dir) < 0)
+		return;
+	if (system(command))
+		perror(dir);
+	free(command);
+}
+
+#endif
