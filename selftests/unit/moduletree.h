@@ -3,7 +3,7 @@
  * A module tree of a kernel that doesn't exist, made with cc and depmod: objects that need
  * and export symbols and have the .modinfo of modules.
  *
- *	DIR/lib/modules/VERSION/kernel/	virtio_blk (compressed) and virtio_net need
+ *	DIR/lib/modules/VERSION/kernel/		virtio_blk (compressed) and virtio_net need
  *						virtio_ring, which needs virtio; ext4 wants
  *						crc32c first; virtio_rng is built in
  *	DIR/sigma/VERSION/sigma_guest.ko	depends on virtio and virtio_ring

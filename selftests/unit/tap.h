@@ -10,7 +10,7 @@
  *
  *	TEST_HARNESS_MAIN
  *
- * SKIP("why") ends a test that can't be run here. Tests run in the order in which they are
+ * SKIP(return, "why") ends a test that can't be run here. Tests run in the order in which they are
  * written; one that takes longer than TAP_SECONDS ends the program. The exit code is
  * kselftest's: 0 passed, 1 failed, 4 all skipped.
  */
@@ -35,7 +35,6 @@ static struct tap_test *tap_first, **tap_last = &tap_first;
 static unsigned int tap_count;
 static bool tap_failed;		/* the test that runs */
 static const char *tap_skipped;	/* why it was */
-static const char *tap_skipped;	/* why it can't */
 
 #define TEST(test_name)							\
 	static void test_name(void);					\
@@ -55,11 +54,6 @@ static const char *tap_skipped;	/* why it can't */
 	printf(__VA_ARGS__);						\
 	putchar('\n');							\
 	tap_failed = true;						\
-} while (0)
-
-#define SKIP(why) do {							\
-	tap_skipped = (why);						\
-	return;								\
 } while (0)
 
 #define TAP_COMPARE(expected, operator, seen, on_failure) do {		\
