@@ -10,9 +10,9 @@
  *
  *	TEST_HARNESS_MAIN
  *
- * SKIP(return, "why") ends a test that can't be run here. Tests run in the order in which they are
- * written; one that takes longer than TAP_SECONDS ends the program. The exit code is
- * kselftest's: 0 passed, 1 failed, 4 all skipped.
+ * SKIP(return, "why") ends a test that can't be run here. Tests run in the order in which
+ * they are written; one that takes longer than TAP_SECONDS ends the program. The exit code
+ * is kselftest's: 0 passed, 1 failed, 4 all skipped.
  */
 #ifndef SIGMA_TEST_TAP_H
 #define SIGMA_TEST_TAP_H
