@@ -3,9 +3,14 @@
  * Virtio devices of one guest, and the control messages by which the guest's virtio
  * transport drives them (uapi/iosc.h, "Control messages").
  *
- *	device.c	the bus: messages, status, features, config space
+ *	bus.c		control messages: decode, check, answer
+ *	device.c	one device: status, features, config space, queues
  *	queue.c		split virtqueues: every descriptor is checked
+ *	buffers.c	scattered guest memory, as queue.c translated it
  *	blk.c net.c console.c	one back end each
+ *
+ * Everything runs in the event loop of sigmad, except that a back end may serve its own
+ * queues in a thread of its own between start and reset (blk.c does).
  */
 #ifndef SIGMA_VIRTIO_DEVICE_H
 #define SIGMA_VIRTIO_DEVICE_H
@@ -13,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/virtio_ring.h>
 #include <sys/uio.h>
 #include <systemd/sd-event.h>
 
@@ -22,26 +28,57 @@
 struct virtio_bus;
 struct virtio_device;
 
-/* queue.c */
+/* buffers.c */
+
+/**
+ * struct vq_buffers - scattered guest memory
+ * @len: bytes in all
+ *
+ * The guest may change the bytes at any time, never where they are.
+ */
+struct vq_buffers {
+	struct iovec *iov;
+	unsigned int nr;
+	size_t len;
+};
+
+/** vq_skip - drop the first @len bytes, all of them when there are fewer */
+void vq_skip(struct vq_buffers *buf, size_t len);
+
+/** vq_read - copy the first @len bytes out, once, and drop them; false when there are fewer */
+bool vq_read(struct vq_buffers *buf, void *to, size_t len);
+
+/** vq_write - overwrite the first @len bytes and drop them; false when there are fewer */
+bool vq_write(struct vq_buffers *buf, const void *from, size_t len);
+
+/** vq_take_last - drop the last byte and say where it is; NULL when there is none */
+uint8_t *vq_take_last(struct vq_buffers *buf);
+
+/* queue.c: one caller at a time for each queue, in any thread */
 
 /**
  * struct virtqueue - one split virtqueue (virtio 1.2, 2.7), device side
- * @kick_fd: eventfd that the guest's kick signals
- * @call_fd: eventfd that interrupts the guest
+ * @size: entries, a power of two; 0: not set up
+ * @kick_fd: eventfd that the guest's kick signals; -1 while not set up
+ * @call_fd: eventfd that interrupts the guest; -1 while not set up
+ * @kick: doorbell the guest rings, to host
+ * @call: doorbell the guest is rung with, to guest
  */
 struct virtqueue {
 	struct virtio_device *dev;
 	unsigned int index;
-	unsigned int max_size;
-	unsigned int size;		/* 0: not set up */
-	uint64_t desc, avail, used;	/* guest physical */
+	unsigned int max_size;		/* 1..VIRTQUEUE_SIZE_MAX, a power of two */
+	unsigned int size;
 	int kick_fd, call_fd;
-	uint32_t kick, call;		/* doorbell numbers */
-	sd_event_source *kick_source;
+	uint32_t kick, call;
+	sd_event_source *kick_source;	/* from start to reset, when ops->kick is there */
 	/* private to queue.c */
-	void *desc_at, *avail_at, *used_at;
-	uint16_t last_avail, used_idx, signalled_used;
-	bool event_idx, signalled_valid;
+	struct vring vring;		/* in guest memory */
+	uint16_t last_avail;		/* next entry of the available ring to take */
+	uint16_t used_idx;		/* next entry of the used ring to fill */
+	uint16_t published_used;	/* what the guest has been shown */
+	uint16_t signalled_used;	/* what the guest has been interrupted for */
+	bool event_idx, quiet;
 };
 
 #define VIRTQUEUE_SIZE_MAX 1024
@@ -49,16 +86,18 @@ struct virtqueue {
 
 /**
  * struct vq_request - one descriptor chain, translated
- * @out: device-readable buffers first, then @in: device-writable ones
+ * @out: what the guest wants read
+ * @in: what the guest wants written
+ *
+ * @out and @in point into @iov: a request can't be copied.
  */
 struct vq_request {
 	uint16_t head;
-	unsigned int nr_out, nr_in;
-	size_t out_len, in_len;
-	struct iovec iov[VIRTQUEUE_SEGMENTS_MAX];	/* out, then in */
+	struct vq_buffers out, in;
+	struct iovec iov[VIRTQUEUE_SEGMENTS_MAX];
 };
 
-/** virtqueue_setup - take the addresses the driver gave; 0, or -errno and the dev is broken */
+/** virtqueue_setup - take the addresses the driver gave; 0 or -errno, with a message */
 int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint64_t avail,
 		    uint64_t used);
 void virtqueue_reset(struct virtqueue *vq);
@@ -66,42 +105,64 @@ void virtqueue_reset(struct virtqueue *vq);
 /**
  * virtqueue_pop - take the next chain
  *
- * Return: 1, 0 when there is none (notifications are on again and none slipped through),
- * -errno when the driver broke the queue: the device has been marked broken.
+ * Return: 1; 0 when there is none (notifications are on and none slipped through), or when
+ * the queue is not set up; -errno when the device is broken, perhaps because the driver
+ * just broke the queue.
  */
 int virtqueue_pop(struct virtqueue *vq, struct vq_request *req);
 
-/** virtqueue_push - give a chain back with @written bytes written; no interrupt yet */
-void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written);
+/** virtqueue_unpop - put the last @nr chains back, as if they had not been popped */
+void virtqueue_unpop(struct virtqueue *vq, unsigned int nr);
 
-/** virtqueue_notify - interrupt the guest for what was pushed, unless it asked for none */
+/**
+ * virtqueue_push - give a chain back with @written bytes written
+ *
+ * The guest doesn't see it before virtqueue_publish(), so that several chains can be made
+ * to appear at once; at most the queue's size of them.
+ */
+void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written);
+void virtqueue_publish(struct virtqueue *vq);
+
+/** virtqueue_notify - publish, and interrupt the guest unless it asked for none */
 void virtqueue_notify(struct virtqueue *vq);
+
+/** virtqueue_kick - have the queue looked at again soon, as if the guest had kicked */
+void virtqueue_kick(struct virtqueue *vq);
 
 /* device.c */
 
 struct virtio_device_ops {
 	const char *name;		/* "blk", for messages */
 	uint32_t device_id;		/* virtio 1.2 section 5 */
-	/* all run in the event loop; config bounds have been checked */
-	void (*config_written)(struct virtio_device *dev, uint32_t offset, uint32_t length);
-	int (*start)(struct virtio_device *dev);	/* DRIVER_OK; 0 or -errno */
-	void (*reset)(struct virtio_device *dev);	/* stop all I/O; queues go away next */
+	/* DRIVER_OK: serve the queues that are set up; 0 or -errno, with a message */
+	int (*start)(struct virtio_device *dev);
+	/* after start: on return no queue is touched any more; they go away next */
+	void (*reset)(struct virtio_device *dev);
+	/* NULL: the back end waits for kick_fd itself */
 	void (*kick)(struct virtio_device *dev, struct virtqueue *vq);
-	void (*destroy)(struct virtio_device *dev);	/* free what the back end owns */
+	/* after reset: free @dev and what the back end owns */
+	void (*destroy)(struct virtio_device *dev);
 };
 
+/**
+ * struct virtio_device - one device
+ *
+ * A back end embeds it, fills in @ops, @features, @config, @config_size, @nr_queues and
+ * each queue's max_size, and leaves the rest zero.
+ */
 struct virtio_device {
 	const struct virtio_device_ops *ops;
 	struct virtio_bus *bus;
 	unsigned int id;		/* on the bus */
-	uint64_t features;		/* offered */
+	uint64_t features;		/* offered; the transport's bits are added */
 	uint64_t negotiated;
-	uint32_t status;		/* VIRTIO_CONFIG_S_* */
-	bool broken;			/* NEEDS_RESET was raised */
+	uint32_t status;		/* VIRTIO_CONFIG_S_*, without NEEDS_RESET */
+	bool started;			/* between ops->start and ops->reset */
+	bool broken;			/* NEEDS_RESET; any thread, atomics only */
+	bool broken_told;
 	uint32_t generation;		/* of config */
-	void *config;
+	void *config;			/* little-endian; the driver can't write it */
 	uint32_t config_size;
-	uint32_t config_writable;	/* first bytes that the driver may write */
 	unsigned int nr_queues;
 	struct virtqueue queue[SIGMA_QUEUES];
 };
@@ -135,10 +196,18 @@ void virtio_bus_reset(struct virtio_bus *bus);
  */
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len);
 
-/** virtio_device_add - put a filled-in device on the bus, give its queues doorbells */
+/**
+ * virtio_device_add - put a filled-in device on the bus, give its queues doorbells
+ *
+ * Return: 0, or -errno with a message: the device is the caller's again.
+ */
 int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev);
 
-/** virtio_device_broken - the driver misbehaved: stop, DEVICE_NEEDS_RESET, tell and log it */
+/**
+ * virtio_device_broken - the driver misbehaved: DEVICE_NEEDS_RESET, tell and log it
+ *
+ * Any thread. No queue of the device gives another chain until the driver resets it.
+ */
 void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -151,7 +220,9 @@ int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *disk, unsign
 
 /**
  * virtio_net_add - a NIC on an open tap
- * @tap_fd: IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, non-blocking; the device owns it now
+ * @tap_fd: IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes, non-blocking; belongs to
+ *	    the device after 0. Any other socket of whole frames behind such a header
+ *	    does as well, then without offloads.
  */
 int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6]);
 

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Split virtqueues (virtio 1.2, 2.7), device side.
+ *
+ * The rings lie in memory that the guest writes at any moment, and nothing in them is
+ * trusted. Each field is read exactly once, into a local, and checked there; our own
+ * indices are kept in struct virtqueue and never read back. Addresses are translated by
+ * memory_at(), so a chain can only ever name memory of the guest. A driver that breaks a rule
+ * gets its device marked broken, and not one byte is moved for the chain it did it with.
+ *
+ * Order: the available index is loaded with acquire before the entries it covers are read,
+ * the used index is stored with release after the entries it covers were written, and
+ * where each side tells the other whether to be notified (2.7.7, 2.7.10), a full barrier
+ * stands between the store of what the peer has to see and the load of what it said.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "../log.h"
+#include "device.h"
+
+#define read_once(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define write_once(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
+
+static int __attribute__((format(printf, 2, 3)))
+queue_broken(struct virtqueue *vq, const char *fmt, ...)
+{
+	char reason[160];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	virtio_device_broken(vq->dev, "queue %u: %s", vq->index, reason);
+	return -EPROTO;
+}
+
+/* A part of the ring of @len bytes at @phys, or NULL with a message */
+static void *ring_part(struct virtqueue *vq, const char *what, uint64_t phys, uint64_t len,
+		       unsigned int align)
+{
+	void *at = memory_at(virtio_bus_memory(vq->dev->bus), phys, len);
+
+	if (at && phys % align == 0)
+		return at;
+	log_error(-EINVAL, "%s%u: queue %u: the guest's driver put the %s at 0x%llx (%llu bytes), which is %s",
+		  vq->dev->ops->name, vq->dev->id, vq->index, what, (unsigned long long)phys,
+		  (unsigned long long)len, at ? "misaligned" : "not in the guest's memory");
+	return NULL;
+}
+
+int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint64_t avail,
+		    uint64_t used)
+{
+	struct vring ring = { .num = size };
+
+	if (!size || size > vq->max_size || size & (size - 1))
+		return log_error(-EINVAL, "%s%u: queue %u: the guest's driver asked for %u entries; it must be a power of two, %u at most",
+				 vq->dev->ops->name, vq->dev->id, vq->index, size,
+				 vq->max_size);
+
+	/* Both rings have one more field at their end, for the event index (2.7.6, 2.7.8) */
+	ring.desc = ring_part(vq, "descriptor table", desc, sizeof(*ring.desc) * size,
+			      VRING_DESC_ALIGN_SIZE);
+	ring.avail = ring_part(vq, "available ring", avail,
+			       sizeof(*ring.avail) + sizeof(ring.avail->ring[0]) * size +
+			       sizeof(vring_used_event(&ring)), VRING_AVAIL_ALIGN_SIZE);
+	ring.used = ring_part(vq, "used ring", used,
+			      sizeof(*ring.used) + sizeof(ring.used->ring[0]) * size +
+			      sizeof(vring_avail_event(&ring)), VRING_USED_ALIGN_SIZE);
+	if (!ring.desc || !ring.avail || !ring.used)
+		return -EINVAL;
+
+	virtqueue_reset(vq);
+	vq->vring = ring;
+	vq->event_idx = vq->dev->negotiated & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+	vq->size = size;
+	return 0;
+}
+
+void virtqueue_reset(struct virtqueue *vq)
+{
+	vq->size = 0;
+	memset(&vq->vring, 0, sizeof(vq->vring));
+	vq->last_avail = 0;
+	vq->used_idx = 0;
+	vq->published_used = 0;
+	vq->signalled_used = 0;
+	vq->event_idx = false;
+	vq->quiet = false;
+}
+
+/* Chains that wait, or -errno */
+static int waiting(struct virtqueue *vq)
+{
+	uint16_t idx = le16toh(__atomic_load_n(&vq->vring.avail->idx, __ATOMIC_ACQUIRE));
+	uint16_t nr = idx - vq->last_avail;
+
+	if (nr > vq->size)
+		return queue_broken(vq, "the available index jumped from %u to %u, with %u entries",
+				    vq->last_avail, idx, vq->size);
+	return nr;
+}
+
+/*
+ * Ask for kicks, or for none. With the event index there is nothing to do for none: the
+ * driver kicks when it passes the index that we left there, and does so once.
+ */
+static void want_kicks(struct virtqueue *vq, bool want)
+{
+	if (vq->event_idx) {
+		if (want)
+			write_once(vring_avail_event(&vq->vring), htole16(vq->last_avail));
+	} else if (vq->quiet == want) {
+		write_once(vq->vring.used->flags, htole16(want ? 0 : VRING_USED_F_NO_NOTIFY));
+		vq->quiet = !want;
+	}
+	if (want)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+struct descriptor {
+	uint64_t addr;
+	uint32_t len;
+	uint16_t flags, next;
+};
+
+static struct descriptor read_descriptor(const struct vring_desc *at)
+{
+	return (struct descriptor) {
+		.addr = le64toh(read_once(at->addr)),
+		.len = le32toh(read_once(at->len)),
+		.flags = le16toh(read_once(at->flags)),
+		.next = le16toh(read_once(at->next)),
+	};
+}
+
+static int add_buffer(struct virtqueue *vq, struct vq_request *req, const struct descriptor *d)
+{
+	struct vq_buffers *buf = d->flags & VRING_DESC_F_WRITE ? &req->in : &req->out;
+	unsigned int nr = req->out.nr + req->in.nr;
+	void *at;
+
+	if (nr == VIRTQUEUE_SEGMENTS_MAX)
+		return queue_broken(vq, "a chain of more than %u buffers",
+				    VIRTQUEUE_SEGMENTS_MAX);
+	if (buf == &req->out && req->in.nr)
+		return queue_broken(vq, "a readable buffer after a writable one (virtio 1.2, 2.7.4.2)");
+
+	at = memory_at(virtio_bus_memory(vq->dev->bus), d->addr, d->len);
+	if (!at)
+		return queue_broken(vq, "a buffer of %u bytes at 0x%llx is empty or not in the guest's memory",
+				    d->len, (unsigned long long)d->addr);
+	/* 2.7.5.2: no chain describes more than 2^32 bytes; used entries count in 32 bits */
+	if (req->out.len + req->in.len + d->len > UINT32_MAX)
+		return queue_broken(vq, "a chain of more than 4 GiB");
+
+	req->iov[nr] = (struct iovec) { .iov_base = at, .iov_len = d->len };
+	if (!buf->nr)
+		buf->iov = &req->iov[nr];
+	buf->nr++;
+	buf->len += d->len;
+	return 0;
+}
+
+/* 2.7.5.3: the table of an indirect descriptor; NULL when it breaks a rule */
+static const struct vring_desc *indirect_table(struct virtqueue *vq, const struct descriptor *d)
+{
+	const struct vring_desc *table;
+
+	if (!(vq->dev->negotiated & (1ULL << VIRTIO_RING_F_INDIRECT_DESC))) {
+		queue_broken(vq, "an indirect descriptor, which was not negotiated");
+		return NULL;
+	}
+	if (d->flags & VRING_DESC_F_NEXT) {
+		queue_broken(vq, "an indirect descriptor with a next one");
+		return NULL;
+	}
+	table = memory_at(virtio_bus_memory(vq->dev->bus), d->addr, d->len);
+	if (!table || d->len % sizeof(*table) || d->addr % _Alignof(typeof(*table))) {
+		queue_broken(vq, "an indirect table of %u bytes at 0x%llx is odd-sized, misaligned or not in the guest's memory",
+			     d->len, (unsigned long long)d->addr);
+		return NULL;
+	}
+	return table;
+}
+
+static int walk_chain(struct virtqueue *vq, struct vq_request *req)
+{
+	const struct vring_desc *table = vq->vring.desc;
+	unsigned int nr = vq->size, seen = 0;
+	uint16_t index = req->head;
+	bool indirect = false;
+	struct descriptor d;
+	int ret;
+
+	do {
+		if (index >= nr)
+			return queue_broken(vq, "descriptor %u of %u", index, nr);
+		if (seen++ == nr)
+			return queue_broken(vq, "the chain from descriptor %u is a loop",
+					    req->head);
+
+		d = read_descriptor(&table[index]);
+		if (d.flags & VRING_DESC_F_INDIRECT) {
+			if (indirect)
+				return queue_broken(vq, "an indirect table inside another");
+			table = indirect_table(vq, &d);
+			if (!table)
+				return -EPROTO;
+			indirect = true;
+			nr = d.len / sizeof(*table);
+			seen = 0;
+			/* Go on with the first entry of the table */
+			d.flags = VRING_DESC_F_NEXT;
+			d.next = 0;
+		} else {
+			ret = add_buffer(vq, req, &d);
+			if (ret < 0)
+				return ret;
+		}
+		index = d.next;
+	} while (d.flags & VRING_DESC_F_NEXT);
+
+	return 0;
+}
+
+int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
+{
+	int ret;
+
+	if (__atomic_load_n(&vq->dev->broken, __ATOMIC_RELAXED))
+		return -EIO;
+	if (!vq->size)
+		return 0;
+
+	ret = waiting(vq);
+	if (!ret) {
+		want_kicks(vq, true);
+		/* A chain that was added before the driver saw that comes without a kick */
+		ret = waiting(vq);
+	}
+	if (ret <= 0)
+		return ret;
+	want_kicks(vq, false);
+
+	req->head = le16toh(read_once(vq->vring.avail->ring[vq->last_avail & (vq->size - 1)]));
+	req->out = (struct vq_buffers) { .iov = req->iov };
+	req->in = (struct vq_buffers) { .iov = req->iov };
+	ret = walk_chain(vq, req);
+	if (ret < 0)
+		return ret;
+	vq->last_avail++;
+	return 1;
+}
+
+void virtqueue_unpop(struct virtqueue *vq, unsigned int nr)
+{
+	vq->last_avail -= nr;
+}
+
+void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written)
+{
+	vring_used_elem_t *elem = &vq->vring.used->ring[vq->used_idx & (vq->size - 1)];
+
+	write_once(elem->id, htole32(head));
+	write_once(elem->len, htole32(written));
+	vq->used_idx++;
+}
+
+void virtqueue_publish(struct virtqueue *vq)
+{
+	if (!vq->size || vq->published_used == vq->used_idx)
+		return;
+	vq->published_used = vq->used_idx;
+	__atomic_store_n(&vq->vring.used->idx, htole16(vq->used_idx), __ATOMIC_RELEASE);
+}
+
+/* Does the driver want to hear of used entries from @old up to @new? 2.7.7.2 */
+static bool wants_interrupt(const struct virtqueue *vq, uint16_t old, uint16_t new)
+{
+	if (vq->event_idx)
+		return vring_need_event(le16toh(read_once(vring_used_event(&vq->vring))), new,
+					old);
+	return !(le16toh(read_once(vq->vring.avail->flags)) & VRING_AVAIL_F_NO_INTERRUPT);
+}
+
+void virtqueue_notify(struct virtqueue *vq)
+{
+	uint16_t old = vq->signalled_used;
+
+	virtqueue_publish(vq);
+	if (!vq->size || old == vq->used_idx)
+		return;
+	vq->signalled_used = vq->used_idx;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (wants_interrupt(vq, old, vq->used_idx))
+		eventfd_write(vq->call_fd, 1);
+}
+
+void virtqueue_kick(struct virtqueue *vq)
+{
+	eventfd_write(vq->kick_fd, 1);
+}
