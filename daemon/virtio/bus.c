@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The bus: control messages from the guest's virtio transport (uapi/iosc.h, "Control
+ * messages").
+ *
+ * A message is looked up in a table that says how much payload it needs, is handled on a
+ * copy of that much, and is answered in the same call. An answer that reports an error
+ * has no payload. A guest makes us log at most a few lines in a while, whatever it sends.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "bus.h"
+
+#define VENDOR_SIGMA		0x414d4753	/* "SGMA" */
+#define FIRST_EVENT_ID		0x40		/* ids from here on ask for no answer */
+
+union payload {
+	struct sigma_bus_hello hello;
+	struct sigma_bus_devices devices;
+	struct sigma_msg_device_info info;
+	struct sigma_msg_features features;
+	struct sigma_msg_config config;
+	struct sigma_msg_device_status status;
+	struct sigma_msg_vqueue vqueue;
+};
+
+/*
+ * Handlers get the request in @in, zero where the guest sent nothing, and fill the response
+ * in @out, which is zero. They return its length, or -errno.
+ */
+typedef int (*bus_handler)(struct virtio_bus *bus, union payload *out);
+typedef int (*device_handler)(struct virtio_device *dev, const union payload *in,
+			      union payload *out);
+
+static int bus_hello(struct virtio_bus *bus, union payload *out)
+{
+	bus->greeted = true;
+	out->hello.version = htole32(SIGMA_IOSC_VERSION);
+	return sizeof(out->hello);
+}
+
+static int bus_get_devices(struct virtio_bus *bus, union payload *out)
+{
+	uint64_t present = 0;
+
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		if (bus->device[i])
+			present |= 1ULL << i;
+	out->devices.present = htole64(present);
+	return sizeof(out->devices);
+}
+
+static int bus_ping(struct virtio_bus *bus, union payload *out)
+{
+	return 0;
+}
+
+static int get_device_info(struct virtio_device *dev, const union payload *in,
+			   union payload *out)
+{
+	out->info.device_id = htole32(dev->ops->device_id);
+	out->info.vendor_id = htole32(VENDOR_SIGMA);
+	out->info.config_size = htole32(dev->config_size);
+	out->info.queues = htole32(dev->nr_queues);
+	return sizeof(out->info);
+}
+
+static int get_features(struct virtio_device *dev, const union payload *in,
+			union payload *out)
+{
+	out->features.features = htole64(dev->features);
+	return sizeof(out->features);
+}
+
+static int set_features(struct virtio_device *dev, const union payload *in,
+			union payload *out)
+{
+	return device_set_features(dev, le64toh(in->features.features));
+}
+
+static int get_config(struct virtio_device *dev, const union payload *in,
+		      union payload *out)
+{
+	uint32_t offset = le32toh(in->config.offset);
+	uint32_t length = le32toh(in->config.length);
+
+	if (!length || length > SIGMA_CONFIG_CHUNK || length > dev->config_size ||
+	    offset > dev->config_size - length)
+		return -EINVAL;
+	out->config.offset = in->config.offset;
+	out->config.length = in->config.length;
+	out->config.generation = htole32(dev->generation);
+	memcpy(out->config.data, (const uint8_t *)dev->config + offset, length);
+	return sizeof(out->config);
+}
+
+/* No field that any of our devices offers can be written by the driver */
+static int set_config(struct virtio_device *dev, const union payload *in,
+		      union payload *out)
+{
+	return -EPERM;
+}
+
+static int get_status(struct virtio_device *dev, const union payload *in,
+		      union payload *out)
+{
+	out->status.status = htole32(device_status(dev));
+	return sizeof(out->status);
+}
+
+static int set_status(struct virtio_device *dev, const union payload *in,
+		      union payload *out)
+{
+	int ret = device_set_status(dev, le32toh(in->status.status));
+
+	return ret < 0 ? ret : get_status(dev, in, out);
+}
+
+static int get_vqueue(struct virtio_device *dev, const union payload *in,
+		      union payload *out)
+{
+	unsigned int index = le32toh(in->vqueue.index);
+
+	if (index >= dev->nr_queues)
+		return -ENOENT;
+	out->vqueue.index = in->vqueue.index;
+	out->vqueue.size = htole32(dev->queue[index].max_size);
+	out->vqueue.kick = htole32(dev->queue[index].kick);
+	out->vqueue.call = htole32(dev->queue[index].call);
+	return sizeof(out->vqueue);
+}
+
+static int set_vqueue(struct virtio_device *dev, const union payload *in,
+		      union payload *out)
+{
+	return device_set_queue(dev, &in->vqueue);
+}
+
+static int reset_vqueue(struct virtio_device *dev, const union payload *in,
+			union payload *out)
+{
+	return device_reset_queue(dev, le32toh(in->vqueue.index));
+}
+
+static const bus_handler bus_handlers[] = {
+	[SIGMA_BUS_HELLO]	= bus_hello,
+	[SIGMA_BUS_GET_DEVICES]	= bus_get_devices,
+	[SIGMA_BUS_PING]	= bus_ping,
+};
+
+/* @least: bytes of payload without which the request makes no sense */
+static const struct {
+	device_handler handle;
+	size_t least;
+} device_handlers[] = {
+	[SIGMA_MSG_DEVICE_INFO]	 = { get_device_info },
+	[SIGMA_MSG_GET_FEATURES] = { get_features },
+	[SIGMA_MSG_SET_FEATURES] = { set_features, sizeof(struct sigma_msg_features) },
+	[SIGMA_MSG_GET_CONFIG]	 = { get_config, offsetof(struct sigma_msg_config, data) },
+	[SIGMA_MSG_SET_CONFIG]	 = { set_config, offsetof(struct sigma_msg_config, data) },
+	[SIGMA_MSG_GET_STATUS]	 = { get_status },
+	[SIGMA_MSG_SET_STATUS]	 = { set_status, sizeof(struct sigma_msg_device_status) },
+	[SIGMA_MSG_GET_VQUEUE]	 = { get_vqueue, sizeof(__le32) },
+	[SIGMA_MSG_SET_VQUEUE]	 = { set_vqueue, sizeof(struct sigma_msg_vqueue) },
+	[SIGMA_MSG_RESET_VQUEUE] = { reset_vqueue, sizeof(__le32) },
+};
+
+#define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+
+static int handle_bus(struct virtio_bus *bus, const struct sigma_msg *msg, union payload *out)
+{
+	if (msg->device)
+		return -EINVAL;
+	if (msg->id >= ARRAY_SIZE(bus_handlers) || !bus_handlers[msg->id])
+		return -EOPNOTSUPP;
+	return bus_handlers[msg->id](bus, out);
+}
+
+static int handle_device(struct virtio_bus *bus, const struct sigma_msg *msg,
+			 const union payload *in, size_t len, union payload *out)
+{
+	unsigned int id = le16toh(msg->device);
+
+	if (id >= SIGMA_DEVICES || !bus->device[id])
+		return -ENODEV;
+	if (msg->id >= ARRAY_SIZE(device_handlers) || !device_handlers[msg->id].handle)
+		return -EOPNOTSUPP;
+	if (len < device_handlers[msg->id].least)
+		return -EINVAL;
+	return device_handlers[msg->id].handle(bus->device[id], in, out);
+}
+
+void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
+{
+	struct {
+		struct sigma_msg head;
+		union payload payload;
+	} request = { 0 }, response = { 0 };
+	int ret;
+
+	memcpy(&request, msg, len < sizeof(request) ? len : sizeof(request));
+	if (len < sizeof(request.head) || len > SIGMA_MSG_MAX ||
+	    request.head.flags & ~SIGMA_MSG_BUS || request.head.id >= FIRST_EVENT_ID) {
+		if (ratelimit(&bus->dropped))
+			log_warning("dropped a message of the guest: %zu bytes, flags 0x%x, id 0x%x: it is no request; do host and guest run the same version of SIGMA?",
+				    len, request.head.flags, request.head.id);
+		return;
+	}
+	len -= sizeof(request.head);
+
+	if (len > sizeof(request.payload))
+		ret = -EINVAL;
+	else if (request.head.flags & SIGMA_MSG_BUS)
+		ret = handle_bus(bus, &request.head, &response.payload);
+	else
+		ret = handle_device(bus, &request.head, &request.payload, len,
+				    &response.payload);
+
+	response.head = request.head;
+	response.head.flags |= SIGMA_MSG_RESPONSE;
+	response.head.status = htole16(ret < 0 ? -ret : 0);
+	ret = bus->ops->send(bus->data, &response,
+			     sizeof(response.head) + (ret > 0 ? ret : 0));
+	if (ret < 0 && ratelimit(&bus->dropped))
+		log_warning("could not answer message 0x%x of the guest: %s", request.head.id,
+			    strerror(-ret));
+}
+
+void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t device,
+	       const void *payload, size_t len)
+{
+	struct {
+		struct sigma_msg head;
+		uint8_t payload[SIGMA_MSG_PAYLOAD_MAX];
+	} event = {
+		.head = { .flags = flags, .id = id, .device = htole16(device) },
+	};
+	int ret;
+
+	if (len)
+		memcpy(event.payload, payload, len);
+	ret = bus->ops->send(bus->data, &event, sizeof(event.head) + len);
+	if (ret < 0 && ratelimit(&bus->dropped))
+		log_warning("could not tell the guest of a change (event 0x%x of device %u): %s",
+			    id, device, strerror(-ret));
+}
+
+static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct virtio_bus *bus = data;
+	eventfd_t count;
+
+	eventfd_read(fd, &count);
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		if (bus->device[i])
+			device_tell_broken(bus->device[i]);
+	return 0;
+}
+
+int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_memory *mem,
+		   const struct virtio_bus_ops *ops, void *data)
+{
+	struct virtio_bus *bus = calloc(1, sizeof(*bus));
+	int ret;
+
+	if (!bus)
+		return log_error(-ENOMEM, "cannot make the guest's device bus: out of memory");
+	bus->mem = mem;
+	bus->ops = ops;
+	bus->data = data;
+	bus->next_doorbell = SIGMA_DOORBELL_FIRST;
+
+	bus->broken_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (bus->broken_fd < 0) {
+		ret = -errno;
+		goto free_bus;
+	}
+	ret = sd_event_add_io(event, &bus->broken_source, bus->broken_fd, EPOLLIN, on_broken,
+			      bus);
+	if (ret < 0)
+		goto close_broken;
+	bus->event = sd_event_ref(event);
+	*out = bus;
+	return 0;
+
+close_broken:
+	close(bus->broken_fd);
+free_bus:
+	free(bus);
+	return log_error(ret, "cannot make the guest's device bus: %s", strerror(-ret));
+}
+
+void virtio_bus_reset(struct virtio_bus *bus)
+{
+	bus->greeted = false;
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		if (bus->device[i])
+			device_reset(bus->device[i]);
+}
+
+void virtio_bus_free(struct virtio_bus *bus)
+{
+	if (!bus)
+		return;
+	virtio_bus_reset(bus);
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		if (bus->device[i])
+			bus->device[i]->ops->destroy(bus->device[i]);
+	sd_event_source_disable_unref(bus->broken_source);
+	sd_event_unref(bus->event);
+	close(bus->broken_fd);
+	free(bus);
+}
+
+sd_event *virtio_bus_event(struct virtio_bus *bus)
+{
+	return bus->event;
+}
+
+const struct guest_memory *virtio_bus_memory(struct virtio_bus *bus)
+{
+	return bus->mem;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What bus.c and device.c know of each other; back ends use device.h. */
+#ifndef SIGMA_VIRTIO_BUS_H
+#define SIGMA_VIRTIO_BUS_H
+
+#include "device.h"
+#include "ratelimit.h"
+
+/**
+ * struct virtio_bus - the devices of one guest
+ * @greeted: the guest's transport has said hello and wants to hear of new devices
+ * @next_doorbell: first doorbell number, in both directions, that no queue has
+ * @broken_fd: eventfd: some device was marked broken, perhaps in another thread
+ */
+struct virtio_bus {
+	sd_event *event;
+	const struct guest_memory *mem;
+	const struct virtio_bus_ops *ops;
+	void *data;
+	struct virtio_device *device[SIGMA_DEVICES];
+	bool greeted;
+	uint32_t next_doorbell;
+	int broken_fd;
+	sd_event_source *broken_source;
+	struct ratelimit dropped;
+};
+
+/** bus_event - send an event, with a warning when it gets lost */
+void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t device,
+	       const void *payload, size_t len);
+
+/* What the driver asks of a device: 0 or -errno, with a message where a person needs one */
+uint32_t device_status(const struct virtio_device *dev);
+int device_set_status(struct virtio_device *dev, uint32_t status);
+int device_set_features(struct virtio_device *dev, uint64_t features);
+int device_set_queue(struct virtio_device *dev, const struct sigma_msg_vqueue *setup);
+int device_reset_queue(struct virtio_device *dev, unsigned int index);
+void device_reset(struct virtio_device *dev);
+
+/** device_tell_broken - in the event loop: what virtio_device_broken() could not do itself */
+void device_tell_broken(struct virtio_device *dev);
+
+#endif
