@@ -11,9 +11,19 @@
 #define SIZE		8
 #define W		VRING_DESC_F_WRITE
 
-static int dummy_start(struct virtio_device *dev) { return dev->started; }
-static void dummy_reset(struct virtio_device *dev) { dev->generation++; }
-static void dummy_destroy(struct virtio_device *dev) { free(dev); }
+static int dummy_start(struct virtio_device *dev)
+{
+	return 0;
+}
+
+static void dummy_reset(struct virtio_device *dev)
+{
+}
+
+static void dummy_destroy(struct virtio_device *dev)
+{
+	free(dev);
+}
 
 static const struct virtio_device_ops dummy_ops = {
 	.name = "dummy", .device_id = 42,
@@ -387,10 +397,25 @@ static void long_chain(unsigned int nr, uint32_t len, bool good)
 		expect_broken(guest, vq);
 }
 
-TEST(longest_chain) { long_chain(VIRTQUEUE_SEGMENTS_MAX, 1, true); }
-TEST(chain_too_long) { long_chain(VIRTQUEUE_SEGMENTS_MAX + 1, 1, false); }
-TEST(chain_of_almost_4_gigabytes) { long_chain(63, SEGMENT_SIZE, true); }
-TEST(chain_of_4_gigabytes) { long_chain(64, SEGMENT_SIZE, false); }
+TEST(longest_chain)
+{
+	long_chain(VIRTQUEUE_SEGMENTS_MAX, 1, true);
+}
+
+TEST(chain_too_long)
+{
+	long_chain(VIRTQUEUE_SEGMENTS_MAX + 1, 1, false);
+}
+
+TEST(chain_of_almost_4_gigabytes)
+{
+	long_chain(63, SEGMENT_SIZE, true);
+}
+
+TEST(chain_of_4_gigabytes)
+{
+	long_chain(64, SEGMENT_SIZE, false);
+}
 
 /* Random rings: whatever comes out lies in memory */
 
