@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest on D-Bus: a child serves a guest that exists in its memory only, this process is
+ * the client. What sigmad would write to the guest's device arrives at a socket.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "../../daemon/bus.h"
+#include "../../daemon/life.h"
+#include "tap.h"
+
+#define SECOND 1000000ULL
+
+static char dir[] = "/tmp/sigma-unit-XXXXXX";
+static char path[64], address[96];
+static int device;		/* the guest's end of /dev/sigma/NAME */
+static pid_t server;
+static sd_bus *client;
+
+static uint8_t iosc[SIGMA_IOSC_SIZE] __attribute__((aligned(4096)));
+
+static void serve(int fd, int ready)
+{
+	static struct guest_config config = { .name = "demo", .kernel = "/boot/k", .file = "f" };
+	static struct life life = {
+		.config = &config, .console = "/dev/pts/7", .started_usec = 42,
+		.stop_timeout = SECOND / 10,
+	};
+	struct sigma_iosc_header *header = (void *)iosc;
+
+	strcpy(life.guest.name, "demo");
+	life.guest.fd = fd;
+	life.guest.iosc = iosc;
+	life.guest.info.state = SIGMA_STATE_RUNNING;
+	life.guest.info.nr_cpus = 2;
+	life.guest.info.cpus[0] = 2;
+	life.guest.info.cpus[1] = 3;
+	life.guest.info.memory = 512 << 20;
+	header->guest.heartbeat = htole64(99);
+	strcpy(header->guest.release, "6.1.0\x1b[2J");
+
+	signal(SIGPIPE, SIG_IGN);	/* as sigmad does */
+	/* the child's stderr is the test's; what it says is of no interest */
+	if (!freopen("/dev/null", "w", stderr) || sd_event_new(&life.event) < 0 ||
+	    bus_open(&life.bus, &life, path))
+		_exit(1);
+	close(ready);
+	sd_event_loop(life.event);
+	bus_close(life.bus);
+	sd_event_unref(life.event);
+	_exit(0);
+}
+
+static bool begin(void)
+{
+	int pair[2], ready[2];
+	char byte;
+
+	if (!*path) {
+		if (!mkdtemp(dir))
+			return false;
+		snprintf(path, sizeof(path), "%s/bus", dir);
+		snprintf(address, sizeof(address), "unix:path=%s", path);
+	}
+	unlink(path);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) || pipe(ready))
+		return false;
+	server = fork();
+	if (!server) {
+		close(pair[0]);
+		close(ready[0]);
+		serve(pair[1], ready[1]);
+	}
+	close(pair[1]);
+	close(ready[1]);
+	device = pair[0];
+	if (server < 0 || read(ready[0], &byte, 1))	/* its end: the child listens */
+		return false;
+	close(ready[0]);
+	return sd_bus_new(&client) >= 0 && sd_bus_set_address(client, address) >= 0 &&
+	       sd_bus_start(client) >= 0;
+}
+
+static void end(void)
+{
+	sd_bus_flush_close_unref(client);
+	close(device);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	unlink(path);
+}
+
+static int call(const char *method)
+{
+	return sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, method,
+				  NULL, NULL, NULL);
+}
+
+/* The power event that reached the guest, 0 for none */
+static uint32_t power_event(void)
+{
+	struct {
+		struct sigma_msg msg;
+		struct sigma_bus_event_power power;
+	} event = {};
+
+	if (recv(device, &event, sizeof(event), 0) != sizeof(event) ||
+	    event.msg.flags != SIGMA_MSG_BUS || event.msg.id != SIGMA_BUS_EVENT_POWER)
+		return 0;
+	return le32toh(event.power.action);
+}
+
+static bool server_ended(void)
+{
+	int status;
+
+	return waitpid(server, &status, 0) == server && WIFEXITED(status) &&
+	       !WEXITSTATUS(status);
+}
+
+static char *get_string(const char *property)
+{
+	static char text[128];
+	char *value = NULL;
+
+	if (sd_bus_get_property_string(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
+				       property, NULL, &value) < 0)
+		return "(none)";
+	snprintf(text, sizeof(text), "%s", value);
+	free(value);
+	return text;
+}
+
+static uint64_t get_number(const char *property)
+{
+	uint64_t value = 0;
+
+	sd_bus_get_property_trivial(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, property,
+				    NULL, 't', &value);
+	return value;
+}
+
+TEST(properties)
+{
+	sd_bus_message *reply = NULL;
+	const uint32_t *cpus;
+	size_t size;
+
+	ASSERT_TRUE(begin());
+	EXPECT_STREQ("demo", get_string("Name"));
+	EXPECT_STREQ("running", get_string("State"));
+	EXPECT_STREQ("/dev/pts/7", get_string("Console"));
+	EXPECT_STREQ("/boot/k", get_string("Image"));
+	EXPECT_STREQ("6.1.0?[2J", get_string("Kernel"));
+	EXPECT_EQ(512 << 20, get_number("Memory"));
+	EXPECT_EQ(99, get_number("Heartbeat"));
+	EXPECT_EQ(42, get_number("StartedUSec"));
+	ASSERT_TRUE(sd_bus_get_property(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
+					"CPUs", NULL, &reply, "au") >= 0);
+	EXPECT_TRUE(sd_bus_message_read_array(reply, 'u', (const void **)&cpus, &size) >= 0);
+	EXPECT_EQ(8, size);
+	EXPECT_EQ(3, cpus[1]);
+	sd_bus_message_unref(reply);
+	end();
+}
+
+TEST(client_of_a_bus_daemon)
+{
+	sd_bus *other = NULL;
+
+	ASSERT_TRUE(begin());
+	ASSERT_TRUE(sd_bus_new(&other) >= 0);
+	EXPECT_TRUE(sd_bus_set_address(other, address) >= 0);
+	EXPECT_TRUE(sd_bus_set_bus_client(other, true) >= 0);
+	EXPECT_TRUE(sd_bus_start(other) >= 0);
+	EXPECT_TRUE(sd_bus_call_method(other, "org.sigma", SIGMA_BUS_OBJECT,
+				       "org.freedesktop.DBus.Introspectable", "Introspect", NULL,
+				       NULL, NULL) >= 0);
+	sd_bus_flush_close_unref(other);
+	EXPECT_STREQ("demo", get_string("Name"));	/* the first one goes on */
+	end();
+}
+
+TEST(reboot)
+{
+	ASSERT_TRUE(begin());
+	EXPECT_TRUE(call("Reboot") >= 0);
+	EXPECT_EQ(SIGMA_POWER_REBOOT, power_event());
+	EXPECT_STREQ("running", get_string("State"));
+	end();
+}
+
+TEST(power_off_ends_in_any_case)
+{
+	ASSERT_TRUE(begin());
+	EXPECT_TRUE(call("PowerOff") >= 0);
+	EXPECT_EQ(SIGMA_POWER_OFF, power_event());
+	EXPECT_TRUE(server_ended());	/* the guest doesn't, so the timeout does */
+	end();
+}
+
+TEST(stop_with_a_timeout)
+{
+	ASSERT_TRUE(begin());
+	EXPECT_TRUE(sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop",
+				       NULL, NULL, "t", SECOND / 20) >= 0);
+	EXPECT_EQ(SIGMA_POWER_OFF, power_event());
+	EXPECT_TRUE(server_ended());
+	end();
+}
+
+TEST(kill_asks_nobody)
+{
+	ASSERT_TRUE(begin());
+	EXPECT_TRUE(call("Kill") >= 0);
+	EXPECT_EQ(0, power_event());
+	EXPECT_TRUE(server_ended());
+	end();
+}
+
+TEST(guest_that_cannot_be_asked)
+{
+	ASSERT_TRUE(begin());
+	close(device);
+	device = -1;
+	EXPECT_TRUE(call("Reboot") < 0);
+	EXPECT_TRUE(call("PowerOff") >= 0);
+	EXPECT_TRUE(server_ended());
+	end();
+}
+
+TEST(no_kernel_log)
+{
+	ASSERT_TRUE(begin());
+	EXPECT_EQ(-ENOENT, call("ReadKernelLog"));
+	EXPECT_EQ(-EBADR, call("NoSuchMethod"));
+	end();
+	rmdir(dir);
+}
+
+TEST_HARNESS_MAIN

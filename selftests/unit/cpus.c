@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+/* CPU lists, and the choice of CPUs to lend, on sysfs trees that are made here. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../daemon/cpulist.h"
+#include "../../daemon/cpus.h"
+#include "capture.h"
+#include "tap.h"
+
+static char sysfs[] = "/tmp/sigma-unit-XXXXXX";
+static uint32_t cpus[SIGMA_CPUS_MAX];
+static const char *said;
+
+static void put(const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", sysfs, name);
+	f = fopen(path, "w");
+	if (f) {
+		fputs(text, f);
+		fclose(f);
+	}
+}
+
+/* A machine whose CPU n has the siblings @siblings[n]; NULL ends it */
+static void machine(const char *online, const char * const *siblings)
+{
+	char path[PATH_MAX];
+
+	if (access(sysfs, F_OK) && !mkdtemp(sysfs))
+		return;
+	put("online", online);
+	for (int cpu = 0; siblings[cpu]; cpu++) {
+		snprintf(path, sizeof(path), "%s/cpu%d", sysfs, cpu);
+		mkdir(path, 0700);
+		snprintf(path, sizeof(path), "%s/cpu%d/topology", sysfs, cpu);
+		mkdir(path, 0700);
+		snprintf(path, sizeof(path), "cpu%d/topology/thread_siblings_list", cpu);
+		put(path, siblings[cpu]);
+	}
+}
+
+/* The choice, as a list in @text */
+static const char *choose(unsigned int wanted, bool split)
+{
+	static char text[256];
+	cpu_set_t set;
+	int nr;
+
+	capture_start();
+	nr = cpus_choose(sysfs, wanted, split, cpus);
+	said = capture_end();
+	if (nr < 0)
+		return strerror(-nr);
+	CPU_ZERO(&set);
+	for (int i = 0; i < nr; i++)
+		CPU_SET(cpus[i], &set);
+	return cpulist_format(&set, text, sizeof(text));
+}
+
+TEST(lists)
+{
+	char text[64];
+	cpu_set_t set;
+
+	ASSERT_EQ(0, cpulist_parse("0-3,8,10-11\n", &set));
+	EXPECT_EQ(7, CPU_COUNT(&set));
+	EXPECT_TRUE(CPU_ISSET(11, &set));
+	EXPECT_STREQ("0-3,8,10-11", cpulist_format(&set, text, sizeof(text)));
+	ASSERT_EQ(0, cpulist_parse("\n", &set));
+	EXPECT_EQ(0, CPU_COUNT(&set));
+	EXPECT_STREQ("", cpulist_format(&set, text, sizeof(text)));
+}
+
+TEST(malformed_lists)
+{
+	static const char * const bad[] = {
+		"a", "-1", "1-", "3-1", "1,,2", "1,", "1 2", "1024", "99999999999999999999",
+	};
+	cpu_set_t set;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		EXPECT_EQ(-EINVAL, cpulist_parse(bad[i], &set));
+}
+
+TEST(long_list_is_cut)
+{
+	char text[8];
+	cpu_set_t set;
+
+	ASSERT_EQ(0, cpulist_parse("1,3,5,7,9,11", &set));
+	EXPECT_STREQ("1,3,5,7", cpulist_format(&set, text, sizeof(text)));
+}
+
+TEST(without_hyperthreads)
+{
+	machine("0-3", (const char * const []){ "0", "1", "2", "3", NULL });
+	EXPECT_STREQ("3", choose(1, false));
+	EXPECT_STREQ("2-3", choose(2, false));
+	EXPECT_STREQ("1-3", choose(3, false));
+	EXPECT_STREQ(strerror(EBUSY), choose(4, false));
+	EXPECT_TRUE(strstr(said, "core of cpu 0 stays"));
+}
+
+TEST(whole_cores)
+{
+	machine("0-7", (const char * const []){ "0,4", "1,5", "2,6", "3,7", "0,4", "1,5", "2,6",
+						"3,7", NULL });
+	EXPECT_STREQ("3,7", choose(1, false));
+	EXPECT_TRUE(strstr(said, "2 instead of 1"));
+	EXPECT_STREQ("3,7", choose(2, false));
+	EXPECT_STREQ("1-3,5-7", choose(6, false));
+	EXPECT_STREQ(strerror(EBUSY), choose(7, false));
+}
+
+TEST(split_cores)
+{
+	EXPECT_STREQ("7", choose(1, true));
+	EXPECT_STREQ("5-7", choose(3, true));
+	EXPECT_STREQ("1-7", choose(7, true));
+	EXPECT_STREQ(strerror(EBUSY), choose(8, true));
+}
+
+/* Two big cores with two threads each, two small ones with one */
+TEST(mixed_cores)
+{
+	machine("0-5", (const char * const []){ "0-1", "0-1", "2-3", "2-3", "4", "5", NULL });
+	EXPECT_STREQ("5", choose(1, false));
+	EXPECT_STREQ("4-5", choose(2, false));
+	EXPECT_STREQ("2-5", choose(4, false));
+	EXPECT_STREQ("2-5", choose(3, false));
+	EXPECT_TRUE(strstr(said, "4 instead of 3"));
+}
+
+TEST(offline_cpus_are_not_chosen)
+{
+	machine("0-1,4-5", (const char * const []){ "0", "1", "", "", "4", "5", NULL });
+	EXPECT_STREQ("1,4-5", choose(3, false));
+	EXPECT_STREQ(strerror(EBUSY), choose(4, false));
+}
+
+TEST(one_cpu)
+{
+	machine("0", (const char * const []){ "0", NULL });
+	EXPECT_STREQ(strerror(EBUSY), choose(1, false));
+	EXPECT_STREQ(strerror(EBUSY), choose(1, true));
+}
+
+TEST(unreadable)
+{
+	char command[PATH_MAX];
+
+	machine("0-1", (const char * const []){ "0", "nonsense", NULL });
+	EXPECT_STREQ(strerror(EIO), choose(1, false));
+	EXPECT_TRUE(strstr(said, "share a core with cpu 1"));
+	snprintf(command, sizeof(command), "rm -rf %s", sysfs);
+	ASSERT_EQ(0, system(command));
+	EXPECT_STREQ(strerror(ENOENT), choose(1, false));
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The guest's log: a ring that a guest writes as it likes, into a file of bounded size. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../daemon/guestlog.h"
+#include "../../kmod/uapi/iosc.h"
+#include "tap.h"
+
+static uint8_t iosc[SIGMA_IOSC_SIZE] __attribute__((aligned(4096)));
+static struct sigma_iosc_log *const ring = (void *)(iosc + SIGMA_IOSC_LOG_OFF);
+static char dir[] = "/tmp/sigma-unit-XXXXXX";
+static char path[64], older[64];
+static struct guestlog *guestlog;
+static sd_event *event;
+
+/* What the guest would do */
+static void say(const char *text)
+{
+	for (; *text; text++)
+		ring->data[ring->head++ % SIGMA_IOSC_LOG_BYTES] = *text;
+}
+
+static const char *file(void)
+{
+	static char text[1 << 20];
+	FILE *f = fopen(path, "r");
+	size_t len = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	if (f)
+		fclose(f);
+	text[len] = '\0';
+	return text;
+}
+
+static off_t size_of(const char *name)
+{
+	struct stat st;
+
+	return stat(name, &st) ? -1 : st.st_size;
+}
+
+static bool begin(void)
+{
+	if (!event) {
+		if (sd_event_new(&event) < 0 || !mkdtemp(dir))
+			return false;
+		snprintf(path, sizeof(path), "%s/log", dir);
+		snprintf(older, sizeof(older), "%s/log.1", dir);
+	}
+	unlink(older);
+	memset(iosc, 0, sizeof(iosc));
+	return !guestlog_open(&guestlog, event, iosc, path);
+}
+
+static void end(void)
+{
+	guestlog_close(guestlog);
+}
+
+TEST(follows)
+{
+	ASSERT_TRUE(begin());
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("", file());
+	say("one\n");
+	guestlog_drain(guestlog);
+	say("two\n");
+	say("three\n");
+	guestlog_drain(guestlog);
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("one\ntwo\nthree\n", file());
+	end();
+}
+
+TEST(wraps)
+{
+	ASSERT_TRUE(begin());
+	ring->head = SIGMA_IOSC_LOG_BYTES - 3;
+	memset(ring->data, 'x', SIGMA_IOSC_LOG_BYTES);
+	guestlog_drain(guestlog);
+	say("abcdef\n");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("xabcdef\n", strrchr(file(), 'x'));
+	end();
+}
+
+TEST(overrun_is_counted)
+{
+	ASSERT_TRUE(begin());
+	memset(ring->data, 'x', SIGMA_IOSC_LOG_BYTES);
+	ring->head = SIGMA_IOSC_LOG_BYTES + 1000;
+	guestlog_drain(guestlog);
+	EXPECT_EQ(0, strncmp(file(), "<missed 1000 bytes>\nxxx", 23));
+	EXPECT_EQ(20 + SIGMA_IOSC_LOG_BYTES, size_of(path));
+	end();
+}
+
+TEST(head_that_jumps)
+{
+	ASSERT_TRUE(begin());
+	say("one\n");
+	guestlog_drain(guestlog);
+	ring->head = 2;				/* backwards */
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("one\n", file());
+	ring->head = UINT64_MAX / 2;		/* far ahead */
+	guestlog_drain(guestlog);
+	EXPECT_TRUE(strstr(file(), "<missed 9223372036854513661 bytes>\n"));
+	end();
+}
+
+TEST(restarts)
+{
+	ASSERT_TRUE(begin());
+	say("first run\n");
+	guestlog_drain(guestlog);
+	ring->head = 0;
+	guestlog_restart(guestlog);
+	say("second run\n");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("first run\nsecond run\n", file());
+	end();
+}
+
+TEST(terminal_commands_are_taken_out)
+{
+	ASSERT_TRUE(begin());
+	say("\x1b[2J\a\tab\r\n\xc2\x9b" "31m \xc3\xa9\x7f\n");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("?[2J?\tab\n\xc2?31m \xc3\xa9?\n", file());
+	end();
+}
+
+TEST(size_is_bounded)
+{
+	static char line[1024];
+	unsigned int lines = 3 * GUESTLOG_FILE_MAX / sizeof(line);
+
+	ASSERT_TRUE(begin());
+	memset(line, 'y', sizeof(line));
+	for (unsigned int i = 0; i < lines; i++)
+		guestlog_write(guestlog, line, sizeof(line));
+	guestlog_write(guestlog, "newest\n", 7);
+	EXPECT_TRUE(size_of(path) <= GUESTLOG_FILE_MAX);
+	EXPECT_EQ(GUESTLOG_FILE_MAX, size_of(older));
+	EXPECT_TRUE(strstr(file(), "newest\n"));
+	end();
+}
+
+TEST(clean_up)
+{
+	unlink(path);
+	unlink(older);
+	EXPECT_EQ(0, rmdir(dir));
+	sd_event_unref(event);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taps. What is done to the network is done in a network namespace of its own, so nothing of
+ * this machine changes; where that is not allowed, those tests say so and pass.
+ */
+#include <errno.h>
+#include <linux/if_tun.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "../../daemon/tap.h"
+#include "capture.h"
+#include "tap.h"
+
+static const char *said;
+static char name[TAP_NAME_MAX];
+
+static bool have_network(void)
+{
+	static int have = -1;
+
+	if (have < 0)
+		have = !access("/dev/net/tun", R_OK | W_OK) && !unshare(CLONE_NEWNET) &&
+		       !system("ip link add br7 type bridge && ip link set br7 mtu 1400 up");
+	if (!have)
+		puts("# not tried: needs root, /dev/net/tun and ip");
+	return have;
+}
+
+static int try_tap(struct guest_net net)
+{
+	int fd;
+
+	net.line = 7;
+	capture_start();
+	fd = tap_open("demo", 0, "demo.guest", &net, name);
+	said = capture_end();
+	return fd;
+}
+
+TEST(names)
+{
+	char other[TAP_NAME_MAX];
+
+	tap_name(name, "demo", 0);
+	EXPECT_STREQ("sg-demo-0", name);
+	tap_name(name, "ten.chars-", 7);
+	EXPECT_STREQ("sg-ten.chars--7", name);
+
+	tap_name(name, "a-long-name-of-a-guest-1", 2);
+	EXPECT_EQ(TAP_NAME_MAX - 1, strlen(name));
+	EXPECT_EQ(0, strncmp(name, "sg-a-long", 9));
+	tap_name(other, "a-long-name-of-a-guest-2", 2);
+	EXPECT_NE(0, strcmp(name, other));
+}
+
+TEST(with_address)
+{
+	struct ifreq ifr = {};
+	int fd, size = 0;
+
+	if (!have_network())
+		return;
+	fd = try_tap((struct guest_net){ .address = "10.9.8.1/24" });
+	ASSERT_TRUE(fd >= 0);
+	EXPECT_STREQ("sg-demo-0", name);
+	EXPECT_EQ(0, ioctl(fd, TUNGETIFF, &ifr));
+	EXPECT_TRUE(ifr.ifr_flags & IFF_VNET_HDR);
+	EXPECT_EQ(0, ioctl(fd, TUNGETVNETHDRSZ, &size));
+	EXPECT_EQ(12, size);
+	EXPECT_EQ(0, system("ip -o addr show dev sg-demo-0 up | grep -q 'inet 10.9.8.1/24 '"));
+	EXPECT_EQ(0, system("ip route get 10.9.8.2 | grep -q 'dev sg-demo-0'"));
+
+	EXPECT_EQ(-EBUSY, try_tap((struct guest_net){ .address = "10.9.8.1/24" }));
+	EXPECT_TRUE(strstr(said, "another process has it"));
+
+	close(fd);
+	EXPECT_NE(0, system("ip link show dev sg-demo-0 2>/dev/null"));
+}
+
+TEST(with_bridge)
+{
+	int fd;
+
+	if (!have_network())
+		return;
+	fd = try_tap((struct guest_net){ .bridge = "br7" });
+	ASSERT_TRUE(fd >= 0);
+	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 up | grep 'master br7' | grep -q 'mtu 1400'"));
+	close(fd);
+}
+
+TEST(mistakes)
+{
+	if (!have_network())
+		return;
+	EXPECT_EQ(-ENODEV, try_tap((struct guest_net){ .bridge = "br9" }));
+	EXPECT_TRUE(strstr(said, "demo.guest:7: there is no bridge br9: make it with"));
+	EXPECT_EQ(-EINVAL, try_tap((struct guest_net){ .bridge = "lo" }));
+	EXPECT_TRUE(strstr(said, "not a bridge"));
+	EXPECT_EQ(-EINVAL, try_tap((struct guest_net){ .address = "nonsense" }));
+	EXPECT_TRUE(strstr(said, "demo.guest:7: Address=nonsense"));
+	EXPECT_NE(0, system("ip link show dev sg-demo-0 2>/dev/null"));
+}
+
+TEST_HARNESS_MAIN
