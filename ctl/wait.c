@@ -3,6 +3,7 @@
  * sigmactl wait. It looks at sysfs again and again instead of polling the guest's device,
  * because the guest, and so the device, may not be there yet or go away meanwhile.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -21,6 +22,25 @@ static bool known_state(const char *state)
 		if (!strcmp(states[i], state))
 			return true;
 	return false;
+}
+
+/*
+ * Has the guest's sigmad seen that state, too? Then it has done what it does on it: after a
+ * panic, say, the log is complete. One that is gone, or going, is not waited for.
+ */
+static bool sigmad_knows(const char *name, const char *state)
+{
+	char *known = NULL;
+	bool knows;
+	sd_bus *bus;
+
+	if (client_open(&bus, name))
+		return true;
+	known = client_string(bus, "State");
+	knows = !known || !strcmp(known, state);
+	free(known);
+	sd_bus_flush_close_unref(bus);
+	return knows;
 }
 
 static int run(const struct options *options, char **args)
@@ -42,7 +62,8 @@ static int run(const struct options *options, char **args)
 	for (;;) {
 		const char *state = guest_view(&guest, name) ? "gone" : guest.state;
 
-		if (!strcmp(state, wanted))
+		if (!strcmp(state, wanted) &&
+		    (!strcmp(state, "gone") || sigmad_knows(name, state)))
 			return EXIT_OK;
 		if (!strcmp(state, "gone"))
 			return complain(EXIT_NO_GUEST, "%s: is gone and was never seen %s", name,
