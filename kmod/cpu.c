@@ -9,6 +9,12 @@
  * did arrive is seen by its acknowledgement in the page. Only then may the guest's memory be
  * freed. The host takes a CPU back in its usual way of onlining, by an INIT of its own.
  *
+ * While it is lent, a CPU is not "present", as if it had been unplugged. Without that, broadcast
+ * IPIs would reach the guest: once every present CPU has booted, x86 kernels send them by
+ * shorthand to all CPUs there are, online or not, and a guest obeys the host's "stop" as its
+ * own. A CPU that is present without being in cpus_booted_once_mask, or the reverse, makes
+ * apic_smt_update() turn the shorthand off; it runs at the end of each CPU hotplug operation.
+ *
  * Starts go one after the other, because the entry page's parameters are one set.
  */
 #include <linux/cpu.h>
@@ -48,6 +54,14 @@ static int refuse_online(unsigned int cpu)
 	pr_warn_ratelimited("cpu %u: runs a guest and cannot be onlined; stop the guest first (sigmactl list)\n",
 			    cpu);
 	return -EBUSY;
+}
+
+/* Runs on another CPU after @cpu died, and before apic_smt_update() */
+static int hide_lent(unsigned int cpu)
+{
+	if (cpumask_test_cpu(cpu, &lent))
+		set_cpu_present(cpu, false);
+	return 0;
 }
 
 static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores, char *error,
@@ -125,6 +139,7 @@ int sigma_cpu_return(unsigned int cpu)
 	int err;
 
 	cpumask_clear_cpu(cpu, &lent);
+	set_cpu_present(cpu, true);
 	err = add_cpu(cpu);
 	if (err < 0)
 		pr_err("cpu %u: was given back, but the host could not online it (error %d); try: chcpu -e %u\n",
@@ -219,7 +234,8 @@ int sigma_cpu_init(void)
 	if (err)
 		goto free_identity;
 
-	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sigma:lent", refuse_online, NULL);
+	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sigma:lent", refuse_online,
+					hide_lent);
 	if (err < 0)
 		goto free_identity;
 	hotplug_state = err;

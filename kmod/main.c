@@ -11,7 +11,6 @@
 #include <linux/slab.h>
 #include <linux/suspend.h>
 #include <asm/cpufeature.h>
-#include <asm/setup.h>
 
 #include "apic.h"
 #include "sigma.h"
@@ -31,34 +30,10 @@ ssize_t sigma_read_file(const char *path, char *text, size_t size)
 	return len;
 }
 
-/*
- * A kernel that sends its broadcast IPIs by shorthand reaches every CPU, lent or not: its TLB
- * flushes and rescheduling would interrupt the guest. Kernels with CPU hotplug don't, unless
- * they are told to. There is no way to ask the kernel, but it was told on its command line.
- */
-static bool broadcasts_ipis(void)
-{
-	char *cmdline = kzalloc(COMMAND_LINE_SIZE + 1, GFP_KERNEL);
-	char *rest = cmdline, *word;
-	bool on = false;
-
-	if (!cmdline || sigma_read_file("/proc/cmdline", cmdline, COMMAND_LINE_SIZE + 1) < 0)
-		rest = NULL;
-	while ((word = strsep(&rest, " \n")))
-		if (!strncmp(word, "no_ipi_broadcast=", 17))
-			on = word[17] == '0';
-	kfree(cmdline);
-	return on;
-}
-
 static int check_host(void)
 {
 	if (!boot_cpu_has(X86_FEATURE_APIC)) {
 		pr_err("this machine has no local APIC: cannot start a second kernel\n");
-		return -EOPNOTSUPP;
-	}
-	if (broadcasts_ipis()) {
-		pr_err("no_ipi_broadcast=0 is on the kernel command line: the host's broadcast interrupts would reach guests; remove it and restart\n");
 		return -EOPNOTSUPP;
 	}
 	return 0;
