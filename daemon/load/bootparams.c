@@ -174,8 +174,12 @@ static const char *const cmdline_base[] = {
 	"nmi_watchdog=0",
 	"mce=off",
 	"dis_ucode_ldr",
-	/* The host has set the lent core's frequency, and the package's power limits */
-	"intel_pstate=disable",
+	/*
+	 * Kernels send IPIs to all of their CPUs by a shorthand that reaches every CPU of the
+	 * machine: a guest of several CPUs would stop the host when it panics
+	 */
+	"no_ipi_broadcast=1",
+	/* Power limits of the package; the core's own frequency is the guest's to choose */
 	"module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common",
 	/* A root file system's getty and login find the virtio console */
 	"console=hvc0",
