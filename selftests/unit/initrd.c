@@ -29,7 +29,7 @@ static void __attribute__((constructor)) make_tree(void)
 		perror(dir);
 		exit(EXIT_FAILURE);
 	}
-	have_tree = moduletree_make(dir);
+	have_tree = moduletree_make(dir, TREE_VERSION);
 	snprintf(tree, sizeof(tree), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", tree, 1);
 	snprintf(tree, sizeof(tree), "%s/lib/modules/" TREE_VERSION, dir);

@@ -12,19 +12,20 @@
 #ifndef SIGMA_TEST_MODULETREE_H
 #define SIGMA_TEST_MODULETREE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define TREE_VERSION	"9.9.9-test"
 
 static const char moduletree_script[] =
-	"exec >/dev/null 2>&1; set -e; cd \"$0\"\n"
-	"tree=lib/modules/" TREE_VERSION "; mkdir -p $tree/kernel sigma/" TREE_VERSION "\n"
+	"exec >/dev/null 2>&1; set -e; version=$1; cd \"$0\"\n"
+	"tree=lib/modules/$version; mkdir -p $tree/kernel sigma/$version\n"
 	/* NAME NEEDED-MODULE EXTRA-MODINFO */
 	"module() {\n"
 	"	{ echo '#define INFO(n, t) const char n[] __attribute__((section(\".modinfo\"))) = t;'\n"
 	"	  echo 'INFO(a, \"license=GPL\") INFO(b, \"name='$1'\")'\n"
-	"	  echo \"INFO(c, \\\"vermagic=${4:-" TREE_VERSION "} SMP\\\") INFO(d, \\\"$3\\\")\"\n"
+	"	  echo \"INFO(c, \\\"vermagic=${4:-$version} SMP\\\") INFO(d, \\\"$3\\\")\"\n"
 	"	  echo \"const char e[] __attribute__((section(\\\"__ksymtab_strings\\\"))) = \\\"$1_symbol\\\";\"\n"
 	"	  echo \"int $1_symbol = 1;\"\n"
 	"	  [ -z \"$2\" ] || echo \"extern int $2_symbol; int *$1_user = &$2_symbol;\"\n"
@@ -35,21 +36,21 @@ static const char moduletree_script[] =
 	"module ext4 '' 'softdep=pre: crc32c'\n"
 	"xz $tree/kernel/virtio_blk.ko\n"
 	"echo kernel/virtio_rng.ko >$tree/modules.builtin; : >$tree/modules.order\n"
-	"depmod -b . " TREE_VERSION "\n"
+	"depmod -b . $version\n"
 	"module sigma_guest '' depends=virtio,virtio_ring\n"
-	"mv $tree/kernel/sigma_guest.ko sigma/" TREE_VERSION "\n"
+	"mv $tree/kernel/sigma_guest.ko sigma/$version\n"
 	"mkdir -p sigma/other\n"
 	"module sigma_guest '' depends=virtio 1.2.3; mv $tree/kernel/sigma_guest.ko sigma/other\n"
 	"echo 'I am init' >sigma/guest-init\n";
 
 /** moduletree_make - fill the folder @dir. Return: false when the machine lacks the tools. */
-static inline bool moduletree_make(const char *dir)
+static inline bool moduletree_make(const char *dir, const char *version)
 {
 	char *command;
 	int status;
 
 	setenv("MODULETREE_SCRIPT", moduletree_script, 1);
-	if (asprintf(&command, "sh -c \"$MODULETREE_SCRIPT\" '%s'", dir) < 0)
+	if (asprintf(&command, "sh -c \"$MODULETREE_SCRIPT\" '%s' '%s'", dir, version) < 0)
 		return false;
 	status = system(command);
 	free(command);

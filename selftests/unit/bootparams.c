@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What load_guest() leaves in a guest's memory, read as its kernel will read it. */
+#include <errno.h>
+#include <stdint.h>
+
+#include "../../kmod/uapi/iosc.h"
+#include "../../daemon/load/load.h"
+#include "capture.h"
+#include "image.h"
+#include "moduletree.h"
+#include "tap.h"
+
+#define OLD_VERSION	"6.1.0-test"	/* before 6.9 */
+#define MIB		(1ULL << 20)
+#define LOW		0x20000ULL
+#define IOAPIC		0x30000ULL
+#define IOSC		0x3fff00000ULL
+#define MEMORY		(160 * MIB)
+
+static char dir[] = "/tmp/sigma-unit-XXXXXX";
+static char kernel_path[64], tree[128];
+static bool have_tree;
+
+static struct guest_memory mem;
+static struct sigma_info info;
+static struct guest_config config;
+static struct sigma_start start;
+static struct boot_params *params;
+
+static void write_kernel(const char *version)
+{
+	static uint8_t file[IMAGE_SIZE];
+	FILE *out = fopen(kernel_path, "w");
+
+	image_make(file, version);
+	if (!out || fwrite(file, 1, sizeof(file), out) != sizeof(file) || fclose(out)) {
+		perror(kernel_path);
+		exit(EXIT_FAILURE);
+	}
+}
+
+static void __attribute__((constructor)) make_files(void)
+{
+	if (!mkdtemp(dir)) {
+		perror(dir);
+		exit(EXIT_FAILURE);
+	}
+	have_tree = moduletree_make(dir, TREE_VERSION) &&
+		    moduletree_make(dir, OLD_VERSION);
+	snprintf(tree, sizeof(tree), "%s/sigma", dir);
+	setenv("SIGMA_LIBDIR", tree, 1);
+	snprintf(tree, sizeof(tree), "%s/lib/modules/" TREE_VERSION, dir);
+	snprintf(kernel_path, sizeof(kernel_path), "%s/vmlinuz", dir);
+	write_kernel(TREE_VERSION);
+
+	mem.base = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem.base == MAP_FAILED) {
+		perror("no memory");
+		exit(EXIT_FAILURE);
+	}
+	mem.size = MEMORY;
+}
+
+static void __attribute__((destructor)) remove_files(void)
+{
+	moduletree_remove(dir);
+}
+
+/* Segments of these sizes, in MiB, up to 0; the first at @phys, with gaps between */
+static void segments(uint64_t phys, const unsigned int *mib)
+{
+	uint64_t offset = 0;
+
+	info = (struct sigma_info) {
+		.state = SIGMA_STATE_STOPPED, .nr_cpus = 2, .tsc_khz = 2100123,
+		.bsp_apic_id = 0, .iosc_phys = IOSC, .low_phys = LOW, .ioapic_phys = IOAPIC,
+		.apic_ids = { 2, 3 },
+	};
+	for (mem.nr = 0; mib[mem.nr]; mem.nr++) {
+		mem.segment[mem.nr] = (struct memory_segment) {
+			.phys = phys, .size = mib[mem.nr] * MIB, .offset = offset,
+		};
+		offset += mib[mem.nr] * MIB;
+		phys += (mib[mem.nr] + 64) * MIB;
+	}
+	config = (struct guest_config) {
+		.name = "unit", .file = "unit.guest", .kernel = kernel_path, .modules = tree,
+		.cmdline = "root=/dev/vda", .memory = offset, .memory_line = 3,
+	};
+}
+
+static int load(void)
+{
+	int error = load_guest(&config, &info, &mem, &start);
+
+	params = error ? NULL : memory_at(&mem, start.boot_params, sizeof(*params));
+	return error;
+}
+
+static uint64_t cmdline_at(void)
+{
+	return params->hdr.cmd_line_ptr | (uint64_t)params->ext_cmd_line_ptr << 32;
+}
+
+static uint64_t initrd_at(void)
+{
+	return params->hdr.ramdisk_image | (uint64_t)params->ext_ramdisk_image << 32;
+}
+
+static const char *cmdline(void)
+{
+	return memory_at(&mem, cmdline_at(), 2048);
+}
+
+/* The type that e820 gives to a range, 0 when it has none or more than one */
+static unsigned int type_of(uint64_t phys, uint64_t size)
+{
+	unsigned int type = 0;
+
+	for (unsigned int i = 0; i < params->e820_entries; i++) {
+		uint64_t at = params->e820_table[i].addr, len = params->e820_table[i].size;
+
+		if (phys < at + len && at < phys + size)
+			type = phys >= at && phys + size <= at + len && !type ?
+				params->e820_table[i].type : UINT32_MAX;
+	}
+	return type == UINT32_MAX ? 0 : type;
+}
+
+static bool apart(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a + a_size <= b || b + b_size <= a;
+}
+
+#define NEED_TREE() do {						\
+	if (!have_tree)							\
+		SKIP(return, "cc, xz or depmod is missing");		\
+} while (0)
+
+TEST(above_4g)
+{
+	const uint8_t *kernel, *initrd;
+
+	NEED_TREE();
+	segments(0x180000000, (unsigned int[]){ 16, 64, 16, 0 });
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	ASSERT_TRUE(params);
+
+	/* the kernel in the largest piece, the initrd at the top of the highest */
+	EXPECT_EQ(mem.segment[1].phys + BZIMAGE_ENTRY_64, start.entry);
+	kernel = memory_at(&mem, start.entry - BZIMAGE_ENTRY_64, IMAGE_CODE_SIZE);
+	EXPECT_EQ(IMAGE_CODE_BYTE, kernel[0]);
+	EXPECT_EQ(IMAGE_CODE_BYTE, kernel[IMAGE_CODE_SIZE - 1]);
+	initrd = memory_at(&mem, initrd_at(), params->hdr.ramdisk_size);
+	ASSERT_TRUE(initrd);
+	EXPECT_TRUE(initrd_at() >= mem.segment[2].phys);
+	EXPECT_EQ(0, memcmp(initrd, "070701", 6));
+	EXPECT_EQ(0, initrd_at() % 4096);
+
+	EXPECT_EQ(0xff, params->hdr.type_of_loader);
+	EXPECT_EQ(0x53726448, params->hdr.header);
+	EXPECT_EQ(0x20f, params->hdr.version);
+	EXPECT_EQ(0, params->sentinel);
+	EXPECT_EQ(0, memcmp(memory_at(&mem, params->acpi_rsdp_addr, 8), "RSD PTR ", 8));
+}
+
+TEST(nothing_overlaps)
+{
+	static const unsigned int sizes[][4] = { { 64 }, { 80, 4 }, { 2, 60, 2 }, { 50, 50, 50 } };
+
+	NEED_TREE();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		struct { uint64_t at, size; } part[5];
+
+		segments(0x100000000, sizes[i]);
+		capture_start();
+		ASSERT_EQ(0, load());
+		capture_end();
+		part[0].at = start.entry - BZIMAGE_ENTRY_64;
+		part[0].size = IMAGE_INIT_SIZE;
+		part[1].at = initrd_at();
+		part[1].size = params->hdr.ramdisk_size;
+		part[2].at = params->acpi_rsdp_addr;
+		part[2].size = ACPI_TABLES_SIZE;
+		part[3].at = cmdline_at();
+		part[3].size = strlen(cmdline()) + 1;
+		part[4].at = start.boot_params;
+		part[4].size = sizeof(*params);
+		for (int a = 0; a < 5; a++) {
+			EXPECT_TRUE(memory_at(&mem, part[a].at, part[a].size));
+			EXPECT_EQ(a == 2 ? 3 : 1, type_of(part[a].at, part[a].size));
+			for (int b = 0; b < a; b++)
+				EXPECT_TRUE(apart(part[a].at, part[a].size, part[b].at,
+						  part[b].size));
+		}
+	}
+}
+
+TEST(e820)
+{
+	uint64_t ram = 0;
+
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 64, 16, 0 });
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_EQ(1, type_of(LOW, SIGMA_LOW_SIZE));
+	EXPECT_EQ(2, type_of(IOAPIC, 4096));
+	EXPECT_EQ(2, type_of(IOSC, SIGMA_IOSC_SIZE));
+	EXPECT_EQ(0, type_of(0x100000000 + 64 * MIB, MIB));
+	EXPECT_EQ(0, type_of(0, 4096));
+	for (unsigned int i = 0; i < params->e820_entries; i++)
+		if (params->e820_table[i].type == 1)
+			ram += params->e820_table[i].size;
+	EXPECT_EQ(80 * MIB + SIGMA_LOW_SIZE - ACPI_TABLES_SIZE, ram);
+}
+
+/* A kernel below pref_address would move itself up, over what lies there */
+TEST(not_below_its_preferred_address)
+{
+	NEED_TREE();
+	segments(0x800000, (unsigned int[]){ 64, 0 });
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_EQ(IMAGE_PREF_ADDRESS + BZIMAGE_ENTRY_64, start.entry);
+}
+
+TEST(command_line)
+{
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), "pci=off "));
+	EXPECT_TRUE(strstr(cmdline(), " noreplace-smp "));
+	EXPECT_TRUE(strstr(cmdline(), " tsc_early_khz=2100123 "));
+	EXPECT_TRUE(strstr(cmdline(), " nr_cpus=2 "));
+	EXPECT_STREQ(" root=/dev/vda", strrchr(cmdline(), ' '));
+	/* TREE_VERSION is later than 6.9: the MADT tells it */
+	EXPECT_FALSE(strstr(cmdline(), "disable_cpu_apicid"));
+}
+
+TEST(too_long_a_command_line)
+{
+	char text[2049];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	config.cmdline = text;
+	capture_start();
+	EXPECT_TRUE(load() < 0);
+	EXPECT_SAID("CommandLine= is ", capture_end());
+}
+
+TEST(too_little_memory)
+{
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 40, 40, 40, 0 });
+	capture_start();
+	EXPECT_EQ(-ENOMEM, load());
+	EXPECT_SAID("unit.guest:3: Memory= of 120 MiB is too little: the kernel needs 49152 KiB",
+		    capture_end());
+	segments(0x100000000, (unsigned int[]){ 48, 0 });
+	capture_start();
+	EXPECT_EQ(-ENOMEM, load());
+	EXPECT_SAID("the initrd needs", capture_end());
+}
+
+/* An earlier run's memory must not be seen again, a new guest's is clean already */
+TEST(old_memory)
+{
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	mem.base[60 * MIB] = 1;
+	info.state = SIGMA_STATE_CREATED;
+	capture_start();
+	ASSERT_EQ(0, load());
+	EXPECT_EQ(1, mem.base[60 * MIB]);
+	info.state = SIGMA_STATE_REBOOT;
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_EQ(0, mem.base[60 * MIB]);
+}
+
+TEST(an_old_kernel_is_told_of_the_boot_cpu)
+{
+	char path[128];
+
+	NEED_TREE();
+	snprintf(path, sizeof(path), "%s/lib/modules/" OLD_VERSION, dir);
+	write_kernel(OLD_VERSION);
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	config.modules = path;
+	info.bsp_apic_id = 7;
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), " disable_cpu_apicid=7 "));
+	write_kernel(TREE_VERSION);
+}
+
+TEST_HARNESS_MAIN
