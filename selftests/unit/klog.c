@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reading a kernel log out of memory: a small ring in memory that is laid out as a
+ * kernel's is, and the same with each thing in it that a hostile guest could change.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "../../daemon/klog.h"
+#include "tap.h"
+
+#define PAGE		4096
+#define PHYS		0x140000000ULL
+#define SIZE		(4ULL << 20)
+#define KERNEL_MAP	0xffffffff80000000ULL
+#define DIRECT_MAP	0xffff888000000000ULL
+
+/* Offsets in memory. The kernel map starts at PHYS; page tables and ring lie in it. */
+#define VMCOREINFO	0x3000
+#define TOP_TABLE	0x10000			/* and below it, a page each */
+#define PRB_POINTER	0x20000
+#define PRB		0x20100
+#define DESCS		0x21000
+#define INFOS		0x22000
+#define TEXT		0x30000			/* two pages, swapped in the direct map */
+
+#define COUNT_BITS	3
+#define COUNT		(1 << COUNT_BITS)
+#define TEXT_BITS	13
+#define TEXT_SIZE	(1 << TEXT_BITS)
+#define FIRST_ID	0x3ffffffffffffffeULL	/* ids wrap at 62 bits */
+#define FIRST_POSITION	(0ULL - TEXT_SIZE)	/* as in a kernel */
+
+/* Sizes and offsets that are no real kernel's, so that none is assumed */
+#define DESC_SIZE	40
+#define INFO_SIZE	96
+enum { STATE_VAR = 8, POSITION = 16, BEGIN = 8, NEXT = 0, TIME = 24, TEXT_LEN = 40 };
+
+static uint8_t *memory;
+static struct guest_memory mem;
+static uint64_t position, id;
+static char *text;
+
+static void put(uint64_t at, uint64_t value)
+{
+	memcpy(memory + at, &value, sizeof(value));
+}
+
+static void put32(uint64_t at, uint32_t value)
+{
+	memcpy(memory + at, &value, sizeof(value));
+}
+
+/* Map one page (level 1) or one large page (level 2) with tables at @table + a page each */
+static void map(uint64_t virt, uint64_t phys, unsigned int levels, unsigned int last,
+		uint64_t spare)
+{
+	uint64_t table = TOP_TABLE;
+
+	for (unsigned int level = levels; level > last; level--) {
+		uint64_t entry = table + (virt >> (12 + 9 * (level - 1)) & 511) * 8, next;
+
+		memcpy(&next, memory + entry, sizeof(next));
+		if (!next) {
+			next = (PHYS + spare) | 3;
+			spare += PAGE;
+			put(entry, next);
+		}
+		table = (next & ~(PAGE - 1ULL)) - PHYS;
+	}
+	put(table + (virt >> (12 + 9 * (last - 1)) & 511) * 8, phys | (last > 1 ? 0x83 : 3));
+}
+
+static void vmcoreinfo(unsigned int levels)
+{
+	sprintf((char *)memory + VMCOREINFO,
+		"OSRELEASE=9.9.9\nPAGESIZE=4096\nSYMBOL(swapper_pg_dir)=%llx\n"
+		"SYMBOL(prb)=%llx\nNUMBER(phys_base)=%lld\nNUMBER(pgtable_l5_enabled)=%d\n"
+		"NUMBER(sme_mask)=0\n"
+		"OFFSET(printk_ringbuffer.desc_ring)=16\n"
+		"OFFSET(printk_ringbuffer.text_data_ring)=128\n"
+		"OFFSET(prb_desc_ring.count_bits)=4\nOFFSET(prb_desc_ring.descs)=8\n"
+		"OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_desc_ring.head_id)=24\n"
+		"OFFSET(prb_desc_ring.tail_id)=32\nSIZE(prb_desc)=%d\n"
+		"OFFSET(prb_desc.state_var)=%d\nOFFSET(prb_desc.text_blk_lpos)=%d\n"
+		"OFFSET(prb_data_blk_lpos.begin)=%d\nOFFSET(prb_data_blk_lpos.next)=%d\n"
+		"SIZE(printk_info)=%d\nOFFSET(printk_info.ts_nsec)=%d\n"
+		"OFFSET(printk_info.text_len)=%d\n"
+		"OFFSET(prb_data_ring.size_bits)=0\nOFFSET(prb_data_ring.data)=8\n",
+		KERNEL_MAP + TOP_TABLE, KERNEL_MAP + PRB_POINTER, (long long)PHYS, levels == 5,
+		DESC_SIZE, STATE_VAR, POSITION, BEGIN, NEXT, INFO_SIZE, TIME, TEXT_LEN);
+}
+
+static void make(unsigned int levels)
+{
+	free(memory);
+	memory = aligned_alloc(PAGE, SIZE);
+	memset(memory, 0, SIZE);
+	mem = (struct guest_memory) {
+		.base = memory, .size = SIZE, .nr = 1, .segment = { { PHYS, SIZE, 0 } },
+	};
+
+	vmcoreinfo(levels);
+	map(KERNEL_MAP, PHYS, levels, 2, TOP_TABLE + PAGE);
+	map(DIRECT_MAP, PHYS + TEXT + PAGE, levels, 1, TOP_TABLE + 5 * PAGE);
+	map(DIRECT_MAP + PAGE, PHYS + TEXT, levels, 1, TOP_TABLE + 10 * PAGE);
+
+	put(PRB_POINTER, KERNEL_MAP + PRB);
+	put32(PRB + 16 + 4, COUNT_BITS);
+	put(PRB + 16 + 8, KERNEL_MAP + DESCS);
+	put(PRB + 16 + 16, KERNEL_MAP + INFOS);
+	put(PRB + 16 + 24, FIRST_ID);
+	put(PRB + 16 + 32, FIRST_ID);
+	put32(PRB + 128, TEXT_BITS);
+	put(PRB + 128 + 8, DIRECT_MAP);
+	position = FIRST_POSITION;
+	id = FIRST_ID;
+}
+
+static uint64_t desc_of(uint64_t record)
+{
+	return DESCS + record % COUNT * DESC_SIZE;
+}
+
+static void put_text(uint64_t at, const char *from, size_t len)
+{
+	while (len--) {
+		uint64_t page = at / PAGE ? TEXT : TEXT + PAGE;	/* swapped */
+
+		memory[page + at++ % PAGE] = *from++;
+	}
+}
+
+/* Log a record of this length as a kernel does, in a block that may wrap */
+static void log_bytes(uint64_t time, const char *from, size_t len)
+{
+	uint64_t block = (8 + len + 7) & ~7ULL, next = position + block;
+	uint64_t desc = desc_of(id), info = INFOS + id % COUNT * INFO_SIZE;
+	uint64_t at = position % TEXT_SIZE;
+
+	if (position / TEXT_SIZE != (next - 1) / TEXT_SIZE) {
+		at = 0;
+		next = next / TEXT_SIZE * TEXT_SIZE + block;
+	}
+	put_text(at + 8, from, len);
+	put(desc + STATE_VAR, 2ULL << 62 | id);
+	put(desc + POSITION + BEGIN, position);
+	put(desc + POSITION + NEXT, next);
+	put(info + TIME, time);
+	memory[info + TEXT_LEN] = len;
+	memory[info + TEXT_LEN + 1] = len >> 8;
+	put(PRB + 16 + 24, id);
+	position = next;
+	id = (id + 1) & (~0ULL >> 2);
+}
+
+static void log_text(uint64_t time, const char *from)
+{
+	log_bytes(time, from, strlen(from));
+}
+
+static int read_log(void)
+{
+	size_t size;
+	FILE *out;
+	int error;
+
+	free(text);
+	text = NULL;
+	out = open_memstream(&text, &size);
+	error = klog_read(&mem, out);
+	fclose(out);
+	return error;
+}
+
+TEST(some_lines)
+{
+	for (unsigned int levels = 4; levels <= 5; levels++) {
+		make(levels);
+		log_text(0, "Linux version 9.9.9");
+		log_text(1002003004, "two\nlines");
+		log_text(12345678901234567, "late");
+		ASSERT_EQ(0, read_log());
+		EXPECT_STREQ("[    0.000000] Linux version 9.9.9\n[    1.002003] two\n"
+			     "[    1.002003] lines\n[12345678.901234] late\n", text);
+	}
+}
+
+TEST(text_over_pages_and_around_the_end)
+{
+	static char line[3000];
+	char expected[3100];
+
+	make(4);
+	memset(line, 'x', sizeof(line));
+	log_bytes(0, line, sizeof(line));
+	memset(line, 'y', sizeof(line));
+	log_bytes(0, line, sizeof(line));	/* over both pages */
+	put(PRB + 16 + 32, (FIRST_ID + 1) & (~0ULL >> 2));
+	memset(line, 'z', sizeof(line));
+	log_bytes(0, line, sizeof(line));	/* does not fit behind it */
+	ASSERT_EQ(0, read_log());
+
+	memset(expected, 'y', sizeof(expected));
+	memcpy(expected, "[    0.000000] ", 15);
+	EXPECT_EQ(0, memcmp(text, expected, 15 + sizeof(line)));
+	memset(expected + 15, 'z', sizeof(line));
+	EXPECT_EQ(0, memcmp(text + 16 + sizeof(line), expected, 15 + sizeof(line)));
+	EXPECT_EQ(2 * (16 + sizeof(line)), strlen(text));
+}
+
+TEST(records_that_hold_nothing)
+{
+	make(4);
+	log_text(0, "a");
+	log_text(0, "reserved");
+	put(desc_of(id - 1) + STATE_VAR, 0ULL << 62 | (id - 1));
+	log_text(0, "reused");
+	put(desc_of(id - 1) + STATE_VAR, 2ULL << 62 | 77);
+	log_text(0, "failed");
+	put(desc_of(id - 1) + POSITION + BEGIN, 1);
+	put(desc_of(id - 1) + POSITION + NEXT, 1);
+	log_text(0, "empty");
+	put(desc_of(id - 1) + POSITION + BEGIN, 3);
+	put(desc_of(id - 1) + POSITION + NEXT, 3);
+	log_text(0, "committed");
+	put(desc_of(id - 1) + STATE_VAR, 1ULL << 62 | (id - 1));
+	ASSERT_EQ(0, read_log());
+	EXPECT_STREQ("[    0.000000] a\n[    0.000000] \n[    0.000000] committed\n", text);
+}
+
+TEST(bytes_that_a_terminal_would_obey)
+{
+	make(4);
+	log_text(0, "\33]0;title\a\tok\x9b");
+	ASSERT_EQ(0, read_log());
+	EXPECT_STREQ("[    0.000000] \\x1b]0;title\\x07\tok\\x9b\n", text);
+}
+
+TEST(no_log)
+{
+	make(4);
+	memory[VMCOREINFO] = 'X';
+	EXPECT_EQ(-ENOENT, read_log());
+	make(4);
+	memset(memory + VMCOREINFO + 100, 0, PAGE - 100);
+	EXPECT_EQ(-EINVAL, read_log());
+	/* never zero-terminated */
+	make(4);
+	memset(memory + VMCOREINFO + 20, 'x', PAGE - 20);
+	EXPECT_EQ(-EINVAL, read_log());
+}
+
+/* A page that looks like VMCOREINFO, say in the page cache, must not hide the real one */
+TEST(impostors)
+{
+	make(4);
+	log_text(0, "real");
+	strcpy((char *)memory + PAGE, "OSRELEASE=1.2.3\nSYMBOL(prb)=zz\n");
+	strcpy((char *)memory + 2 * PAGE, "OSRELEASE=");
+	ASSERT_EQ(0, read_log());
+	EXPECT_STREQ("[    0.000000] real\n", text);
+}
+
+TEST(hostile_addresses)
+{
+	static const uint64_t places[] = {
+		TOP_TABLE + 511 * 8, PRB_POINTER, PRB + 16 + 8, PRB + 16 + 16, PRB + 128 + 8,
+	};
+	static const uint64_t values[] = {
+		0, 1, 3, ~0ULL, PHYS - PAGE + 3, PHYS + SIZE + 3, KERNEL_MAP - 1,
+		KERNEL_MAP + (2 << 20) - 4, DIRECT_MAP + 2 * PAGE - 1, 1ULL << 63,
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		for (size_t j = 0; j < sizeof(values) / sizeof(*values); j++) {
+			make(4);
+			log_text(0, "text");
+			put(places[i], values[j]);
+			EXPECT_TRUE(read_log() <= 0);
+		}
+	}
+}
+
+TEST(hostile_sizes)
+{
+	make(4);
+	put32(PRB + 16 + 4, 63);
+	EXPECT_EQ(-EINVAL, read_log());
+	make(4);
+	put32(PRB + 128, 64);
+	EXPECT_EQ(-EINVAL, read_log());
+	make(4);
+	put(PRB + 16 + 24, FIRST_ID + COUNT);
+	EXPECT_EQ(-EINVAL, read_log());
+	/* a text as long as can be, in a block as long as can be */
+	make(4);
+	log_text(0, "text");
+	put(desc_of(FIRST_ID) + POSITION + NEXT, FIRST_POSITION + TEXT_SIZE);
+	memset(memory + INFOS + FIRST_ID % COUNT * INFO_SIZE + TEXT_LEN, 0xff, 2);
+	EXPECT_EQ(0, read_log());
+}
+
+/* Whatever is in these pages: no crash, no endless loop */
+TEST(noise)
+{
+	srand(1);
+	for (int round = 0; round < 300; round++) {
+		make(4 + round % 2);
+		for (int i = 0; i < 5; i++)
+			log_text(i, "some text");
+		for (int i = 0; i < 40; i++) {
+			static const uint64_t from[] = { PRB, DESCS, INFOS, TOP_TABLE, VMCOREINFO };
+			uint64_t at = from[rand() % 5] + rand() % 600;
+
+			memory[at] ^= 1 << rand() % 8;
+		}
+		read_log();
+	}
+	EXPECT_TRUE(true);
+	free(memory);
+	free(text);
+	memory = NULL;
+	text = NULL;
+}
+
+TEST_HARNESS_MAIN
