@@ -165,24 +165,6 @@ static void check_lockdown(void)
 		found("secureboot", RESULT_OK, NULL, "Secure Boot is off, or there is none");
 }
 
-static void check_cmdline(void)
-{
-	char text[4096], *word, *rest;
-	bool broadcasts = false;
-
-	read_line("/proc/cmdline", text, sizeof(text));
-	for (word = strtok_r(text, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
-		if (!strncmp(word, "no_ipi_broadcast=", strlen("no_ipi_broadcast=")))
-			broadcasts = word[strlen("no_ipi_broadcast=")] == '0';
-	if (broadcasts)
-		found("broadcast", RESULT_FAIL,
-		      "remove no_ipi_broadcast=0 from the kernel command line and restart",
-		      "the host broadcasts interrupts to all CPUs, lent ones too");
-	else
-		found("broadcast", RESULT_OK, NULL,
-		      "the host sends interrupts to its own CPUs only");
-}
-
 static void check_cpus(void)
 {
 	cpu_set_t online, lendable, core;
@@ -323,8 +305,8 @@ static void check_protection(void)
 static int run(const struct options *options, char **args)
 {
 	static void (* const checks[])(void) = {
-		check_module, check_devices, check_lockdown, check_cmdline, check_cpus,
-		check_apic, check_hypervisor, check_memory, check_kernel, check_network,
+		check_module, check_devices, check_lockdown, check_cpus, check_apic,
+		check_hypervisor, check_memory, check_kernel, check_network,
 		check_panic, check_protection,
 	};
 
