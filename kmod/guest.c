@@ -364,7 +364,6 @@ static int destroy_locked(struct sigma_guest *guest)
 	wake_up_interruptible(&guest->wait);
 
 	list_del(&guest->list);
-	sigma_chardev_del(guest);
 	return_cpus(guest, guest->nr_cpus);
 	sigma_iosc_exit(guest);
 	cancel_work_sync(&guest->state_work);
@@ -372,6 +371,8 @@ static int destroy_locked(struct sigma_guest *guest)
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
 	sigma_low_return(guest->low_phys, LOW_PAGES);
+	/* Last: who sees it gone may count on everything being back */
+	sigma_chardev_del(guest);
 	pr_info("%s: destroyed, everything given back\n", guest->name);
 	put_device(&guest->dev);
 	module_put(THIS_MODULE);
