@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a virtual disk is kept in: see disk.h.
+ *
+ * Data goes through the page cache of the host, and fdatasync() is what a flush of the
+ * guest waits for. What the file system or the device beneath can do is found by asking
+ * for it in a way that changes nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "device.h"
+#include "disk.h"
+
+#define FILE_BLOCK_MAX		65536	/* larger st_blksize: no physical block, a hint */
+
+static int lock(const struct disk *disk)
+{
+	if (!flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return log_error(-EBUSY, disk->read_only ?
+				 "disk %s is being written to by another guest or program; stop that first" :
+				 "disk %s is used by another guest or program; stop that first, or set ReadOnly=yes for both",
+				 disk->path);
+	return log_error(-errno, "cannot lock disk %s: %s", disk->path, strerror(errno));
+}
+
+static bool is_power_of_two(unsigned int n)
+{
+	return n && !(n & (n - 1));
+}
+
+static int measure_file(struct disk *disk, const struct stat *st)
+{
+	/* Past the end there is nothing to punch, but whether it could be done is said */
+	disk->can_discard = !disk->read_only &&
+		!fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st->st_size,
+			   SECTOR_SIZE);
+	disk->size = st->st_size;
+	disk->block_size = SECTOR_SIZE;
+	disk->physical_size = SECTOR_SIZE;
+	if (is_power_of_two(st->st_blksize) && st->st_blksize > SECTOR_SIZE &&
+	    st->st_blksize <= FILE_BLOCK_MAX)
+		disk->physical_size = st->st_blksize;
+	return 0;
+}
+
+static int measure_block_device(struct disk *disk)
+{
+	uint64_t misaligned[2] = { 1, 1 };
+	unsigned int physical = 0, optimal = 0;
+	int logical = 0, alignment = 0;
+
+	if (ioctl(disk->fd, BLKGETSIZE64, &disk->size) || ioctl(disk->fd, BLKSSZGET, &logical))
+		return log_error(-errno, "cannot get the size of disk %s: %s", disk->path,
+				 strerror(errno));
+	disk->block_size = logical;
+	disk->physical_size = logical;
+	if (!ioctl(disk->fd, BLKPBSZGET, &physical) && is_power_of_two(physical) &&
+	    physical >= disk->block_size)
+		disk->physical_size = physical;
+	if (!ioctl(disk->fd, BLKALIGNOFF, &alignment) && alignment > 0)
+		disk->alignment = alignment;
+	if (!ioctl(disk->fd, BLKIOOPT, &optimal))
+		disk->optimal_size = optimal;
+
+	/* Refused for its alignment only after the device was found to be able to */
+	if (!disk->read_only)
+		disk->can_discard = ioctl(disk->fd, BLKDISCARD, misaligned) && errno == EINVAL;
+	return 0;
+}
+
+static int measure(struct disk *disk, const struct stat *st)
+{
+	int ret = disk->block_device ? measure_block_device(disk) : measure_file(disk, st);
+
+	if (ret < 0)
+		return ret;
+	if (!disk->size)
+		return log_error(-EINVAL, "disk %s is empty; give it a size, as with truncate -s 8G",
+				 disk->path);
+	if (disk->size % SECTOR_SIZE)
+		return log_error(-EINVAL, "disk %s has %llu bytes, which is no multiple of %u: it is cut off or no disk image",
+				 disk->path, (unsigned long long)disk->size, SECTOR_SIZE);
+	return 0;
+}
+
+/*
+ * A block device is opened for writing with O_EXCL, which keeps off whoever else the kernel
+ * knows to hold it: a mount, LVM, RAID (open(2)). Readers share it, so there is only the lock.
+ */
+static int open_path(struct disk *disk, struct stat *st)
+{
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (disk->read_only ? O_RDONLY : O_RDWR);
+
+	if (stat(disk->path, st))
+		return log_error(-errno, "cannot open disk %s: %s", disk->path, strerror(errno));
+	if (S_ISBLK(st->st_mode) && !disk->read_only)
+		flags |= O_EXCL;
+
+	disk->fd = open(disk->path, flags);
+	if (disk->fd < 0)
+		return errno == EBUSY ?
+			log_error(-EBUSY, "disk %s is mounted or otherwise in use on the host; unmount it first",
+				  disk->path) :
+			log_error(-errno, "cannot open disk %s: %s", disk->path,
+				  strerror(errno));
+	/* What was opened counts, should the path have changed in between */
+	if (fstat(disk->fd, st)) {
+		int ret = -errno;
+
+		close(disk->fd);
+		return log_error(ret, "cannot look at disk %s: %s", disk->path, strerror(-ret));
+	}
+	return 0;
+}
+
+int disk_open(struct disk *disk, const char *path, bool read_only)
+{
+	struct stat st;
+	int ret;
+
+	*disk = (struct disk) { .fd = -1, .read_only = read_only, .path = strdup(path) };
+	if (!disk->path)
+		return log_error(-ENOMEM, "cannot open disk %s: out of memory", path);
+
+	ret = open_path(disk, &st);
+	if (ret < 0)
+		goto free_path;
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+		ret = log_error(-EINVAL, "disk %s is neither a regular file nor a block device",
+				path);
+		goto close_fd;
+	}
+	disk->block_device = S_ISBLK(st.st_mode);
+
+	ret = lock(disk);
+	if (ret < 0)
+		goto close_fd;
+	ret = measure(disk, &st);
+	if (ret < 0)
+		goto close_fd;
+	return 0;
+
+close_fd:
+	close(disk->fd);
+free_path:
+	free(disk->path);
+	return ret;
+}
+
+void disk_close(struct disk *disk)
+{
+	close(disk->fd);	/* the lock goes with it */
+	free(disk->path);
+}
+
+int disk_read(const struct disk *disk, uint64_t offset, struct vq_buffers *buf)
+{
+	while (buf->len) {
+		ssize_t n = preadv(disk->fd, buf->iov, buf->nr, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		/* Somebody made the file smaller */
+		if (!n)
+			return -EIO;
+		vq_skip(buf, n);
+		offset += n;
+	}
+	return 0;
+}
+
+int disk_write(const struct disk *disk, uint64_t offset, struct vq_buffers *buf)
+{
+	while (buf->len) {
+		ssize_t n = pwritev(disk->fd, buf->iov, buf->nr, offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		vq_skip(buf, n);
+		offset += n;
+	}
+	return 0;
+}
+
+int disk_flush(const struct disk *disk)
+{
+	return fdatasync(disk->fd) ? -errno : 0;
+}
+
+static int allocate(const struct disk *disk, int mode, uint64_t offset, uint64_t len)
+{
+	int ret;
+
+	do {
+		ret = fallocate(disk->fd, mode | FALLOC_FL_KEEP_SIZE, offset, len);
+	} while (ret && errno == EINTR);
+	return ret ? -errno : 0;
+}
+
+int disk_discard(const struct disk *disk, uint64_t offset, uint64_t len)
+{
+	uint64_t range[2] = { offset, len };
+
+	if (!disk->block_device)
+		return allocate(disk, FALLOC_FL_PUNCH_HOLE, offset, len);
+	return ioctl(disk->fd, BLKDISCARD, range) ? -errno : 0;
+}
+
+static int write_zeros(const struct disk *disk, uint64_t offset, uint64_t len)
+{
+	static uint8_t zeros[65536];	/* never written to, but struct iovec has no const */
+	int ret = 0;
+
+	while (len && !ret) {
+		size_t step = len < sizeof(zeros) ? len : sizeof(zeros);
+		struct iovec iov = { .iov_base = zeros, .iov_len = step };
+		struct vq_buffers buf = { .iov = &iov, .nr = 1, .len = step };
+
+		ret = disk_write(disk, offset, &buf);
+		offset += step;
+		len -= step;
+	}
+	return ret;
+}
+
+int disk_zero(const struct disk *disk, uint64_t offset, uint64_t len, bool unmap)
+{
+	uint64_t range[2] = { offset, len };
+	int ret = -EOPNOTSUPP;
+
+	if (disk->block_device) {
+		ret = ioctl(disk->fd, BLKZEROOUT, range) ? -errno : 0;
+	} else {
+		if (unmap)
+			ret = allocate(disk, FALLOC_FL_PUNCH_HOLE, offset, len);
+		if (ret == -EOPNOTSUPP)
+			ret = allocate(disk, FALLOC_FL_ZERO_RANGE, offset, len);
+	}
+	/* EINVAL: a block device that wants more alignment than the guest was told of */
+	return ret == -EOPNOTSUPP || ret == -EINVAL ? write_zeros(disk, offset, len) : ret;
+}

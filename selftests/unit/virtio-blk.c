@@ -1,0 +1,555 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Disks: requests against real files, and what may be asked of them that must fail. */
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "../../daemon/guestfile.h"
+#include "capture.h"
+#include "tap.h"
+#include "virtio-guest.h"
+
+#define F_VERSION_1	(1ULL << VIRTIO_F_VERSION_1)
+#define IMAGE_SECTORS	2048ULL
+#define IMAGE_SIZE	(IMAGE_SECTORS * 512)
+#define PATIENCE	10000		/* ms */
+#define NO_ANSWER	0xff
+#define W		VRING_DESC_F_WRITE
+
+static char image[] = "/tmp/sigma-blk-XXXXXX";
+
+static void __attribute__((constructor)) make_image(void)
+{
+	int fd = mkstemp(image);
+
+	if (fd < 0) {
+		perror(image);
+		exit(EXIT_FAILURE);
+	}
+	close(fd);
+}
+
+static void __attribute__((destructor)) remove_image(void)
+{
+	unlink(image);
+}
+
+/* The image as 0xaa bytes, so that zeros show */
+static void fill_image(off_t size)
+{
+	char block[4096];
+	int fd = open(image, O_WRONLY | O_TRUNC);
+
+	memset(block, 0xaa, sizeof(block));
+	for (off_t at = 0; at < size; at += sizeof(block))
+		if (pwrite(fd, block, sizeof(block), at) != sizeof(block))
+			abort();
+	if (ftruncate(fd, size))
+		abort();
+	close(fd);
+}
+
+static int image_byte(off_t at)
+{
+	uint8_t byte;
+	int fd = open(image, O_RDONLY);
+	int ret = pread(fd, &byte, 1, at) == 1 ? byte : -1;
+
+	close(fd);
+	return ret;
+}
+
+static int add_disk(struct guest *guest, bool read_only)
+{
+	const struct guest_disk disk = { .path = image, .read_only = read_only };
+
+	return virtio_blk_add(guest->bus, &disk, 0);
+}
+
+struct disk {
+	struct guest *guest;
+	struct ring ring;
+	uint64_t head, status, data;	/* guest physical */
+};
+
+#define DATA_SIZE	65536
+
+static void disk_start(struct disk *disk, struct guest *guest, uint64_t without)
+{
+	disk->guest = guest;
+	disk->head = guest_alloc(guest, sizeof(struct virtio_blk_outhdr));
+	disk->status = guest_alloc(guest, 1);
+	disk->data = guest_alloc(guest, DATA_SIZE);
+	if (!negotiate(guest, 0, get_features(guest, 0) & ~without) ||
+	    ring_open(&disk->ring, guest, 0, 0, 64) || !driver_ok(guest, 0))
+		abort();
+}
+
+static struct guest *disk_new(struct disk *disk, bool read_only)
+{
+	struct guest *guest = guest_new();
+
+	fill_image(IMAGE_SIZE);
+	if (add_disk(guest, read_only) < 0)
+		abort();
+	disk_start(disk, guest, 0);
+	return guest;
+}
+
+/* One chain, waited for: the status, and the length in the used entry */
+static uint8_t do_chain(struct disk *disk, const struct buffer *chain, unsigned int nr,
+			uint32_t *written)
+{
+	uint8_t *status = at(disk->guest, disk->status);
+	struct vring_used_elem elem;
+
+	*status = NO_ANSWER;
+	vring_used_event(&disk->ring.v) = disk->ring.seen;
+	ring_add(&disk->ring, chain, nr);
+	ring_kick(&disk->ring);
+	if (!ring_take(&disk->ring, PATIENCE, &elem))
+		return NO_ANSWER;
+	*written = elem.len;
+	return *status;
+}
+
+static uint8_t do_request(struct disk *disk, uint32_t type, uint64_t sector, uint32_t len,
+			  uint32_t *written)
+{
+	struct virtio_blk_outhdr *head = at(disk->guest, disk->head);
+	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
+	const struct buffer chain[] = {
+		{ disk->head, sizeof(*head), 0 },
+		{ disk->data, len, in ? W : 0 },
+		{ disk->status, 1, W },
+	};
+	const struct buffer without_data[] = { chain[0], chain[2] };
+
+	*head = (struct virtio_blk_outhdr) { .type = type, .sector = sector };
+	return len ? do_chain(disk, chain, 3, written) :
+		     do_chain(disk, without_data, 2, written);
+}
+
+static uint8_t request(struct disk *disk, uint32_t type, uint64_t sector, uint32_t len)
+{
+	uint32_t written;
+
+	return do_request(disk, type, sector, len, &written);
+}
+
+static uint8_t range_request(struct disk *disk, uint32_t type, uint64_t sector, uint32_t nr,
+			     uint32_t flags)
+{
+	struct virtio_blk_discard_write_zeroes *range = at(disk->guest, disk->data);
+
+	*range = (struct virtio_blk_discard_write_zeroes) {
+		.sector = sector, .num_sectors = nr, .flags = flags,
+	};
+	return request(disk, type, 0, sizeof(*range));
+}
+
+static struct virtio_blk_config read_config(struct guest *guest)
+{
+	struct sigma_msg_device_info info = { 0 };
+	struct virtio_blk_config config = { 0 };
+	struct sigma_msg_config msg = { 0 };
+
+	ask(guest, 0, SIGMA_MSG_DEVICE_INFO, 0, NULL, 0, &info, sizeof(info));
+	msg.length = info.config_size;
+	ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg));
+	memcpy(&config, msg.data, msg.length < sizeof(config) ? msg.length : sizeof(config));
+	return config;
+}
+
+TEST(describes_the_file)
+{
+	struct guest *guest GUEST = guest_new();
+	struct virtio_blk_config config;
+	uint64_t features;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(guest, false));
+	config = read_config(guest);
+	features = get_features(guest, 0);
+	EXPECT_EQ(IMAGE_SECTORS, config.capacity);
+	EXPECT_EQ(512, config.blk_size);
+	EXPECT_EQ(VIRTQUEUE_SEGMENTS_MAX - 2, config.seg_max);
+	EXPECT_TRUE(features & 1ULL << VIRTIO_BLK_F_FLUSH);
+	EXPECT_TRUE(features & 1ULL << VIRTIO_BLK_F_WRITE_ZEROES);
+	EXPECT_FALSE(features & 1ULL << VIRTIO_BLK_F_RO);
+	EXPECT_TRUE(config.max_write_zeroes_sectors && config.max_write_zeroes_seg);
+}
+
+TEST(reads_and_writes)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	uint8_t *data = at(guest, disk.data);
+	uint32_t written;
+
+	for (unsigned int i = 0; i < 4096; i++)
+		data[i] = i / 16;
+	EXPECT_EQ(VIRTIO_BLK_S_OK, do_request(&disk, VIRTIO_BLK_T_OUT, 8, 4096, &written));
+	EXPECT_EQ(1, written);
+	EXPECT_EQ(0xaa, image_byte(4095));
+	EXPECT_EQ(0, image_byte(4096));
+	EXPECT_EQ(0xff, image_byte(8191));
+	EXPECT_EQ(0xaa, image_byte(8192));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+
+	memset(data, 0, DATA_SIZE);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, do_request(&disk, VIRTIO_BLK_T_IN, 9, 1024, &written));
+	EXPECT_EQ(1025, written);
+	EXPECT_EQ(32, data[0]);
+	EXPECT_EQ(95, data[1023]);
+	EXPECT_EQ(0, data[1024]);
+}
+
+TEST(works_without_flush)
+{
+	struct guest *guest GUEST = guest_new();
+	struct disk disk;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(guest, false));
+	disk_start(&disk, guest, 1ULL << VIRTIO_BLK_F_FLUSH);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	EXPECT_EQ(0, image_byte(0));
+}
+
+TEST(any_layout)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	struct virtio_blk_outhdr *head = at(guest, disk.head);
+	/* The header in three parts, data in its last buffer; status in one with data */
+	struct buffer chain[] = {
+		{ disk.head, 1, 0 }, { disk.head + 1, 14, 0 }, { disk.head + 15, 1 + 512, 0 },
+		{ disk.status, 1, W },
+	};
+	struct buffer read[] = {
+		{ disk.head, 16, 0 }, { disk.data, 100, W }, { disk.data + 100, 413, W },
+	};
+	uint32_t written;
+
+	*head = (struct virtio_blk_outhdr) { .type = VIRTIO_BLK_T_OUT, .sector = 1 };
+	memset(head + 1, 0x55, 512);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, do_chain(&disk, chain, 4, &written));
+	EXPECT_EQ(0x55, image_byte(512));
+	EXPECT_EQ(0x55, image_byte(1023));
+	EXPECT_EQ(0xaa, image_byte(1024));
+
+	head->type = VIRTIO_BLK_T_IN;
+	((uint8_t *)at(guest, disk.data))[512] = NO_ANSWER;
+	do_chain(&disk, read, 3, &written);
+	EXPECT_EQ(513, written);
+	EXPECT_EQ(0x55, *(uint8_t *)at(guest, disk.data + 511));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *(uint8_t *)at(guest, disk.data + 512));
+}
+
+TEST(get_id)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	char *data = at(guest, disk.data);
+
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_GET_ID, 0, VIRTIO_BLK_ID_BYTES));
+	EXPECT_STREQ("sigma-0", data);
+	memset(data, 'x', 8);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_GET_ID, 0, 3));
+	EXPECT_EQ('g', data[2]);
+	EXPECT_EQ('x', data[3]);
+}
+
+TEST(bounds)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	static const struct {
+		uint64_t sector;
+		uint32_t len;
+		uint8_t status;
+	} cases[] = {
+		{ IMAGE_SECTORS - 1, 512, VIRTIO_BLK_S_OK },
+		{ IMAGE_SECTORS, 0, VIRTIO_BLK_S_OK },
+		{ IMAGE_SECTORS, 512, VIRTIO_BLK_S_IOERR },
+		{ IMAGE_SECTORS - 1, 1024, VIRTIO_BLK_S_IOERR },
+		{ IMAGE_SECTORS + 1, 0, VIRTIO_BLK_S_IOERR },
+		{ ~0ULL, 512, VIRTIO_BLK_S_IOERR },
+		{ ~0ULL / 512 + 1, 512, VIRTIO_BLK_S_IOERR },	/* byte offset wraps to 0 */
+		{ 1ULL << 63, 512, VIRTIO_BLK_S_IOERR },
+		{ 0, 511, VIRTIO_BLK_S_IOERR },
+		{ 0, 513, VIRTIO_BLK_S_IOERR },
+	};
+
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		EXPECT_EQ(cases[i].status, request(&disk, VIRTIO_BLK_T_IN, cases[i].sector,
+						   cases[i].len));
+		EXPECT_EQ(cases[i].status, request(&disk, VIRTIO_BLK_T_OUT, cases[i].sector,
+						   cases[i].len));
+	}
+	EXPECT_EQ(0xaa, image_byte(0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	guest_run(guest, 0);
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+TEST(unknown_requests)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, request(&disk, 2, 0, 512));
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, request(&disk, VIRTIO_BLK_T_SECURE_ERASE, 0, 16));
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, request(&disk, 0xffffffff, 0, 512));
+}
+
+TEST(write_zeroes)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	struct virtio_blk_config config = read_config(guest);
+	const uint32_t type = VIRTIO_BLK_T_WRITE_ZEROES;
+
+	EXPECT_EQ(VIRTIO_BLK_S_OK, range_request(&disk, type, 1, 2, 0));
+	EXPECT_EQ(0xaa, image_byte(511));
+	EXPECT_EQ(0, image_byte(512));
+	EXPECT_EQ(0, image_byte(1535));
+	EXPECT_EQ(0xaa, image_byte(1536));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, range_request(&disk, type, 8, 16,
+						 VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP));
+	EXPECT_EQ(0, image_byte(8 * 512));
+	EXPECT_EQ(0, image_byte(24 * 512 - 1));
+	EXPECT_EQ(0xaa, image_byte(24 * 512));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, range_request(&disk, type, IMAGE_SECTORS, 0, 0));
+
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, range_request(&disk, type, 0, 1, 2));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, range_request(&disk, type, IMAGE_SECTORS - 1, 2, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, range_request(&disk, type, ~0ULL, 1, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, range_request(&disk, type, 0, 0xffffffff, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, type, 0, 15));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, type, 0, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, type, 0,
+					      16 * (config.max_write_zeroes_seg + 1)));
+	EXPECT_EQ(0xaa, image_byte(IMAGE_SIZE - 1));
+}
+
+TEST(discard)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	struct virtio_blk_config config = read_config(guest);
+	const uint32_t type = VIRTIO_BLK_T_DISCARD;
+	struct stat before, after;
+
+	if (!(get_features(guest, 0) & 1ULL << VIRTIO_BLK_F_DISCARD))
+		SKIP(return, "the file system of /tmp can't punch holes");
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	stat(image, &before);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, range_request(&disk, type, 1024, 1024, 0));
+	stat(image, &after);
+	EXPECT_TRUE(after.st_blocks < before.st_blocks);
+	EXPECT_EQ(IMAGE_SIZE, after.st_size);
+	EXPECT_EQ(0xaa, image_byte(1024 * 512 - 1));
+
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP, range_request(&disk, type, 0, 1, 1));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, range_request(&disk, type, IMAGE_SECTORS, 1, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, type, 0,
+					      16 * (config.max_discard_seg + 1)));
+	EXPECT_EQ(0xaa, image_byte(0));
+}
+
+TEST(feature_not_negotiated)
+{
+	struct guest *guest GUEST = guest_new();
+	struct disk disk;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(guest, false));
+	disk_start(&disk, guest, 1ULL << VIRTIO_BLK_F_WRITE_ZEROES);
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP,
+		  range_request(&disk, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0));
+	EXPECT_EQ(0xaa, image_byte(0));
+}
+
+TEST(read_only)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, true);
+
+	EXPECT_TRUE(get_features(guest, 0) & 1ULL << VIRTIO_BLK_F_RO);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
+	EXPECT_EQ(0xaa, *(uint8_t *)at(guest, disk.data));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	EXPECT_EQ(VIRTIO_BLK_S_UNSUPP,
+		  range_request(&disk, VIRTIO_BLK_T_WRITE_ZEROES, 0, 8, 0));
+	EXPECT_EQ(0xaa, image_byte(0));
+}
+
+TEST(file_that_shrank)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	uint32_t written;
+
+	if (truncate(image, 512))
+		abort();
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, do_request(&disk, VIRTIO_BLK_T_IN, 0, 1024, &written));
+	EXPECT_EQ(512, written);	/* that much, and not the status behind the gap */
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
+}
+
+static void malformed(const struct buffer *chain, unsigned int nr)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	uint32_t now;
+
+	ring_add(&disk.ring, chain, nr);
+	ring_kick(&disk.ring);
+	for (unsigned int i = 0; i < PATIENCE; i++) {
+		if (get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET)
+			break;
+		usleep(1000);
+	}
+	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	guest->nr_messages = 0;
+	guest_run(guest, 0);
+	EXPECT_EQ(1, guest->nr_messages);	/* told by the event loop, not by the thread */
+
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	disk_start(&disk, guest, 0);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
+}
+
+TEST(request_without_status)
+{
+	const struct buffer chain[] = { { SEGMENT_1, 16, 0 }, { SEGMENT_1, 512, 0 } };
+
+	malformed(chain, 2);
+}
+
+TEST(request_without_header)
+{
+	const struct buffer chain[] = { { SEGMENT_1, 15, 0 }, { SEGMENT_1 + 512, 1, W } };
+
+	malformed(chain, 2);
+}
+
+TEST(request_outside_memory)
+{
+	const struct buffer chain[] = {
+		{ SEGMENT_1, 16, 0 }, { NOWHERE, 512, W }, { SEGMENT_1 + 512, 1, W },
+	};
+
+	malformed(chain, 3);
+}
+
+TEST(many_requests_few_interrupts)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	struct virtio_blk_outhdr *head = at(guest, disk.head);
+	const struct buffer chain[] = {
+		{ disk.head, 16, 0 }, { disk.data, 512, W }, { disk.status, 1, W },
+	};
+	struct vring_used_elem elem;
+
+	*head = (struct virtio_blk_outhdr) { .type = VIRTIO_BLK_T_IN };
+	for (unsigned int round = 0; round < 200; round++) {
+		vring_used_event(&disk.ring.v) = disk.ring.seen + 19;
+		for (unsigned int i = 0; i < 20; i++)
+			ring_add(&disk.ring, chain, 3);
+		ring_kick(&disk.ring);
+		for (unsigned int i = 0; i < 20; i++)
+			ASSERT_TRUE(ring_take(&disk.ring, PATIENCE, &elem));
+	}
+}
+
+TEST(reset_while_busy)
+{
+	struct guest *guest GUEST = guest_new();
+	struct disk disk;
+	uint32_t now;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(guest, false));
+	for (unsigned int round = 0; round < 50; round++) {
+		struct virtio_blk_outhdr *head;
+		struct buffer chain[3];
+
+		disk_start(&disk, guest, 0);
+		head = at(guest, disk.head);
+		*head = (struct virtio_blk_outhdr) { .type = VIRTIO_BLK_T_OUT };
+		chain[0] = (struct buffer) { disk.head, 16, 0 };
+		chain[1] = (struct buffer) { disk.data, DATA_SIZE, 0 };
+		chain[2] = (struct buffer) { disk.status, 1, W };
+		for (unsigned int i = 0; i < 20; i++)
+			ring_add(&disk.ring, chain, 3);
+		ring_kick(&disk.ring);
+		usleep(round * 20);
+		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+		/* Nothing of it is touched any more */
+		memset(at(guest, disk.ring.used), 0x77, 64);
+		usleep(100);
+		ASSERT_EQ(0x77, *(uint8_t *)at(guest, disk.ring.used + 2));
+	}
+}
+
+/* Opening */
+
+static const char *refusal(bool read_only)
+{
+	struct guest *guest GUEST = guest_new();
+	int ret;
+
+	capture_start();
+	ret = add_disk(guest, read_only);
+	return ret < 0 ? capture_end() : (capture_end(), "");
+}
+
+TEST(size_is_whole_sectors)
+{
+	fill_image(0);
+	EXPECT_SAID("is empty", refusal(false));
+	if (truncate(image, 1000))
+		abort();
+	EXPECT_SAID("no multiple of 512", refusal(false));
+	EXPECT_SAID("no multiple of 512", refusal(true));
+}
+
+TEST(only_files_and_block_devices)
+{
+	const struct guest_disk directory = { .path = "/tmp", .read_only = true };
+	const struct guest_disk missing = { .path = "/tmp/sigma/no/such/disk" };
+	const struct guest_disk null = { .path = "/dev/null" };
+	struct guest *guest GUEST = guest_new();
+
+	EXPECT_EQ(-EINVAL, virtio_blk_add(guest->bus, &directory, 0));
+	EXPECT_EQ(-ENOENT, virtio_blk_add(guest->bus, &missing, 0));
+	EXPECT_EQ(-EINVAL, virtio_blk_add(guest->bus, &null, 0));
+}
+
+TEST(image_is_locked)
+{
+	struct guest *other GUEST = guest_new();
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(other, false));
+	EXPECT_SAID("used by another guest", refusal(false));
+	EXPECT_SAID("being written to", refusal(true));
+}
+
+TEST(readers_share_an_image)
+{
+	struct guest *other GUEST = guest_new();
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(other, true));
+	EXPECT_STREQ("", refusal(true));
+	EXPECT_SAID("used by another guest", refusal(false));
+}
+
+TEST_HARNESS_MAIN
