@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The virtio bus: control messages, the order in which a device comes up, events. */
+#include <stdio.h>
+
+#include "tap.h"
+#include "virtio-guest.h"
+
+#define F_VERSION_1	(1ULL << VIRTIO_F_VERSION_1)
+#define F_OURS		(1ULL << 3)
+#define DRIVER_OK	(STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK)
+
+struct probe {
+	struct virtio_device dev;
+	uint8_t config[300];
+	unsigned int starts, resets, kicks;
+	int start_error;
+};
+
+static int probe_start(struct virtio_device *dev)
+{
+	struct probe *probe = (struct probe *)dev;
+
+	probe->starts++;
+	return probe->start_error;
+}
+
+static void probe_reset(struct virtio_device *dev)
+{
+	((struct probe *)dev)->resets++;
+}
+
+static void probe_kick(struct virtio_device *dev, struct virtqueue *vq)
+{
+	((struct probe *)dev)->kicks++;
+}
+
+static void probe_destroy(struct virtio_device *dev)
+{
+	free(dev);
+}
+
+static const struct virtio_device_ops probe_ops = {
+	.name = "probe", .device_id = 42, .start = probe_start, .reset = probe_reset,
+	.kick = probe_kick, .destroy = probe_destroy,
+};
+
+static struct probe *probe_new(struct guest *guest, unsigned int queues)
+{
+	struct probe *probe = calloc(1, sizeof(*probe));
+
+	probe->dev.ops = &probe_ops;
+	probe->dev.features = F_OURS;
+	probe->dev.config = probe->config;
+	probe->dev.config_size = sizeof(probe->config);
+	for (unsigned int i = 0; i < sizeof(probe->config); i++)
+		probe->config[i] = i;
+	probe->dev.nr_queues = queues;
+	for (unsigned int i = 0; i < queues; i++)
+		probe->dev.queue[i].max_size = 64;
+	if (virtio_device_add(guest->bus, &probe->dev) < 0) {
+		free(probe);
+		return NULL;
+	}
+	return probe;
+}
+
+TEST(hello_ping_devices)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_bus_devices devices;
+	struct sigma_bus_hello hello;
+
+	probe_new(guest, 1);
+	probe_new(guest, 1);
+	ASSERT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello,
+			 sizeof(hello)));
+	EXPECT_EQ(SIGMA_IOSC_VERSION, hello.version);
+	EXPECT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 0, NULL, 0, NULL, 0));
+	ASSERT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_GET_DEVICES, 0, NULL, 0, &devices,
+			 sizeof(devices)));
+	EXPECT_EQ(3, devices.present);
+}
+
+TEST(malformed_messages)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg msg = { .flags = SIGMA_MSG_RESPONSE, .id = SIGMA_MSG_GET_STATUS };
+	uint8_t payload[SIGMA_MSG_PAYLOAD_MAX] = { 0 };
+
+	probe_new(guest, 1);
+	EXPECT_EQ(ENODEV, ask(guest, 0, SIGMA_MSG_GET_STATUS, 1, NULL, 0, NULL, 0));
+	EXPECT_EQ(ENODEV, ask(guest, 0, SIGMA_MSG_GET_STATUS, 0xffff, NULL, 0, NULL, 0));
+	EXPECT_EQ(EINVAL, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 1, NULL, 0, NULL, 0));
+	EXPECT_EQ(EOPNOTSUPP, ask(guest, SIGMA_MSG_BUS, 0x3f, 0, NULL, 0, NULL, 0));
+	EXPECT_EQ(EOPNOTSUPP, ask(guest, SIGMA_MSG_BUS, 0, 0, NULL, 0, NULL, 0));
+	EXPECT_EQ(EOPNOTSUPP, ask(guest, 0, 0x0b + 1, 0, NULL, 0, NULL, 0));
+	EXPECT_EQ(EOPNOTSUPP, ask(guest, 0, 0, 0, NULL, 0, NULL, 0));
+	EXPECT_EQ(EINVAL, ask(guest, 0, SIGMA_MSG_SET_STATUS, 0, payload, 7, NULL, 0));
+	EXPECT_EQ(EINVAL, ask(guest, 0, SIGMA_MSG_SET_VQUEUE, 0, payload, 39, NULL, 0));
+	EXPECT_EQ(EINVAL, ask(guest, 0, SIGMA_MSG_GET_STATUS, 0, payload, sizeof(payload),
+			      NULL, 0));
+
+	/* These can't be answered */
+	guest->nr_messages = 0;
+	virtio_bus_message(guest->bus, &msg, 0);
+	virtio_bus_message(guest->bus, &msg, sizeof(msg) - 1);
+	virtio_bus_message(guest->bus, &msg, sizeof(msg));
+	msg.flags = 0x80;
+	virtio_bus_message(guest->bus, &msg, sizeof(msg));
+	msg.flags = 0;
+	msg.id = SIGMA_MSG_EVENT_CONFIG;
+	virtio_bus_message(guest->bus, &msg, sizeof(msg));
+	EXPECT_EQ(0, guest->nr_messages);
+
+	/* A full ring is not the end */
+	guest->send_error = -EAGAIN;
+	EXPECT_EQ(-1, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 0, NULL, 0, NULL, 0));
+	guest->send_error = 0;
+	EXPECT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 0, NULL, 0, NULL, 0));
+}
+
+TEST(device_info)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg_device_info info;
+
+	probe_new(guest, 2);
+	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_DEVICE_INFO, 0, NULL, 0, &info, sizeof(info)));
+	EXPECT_EQ(42, info.device_id);
+	EXPECT_EQ(300, info.config_size);
+	EXPECT_EQ(2, info.queues);
+}
+
+static int get_config(struct guest *guest, uint32_t offset, uint32_t length,
+		      struct sigma_msg_config *config)
+{
+	*config = (struct sigma_msg_config) { .offset = offset, .length = length };
+	return ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, config, sizeof(*config), config,
+		   sizeof(*config));
+}
+
+TEST(config_space)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe = probe_new(guest, 1);
+	struct sigma_msg_config config;
+
+	ASSERT_EQ(0, get_config(guest, 4, 3, &config));
+	EXPECT_EQ(4, config.data[0]);
+	EXPECT_EQ(6, config.data[2]);
+	EXPECT_EQ(0, config.data[3]);
+	EXPECT_EQ(0, config.generation);
+	EXPECT_EQ(0, get_config(guest, 300 - SIGMA_CONFIG_CHUNK, SIGMA_CONFIG_CHUNK, &config));
+	EXPECT_EQ(0, get_config(guest, 299, 1, &config));
+
+	EXPECT_EQ(EINVAL, get_config(guest, 300, 1, &config));
+	EXPECT_EQ(EINVAL, get_config(guest, 299, 2, &config));
+	EXPECT_EQ(EINVAL, get_config(guest, 0, 0, &config));
+	EXPECT_EQ(EINVAL, get_config(guest, 0, SIGMA_CONFIG_CHUNK + 1, &config));
+	EXPECT_EQ(EINVAL, get_config(guest, 0xffffffff, 2, &config));
+	EXPECT_EQ(EINVAL, get_config(guest, 2, 0xffffffff, &config));
+	EXPECT_EQ(EPERM, ask(guest, 0, SIGMA_MSG_SET_CONFIG, 0, &config, sizeof(config), NULL,
+			     0));
+
+	/* No event before DRIVER_OK (virtio 1.2, 2.3), but another generation */
+	guest->nr_messages = 0;
+	virtio_device_config_changed(&probe->dev);
+	EXPECT_EQ(0, guest->nr_messages);
+	ASSERT_EQ(0, get_config(guest, 0, 1, &config));
+	EXPECT_EQ(1, config.generation);
+
+	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1) && driver_ok(guest, 0));
+	guest->nr_messages = 0;
+	virtio_device_config_changed(&probe->dev);
+	ASSERT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
+}
+
+TEST(features_are_a_subset)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg_features msg = { .features = F_VERSION_1 };
+	uint32_t now;
+
+	probe_new(guest, 1);
+	EXPECT_EQ(F_VERSION_1 | F_OURS | 1ULL << VIRTIO_RING_F_INDIRECT_DESC |
+		  1ULL << VIRTIO_RING_F_EVENT_IDX, get_features(guest, 0));
+	/* Too early */
+	EXPECT_EQ(EBUSY, ask(guest, 0, SIGMA_MSG_SET_FEATURES, 0, &msg, sizeof(msg), NULL, 0));
+	EXPECT_FALSE(negotiate(guest, 0, F_VERSION_1 | 1ULL << 7));
+	set_status(guest, 0, 0, &now);
+	EXPECT_TRUE(negotiate(guest, 0, F_VERSION_1 | F_OURS));
+	/* Too late */
+	EXPECT_EQ(EBUSY, ask(guest, 0, SIGMA_MSG_SET_FEATURES, 0, &msg, sizeof(msg), NULL, 0));
+}
+
+TEST(legacy_driver_is_refused)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe = probe_new(guest, 1);
+	uint32_t now;
+
+	EXPECT_FALSE(negotiate(guest, 0, F_OURS));
+	EXPECT_EQ(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER, get_status(guest, 0));
+	EXPECT_EQ(0, set_status(guest, 0, DRIVER_OK, &now));
+	EXPECT_EQ(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER, now);
+	EXPECT_EQ(0, probe->starts);
+}
+
+TEST(status_goes_in_order)
+{
+	struct guest *guest GUEST = guest_new();
+	uint32_t now;
+
+	probe_new(guest, 1);
+	EXPECT_EQ(EINVAL, set_status(guest, 0, VIRTIO_CONFIG_S_DRIVER, &now));
+	EXPECT_EQ(EINVAL, set_status(guest, 0, VIRTIO_CONFIG_S_ACKNOWLEDGE |
+				     VIRTIO_CONFIG_S_FEATURES_OK, &now));
+	EXPECT_EQ(EINVAL, set_status(guest, 0, VIRTIO_CONFIG_S_ACKNOWLEDGE |
+				     VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK, &now));
+	EXPECT_EQ(EINVAL, set_status(guest, 0, 0x20, &now));
+	EXPECT_EQ(EINVAL, set_status(guest, 0, 0x10001, &now));
+	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
+	/* Bits are never taken back but by a reset */
+	EXPECT_EQ(EINVAL, set_status(guest, 0, VIRTIO_CONFIG_S_ACKNOWLEDGE, &now));
+	EXPECT_EQ(0, set_status(guest, 0, STATUS_FEATURES | VIRTIO_CONFIG_S_FAILED, &now));
+	EXPECT_EQ(STATUS_FEATURES | VIRTIO_CONFIG_S_FAILED, get_status(guest, 0));
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(0, get_status(guest, 0));
+}
+
+TEST(queue_comes_and_goes)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe = probe_new(guest, 2);
+	struct sigma_msg_vqueue msg = { .index = 2 };
+	struct ring ring[2];
+	uint32_t now;
+
+	EXPECT_EQ(ENOENT, ask(guest, 0, SIGMA_MSG_GET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
+	EXPECT_EQ(ENOENT, ask(guest, 0, SIGMA_MSG_RESET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
+	/* Not before the features are settled */
+	EXPECT_EQ(EBUSY, ring_open(&ring[0], guest, 0, 0, 8));
+	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
+	EXPECT_EQ(ENOENT, ask(guest, 0, SIGMA_MSG_SET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
+	EXPECT_EQ(EINVAL, ring_open(&ring[0], guest, 0, 0, 128));
+	guest->bind_error = -EIO;
+	EXPECT_EQ(EIO, ring_open(&ring[0], guest, 0, 0, 8));
+	guest->bind_error = 0;
+	ASSERT_EQ(0, ring_open(&ring[0], guest, 0, 0, 8));
+	EXPECT_EQ(EBUSY, ring_open(&ring[0], guest, 0, 0, 8));
+	ASSERT_EQ(0, ring_open(&ring[1], guest, 0, 1, 8));
+	EXPECT_NE(ring[0].kick, ring[1].kick);
+	EXPECT_NE(ring[0].call, ring[1].call);
+	EXPECT_TRUE(ring[0].kick >= SIGMA_DOORBELL_FIRST);
+
+	msg.index = 1;
+	EXPECT_EQ(0, ask(guest, 0, SIGMA_MSG_RESET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
+	EXPECT_EQ(0, ask(guest, 0, SIGMA_MSG_RESET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
+	EXPECT_EQ(-1, guest->kick_fd[ring[1].kick]);
+	ASSERT_EQ(0, ring_open(&ring[1], guest, 0, 1, 8));
+
+	ASSERT_TRUE(driver_ok(guest, 0));
+	EXPECT_EQ(1, probe->starts);
+	EXPECT_EQ(EBUSY, ask(guest, 0, SIGMA_MSG_RESET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
+	/* Each queue is looked at once, for what was in it before */
+	guest_run(guest, 0);
+	EXPECT_EQ(2, probe->kicks);
+	ring_kick(&ring[1]);
+	guest_run(guest, 0);
+	EXPECT_EQ(3, probe->kicks);
+
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(1, probe->resets);
+	EXPECT_EQ(3, guest->binds);
+	EXPECT_EQ(3, guest->unbinds);
+	/* A second reset finds nothing to do */
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(1, probe->resets);
+}
+
+TEST(start_that_fails_breaks_the_device)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe = probe_new(guest, 1);
+	uint32_t now;
+
+	probe->start_error = -EIO;
+	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
+	EXPECT_FALSE(driver_ok(guest, 0));
+	EXPECT_EQ(DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET, get_status(guest, 0));
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(0, probe->resets);
+	probe->start_error = 0;
+	EXPECT_TRUE(negotiate(guest, 0, F_VERSION_1) && driver_ok(guest, 0));
+}
+
+TEST(broken_device_is_told_once)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe = probe_new(guest, 1);
+	struct ring ring;
+
+	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1) && !ring_open(&ring, guest, 0, 0, 8) &&
+		    driver_ok(guest, 0));
+	guest_run(guest, 0);
+	guest->nr_messages = 0;
+	virtio_device_broken(&probe->dev, "test %d", 1);
+	virtio_device_broken(&probe->dev, "test %d", 2);
+	guest_run(guest, 0);
+	EXPECT_EQ(1, guest->nr_messages);
+	ring_kick(&ring);
+	guest_run(guest, 0);
+	EXPECT_EQ(1, probe->kicks);	/* the one of its start */
+}
+
+TEST(bus_reset_resets_all)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe[2] = { probe_new(guest, 1), probe_new(guest, 1) };
+
+	for (unsigned int i = 0; i < 2; i++)
+		ASSERT_TRUE(negotiate(guest, i, F_VERSION_1) && driver_ok(guest, i));
+	virtio_bus_reset(guest->bus);
+	for (unsigned int i = 0; i < 2; i++) {
+		EXPECT_EQ(1, probe[i]->resets);
+		EXPECT_EQ(0, get_status(guest, i));
+	}
+}
+
+TEST(new_device_is_announced)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_bus_hello hello;
+	struct sigma_bus_event_device event;
+
+	probe_new(guest, 1);
+	EXPECT_EQ(0, guest->nr_messages);	/* nobody has said hello */
+	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
+	guest->nr_messages = 0;
+	probe_new(guest, 1);
+	ASSERT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_BUS_EVENT_DEVICE, guest->message[0].head.id);
+	EXPECT_EQ(SIGMA_MSG_BUS, guest->message[0].head.flags);
+	ASSERT_EQ(sizeof(event), guest->message[0].len);
+	memcpy(&event, guest->message[0].payload, sizeof(event));
+	EXPECT_EQ(1, event.device);
+	EXPECT_EQ(1, event.present);
+}
+
+TEST(bus_has_limits)
+{
+	struct guest *guest GUEST = guest_new();
+	unsigned int nr = 0;
+
+	while (probe_new(guest, SIGMA_QUEUES))
+		nr++;
+	EXPECT_EQ((SIGMA_DOORBELLS - SIGMA_DOORBELL_FIRST) / SIGMA_QUEUES, nr);
+	while (probe_new(guest, 0))
+		nr++;
+	EXPECT_EQ(SIGMA_DEVICES, nr);
+}
+
+TEST(random_messages)
+{
+	struct guest *guest GUEST = guest_new();
+	uint32_t state = 1;
+	uint8_t msg[SIGMA_MSG_MAX];
+
+	probe_new(guest, 2);
+	if (!freopen("/dev/null", "w", stderr))
+		abort();
+	for (unsigned int i = 0; i < 200000; i++) {
+		for (unsigned int j = 0; j < 64; j++) {
+			state = state * 1664525 + 1013904223;
+			/* Mostly small values, so that much of it makes sense */
+			msg[j] = state >> 30 ? (state >> 8) % 4 : state >> 16;
+		}
+		msg[1] %= 16;
+		msg[3] = 0;
+		guest->nr_messages = 0;
+		virtio_bus_message(guest->bus, msg, state % sizeof(msg));
+		if (i % 1000 == 0)
+			guest_run(guest, 0);
+	}
+}
+
+TEST_HARNESS_MAIN
