@@ -107,9 +107,7 @@ check "the host finds the same $MIB MiB in the image" [ "$(host_sum)" = "${wrote
 check "CPUs and memory are as before" host_is_as_before
 
 step "Summary"
-while IFS= read -r line; do
-	say "$line"
-done <<END
+say "$(cat <<END
 boot, start to user space      ${boot} s
 disk, write and fsync          $(rate "${write_seconds:-0}")
 disk, read                     $(rate "${read_seconds:-0}")
@@ -119,4 +117,5 @@ host's CPUs                    before $cpus_before, during $cpus_during, after $
 host's free memory             before $((free_before / 1024)) MiB, after $(($(free_memory) / 1024)) MiB
 checks                         $((checks - failures)) passed, $failures failed
 END
+)"
 finish

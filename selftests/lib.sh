@@ -17,13 +17,13 @@ GUEST_BOOT=60		# seconds that a guest has to reach a state or its user space
 OUTPUT=$(mktemp)
 checks=0 failures=0
 
+# say TEXT...: lines for people
 say()
 {
-	if [ -n "${PRETTY:-}" ]; then
-		printf '        %s\n' "$*"
-	else
-		printf '# %s\n' "$*"
-	fi
+	local line
+	while IFS= read -r line; do
+		printf '%s%s\n' "$([ -n "${PRETTY:-}" ] && echo '        ' || echo '# ')" "$line"
+	done <<<"$*"
 }
 
 [ -n "${PRETTY:-}" ] || echo "TAP version 13"
@@ -52,9 +52,7 @@ result()
 	else
 		echo "not ok $checks - $2"
 	fi
-	while IFS= read -r line; do
-		say "$line"
-	done < <(tail -n 40 "$OUTPUT")
+	say "$(tail -n 40 "$OUTPUT")"
 	return 1
 }
 
@@ -89,14 +87,10 @@ finish()
 	if [ "$failures" != 0 ]; then
 		for name in $(guests); do
 			say "--- log of guest $name"
-			sigmactl log "$name" 2>&1 | tail -n 20 | while IFS= read -r line; do
-				say "$line"
-			done
+			say "$(sigmactl log "$name" 2>&1 | tail -n 20)"
 		done
 		say "--- kernel log of the host"
-		dmesg | tail -n 20 | while IFS= read -r line; do
-			say "$line"
-		done
+		say "$(dmesg | tail -n 20)"
 	fi
 	rm -f "$OUTPUT"
 	[ -n "${PRETTY:-}" ] || echo "1..$checks"
@@ -117,7 +111,10 @@ need_sigma()
 
 guests()
 {
-	ls /sys/class/sigma 2>/dev/null
+	local dir
+	for dir in /sys/class/sigma/*/state; do
+		[ ! -e "$dir" ] || basename "${dir%/state}"
+	done
 }
 
 online()
@@ -250,14 +247,15 @@ wait_gone()
 	until_true "${2:-$GUEST_BOOT}" is_gone "$1" || { echo "guest $1 is $(state "$1")"; return 1; }
 }
 
-# in_guest N COMMAND: run it in the guest of network N; its output and exit status
+# in_guest N COMMAND: run it in the guest of network N; its output and exit status. The command
+# is sent as one line.
 in_guest()
 {
 	local reply status
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	reply=$(timeout "${GUEST_TIMEOUT:-30}" bash -c '
 		exec 3<>"/dev/tcp/10.9.$1.2/7" && echo "$2" >&3 && cat <&3
-	' bash "$1" "$2" 2>&1)
+	' bash "$1" "${2//$'\n'/ }" 2>&1)
 	status=$(sed -n '$s/^rc=//p' <<<"$reply")
 	sed '$s/^rc=.*//' <<<"$reply" | sed '${/^$/d}'
 	return "${status:-255}"
