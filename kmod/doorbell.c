@@ -87,6 +87,7 @@ static void take_pending(struct sigma_doorbell_rx *rx)
 		if (!READ_ONCE(rx->words->pending[w]))
 			continue;
 		bits = le64_to_cpu(xchg(&rx->words->pending[w], 0));
+		atomic_long_add(hweight64(bits), &rx->received);
 		for_each_set_bit(bit, &bits, 64)
 			rx->handler(rx->data, w * 64 + bit);
 	}
@@ -111,7 +112,7 @@ static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 {
 	struct sigma_doorbell_rx *rx = cookie;
 
-	atomic_long_inc(&rx->received);
+	atomic_long_inc(&rx->interrupts);
 	for (int pass = 0; pass < MAX_PASSES; pass++) {
 		WRITE_ONCE(rx->words->busy, cpu_to_le32(1));
 		take_pending(rx);
@@ -133,6 +134,7 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 	int irq, err;
 
 	atomic_long_set(&rx->received, 0);
+	atomic_long_set(&rx->interrupts, 0);
 	rx->fwnode = irq_domain_alloc_named_fwnode(name);
 	if (!rx->fwnode)
 		return -ENOMEM;

@@ -18,13 +18,15 @@
  * @handler: called for each doorbell that was rung, in hard interrupt context,
  *	     with 0 <= n < SIGMA_DOORBELLS
  * @data: for @handler
- * @received: interrupts taken
+ * @received: doorbells that were rung
+ * @interrupts: interrupts taken for them
  */
 struct sigma_doorbell_rx {
 	struct sigma_iosc_doorbell *words;
 	void (*handler)(void *data, unsigned int n);
 	void *data;
 	atomic_long_t received;
+	atomic_long_t interrupts;
 	/* private */
 	struct fwnode_handle *fwnode;
 	struct irq_domain *domain;

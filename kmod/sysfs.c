@@ -8,9 +8,10 @@
  *	segments		one per line: "0x100000000-0x11fffffff"
  *	heartbeat		counted by the guest's driver
  *	release			kernel release that the guest's driver reported
- *	doorbells_sent		doorbells rung for the guest, and
- *	ipis_sent		interrupts that it took
- *	interrupts_received	interrupts that the guest sent
+ *	doorbells_sent		doorbells that the host rang for the guest, and
+ *	ipis_sent		the interrupts it sent for them: less, where the guest was busy
+ *	doorbells_received	doorbells that the guest rang, and
+ *	interrupts_received	the interrupts that came with them
  */
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
@@ -92,11 +93,19 @@ static ssize_t ipis_sent_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(ipis_sent);
 
+static ssize_t doorbells_received_show(struct device *dev, struct device_attribute *attr,
+				       char *buf)
+{
+	return sysfs_emit(buf, "%ld\n",
+			  atomic_long_read(&to_guest(dev)->iosc.doorbell_rx.received));
+}
+static DEVICE_ATTR_RO(doorbells_received);
+
 static ssize_t interrupts_received_show(struct device *dev, struct device_attribute *attr,
 					char *buf)
 {
 	return sysfs_emit(buf, "%ld\n",
-			  atomic_long_read(&to_guest(dev)->iosc.doorbell_rx.received));
+			  atomic_long_read(&to_guest(dev)->iosc.doorbell_rx.interrupts));
 }
 static DEVICE_ATTR_RO(interrupts_received);
 
@@ -109,6 +118,7 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_release.attr,
 	&dev_attr_doorbells_sent.attr,
 	&dev_attr_ipis_sent.attr,
+	&dev_attr_doorbells_received.attr,
 	&dev_attr_interrupts_received.attr,
 	NULL
 };

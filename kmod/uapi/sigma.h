@@ -19,8 +19,8 @@
  *   mmap          offset 0, SIGMA_IOSC_SIZE bytes, MAP_SHARED: the IOSC window.
  *   ioctl         below. All may sleep.
  *
- * /sys/class/sigma/NAME/ shows state, cpus, memory, segments, doorbells_sent,
- * doorbells_received, ipis_sent. Each change of state sends a uevent with SIGMA_STATE=.
+ * /sys/class/sigma/NAME/ shows state, cpus, memory and counters: see sysfs.c. Each change of
+ * state sends a uevent with SIGMA_STATE=.
  */
 #ifndef _UAPI_SIGMA_H
 #define _UAPI_SIGMA_H
