@@ -92,6 +92,7 @@ struct guest_view {
 	uint64_t heartbeat;
 	uint64_t doorbells_sent;
 	uint64_t ipis_sent;
+	uint64_t doorbells_received;
 	uint64_t interrupts_received;
 };
 

@@ -73,6 +73,7 @@ int guest_view(struct guest_view *guest, const char *name)
 	guest->heartbeat = read_number(name, "heartbeat");
 	guest->doorbells_sent = read_number(name, "doorbells_sent");
 	guest->ipis_sent = read_number(name, "ipis_sent");
+	guest->doorbells_received = read_number(name, "doorbells_received");
 	guest->interrupts_received = read_number(name, "interrupts_received");
 	return 0;
 }

@@ -66,6 +66,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	add_number(object, "heartbeat", guest->heartbeat);
 	add_number(object, "doorbells_sent", guest->doorbells_sent);
 	add_number(object, "ipis_sent", guest->ipis_sent);
+	add_number(object, "doorbells_received", guest->doorbells_received);
 	add_number(object, "interrupts_received", guest->interrupts_received);
 	add_number(object, "pid", served->pid);
 	add_number(object, "started_usec", served->started_usec);
@@ -105,8 +106,8 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	printf("    Kernel: %s", guest->release[0] ? guest->release : "(not reported yet)");
 	printf(served->image ? " from %s\n" : "\n", served->image);
 	printf(" Heartbeat: %" PRIu64 "\n", guest->heartbeat);
-	printf(" Doorbells: %" PRIu64 " rung for it, %" PRIu64 " of them by interrupt; %" PRIu64
-	       " interrupts from it\n", guest->doorbells_sent, guest->ipis_sent,
+	printf(" Doorbells: %" PRIu64 " sent by %" PRIu64 " interrupts, %" PRIu64 " received by %"
+	       PRIu64 "\n", guest->doorbells_sent, guest->ipis_sent, guest->doorbells_received,
 	       guest->interrupts_received);
 	if (served->console)
 		printf("   Console: %s\n", served->console);
