@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Network devices. A pair of sockets that keep frames whole stands in for the tap; one test
+ * takes a real tap where that is allowed.
+ */
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "tap.h"
+#include "virtio-guest.h"
+
+#define F(bit)		(1ULL << (bit))
+#define F_MERGEABLE	(F(VIRTIO_F_VERSION_1) | F(VIRTIO_NET_F_MRG_RXBUF))
+#define HEADER		sizeof(struct virtio_net_hdr_v1)
+#define W		VRING_DESC_F_WRITE
+#define QUEUE		64
+
+static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 1 };
+static uint8_t frame[70000];
+
+struct nic {
+	struct guest *guest;
+	int wire;			/* the test's end */
+	struct ring rx, tx;
+	uint64_t memory;		/* for frames, guest physical */
+};
+
+static void nic_start(struct nic *nic, uint64_t features)
+{
+	if (!negotiate(nic->guest, 0, features) || ring_open(&nic->rx, nic->guest, 0, 0, QUEUE) ||
+	    ring_open(&nic->tx, nic->guest, 0, 1, QUEUE) || !driver_ok(nic->guest, 0))
+		abort();
+	guest_run(nic->guest, 0);
+}
+
+static struct guest *nic_new(struct nic *nic, uint64_t features)
+{
+	struct guest *guest = guest_new();
+	int pair[2], size = 1 << 20;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair))
+		abort();
+	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	if (virtio_net_add(guest->bus, pair[1], mac) < 0)
+		abort();
+	*nic = (struct nic) { .guest = guest, .wire = pair[0] };
+	nic->memory = guest_alloc(guest, 1 << 20);
+	nic_start(nic, features);
+	for (unsigned int i = 0; i < sizeof(frame); i++)
+		frame[i] = i % 251;
+	return guest;
+}
+
+/* Make @nr receive buffers of @len bytes each */
+static void supply(struct nic *nic, unsigned int nr, uint32_t len)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		const struct buffer buf = { nic->memory + nic->rx.next * len, len, W };
+
+		ring_add(&nic->rx, &buf, 1);
+	}
+	ring_kick(&nic->rx);
+	guest_run(nic->guest, 0);
+}
+
+static bool from_wire(struct nic *nic, size_t len)
+{
+	bool sent = send(nic->wire, frame, len, 0) == (ssize_t)len;
+
+	guest_run(nic->guest, 0);
+	return sent;
+}
+
+/* Take a frame of @len bytes in @nr buffers of @size and compare it; false if it isn't there */
+static bool received(struct nic *nic, size_t len, unsigned int nr, uint32_t size)
+{
+	uint8_t got[sizeof(frame)];
+	struct vring_used_elem elem;
+	uint16_t num_buffers;
+	size_t at_byte = 0;
+
+	for (unsigned int i = 0; i < nr; i++) {
+		if (!ring_take(&nic->rx, 0, &elem) || elem.len > size ||
+		    at_byte + elem.len > sizeof(got))
+			return false;
+		memcpy(got + at_byte, at(nic->guest, nic->memory + elem.id * size), elem.len);
+		at_byte += elem.len;
+	}
+	memcpy(&num_buffers, got + offsetof(struct virtio_net_hdr_v1, num_buffers), 2);
+	return at_byte == len && num_buffers == nr && !memcmp(got, frame, 10) &&
+	       !memcmp(got + HEADER, frame + HEADER, len - HEADER);
+}
+
+TEST(config)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+	struct sigma_msg_config msg = { .length = 8 };
+
+	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg,
+			 sizeof(msg)));
+	EXPECT_EQ(0, memcmp(msg.data, mac, sizeof(mac)));
+	EXPECT_EQ(VIRTIO_NET_S_LINK_UP, msg.data[6]);
+	EXPECT_EQ(0, get_features(guest, 0) & F(VIRTIO_NET_F_GUEST_TSO4));
+	close(nic.wire);
+}
+
+TEST(sends)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+	const struct buffer whole = { nic.memory, HEADER + 60, 0 };
+	const struct buffer parts[] = { { nic.memory, 5, 0 }, { nic.memory + 5, HEADER + 55, 0 } };
+	struct vring_used_elem elem;
+	uint8_t got[2048];
+
+	memcpy(at(guest, nic.memory), frame, 2048);
+	ring_add(&nic.tx, &whole, 1);
+	ring_add(&nic.tx, parts, 2);
+	ring_kick(&nic.tx);
+	guest_run(guest, 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		ASSERT_EQ((ssize_t)HEADER + 60, recv(nic.wire, got, sizeof(got), 0));
+		EXPECT_EQ(0, memcmp(got, frame, HEADER + 60));
+		ASSERT_TRUE(ring_take(&nic.tx, 0, &elem));
+		EXPECT_EQ(0, elem.len);
+	}
+	close(nic.wire);
+}
+
+TEST(sends_more_than_a_batch)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+	const struct buffer buf = { nic.memory, HEADER + 60, 0 };
+	struct vring_used_elem elem;
+	uint8_t got[128];
+
+	for (unsigned int i = 0; i < 10; i++) {
+		for (unsigned int j = 0; j < QUEUE; j++)
+			ring_add(&nic.tx, &buf, 1);
+		ring_kick(&nic.tx);
+		guest_run(guest, 0);
+		for (unsigned int j = 0; j < QUEUE; j++) {
+			ASSERT_TRUE(ring_take(&nic.tx, 0, &elem));
+			recv(nic.wire, got, sizeof(got), 0);
+		}
+	}
+	close(nic.wire);
+}
+
+TEST(refused_frames_are_dropped)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+	const struct buffer buf = { nic.memory, 30000, 0 };
+	struct vring_used_elem elem;
+
+	/* Nobody reads the wire: it fills up, and the guest is not held up by that */
+	for (unsigned int i = 0; i < QUEUE; i++)
+		ring_add(&nic.tx, &buf, 1);
+	ring_kick(&nic.tx);
+	guest_run(guest, 0);
+	for (unsigned int i = 0; i < QUEUE; i++)
+		ASSERT_TRUE(ring_take(&nic.tx, 0, &elem));
+	close(nic.wire);
+}
+
+TEST(receives)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+
+	ASSERT_TRUE(guest && from_wire(&nic, HEADER + 60));
+	supply(&nic, 4, 1526);		/* only now */
+	EXPECT_TRUE(received(&nic, HEADER + 60, 1, 1526));
+	ASSERT_TRUE(from_wire(&nic, 1526));
+	EXPECT_TRUE(received(&nic, 1526, 1, 1526));
+	close(nic.wire);
+}
+
+TEST(merges_buffers)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+
+	supply(&nic, QUEUE, 200);
+	ASSERT_TRUE(guest && from_wire(&nic, 1500));
+	EXPECT_TRUE(received(&nic, 1500, 8, 200));
+	ASSERT_TRUE(from_wire(&nic, 200));
+	EXPECT_TRUE(received(&nic, 200, 1, 200));
+	close(nic.wire);
+}
+
+TEST(frame_longer_than_what_was_gathered)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+	struct vring_used_elem elem;
+
+	supply(&nic, 3, 1024);
+	ASSERT_TRUE(guest && from_wire(&nic, 20000));
+	EXPECT_FALSE(ring_take(&nic.rx, 0, &elem));
+	supply(&nic, 3, 1024);
+	EXPECT_FALSE(ring_take(&nic.rx, 0, &elem));
+	ASSERT_TRUE(from_wire(&nic, 100));	/* has to wait behind it */
+	supply(&nic, 20, 1024);
+	EXPECT_TRUE(received(&nic, 20000, 20, 1024));
+	EXPECT_TRUE(received(&nic, 100, 1, 1024));
+	close(nic.wire);
+}
+
+TEST(frame_that_never_fits)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+
+	supply(&nic, QUEUE, 100);
+	ASSERT_TRUE(guest && from_wire(&nic, 64 * 100 + 1));
+	ASSERT_TRUE(from_wire(&nic, 100));
+	EXPECT_TRUE(received(&nic, 100, 1, 100));
+	close(nic.wire);
+}
+
+TEST(unmerged_buffers)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F(VIRTIO_F_VERSION_1));
+
+	supply(&nic, 8, 1526);
+	ASSERT_TRUE(guest && from_wire(&nic, 1527));	/* too long: dropped */
+	ASSERT_TRUE(from_wire(&nic, 1526));
+	EXPECT_TRUE(received(&nic, 1526, 1, 1526));
+	close(nic.wire);
+}
+
+TEST(many_frames_in_turn)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE | F(VIRTIO_RING_F_EVENT_IDX));
+
+	supply(&nic, QUEUE, 1024);
+	for (unsigned int i = 0; i < 3000; i++) {
+		size_t len = HEADER + 14 + i * 37 % 9000;
+		unsigned int nr = (len + 1023) / 1024;
+
+		ASSERT_TRUE(guest && from_wire(&nic, len));
+		ASSERT_TRUE(received(&nic, len, nr, 1024));
+		supply(&nic, nr, 1024);
+	}
+	close(nic.wire);
+}
+
+TEST(runt_from_the_wire)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+
+	supply(&nic, 2, 1526);
+	ASSERT_TRUE(guest && from_wire(&nic, HEADER - 1));
+	ASSERT_TRUE(from_wire(&nic, 100));
+	EXPECT_TRUE(received(&nic, 100, 1, 1526));
+	close(nic.wire);
+}
+
+TEST(lost_wire)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+	struct sigma_msg_config msg = { .offset = 6, .length = 2 };
+
+	supply(&nic, 2, 1526);
+	guest->nr_messages = 0;
+	close(nic.wire);
+	guest_run(guest, 0);
+	ASSERT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
+	ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg));
+	EXPECT_EQ(0, msg.data[0]);
+}
+
+TEST(reset_forgets_gathered_buffers)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+	uint32_t now;
+
+	supply(&nic, 2, 1024);
+	ASSERT_TRUE(from_wire(&nic, 20000));	/* stuck in the spill buffer */
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	memset(at(guest, nic.memory), 0x77, 4096);
+	ASSERT_TRUE(from_wire(&nic, 100));
+	EXPECT_EQ(0x77, *(uint8_t *)at(guest, nic.memory));
+	nic_start(&nic, F_MERGEABLE);
+	supply(&nic, 2, 1024);
+	EXPECT_TRUE(received(&nic, 100, 1, 1024));
+	close(nic.wire);
+}
+
+static void malformed(bool tx, const struct buffer *buf)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE);
+
+	ring_add(tx ? &nic.tx : &nic.rx, buf, 1);
+	ring_kick(tx ? &nic.tx : &nic.rx);
+	from_wire(&nic, 100);
+	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	close(nic.wire);
+}
+
+TEST(malformed_buffers)
+{
+	const struct buffer readable = { SEGMENT_1, 1526, 0 }, writable = { SEGMENT_1, 1526, W },
+		tiny = { SEGMENT_1, HEADER - 1, W }, runt = { SEGMENT_1, HEADER - 1, 0 },
+		outside = { NOWHERE, 1526, W };
+
+	malformed(false, &readable);
+	malformed(false, &tiny);
+	malformed(false, &outside);
+	malformed(true, &writable);
+	malformed(true, &runt);
+	malformed(true, &outside);
+}
+
+TEST(real_tap)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	const uint64_t offloads = F(VIRTIO_NET_F_GUEST_CSUM) | F(VIRTIO_NET_F_GUEST_TSO4) |
+				  F(VIRTIO_NET_F_GUEST_TSO6) | F(VIRTIO_NET_F_CSUM) |
+				  F(VIRTIO_NET_F_HOST_TSO4) | F(VIRTIO_NET_F_HOST_TSO6);
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg_config msg = { .offset = 10, .length = 2 };
+	struct nic nic = { .guest = guest };
+	const struct buffer buf = { SEGMENT_1, HEADER + 60, 0 };
+	struct vring_used_elem elem;
+	int header = HEADER, tap;
+
+	tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (tap < 0)
+		SKIP(return, "no /dev/net/tun for this user");
+	if (ioctl(tap, TUNSETIFF, &ifr) || ioctl(tap, TUNSETVNETHDRSZ, &header)) {
+		close(tap);
+		SKIP(return, "no CAP_NET_ADMIN");
+	}
+	ASSERT_EQ(0, virtio_net_add(guest->bus, tap, mac));
+	EXPECT_EQ(offloads, get_features(guest, 0) & offloads);
+	ASSERT_TRUE(get_features(guest, 0) & F(VIRTIO_NET_F_MTU));
+	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg,
+			 sizeof(msg)));
+	EXPECT_EQ(1500, msg.data[0] | msg.data[1] << 8);
+
+	nic.memory = guest_alloc(guest, 1 << 20);
+	nic_start(&nic, F_MERGEABLE | offloads);
+	supply(&nic, QUEUE, 1526);
+	/* It is down: the frame is dropped, and given back */
+	ring_add(&nic.tx, &buf, 1);
+	ring_kick(&nic.tx);
+	guest_run(guest, 0);
+	EXPECT_TRUE(ring_take(&nic.tx, 0, &elem));
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+TEST_HARNESS_MAIN
