@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio-console (virtio 1.2, 5.3): one port, /dev/hvc0 in the guest, a pty on the host.
+ *
+ * The slave is kept open here, too, so that clients can come and go. The guest never waits
+ * for them: its output goes through a backlog of BACKLOG bytes to the pty. While nobody
+ * reads the pty is full soon, then the backlog, and from then on the oldest output is
+ * dropped; whoever attaches later finds "<missed N bytes>" where it was. Input is read only
+ * as far as the guest has made buffers for it, the rest waits in the pty.
+ *
+ * A change of the pty's window size raises no event on our side, so it is looked for when
+ * somebody types.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/virtio_console.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "device.h"
+
+#define QUEUE_SIZE	64
+#define BATCH		64
+#define BACKLOG		65536		/* power of two */
+#define COLUMNS		80
+#define ROWS		24
+
+enum { RX, TX, NR_QUEUES };
+
+struct console {
+	struct virtio_device dev;
+	struct virtio_console_config config;
+	int master, slave;
+	sd_event_source *source;
+	bool input;		/* the guest has a buffer for it */
+
+	/* bytes tail..head of the output, at their number modulo BACKLOG */
+	uint64_t head, tail;
+	uint64_t missed;	/* dropped right before tail */
+	char note[48];		/* "<missed N bytes>" on its way out */
+	size_t note_at, note_len;
+	uint8_t backlog[BACKLOG];
+
+	struct vq_request request;
+};
+
+static struct console *to_console(struct virtio_device *dev)
+{
+	return (struct console *)((char *)dev - offsetof(struct console, dev));
+}
+
+static void watch(struct console *con)
+{
+	bool output = con->head != con->tail || con->note_at < con->note_len;
+
+	sd_event_source_set_io_events(con->source, (con->input ? EPOLLIN : 0) |
+				      (output ? EPOLLOUT : 0));
+}
+
+/* From the guest */
+
+static void put(struct console *con, const uint8_t *from, size_t len)
+{
+	/* Of what is longer than the backlog only the end would stay */
+	if (len > BACKLOG) {
+		con->head += len - BACKLOG;
+		from += len - BACKLOG;
+		len = BACKLOG;
+	}
+	while (len) {
+		size_t at = con->head % BACKLOG, step = BACKLOG - at;
+
+		if (step > len)
+			step = len;
+		memcpy(con->backlog + at, from, step);
+		con->head += step;
+		from += step;
+		len -= step;
+	}
+	if (con->head - con->tail > BACKLOG) {
+		con->missed += con->head - con->tail - BACKLOG;
+		con->tail = con->head - BACKLOG;
+	}
+}
+
+/* Write to the pty what it takes and add it to @done; false: it is full for now */
+static bool put_out(struct console *con, const void *from, size_t len, size_t *done)
+{
+	ssize_t n = write(con->master, from, len);
+
+	if (n > 0)
+		*done += n;
+	return n == (ssize_t)len;
+}
+
+static void flush(struct console *con)
+{
+	for (;;) {
+		size_t at = con->tail % BACKLOG, len = con->head - con->tail, done = 0;
+		bool all;
+
+		if (con->note_at == con->note_len && con->missed) {
+			con->note_len = snprintf(con->note, sizeof(con->note),
+						 "\r\n<missed %llu bytes>\r\n",
+						 (unsigned long long)con->missed);
+			con->note_at = 0;
+			con->missed = 0;
+		}
+		if (con->note_at < con->note_len) {
+			if (!put_out(con, con->note + con->note_at,
+				     con->note_len - con->note_at, &con->note_at))
+				return;
+			continue;
+		}
+		if (!len)
+			return;
+		if (len > BACKLOG - at)
+			len = BACKLOG - at;
+		all = put_out(con, con->backlog + at, len, &done);
+		con->tail += done;
+		if (!all)
+			return;
+	}
+}
+
+static void tx_run(struct console *con)
+{
+	struct virtqueue *vq = &con->dev.queue[TX];
+	struct vq_request *req = &con->request;
+	unsigned int done = 0;
+
+	while (done < BATCH && virtqueue_pop(vq, req) > 0) {
+		for (unsigned int i = 0; i < req->out.nr; i++)
+			put(con, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
+		virtqueue_push(vq, req->head, 0);
+		done++;
+	}
+	virtqueue_notify(vq);
+	if (done == BATCH)
+		virtqueue_kick(vq);
+	flush(con);
+	watch(con);
+}
+
+/* To the guest */
+
+static void check_size(struct console *con)
+{
+	struct winsize size;
+
+	if (ioctl(con->master, TIOCGWINSZ, &size) || !size.ws_col || !size.ws_row ||
+	    (size.ws_col == le16toh(con->config.cols) &&
+	     size.ws_row == le16toh(con->config.rows)))
+		return;
+	con->config.cols = htole16(size.ws_col);
+	con->config.rows = htole16(size.ws_row);
+	virtio_device_config_changed(&con->dev);
+}
+
+static void rx_run(struct console *con)
+{
+	struct virtqueue *vq = &con->dev.queue[RX];
+	struct vq_request *req = &con->request;
+
+	check_size(con);
+	for (unsigned int i = 0; i < BATCH; i++) {
+		ssize_t n;
+
+		/* None: the driver's next kick brings us back here */
+		con->input = virtqueue_pop(vq, req) > 0;
+		if (!con->input)
+			break;
+		if (!req->in.nr) {
+			virtio_device_broken(&con->dev, "an input buffer that can't be written");
+			con->input = false;
+			break;
+		}
+		n = readv(con->master, req->in.iov, req->in.nr);
+		if (n <= 0) {
+			virtqueue_unpop(vq, 1);
+			break;
+		}
+		virtqueue_push(vq, req->head, n);
+	}
+	virtqueue_notify(vq);
+}
+
+static int on_pty(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct console *con = data;
+
+	if (revents & EPOLLIN)
+		rx_run(con);
+	if (revents & EPOLLOUT)
+		flush(con);
+	watch(con);
+	return 0;
+}
+
+/* The device */
+
+static void console_kick(struct virtio_device *dev, struct virtqueue *vq)
+{
+	struct console *con = to_console(dev);
+
+	if (vq->index == TX) {
+		tx_run(con);
+	} else {
+		rx_run(con);
+		watch(con);
+	}
+}
+
+static int console_start(struct virtio_device *dev)
+{
+	return 0;
+}
+
+/* What the guest wrote last stays readable */
+static void console_reset(struct virtio_device *dev)
+{
+	struct console *con = to_console(dev);
+
+	con->input = false;
+	watch(con);
+}
+
+static void console_destroy(struct virtio_device *dev)
+{
+	struct console *con = to_console(dev);
+
+	sd_event_source_disable_unref(con->source);
+	close(con->slave);
+	close(con->master);
+	free(con);
+}
+
+static const struct virtio_device_ops console_ops = {
+	.name		= "console",
+	.device_id	= VIRTIO_ID_CONSOLE,
+	.start		= console_start,
+	.reset		= console_reset,
+	.kick		= console_kick,
+	.destroy	= console_destroy,
+};
+
+/*
+ * Raw from the start: with ECHO on, which is a tty's default, the guest would be typed its
+ * own output.
+ */
+static int open_pty(struct console *con)
+{
+	const struct winsize size = { .ws_col = COLUMNS, .ws_row = ROWS };
+	struct termios termios;
+	int ret;
+
+	con->master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (con->master < 0)
+		return -errno;
+	if (unlockpt(con->master))
+		goto close_master;
+	con->slave = ioctl(con->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (con->slave < 0)
+		goto close_master;
+
+	if (tcgetattr(con->slave, &termios))
+		goto close_slave;
+	cfmakeraw(&termios);
+	if (tcsetattr(con->slave, TCSANOW, &termios) || ioctl(con->slave, TIOCSWINSZ, &size))
+		goto close_slave;
+	return 0;
+
+close_slave:
+	ret = -errno;
+	close(con->slave);
+	close(con->master);
+	return ret;
+close_master:
+	ret = -errno;
+	close(con->master);
+	return ret;
+}
+
+int virtio_console_add(struct virtio_bus *bus, char **path)
+{
+	struct console *con = calloc(1, sizeof(*con));
+	char name[32];	/* "/dev/pts/N" */
+	int ret;
+
+	if (!con)
+		return log_error(-ENOMEM, "cannot make the console: out of memory");
+	ret = open_pty(con);
+	if (ret < 0) {
+		log_error(ret, "cannot make a pty for the console: %s", strerror(-ret));
+		goto free_con;
+	}
+	ret = -ptsname_r(con->master, name, sizeof(name));
+	if (ret < 0) {
+		log_error(ret, "cannot get the name of the console's pty: %s", strerror(-ret));
+		goto close_pty;
+	}
+	ret = sd_event_add_io(virtio_bus_event(bus), &con->source, con->master, 0, on_pty, con);
+	if (ret < 0) {
+		log_error(ret, "cannot watch the console's pty: %s", strerror(-ret));
+		goto close_pty;
+	}
+
+	con->config.cols = htole16(COLUMNS);
+	con->config.rows = htole16(ROWS);
+	con->dev.ops = &console_ops;
+	con->dev.features = 1ULL << VIRTIO_CONSOLE_F_SIZE;
+	con->dev.config = &con->config;
+	con->dev.config_size = sizeof(con->config);
+	con->dev.nr_queues = NR_QUEUES;
+	con->dev.queue[RX].max_size = QUEUE_SIZE;
+	con->dev.queue[TX].max_size = QUEUE_SIZE;
+
+	*path = strdup(name);
+	if (!*path) {
+		ret = log_error(-ENOMEM, "cannot make the console: out of memory");
+		goto unref_source;
+	}
+	ret = virtio_device_add(bus, &con->dev);
+	if (ret < 0)
+		goto free_path;
+	return 0;
+
+free_path:
+	free(*path);
+	*path = NULL;
+unref_source:
+	sd_event_source_disable_unref(con->source);
+close_pty:
+	close(con->slave);
+	close(con->master);
+free_con:
+	free(con);
+	return ret;
+}
