@@ -46,7 +46,10 @@ u32 sigma_cpu_apic_id(unsigned int cpu)
 	return per_cpu(x86_cpu_to_apicid, cpu);
 }
 
-/* Runs on another CPU before @cpu is brought up: an error here keeps it offline */
+/*
+ * Runs on another CPU before @cpu is brought up: an error here keeps it offline. It comes to
+ * this only where something else made the CPU present again, as ACPI hotplug may.
+ */
 static int refuse_online(unsigned int cpu)
 {
 	if (!cpumask_test_cpu(cpu, &lent))
@@ -131,6 +134,8 @@ int sigma_cpu_lend(unsigned int cpu, char *error, size_t len)
 			 cpu, err);
 		return -EBUSY;
 	}
+	pr_info("cpu %u: lent; the host sees it as not present and cannot online it until it is back\n",
+		cpu);
 	return 0;
 }
 
