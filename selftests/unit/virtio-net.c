@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Network devices. A pair of sockets that keep frames whole stands in for the tap; one test
- * takes a real tap where that is allowed.
+ * takes a real tap, in a network namespace of its own, where that is allowed.
  */
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -330,26 +334,58 @@ TEST(malformed_buffers)
 	malformed(true, &outside);
 }
 
+/* A tap that vanishes with this process; -1 when it can't be had */
+static int open_tap(struct ifreq *ifr)
+{
+	int header = HEADER, tap;
+
+	if (unshare(CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNET))
+		return -1;
+	tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (tap < 0)
+		return -1;
+	*ifr = (struct ifreq) { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	if (ioctl(tap, TUNSETIFF, ifr) || ioctl(tap, TUNSETVNETHDRSZ, &header)) {
+		close(tap);
+		return -1;
+	}
+	return tap;
+}
+
+/* Set the tap up, and open a socket for frames on the host's side of it */
+static int open_host_side(struct ifreq *ifr)
+{
+	struct sockaddr_ll here = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, htons(ETH_P_ALL));
+
+	ifr->ifr_flags = IFF_UP;
+	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, ifr))
+		return -1;
+	here.sll_ifindex = if_nametoindex(ifr->ifr_name);
+	return bind(fd, (struct sockaddr *)&here, sizeof(here)) ? -1 : fd;
+}
+
 TEST(real_tap)
 {
-	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	const uint64_t offloads = F(VIRTIO_NET_F_GUEST_CSUM) | F(VIRTIO_NET_F_GUEST_TSO4) |
 				  F(VIRTIO_NET_F_GUEST_TSO6) | F(VIRTIO_NET_F_CSUM) |
 				  F(VIRTIO_NET_F_HOST_TSO4) | F(VIRTIO_NET_F_HOST_TSO6);
+	/* Broadcasts of a type that nobody else sends */
+	static uint8_t ethernet[60] = {
+		255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 0x88, 0xb5, 'x',
+	};
 	struct guest *guest GUEST = guest_new();
 	struct sigma_msg_config msg = { .offset = 10, .length = 2 };
 	struct nic nic = { .guest = guest };
-	const struct buffer buf = { SEGMENT_1, HEADER + 60, 0 };
+	const struct buffer buf = { SEGMENT_1, HEADER + sizeof(ethernet), 0 };
 	struct vring_used_elem elem;
-	int header = HEADER, tap;
+	bool crossed = false;
+	uint8_t got[2048];
+	struct ifreq ifr;
+	int tap = open_tap(&ifr);
 
-	tap = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (tap < 0)
-		SKIP(return, "no /dev/net/tun for this user");
-	if (ioctl(tap, TUNSETIFF, &ifr) || ioctl(tap, TUNSETVNETHDRSZ, &header)) {
-		close(tap);
-		SKIP(return, "no CAP_NET_ADMIN");
-	}
+		SKIP(return, "no tap for this user");
 	ASSERT_EQ(0, virtio_net_add(guest->bus, tap, mac));
 	EXPECT_EQ(offloads, get_features(guest, 0) & offloads);
 	ASSERT_TRUE(get_features(guest, 0) & F(VIRTIO_NET_F_MTU));
@@ -359,13 +395,34 @@ TEST(real_tap)
 
 	nic.memory = guest_alloc(guest, 1 << 20);
 	nic_start(&nic, F_MERGEABLE | offloads);
-	supply(&nic, QUEUE, 1526);
-	/* It is down: the frame is dropped, and given back */
+	supply(&nic, QUEUE, 2048);
+	memcpy(at(guest, SEGMENT_1 + HEADER), ethernet, sizeof(ethernet));
+
+	/* It is down: the frame is dropped, and its buffer given back */
 	ring_add(&nic.tx, &buf, 1);
 	ring_kick(&nic.tx);
 	guest_run(guest, 0);
 	EXPECT_TRUE(ring_take(&nic.tx, 0, &elem));
+
+	nic.wire = open_host_side(&ifr);
+	ASSERT_TRUE(nic.wire >= 0);
+	ring_add(&nic.tx, &buf, 1);
+	ring_kick(&nic.tx);
+	guest_run(guest, 0);
+	EXPECT_TRUE(ring_take(&nic.tx, 0, &elem));
+	for (ssize_t n; (n = recv(nic.wire, got, sizeof(got), 0)) > 0;)
+		crossed |= n == sizeof(ethernet) && !memcmp(got, ethernet, n);
+	EXPECT_TRUE(crossed);
+
+	ASSERT_EQ((ssize_t)sizeof(ethernet), send(nic.wire, ethernet, sizeof(ethernet), 0));
+	guest_run(guest, 50);
+	for (crossed = false; ring_take(&nic.rx, 0, &elem);)
+		crossed |= elem.len == HEADER + sizeof(ethernet) &&
+			   !memcmp(at(guest, nic.memory + elem.id * 2048 + HEADER), ethernet,
+				   sizeof(ethernet));
+	EXPECT_TRUE(crossed);
 	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	close(nic.wire);
 }
 
 TEST_HARNESS_MAIN
