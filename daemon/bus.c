@@ -389,6 +389,13 @@ free_bus:
 	return error;
 }
 
+void bus_linger(struct bus *bus)
+{
+	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
+		if (bus->connection[i])
+			sd_bus_detach_event(bus->connection[i]);
+}
+
 void bus_close(struct bus *bus)
 {
 	sd_event_source_disable_unref(bus->source);

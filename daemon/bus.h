@@ -17,6 +17,14 @@ struct life;
 int bus_open(struct bus **bus, struct life *life, const char *path);
 void bus_close(struct bus *bus);
 
+/**
+ * bus_linger - keep the connections open when the event loop ends, until bus_close()
+ *
+ * Else sd-bus would close them at sd_event_exit(), and clients take that for the end of
+ * everything.
+ */
+void bus_linger(struct bus *bus);
+
 /** bus_state_changed - tell all who are connected; @bus may be NULL */
 void bus_state_changed(struct bus *bus);
 

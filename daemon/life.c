@@ -112,6 +112,7 @@ static void tell_panic(struct life *life)
 static void leave(struct life *life, int status)
 {
 	sd_notify(0, "STOPPING=1");
+	bus_linger(life->bus);
 	sd_event_exit(life->event, status);
 }
 
