@@ -43,6 +43,8 @@ ctl_obj := $(ctl_src:%.c=$(O)/%.o)
 library_obj := $(filter-out $(O)/daemon/main.o,$(daemon_obj))
 sanitized_obj := $(library_obj:$(O)/%.o=$(O)/sanitized/%.o)
 units := $(unit_src:selftests/unit/%.c=$(O)/unit/%)
+# what the tests run inside of the virtual machines
+programs := $(patsubst selftests/programs/%.c,$(O)/programs/%,$(wildcard selftests/programs/*.c))
 
 ifneq ($(V),1)
 Q := @
@@ -51,7 +53,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all modules user unit install install-modules install-user check demo shell style clean
+.PHONY: all modules user unit programs install install-modules install-user check demo shell style clean
 
 all: modules user
 
@@ -98,7 +100,14 @@ $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libsigma.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
 
+$(O)/programs/%: selftests/programs/%.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) $(filter-out -MMD -MP,$(sigma_cflags)) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) \
+		-o $@ $<
+
 unit: $(units)
+
+programs: $(programs)
 
 install: install-modules install-user
 
