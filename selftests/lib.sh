@@ -135,17 +135,18 @@ host_resources()
 	cat /proc/iomem
 }
 
-# In KiB; caches are dropped, what per-CPU lists hold is not
+# In KiB, with the free pages that each CPU keeps for itself; caches are dropped first
 free_memory()
 {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	awk '$1 == "MemFree:" { print $2 }' /proc/meminfo
+	awk '$1 == "MemFree:" { free = $2 } $1 == "count:" { pages += $2 }
+	     END { print free + 4 * pages }' /proc/meminfo /proc/zoneinfo
 }
 
 before=$(mktemp)
 free_before=0
-FREE_SLACK=16384	# KiB that come and go on a live host
+FREE_SLACK=8192		# KiB that come and go on a live host
 
 remember_host()
 {
