@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=240 append=intel_iommu=on qemu=-machine qemu=kernel-irqchip=split qemu=-cpu qemu=max,+x2apic qemu=-device qemu=intel-iommu,intremap=on,eim=on
+#
+# A host in x2APIC mode with interrupt remapping, as laptops are. The guest finds no remapping
+# and takes its own core back to xAPIC; doorbells and INIT go both ways all the same.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+
+logged() { dmesg | grep -qi "$1"; }
+counter() { cat "/sys/class/sigma/g/$1"; }
+
+check "the host is in x2APIC mode" logged "x2apic enabled"
+for kernel in 6.1 7.2; do
+	guest g cpus=2 kernel=$kernel disk=/dev/vdb net=1
+	check "$kernel: starts" sigmactl start g
+	check "$kernel: user space answers" wait_guest 1
+	check "$kernel: both CPUs are in use" [ "$(in_guest 1 nproc)" = 2 ]
+	check "$kernel: disk" in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=4 conv=fsync'
+	check "$kernel: doorbells by interrupt, to the guest" [ "$(counter ipis_sent)" -gt 0 ]
+	check "$kernel: doorbells by interrupt, to the host" [ "$(counter interrupts_received)" -gt 0 ]
+	check "$kernel: is killed" sigmactl kill g
+	check "$kernel: is gone" wait_gone g
+done
+check "CPUs and memory are back" host_is_as_before
+finish
