@@ -62,7 +62,7 @@ static void help_program(void)
 	     "  modprobe sigma\n"
 	     "  $EDITOR /etc/sigma/demo.guest\n"
 	     "      [Guest]\n"
-	     "      Memory=512M\n"
+	     "      CommandLine=root=/dev/vda rw\n"
 	     "      [Disk]\n"
 	     "      Path=/var/lib/sigma/demo.img\n"
 	     "  sigmactl start demo\n"
