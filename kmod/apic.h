@@ -18,7 +18,7 @@ void sigma_apic_exit(void);
  * @command: low half of the ICR: delivery mode, level, trigger, vector
  *
  * In xAPIC mode waits, bounded, until the previous command has left (hazard: a second
- * write drops the first). Any context but NMI.
+ * write drops the first). Any context; in an NMI only where nothing returns from it.
  * Return: 0, -EIO when the APIC stays busy, -ERANGE when xAPIC cannot name @apic_id.
  */
 int sigma_apic_send(u32 apic_id, u32 command);

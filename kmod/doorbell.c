@@ -35,12 +35,22 @@ static u32 apic_id_of(struct irq_data *data)
 	return per_cpu(x86_cpu_to_apicid, cpu);
 }
 
+/* The lock makes the last one to look also the last one to write */
 static void publish(struct irq_data *data)
 {
 	struct sigma_doorbell_rx *rx = data->domain->host_data;
-	u64 target = SIGMA_DOORBELL_TARGET(apic_id_of(data), irqd_cfg(data)->vector);
+	unsigned long flags;
+	u64 target;
 
+	raw_spin_lock_irqsave(&rx->publish_lock, flags);
+	target = SIGMA_DOORBELL_TARGET(apic_id_of(data), irqd_cfg(data)->vector);
 	WRITE_ONCE(rx->words->target, cpu_to_le64(target));
+	raw_spin_unlock_irqrestore(&rx->publish_lock, flags);
+}
+
+void sigma_doorbell_republish(struct sigma_doorbell_rx *rx)
+{
+	publish(irq_domain_get_irq_data(rx->domain, rx->irq));
 }
 
 /* Vectors move with the affinity; the old one still works until the new one was used */
@@ -53,8 +63,19 @@ static int doorbell_set_affinity(struct irq_data *data, const struct cpumask *ma
 	return ret;
 }
 
+/*
+ * There is no device to mask, and an IPI that comes all the same is only a look too many. But
+ * before 6.13 an affinity that changes takes effect between a mask and an unmask in the
+ * interrupt itself, and the core calls both without asking.
+ */
+static void doorbell_mask(struct irq_data *data)
+{
+}
+
 static struct irq_chip doorbell_chip = {
 	.name			= "SIGMA",
+	.irq_mask		= doorbell_mask,
+	.irq_unmask		= doorbell_mask,
 	.irq_ack		= irq_chip_ack_parent,
 	.irq_set_affinity	= doorbell_set_affinity,
 	.irq_retrigger		= irq_chip_retrigger_hierarchy,
@@ -108,11 +129,9 @@ static void ring_self(const struct sigma_doorbell_rx *rx)
 	sigma_apic_send(apic_id_of(data), APIC_DM_FIXED | irqd_cfg(data)->vector);
 }
 
-static irqreturn_t doorbell_interrupt(int irq, void *cookie)
+/* Handle what is pending. Return: false when there is still more, and `busy` stays set */
+static bool drain(struct sigma_doorbell_rx *rx)
 {
-	struct sigma_doorbell_rx *rx = cookie;
-
-	atomic_long_inc(&rx->interrupts);
 	for (int pass = 0; pass < MAX_PASSES; pass++) {
 		WRITE_ONCE(rx->words->busy, cpu_to_le32(1));
 		take_pending(rx);
@@ -120,11 +139,33 @@ static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 		/* Pairs with the LOCK of sync_test_and_set_bit() in sigma_doorbell_ring() */
 		smp_mb();
 		if (!any_pending(rx))
-			return IRQ_HANDLED;
+			return true;
 	}
+	WRITE_ONCE(rx->words->busy, cpu_to_le32(1));
+	return false;
+}
 
-	/* A peer that never stops must not keep this CPU from everything else */
-	ring_self(rx);
+/*
+ * A peer that never stops must not keep this CPU from everything else: what is left over
+ * waits for the next tick, and the peer meanwhile believes that we are busy.
+ */
+static void drain_or_defer(struct sigma_doorbell_rx *rx)
+{
+	if (!drain(rx))
+		schedule_delayed_work(&rx->leftover, 1);
+}
+
+static void drain_leftover(struct work_struct *work)
+{
+	drain_or_defer(container_of(to_delayed_work(work), struct sigma_doorbell_rx, leftover));
+}
+
+static irqreturn_t doorbell_interrupt(int irq, void *cookie)
+{
+	struct sigma_doorbell_rx *rx = cookie;
+
+	atomic_long_inc(&rx->interrupts);
+	drain_or_defer(rx);
 	return IRQ_HANDLED;
 }
 
@@ -135,6 +176,8 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 
 	atomic_long_set(&rx->received, 0);
 	atomic_long_set(&rx->interrupts, 0);
+	raw_spin_lock_init(&rx->publish_lock);
+	INIT_DELAYED_WORK(&rx->leftover, drain_leftover);
 	rx->fwnode = irq_domain_alloc_named_fwnode(name);
 	if (!rx->fwnode)
 		return -ENOMEM;
@@ -179,16 +222,29 @@ void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx)
 		return;
 	WRITE_ONCE(rx->words->target, 0);
 	free_irq(rx->irq, rx);
+	cancel_delayed_work_sync(&rx->leftover);
 	irq_dispose_mapping(rx->irq);
 	irq_domain_remove(rx->domain);
 	irq_domain_free_fwnode(rx->fwnode);
 	rx->domain = NULL;
 }
 
+static void interrupt_peer(struct sigma_doorbell_tx *tx)
+{
+	u64 target = le64_to_cpu(READ_ONCE(tx->words->target));
+	u32 apic_id = target >> 32, vector = (u32)target;
+
+	if (vector < FIRST_LEGAL_VECTOR || vector > LAST_VECTOR)
+		return;
+	if (tx->allowed && !tx->allowed(tx->data, apic_id, vector))
+		return;
+	if (!sigma_apic_send(apic_id, APIC_DM_FIXED | vector))
+		atomic_long_inc(&tx->ipis);
+}
+
 void sigma_doorbell_ring(struct sigma_doorbell_tx *tx, unsigned int n)
 {
-	u64 target;
-	u32 apic_id, vector;
+	unsigned long flags;
 
 	atomic_long_inc(&tx->sent);
 	/* LOCK even where this kernel took itself for a uniprocessor: the peer is another CPU */
@@ -197,13 +253,8 @@ void sigma_doorbell_ring(struct sigma_doorbell_tx *tx, unsigned int n)
 	if (READ_ONCE(tx->words->busy))
 		return;
 
-	target = le64_to_cpu(READ_ONCE(tx->words->target));
-	apic_id = target >> 32;
-	vector = (u32)target;
-	if (vector < FIRST_LEGAL_VECTOR || vector > LAST_VECTOR)
-		return;
-	if (tx->allowed && !tx->allowed(tx->data, apic_id, vector))
-		return;
-	if (!sigma_apic_send(apic_id, APIC_DM_FIXED | vector))
-		atomic_long_inc(&tx->ipis);
+	/* The CPU must not go back to the host between the check and the IPI: synchronize_rcu() */
+	local_irq_save(flags);
+	interrupt_peer(tx);
+	local_irq_restore(flags);
 }

@@ -8,15 +8,17 @@
 
 #include <linux/atomic.h>
 #include <linux/irqdomain.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/workqueue.h>
 
 #include "uapi/iosc.h"
 
 /**
  * struct sigma_doorbell_rx - the receiving end
  * @words: the shared words we receive on
- * @handler: called for each doorbell that was rung, in hard interrupt context,
- *	     with 0 <= n < SIGMA_DOORBELLS
+ * @handler: called for each doorbell that was rung, 0 <= n < SIGMA_DOORBELLS, in hard
+ *	     interrupt context, or in a work item when there are too many
  * @data: for @handler
  * @received: doorbells that were rung
  * @interrupts: interrupts taken for them
@@ -31,6 +33,8 @@ struct sigma_doorbell_rx {
 	struct fwnode_handle *fwnode;
 	struct irq_domain *domain;
 	unsigned int irq;
+	raw_spinlock_t publish_lock;
+	struct delayed_work leftover;
 };
 
 /**
@@ -44,6 +48,9 @@ struct sigma_doorbell_rx {
  */
 int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsigned int cpu);
 
+/** sigma_doorbell_republish - the words were overwritten: publish the vector again */
+void sigma_doorbell_republish(struct sigma_doorbell_rx *rx);
+
 /** sigma_doorbell_unlisten - withdraw the vector and free it; no handler runs afterwards */
 void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx);
 
@@ -51,7 +58,8 @@ void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx);
  * struct sigma_doorbell_tx - the sending end
  * @words: the shared words of the peer
  * @allowed: says whether the peer's {apic_id, vector}, which the peer wrote, may be
- *	     sent an IPI; NULL: any vector >= 32
+ *	     sent an IPI; NULL: any vector >= 32. Interrupts are off from its answer
+ *	     until the IPI is sent
  * @sent: doorbells rung
  * @ipis: interrupts sent
  */
@@ -66,7 +74,7 @@ struct sigma_doorbell_tx {
 /**
  * sigma_doorbell_ring - ring doorbell @n of the peer
  *
- * Publish the data first. Any context but NMI.
+ * Publish the data first. Any context; in an NMI only where nothing returns from it.
  */
 void sigma_doorbell_ring(struct sigma_doorbell_tx *tx, unsigned int n);
 
