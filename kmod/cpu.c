@@ -3,11 +3,14 @@
  * Lending CPUs.
  *
  * A lent CPU is an offline CPU of the host that we keep from coming online. It is in one of
- * three places: in the host's offline loop (just lent), in the guest (started), or asleep in
- * our entry page (parked). INIT, then a start-up IPI, brings it from any of them to the entry
- * page, whatever it was doing and however it was left: INIT is a reset of the core. That it
- * did arrive is seen by its acknowledgement in the page. Only then may the guest's memory be
- * freed. The host takes a CPU back in its usual way of onlining, by an INIT of its own.
+ * three places: in the host's offline loop (just lent), in the guest (started), or waiting
+ * for a start-up IPI (parked). INIT, then a start-up IPI, brings it from any of them to our
+ * entry page, whatever it was doing and however it was left: INIT is a reset of the core. That
+ * it did arrive is seen by its acknowledgement in the page. Only then may the guest's memory
+ * be freed. A CPU that is to be parked gets a second INIT after that and no start-up IPI: in
+ * that state it executes nothing, NMIs and SMIs included, and needs no memory (SDM vol. 3A,
+ * 9.4.2; smp_park_other_cpus_in_init() does the same). The host takes a CPU back in its usual
+ * way of onlining, by an INIT of its own.
  *
  * While it is lent, a CPU is not "present", as if it had been unplugged. Without that, broadcast
  * IPIs would reach the guest: once every present CPU has booted, x86 kernels send them by
@@ -35,9 +38,12 @@
 #define SIPI_US		200
 #define SIPI_TRIES	2	/* likewise: a second one where the first went unseen */
 #define ARRIVE_MS	1000	/* far beyond what real hardware needs */
+#define XAPIC_ID_MAX	254	/* 255 means all */
+#define RETURN_TRIES	20	/* while CPU hotplug is disabled for a moment: PCI probes do */
+#define RETURN_MS	100
 
 static DEFINE_MUTEX(start_lock);	/* the entry page's parameters */
-static cpumask_t lent;			/* changed under cpu hotplug's own lock, or alone */
+static cpumask_t lent;			/* changed by atomic bit operations */
 static struct sigma_identity park_identity;
 static enum cpuhp_state hotplug_state;
 
@@ -88,6 +94,11 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 		snprintf(error, len, "cpu %u: is offline; online it first (chcpu -e %u)", cpu, cpu);
 		return -EBUSY;
 	}
+	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX) {
+		snprintf(error, len, "cpu %u: its APIC ID is %u, and a guest has use for up to %u only; choose another one",
+			 cpu, sigma_cpu_apic_id(cpu), XAPIC_ID_MAX);
+		return -EINVAL;
+	}
 	for_each_cpu(sibling, topology_sibling_cpumask(cpu)) {
 		if (split_cores || cpumask_test_cpu(sibling, wanted))
 			continue;
@@ -127,11 +138,13 @@ int sigma_cpu_lend(unsigned int cpu, char *error, size_t len)
 		return -EBUSY;
 	}
 	err = remove_cpu(cpu);
-	/* 1: somebody took it offline in the meantime, so it is not ours to give back */
+	/* Above 0: somebody took it offline meanwhile, so it is not ours to give back online */
 	if (err) {
 		cpumask_clear_cpu(cpu, &lent);
-		snprintf(error, len, "cpu %u: the host could not take it offline (error %d); see its kernel log",
-			 cpu, err);
+		set_cpu_present(cpu, true);
+		snprintf(error, len, err > 0 ? "cpu %u: went offline meanwhile; online it first (chcpu -e %u)" :
+			 "cpu %u: the host could not take it offline; dmesg tells about cpu %u",
+			 cpu, cpu);
 		return -EBUSY;
 	}
 	pr_info("cpu %u: lent; the host sees it as not present and cannot online it until it is back\n",
@@ -145,7 +158,12 @@ int sigma_cpu_return(unsigned int cpu)
 
 	cpumask_clear_cpu(cpu, &lent);
 	set_cpu_present(cpu, true);
-	err = add_cpu(cpu);
+	for (int i = 0; i < RETURN_TRIES; i++) {
+		err = add_cpu(cpu);
+		if (err != -EBUSY)
+			break;
+		msleep(RETURN_MS);
+	}
 	if (err < 0)
 		pr_err("cpu %u: was given back, but the host could not online it (error %d); try: chcpu -e %u\n",
 		       cpu, err, cpu);
@@ -163,17 +181,23 @@ static bool wait_for_ack(struct entry_params *params, u32 token, unsigned int us
 	}
 }
 
+static int send_init(u32 apic_id)
+{
+	int err = sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT);
+
+	if (err)
+		return err;
+	usleep_range(INIT_US, INIT_US + 1000);
+	return sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_DM_INIT);
+}
+
 static int init_sipi(unsigned int cpu, struct entry_params *params, u32 token)
 {
 	u32 apic_id = sigma_cpu_apic_id(cpu);
 	u32 vector = sigma_low_entry_page() >> PAGE_SHIFT;
 	int err;
 
-	err = sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT);
-	if (err)
-		return err;
-	usleep_range(INIT_US, INIT_US + 1000);
-	err = sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_DM_INIT);
+	err = send_init(apic_id);
 	if (err)
 		return err;
 
@@ -209,6 +233,9 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 	};
 	wmb();
 	err = init_sipi(cpu, params, token);
+	/* Parked, or too late: nobody may come here any more and find the next one's parameters */
+	if (err || mode == ENTRY_PARK)
+		send_init(sigma_cpu_apic_id(cpu));
 	mutex_unlock(&start_lock);
 
 	if (err)

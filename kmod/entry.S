@@ -36,11 +36,12 @@ SYM_DATA_START(sigma_entry_start)
 	pushw	$(.Lgdt_end - .Lgdt - 1)
 	lgdtl	%ss:(%esp)
 
-	movl	$(X86_CR0_PE | X86_CR0_ET), %eax
-	movl	%eax, %cr0
+	/* Nothing but the far jump may follow the switch (SDM vol. 3A, 10.9.1) */
 	pushl	$ENTRY_CS32
 	leal	OFFSET(.Lprotected_mode)(%ebp), %eax
 	pushl	%eax
+	movl	$(X86_CR0_PE | X86_CR0_ET), %eax
+	movl	%eax, %cr0
 	lretl
 
 	.code32
@@ -71,6 +72,7 @@ SYM_DATA_START(sigma_entry_start)
 
 	.code64
 .Llong_mode:
+	movl	%ebp, %ebp	/* the upper half is undefined after the switch */
 	testl	$ENTRY_CLEAR_SPEC_CTRL, ENTRY_FLAGS(%rbp)
 	jz	1f
 	movl	$MSR_IA32_SPEC_CTRL, %ecx

@@ -21,7 +21,7 @@
 #define ENTRY_FLAGS		(ENTRY_PARAMS + 0x28)
 
 /* What the CPU is to do */
-#define ENTRY_PARK		0	/* sleep until the next INIT */
+#define ENTRY_PARK		0	/* say that it is here, and wait for the next INIT */
 #define ENTRY_JUMP		1	/* jump to target with RSI = argument */
 #define ENTRY_MAILBOX		2	/* wait at the wake-up mailbox at target */
 

@@ -25,12 +25,13 @@
 #include "sigma.h"
 
 #define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
-#define LOW_PAGES		(LOW_GUEST_PAGES + 1)	/* and the I/O APIC's */
+#define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* and the I/O APIC's */
 #define HEALTH_PERIOD		HZ
 #define MISSED_BEATS_MAX	2			/* in a row, of HEALTH_PERIOD each */
 
 DEFINE_MUTEX(sigma_guests_lock);
 static LIST_HEAD(guests);
+static bool closed;		/* the machine restarts or sleeps: nothing may start */
 
 static const char *const state_names[] = {
 	[SIGMA_STATE_CREATED]		= "created",
@@ -167,6 +168,8 @@ static bool valid_name(const char *name)
 
 static int check_args(struct sigma_create *args)
 {
+	if (READ_ONCE(closed))
+		return fail(args, -ESHUTDOWN, "this machine is about to restart or to sleep");
 	if (!valid_name(args->name))
 		return fail(args, -EINVAL, "the name of a guest is 1 to %d letters, digits, '_', '.' or '-', begins with a letter or digit, and is not \"control\"",
 			    SIGMA_NAME_MAX - 1);
@@ -271,7 +274,7 @@ static int create_locked(struct sigma_create *args)
 		goto put_guest;
 	}
 
-	guest->low_phys = sigma_low_lend(LOW_PAGES);
+	guest->low_phys = sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->low_phys) {
 		err = fail(args, -ENOMEM, "no room left below 1 MiB, where every kernel needs a little; stop another guest");
 		goto exit_iosc;
@@ -314,7 +317,7 @@ free_identity:
 return_memory:
 	sigma_memory_return(&guest->memory);
 return_low:
-	sigma_low_return(guest->low_phys, LOW_PAGES);
+	sigma_low_return(guest->low_phys, LOW_LENT_PAGES);
 exit_iosc:
 	sigma_iosc_exit(guest);
 put_guest:
@@ -362,6 +365,8 @@ static int destroy_locked(struct sigma_guest *guest)
 	guest->gone = true;
 	mutex_unlock(&guest->lock);
 	wake_up_interruptible(&guest->wait);
+	/* Whoever found the guest alive and is about to interrupt it: sigma_doorbell_ring() */
+	synchronize_rcu();
 
 	list_del(&guest->list);
 	return_cpus(guest, guest->nr_cpus);
@@ -370,7 +375,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	cancel_delayed_work_sync(&guest->health_work);
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
-	sigma_low_return(guest->low_phys, LOW_PAGES);
+	sigma_low_return(guest->low_phys, LOW_LENT_PAGES);
 	/* Last: who sees it gone may count on everything being back */
 	sigma_chardev_del(guest);
 	pr_info("%s: destroyed, everything given back\n", guest->name);
@@ -410,13 +415,14 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 {
 	int err;
 
-	if (!sigma_memory_contains(&guest->memory, args->entry, 1) ||
-	    !sigma_memory_contains(&guest->memory, args->boot_params, PAGE_SIZE))
-		return -EFAULT;
-
 	mutex_lock(&guest->lock);
 	if (guest->gone) {
 		err = -ENODEV;
+	} else if (!sigma_memory_contains(&guest->memory, args->entry, 1) ||
+		   !sigma_memory_contains(&guest->memory, args->boot_params, PAGE_SIZE)) {
+		err = -EFAULT;
+	} else if (READ_ONCE(closed)) {
+		err = -ESHUTDOWN;
 	} else if (guest->state == SIGMA_STATE_LOST) {
 		err = -EIO;
 	} else if (sigma_guest_alive(guest)) {
@@ -476,12 +482,27 @@ bool sigma_guests_any(void)
 	return any;
 }
 
+void sigma_guests_close(bool close)
+{
+	mutex_lock(&sigma_guests_lock);
+	WRITE_ONCE(closed, close);
+	mutex_unlock(&sigma_guests_lock);
+}
+
+/*
+ * Those that never ran, too: their CPUs are still in the host's offline loop, and a kernel that
+ * comes by kexec would not know of them, since they are not present.
+ */
 void sigma_guests_stop_all(void)
 {
 	struct sigma_guest *guest;
 
 	mutex_lock(&sigma_guests_lock);
-	list_for_each_entry(guest, &guests, list)
-		sigma_guest_stop(guest);
+	list_for_each_entry(guest, &guests, list) {
+		mutex_lock(&guest->lock);
+		if (guest->state != SIGMA_STATE_LOST)
+			park(guest, SIGMA_STATE_STOPPED);
+		mutex_unlock(&guest->lock);
+	}
 	mutex_unlock(&sigma_guests_lock);
 }

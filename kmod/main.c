@@ -5,6 +5,7 @@
  *
  * Here: is this host fit for it, and what becomes of the guests when it restarts or sleeps.
  */
+#include <linux/cc_platform.h>
 #include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
@@ -32,6 +33,11 @@ ssize_t sigma_read_file(const char *path, char *text, size_t size)
 
 static int check_host(void)
 {
+	/* The entry page is plain memory to a CPU in real mode, and so are the page tables */
+	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT)) {
+		pr_err("this host encrypts its memory: a CPU that starts could not read our code; boot with mem_encrypt=off\n");
+		return -EOPNOTSUPP;
+	}
 	if (!boot_cpu_has(X86_FEATURE_APIC)) {
 		pr_err("this machine has no local APIC: cannot start a second kernel\n");
 		return -EOPNOTSUPP;
@@ -42,6 +48,7 @@ static int check_host(void)
 /* Before devices and other CPUs are shut down, for power-off and kexec alike */
 static int on_reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
+	sigma_guests_close(true);
 	sigma_guests_stop_all();
 	return NOTIFY_DONE;
 }
@@ -54,12 +61,22 @@ static struct notifier_block reboot_notifier = {
 /* A sleeping machine would reset lent CPUs and lose what the guest had in them */
 static int on_suspend(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if ((action == PM_SUSPEND_PREPARE || action == PM_HIBERNATION_PREPARE) &&
-	    sigma_guests_any()) {
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+	case PM_HIBERNATION_PREPARE:
+		sigma_guests_close(true);
+		if (!sigma_guests_any())
+			return NOTIFY_DONE;
+		sigma_guests_close(false);
 		pr_err("cannot sleep while a guest exists; stop it first (sigmactl list)\n");
 		return notifier_from_errno(-EBUSY);
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+		sigma_guests_close(false);
+		return NOTIFY_DONE;
+	default:
+		return NOTIFY_DONE;
 	}
-	return NOTIFY_DONE;
 }
 
 static struct notifier_block suspend_notifier = {
@@ -85,9 +102,12 @@ static int __init sigma_init(void)
 	err = sigma_cpu_init();
 	if (err)
 		goto exit_pool;
-	err = register_reboot_notifier(&reboot_notifier);
+	err = sigma_iosc_setup();
 	if (err)
 		goto exit_cpu;
+	err = register_reboot_notifier(&reboot_notifier);
+	if (err)
+		goto teardown_iosc;
 	err = register_pm_notifier(&suspend_notifier);
 	if (err)
 		goto unregister_reboot;
@@ -100,6 +120,8 @@ unregister_pm:
 	unregister_pm_notifier(&suspend_notifier);
 unregister_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
+teardown_iosc:
+	sigma_iosc_teardown();
 exit_cpu:
 	sigma_cpu_exit();
 exit_pool:
@@ -117,6 +139,7 @@ static void __exit sigma_exit(void)
 	sigma_chardev_exit();
 	unregister_pm_notifier(&suspend_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
+	sigma_iosc_teardown();
 	sigma_cpu_exit();
 	sigma_pool_exit();
 	sigma_low_exit();

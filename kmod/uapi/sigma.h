@@ -11,12 +11,13 @@
  *   read, write   one control message of IOSC channel 0 (struct sigma_msg and what
  *                 follows it) per call. read: blocks unless O_NONBLOCK; the buffer must
  *                 hold SIGMA_MSG_MAX bytes, else EINVAL; EPIPE when the guest is not
- *                 running and the ring is empty; EPROTO when the guest broke the ring.
+ *                 running and the ring is empty; EPROTO, for good, when the guest broke the ring.
  *                 write: EAGAIN or blocks when the ring is full; EPIPE when the guest
  *                 does not run; EMSGSIZE beyond SIGMA_MSG_MAX.
  *   poll          EPOLLIN: a message waits; EPOLLOUT: room for one; EPOLLPRI: the state
  *                 changed since this file last did SIGMA_GET_INFO.
- *   mmap          offset 0, SIGMA_IOSC_SIZE bytes, MAP_SHARED: the IOSC window.
+ *   mmap          offset 0, SIGMA_IOSC_SIZE bytes, MAP_SHARED, PROT_READ: the IOSC window.
+ *                 EPERM with PROT_WRITE.
  *   ioctl         below. All may sleep.
  *
  * /sys/class/sigma/NAME/ shows state, cpus, memory and counters: see sysfs.c. Each change of
@@ -149,7 +150,7 @@ struct sigma_eventfd {
  *   EEXIST  the name is taken
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
  *   ENOMEM  the memory could not be gathered, or is too much of what the host has
- *   EOPNOTSUPP  this host cannot run guests; @error says why
+ *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_DESTROY: stop the guest if it runs, give everything back, remove the device.
  *   ENOENT  no such guest
  *   EBUSY   a memory file of it is still open or mapped
@@ -165,7 +166,9 @@ struct sigma_eventfd {
  * SIGMA_START: reset the IOSC window and start the guest's CPUs.
  *   EBUSY   it runs
  *   EFAULT  @entry or @boot_params is not in the guest's memory
- *   EIO     a CPU did not answer; it is SIGMA_STATE_LOST then
+ *   EIO     a CPU did not answer; the guest is SIGMA_STATE_STOPPED, or SIGMA_STATE_LOST where
+ *           not all of its CPUs could be stopped again
+ *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_STOP: stop its CPUs with INIT, whatever they do, and park them. Its memory and
  *   the IOSC window stay as they are. No error when it does not run.
  *   EIO     a CPU did not answer; it is SIGMA_STATE_LOST then
