@@ -270,9 +270,13 @@ static int guest_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct sigma_guest *guest = ((struct guest_file *)file->private_data)->guest;
 
-	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff ||
+	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_pgoff ||
 	    vma->vm_end - vma->vm_start != SIGMA_IOSC_SIZE)
 		return -EINVAL;
+	/* What is in it counts as the guest's word, here and in the guest as the host's */
+	if (vma->vm_flags & VM_WRITE)
+		return -EPERM;
+	vm_flags_clear(vma, VM_MAYWRITE);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(sigma_iosc_phys(guest)),
 			       SIGMA_IOSC_SIZE, vma->vm_page_prot);

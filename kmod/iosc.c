@@ -18,6 +18,8 @@
 
 #include "sigma.h"
 
+static struct workqueue_struct *shutdown_wq;	/* of calls whose eventfd was closed */
+
 static struct sigma_guest *guest_of(struct sigma_iosc *iosc)
 {
 	return container_of(iosc, struct sigma_guest, iosc);
@@ -77,7 +79,7 @@ static int call_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, vo
 		sigma_doorbell_ring(&call->guest->iosc.doorbell_tx, call->doorbell);
 	}
 	if (events & EPOLLHUP)
-		schedule_work(&call->shutdown);
+		queue_work(shutdown_wq, &call->shutdown);
 	return 0;
 }
 
@@ -129,21 +131,16 @@ static void unbind_call(struct sigma_iosc *iosc, unsigned int n)
 	mutex_lock(&iosc->bind_lock);
 }
 
-static void unbind_kick(struct sigma_iosc *iosc, unsigned int n)
+/* Called with bind_lock held */
+static struct eventfd_ctx *take_kick(struct sigma_iosc *iosc, unsigned int n)
 {
-	struct eventfd_ctx *old = rcu_replace_pointer(iosc->kick[n], NULL,
-						      lockdep_is_held(&iosc->bind_lock));
-
-	if (!old)
-		return;
-	synchronize_rcu();
-	eventfd_ctx_put(old);
+	return rcu_replace_pointer(iosc->kick[n], NULL, lockdep_is_held(&iosc->bind_lock));
 }
 
 int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int fd)
 {
 	struct sigma_iosc *iosc = &guest->iosc;
-	struct eventfd_ctx *ctx = NULL;
+	struct eventfd_ctx *ctx = NULL, *old;
 
 	if (doorbell >= SIGMA_DOORBELLS ||
 	    (doorbell < SIGMA_DOORBELL_FIRST && doorbell != SIGMA_DOORBELL_LOG))
@@ -155,9 +152,13 @@ int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int f
 	}
 
 	mutex_lock(&iosc->bind_lock);
-	unbind_kick(iosc, doorbell);
+	old = take_kick(iosc, doorbell);
 	rcu_assign_pointer(iosc->kick[doorbell], ctx);
 	mutex_unlock(&iosc->bind_lock);
+	if (old) {
+		synchronize_rcu();	/* doorbell_rung() */
+		eventfd_ctx_put(old);
+	}
 	return 0;
 }
 
@@ -220,19 +221,22 @@ void sigma_iosc_unbind_all(struct sigma_guest *guest)
 
 	mutex_lock(&iosc->bind_lock);
 	for (unsigned int n = 0; n < SIGMA_DOORBELLS; n++) {
-		unbind_kick(iosc, n);
+		iosc->retired[n] = take_kick(iosc, n);
 		unbind_call(iosc, n);
 	}
+	synchronize_rcu();	/* doorbell_rung() */
+	for (unsigned int n = 0; n < SIGMA_DOORBELLS; n++)
+		if (iosc->retired[n])
+			eventfd_ctx_put(iosc->retired[n]);
 	mutex_unlock(&iosc->bind_lock);
 }
 
 void sigma_iosc_update_clock(struct sigma_guest *guest)
 {
 	struct sigma_iosc_clock *clock = &guest->iosc.header->clock;
-	u32 seq = le32_to_cpu(clock->seq);
 	unsigned long flags;
 
-	WRITE_ONCE(clock->seq, cpu_to_le32(seq + 1));
+	WRITE_ONCE(clock->seq, cpu_to_le32(++guest->iosc.clock_seq));
 	smp_wmb();
 	local_irq_save(flags);
 	WRITE_ONCE(clock->tsc, cpu_to_le64(rdtsc_ordered()));
@@ -240,14 +244,13 @@ void sigma_iosc_update_clock(struct sigma_guest *guest)
 	local_irq_restore(flags);
 	WRITE_ONCE(clock->tsc_khz, cpu_to_le32(tsc_khz));
 	smp_wmb();
-	WRITE_ONCE(clock->seq, cpu_to_le32(seq + 2));
+	WRITE_ONCE(clock->seq, cpu_to_le32(++guest->iosc.clock_seq));
 }
 
 void sigma_iosc_reset(struct sigma_guest *guest)
 {
 	struct sigma_iosc *iosc = &guest->iosc;
 	struct sigma_iosc_header *header = iosc->header;
-	__le64 target = header->to_host.target;
 
 	mutex_lock(&iosc->rx_lock);
 	mutex_lock(&iosc->tx_lock);
@@ -256,8 +259,8 @@ void sigma_iosc_reset(struct sigma_guest *guest)
 	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
 	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
 	strscpy(header->name, guest->name, sizeof(header->name));
-	/* The host's vector is the same from start to start */
-	header->to_host.target = target;
+	sigma_doorbell_republish(&iosc->doorbell_rx);
+	iosc->clock_seq = 0;
 	iosc->rx.index = 0;
 	iosc->tx.index = 0;
 	mutex_unlock(&iosc->tx_lock);
@@ -295,6 +298,8 @@ int sigma_iosc_init(struct sigma_guest *guest)
 void sigma_iosc_exit(struct sigma_guest *guest)
 {
 	sigma_iosc_unbind_all(guest);
+	/* Those that took themselves off the list, and may still look at the guest */
+	flush_workqueue(shutdown_wq);
 	sigma_doorbell_unlisten(&guest->iosc.doorbell_rx);
 }
 
@@ -304,4 +309,15 @@ void sigma_iosc_free(struct sigma_guest *guest)
 		return;
 	free_pages_exact(guest->iosc.window, SIGMA_IOSC_SIZE);
 	guest->iosc.window = NULL;
+}
+
+int sigma_iosc_setup(void)
+{
+	shutdown_wq = alloc_workqueue("sigma_shutdown", 0, 0);
+	return shutdown_wq ? 0 : -ENOMEM;
+}
+
+void sigma_iosc_teardown(void)
+{
+	destroy_workqueue(shutdown_wq);
 }

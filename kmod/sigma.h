@@ -172,11 +172,15 @@ struct sigma_iosc {
 	struct mutex rx_lock, tx_lock;
 	struct sigma_doorbell_rx doorbell_rx;
 	struct sigma_doorbell_tx doorbell_tx;
-	struct mutex bind_lock;		/* of the two arrays below */
+	u32 clock_seq;
+	struct mutex bind_lock;		/* of the arrays below */
 	struct eventfd_ctx __rcu *kick[SIGMA_DOORBELLS];
+	struct eventfd_ctx *retired[SIGMA_DOORBELLS];
 	struct sigma_call *call[SIGMA_DOORBELLS];
 };
 
+int sigma_iosc_setup(void);	/* once, for the module */
+void sigma_iosc_teardown(void);
 int sigma_iosc_init(struct sigma_guest *guest);
 void sigma_iosc_exit(struct sigma_guest *guest);	/* stops all use of the window */
 void sigma_iosc_free(struct sigma_guest *guest);	/* frees it: nobody maps it any more */
@@ -232,6 +236,10 @@ int sigma_guest_destroy(const char *name);
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
 int sigma_guest_stop(struct sigma_guest *guest);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
+/** sigma_guests_close - true: refuse to create and start guests from now on */
+void sigma_guests_close(bool close);
+
+/** sigma_guests_stop_all - park every lent CPU. May sleep. */
 void sigma_guests_stop_all(void);
 bool sigma_guests_any(void);
 const char *sigma_state_name(enum sigma_state state);

@@ -56,7 +56,7 @@ static ssize_t segments_show(struct device *dev, struct device_attribute *attr, 
 				     mem->segment[i].phys + mem->segment[i].size - 1);
 	return len;
 }
-static DEVICE_ATTR_RO(segments);
+static DEVICE_ATTR_ADMIN_RO(segments);	/* as /proc/iomem hides addresses, too */
 
 static ssize_t heartbeat_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -72,11 +72,12 @@ static ssize_t release_show(struct device *dev, struct device_attribute *attr, c
 	struct sigma_iosc_header *header = to_guest(dev)->iosc.header;
 	char release[sizeof(header->guest.release)];
 	char clean[4 * sizeof(release)];
+	int len;
 
 	memcpy(release, header->guest.release, sizeof(release));
 	release[sizeof(release) - 1] = '\0';
-	string_escape_str(release, clean, sizeof(clean), ESCAPE_NP, NULL);
-	clean[sizeof(clean) - 1] = '\0';
+	len = string_escape_str(release, clean, sizeof(clean) - 1, ESCAPE_NAP | ESCAPE_HEX, NULL);
+	clean[min_t(int, len, sizeof(clean) - 1)] = '\0';
 	return sysfs_emit(buf, "%s\n", clean);
 }
 static DEVICE_ATTR_RO(release);

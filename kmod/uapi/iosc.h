@@ -15,8 +15,9 @@
  *
  * Rules of the border. Every field is little-endian, naturally aligned and owned by
  * exactly one side; what the other side wrote is read once into a local, masked
- * and bounds-checked. No lock is shared. A doorbell word is the only place that both
- * sides write, with atomic instructions (LOCK OR by the sender, XCHG by the receiver).
+ * and bounds-checked. No lock is shared. Both sides write only to a doorbell's pending words,
+ * with atomic instructions (LOCK OR by the sender, XCHG by the receiver), and to the command
+ * of the wake-up mailbox, as ACPI has it.
  */
 #ifndef _UAPI_SIGMA_IOSC_H
 #define _UAPI_SIGMA_IOSC_H
@@ -153,8 +154,8 @@ struct sigma_iosc_mailbox {
  * when they are equal, full when they differ by SIGMA_RING_SLOTS, broken when by more.
  * The producer fills the slot, then publishes with a release store of `produced`; the
  * consumer copies the slot out, then gives it back by a release store of `consumed`.
- * The producer rings SIGMA_DOORBELL_CONTROL when it made an empty ring non-empty, the
- * consumer when it made a full ring non-full.
+ * The producer rings SIGMA_DOORBELL_CONTROL after each message, the consumer at least when it
+ * made a full ring non-full.
  */
 #define SIGMA_RING_SLOTS	64	/* power of two */
 #define SIGMA_MSG_MAX		248	/* bytes of payload in one message */
