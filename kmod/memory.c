@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lending memory: from the pool that was set aside, where there is one, and else unplugged from the running host with alloc_contig_range(), which moves away
- * what lies there. Looked for from the top of each zone downwards, in pieces as large as can
- * be had, each half as large as the one before where nothing more is found. The pages keep
- * their struct page with one reference, ours, so that they can be mapped and pinned (O_DIRECT,
- * vhost) like any others; a pin that outlives the guest keeps its page until it goes.
+ * Lending memory: from the pool that was set aside, where there is one, and else unplugged
+ * from the running host with alloc_contig_range(), which moves away what lies there. Looked
+ * for from the top of each zone downwards, in pieces as large as can be had, each half as
+ * large as the one before where nothing more is found. The pages keep their struct page with
+ * one reference, ours, so that they can be mapped and pinned (O_DIRECT, vhost) like any
+ * others; a pin that outlives the guest keeps its page until it goes.
  */
 #include <linux/ioport.h>
 #include <linux/mm.h>

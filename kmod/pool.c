@@ -129,8 +129,9 @@ static int open_range(struct pool_range *range)
 			       range->phys, range->size >> 20, err);
 		break;
 	case REGION_INTERSECTS:
+		/* From here on onlining is refused, so that the look counts */
+		range->offline_blocks = true;
 		if (all_offline(range->phys, range->size)) {
-			range->offline_blocks = true;
 			init_offline_pages(range);
 			break;
 		}
@@ -152,7 +153,6 @@ static void close_range(struct pool_range *range)
 	bitmap_free(range->taken);
 }
 
-/* pool= is read left to right; one word is cut off */
 static int parse_range(char *word, struct pool_range *range)
 {
 	char *end;
@@ -198,31 +198,42 @@ static struct notifier_block memory_notifier = {
 	.notifier_call = on_memory,
 };
 
+static int add_pool_range(char *word)
+{
+	struct pool_range *range = &ranges[nr_ranges];
+	int err;
+
+	if (nr_ranges == RANGES_MAX) {
+		pr_err("pool=: more than %d ranges\n", RANGES_MAX);
+		return -EINVAL;
+	}
+	err = parse_range(word, range);
+	if (err)
+		return err;
+	nr_ranges++;		/* on_memory() watches over it from here on */
+	err = open_range(range);
+	if (err)
+		nr_ranges--;
+	return err;
+}
+
 int sigma_pool_init(void)
 {
-	char *rest = pool, *word;
+	char *copy, *rest, *word;
 	int err;
 
 	err = register_memory_notifier(&memory_notifier);
 	if (err)
 		return err;
-	while ((word = strsep(&rest, ","))) {
-		err = -EINVAL;
-		if (nr_ranges == RANGES_MAX) {
-			pr_err("pool=: more than %d ranges\n", RANGES_MAX);
-			goto exit_pool;
-		}
-		err = parse_range(word, &ranges[nr_ranges]);
-		if (!err)
-			err = open_range(&ranges[nr_ranges]);
-		if (err)
-			goto exit_pool;
-		nr_ranges++;
-	}
-	return 0;
-
-exit_pool:
-	sigma_pool_exit();
+	copy = kstrdup(pool, GFP_KERNEL);
+	if (pool && !copy)
+		err = -ENOMEM;
+	rest = copy;
+	while (!err && (word = strsep(&rest, ",")))
+		err = add_pool_range(word);
+	kfree(copy);
+	if (err)
+		sigma_pool_exit();
 	return err;
 }
 
@@ -271,7 +282,9 @@ bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
 		if (PFN_PHYS(pfn) < range->phys || PFN_PHYS(pfn) >= range->phys + range->size)
 			continue;
 		if (still_pinned(pfn, nr_pages)) {
-			pr_warn("pool=: 0x%llx, %lu pages are still in use by a device or program; they stay unused\n",
+			/* Their struct pages are this module's, so it stays for good */
+			__module_get(THIS_MODULE);
+			pr_warn("pool=: 0x%llx, %lu pages are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
 				PFN_PHYS(pfn), nr_pages);
 			return true;
 		}
