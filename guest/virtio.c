@@ -16,6 +16,7 @@
  * sigmad is silent the reset waits, as that of virtio-pci does: somebody restarts sigmad, or
  * the host stops this guest.
  */
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
@@ -25,6 +26,8 @@
 #include <linux/virtio_ring.h>
 
 #include "guest.h"
+
+#define RESET_RETRY_MS	1000
 
 /**
  * struct sigma_virtio_device - one device
@@ -175,18 +178,22 @@ static void sigma_virtio_set_status(struct virtio_device *vdev, u8 status)
 	put_status(to_svd(vdev), status, &now);
 }
 
+/* Return: the device cannot write to its queues any more */
+static bool try_reset(struct sigma_virtio_device *svd)
+{
+	u32 now;
+	int err = put_status(svd, 0, &now);
+
+	return err == -EREMOTEIO || (!err && !now);
+}
+
 static void sigma_virtio_reset(struct virtio_device *vdev)
 {
-	u32 now = 0;
-	int err;
-
-	do {
-		err = put_status(to_svd(vdev), 0, &now);
-		/* Nothing is allocated again after a shutdown has begun */
-	} while (err == -ETIMEDOUT && system_state <= SYSTEM_RUNNING);
-
-	if (now)
-		dev_err(&vdev->dev, "reset, and its status is 0x%02x\n", now);
+	/* Nothing is allocated again after a shutdown has begun */
+	while (!try_reset(to_svd(vdev)) && system_state <= SYSTEM_RUNNING) {
+		dev_err_ratelimited(&vdev->dev, "cannot be reset, trying again\n");
+		msleep(RESET_RETRY_MS);
+	}
 }
 
 static u64 sigma_virtio_get_features(struct virtio_device *vdev)
