@@ -179,8 +179,11 @@ static const char *const cmdline_base[] = {
 	 * machine: a guest of several CPUs would stop the host when it panics
 	 */
 	"no_ipi_broadcast=1",
-	/* Power limits of the package; the core's own frequency is the guest's to choose */
-	"module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common",
+	/*
+	 * Power limits of the package; the core's own frequency is the guest's to choose. And
+	 * kvm_intel: a core in VMX operation ignores INIT, so that nobody could stop the guest
+	 */
+	"module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel",
 	/* A root file system's getty and login find the virtio console */
 	"console=hvc0",
 };
