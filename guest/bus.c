@@ -17,6 +17,11 @@ void sigma_bus_rescan(struct sigma_guest *guest)
 	queue_work(guest->bus.wq, &guest->bus.work);
 }
 
+void sigma_bus_settle(struct sigma_guest *guest)
+{
+	flush_work(&guest->bus.work);
+}
+
 static void device_event(struct sigma_guest *guest, const struct sigma_bus_event_device *event)
 {
 	u16 id = le16_to_cpu(event->device);

@@ -167,6 +167,9 @@ void sigma_bus_event(struct sigma_guest *guest, const union sigma_message *msg, 
 /** sigma_bus_rescan - look again which devices there are. Any context. */
 void sigma_bus_rescan(struct sigma_guest *guest);
 
+/** sigma_bus_settle - wait until what was asked for is done. May sleep. */
+void sigma_bus_settle(struct sigma_guest *guest);
+
 /* virtio.c */
 
 /** sigma_virtio_add - make device @id known to the virtio core. May sleep. ERR_PTR on error. */

@@ -6,7 +6,9 @@
  * The order matters: the log first, so that everything after it can be read on the host;
  * then the gates of power.c, before the first message from sigmad, which may be a
  * power-off. From there on nothing is undone, since the gates must hold. What needs sigmad
- * comes last and does not hold up the kernel: the devices appear when sigmad answers.
+ * comes last. Loading this module ends when the devices are there that sigmad offers, probed
+ * by the drivers that were loaded before: so whoever loads it need not guess when the
+ * console and the root disk are fit for use.
  */
 #include <linux/acpi.h>
 #include <linux/io.h>
@@ -120,6 +122,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	}
 	say_up(guest);
 	sigma_bus_rescan(guest);
+	sigma_bus_settle(guest);
 	return 0;
 
 close_console:
