@@ -232,10 +232,17 @@ until_true()
 	done
 }
 
+# What a guest said last, where it is not what was waited for
+last_words()
+{
+	echo "guest $1 is $(state "$1"), not $2; the end of its log:"
+	sigmactl log "$1" 2>&1 | tail -n 30
+	return 1
+}
+
 wait_state()
 {
-	timeout "${3:-$GUEST_BOOT}" sigmactl wait --state="$2" "$1" ||
-		{ echo "guest $1 is $(state "$1"), not $2"; return 1; }
+	timeout "${3:-$GUEST_BOOT}" sigmactl wait --state="$2" "$1" || last_words "$1" "$2"
 }
 
 is_gone()
@@ -276,7 +283,13 @@ answers_or_gone()
 # The guest's user space is up and answers on its network
 wait_guest()
 {
-	until_true "$GUEST_BOOT" answers_or_gone "$1" && guest_answers "$1"
+	local name
+
+	until_true "$GUEST_BOOT" answers_or_gone "$1" && guest_answers "$1" && return
+	for name in $(guests); do
+		last_words "$name" "heard on network $1"
+	done
+	return 1
 }
 
 # The line is in the guest's kernel log
@@ -292,7 +305,8 @@ logged_or_gone()
 
 wait_logged()
 {
-	until_true "${3:-$GUEST_BOOT}" logged_or_gone "$1" "$2" && guest_logged "$1" "$2"
+	until_true "${3:-$GUEST_BOOT}" logged_or_gone "$1" "$2" && guest_logged "$1" "$2" ||
+		last_words "$1" "heard to say '$2'"
 }
 
 heartbeat()
