@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The character devices: /dev/sigma/control and one /dev/sigma/NAME per guest, plus the memory
- * file that SIGMA_MEMORY_FD returns. uapi/sigma.h is their manual.
+ * The character devices: /dev/sigma/control and one /dev/sigma/NAME per guest.
+ * uapi/sigma.h is their manual.
  *
  * An open file keeps its guest's device, and so the IOSC window, but not the guest: once
- * destroyed, calls answer ENODEV. A memory file does keep the guest, by its count.
+ * destroyed, calls answer ENODEV.
  */
-#include <linux/anon_inodes.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/mm.h>
@@ -19,7 +18,6 @@
 
 #define MINORS		256
 #define CONTROL_MINOR	0
-#define FAULT_PAGES	64UL		/* mapped around a fault */
 
 static dev_t first_devt;
 static DEFINE_IDA(minors);
@@ -35,98 +33,6 @@ static struct class sigma_class = {
 	.name		= "sigma",
 	.devnode	= sigma_devnode,
 };
-
-/* The memory file */
-
-static int insert_page(struct vm_area_struct *vma, unsigned long pgoff)
-{
-	struct sigma_guest *guest = vma->vm_private_data;
-	struct page *page = sigma_memory_page(&guest->memory, (u64)pgoff << PAGE_SHIFT);
-
-	if (!page)
-		return -EFAULT;
-	return vm_insert_page(vma, vma->vm_start + ((pgoff - vma->vm_pgoff) << PAGE_SHIFT), page);
-}
-
-static vm_fault_t memory_fault(struct vm_fault *vmf)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long first = ALIGN_DOWN(vmf->pgoff, FAULT_PAGES);
-	unsigned long pgoff = max(first, vma->vm_pgoff);
-	unsigned long end = min(first + FAULT_PAGES, vma->vm_pgoff + vma_pages(vma));
-
-	/* The neighbours too, where nobody mapped them yet; only the page itself must succeed */
-	for (; pgoff < end; pgoff++)
-		if (pgoff != vmf->pgoff)
-			insert_page(vma, pgoff);
-
-	switch (insert_page(vma, vmf->pgoff)) {
-	case 0:
-	case -EBUSY:		/* another thread faulted here, too */
-		return VM_FAULT_NOPAGE;
-	case -ENOMEM:
-		return VM_FAULT_OOM;
-	default:
-		return VM_FAULT_SIGBUS;
-	}
-}
-
-static const struct vm_operations_struct memory_vm_ops = {
-	.fault = memory_fault,
-};
-
-static int memory_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	struct sigma_guest *guest = file->private_data;
-	u64 pages = guest->memory.size >> PAGE_SHIFT;
-
-	if (!(vma->vm_flags & VM_SHARED))
-		return -EINVAL;
-	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
-		return -EINVAL;
-	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_private_data = guest;
-	vma->vm_ops = &memory_vm_ops;
-	return 0;
-}
-
-static loff_t memory_llseek(struct file *file, loff_t offset, int whence)
-{
-	struct sigma_guest *guest = file->private_data;
-
-	return fixed_size_llseek(file, offset, whence, guest->memory.size);
-}
-
-static int memory_release(struct inode *inode, struct file *file)
-{
-	struct sigma_guest *guest = file->private_data;
-
-	atomic_dec(&guest->memory_files);
-	put_device(&guest->dev);
-	return 0;
-}
-
-static const struct file_operations memory_fops = {
-	.owner		= THIS_MODULE,
-	.mmap		= memory_mmap,
-	.llseek		= memory_llseek,
-	.release	= memory_release,
-};
-
-/* Called with guest->lock held */
-static int memory_fd(struct sigma_guest *guest)
-{
-	int fd;
-
-	get_device(&guest->dev);
-	atomic_inc(&guest->memory_files);
-	fd = anon_inode_getfd("[sigma-memory]", &memory_fops, guest, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
-		atomic_dec(&guest->memory_files);
-		put_device(&guest->dev);
-	}
-	return fd;
-}
 
 /* /dev/sigma/NAME */
 
@@ -325,7 +231,7 @@ static int ioctl_memory_fd(struct sigma_guest *guest)
 	int fd;
 
 	mutex_lock(&guest->lock);
-	fd = guest->gone ? -ENODEV : memory_fd(guest);
+	fd = guest->gone ? -ENODEV : sigma_memfile_open(guest);
 	mutex_unlock(&guest->lock);
 	return fd;
 }

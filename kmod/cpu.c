@@ -231,7 +231,7 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 		.argument	= argument,
 		.flags		= boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ENTRY_CLEAR_SPEC_CTRL : 0,
 	};
-	wmb();
+	wmb();	/* the CPU reads them once it has been started */
 	err = init_sipi(cpu, params, token);
 	/* Parked, or too late: nobody may come here any more and find the next one's parameters */
 	if (err || mode == ENTRY_PARK)

@@ -29,7 +29,7 @@
 #define HEALTH_PERIOD		HZ
 #define MISSED_BEATS_MAX	2			/* in a row, of HEALTH_PERIOD each */
 
-DEFINE_MUTEX(sigma_guests_lock);
+DEFINE_MUTEX(sigma_guests_lock);	/* of the list, and of lending and returning CPUs */
 static LIST_HEAD(guests);
 static bool closed;		/* the machine restarts or sleeps: nothing may start */
 

@@ -237,13 +237,13 @@ void sigma_iosc_update_clock(struct sigma_guest *guest)
 	unsigned long flags;
 
 	WRITE_ONCE(clock->seq, cpu_to_le32(++guest->iosc.clock_seq));
-	smp_wmb();
+	smp_wmb();	/* odd first, for the guest's smp_load_acquire() */
 	local_irq_save(flags);
 	WRITE_ONCE(clock->tsc, cpu_to_le64(rdtsc_ordered()));
 	WRITE_ONCE(clock->realtime_ns, cpu_to_le64(ktime_get_real_ns()));
 	local_irq_restore(flags);
 	WRITE_ONCE(clock->tsc_khz, cpu_to_le32(tsc_khz));
-	smp_wmb();
+	smp_wmb();	/* even last, for the guest's smp_rmb() */
 	WRITE_ONCE(clock->seq, cpu_to_le32(++guest->iosc.clock_seq));
 }
 

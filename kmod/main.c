@@ -6,30 +6,13 @@
  * Here: is this host fit for it, and what becomes of the guests when it restarts or sleeps.
  */
 #include <linux/cc_platform.h>
-#include <linux/fs.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/slab.h>
 #include <linux/suspend.h>
 #include <asm/cpufeature.h>
 
 #include "apic.h"
 #include "sigma.h"
-
-ssize_t sigma_read_file(const char *path, char *text, size_t size)
-{
-	struct file *file = filp_open(path, O_RDONLY, 0);
-	loff_t pos = 0;
-	ssize_t len;
-
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	len = kernel_read(file, text, size - 1, &pos);
-	filp_close(file, NULL);
-	if (len >= 0)
-		text[len] = '\0';
-	return len;
-}
 
 static int check_host(void)
 {

@@ -13,6 +13,7 @@
  * Either way each page ends up as the run-time source leaves it: one reference, ours.
  */
 #include <linux/bitmap.h>
+#include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/memory.h>
 #include <linux/memremap.h>
@@ -44,9 +45,20 @@ static unsigned int nr_ranges;
 static bool read_memmap(unsigned int entry, const char *what, char *text, size_t size)
 {
 	char path[sizeof("/sys/firmware/memmap/4294967295/start")];
+	struct file *file;
+	loff_t pos = 0;
+	ssize_t len;
 
 	snprintf(path, sizeof(path), "/sys/firmware/memmap/%u/%s", entry, what);
-	return sigma_read_file(path, text, size) >= 0;
+	file = filp_open(path, O_RDONLY, 0);
+	if (IS_ERR(file))
+		return false;
+	len = kernel_read(file, text, size - 1, &pos);
+	filp_close(file, NULL);
+	if (len < 0)
+		return false;
+	text[len] = '\0';
+	return true;
 }
 
 /*

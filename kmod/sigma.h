@@ -11,6 +11,7 @@
  *	identity.c	page tables for a CPU that arrives
  *	iosc.c		the IOSC window: rings, doorbells, eventfds, clock
  *	chardev.c	/dev/sigma/ *
+ *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
  *	doorbell.c apic.c	shared with sigma_guest.ko
  *
@@ -39,11 +40,6 @@
 
 #undef pr_fmt
 #define pr_fmt(fmt) "sigma: " fmt
-
-/* main.c */
-
-/** sigma_read_file - read a file of /proc or /sys; bytes read, NUL added, or -errno */
-ssize_t sigma_read_file(const char *path, char *text, size_t size);
 
 /* memory.c */
 
@@ -252,6 +248,11 @@ static inline bool sigma_guest_alive(const struct sigma_guest *guest)
 	return state == SIGMA_STATE_BOOTING || state == SIGMA_STATE_RUNNING ||
 	       state == SIGMA_STATE_UNRESPONSIVE;
 }
+
+/* memfile.c */
+
+/** sigma_memfile_open - a new descriptor of the guest's memory; under guest->lock */
+int sigma_memfile_open(struct sigma_guest *guest);
 
 /* chardev.c */
 int sigma_chardev_init(void);

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A guest's memory as a file, for SIGMA_MEMORY_FD: offset 0 is the start of its first segment,
+ * and the segments follow each other. A mapping has ordinary pages in it, which are entered as
+ * they are touched, so that O_DIRECT, io_uring and vhost work on it.
+ *
+ * An open or mapped file keeps SIGMA_DESTROY away, by its count.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+#include "sigma.h"
+
+#define FAULT_PAGES	64UL		/* mapped around a fault */
+
+static int insert_page(struct vm_area_struct *vma, unsigned long pgoff)
+{
+	struct sigma_guest *guest = vma->vm_private_data;
+	struct page *page = sigma_memory_page(&guest->memory, (u64)pgoff << PAGE_SHIFT);
+
+	if (!page)
+		return -EFAULT;
+	return vm_insert_page(vma, vma->vm_start + ((pgoff - vma->vm_pgoff) << PAGE_SHIFT), page);
+}
+
+static vm_fault_t memory_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long first = ALIGN_DOWN(vmf->pgoff, FAULT_PAGES);
+	unsigned long pgoff = max(first, vma->vm_pgoff);
+	unsigned long end = min(first + FAULT_PAGES, vma->vm_pgoff + vma_pages(vma));
+
+	/* The neighbours too, where nobody mapped them yet; only the page itself must succeed */
+	for (; pgoff < end; pgoff++)
+		if (pgoff != vmf->pgoff)
+			insert_page(vma, pgoff);
+
+	switch (insert_page(vma, vmf->pgoff)) {
+	case 0:
+	case -EBUSY:		/* another thread faulted here, too */
+		return VM_FAULT_NOPAGE;
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
+}
+
+static const struct vm_operations_struct memory_vm_ops = {
+	.fault = memory_fault,
+};
+
+static int memory_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct sigma_guest *guest = file->private_data;
+	u64 pages = guest->memory.size >> PAGE_SHIFT;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (vma->vm_pgoff > pages || vma_pages(vma) > pages - vma->vm_pgoff)
+		return -EINVAL;
+	vm_flags_set(vma, VM_MIXEDMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_private_data = guest;
+	vma->vm_ops = &memory_vm_ops;
+	return 0;
+}
+
+static loff_t memory_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct sigma_guest *guest = file->private_data;
+
+	return fixed_size_llseek(file, offset, whence, guest->memory.size);
+}
+
+static int memory_release(struct inode *inode, struct file *file)
+{
+	struct sigma_guest *guest = file->private_data;
+
+	atomic_dec(&guest->memory_files);
+	put_device(&guest->dev);
+	return 0;
+}
+
+static const struct file_operations memory_fops = {
+	.owner		= THIS_MODULE,
+	.mmap		= memory_mmap,
+	.llseek		= memory_llseek,
+	.release	= memory_release,
+};
+
+int sigma_memfile_open(struct sigma_guest *guest)
+{
+	int fd;
+
+	get_device(&guest->dev);
+	atomic_inc(&guest->memory_files);
+	fd = anon_inode_getfd("[sigma-memory]", &memory_fops, guest, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		atomic_dec(&guest->memory_files);
+		put_device(&guest->dev);
+	}
+	return fd;
+}
