@@ -167,9 +167,9 @@ static void name_of(const char *guest, char name[NAME_MAX + 1])
 		*suffix = '\0';
 }
 
-static int start(char *guest, const char *sigmad, int notify)
+static int start(char *guest, const char *name, const char *sigmad, int notify)
 {
-	char name[NAME_MAX + 1], size[32];
+	char size[32];
 	int signals, error, status = EXIT_FAILED;
 	struct guest_view view;
 	pid_t pid;
@@ -193,7 +193,6 @@ static int start(char *guest, const char *sigmad, int notify)
 		goto close_signals;
 	}
 
-	name_of(guest, name);
 	if (!guest_view(&view, name))
 		printf("%s: started on cpu %s with %s\n", name, view.cpus,
 		       format_size(size, view.memory));
@@ -205,16 +204,21 @@ close_signals:
 
 static int run(const struct options *options, char **args)
 {
-	char sigmad[PATH_MAX];
+	char sigmad[PATH_MAX], name[NAME_MAX + 1];
+	struct guest_view view;
 	int notify, status;
 
+	name_of(args[0], name);
+	if (!guest_view(&view, name))
+		return complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' tells more",
+				name, view.state, name);
 	if (find_sigmad(sigmad))
 		return EXIT_FAILED;
 	notify = make_notify_socket();
 	if (notify < 0)
 		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s",
 				strerror(-notify));
-	status = start(args[0], sigmad, notify);
+	status = start(args[0], name, sigmad, notify);
 	close(notify);
 	return status;
 }
