@@ -185,6 +185,7 @@ kernel_image()
 #	net=N			network 10.9.N.0/24, the host is .1, the guest .2
 #	run=COMMAND		see rig/guest-rc
 #	append=WORDS		more for the guest's command line
+#	line=TEXT		one more line of the file, below the last disk= or net=
 guest()
 {
 	local name=$1 word cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc"
@@ -205,6 +206,7 @@ guest()
 				cmdline+=" rig.ip=10.9.${word#*=}.2/24" ;;
 		run=*)		word=${word#*=}; cmdline+=" rig.run=${word// /+}" ;;
 		append=*)	cmdline+=" ${word#*=}" ;;
+		line=*)		devices+="${word#*=}"$'\n' ;;
 		*)		echo "guest: $word?" >&2; return 1 ;;
 		esac
 	done
@@ -292,10 +294,10 @@ wait_guest()
 	return 1
 }
 
-# The line is in the guest's kernel log
+# The line is in the guest's kernel log. Not grep -q: it would close the pipe too early.
 guest_logged()
 {
-	sigmactl log "$1" | grep -q -- "$2"
+	sigmactl log "$1" | grep -- "$2" >/dev/null
 }
 
 logged_or_gone()

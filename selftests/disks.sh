@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=120
+#
+# Disks beyond the root file system: as many as a guest can have, in files and on a block
+# device, each with the promises that a disk makes.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+
+DISKS=16		# GUEST_DISKS_MAX
+MIB=1048576
+dir=/var/lib/sigma
+
+sum()
+{
+	sha256sum | cut -d ' ' -f 1
+}
+
+# stored FILE: its contents as they are on the disk beneath, past all caches of the host.
+# Blocks that are still to be written are no extents, or ones without a place.
+stored()
+{
+	local at blocks
+	filefrag -e -b4096 "$1" | awk '$1 ~ /^[0-9]+:$/ { gsub(/[.:]/, " "); print $4, $6 }' |
+		while read -r at blocks; do
+			dd if=/dev/vda iflag=direct bs=4096 skip="$at" count="$blocks" status=none
+		done
+}
+
+# zeros FILE SKIP COUNT: these MiB read as zeros, in the host; in the guest: see zeros_in_guest
+zeros()
+{
+	dd if="$1" bs=1M skip="$2" count="$3" status=none | cmp -n $(($3 * MIB)) - /dev/zero
+}
+
+zeros_in_guest()
+{
+	in_guest 1 "dd if=$1 iflag=direct bs=1M skip=$2 count=$3 status=none |
+		cmp -n $(($3 * MIB)) - /dev/zero"
+}
+
+# mib FILE SKIP COUNT: checksum of these MiB
+mib()
+{
+	dd if="$1" bs=1M skip="$2" count="$3" status=none | sum
+}
+
+allocated()
+{
+	stat -c %b "$1"		# 512-byte blocks
+}
+
+# disk N: the name of the guest's disk N, from 0 on
+disk()
+{
+	printf 'vd\\x%x' $((0x61 + $1)) | xargs -0 printf
+}
+
+# ---- a root, and then: data, holes, read-only, a block device, and others of unlike sizes
+mkdir -p $dir
+truncate -s 8M $dir/data.img
+head -c $((32 * MIB)) /dev/urandom >$dir/holes.img
+head -c $((3 * MIB)) /dev/urandom >$dir/fixed.img
+truncate -s 5M $dir/loop.img
+modprobe loop
+loop=$(losetup --find --show $dir/loop.img)
+images=(disk=/dev/vdb disk=$dir/data.img disk=$dir/holes.img
+	disk=$dir/fixed.img line=ReadOnly=yes disk="$loop")
+sizes="$(blockdev --getsz /dev/vdb) 16384 65536 6144 10240"
+for ((i = 5; i < DISKS; i++)); do
+	truncate -s $((100 + i))K "$dir/$i.img"
+	images+=(disk="$dir/$i.img")
+	sizes+=" $(((100 + i) * 2))"
+done
+# Nothing gets to the host's disk but by a flush
+echo 0 >/proc/sys/vm/dirty_writeback_centisecs
+sync
+remember_host
+
+check "a file for $DISKS disks" guest g net=1 "${images[@]}"
+check "starts" sigmactl start g
+check "user space answers" wait_guest 1
+names=$(for ((i = 0; i < DISKS; i++)); do disk $i; echo; done)
+check "it has these $DISKS disks and no other" [ "$(in_guest 1 'ls -v /sys/block')" = "$names" ]
+check "in the order of the file" \
+	[ "$(in_guest 1 "for d in $(echo $names); do cat /sys/block/\$d/size; done" |
+	     xargs)" = "$sizes" ]
+serials=$(for ((i = 0; i < DISKS; i++)); do echo "sigma-$i"; done)
+check "each with its serial" \
+	[ "$(in_guest 1 "for d in $(echo $names); do cat /sys/block/\$d/serial; echo; done" |
+	     sed '/^$/d')" = "$serials" ]
+
+# ---- flush
+wrote=$(in_guest 1 "head -c $MIB /dev/urandom >/run/data &&
+	dd if=/run/data of=/dev/vdb bs=64K conv=fsync status=none &&
+	sha256sum </run/data | cut -d ' ' -f 1")
+check "writes 1 MiB, with fsync" [ ${#wrote} = 64 ]
+check "it is on the host's disk, and the guest runs" \
+	[ "$(stored $dir/data.img | head -c $MIB | sum)" = "$wrote" ]
+check "it is in the host's file" [ "$(mib $dir/data.img 0 1)" = "$wrote" ]
+
+# ---- discard, write zeroes
+rest=$(mib $dir/holes.img 24 8)
+blocks=$(allocated $dir/holes.img)
+check "discards 16 of 32 MiB" in_guest 1 "blkdiscard --length 16M /dev/vdc"
+check "the host's file gives up these blocks" \
+	[ "$(allocated $dir/holes.img)" -le $((blocks - 16 * MIB / 512)) ]
+check "they read as zeros in the guest" zeros_in_guest /dev/vdc 0 16
+check "they read as zeros in the host" zeros $dir/holes.img 0 16
+blocks=$(allocated $dir/holes.img)
+check "zeroes 8 MiB" in_guest 1 "blkdiscard --zeroout --offset 16M --length 8M /dev/vdc"
+check "they read as zeros in the guest" zeros_in_guest /dev/vdc 16 8
+check "they read as zeros in the host" zeros $dir/holes.img 16 8
+check "the blocks stay the file's" [ "$(allocated $dir/holes.img)" -ge "$blocks" ]
+check "the rest is as it was" [ "$(mib $dir/holes.img 24 8)" = "$rest" ]
+check "the file's size is, too" [ "$(stat -c %s $dir/holes.img)" = $((32 * MIB)) ]
+
+# ---- read-only
+fixed=$(sum <$dir/fixed.img)
+check "ReadOnly=yes: the guest knows" [ "$(in_guest 1 'cat /sys/block/vdd/ro')" = 1 ]
+check "ReadOnly=yes: it reads" \
+	[ "$(in_guest 1 "sha256sum </dev/vdd | cut -d ' ' -f 1")" = "$fixed" ]
+refuse "ReadOnly=yes: writes fail" "not permitted|read-only" \
+	in_guest 1 "dd if=/dev/zero of=/dev/vdd bs=4096 count=1 oflag=direct"
+refuse "ReadOnly=yes: also once the guest forgets" "error|not permitted|read-only" \
+	in_guest 1 "blockdev --setrw /dev/vdd &&
+		dd if=/dev/zero of=/dev/vdd bs=4096 count=1 oflag=direct"
+check "ReadOnly=yes: the file is as it was" [ "$(sum <$dir/fixed.img)" = "$fixed" ]
+
+# ---- a block device of the host
+wrote=$(in_guest 1 "dd if=/run/data of=/dev/vde bs=64K conv=fsync status=none &&
+	sha256sum </run/data | cut -d ' ' -f 1")
+check "a block device: what the guest writes is on it" [ "$(mib "$loop" 0 1)" = "$wrote" ]
+check "a block device: and in the file behind it" [ "$(mib $dir/loop.img 0 1)" = "$wrote" ]
+
+# ---- what cannot be a disk. The first guest is there all the time.
+refused()
+{
+	guest h "$@"
+	timeout 30 sigmactl start h
+}
+check "the host's resources with g" [ "$(guests)" = g ]
+remember_host
+refuse "a file that g has" "$dir/data.img.*(used|in use)" refused disk=$dir/data.img
+refuse "a file that g only reads, to write" "$dir/fixed.img.*(used|in use)" \
+	refused disk=$dir/fixed.img
+refuse "a block device that g has" "$loop.*in use" refused disk="$loop"
+truncate -s 1M $dir/locked.img
+exec {lock}<>$dir/locked.img
+flock --nonblock $lock
+refuse "a file that a program has locked" "$dir/locked.img.*(used|in use)" \
+	refused disk=$dir/locked.img
+exec {lock}<&-
+mkfs.ext4 -q $dir/5.fs 1M
+mounted=$(losetup --find --show $dir/5.fs)
+mkdir -p /mnt/fs
+mount "$mounted" /mnt/fs
+refuse "a mounted block device" "$mounted.*mounted" refused disk="$mounted"
+umount /mnt/fs
+losetup -d "$mounted"
+truncate -s 1000000 $dir/odd.img
+refuse "a file of a size that no disk has" "$dir/odd.img.*512" refused disk=$dir/odd.img
+: >$dir/empty.img
+refuse "an empty file" "$dir/empty.img.*empty" refused disk=$dir/empty.img
+check "nothing was taken for these" host_is_as_before
+check "two guests may read one file" eval '
+	guest h disk='$dir'/fixed.img line=ReadOnly=yes append=rdinit=/nowhere &&
+	sigmactl start h && sigmactl kill h'
+check "g noticed nothing" in_guest 1 "sync && cmp /run/data /dev/vdb -n $MIB"
+
+check "stops" sigmactl stop g
+check "is gone" wait_gone g
+check "its files can be locked again" flock --nonblock $dir/data.img true
+check "its block device can be let go" losetup -d "$loop"
+check "CPUs and memory are back" [ "$(online) $(guests)" = "0-2 " ]
+finish

@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=120
+#
+# Networks: a bridge of the host, two NICs in one guest, two guests on one bridge; MAC
+# addresses that stay; and nothing left behind, however a guest ends.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+
+MAC=52:54:00:a1:b2:c3
+
+ip link add br0 type bridge
+ip addr add 10.9.1.1/24 dev br0
+ip link set br0 up
+
+ports() { ls /sys/class/net/br0/brif; }
+mac() { in_guest "$1" "cat /sys/class/net/$2/address"; }
+addresses() { ip -4 -o addr show | awk '{ print $2, $4 }'; }
+has_address() { addresses | grep -qF "$1"; }
+reaches() { ping -c 1 -W 5 "$1"; }
+# A multicast address is nobody's, and the one that says "made here" is set (IEEE 802, 8.2)
+is_local_mac() { [ $((0x${1%%:*} & 3)) = 2 ]; }
+
+remember_host
+before_addresses=$(addresses)
+
+# ---- two NICs
+guest g kernel=6.1 disk=/dev/vdb append=rig.ip=10.9.1.2/24 \
+	line=[Network] line=Bridge=br0 \
+	line=[Network] line=Address=10.9.2.1/24 line=MACAddress=$MAC
+check "g starts" sigmactl start g
+check "its first NIC is a port of the bridge" [ "$(ports | wc -w)" = 1 ]
+check "its second has an address on the host" has_address "10.9.2.1/24"
+check "it answers through the bridge" wait_guest 1
+check "it has two NICs" [ "$(in_guest 1 'ls -v /sys/class/net' | xargs)" = "eth0 eth1 lo" ]
+check "it answers through its own network" eval '
+	in_guest 1 "ip link set eth1 up && ip addr add 10.9.2.2/24 dev eth1" &&
+	reaches 10.9.2.2 && in_guest 2 true'
+check "MACAddress= is honoured" [ "$(mac 1 eth1)" = $MAC ]
+first_mac=$(mac 1 eth0)
+check "without it a NIC gets one of its own" is_local_mac "$first_mac"
+check "stops" eval 'sigmactl stop g && wait_gone g'
+check "the bridge has no port" [ -z "$(ports)" ]
+check "the address is gone" [ "$(addresses)" = "$before_addresses" ]
+check "all is back" host_is_as_before
+
+# ---- two guests
+check "g starts again" sigmactl start g
+guest h kernel=6.1 disk=/dev/vdc net=3 line=[Network] line=Bridge=br0
+check "h starts" sigmactl start h
+check "both are ports of the bridge" [ "$(ports | wc -w)" = 2 ]
+check "g answers" wait_guest 1
+check "h answers" wait_guest 3
+check "g's MAC address is the one it had" [ "$(mac 1 eth0)" = "$first_mac" ]
+check "h's is another" [ "$(mac 3 eth0)" != "$first_mac" ]
+check "h's second is yet another" \
+	[ "$(printf '%s\n' "$first_mac" "$(mac 3 eth0)" "$(mac 3 eth1)" | sort -u | wc -l)" = 3 ]
+check "h's second NIC is on the bridge" eval '
+	in_guest 3 "ip link set eth1 up && ip addr add 10.9.1.3/24 dev eth1" && reaches 10.9.1.3'
+check "h reaches g over the bridge" in_guest 3 "ping -c 1 -W 5 -I eth1 10.9.1.2"
+check "the bridge learnt g's MAC address" eval "bridge fdb show br br0 | grep -q $first_mac"
+check "g is killed" eval 'sigmactl kill g && wait_gone g'
+check "the bridge has h's port alone" [ "$(ports | wc -w)" = 1 ]
+check "g's address is gone" eval '! has_address 10.9.2.1/24'
+check "h still answers over the bridge" reaches 10.9.1.3
+check "h is killed" eval 'sigmactl kill h && wait_gone h'
+check "the bridge has no port again" [ -z "$(ports)" ]
+check "no address is left" [ "$(addresses)" = "$before_addresses" ]
+check "all is back" host_is_as_before
+finish
