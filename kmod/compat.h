@@ -41,7 +41,7 @@ sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
 #define SIGMA_CONTIG_FLAGS	MIGRATE_MOVABLE
 #endif
 
-/* struct class.devnode() and .dev_uevent() took a writable device */
+/* struct class.devnode() and struct device_type.uevent() took a writable device */
 #ifdef SIGMA_HAVE_CONST_DEVNODE
 #define SIGMA_DEVNODE_CONST	const
 #else

@@ -52,9 +52,6 @@ const char *sigma_state_name(enum sigma_state state)
 
 static void set_state(struct sigma_guest *guest, enum sigma_state state)
 {
-	char var[32];
-	char *env[] = { var, NULL };
-
 	lockdep_assert_held(&guest->lock);
 	if (guest->state == state)
 		return;
@@ -62,10 +59,8 @@ static void set_state(struct sigma_guest *guest, enum sigma_state state)
 	atomic_inc(&guest->state_seq);
 	wake_up_interruptible(&guest->wait);
 	pr_info("%s: %s\n", guest->name, sigma_state_name(state));
-	if (device_is_registered(&guest->dev)) {
-		snprintf(var, sizeof(var), "SIGMA_STATE=%s", sigma_state_name(state));
-		kobject_uevent_env(&guest->dev.kobj, KOBJ_CHANGE, env);
-	}
+	if (device_is_registered(&guest->dev))
+		kobject_uevent(&guest->dev.kobj, KOBJ_CHANGE);
 }
 
 /* Park all CPUs, then say why they rest */
@@ -196,6 +191,20 @@ static void guest_release(struct device *dev)
 	kfree(guest);
 }
 
+static int guest_uevent(SIGMA_DEVNODE_CONST struct device *dev, struct kobj_uevent_env *env)
+{
+	SIGMA_DEVNODE_CONST struct sigma_guest *guest = container_of(dev, struct sigma_guest, dev);
+
+	return add_uevent_var(env, "SIGMA_STATE=%s", sigma_state_name(READ_ONCE(guest->state)));
+}
+
+static const struct device_type guest_type = {
+	.name		= "sigma_guest",
+	.groups		= sigma_guest_groups,
+	.uevent		= guest_uevent,
+	.release	= guest_release,
+};
+
 static struct sigma_guest *new_guest(const struct sigma_create *args)
 {
 	struct sigma_guest *guest = kzalloc(sizeof(*guest), GFP_KERNEL);
@@ -203,8 +212,7 @@ static struct sigma_guest *new_guest(const struct sigma_create *args)
 	if (!guest)
 		return NULL;
 	device_initialize(&guest->dev);
-	guest->dev.release = guest_release;
-	guest->dev.groups = sigma_guest_groups;
+	guest->dev.type = &guest_type;
 	strscpy(guest->name, args->name, sizeof(guest->name));
 	snprintf(guest->label, sizeof(guest->label), "SIGMA guest %s", guest->name);
 	mutex_init(&guest->lock);

@@ -21,7 +21,7 @@
  *   ioctl         below. All may sleep.
  *
  * /sys/class/sigma/NAME/ shows state, cpus, memory and counters: see sysfs.c. Each change of
- * state sends a uevent with SIGMA_STATE=.
+ * state sends a uevent; all of a guest's uevents carry SIGMA_STATE=.
  */
 #ifndef _UAPI_SIGMA_H
 #define _UAPI_SIGMA_H
