@@ -316,10 +316,12 @@ heartbeat()
 	cat "/sys/class/sigma/$1/heartbeat"
 }
 
+has_beaten()
+{
+	[ "$(heartbeat "$1")" -gt "$2" ]
+}
+
 beats()
 {
-	local first
-	first=$(heartbeat "$1")
-	sleep 2
-	[ "$(heartbeat "$1")" -gt "$first" ]
+	until_true 10 has_beaten "$1" "$(heartbeat "$1")"
 }

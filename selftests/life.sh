@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=2 mem=2G timeout=150
+#
+# What can be known of a guest from outside, and what becomes of it when its sigmad dies.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+
+MIB=1048576
+MEMORY=256			# MiB
+events=/tmp/events
+sys=/sys/class/sigma/g
+
+# What follows each other, once: the device's coming and going tell its state, too
+states_seen() { sed -n 's/^SIGMA_STATE=//p' $events | uniq | xargs; }
+has_seen() { [[ " $(states_seen) " == *" $1 "* ]]; }
+monitor_ready() { grep -q '^KERNEL' $events; }
+
+attribute() { cat "$sys/$1"; }
+segments_sum()
+{
+	local from to sum=0
+	while IFS=- read -r from to; do
+		sum=$((sum + to - from + 1))
+	done <$sys/segments
+	echo $sum
+}
+# Interrupts are no more than what they tell, and both were needed to boot
+counted() { [ "$(attribute "$2")" -ge 1 ] && [ "$(attribute "$2")" -le "$(attribute "$1")" ]; }
+rises()
+{
+	local first
+	first=$(attribute "$1")
+	in_guest 1 "dd if=/dev/vda of=/dev/null iflag=direct bs=4096 count=64 status=none"
+	[ "$(attribute "$1")" -gt "$first" ]
+}
+
+sigmad_pid() { sigmactl status --json g | jq -e .pid; }
+listed_as() { sigmactl list --json | jq -e --arg s "$1" '.[] | select(.name == "g") | .state == $s'; }
+# Its devices go with it: what is left is sigma.ko's
+kill_sigmad()
+{
+	local pid
+	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
+}
+
+# The guest's clock, between two looks at the host's, with 2 s on each side
+same_time()
+{
+	local early late time
+	early=$(date +%s.%N)
+	time=$(in_guest 1 'date +%s.%N')
+	late=$(date +%s.%N)
+	echo "host $early to $late, guest $time"
+	awk -v a="$early" -v t="$time" -v b="$late" 'BEGIN { exit !(t > a - 2 && t < b + 2) }'
+}
+
+bound_by_modalias()
+{
+	local is alias
+	is=$(in_guest 1 'cat /sys/bus/platform/drivers/sigma_guest/*/modalias') && [ -n "$is" ] ||
+		return
+	modinfo -F alias "/usr/lib/sigma/$(attribute release)/sigma_guest.ko" | while read -r alias; do
+		echo "device $is, module $alias"
+		# shellcheck disable=SC2053 # a pattern
+		[[ $is != $alias ]] || exit 9
+	done
+	[ $? = 9 ]
+}
+
+remember_host
+udevadm monitor --kernel --property --subsystem-match=sigma >$events 2>&1 &
+monitor=$!
+check "listening to uevents" until_true 10 monitor_ready
+
+# ---- a good life
+guest g kernel=6.1 memory=${MEMORY}M disk=/dev/vdb net=1
+check "starts" sigmactl start g
+check "user space answers" wait_guest 1
+check "state is running" [ "$(attribute state)" = running ]
+check "cpus names the one that the host lacks" [ "$(attribute cpus) $(online)" = "1 0" ]
+check "memory is what the file says" [ "$(attribute memory)" = $((MEMORY * MIB)) ]
+check "segments are that much" [ "$(segments_sum)" = $((MEMORY * MIB)) ]
+check "release is the guest's" [ "$(attribute release)" = "$(in_guest 1 'uname -r')" ]
+check "heartbeat rises" beats g
+check "doorbells sent, with as many interrupts at most" counted doorbells_sent ipis_sent
+check "doorbells received, with as many interrupts at most" \
+	counted doorbells_received interrupts_received
+for counter in doorbells_sent ipis_sent doorbells_received interrupts_received; do
+	check "$counter rises with work" rises $counter
+done
+check "its device has the alias of sigma_guest.ko and is bound to it" bound_by_modalias
+check "the log begins with the kernel's first line" eval \
+	'sigmactl log g | sed -n 1p | grep "^\[ *0\.000000\] Linux version $(attribute release) "'
+check "list --json" listed_as running
+check "status --json agrees with sysfs" eval '
+	sigmactl status --json g | jq -e ".name == \"g\" and .state == \"running\" and
+		.cpus == \"1\" and .memory == $((MEMORY * MIB)) and .kernel == \"$(attribute release)\" and
+		.heartbeat > 0 and .doorbells_sent > 0 and .pid > 0"'
+check "its clock is the host's" same_time
+check "stops" eval 'sigmactl stop g && wait_gone g'
+check "list --json of no guest" eval 'sigmactl list --json | jq -e "length == 0"'
+check "its last state was told" until_true 10 has_seen poweroff
+check "each state was told, in order: created booting running poweroff" eval \
+	'states_seen; [ "$(states_seen)" = "created booting running poweroff" ]'
+kill $monitor
+check "all is back" host_is_as_before
+
+# ---- its sigmad is killed, in another year
+guest g kernel=6.1 memory=${MEMORY}M disk=/dev/vdb net=1
+check "the host's clock is stepped" date -s '2031-02-03 04:05:06'
+check "starts" sigmactl start g
+check "user space answers" wait_guest 1
+check "its clock is the host's" same_time
+check "sigmad is killed" kill_sigmad
+check "the guest's heart beats on" beats g
+check "it is listed, and runs" listed_as running
+check "its state can be read" eval 'sigmactl status g | grep "sigmad:.*gone"'
+check "its log can be read" guest_logged g "Linux version"
+check "sigmactl stop does without sigmad" sigmactl stop g
+check "is gone" wait_gone g
+check "all is back" host_is_as_before
+
+# ---- guests that die before their driver is loaded; the first one's sigmad is killed, too
+for kernel in 6.1 6.12 7.2; do
+	guest g kernel=$kernel memory=128M append="rdinit=/nowhere"
+	in_memory() { sigmactl log --memory g | grep "Kernel panic.*$1"; }
+	check "$kernel: starts" sigmactl start g
+	check "$kernel: its panic is found in its memory" until_true $GUEST_BOOT in_memory "VFS"
+	check "$kernel: and its first line" eval \
+		'sigmactl log --memory g | sed -n 1p | grep "Linux version $(kernel_version $kernel) "'
+	check "$kernel: so it is without --memory" eval 'sigmactl log g | grep "Kernel panic"'
+	check "$kernel: state is booting" [ "$(state g)" = booting ]
+	[ $kernel != 6.1 ] || check "$kernel: sigmad is killed" kill_sigmad
+	check "$kernel: is killed" eval 'sigmactl kill g && wait_gone g'
+done
+check "all is back" host_is_as_before
+finish
