@@ -74,7 +74,8 @@ udevadm monitor --kernel --property --subsystem-match=sigma >$events 2>&1 &
 monitor=$!
 check "listening to uevents" until_true 10 monitor_ready
 
-# ---- a good life
+# ---- a good life, in another year
+check "the host's clock is stepped" date -s '2031-02-03 04:05:06'
 guest g kernel=6.1 memory=${MEMORY}M disk=/dev/vdb net=1
 check "starts" sigmactl start g
 check "user space answers" wait_guest 1
@@ -107,12 +108,10 @@ check "each state was told, in order: created booting running poweroff" eval \
 kill $monitor
 check "all is back" host_is_as_before
 
-# ---- its sigmad is killed, in another year
-guest g kernel=6.1 memory=${MEMORY}M disk=/dev/vdb net=1
-check "the host's clock is stepped" date -s '2031-02-03 04:05:06'
+# ---- its sigmad is killed
+guest g kernel=6.1 memory=128M disk=/dev/vdb net=1
 check "starts" sigmactl start g
-check "user space answers" wait_guest 1
-check "its clock is the host's" same_time
+check "its driver is up" wait_state g running
 check "sigmad is killed" kill_sigmad
 check "the guest's heart beats on" beats g
 check "it is listed, and runs" listed_as running
