@@ -152,6 +152,11 @@ static void tx_run(struct console *con)
 
 /* To the guest */
 
+/*
+ * The driver reads the size when it is told of a change, never at its start; so at the start
+ * the device has none, 0 by 0, and the first thing typed tells. Not the driver's first kick:
+ * that comes before it is ready to be told.
+ */
 static void check_size(struct console *con)
 {
 	struct winsize size;
@@ -170,7 +175,6 @@ static void rx_run(struct console *con)
 	struct virtqueue *vq = &con->dev.queue[RX];
 	struct vq_request *req = &con->request;
 
-	check_size(con);
 	for (unsigned int i = 0; i < BATCH; i++) {
 		ssize_t n;
 
@@ -197,8 +201,10 @@ static int on_pty(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct console *con = data;
 
-	if (revents & EPOLLIN)
+	if (revents & EPOLLIN) {
+		check_size(con);
 		rx_run(con);
+	}
 	if (revents & EPOLLOUT)
 		flush(con);
 	watch(con);
@@ -229,6 +235,8 @@ static void console_reset(struct virtio_device *dev)
 {
 	struct console *con = to_console(dev);
 
+	con->config.cols = 0;
+	con->config.rows = 0;
 	con->input = false;
 	watch(con);
 }
@@ -313,8 +321,6 @@ int virtio_console_add(struct virtio_bus *bus, char **path)
 		goto close_pty;
 	}
 
-	con->config.cols = htole16(COLUMNS);
-	con->config.rows = htole16(ROWS);
 	con->dev.ops = &console_ops;
 	con->dev.features = 1ULL << VIRTIO_CONSOLE_F_SIZE;
 	con->dev.config = &con->config;
