@@ -8,8 +8,9 @@
  * for the request that is being done, at most.
  *
  * The disk has a write-back cache, the host's page cache: a write is stable once a later
- * flush was answered with OK, which is after fdatasync() returned 0. For a driver
- * that didn't negotiate flushes each write is made stable before it is answered (5.2.6.2).
+ * flush was answered with OK, which is after fdatasync() returned 0. A write that fails
+ * fails alone, since the driver knows which; a flush that fails is the last that could have
+ * succeeded (disk.c). For a driver that didn't negotiate flushes each write is made stable before it is answered (5.2.6.2).
  */
 #include <endian.h>
 #include <errno.h>
@@ -80,9 +81,7 @@ static bool in_bounds(const struct blk *blk, uint64_t sector, uint64_t len)
 
 static uint8_t do_flush(struct blk *blk)
 {
-	int ret = disk_flush(&blk->disk);
-
-	return ret < 0 ? failure(blk, "flush", 0, blk->disk.size, ret) : VIRTIO_BLK_S_OK;
+	return disk_flush(&blk->disk) < 0 ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK;
 }
 
 static uint8_t do_read(struct blk *blk, uint64_t sector, struct vq_buffers *buf)

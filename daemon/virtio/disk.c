@@ -198,9 +198,20 @@ int disk_write(const struct disk *disk, uint64_t offset, struct vq_buffers *buf)
 	return 0;
 }
 
-int disk_flush(const struct disk *disk)
+/*
+ * Linux reports a failed write-back once, and marks the pages clean whose data it could not
+ * write: the next fdatasync() succeeds although that data is lost. So a flush that failed
+ * can't be made up for by a later one.
+ */
+int disk_flush(struct disk *disk)
 {
-	return fdatasync(disk->fd) ? -errno : 0;
+	if (disk->flush_error)
+		return disk->flush_error;
+	if (!fdatasync(disk->fd))
+		return 0;
+	disk->flush_error = -errno;
+	return log_error(disk->flush_error, "disk %s: the host could not write out its cache (%s): what the guest wrote may be lost, and each flush fails from now on; find the cause in the host's kernel log, then stop the guest, check the disk and start the guest again",
+			 disk->path, strerror(errno));
 }
 
 static int allocate(const struct disk *disk, int mode, uint64_t offset, uint64_t len)

@@ -18,6 +18,7 @@ struct vq_buffers;
  *		   reading first
  * @alignment: bytes by which the first physical block is off
  * @optimal_size: bytes of a good large transfer, 0: unknown
+ * @flush_error: -errno of the first flush that failed, and of all since
  */
 struct disk {
 	int fd;
@@ -27,6 +28,7 @@ struct disk {
 	bool can_discard;
 	uint64_t size;
 	unsigned int block_size, physical_size, alignment, optimal_size;
+	int flush_error;
 };
 
 /**
@@ -45,8 +47,12 @@ void disk_close(struct disk *disk);
 int disk_read(const struct disk *disk, uint64_t offset, struct vq_buffers *buf);
 int disk_write(const struct disk *disk, uint64_t offset, struct vq_buffers *buf);
 
-/** disk_flush - 0 only when everything that was written before is on stable storage */
-int disk_flush(const struct disk *disk);
+/**
+ * disk_flush - 0 only when everything that was written before is on stable storage
+ *
+ * Once it failed it does so until the disk is opened anew. It says why, once.
+ */
+int disk_flush(struct disk *disk);
 int disk_discard(const struct disk *disk, uint64_t offset, uint64_t len);
 
 /** disk_zero - make it read as zeros; @unmap: space may be given back meanwhile */

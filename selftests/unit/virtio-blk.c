@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "../../daemon/guestfile.h"
 #include "capture.h"
@@ -59,6 +60,27 @@ static int image_byte(off_t at)
 
 	close(fd);
 	return ret;
+}
+
+static int flush_error;		/* what the next fdatasync() fails with, once, as Linux does */
+static bool writes_fail;
+
+int fdatasync(int fd)
+{
+	int error = __atomic_exchange_n(&flush_error, 0, __ATOMIC_ACQ_REL);
+
+	if (!error)
+		return syscall(SYS_fdatasync, fd);
+	errno = error;
+	return -1;
+}
+
+ssize_t pwritev(int fd, const struct iovec *iov, int nr, off_t offset)
+{
+	if (!__atomic_load_n(&writes_fail, __ATOMIC_ACQUIRE))
+		return syscall(SYS_pwritev, fd, iov, nr, offset, 0);
+	errno = ENOSPC;
+	return -1;
 }
 
 static int add_disk(struct guest *guest, bool read_only)
@@ -217,6 +239,44 @@ TEST(works_without_flush)
 	disk_start(&disk, guest, 1ULL << VIRTIO_BLK_F_FLUSH);
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
 	EXPECT_EQ(0, image_byte(0));
+}
+
+TEST(failed_flush_is_not_forgotten)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	const char *said, *first;
+	uint32_t now;
+
+	capture_start();
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	__atomic_store_n(&flush_error, EIO, __ATOMIC_RELEASE);
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	/* What is on the disk can still be saved */
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	/* Neither is it forgotten with the driver, nor by a driver that doesn't flush */
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	disk_start(&disk, guest, 1ULL << VIRTIO_BLK_F_FLUSH);
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	said = capture_end();
+	EXPECT_SAID("Input/output error", said);
+	first = strstr(said, image);
+	EXPECT_TRUE(first && !strstr(first + 1, image));	/* said once */
+}
+
+TEST(failed_write_fails_alone)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+
+	__atomic_store_n(&writes_fail, true, __ATOMIC_RELEASE);
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	__atomic_store_n(&writes_fail, false, __ATOMIC_RELEASE);
+	ASSERT_TRUE(guest);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
 }
 
 TEST(any_layout)
