@@ -209,8 +209,9 @@ static int rx_read(struct net *net)
 static void rx_run(struct net *net)
 {
 	bool watch = false;
+	unsigned int i;
 
-	for (unsigned int i = 0; i < BATCH && !net->lost; i++) {
+	for (i = 0; i < BATCH && !net->lost; i++) {
 		if (rx_gather(net) < 0)
 			break;
 		if (net->spilled) {
@@ -225,6 +226,9 @@ static void rx_run(struct net *net)
 			break;
 	}
 	virtqueue_notify(&net->dev.queue[RX]);
+	/* Buffers for it may be there already, and then the driver has no reason to kick */
+	if (i == BATCH && net->spilled)
+		virtqueue_kick(&net->dev.queue[RX]);
 	watch = watch && !net->lost && !net->spilled;
 	sd_event_source_set_enabled(net->source, watch ? SD_EVENT_ON : SD_EVENT_OFF);
 }

@@ -221,6 +221,23 @@ TEST(frame_longer_than_what_was_gathered)
 	close(nic.wire);
 }
 
+/* Wherever in its turn the device is when it comes: runts make the turn advance */
+TEST(long_frame_at_any_moment)
+{
+	struct nic nic;
+	struct guest *guest GUEST = nic_new(&nic, F_MERGEABLE | F(VIRTIO_RING_F_EVENT_IDX));
+
+	supply(&nic, QUEUE, 1024);
+	for (unsigned int runts = 0; runts < 150; runts++) {
+		for (unsigned int i = 0; i < runts; i++)
+			ASSERT_EQ((ssize_t)HEADER - 1, send(nic.wire, frame, HEADER - 1, 0));
+		ASSERT_TRUE(guest && from_wire(&nic, 20000));
+		ASSERT_TRUE(received(&nic, 20000, 20, 1024));
+		supply(&nic, 20, 1024);
+	}
+	close(nic.wire);
+}
+
 TEST(frame_that_never_fits)
 {
 	struct nic nic;
