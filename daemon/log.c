@@ -3,6 +3,10 @@
  * Messages for people: see log.h. Each one is put together in a buffer and leaves in
  * a single write, so that lines of several processes on one terminal don't mix.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -12,11 +16,20 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "rundir.h"
 
 #define LOG_LINE_MAX 2048
+#define LOG_FILE_MAX (256 * 1024)	/* bytes of the file, and of the older one */
 
 static const char *log_guest;
 static bool log_to_journal;
+
+/* Behind stderr, when we put it there */
+static struct {
+	pthread_mutex_t lock;
+	char path[RUNDIR_PATH_MAX];	/* "" when stderr is somebody else's */
+	size_t size;
+} log_file = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /*
  * Is stderr the stream that systemd connected to the journal? $JOURNAL_STREAM alone
@@ -40,6 +53,62 @@ void log_open(const char *guest)
 	log_to_journal = stderr_is_journal();
 }
 
+static int begin_file(const char *path)
+{
+	int error = 0, fd;
+
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	if (dup2(fd, STDERR_FILENO) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* Begin the next file, for the same people */
+static int rotate(void)
+{
+	char older[sizeof(log_file.path) + 2];
+	struct stat st;
+
+	snprintf(older, sizeof(older), "%s.1", log_file.path);
+	if (fstat(STDERR_FILENO, &st) || rename(log_file.path, older) ||
+	    begin_file(log_file.path) || fchown(STDERR_FILENO, -1, st.st_gid) ||
+	    fchmod(STDERR_FILENO, st.st_mode))
+		return -errno;
+	return 0;
+}
+
+int log_to_file(const char *path)
+{
+	int error = begin_file(path);
+
+	if (error)
+		return error;
+	rundir_share(path, 0640);
+	snprintf(log_file.path, sizeof(log_file.path), "%s", path);
+	log_file.size = 0;
+	log_to_journal = false;
+	return 0;
+}
+
+/* Threads of devices write messages, too */
+static void write_line(const char *line, size_t len)
+{
+	pthread_mutex_lock(&log_file.lock);
+	if (*log_file.path && log_file.size + len > LOG_FILE_MAX && !rotate())
+		log_file.size = 0;
+	/*
+	 * Bounded above all, when no other file can be begun; and nothing can be told to
+	 * anybody when stderr doesn't take it
+	 */
+	if ((!*log_file.path || log_file.size + len <= LOG_FILE_MAX) &&
+	    write(STDERR_FILENO, line, len) > 0)
+		log_file.size += len;
+	pthread_mutex_unlock(&log_file.lock);
+}
+
 static void log_line(const char *level, const char *kind, const char *fmt, va_list ap)
 {
 	char line[LOG_LINE_MAX];
@@ -54,10 +123,7 @@ static void log_line(const char *level, const char *kind, const char *fmt, va_li
 	if (len > (int)sizeof(line) - 2)
 		len = sizeof(line) - 2;
 	line[len++] = '\n';
-
-	/* Nothing can be told to anybody when stderr doesn't take it */
-	if (write(STDERR_FILENO, line, len) < 0)
-		return;
+	write_line(line, len);
 }
 
 void log_info(const char *fmt, ...)

@@ -12,6 +12,14 @@
 /** log_open - set the guest's name for all further messages; NULL is allowed */
 void log_open(const char *guest);
 
+/**
+ * log_to_file - send stderr, and with it all further messages, to a file
+ *
+ * The file is bounded: when it is full it becomes PATH.1 and a new one is begun.
+ * Return: 0 or -errno, not reported; stderr is as it was then.
+ */
+int log_to_file(const char *path);
+
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
