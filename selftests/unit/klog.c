@@ -303,6 +303,31 @@ TEST(hostile_sizes)
 	EXPECT_EQ(0, read_log());
 }
 
+/* Many records of one text, all of it new lines: sixteen times as much to print */
+TEST(output_is_bounded)
+{
+	const unsigned int count_bits = 8, count = 1 << count_bits;
+	const uint64_t descs = 0x100000, infos = 0x140000;
+
+	make(4);
+	memset(memory + TEXT, '\n', TEXT_SIZE);
+	put32(PRB + 16 + 4, count_bits);
+	put(PRB + 16 + 8, KERNEL_MAP + descs);
+	put(PRB + 16 + 16, KERNEL_MAP + infos);
+	put(PRB + 16 + 24, count - 1);
+	put(PRB + 16 + 32, 0);
+	for (unsigned int i = 0; i < count; i++) {
+		put(descs + i * DESC_SIZE + STATE_VAR, 2ULL << 62 | i);
+		put(descs + i * DESC_SIZE + POSITION + BEGIN, TEXT_SIZE);
+		put(descs + i * DESC_SIZE + POSITION + NEXT, 2 * TEXT_SIZE);
+		memset(memory + infos + i * INFO_SIZE + TEXT_LEN, 0xff, 2);
+	}
+	ASSERT_EQ(0, read_log());
+	EXPECT_TRUE(strlen(text) > KLOG_PRINT_MAX);
+	EXPECT_TRUE(strlen(text) < KLOG_PRINT_MAX + (1 << 20));
+	EXPECT_TRUE(strstr(text, "\n<cut after "));
+}
+
 /* Whatever is in these pages: no crash, no endless loop */
 TEST(noise)
 {
