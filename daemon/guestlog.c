@@ -18,12 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "../kmod/uapi/iosc.h"
 #include "guestlog.h"
 #include "log.h"
 #include "rundir.h"
+#include "text.h"
 
 struct guestlog {
 	const struct sigma_iosc_log *ring;
@@ -33,7 +35,7 @@ struct guestlog {
 	char path[RUNDIR_PATH_MAX];
 	int fd;
 	size_t size;			/* of the file */
-	uint8_t last;			/* byte written */
+	struct text_filter filter;
 	bool failed;			/* and was told so */
 	char buffer[SIGMA_IOSC_LOG_BYTES];
 };
@@ -59,44 +61,27 @@ static void rotate(struct guestlog *log)
 	begin_file(log);
 }
 
-/*
- * Control characters but newline and tab, C0, DEL and C1: 0x80 to 0x9f after the UTF-8
- * lead byte 0xc2.
- */
-static bool harmful(uint8_t c, uint8_t before)
-{
-	if (c == '\n' || c == '\t')
-		return false;
-	return c < ' ' || c == 0x7f || (before == 0xc2 && c < 0xa0);
-}
-
 void guestlog_write(struct guestlog *log, const char *text, size_t len)
 {
 	char clean[4096];
 
 	while (len) {
-		size_t from = 0, to = 0;
+		size_t part = MIN(len, sizeof(clean) - TEXT_HELD_MAX);
+		size_t size = text_clean(&log->filter, text, part, clean);
 
-		for (; from < len && to < sizeof(clean); from++) {
-			uint8_t c = text[from];
+		text += part;
+		len -= part;
 
-			if (c != '\r')	/* of a serial console's line ends */
-				clean[to++] = harmful(c, log->last) ? '?' : c;
-			log->last = c;
-		}
-		text += from;
-		len -= from;
-
-		if (log->size + to > GUESTLOG_FILE_MAX)
+		if (log->size + size > GUESTLOG_FILE_MAX)
 			rotate(log);
 		if (log->fd < 0)
 			return;
-		if (write(log->fd, clean, to) < 0 && !log->failed) {
+		if (write(log->fd, clean, size) < 0 && !log->failed) {
 			log->failed = true;
 			log_warning("the guest's log is incomplete: cannot write %s: %s",
 				    log->path, strerror(errno));
 		}
-		log->size += to;
+		log->size += size;
 	}
 }
 
