@@ -23,7 +23,9 @@
 #include "log.h"
 #include "rundir.h"
 
-#define CONNECTIONS_MAX 64
+#define CONNECTIONS_MAX	64
+#define CONNECT_USEC	100000		/* in which CONNECT_BURST clients are taken at most */
+#define CONNECT_BURST	100
 
 #define DISCONNECTED \
 	"type='signal',sender='org.freedesktop.DBus.Local'," \
@@ -375,6 +377,9 @@ int bus_open(struct bus **out, struct life *life, const char *path)
 		goto free_bus;
 	}
 	error = sd_event_add_io(life->event, &bus->source, bus->socket, EPOLLIN, on_connect, bus);
+	/* Without file descriptors the one that waits can't be taken and wakes us for ever */
+	if (error >= 0)
+		error = sd_event_source_set_ratelimit(bus->source, CONNECT_USEC, CONNECT_BURST);
 	if (error < 0) {
 		log_error(error, "cannot watch %s: %s", path, strerror(-error));
 		goto close_socket;
@@ -399,8 +404,9 @@ void bus_linger(struct bus *bus)
 void bus_close(struct bus *bus)
 {
 	sd_event_source_disable_unref(bus->source);
+	/* What a client that doesn't read has not got by now is lost: nobody waits for it */
 	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
-		bus->connection[i] = sd_bus_flush_close_unref(bus->connection[i]);
+		drop(bus, i);
 	close(bus->socket);
 	free(bus);
 }

@@ -57,8 +57,14 @@ static int open_device(const char *name)
 	return fd;
 }
 
-static int create(int control_fd, const char *name, uint64_t memory, bool split_cores,
-		  const uint32_t *cpus, unsigned int nr_cpus)
+static int tell_exists(const char *name)
+{
+	return log_error(-EEXIST, "a guest of this name exists already: 'sigmactl list' shows it, 'sigmactl kill %s' takes its CPUs and memory back",
+			 name);
+}
+
+static int create(const struct guest *guest, uint64_t memory, bool split_cores,
+		  const uint32_t *cpus, unsigned int nr_cpus, char *why, size_t size)
 {
 	struct sigma_create arg = {
 		.memory = memory,
@@ -67,18 +73,19 @@ static int create(int control_fd, const char *name, uint64_t memory, bool split_
 	};
 	int error;
 
-	snprintf(arg.name, sizeof(arg.name), "%s", name);
+	snprintf(arg.name, sizeof(arg.name), "%s", guest->name);
 	memcpy(arg.cpus, cpus, nr_cpus * sizeof(*cpus));
-	if (!ioctl(control_fd, SIGMA_CREATE, &arg))
+	if (!ioctl(guest->control_fd, SIGMA_CREATE, &arg))
 		return 0;
 
 	error = -errno;
 	arg.error[sizeof(arg.error) - 1] = '\0';
 	if (error == -EEXIST)
-		return log_error(error, "a guest of this name exists already: 'sigmactl list' shows it, 'sigmactl kill %s' takes its CPUs and memory back",
-				 name);
-	return log_error(error, "the guest cannot be made: %s",
-			 arg.error[0] ? arg.error : strerror(-error));
+		return tell_exists(guest->name);
+	snprintf(why, size, "%s", arg.error[0] ? arg.error : strerror(-error));
+	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL)
+		return error;
+	return log_error(error, "the guest cannot be made: %s", why);
 }
 
 static int destroy(int control_fd, const char *name)
@@ -97,22 +104,37 @@ static int destroy(int control_fd, const char *name)
 			 strerror(errno), name);
 }
 
-int guest_create(struct guest *guest, const char *name, uint64_t memory, bool split_cores,
-		 const uint32_t *cpus, unsigned int nr_cpus)
+int guest_open(struct guest *guest, const char *name)
 {
-	void *iosc;
-	int error;
+	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1];
 
 	snprintf(guest->name, sizeof(guest->name), "%s", name);
 	guest->control_fd = open_control();
 	if (guest->control_fd < 0)
 		return guest->control_fd;
+	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", name);
+	if (access(path, F_OK))
+		return 0;
+	close(guest->control_fd);
+	return tell_exists(name);
+}
 
-	error = create(guest->control_fd, name, memory, split_cores, cpus, nr_cpus);
+void guest_close(struct guest *guest)
+{
+	close(guest->control_fd);
+}
+
+int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const uint32_t *cpus,
+		 unsigned int nr_cpus, char *why, size_t size)
+{
+	void *iosc;
+	int error;
+
+	error = create(guest, memory, split_cores, cpus, nr_cpus, why, size);
 	if (error)
-		goto close_control;
+		return error;
 
-	guest->fd = open_device(name);
+	guest->fd = open_device(guest->name);
 	if (guest->fd < 0) {
 		error = guest->fd;
 		goto destroy;
@@ -133,21 +155,16 @@ int guest_create(struct guest *guest, const char *name, uint64_t memory, bool sp
 close_device:
 	close(guest->fd);
 destroy:
-	destroy(guest->control_fd, name);
-close_control:
-	close(guest->control_fd);
-	return error;
+	destroy(guest->control_fd, guest->name);
+	/* Of the errors that the caller is to report, this is none */
+	return error == -ENOMEM || error == -EBUSY || error == -EINVAL ? -EIO : error;
 }
 
 int guest_destroy(struct guest *guest)
 {
-	int error;
-
 	munmap((void *)guest->iosc, SIGMA_IOSC_SIZE);
 	close(guest->fd);
-	error = destroy(guest->control_fd, guest->name);
-	close(guest->control_fd);
-	return error;
+	return destroy(guest->control_fd, guest->name);
 }
 
 int guest_update(struct guest *guest)

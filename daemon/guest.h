@@ -28,12 +28,24 @@ struct guest {
 };
 
 /**
- * guest_create - lend CPUs and memory, open the guest's device and map its IOSC window
+ * guest_open - open sigma.ko's control device and see that there is no guest of this name
  *
- * Return: 0, or a negative errno that was reported; nothing was taken then.
+ * Only guest_create() decides, but before that much else would fail in its own words, such as
+ * the locks on the disks. Return: 0 or a reported negative errno; guest_close() after 0.
  */
-int guest_create(struct guest *guest, const char *name, uint64_t memory, bool split_cores,
-		 const uint32_t *cpus, unsigned int nr_cpus);
+int guest_open(struct guest *guest, const char *name);
+void guest_close(struct guest *guest);
+
+/**
+ * guest_create - lend CPUs and memory, open the guest's device and map its IOSC window
+ * @memory: bytes
+ * @why: out: the kernel's reason when it refuses, @size bytes
+ *
+ * Return: 0; -ENOMEM (memory) or -EBUSY, -EINVAL (CPUs) with a reason in @why, not
+ * reported; another negative errno that was reported. Nothing was taken then.
+ */
+int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const uint32_t *cpus,
+		 unsigned int nr_cpus, char *why, size_t size);
 
 /**
  * guest_destroy - stop the guest and give everything back

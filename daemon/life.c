@@ -2,7 +2,7 @@
 /*
  * The life of a guest: see life.h.
  *
- *	life_make	CPUs, memory, /run/sigma/NAME, log, devices, bus
+ *	life_make	kernel, initrd and devices, then CPUs, memory, /run/sigma/NAME, log, bus
  *	life_start	kernel into memory, SIGMA_START
  *	event loop	the guest's messages go to the virtio bus; a change of its state is
  *			acted on: power-off ends the loop, reboot starts it again, after a panic it
@@ -23,14 +23,20 @@
 #include <unistd.h>
 
 #include "bus.h"
+#include "cpus.h"
 #include "klog.h"
 #include "life.h"
-#include "load/load.h"
 #include "log.h"
 #include "rundir.h"
 #include "tap.h"
 
 #define ALWAYS	EPOLLPRI	/* watched for in any case: the state changed */
+
+/* Far from where the sum with the clock overflows: a year */
+#define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
+
+/* Times that CPUs are chosen anew because others took the first choice meanwhile */
+#define CHOICES_MAX		8
 
 /* The virtio bus's way to the guest */
 
@@ -125,7 +131,8 @@ static void restart(struct life *life)
 		return;
 	}
 	virtio_bus_reset(life->devices);
-	if (life_start(life))
+	/* Anew from the files: a guest may have been given another kernel meanwhile */
+	if (load_open(&life->load, life->config) || life_start(life))
 		leave(life, EXIT_FAILURE);
 }
 
@@ -221,7 +228,8 @@ int life_start(struct life *life)
 	struct timespec now;
 	int error;
 
-	error = load_guest(life->config, &life->guest.info, &life->memory, &start);
+	error = load_guest(&life->load, life->config, &life->guest.info, &life->memory, &start);
+	load_close(&life->load);
 	if (error)
 		return error;
 
@@ -232,6 +240,8 @@ int life_start(struct life *life)
 	guestlog_restart(life->log);
 
 	error = guest_start(&life->guest, &start);
+	if (!error)
+		error = guest_update(&life->guest);
 	if (error)
 		return error;
 	clock_gettime(CLOCK_REALTIME, &now);
@@ -271,6 +281,10 @@ void life_power_off(struct life *life, uint64_t timeout_usec)
 	log_info("asked the guest to switch itself off");
 
 	life->timer = sd_event_source_disable_unref(life->timer);
+	if (timeout_usec == UINT64_MAX)
+		return;
+	if (timeout_usec > TIMEOUT_USEC_MAX)
+		timeout_usec = TIMEOUT_USEC_MAX;
 	error = sd_event_add_time_relative(life->event, &life->timer, CLOCK_MONOTONIC,
 					   timeout_usec, 0, on_timeout, life);
 	if (error < 0) {
@@ -286,8 +300,14 @@ int life_reboot(struct life *life)
 
 void life_kill(struct life *life)
 {
+	int error;
+
 	life->ending = true;
-	leave(life, guest_stop(&life->guest) ? EXIT_FAILURE : EXIT_SUCCESS);
+	error = guest_stop(&life->guest);
+	/* Clients learn how it ended, before the connection does */
+	if (!guest_update(&life->guest))
+		bus_state_changed(life->bus);
+	leave(life, error ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* Made and given back */
@@ -313,14 +333,10 @@ static int add_nets(struct life *life)
 	return 0;
 }
 
-static int add_console(struct life *life)
+static int share_console(const struct life *life)
 {
 	char link[RUNDIR_PATH_MAX];
-	int error;
 
-	error = virtio_console_add(life->devices, &life->console);
-	if (error)
-		return error;
 	rundir_path(link, life->config->name, "console");
 	if (symlink(life->console, link))
 		return log_error(-errno, "cannot make %s: %s", link, strerror(errno));
@@ -341,7 +357,7 @@ static int make_devices(struct life *life)
 	if (!error)
 		error = add_nets(life);
 	if (!error)
-		error = add_console(life);
+		error = virtio_console_add(life->devices, &life->console);
 	if (error) {
 		virtio_bus_free(life->devices);
 		free(life->console);
@@ -349,54 +365,117 @@ static int make_devices(struct life *life)
 	return error;
 }
 
-int life_make(struct life *life, const uint32_t *cpus, unsigned int nr_cpus)
+/* "FILE:LINE: " for what the kernel had to say of CPUs or memory */
+static int tell_refusal(const struct guest_config *config, int error, const char *why)
+{
+	unsigned int line = error == -ENOMEM ? config->memory_line : config->cpus_line;
+
+	if (line)
+		return log_error(error, "%s:%u: %s: %s", config->file, line,
+				 error == -ENOMEM ? "Memory=" : "CPUs=", why);
+	return log_error(error, "%s: the guest cannot be made: %s", config->file, why);
+}
+
+/* Between the choice of CPUs and their lending somebody else may lend the same ones */
+static int take(struct life *life)
 {
 	const struct guest_config *config = life->config;
+	char why[sizeof(((struct sigma_create *)0)->error)];
+	uint32_t chosen[SIGMA_CPUS_MAX];
+	int nr, error;
+
+	for (unsigned int i = 0; i < CHOICES_MAX; i++) {
+		const uint32_t *cpus = config->cpus_given ? config->cpus : chosen;
+
+		nr = config->cpus_given ? (int)config->nr_cpus :
+		     cpus_choose(CPUS_SYSFS, config->nr_cpus, config->split_cores, chosen);
+		if (nr < 0)
+			return nr;
+		error = guest_create(&life->guest, config->memory, config->split_cores, cpus, nr,
+				     why, sizeof(why));
+		if (error != -EBUSY || config->cpus_given)
+			break;
+	}
+	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL)
+		return tell_refusal(config, error, why);
+	return error;
+}
+
+/* What people and programs see of it */
+static int show(struct life *life)
+{
 	char path[RUNDIR_PATH_MAX];
 	int error;
 
-	error = guest_create(&life->guest, config->name, config->memory, config->split_cores,
-			     cpus, nr_cpus);
+	error = rundir_make(life->config->name);
 	if (error)
 		return error;
-	error = rundir_make(config->name);
-	if (error)
-		goto destroy_guest;
-	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
+	rundir_path(path, life->config->name, "bus");
+	error = bus_open(&life->bus, life, path);
 	if (error)
 		goto remove_rundir;
-	rundir_path(path, config->name, "log");
+	error = share_console(life);
+	if (error)
+		goto close_bus;
+	rundir_path(path, life->config->name, "log");
 	error = guestlog_open(&life->log, life->event, life->guest.iosc, path);
+	if (error)
+		goto close_bus;
+	return 0;
+
+close_bus:
+	bus_close(life->bus);
+remove_rundir:
+	rundir_remove(life->config->name);
+	return error;
+}
+
+int life_make(struct life *life)
+{
+	const struct guest_config *config = life->config;
+	int error;
+
+	error = guest_open(&life->guest, config->name);
+	if (error)
+		return error;
+	error = load_open(&life->load, config);
+	if (error)
+		goto close_guest;
+	error = make_devices(life);
+	if (error)
+		goto close_load;
+	error = take(life);
+	if (error)
+		goto free_devices;
+	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
+	if (error)
+		goto destroy_guest;
+	error = show(life);
 	if (error)
 		goto close_memory;
 	error = sd_event_add_io(life->event, &life->messages, life->guest.fd, ALWAYS, on_guest,
 				life);
 	if (error < 0) {
 		log_error(error, "cannot watch the guest: %s", strerror(-error));
-		goto close_log;
+		goto hide;
 	}
-	error = make_devices(life);
-	if (error)
-		goto unwatch;
-	rundir_path(path, config->name, "bus");
-	error = bus_open(&life->bus, life, path);
-	if (error)
-		goto free_devices;
 	return 0;
 
+hide:
+	guestlog_close(life->log);
+	bus_close(life->bus);
+	rundir_remove(config->name);
+close_memory:
+	memory_close(&life->memory);
+destroy_guest:
+	guest_destroy(&life->guest);
 free_devices:
 	virtio_bus_free(life->devices);
 	free(life->console);
-unwatch:
-	sd_event_source_disable_unref(life->messages);
-close_log:
-	guestlog_close(life->log);
-close_memory:
-	memory_close(&life->memory);
-remove_rundir:
-	rundir_remove(config->name);
-destroy_guest:
-	guest_destroy(&life->guest);
+close_load:
+	load_close(&life->load);
+close_guest:
+	guest_close(&life->guest);
 	return error;
 }
 
@@ -414,8 +493,13 @@ int life_end(struct life *life)
 	sd_event_source_disable_unref(life->messages);
 	guestlog_close(life->log);
 	memory_close(&life->memory);
+	/* While the name is still ours; a guest that never ran has nothing to tell */
+	if (life->started_usec)
+		rundir_retire(life->config->name);
+	else
+		rundir_remove(life->config->name);
 	error = guest_destroy(&life->guest);
-	rundir_retire(life->config->name);
+	guest_close(&life->guest);
 	/* Last, since clients take the end of the connection for the end of all this */
 	bus_close(life->bus);
 	return error;

@@ -13,6 +13,7 @@
 #include "guest.h"
 #include "guestfile.h"
 #include "guestlog.h"
+#include "load/load.h"
 #include "memory.h"
 #include "virtio/device.h"
 
@@ -22,14 +23,17 @@ struct bus;
  * struct life - everything there is of the guest
  * @console: "/dev/pts/N" of hvc0
  * @stop_timeout: microseconds from asking the guest to power off to stopping it
- * @started_usec: CLOCK_REALTIME of the last start
+ * @started_usec: CLOCK_REALTIME of the last start; 0: never
  * @ending: somebody asked for its end; what it does now is no surprise
+ * @signalled: signals that asked for its end
+ * @load: kernel and initrd, until they are in its memory
  * @timer: runs from a request to power off
  */
 struct life {
 	sd_event *event;
 	const struct guest_config *config;
 	struct guest guest;
+	struct load load;
 	struct guest_memory memory;
 	struct guestlog *log;
 	struct virtio_bus *devices;
@@ -38,17 +42,19 @@ struct life {
 	uint64_t stop_timeout;
 	uint64_t started_usec;
 	bool ending;
+	unsigned int signalled;
 	sd_event_source *timer;
 	sd_event_source *messages;
 };
 
 /**
- * life_make - take CPUs and memory and make the devices, but don't start yet
+ * life_make - make the devices, take CPUs and memory, but don't start yet
  * @life: with @event, @config and @stop_timeout set, the rest zero
  *
- * Return: 0, or a reported negative errno: nothing was taken then.
+ * What can be wrong with the guest's file, its kernel, disks and networks is found before
+ * anything is taken. Return: 0, or a reported negative errno: nothing was taken then.
  */
-int life_make(struct life *life, const uint32_t *cpus, unsigned int nr_cpus);
+int life_make(struct life *life);
 
 /** life_end - stop the guest whatever it does, give everything back; 0 or -errno */
 int life_end(struct life *life);
@@ -58,6 +64,7 @@ int life_start(struct life *life);
 
 /**
  * life_power_off - ask the guest to switch itself off, stop it when it doesn't
+ * @timeout_usec: how long it may take; UINT64_MAX: as long as it likes
  *
  * Either way, and at once when there is nobody to ask, the event loop ends.
  */

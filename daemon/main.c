@@ -25,7 +25,6 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "cpus.h"
 #include "life.h"
 #include "log.h"
 #include "rundir.h"
@@ -43,8 +42,9 @@ static const char help[] =
 "sigmad starts the guest, serves its disks, networks and console, and ends when the\n"
 "guest does; everything lent goes back then. People use 'sigmactl start' instead.\n"
 "\n"
-"  --stop-timeout=SEC  on SIGTERM or SIGINT the guest is asked to switch itself off;\n"
-"                      after SEC seconds (30), or a second signal, it is stopped\n"
+"  --stop-timeout=SEC  on SIGTERM, SIGINT, SIGHUP or SIGQUIT the guest is asked to\n"
+"                      switch itself off; after SEC seconds (30), or a second\n"
+"                      signal, it is stopped\n"
 "  --background        once the guest is started, let go of the terminal and write\n"
 "                      messages to /run/sigma/NAME/sigmad.log\n"
 "  --help, --version\n"
@@ -101,6 +101,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 			options->background = true;
 			break;
 		default:
+			fputs("See 'sigmad --help'.\n", stderr);
 			return EXIT_USAGE;
 		}
 	}
@@ -116,7 +117,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 {
 	struct life *life = data;
 
-	if (life->ending) {
+	if (life->signalled++) {
 		log_warning("second signal: the guest is stopped at once");
 		life_kill(life);
 	} else {
@@ -128,62 +129,59 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 /* Before any thread is made, so that they all leave the signals to the event loop */
 static int catch_signals(struct life *life)
 {
+	static const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	int error = 0;
 	sigset_t set;
-	int error;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		sigaddset(&set, ends[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 
-	error = sd_event_add_signal(life->event, NULL, SIGTERM, on_signal, life);
-	if (error >= 0)
-		error = sd_event_add_signal(life->event, NULL, SIGINT, on_signal, life);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends) && error >= 0; i++)
+		error = sd_event_add_signal(life->event, NULL, ends[i], on_signal, life);
 	return error < 0 ? log_error(error, "cannot catch signals: %s", strerror(-error)) : 0;
+}
+
+/*
+ * What a careless caller left open is closed: else a pipe that it reads to its end would
+ * stay open for as long as the guest lives.
+ */
+static void close_inherited(void)
+{
+	close_range(STDERR_FILENO + 1, ~0U, 0);
 }
 
 static void leave_terminal(const char *name)
 {
 	char path[RUNDIR_PATH_MAX];
-	int null, file;
+	int null, error;
 
 	rundir_path(path, name, "sigmad.log");
-	file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	error = log_to_file(path);
+	if (error) {
+		log_warning("staying on the terminal: cannot write %s: %s", path,
+			    strerror(-error));
+		return;
+	}
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (file < 0 || null < 0) {
-		log_warning("staying on the terminal: cannot write %s: %s", path, strerror(errno));
-	} else {
-		rundir_share(path, 0640);
+	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
 		dup2(null, STDOUT_FILENO);
-		dup2(file, STDERR_FILENO);
-		log_open(name);
-	}
-	if (file >= 0)
-		close(file);
-	if (null >= 0)
 		close(null);
-}
-
-static int choose_cpus(const struct guest_config *config, uint32_t cpus[SIGMA_CPUS_MAX])
-{
-	if (!config->cpus_given)
-		return cpus_choose(CPUS_SYSFS, config->nr_cpus, config->split_cores, cpus);
-	memcpy(cpus, config->cpus, config->nr_cpus * sizeof(*cpus));
-	return config->nr_cpus;
+	}
+	/* The terminal's end is not ours. A group's leader can't, and has chosen to be one */
+	setsid();
+	if (chdir("/"))
+		log_warning("cannot leave the working directory: %s", strerror(errno));
 }
 
 static int serve(struct life *life, const struct options *options)
 {
-	uint32_t cpus[SIGMA_CPUS_MAX];
-	int error, status;
+	int status;
 
-	error = choose_cpus(life->config, cpus);
-	if (error < 0)
-		return EXIT_FAILURE;
-	error = life_make(life, cpus, error);
-	if (error)
+	if (life_make(life))
 		return EXIT_FAILURE;
 
 	status = EXIT_FAILURE;
@@ -207,6 +205,7 @@ int main(int argc, char **argv)
 	struct life life = {};
 	int status;
 
+	close_inherited();
 	log_open(NULL);
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)

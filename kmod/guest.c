@@ -284,7 +284,7 @@ static int create_locked(struct sigma_create *args)
 
 	guest->low_phys = sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->low_phys) {
-		err = fail(args, -ENOMEM, "no room left below 1 MiB, where every kernel needs a little; stop another guest");
+		err = fail(args, -ENOSPC, "no room left below 1 MiB, where every kernel needs a little; stop another guest");
 		goto exit_iosc;
 	}
 

@@ -331,34 +331,75 @@ static int write_acpi(const struct sigma_info *info, const struct guest_memory *
 	return len < 0 ? len : 0;
 }
 
-int load_guest(const struct guest_config *config, const struct sigma_info *info,
-	       const struct guest_memory *mem, struct sigma_start *start)
+/* What will be there at best: the longest words on the command line, memory in one piece */
+static int check_room(const struct load *load, const struct guest_config *config)
 {
+	const struct sigma_info info = {
+		.tsc_khz = UINT32_MAX, .nr_cpus = SIGMA_CPUS_MAX, .bsp_apic_id = UINT32_MAX,
+	};
+	const struct guest_memory mem = {
+		.nr = 1, .segment[0] = { .phys = 4096 * MIB, .size = config->memory },
+	};
+	char *cmdline = cmdline_build(config, &info, &load->image);
+	struct layout layout;
+	int error;
+
+	if (!cmdline)
+		return -EINVAL;
+	error = layout_build(&layout, config, &mem, &load->image, &load->initrd,
+			     strlen(cmdline) + 1);
+	free(cmdline);
+	return error;
+}
+
+int load_open(struct load *load, const struct guest_config *config)
+{
+	int error;
+
+	error = bzimage_open(&load->image, config->kernel);
+	if (error)
+		return error;
+	error = initrd_build(&load->initrd, load->image.version, config->modules,
+			     config->initrd);
+	if (error)
+		goto close_image;
+	error = check_room(load, config);
+	if (error)
+		goto free_initrd;
+	return 0;
+
+free_initrd:
+	initrd_free(&load->initrd);
+close_image:
+	bzimage_close(&load->image);
+	return error;
+}
+
+void load_close(struct load *load)
+{
+	initrd_free(&load->initrd);
+	bzimage_close(&load->image);
+}
+
+int load_guest(const struct load *load, const struct guest_config *config,
+	       const struct sigma_info *info, const struct guest_memory *mem,
+	       struct sigma_start *start)
+{
+	const struct bzimage *image = &load->image;
+	const struct initrd *initrd = &load->initrd;
 	struct layout layout = { 0 };
-	struct initrd initrd;
-	struct bzimage image;
 	size_t cmdline_size;
 	char *cmdline;
 	int error;
 
-	error = bzimage_open(&image, config->kernel);
-	if (error)
-		return error;
-
-	cmdline = cmdline_build(config, info, &image);
-	if (!cmdline) {
-		error = -EINVAL;
-		goto close_image;
-	}
+	cmdline = cmdline_build(config, info, image);
+	if (!cmdline)
+		return -EINVAL;
 	cmdline_size = strlen(cmdline) + 1;
 
-	error = initrd_build(&initrd, image.version, config->modules, config->initrd);
+	error = layout_build(&layout, config, mem, image, initrd, cmdline_size);
 	if (error)
 		goto free_cmdline;
-
-	error = layout_build(&layout, config, mem, &image, &initrd, cmdline_size);
-	if (error)
-		goto free_initrd;
 
 	/*
 	 * sigma.ko zeroed the memory when it lent it. What an earlier run left must go too: its
@@ -367,26 +408,22 @@ int load_guest(const struct guest_config *config, const struct sigma_info *info,
 	if (info->state != SIGMA_STATE_CREATED)
 		memset(mem->base, 0, mem->size);
 
-	error = write_acpi(info, mem, &image, layout.acpi);
+	error = write_acpi(info, mem, image, layout.acpi);
 	if (error)
-		goto free_initrd;
-	memcpy(memory_at(mem, layout.kernel, image.init_size), image.data + image.setup_size,
-	       image.size - image.setup_size);
-	memcpy(memory_at(mem, layout.initrd, initrd.size), initrd.data, initrd.size);
+		goto free_cmdline;
+	memcpy(memory_at(mem, layout.kernel, image->init_size), image->data + image->setup_size,
+	       image->size - image->setup_size);
+	memcpy(memory_at(mem, layout.initrd, initrd->size), initrd->data, initrd->size);
 	memcpy(memory_at(mem, layout.cmdline, cmdline_size), cmdline, cmdline_size);
 	fill_boot_params(memory_at(mem, layout.params, sizeof(struct boot_params)), info, mem,
-			 &image, &layout, &initrd);
+			 image, &layout, initrd);
 
 	start->entry = layout.kernel + BZIMAGE_ENTRY_64;
 	start->boot_params = layout.params;
-	log_info("Linux %s at %#" PRIx64 ", initrd at %#" PRIx64 ", %zu KiB", image.version,
-		 layout.kernel, layout.initrd, initrd.size / 1024);
+	log_info("Linux %s at %#" PRIx64 ", initrd at %#" PRIx64 ", %zu KiB", image->version,
+		 layout.kernel, layout.initrd, initrd->size / 1024);
 
-free_initrd:
-	initrd_free(&initrd);
 free_cmdline:
 	free(cmdline);
-close_image:
-	bzimage_close(&image);
 	return error;
 }

@@ -164,7 +164,13 @@ static int add_guest_file(struct module_list *list, const char *path, const char
 	if (error)
 		return log_error(error, "%s: no kernel module: %s", path, strerror(-error));
 
+	/* modpost puts it into every module, empty where there are none */
 	depends = module_info(mod, "depends");
+	if (!depends) {
+		error = log_error(-EINVAL, "%s: damaged: it doesn't say which modules it needs; build or install it again",
+				  path);
+		goto free;
+	}
 	for (name = strtok_r(depends, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
 		error = add_by_name(list, name);
 		if (!error)

@@ -18,15 +18,27 @@
 #include "../guestfile.h"
 #include "../memory.h"
 
+struct load;
+
+/**
+ * load_open - read and check all that a guest starts with, before it has memory
+ *
+ * That @config's memory suffices is checked as if all of it were one piece.
+ * Return: 0, or a negative errno that was reported; load_close() only after 0.
+ */
+int load_open(struct load *load, const struct guest_config *config);
+void load_close(struct load *load);
+
 /**
  * load_guest - put kernel, initrd, ACPI tables and boot parameters into guest memory
  * @start: filled in, to be given to SIGMA_START
  *
- * Writes nothing outside @mem. Can be called again before each start.
+ * Writes nothing outside @mem.
  * Return: 0, or a negative errno that was reported.
  */
-int load_guest(const struct guest_config *config, const struct sigma_info *info,
-	       const struct guest_memory *mem, struct sigma_start *start);
+int load_guest(const struct load *load, const struct guest_config *config,
+	       const struct sigma_info *info, const struct guest_memory *mem,
+	       struct sigma_start *start);
 
 /* bzimage.c */
 
@@ -81,6 +93,12 @@ struct initrd {
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
 		 const char *user);
 void initrd_free(struct initrd *initrd);
+
+/** struct load - kernel and initrd, read and checked */
+struct load {
+	struct bzimage image;
+	struct initrd initrd;
+};
 
 /* acpi.c */
 struct acpi_layout {

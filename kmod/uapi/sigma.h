@@ -150,6 +150,7 @@ struct sigma_eventfd {
  *   EEXIST  the name is taken
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
  *   ENOMEM  the memory could not be gathered, or is too much of what the host has
+ *   ENOSPC  there is no room left below 1 MiB
  *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_DESTROY: stop the guest if it runs, give everything back, remove the device.
  *   ENOENT  no such guest

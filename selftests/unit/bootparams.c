@@ -92,8 +92,13 @@ static void segments(uint64_t phys, const unsigned int *mib)
 
 static int load(void)
 {
-	int error = load_guest(&config, &info, &mem, &start);
+	struct load load;
+	int error = load_open(&load, &config);
 
+	if (!error) {
+		error = load_guest(&load, &config, &info, &mem, &start);
+		load_close(&load);
+	}
 	params = error ? NULL : memory_at(&mem, start.boot_params, sizeof(*params));
 	return error;
 }

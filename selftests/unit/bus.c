@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-bus.h>
 #include <unistd.h>
@@ -213,6 +214,41 @@ TEST(stop_with_a_timeout)
 				       NULL, NULL, "t", SECOND / 20) >= 0);
 	EXPECT_EQ(SIGMA_POWER_OFF, power_event());
 	EXPECT_TRUE(server_ended());
+	end();
+}
+
+TEST(stop_without_a_timeout)
+{
+	ASSERT_TRUE(begin());
+	EXPECT_TRUE(sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop",
+				       NULL, NULL, "t", UINT64_MAX) >= 0);
+	EXPECT_EQ(SIGMA_POWER_OFF, power_event());
+	EXPECT_STREQ("running", get_string("State"));
+	EXPECT_TRUE(call("Kill") >= 0);
+	EXPECT_TRUE(server_ended());
+	end();
+}
+
+/* One that says nothing, and one that reads nothing, keep nobody from ending */
+TEST(clients_that_hang)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const int small = 1;
+	int silent, deaf;
+
+	ASSERT_TRUE(begin());
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	silent = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	deaf = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ASSERT_EQ(0, connect(silent, (struct sockaddr *)&addr, sizeof(addr)));
+	ASSERT_EQ(0, setsockopt(deaf, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)));
+	ASSERT_EQ(0, connect(deaf, (struct sockaddr *)&addr, sizeof(addr)));
+	ASSERT_TRUE(dprintf(deaf, "%cAUTH ANONYMOUS\r\nBEGIN\r\n", '\0') > 0);
+	EXPECT_STREQ("demo", get_string("Name"));
+	EXPECT_TRUE(call("Kill") >= 0);
+	EXPECT_TRUE(server_ended());
+	close(silent);
+	close(deaf);
 	end();
 }
 

@@ -159,6 +159,14 @@ TEST(what_is_missing)
 	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd"));
 	EXPECT_SAID("/no/initrd: cannot open the initrd", capture_end());
 
+	snprintf(path, sizeof(path), "%s/sigma/damaged", dir);
+	setenv("SIGMA_LIBDIR", path, 1);
+	capture_start();
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	EXPECT_SAID("sigma_guest.ko: damaged", capture_end());
+	snprintf(path, sizeof(path), "%s/sigma", dir);
+	setenv("SIGMA_LIBDIR", path, 1);
+
 	snprintf(path, sizeof(path), "%s/sigma/guest-init", dir);
 	unlink(path);
 	capture_start();

@@ -7,6 +7,7 @@
  *						virtio_ring, which needs virtio; ext4 wants
  *						crc32c first; virtio_rng is built in
  *	DIR/sigma/VERSION/sigma_guest.ko	depends on virtio and virtio_ring
+ *	DIR/sigma/damaged/VERSION/sigma_guest.ko	its first 300 bytes
  *	DIR/sigma/guest-init
  */
 #ifndef SIGMA_TEST_MODULETREE_H
@@ -39,7 +40,8 @@ static const char moduletree_script[] =
 	"depmod -b . $version\n"
 	"module sigma_guest '' depends=virtio,virtio_ring\n"
 	"mv $tree/kernel/sigma_guest.ko sigma/$version\n"
-	"mkdir -p sigma/other\n"
+	"mkdir -p sigma/other sigma/damaged/$version\n"
+	"head -c 300 sigma/$version/sigma_guest.ko >sigma/damaged/$version/sigma_guest.ko\n"
 	"module sigma_guest '' depends=virtio 1.2.3; mv $tree/kernel/sigma_guest.ko sigma/other\n"
 	"echo 'I am init' >sigma/guest-init\n";
 
