@@ -30,7 +30,6 @@
 #include "../log.h"
 #include "device.h"
 #include "disk.h"
-#include "ratelimit.h"
 
 #define QUEUE_SIZE		256
 #define BATCH			8	/* requests that one interrupt may be late for */
@@ -63,12 +62,10 @@ static struct blk *to_blk(struct virtio_device *dev)
 static uint8_t failure(struct blk *blk, const char *what, uint64_t sector, uint64_t len,
 		       int error)
 {
-	if (ratelimit(&blk->failed))
-		log_warning("disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told so",
-			    blk->number, blk->disk.path, what, (unsigned long long)len,
-			    (unsigned long long)sector, error == -ERANGE ?
-			    "that is not all within the disk, in whole sectors" :
-			    strerror(-error));
+	warn_limited(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told so",
+		     blk->number, blk->disk.path, what, (unsigned long long)len,
+		     (unsigned long long)sector, error == -ERANGE ?
+		     "that is not all within the disk, in whole sectors" : strerror(-error));
 	return VIRTIO_BLK_S_IOERR;
 }
 
@@ -264,8 +261,10 @@ static int blk_start(struct virtio_device *dev)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = pthread_create(&blk->thread, NULL, blk_thread, blk);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return ret ? log_error(-ret, "disk %u (%s): cannot make a thread: %s", blk->number,
-			       blk->disk.path, strerror(ret)) : 0;
+	if (ret)
+		warn_limited(&dev->warned, "disk %u (%s): cannot make a thread: %s", blk->number,
+			     blk->disk.path, strerror(ret));
+	return -ret;
 }
 
 static void blk_reset(struct virtio_device *dev)

@@ -4,7 +4,6 @@
 #define SIGMA_VIRTIO_BUS_H
 
 #include "device.h"
-#include "ratelimit.h"
 
 /**
  * struct virtio_bus - the devices of one guest
@@ -22,7 +21,7 @@ struct virtio_bus {
 	uint32_t next_doorbell;
 	int broken_fd;
 	sd_event_source *broken_source;
-	struct ratelimit dropped;
+	struct ratelimit warned;
 };
 
 /** bus_event - send an event, with a warning when it gets lost */

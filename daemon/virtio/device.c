@@ -78,20 +78,27 @@ int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev)
 	return 0;
 }
 
+/* DEVICE_NEEDS_RESET; false when it was set already */
+static bool set_broken(struct virtio_device *dev)
+{
+	if (__atomic_exchange_n(&dev->broken, true, __ATOMIC_ACQ_REL))
+		return false;
+	eventfd_write(dev->bus->broken_fd, 1);
+	return true;
+}
+
 void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
 {
 	char reason[192];
 	va_list ap;
 
-	if (__atomic_exchange_n(&dev->broken, true, __ATOMIC_ACQ_REL))
+	if (!set_broken(dev))
 		return;
-
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	log_warning("%s%u: stopped because the guest's driver misbehaved: %s; it works again once the guest resets it",
-		    dev->ops->name, dev->id, reason);
-	eventfd_write(dev->bus->broken_fd, 1);
+	warn_limited(&dev->warned, "%s%u: stopped because the guest's driver misbehaved: %s; it works again once the guest resets it",
+		     dev->ops->name, dev->id, reason);
 }
 
 void device_tell_broken(struct virtio_device *dev)
@@ -141,9 +148,11 @@ static int watch_kicks(struct virtio_device *dev)
 			continue;
 		ret = sd_event_add_io(dev->bus->event, &vq->kick_source, vq->kick_fd, EPOLLIN,
 				      on_kick, vq);
-		if (ret < 0)
-			return log_error(ret, "%s%u: cannot watch queue %u: %s", dev->ops->name,
-					 dev->id, i, strerror(-ret));
+		if (ret < 0) {
+			warn_limited(&dev->warned, "%s%u: cannot watch queue %u: %s",
+				     dev->ops->name, dev->id, i, strerror(-ret));
+			return ret;
+		}
 	}
 	return 0;
 }
@@ -183,7 +192,6 @@ static bool features_acceptable(const struct virtio_device *dev)
 int device_set_status(struct virtio_device *dev, uint32_t status)
 {
 	uint32_t added;
-	int ret;
 
 	if (!status) {
 		device_reset(dev);
@@ -200,18 +208,16 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 	added = status & ~dev->status;
 	/* 3.1.1: the driver reads FEATURES_OK back and sees that it was not taken */
 	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !features_acceptable(dev)) {
-		log_warning("%s%u: the guest's driver wants features 0x%llx of 0x%llx, which can't work",
-			    dev->ops->name, dev->id, (unsigned long long)dev->negotiated,
-			    (unsigned long long)dev->features);
+		warn_limited(&dev->warned, "%s%u: the guest's driver wants features 0x%llx of 0x%llx, which can't work",
+			     dev->ops->name, dev->id, (unsigned long long)dev->negotiated,
+			     (unsigned long long)dev->features);
 		added &= ~(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 	}
 	dev->status |= added;
 
-	if (added & VIRTIO_CONFIG_S_DRIVER_OK) {
-		ret = device_start(dev);
-		if (ret < 0)
-			virtio_device_broken(dev, "it could not be started: %s", strerror(-ret));
-	}
+	/* Why was said, and it need not be the driver's fault */
+	if (added & VIRTIO_CONFIG_S_DRIVER_OK && device_start(dev) < 0)
+		set_broken(dev);
 	return 0;
 }
 
@@ -281,8 +287,9 @@ close_kick:
 	vq->kick_fd = -1;
 reset_queue:
 	virtqueue_reset(vq);
-	return log_error(ret, "%s%u: queue %u: cannot make its doorbells: %s", dev->ops->name,
-			 dev->id, index, strerror(-ret));
+	warn_limited(&dev->warned, "%s%u: queue %u: cannot make its doorbells: %s",
+		     dev->ops->name, dev->id, index, strerror(-ret));
+	return ret;
 }
 
 int device_reset_queue(struct virtio_device *dev, unsigned int index)

@@ -7,10 +7,12 @@
  *	device.c	one device: status, features, config space, queues
  *	queue.c		split virtqueues: every descriptor is checked
  *	buffers.c	scattered guest memory, as queue.c translated it
+ *	ratelimit.c	messages that a guest can cause at will
  *	blk.c net.c console.c	one back end each
  *
- * Everything runs in the event loop of sigmad, except that a back end may serve its own
- * queues in a thread of its own between start and reset (blk.c does).
+ * Everything runs in the event loop of sigmad, except that between start and reset a back end
+ * may serve its own queues in a thread of its own (blk.c does) or leave them to the host's
+ * kernel (../vhost.c).
  */
 #ifndef SIGMA_VIRTIO_DEVICE_H
 #define SIGMA_VIRTIO_DEVICE_H
@@ -24,6 +26,7 @@
 
 #include "../../kmod/uapi/iosc.h"
 #include "../memory.h"
+#include "ratelimit.h"
 
 struct virtio_bus;
 struct virtio_device;
@@ -97,10 +100,13 @@ struct vq_request {
 	struct iovec iov[VIRTQUEUE_SEGMENTS_MAX];
 };
 
-/** virtqueue_setup - take the addresses the driver gave; 0 or -errno, with a message */
+/** virtqueue_setup - take the addresses the driver gave; 0 or -errno, with a limited warning */
 int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint64_t avail,
 		    uint64_t used);
 void virtqueue_reset(struct virtqueue *vq);
+
+/** virtqueue_ring - where the parts of a queue are mapped, for somebody else who serves it */
+const struct vring *virtqueue_ring(const struct virtqueue *vq);
 
 /**
  * virtqueue_pop - take the next chain
@@ -134,7 +140,7 @@ void virtqueue_kick(struct virtqueue *vq);
 struct virtio_device_ops {
 	const char *name;		/* "blk", for messages */
 	uint32_t device_id;		/* virtio 1.2 section 5 */
-	/* DRIVER_OK: serve the queues that are set up; 0 or -errno, with a message */
+	/* DRIVER_OK: serve the queues that are set up; 0 or -errno, with a limited warning */
 	int (*start)(struct virtio_device *dev);
 	/* after start: on return no queue is touched any more; they go away next */
 	void (*reset)(struct virtio_device *dev);
@@ -160,6 +166,7 @@ struct virtio_device {
 	bool started;			/* between ops->start and ops->reset */
 	bool broken;			/* NEEDS_RESET; any thread, atomics only */
 	bool broken_told;
+	struct ratelimit warned;	/* of how the driver brings it up, and breaks it */
 	uint32_t generation;		/* of config */
 	void *config;			/* little-endian; the driver can't write it */
 	uint32_t config_size;

@@ -33,7 +33,6 @@
 
 #include "../log.h"
 #include "device.h"
-#include "ratelimit.h"
 
 #define QUEUE_SIZE	256
 #define BATCH		64	/* frames before others in the event loop get their turn */
@@ -257,11 +256,10 @@ static int tx_frame(struct net *net, const struct vq_request *req)
 		return 0;
 
 	net->dropped++;
-	if (ratelimit(&net->failed))
-		log_warning("net%u: the tap refused a frame of %zu bytes: %s (%llu dropped so far)",
-			    net->dev.id, req->out.len - HEADER,
-			    errno == EIO ? "it is down; 'ip link set TAP up' on the host" :
-			    strerror(errno), net->dropped);
+	warn_limited(&net->failed, "net%u: the tap refused a frame of %zu bytes: %s (%llu dropped so far)",
+		     net->dev.id, req->out.len - HEADER,
+		     errno == EIO ? "it is down; 'ip link set TAP up' on the host" :
+		     strerror(errno), net->dropped);
 	return 0;
 }
 
@@ -308,9 +306,13 @@ static int net_start(struct virtio_device *dev)
 		offload |= TUN_F_TSO4;
 	if (negotiated(dev, VIRTIO_NET_F_GUEST_TSO6))
 		offload |= TUN_F_TSO6;
-	if (net->offload && ioctl(net->tap, TUNSETOFFLOAD, offload))
-		return log_error(-errno, "net%u: the tap refuses offloads 0x%x: %s", dev->id,
-				 offload, strerror(errno));
+	if (net->offload && ioctl(net->tap, TUNSETOFFLOAD, offload)) {
+		int ret = -errno;
+
+		warn_limited(&dev->warned, "net%u: the tap refuses offloads 0x%x: %s", dev->id,
+			     offload, strerror(-ret));
+		return ret;
+	}
 
 	tso = offload & (TUN_F_TSO4 | TUN_F_TSO6);
 	net->wanted = tso ? FRAME_MAX : HEADER + ETH_HLEN + VLAN_HEADER +

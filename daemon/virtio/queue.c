@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "../log.h"
 #include "device.h"
 
 #define read_once(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
@@ -39,7 +38,7 @@ queue_broken(struct virtqueue *vq, const char *fmt, ...)
 	return -EPROTO;
 }
 
-/* A part of the ring of @len bytes at @phys, or NULL with a message */
+/* A part of the ring of @len bytes at @phys, or NULL with a warning */
 static void *ring_part(struct virtqueue *vq, const char *what, uint64_t phys, uint64_t len,
 		       unsigned int align)
 {
@@ -47,9 +46,9 @@ static void *ring_part(struct virtqueue *vq, const char *what, uint64_t phys, ui
 
 	if (at && phys % align == 0)
 		return at;
-	log_error(-EINVAL, "%s%u: queue %u: the guest's driver put the %s at 0x%llx (%llu bytes), which is %s",
-		  vq->dev->ops->name, vq->dev->id, vq->index, what, (unsigned long long)phys,
-		  (unsigned long long)len, at ? "misaligned" : "not in the guest's memory");
+	warn_limited(&vq->dev->warned, "%s%u: queue %u: the guest's driver put the %s at 0x%llx (%llu bytes), which is %s",
+		     vq->dev->ops->name, vq->dev->id, vq->index, what, (unsigned long long)phys,
+		     (unsigned long long)len, at ? "misaligned" : "not in the guest's memory");
 	return NULL;
 }
 
@@ -58,10 +57,11 @@ int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint
 {
 	struct vring ring = { .num = size };
 
-	if (!size || size > vq->max_size || size & (size - 1))
-		return log_error(-EINVAL, "%s%u: queue %u: the guest's driver asked for %u entries; it must be a power of two, %u at most",
-				 vq->dev->ops->name, vq->dev->id, vq->index, size,
-				 vq->max_size);
+	if (!size || size > vq->max_size || size & (size - 1)) {
+		warn_limited(&vq->dev->warned, "%s%u: queue %u: the guest's driver asked for %u entries; it must be a power of two, %u at most",
+			     vq->dev->ops->name, vq->dev->id, vq->index, size, vq->max_size);
+		return -EINVAL;
+	}
 
 	/* Both rings have one more field at their end, for the event index (2.7.6, 2.7.8) */
 	ring.desc = ring_part(vq, "descriptor table", desc, sizeof(*ring.desc) * size,
@@ -92,6 +92,11 @@ void virtqueue_reset(struct virtqueue *vq)
 	vq->signalled_used = 0;
 	vq->event_idx = false;
 	vq->quiet = false;
+}
+
+const struct vring *virtqueue_ring(const struct virtqueue *vq)
+{
+	return &vq->vring;
 }
 
 /* Chains that wait, or -errno */

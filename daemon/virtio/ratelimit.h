@@ -1,36 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * At most RATELIMIT_BURST messages in RATELIMIT_SECONDS about something that a guest can
- * cause at will, so that it can't fill the host's journal. One user (thread) for each.
+ * cause at will, so that it can't fill the host's journal.
  */
 #ifndef SIGMA_VIRTIO_RATELIMIT_H
 #define SIGMA_VIRTIO_RATELIMIT_H
 
-#include <stdbool.h>
-#include <time.h>
+#include <stdint.h>
 
 #define RATELIMIT_SECONDS	10
 #define RATELIMIT_BURST		5
 
+/**
+ * struct ratelimit - zero to begin with
+ * @state: upper half: second (CLOCK_MONOTONIC) in which the first message of a burst came,
+ *	   lower half: how many have come since; atomics only
+ */
 struct ratelimit {
-	time_t since;
-	unsigned int nr;
+	uint64_t state;
 };
 
-/** ratelimit - may another message be written now? */
-static inline bool ratelimit(struct ratelimit *limit)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	if (now.tv_sec - limit->since >= RATELIMIT_SECONDS) {
-		limit->since = now.tv_sec;
-		limit->nr = 0;
-	}
-	if (limit->nr == RATELIMIT_BURST)
-		return false;
-	limit->nr++;
-	return true;
-}
+/**
+ * warn_limited - log_warning() unless there were too many
+ *
+ * Any thread. How many were left out is told with the next one that is not.
+ */
+void warn_limited(struct ratelimit *limit, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

@@ -2,6 +2,7 @@
 /* The virtio bus: control messages, the order in which a device comes up, events. */
 #include <stdio.h>
 
+#include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
 
@@ -287,7 +288,9 @@ TEST(start_that_fails_breaks_the_device)
 
 	probe->start_error = -EIO;
 	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
+	capture_start();
 	EXPECT_FALSE(driver_ok(guest, 0));
+	EXPECT_STREQ("", capture_end());	/* the driver is not blamed for it */
 	EXPECT_EQ(DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET, get_status(guest, 0));
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(0, probe->resets);
@@ -312,6 +315,36 @@ TEST(broken_device_is_told_once)
 	ring_kick(&ring);
 	guest_run(guest, 0);
 	EXPECT_EQ(1, probe->kicks);	/* the one of its start */
+}
+
+TEST(driver_cannot_flood_the_journal)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe = probe_new(guest, 1);
+	struct sigma_msg_vqueue misplaced = { .size = 8, .desc = NOWHERE };
+	unsigned int lines = 0;
+	struct ring ring;
+	uint32_t now;
+
+	capture_start();
+	for (unsigned int i = 0; i < 100; i++) {
+		negotiate(guest, 0, F_OURS);		/* features that can't work */
+		set_status(guest, 0, 0, &now);
+
+		negotiate(guest, 0, F_VERSION_1);
+		ring_open(&ring, guest, 0, 0, 12);	/* no power of two */
+		ask(guest, 0, SIGMA_MSG_SET_VQUEUE, 0, &misplaced, sizeof(misplaced), NULL, 0);
+		guest->bind_error = -EIO;
+		ring_open(&ring, guest, 0, 0, 8);
+		guest->bind_error = 0;
+		driver_ok(guest, 0);
+		virtio_device_broken(&probe->dev, "on purpose");
+		set_status(guest, 0, 0, &now);
+		guest->brk = SEGMENT_0;
+	}
+	for (const char *said = capture_end(); *said; said++)
+		lines += *said == '\n';
+	EXPECT_TRUE(lines >= 1 && lines <= 10);
 }
 
 TEST(bus_reset_resets_all)
