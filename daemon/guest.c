@@ -34,7 +34,7 @@ static int open_control(void)
 	if (errno == ENOENT || errno == ENXIO || errno == ENODEV)
 		return log_error(-errno, "sigma.ko is not loaded (there is no " CONTROL "): run 'modprobe sigma' as root; 'sigmactl check' says what this machine can do");
 	if (errno == EACCES || errno == EPERM)
-		return log_error(-errno, "you may not open " CONTROL ": be root, or join the group that owns it ('sigma')");
+		return log_error(-errno, "you may not open " CONTROL ": only root starts guests");
 	return log_error(-errno, "cannot open " CONTROL ": %s", strerror(errno));
 }
 
@@ -88,20 +88,33 @@ static int create(const struct guest *guest, uint64_t memory, bool split_cores,
 	return log_error(error, "the guest cannot be made: %s", why);
 }
 
-static int destroy(int control_fd, const char *name)
+int guest_give_back(int control_fd, const char *name, char *why, size_t size)
 {
 	struct sigma_destroy arg = {};
+	int error;
 
 	snprintf(arg.name, sizeof(arg.name), "%s", name);
 	if (!ioctl(control_fd, SIGMA_DESTROY, &arg) || errno == ENOENT)
 		return 0;
-	if (errno == EIO)
-		return log_error(-errno, "a CPU of the guest did not answer INIT: it and the guest's memory stay lost to the host until the machine is restarted");
-	if (errno == EBUSY)
-		return log_error(-errno, "CPUs and memory stay lent: another process has the guest's memory open; end it, then 'sigmactl kill %s'",
-				 name);
-	return log_error(-errno, "CPUs and memory stay lent: %s; try 'sigmactl kill %s'",
-			 strerror(errno), name);
+
+	error = -errno;
+	if (error == -EIO)
+		snprintf(why, size, "a CPU of the guest did not answer INIT: it and the guest's memory stay lost to the host until the machine is restarted");
+	else if (error == -EBUSY)
+		snprintf(why, size, "CPUs and memory stay lent: another process has the guest's memory open; end it, then 'sigmactl kill %s'",
+			 name);
+	else
+		snprintf(why, size, "CPUs and memory stay lent: %s; 'sigmactl kill %s' tries again",
+			 strerror(-error), name);
+	return error;
+}
+
+static int destroy(const struct guest *guest)
+{
+	char why[256];
+	int error = guest_give_back(guest->control_fd, guest->name, why, sizeof(why));
+
+	return error ? log_error(error, "%s", why) : 0;
 }
 
 int guest_open(struct guest *guest, const char *name)
@@ -155,7 +168,7 @@ int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const u
 close_device:
 	close(guest->fd);
 destroy:
-	destroy(guest->control_fd, guest->name);
+	destroy(guest);
 	/* Of the errors that the caller is to report, this is none */
 	return error == -ENOMEM || error == -EBUSY || error == -EINVAL ? -EIO : error;
 }
@@ -164,7 +177,7 @@ int guest_destroy(struct guest *guest)
 {
 	munmap((void *)guest->iosc, SIGMA_IOSC_SIZE);
 	close(guest->fd);
-	return destroy(guest->control_fd, guest->name);
+	return destroy(guest);
 }
 
 int guest_update(struct guest *guest)
@@ -258,7 +271,7 @@ bool guest_runs(const struct guest *guest)
 
 const char *guest_state_name(uint32_t state)
 {
-	static const char * const names[] = {
+	static const char * const names[GUEST_STATES] = {
 		[SIGMA_STATE_CREATED]		= "created",
 		[SIGMA_STATE_BOOTING]		= "booting",
 		[SIGMA_STATE_RUNNING]		= "running",
@@ -270,7 +283,15 @@ const char *guest_state_name(uint32_t state)
 		[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
 	};
 
-	return state < sizeof(names) / sizeof(*names) ? names[state] : "unknown";
+	return state < GUEST_STATES ? names[state] : "unknown";
+}
+
+int guest_state_from_name(const char *name)
+{
+	for (uint32_t state = 0; state < GUEST_STATES; state++)
+		if (!strcmp(guest_state_name(state), name))
+			return state;
+	return -EINVAL;
 }
 
 static const struct sigma_iosc_guest *guest_page(const struct guest *guest)

@@ -54,6 +54,15 @@ int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const u
  */
 int guest_destroy(struct guest *guest);
 
+/**
+ * guest_give_back - the same for a guest that only its name is known of
+ * @control_fd: /dev/sigma/control
+ * @why: out: what is wrong and its remedy, @size bytes
+ *
+ * Return: 0, also when there is no such guest; or a negative errno, not reported.
+ */
+int guest_give_back(int control_fd, const char *name, char *why, size_t size);
+
 /** guest_update - read @info again; tells the kernel that its state has been seen */
 int guest_update(struct guest *guest);
 
@@ -81,7 +90,12 @@ int guest_bind_call(struct guest *guest, uint32_t doorbell, int fd);
 /** guest_runs - does it execute? Else its CPUs are parked, or lost */
 bool guest_runs(const struct guest *guest);
 
+#define GUEST_STATES (SIGMA_STATE_UNRESPONSIVE + 1)	/* numbered from 0 */
+
 const char *guest_state_name(uint32_t state);
+
+/** guest_state_from_name - an enum sigma_state, or -EINVAL */
+int guest_state_from_name(const char *name);
 
 /**
  * guest_text - copy a string that the guest wrote in its part of the IOSC header

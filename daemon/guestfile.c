@@ -239,8 +239,8 @@ static void finish_defaults(struct parser *parser)
 	usable(parser, 0, "no Kernel= is given, and the host's own, ", config->kernel, false, R_OK);
 }
 
-/* [A-Za-z0-9][A-Za-z0-9_.-]*, as in uapi/sigma.h; @len bytes of @name */
-static bool name_valid(const char *name, size_t len)
+/* [A-Za-z0-9][A-Za-z0-9_.-]*, as in uapi/sigma.h */
+bool guestfile_name_valid(const char *name, size_t len)
 {
 	if (!len || len >= SIGMA_NAME_MAX || !isalnum((unsigned char)*name))
 		return false;
@@ -250,26 +250,24 @@ static bool name_valid(const char *name, size_t len)
 	return len != strlen(CONTROL_NAME) || memcmp(name, CONTROL_NAME, len);
 }
 
-/* Set name and file. */
-static int find_file(struct guest_config *config, const char *name_or_file)
+int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **file)
 {
 	const char *slash = strrchr(name_or_file, '/');
-	const char *name = slash ? slash + 1 : name_or_file;
-	size_t len = strlen(name);
+	const char *base = slash ? slash + 1 : name_or_file;
+	size_t len = strlen(base);
 
-	if (slash && len > strlen(SUFFIX) && !strcmp(name + len - strlen(SUFFIX), SUFFIX))
+	if (slash && len > strlen(SUFFIX) && !strcmp(base + len - strlen(SUFFIX), SUFFIX))
 		len -= strlen(SUFFIX);
-	if (!name_valid(name, len))
-		return log_error(-EINVAL,
-				 "\"%.*s\" cannot be the name of a guest: up to %u letters, digits, '_', '.' and '-', the first a letter or digit, and not \"%s\"",
-				 (int)len, name, SIGMA_NAME_MAX - 1, CONTROL_NAME);
-	memcpy(config->name, name, len);
+	if (!guestfile_name_valid(base, len))
+		return -EINVAL;
+	memcpy(name, base, len);
+	name[len] = '\0';
 
 	if (slash)
-		config->file = strdup(name_or_file);
-	else if (asprintf(&config->file, GUEST_FILES "/%s" SUFFIX, name) < 0)
-		config->file = NULL;
-	return config->file ? 0 : log_error(-ENOMEM, "no memory to read the file of %s", name);
+		*file = strdup(name_or_file);
+	else if (asprintf(file, GUEST_FILES "/%s" SUFFIX, name) < 0)
+		*file = NULL;
+	return *file ? 0 : -ENOMEM;
 }
 
 int guestfile_load(struct guest_config *config, const char *name_or_file)
@@ -282,9 +280,10 @@ int guestfile_load(struct guest_config *config, const char *name_or_file)
 	config->nr_cpus = 1;
 	config->memory = MEMORY_DEFAULT;
 
-	error = find_file(config, name_or_file);
+	error = guestfile_find(name_or_file, config->name, &config->file);
 	if (error)
-		return error;
+		return log_error(error, "\"%s\": %s", name_or_file,
+				 error == -EINVAL ? GUEST_NAME_RULE : strerror(-error));
 
 	parser.file = fopen(config->file, "re");
 	if (!parser.file) {

@@ -36,6 +36,8 @@
 #define GUEST_DISKS_MAX		16
 #define GUEST_NETS_MAX		8
 #define GUEST_FILES		"/etc/sigma"
+#define GUEST_NAME_RULE \
+	"cannot be the name of a guest: up to 31 letters, digits, '_', '.' and '-', the first a letter or digit, and not \"control\""
 
 struct guest_disk {
 	char *path;
@@ -68,10 +70,22 @@ struct guest_config {
 	struct guest_net net[GUEST_NETS_MAX];
 };
 
+/** guestfile_name_valid - can the @len bytes of @name be a guest's? Others are kept out of paths */
+bool guestfile_name_valid(const char *name, size_t len);
+
 /**
- * guestfile_load - read and check a guest file
+ * guestfile_find - whose name and which file is meant
  * @name_or_file: NAME for GUEST_FILES/NAME.guest; or a path (it has a '/' in it), whose
  *		  base name without ".guest" is the guest's name
+ * @file: out: to be freed
+ *
+ * Return: 0, -EINVAL when the name is against GUEST_NAME_RULE, -ENOMEM; not reported.
+ */
+int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **file);
+
+/**
+ * guestfile_load - read and check a guest file
+ * @name_or_file: as for guestfile_find()
  *
  * Every mistake is reported with log_error() as "FILE:LINE: what, why, remedy". Files named
  * in it are checked to exist and be readable.

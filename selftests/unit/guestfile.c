@@ -278,4 +278,24 @@ TEST(names)
 	EXPECT_SAID("a folder", capture_end());
 }
 
+TEST(whose_file)
+{
+	static const struct {
+		const char *given, *name, *file;
+	} good[] = {
+		{ "web", "web", "/etc/sigma/web.guest" },
+		{ "web.guest", "web.guest", "/etc/sigma/web.guest.guest" },
+		{ "./try.guest", "try", "./try.guest" },
+		{ "/tmp/b.c/a", "a", "/tmp/b.c/a" },
+	};
+	char name[SIGMA_NAME_MAX], *file;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		ASSERT_EQ(0, guestfile_find(good[i].given, name, &file));
+		EXPECT_STREQ(good[i].name, name);
+		EXPECT_STREQ(good[i].file, file);
+		free(file);
+	}
+}
+
 TEST_HARNESS_MAIN
