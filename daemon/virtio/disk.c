@@ -15,6 +15,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../log.h"
@@ -22,10 +23,25 @@
 #include "disk.h"
 
 #define FILE_BLOCK_MAX		65536	/* larger st_blksize: no physical block, a hint */
+#define LOCK_TRIES		100
+#define LOCK_PAUSE		20000000	/* ns */
 
+/*
+ * udevd has a shared lock on a block device while it probes it, which it does whenever somebody
+ * who could write closes it, as mkfs or the guest before did (systemd,
+ * BLOCK_DEVICE_LOCKING). That is over in a moment, but nothing tells when: a lock with
+ * a timeout doesn't exist, so try for two seconds.
+ */
 static int lock(const struct disk *disk)
 {
-	if (!flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE };
+	unsigned int tries = disk->block_device && !disk->read_only ? LOCK_TRIES : 1;
+	int ret;
+
+	while ((ret = flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB)) &&
+	       errno == EWOULDBLOCK && --tries)
+		nanosleep(&pause, NULL);
+	if (!ret)
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return log_error(-EBUSY, disk->read_only ?

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Disks: requests against real files, and what may be asked of them that must fail. */
 #include <fcntl.h>
+#include <linux/loop.h>
 #include <linux/virtio_blk.h>
 #include <stdio.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "../../daemon/guestfile.h"
 #include "capture.h"
@@ -610,6 +613,107 @@ TEST(readers_share_an_image)
 	ASSERT_EQ(0, add_disk(other, true));
 	EXPECT_STREQ("", refusal(true));
 	EXPECT_SAID("used by another guest", refusal(false));
+}
+
+/* The image as a block device, which goes with the last file of it; -1 where that can't be */
+static int open_loop(char *path, size_t size)
+{
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number, fd;
+	struct loop_config config = { .info.lo_flags = LO_FLAGS_AUTOCLEAR };
+
+	if (control < 0)
+		return -1;
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	snprintf(path, size, "/dev/loop%d", number);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	config.fd = open(image, O_RDWR | O_CLOEXEC);
+	if (ioctl(fd, LOOP_CONFIGURE, &config)) {
+		close(fd);
+		fd = -1;
+	}
+	close(config.fd);
+	return fd;
+}
+
+/* Have a lock on @path for a while, as udevd does; returns once it is there */
+static pid_t probe(const char *path, unsigned int usec)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(ready))
+		abort();
+	pid = fork();
+	if (!pid) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0 || flock(fd, LOCK_SH) || write(ready[1], "", 1) != 1)
+			_exit(1);
+		usleep(usec);
+		_exit(0);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) != 1)
+		abort();
+	close(ready[0]);
+	return pid;
+}
+
+TEST(block_device_that_is_probed)
+{
+	struct guest *guest GUEST = guest_new();
+	struct guest_disk file = { 0 };
+	struct disk disk;
+	char path[32];
+	pid_t pid;
+	int loop;
+
+	fill_image(IMAGE_SIZE);
+	loop = open_loop(path, sizeof(path));
+	if (loop < 0)
+		SKIP(return, "no loop device for this user");
+	file.path = path;
+	pid = probe(path, 300000);
+	ASSERT_EQ(0, virtio_blk_add(guest->bus, &file, 0));
+	waitpid(pid, NULL, 0);
+
+	disk_start(&disk, guest, 0);
+	EXPECT_EQ(IMAGE_SECTORS, read_config(guest).capacity);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 1, 512));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, range_request(&disk, VIRTIO_BLK_T_WRITE_ZEROES, 8, 8, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	EXPECT_EQ(0xaa, image_byte(511));
+	EXPECT_EQ(0, image_byte(512));
+	EXPECT_EQ(0, image_byte(4096));
+	EXPECT_EQ(0xaa, image_byte(8192));
+	close(loop);
+}
+
+TEST(block_device_that_stays_locked)
+{
+	struct guest *guest GUEST = guest_new();
+	struct guest_disk file = { 0 };
+	char path[32];
+	int loop;
+
+	fill_image(IMAGE_SIZE);
+	loop = open_loop(path, sizeof(path));
+	if (loop < 0)
+		SKIP(return, "no loop device for this user");
+	file.path = path;
+	if (flock(loop, LOCK_SH))
+		abort();
+	capture_start();
+	EXPECT_EQ(-EBUSY, virtio_blk_add(guest->bus, &file, 0));
+	EXPECT_SAID("used by another guest", capture_end());
+	/* Readers don't mind */
+	file.read_only = true;
+	EXPECT_EQ(0, virtio_blk_add(guest->bus, &file, 0));
+	close(loop);
 }
 
 TEST_HARNESS_MAIN
