@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <grp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,9 +14,10 @@
 #include "log.h"
 #include "rundir.h"
 
-static const char * const logs[] = { "log", "log.1", "sigmad.log" };
+static const char * const logs[] = { "log", "log.1", "sigmad.log", "sigmad.log.1" };
 static const char * const ends[] = { "bus", "console" };
 
+#define NOBODY ((gid_t)-1)
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
 void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
@@ -23,12 +25,30 @@ void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
 	snprintf(path, RUNDIR_PATH_MAX, RUNDIR "/%s/%s", name, file);
 }
 
+static gid_t group_id(void)
+{
+	static gid_t id = NOBODY;
+	static bool looked_up;
+
+	if (!looked_up) {
+		const struct group *group = getgrnam(RUNDIR_GROUP);
+
+		looked_up = true;
+		if (group)
+			id = group->gr_gid;
+	}
+	return id;
+}
+
 void rundir_share(const char *path, unsigned int mode)
 {
-	const struct group *group = getgrnam(RUNDIR_GROUP);
+	gid_t group = group_id();
 
-	/* Without the group they stay their owner's alone */
-	if (chmod(path, mode) || (group && chown(path, -1, group->gr_gid)))
+	/* Else it is the owner's alone: the group that it has now is not meant */
+	if (group == NOBODY)
+		mode &= ~S_IRWXG;
+	/* The mode is for the new group, so it comes second */
+	if ((group != NOBODY && chown(path, -1, group)) || chmod(path, mode))
 		log_warning("cannot let the group " RUNDIR_GROUP " use %s: %s", path,
 			    strerror(errno));
 }
@@ -51,17 +71,23 @@ static void remove_dir(const char *dir)
 		log_warning("cannot remove %s: %s", dir, strerror(errno));
 }
 
+static int cannot_make(const char *path)
+{
+	return log_error(-errno, "cannot make %s: %s%s", path, strerror(errno),
+			 errno == EACCES ? "; only root starts guests" : "");
+}
+
 int rundir_make(const char *name)
 {
 	char path[RUNDIR_PATH_MAX];
 
 	if (mkdir(RUNDIR, 0755) && errno != EEXIST)
-		return log_error(-errno, "cannot make " RUNDIR ": %s", strerror(errno));
+		return cannot_make(RUNDIR);
 
 	rundir_path(path, name, "");
 	remove_dir(path);
 	if (mkdir(path, 0700))
-		return log_error(-errno, "cannot make %s: %s", path, strerror(errno));
+		return cannot_make(path);
 	rundir_share(path, 0750);
 	return 0;
 }

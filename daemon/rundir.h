@@ -5,7 +5,7 @@
  *	bus		D-Bus socket, object /org/sigma/Guest (bus.c)
  *	console		link to the pty of the guest's hvc0
  *	log, log.1	the guest's kernel log, and the older half of it (guestlog.c)
- *	sigmad.log	messages of sigmad, with --background
+ *	sigmad.log	messages of sigmad, with --background; sigmad.log.1, the older half
  *
  * Afterwards its logs are in /run/sigma/.last/NAME until the next guest of this name ends.
  */
@@ -28,7 +28,7 @@ void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
 /** rundir_make - make it, empty; 0 or a reported negative errno */
 int rundir_make(const char *name);
 
-/** rundir_share - let the group sigma at a file of it, with @mode, where there is one */
+/** rundir_share - give @path @mode and the group sigma; its owner's alone when there is none */
 void rundir_share(const char *path, unsigned int mode);
 
 /** rundir_remove - remove it with all that is in it */
