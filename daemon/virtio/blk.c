@@ -5,7 +5,8 @@
  * One thread per disk owns the queue from start to reset, so that a slow disk holds up
  * nothing but itself. It sleeps on the kick eventfd, does one request after the other
  * until none is left, and interrupts the guest once for a batch of them. reset waits
- * for the request that is being done, at most.
+ * for the request that is being done, and of that for one range, at most: a system call that
+ * moves data of the guest can't be left behind.
  *
  * The disk has a write-back cache, the host's page cache: a write is stable once a later
  * flush was answered with OK, which is after fdatasync() returned 0. A write that fails
@@ -48,7 +49,7 @@ struct blk {
 	/* the thread's, while it runs */
 	pthread_t thread;
 	int stop_fd;		/* eventfd: the thread is to end */
-	bool stopping;		/* same, atomic, looked at between requests */
+	bool stopping;		/* same, atomic, looked at between requests and ranges */
 	bool write_back;
 	struct vq_request request;
 	struct ratelimit failed;
@@ -65,8 +66,15 @@ static uint8_t failure(struct blk *blk, const char *what, uint64_t sector, uint6
 	warn_limited(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told so",
 		     blk->number, blk->disk.path, what, (unsigned long long)len,
 		     (unsigned long long)sector, error == -ERANGE ?
-		     "that is not all within the disk, in whole sectors" : strerror(-error));
+		     "that is not all within the disk, in whole sectors" :
+		     error == -E2BIG ? "that is more than the disk offers to do at once" :
+		     strerror(-error));
 	return VIRTIO_BLK_S_IOERR;
+}
+
+static bool stopping(const struct blk *blk)
+{
+	return __atomic_load_n(&blk->stopping, __ATOMIC_ACQUIRE);
 }
 
 static bool in_bounds(const struct blk *blk, uint64_t sector, uint64_t len)
@@ -117,8 +125,9 @@ static uint8_t do_range(struct blk *blk, bool discard,
 	/* 5.2.6.2: unmap is for write-zeroes alone, the other bits are reserved */
 	if (flags & ~(discard ? 0U : VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP))
 		return VIRTIO_BLK_S_UNSUPP;
-	if (nr > (discard ? DISCARD_SECTORS_MAX : ZEROES_SECTORS_MAX) ||
-	    !in_bounds(blk, sector, len))
+	if (nr > (discard ? DISCARD_SECTORS_MAX : ZEROES_SECTORS_MAX))
+		return failure(blk, what, sector, len, -E2BIG);
+	if (!in_bounds(blk, sector, len))
 		return failure(blk, what, sector, len, -ERANGE);
 	if (!nr)
 		return VIRTIO_BLK_S_OK;
@@ -145,7 +154,7 @@ static uint8_t do_ranges(struct blk *blk, bool discard, struct vq_buffers *buf)
 		return VIRTIO_BLK_S_IOERR;
 
 	for (size_t i = 0; i < nr && status == VIRTIO_BLK_S_OK; i++)
-		status = do_range(blk, discard, &range[i]);
+		status = stopping(blk) ? VIRTIO_BLK_S_IOERR : do_range(blk, discard, &range[i]);
 	if (status == VIRTIO_BLK_S_OK && !blk->write_back)
 		status = do_flush(blk);
 	return status;
@@ -211,7 +220,7 @@ static int serve_queue(struct blk *blk)
 	unsigned int done = 0;
 	int ret = 0;
 
-	while (!__atomic_load_n(&blk->stopping, __ATOMIC_ACQUIRE)) {
+	while (!stopping(blk)) {
 		ret = virtqueue_pop(vq, &blk->request);
 		if (ret <= 0)
 			break;

@@ -86,6 +86,16 @@ ssize_t pwritev(int fd, const struct iovec *iov, int nr, off_t offset)
 	return -1;
 }
 
+static unsigned int allocations;	/* calls of fallocate() */
+static unsigned int allocation_usec;	/* that each takes */
+
+int fallocate(int fd, int mode, off_t offset, off_t len)
+{
+	__atomic_fetch_add(&allocations, 1, __ATOMIC_RELAXED);
+	usleep(__atomic_load_n(&allocation_usec, __ATOMIC_RELAXED));
+	return syscall(SYS_fallocate, fd, mode, offset, len);
+}
+
 static int add_disk(struct guest *guest, bool read_only)
 {
 	const struct guest_disk disk = { .path = image, .read_only = read_only };
@@ -422,6 +432,67 @@ TEST(discard)
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, type, 0,
 					      16 * (config.max_discard_seg + 1)));
 	EXPECT_EQ(0xaa, image_byte(0));
+}
+
+/* Each disk is sparse and so large that nothing but its own limit stops the request */
+static void too_large(uint32_t type, uint32_t max)
+{
+	struct guest *guest GUEST = guest_new();
+	struct disk disk;
+
+	fill_image(0);
+	if (truncate(image, (max + 1ULL) * 512))
+		SKIP(return, "the file system of /tmp takes no large file");
+	ASSERT_EQ(0, add_disk(guest, false));
+	disk_start(&disk, guest, 0);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, range_request(&disk, type, 1, max, type ==
+						 VIRTIO_BLK_T_WRITE_ZEROES));
+	capture_start();
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, range_request(&disk, type, 0, max + 1, 0));
+	EXPECT_SAID("more than the disk offers", capture_end());
+}
+
+TEST(ranges_are_limited)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	struct virtio_blk_config config = read_config(guest);
+
+	virtio_bus_free(guest->bus);	/* and with it the lock on the image */
+	guest->bus = NULL;
+	if (!config.max_discard_seg)
+		SKIP(return, "the file system of /tmp can't punch holes");
+	too_large(VIRTIO_BLK_T_DISCARD, config.max_discard_sectors);
+	too_large(VIRTIO_BLK_T_WRITE_ZEROES, config.max_write_zeroes_sectors);
+}
+
+TEST(reset_between_ranges)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	unsigned int nr = read_config(guest).max_discard_seg;
+	struct virtio_blk_discard_write_zeroes *range = at(guest, disk.data);
+	struct virtio_blk_outhdr *head = at(guest, disk.head);
+	const struct buffer chain[] = {
+		{ disk.head, sizeof(*head), 0 }, { disk.data, nr * sizeof(*range), 0 },
+		{ disk.status, 1, W },
+	};
+	uint32_t now;
+
+	if (!nr)
+		SKIP(return, "the file system of /tmp can't punch holes");
+	*head = (struct virtio_blk_outhdr) { .type = VIRTIO_BLK_T_DISCARD };
+	for (unsigned int i = 0; i < nr; i++)
+		range[i] = (struct virtio_blk_discard_write_zeroes) { i * 8, 8, 0 };
+	__atomic_store_n(&allocations, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&allocation_usec, 100000, __ATOMIC_RELAXED);
+	ring_add(&disk.ring, chain, 3);
+	ring_kick(&disk.ring);
+	while (!__atomic_load_n(&allocations, __ATOMIC_RELAXED))
+		usleep(100);
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	__atomic_store_n(&allocation_usec, 0, __ATOMIC_RELAXED);
+	EXPECT_TRUE(__atomic_load_n(&allocations, __ATOMIC_RELAXED) < nr);
 }
 
 TEST(feature_not_negotiated)
