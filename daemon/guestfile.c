@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "guestparser.h"
+#include "hash.h"
 #include "log.h"
 
 #define SUFFIX			".guest"
@@ -163,21 +164,10 @@ static void finish_disks(struct parser *parser)
 	}
 }
 
-/* FNV-1a. Only spreads names; the machine's id makes the result unlike any other host's. */
-static uint64_t hash_name(const char *name, unsigned int number)
-{
-	const uint64_t basis = 0xcbf29ce484222325, prime = 0x100000001b3;
-	uint64_t hash = basis;
-
-	while (*name)
-		hash = (hash ^ (unsigned char)*name++) * prime;
-	return (hash ^ number) * prime;
-}
-
 /* The same for this guest and NIC whenever it starts, another one on each host. */
 static int stable_mac(const char *name, unsigned int number, uint8_t mac[ETH_ALEN])
 {
-	uint64_t hash = hash_name(name, number);
+	uint64_t hash = hash_byte(hash_text(name), number);
 	sd_id128_t id = GUEST_MAC_ID;
 	int error;
 

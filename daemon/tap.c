@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "hash.h"
 #include "log.h"
 #include "tap.h"
 
@@ -25,14 +26,11 @@
 #define NAME_PLAIN	10
 #define NAME_CUT	6
 
-/* FNV-1a, folded to 16 bits */
-static unsigned int hash16(const char *text)
+static uint16_t hash16(const char *text)
 {
-	uint32_t hash = 2166136261u;
+	uint64_t hash = hash_text(text);
 
-	for (; *text; text++)
-		hash = (hash ^ (uint8_t)*text) * 16777619u;
-	return (hash >> 16) ^ (hash & 0xffff);
+	return hash >> 48 ^ hash >> 32 ^ hash >> 16 ^ hash;
 }
 
 void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number)

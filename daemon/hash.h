@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* FNV-1a of 64 bits: makes stable numbers from names. It only spreads, it hides nothing. */
+#ifndef SIGMA_HASH_H
+#define SIGMA_HASH_H
+
+#include <stdint.h>
+
+static inline uint64_t hash_byte(uint64_t hash, uint8_t byte)
+{
+	const uint64_t prime = 0x100000001b3;
+
+	return (hash ^ byte) * prime;
+}
+
+static inline uint64_t hash_text(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325;	/* the offset basis */
+
+	while (*text)
+		hash = hash_byte(hash, *text++);
+	return hash;
+}
+
+#endif
