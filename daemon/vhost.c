@@ -12,7 +12,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "log.h"
 #include "vhost.h"
 
 static void explain(char why[VHOST_WHY_MAX], const char *name, int error)
@@ -66,8 +65,9 @@ tell(const struct vhost *vhost, int error, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return log_error(error, "%s%u: %s: %s: %s", vhost->dev->ops->name, vhost->dev->id,
-			 vhost->name, text, strerror(-error));
+	warn_limited(&vhost->dev->warned, "%s%u: %s: %s: %s", vhost->dev->ops->name,
+		     vhost->dev->id, vhost->name, text, strerror(-error));
+	return error;
 }
 
 static int set_memory(const struct vhost *vhost)
@@ -165,7 +165,7 @@ int vhost_start(struct vhost *vhost, struct virtio_device *dev, unsigned int nr_
 	return error;
 }
 
-int vhost_reset(struct vhost *vhost)
+int vhost_reset(struct vhost *vhost, struct virtio_device *dev)
 {
 	char why[VHOST_WHY_MAX];
 	int error;
@@ -173,6 +173,7 @@ int vhost_reset(struct vhost *vhost)
 	vhost_close(vhost);
 	error = vhost_open(vhost, vhost->name, why);
 	if (error)
-		log_error(error, "%s cannot be opened again: %s", vhost->name, why);
+		warn_limited(&dev->warned, "%s%u: cannot be served again: %s", dev->ops->name,
+			     dev->id, why);
 	return error;
 }

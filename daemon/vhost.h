@@ -47,7 +47,7 @@ void vhost_close(struct vhost *vhost);
  * of these queues, the device is marked broken and its ops->reset is called, so that has to
  * bear being called twice.
  *
- * Return: 0, or a reported negative errno: vhost_reset() it then, too.
+ * Return: 0, or a negative errno with a limited warning: vhost_reset() it then, too.
  */
 int vhost_start(struct vhost *vhost, struct virtio_device *dev, unsigned int nr_queues);
 
@@ -55,8 +55,8 @@ int vhost_start(struct vhost *vhost, struct virtio_device *dev, unsigned int nr_
  * vhost_reset - let go of the guest's memory, its queues and their eventfds
  *
  * The device is closed and opened again, since that leaves nothing of the last run, neither
- * in flight nor set. Return: 0, or a reported negative errno: it is closed.
+ * in flight nor set. Return: 0, or a negative errno with a limited warning: it is closed.
  */
-int vhost_reset(struct vhost *vhost);
+int vhost_reset(struct vhost *vhost, struct virtio_device *dev);
 
 #endif

@@ -97,14 +97,14 @@ static int start(struct virtio_device *dev)
 	int error = vhost_start(&vhost, dev, SERVED);
 
 	if (error)
-		vhost_reset(&vhost);
+		vhost_reset(&vhost, dev);
 	return error;
 }
 
 static void reset(struct virtio_device *dev)
 {
 	resets++;
-	vhost_reset(&vhost);
+	vhost_reset(&vhost, dev);
 }
 
 static void destroy(struct virtio_device *dev)
