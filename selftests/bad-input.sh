@@ -17,11 +17,16 @@ start_with()
 	timeout 30 sigmactl start g
 }
 
-# nothing_taken TEXT PATTERN FILE: refused with a message that matches, and no trace of it left
+# nothing_taken TEXT PATTERN FILE: refused with a message that matches, no trace of it left, and
+# not even for a moment was anything taken
+guests_made() { dmesg | grep -c 'sigma: .*: created with'; }
+never_taken() { [ "$(guests_made)" = "$1" ] && host_is_as_before; }
 nothing_taken()
 {
+	local made
+	made=$(guests_made)
 	refuse "$1" "$2" start_with "$3"
-	check "$1: nothing is taken" host_is_as_before
+	check "$1: nothing is taken" never_taken "$made"
 }
 
 # Kernels with one thing wrong each, before the host's memory is looked at
@@ -29,6 +34,7 @@ head -c 100000 /dev/urandom >/tmp/noise
 head -c 2000000 "$image" >/tmp/truncated
 head -c 300 "$image" >/tmp/short
 : >/tmp/empty
+truncate -s 120M /tmp/big
 # HdrS at 0x202; then: version 2.05 at 0x206, setup_sects at 0x1f1, xloadflags at 0x236, no
 # relocatable_kernel at 0x234 (Documentation/arch/x86/boot.rst)
 patch()
@@ -55,9 +61,15 @@ nothing_taken "unknown section" "$file:1:" "[Ghost]\nCPUs=1\n"
 nothing_taken "no key at all" "$file:2:" "[Guest]\nwhat is this\n"
 nothing_taken "memory is no number" "$file:2:" "[Guest]\nMemory=lots\n"
 nothing_taken "memory: too little" "Memory" "[Guest]\nMemory=2M\n"
-nothing_taken "memory: more than the host has" "memory" "[Guest]\nMemory=64G\n"
+nothing_taken "memory: more than the host has" "$file:2: Memory=.*memory" "[Guest]\nMemory=64G\n"
+nothing_taken "memory: too little for the initrd" "$file:2: .*the initrd needs" \
+	"[Guest]\nMemory=128M\nInitrd=/tmp/big\n"
 nothing_taken "CPUs: none" "$file:2:" "[Guest]\nCPUs=0\n"
-nothing_taken "CPUs: no such" "cpu 77" "[Guest]\nCPUs=cpu77\n"
+nothing_taken "CPUs: no such" "$file:2: CPUs=.*cpu 77" "[Guest]\nCPUs=cpu77\n"
+chcpu -d 1 >/dev/null
+refuse "CPUs: offline" "$file:3: CPUs=.*cpu 1: is offline" start_with "[Guest]\n\nCPUs=cpu1\n"
+chcpu -e 1 >/dev/null
+check "CPUs: offline: nothing is taken" host_is_as_before
 nothing_taken "CPUs: a list that is none" "$file:2:" "[Guest]\nCPUs=cpu1-\n"
 nothing_taken "disk: no such file" "$file:[23]:.*/nowhere" "[Guest]\n[Disk]\nPath=/nowhere\n"
 nothing_taken "disk: a folder" "/tmp" "[Guest]\n[Disk]\nPath=/tmp\n"
@@ -70,6 +82,15 @@ nothing_taken "kernel: no such file" "$file:2:.*/nokernel" "[Guest]\nKernel=/nok
 for bad in noise truncated short empty magic old setup not64 fixed; do
 	nothing_taken "kernel: $bad" "/tmp/$bad" "[Guest]\nKernel=/tmp/$bad\n"
 done
+
+# ---- what SIGMA itself adds
+export SIGMA_LIBDIR=/tmp/sigma
+mkdir -p "$SIGMA_LIBDIR/$(uname -r)"
+cp /usr/lib/sigma/guest-init "$SIGMA_LIBDIR"
+nothing_taken "guest module: missing" "no sigma_guest.ko for Linux" "[Guest]\n"
+head -c 3000 "/usr/lib/sigma/$(uname -r)/sigma_guest.ko" >"$SIGMA_LIBDIR/$(uname -r)/sigma_guest.ko"
+nothing_taken "guest module: damaged" "$SIGMA_LIBDIR/.*sigma_guest.ko: " "[Guest]\n"
+unset SIGMA_LIBDIR
 
 # ---- ioctls: perl packs what no well-behaved program would
 CREATE=0xc1f0e501 DESTROY=0x4020e502	# kmod/uapi/sigma.h
