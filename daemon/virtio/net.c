@@ -400,13 +400,12 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6])
 	describe(net, mac);
 
 	ret = sd_event_add_io(virtio_bus_event(bus), &net->source, tap_fd, EPOLLIN, on_tap, net);
+	if (ret >= 0)
+		ret = sd_event_source_set_enabled(net->source, SD_EVENT_OFF);
 	if (ret < 0) {
 		log_error(ret, "cannot watch a tap: %s", strerror(-ret));
-		goto free_net;
-	}
-	ret = sd_event_source_set_enabled(net->source, SD_EVENT_OFF);
-	if (ret < 0)
 		goto unref_source;
+	}
 
 	net->dev.ops = &net_ops;
 	net->dev.config = &net->config;
@@ -422,7 +421,6 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6])
 
 unref_source:
 	sd_event_source_disable_unref(net->source);
-free_net:
 	free(net);
 	return ret;
 }
