@@ -35,7 +35,7 @@ struct disk {
  * disk_open - open, lock and measure
  *
  * For writing nobody else may have it open under a lock, for reading only nobody who
- * writes. Return: 0, or -errno with a message.
+ * writes. May wait for udevd for two seconds. Return: 0, or -errno with a message.
  */
 int disk_open(struct disk *disk, const char *path, bool read_only);
 void disk_close(struct disk *disk);
