@@ -2,19 +2,113 @@
 /*
  * A guest's sigmad, over its D-Bus socket. sigmad closes it last, when all that the
  * guest had been lent is back, so the end of the connection is what to wait for.
+ *
+ * sd-bus bounds a call, but not the handshake before it, so that is done here.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../daemon/bus.h"
 #include "ctl.h"
 
-#define CALL_TIMEOUT (10 * USEC_PER_SEC)
+#define READ_TIMEOUT (2 * USEC_PER_SEC)
 
-int client_open(sd_bus **out, const char *name)
+enum sigmad sigmad_seen(int error)
+{
+	switch (-error) {
+	case 0:
+		return SIGMAD_SERVES;
+	case ENOENT:
+	case ECONNREFUSED:
+	case ECONNRESET:	/* these three: it ended while we talked */
+	case ENOTCONN:
+	case EPIPE:
+		return SIGMAD_GONE;
+	case EACCES:
+	case EPERM:
+		return SIGMAD_DENIED;
+	default:
+		return SIGMAD_SILENT;
+	}
+}
+
+const char *sigmad_word(enum sigmad sigmad)
+{
+	static const char * const words[] = {
+		[SIGMAD_SERVES]	= "serves",
+		[SIGMAD_GONE]	= "gone",
+		[SIGMAD_DENIED]	= "denied",
+		[SIGMAD_SILENT]	= "silent",
+	};
+
+	return words[sigmad];
+}
+
+int client_complain(int status, const char *name, int error)
+{
+	switch (sigmad_seen(error)) {
+	case SIGMAD_DENIED:
+		return complain(status, "%s: you may not speak to its sigmad: be root, or join the group '" RUNDIR_GROUP "'",
+				name);
+	case SIGMAD_GONE:
+		return complain(status, "%s: its sigmad is gone; 'sigmactl kill %s' takes CPUs and memory back",
+				name, name);
+	default:
+		return complain(status, "%s: its sigmad does not answer: %s; 'sigmactl kill %s' does without it",
+				name, strerror(-error), name);
+	}
+}
+
+uint64_t deadline_in(uint64_t usec)
+{
+	return now_usec(CLOCK_MONOTONIC) + usec;
+}
+
+/* What is left until @deadline; never 0, which sd-bus takes for its default */
+static uint64_t time_left(uint64_t deadline)
+{
+	uint64_t now = now_usec(CLOCK_MONOTONIC);
+
+	return now < deadline ? deadline - now : 1;
+}
+
+/* 1 when something was done, 0 when @deadline has come, or -errno */
+static int step(sd_bus *bus, uint64_t deadline)
+{
+	for (;;) {
+		int ret = sd_bus_process(bus, NULL);
+
+		if (ret)
+			return ret;
+		if (now_usec(CLOCK_MONOTONIC) >= deadline)
+			return 0;
+		ret = sd_bus_wait(bus, time_left(deadline));
+		if (ret < 0 && ret != -EINTR)
+			return ret;
+	}
+}
+
+static int shake_hands(sd_bus *bus, uint64_t deadline)
+{
+	for (;;) {
+		int ret = sd_bus_is_ready(bus);
+
+		if (ret)
+			return ret < 0 ? ret : 0;
+		ret = step(bus, deadline);
+		if (ret <= 0)
+			return ret ?: -ETIMEDOUT;
+	}
+}
+
+int client_open(sd_bus **out, const char *name, uint64_t deadline)
 {
 	char address[RUNDIR_PATH_MAX + sizeof("unix:path=")];
 	sd_bus *bus = NULL;
@@ -26,67 +120,123 @@ int client_open(sd_bus **out, const char *name)
 		return error;
 	error = sd_bus_set_address(bus, address);
 	if (error >= 0)
-		error = sd_bus_set_method_call_timeout(bus, CALL_TIMEOUT);
-	if (error >= 0)
 		error = sd_bus_start(bus);
+	if (error >= 0)
+		error = shake_hands(bus, deadline);
+	if (error >= 0)
+		error = sd_bus_set_method_call_timeout(bus, time_left(deadline));
 	if (error < 0) {
-		sd_bus_unref(bus);
+		sd_bus_close_unref(bus);
 		return error;
 	}
 	*out = bus;
 	return 0;
 }
 
-pid_t client_pid(sd_bus *bus)
+int sigmad_pidfd(const char *name, pid_t *pid)
 {
-	int fd = sd_bus_get_fd(bus);
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct pollfd connection = { .events = POLLRDHUP };
 	struct ucred peer;
 	socklen_t len = sizeof(peer);
+	int pidfd = -1, error = 0;
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len))
-		return 0;
-	return peer.pid;
-}
-
-char *client_string(sd_bus *bus, const char *property)
-{
-	char *value = NULL;
-
-	if (sd_bus_get_property_string(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, property,
-				       NULL, &value) < 0)
-		return NULL;
-	return value;
-}
-
-uint64_t client_number(sd_bus *bus, char type, const char *property)
-{
-	union {
-		uint32_t u;
-		uint64_t t;
-	} value;
-
-	if (sd_bus_get_property_trivial(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
-					property, NULL, type, &value) < 0)
-		return 0;
-	return type == 'u' ? value.u : value.t;
-}
-
-int client_wait_end(sd_bus *bus, uint64_t timeout_usec)
-{
-	uint64_t end = now_usec(CLOCK_MONOTONIC) + timeout_usec;
-
-	for (;;) {
-		uint64_t now = now_usec(CLOCK_MONOTONIC);
-		int did = sd_bus_process(bus, NULL);
-
-		if (did < 0)
-			return 0;	/* the connection ended */
-		if (did)
-			continue;
-		if (now >= end)
-			return -ETIMEDOUT;
-		did = sd_bus_wait(bus, end - now);
-		if (did < 0 && did != -EINTR)
-			return 0;
+	connection.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (connection.fd < 0)
+		return -errno;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), RUNDIR "/%s/bus", name);
+	if (connect(connection.fd, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    getsockopt(connection.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len)) {
+		error = -errno;
+		goto close_connection;
 	}
+	*pid = peer.pid;
+	pidfd = pidfd_open(peer.pid, 0);
+	if (pidfd < 0)
+		error = errno == ESRCH ? -ECONNRESET : -errno;
+	/* A process keeps its number longer than its files: until here it was nobody else's */
+	else if (poll(&connection, 1, 0))
+		error = -ECONNRESET;
+	if (error && pidfd >= 0)
+		close(pidfd);
+close_connection:
+	close(connection.fd);
+	return error ?: pidfd;
+}
+
+static int read_property(sd_bus_message *reply, struct served *served)
+{
+	const struct {
+		const char *name, *type;
+		void *to;
+	} wanted[] = {
+		{ "State", "s", &served->state },
+		{ "Image", "s", &served->image },
+		{ "File", "s", &served->file },
+		{ "Console", "s", &served->console },
+		{ "PID", "u", &served->pid },
+		{ "StartedUSec", "t", &served->started_usec },
+	};
+	const char *name;
+	int ret;
+
+	ret = sd_bus_message_read(reply, "s", &name);
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		if (!strcmp(wanted[i].name, name))
+			return sd_bus_message_read(reply, "v", wanted[i].type, wanted[i].to);
+	return sd_bus_message_skip(reply, "v");
+}
+
+static int read_properties(sd_bus_message *reply, struct served *served)
+{
+	int ret = sd_bus_message_enter_container(reply, 'a', "{sv}");
+
+	while (ret >= 0) {
+		ret = sd_bus_message_enter_container(reply, 'e', "sv");
+		if (ret <= 0)
+			break;
+		ret = read_property(reply, served);
+		if (ret >= 0)
+			ret = sd_bus_message_exit_container(reply);
+	}
+	return ret;
+}
+
+void served_read(struct served *served, const char *name)
+{
+	sd_bus *bus;
+	int ret;
+
+	memset(served, 0, sizeof(*served));
+	ret = client_open(&bus, name, deadline_in(READ_TIMEOUT));
+	if (!ret) {
+		ret = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT,
+					 "org.freedesktop.DBus.Properties", "GetAll", NULL,
+					 &served->reply, "s", SIGMA_BUS_INTERFACE);
+		if (ret >= 0)
+			ret = read_properties(served->reply, served);
+		sd_bus_close_unref(bus);
+	}
+	if (ret < 0) {
+		served_free(served);
+		memset(served, 0, sizeof(*served));
+	}
+	served->sigmad = sigmad_seen(ret);
+}
+
+void served_free(struct served *served)
+{
+	sd_bus_message_unref(served->reply);
+}
+
+int client_wait_end(sd_bus *bus, uint64_t deadline)
+{
+	int ret;
+
+	do
+		ret = step(bus, deadline);
+	while (ret > 0);
+	return ret ? 0 : -ETIMEDOUT;
 }

@@ -18,7 +18,9 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
+#include "../daemon/guestfile.h"
 #include "../daemon/rundir.h"
+#include "../daemon/text.h"
 #include "../kmod/uapi/sigma.h"
 
 enum {
@@ -105,32 +107,76 @@ int guest_views(struct guest_view **guests);
 /** guest_check - EXIT_OK when there is such a guest; else an exit status, with a message */
 int guest_check(const char *name);
 
-/** guest_name_valid - could it be one? Whatever isn't must not become part of a path */
-bool guest_name_valid(const char *name);
-
-/** guest_remove - stop and destroy a guest without its sigmad; 0 or a reported -errno */
+/**
+ * guest_remove - stop and destroy a guest without its sigmad
+ *
+ * Return: 0, 1 when there was none any more, or a reported -errno.
+ */
 int guest_remove(const char *name);
 
 /* client.c */
 
-/** client_open - connect to the guest's sigmad; 0, or -errno without a message when it is gone */
-int client_open(sd_bus **bus, const char *name);
+/** enum sigmad - what is seen of a guest's sigmad */
+enum sigmad {
+	SIGMAD_SERVES,
+	SIGMAD_GONE,		/* it ended or died; the guest has no devices any more */
+	SIGMAD_DENIED,		/* we may not speak to it */
+	SIGMAD_SILENT,		/* it does not answer */
+};
 
-/** client_pid - of the process that listens; 0 when unknown */
-pid_t client_pid(sd_bus *bus);
+/** sigmad_seen - in an error of client_open() or of a call */
+enum sigmad sigmad_seen(int error);
 
-/** client_string - a string property, to be freed; NULL when it can't be had */
-char *client_string(sd_bus *bus, const char *property);
+/** sigmad_word - for people and JSON */
+const char *sigmad_word(enum sigmad sigmad);
 
-/** client_number - a property of type 't' or 'u'; 0 when it can't be had */
-uint64_t client_number(sd_bus *bus, char type, const char *property);
+/** client_complain - what an error means and its remedy; returns @status */
+int client_complain(int status, const char *name, int error);
+
+/** deadline_in - on CLOCK_MONOTONIC */
+uint64_t deadline_in(uint64_t usec);
+
+/**
+ * client_open - connect to the guest's sigmad
+ * @deadline: of this and of the call that follows
+ *
+ * Return: 0 or -errno, without a message; see sigmad_seen().
+ */
+int client_open(sd_bus **bus, const char *name, uint64_t deadline);
+
+/**
+ * sigmad_pidfd - a pidfd of the guest's sigmad, whether or not it answers
+ *
+ * Return: -errno without a message; see sigmad_seen().
+ */
+int sigmad_pidfd(const char *name, pid_t *pid);
 
 /**
  * client_wait_end - wait until sigmad has given everything back and is gone
  *
  * Return: 0 or -ETIMEDOUT.
  */
-int client_wait_end(sd_bus *bus, uint64_t timeout_usec);
+int client_wait_end(sd_bus *bus, uint64_t deadline);
+
+/**
+ * struct served - what only the guest's sigmad knows
+ * @sigmad: all else is 0 and NULL unless it is SIGMAD_SERVES
+ * @reply: holds the strings
+ */
+struct served {
+	enum sigmad sigmad;
+	uint32_t pid;
+	uint64_t started_usec;
+	const char *state;
+	const char *image;
+	const char *file;
+	const char *console;
+	sd_bus_message *reply;
+};
+
+/** served_read - ask it, for two seconds at most; served_free() afterwards */
+void served_read(struct served *served, const char *name);
+void served_free(struct served *served);
 
 /* text.c */
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
@@ -150,8 +196,11 @@ const char *format_size(char text[32], uint64_t bytes);
 /** format_span - "3min 5s", from microseconds */
 const char *format_span(char text[32], uint64_t usec);
 
-/** print_safe - to stdout, newlines and tabs as they are, other control characters as '?' */
+/** print_safe - a text of a guest to stdout, without what could control the terminal */
 void print_safe(const char *text, size_t len);
+
+/** print_stream - the same for the next piece of a stream */
+void print_stream(struct text_filter *filter, const char *text, size_t len);
 
 /* log.c */
 

@@ -3,7 +3,6 @@
  * Guests as sigma.ko shows them. What is in sysfs is there whether or not a sigmad
  * serves the guest, so it is where every verb looks first.
  */
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,25 +13,19 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../daemon/guest.h"
 #include "ctl.h"
 
 #define SYSFS		"/sys/class/sigma"
-#define DEVICES		"/dev/sigma"
-#define CONTROL		"control"	/* a device that is no guest */
+#define CONTROL		"control"
 
 /* A sigmad that was killed lets go of the guest's memory a moment later */
 #define BUSY_TRIES	50
 #define BUSY_WAIT_MS	100
 
-bool guest_name_valid(const char *name)
+static bool name_valid(const char *name)
 {
-	if (!isalnum((unsigned char)*name) || strlen(name) >= SIGMA_NAME_MAX ||
-	    !strcmp(name, CONTROL))
-		return false;
-	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && !strchr("_.-", *name))
-			return false;
-	return true;
+	return guestfile_name_valid(name, strlen(name));
 }
 
 static int read_attr(const char *name, const char *attr, char *text, size_t size)
@@ -63,7 +56,7 @@ static uint64_t read_number(const char *name, const char *attr)
 int guest_view(struct guest_view *guest, const char *name)
 {
 	memset(guest, 0, sizeof(*guest));
-	if (!guest_name_valid(name) ||
+	if (!name_valid(name) ||
 	    read_attr(name, "state", guest->state, sizeof(guest->state)))
 		return -ENOENT;
 	snprintf(guest->name, sizeof(guest->name), "%s", name);
@@ -80,7 +73,7 @@ int guest_view(struct guest_view *guest, const char *name)
 
 static int is_guest(const struct dirent *entry)
 {
-	return guest_name_valid(entry->d_name);
+	return name_valid(entry->d_name);
 }
 
 int guest_views(struct guest_view **guests)
@@ -107,9 +100,8 @@ int guest_check(const char *name)
 {
 	struct guest_view guest;
 
-	if (!guest_name_valid(name))
-		return complain(EXIT_USAGE, "'%s' is no guest's name: it begins with a letter or digit, then come letters, digits, '_', '.' and '-', less than %d in all",
-				name, SIGMA_NAME_MAX);
+	if (!name_valid(name))
+		return complain(EXIT_USAGE, "\"%s\": " GUEST_NAME_RULE, name);
 	if (!guest_view(&guest, name))
 		return EXIT_OK;
 	if (access(SYSFS, F_OK))
@@ -119,61 +111,56 @@ int guest_check(const char *name)
 			name, name);
 }
 
-static int open_device(const char *name)
+/* -ESRCH, without a message, when the guest is gone meanwhile */
+static int open_device(const char *device, const char *name)
 {
-	char path[sizeof(DEVICES) + SIGMA_NAME_MAX + 1];
-	int fd;
+	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1];
+	struct guest_view guest;
+	int fd, error;
 
-	snprintf(path, sizeof(path), DEVICES "/%s", name);
+	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", device);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
-	return complain(-errno, "cannot open %s: %s%s", path, strerror(errno),
-			errno == EACCES ? "; be root, or in the group that owns it ('sigma')" :
-			"");
+	error = -errno;
+	if (guest_view(&guest, name))
+		return -ESRCH;
+	return complain(error, "%s: cannot open %s: %s%s", name, path, strerror(-error),
+			error == -EACCES ?
+			"; be root, or join the group '" RUNDIR_GROUP "'" : "");
 }
 
 static int destroy(int control, const char *name)
 {
 	const struct timespec wait = { .tv_nsec = BUSY_WAIT_MS * 1000 * 1000 };
-	struct sigma_destroy arg = {};
+	char why[256];
+	int error;
 
-	snprintf(arg.name, sizeof(arg.name), "%s", name);
 	for (int i = 0; i < BUSY_TRIES; i++) {
-		if (!ioctl(control, SIGMA_DESTROY, &arg) || errno == ENOENT)
-			return 0;
-		if (errno != EBUSY)
+		error = guest_give_back(control, name, why, sizeof(why));
+		if (error != -EBUSY)
 			break;
 		nanosleep(&wait, NULL);
 	}
-	return -errno;
+	return error ? complain(error, "%s: %s", name, why) : 0;
 }
 
 int guest_remove(const char *name)
 {
 	int fd, control, error;
 
-	control = open_device(CONTROL);
+	control = open_device(CONTROL, name);
 	if (control < 0)
-		return control;
-	fd = open_device(name);
+		return control == -ESRCH ? 1 : control;
+	fd = open_device(name, name);
 	if (fd < 0) {
-		error = fd;
+		error = fd == -ESRCH ? 1 : fd;
 		goto close_control;
 	}
-	/* EIO is told by the destruction, which fails for the same reason */
+	/* What is wrong is told by the destruction, which fails for the same reason */
 	ioctl(fd, SIGMA_STOP);
 	close(fd);
-
 	error = destroy(control, name);
-	if (error == -EIO)
-		complain(error, "%s: a CPU did not answer INIT: it and the guest's memory stay lost to the host until the machine is restarted",
-			 name);
-	else if (error == -EBUSY)
-		complain(error, "%s: stopped, but a process still has its memory open, so CPUs and memory stay lent; end that process and try again",
-			 name);
-	else if (error)
-		complain(error, "%s: cannot be destroyed: %s", name, strerror(-error));
 close_control:
 	close(control);
 	return error;

@@ -5,33 +5,56 @@
  * needed: sigma.ko alone can stop a guest and take everything back.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
 
 #include "../daemon/bus.h"
 #include "ctl.h"
 
-#define ANSWER_TIMEOUT (20 * USEC_PER_SEC)
+#define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)
+#define END_TIMEOUT	(20 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
+#define DEATH_MS	10000			/* of a process with much memory */
 
-/* 0 when sigmad did it all, -errno when it didn't */
+/* 0 when sigmad has ended, -errno */
 static int ask(const char *name)
 {
+	uint64_t end = deadline_in(END_TIMEOUT);
 	sd_bus *bus;
-	pid_t pid;
 	int error;
 
-	error = client_open(&bus, name);
+	error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
 	if (error)
 		return error;
-	pid = client_pid(bus);
 	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Kill", NULL,
 				   NULL, NULL);
-	error = error < 0 ? error : client_wait_end(bus, ANSWER_TIMEOUT);
-	if (error && pid > 0) {
-		complain(0, "%s: its sigmad (pid %d) does not answer and is killed", name, pid);
-		kill(pid, SIGKILL);
-	}
+	if (error >= 0)
+		error = client_wait_end(bus, end);
 	sd_bus_close_unref(bus);
+	return error;
+}
+
+/* End a sigmad that doesn't answer; 0 or a reported -errno */
+static int kill_sigmad(const char *name)
+{
+	struct pollfd end = { .events = POLLIN };
+	int error = 0;
+	pid_t pid;
+
+	end.fd = sigmad_pidfd(name, &pid);
+	if (end.fd < 0)
+		return sigmad_seen(end.fd) == SIGMAD_GONE ? 0 :
+			complain(end.fd, "%s: its sigmad does not answer, nor can it be told which process it is: %s; end it and try again",
+				 name, strerror(-end.fd));
+	complain(0, "%s: its sigmad (pid %d) does not answer and is killed", name, pid);
+	if (pidfd_send_signal(end.fd, SIGKILL, NULL, 0) && errno != ESRCH)
+		error = complain(-errno, "%s: its sigmad cannot be killed: %s%s", name,
+				 strerror(errno), errno == EPERM ? "; be root" : "");
+	else
+		poll(&end, 1, DEATH_MS);
+	close(end.fd);
 	return error;
 }
 
@@ -39,16 +62,31 @@ static int run(const struct options *options, char **args)
 {
 	const char *name = args[0];
 	struct guest_view guest;
-	int status;
+	int status, error;
 
 	status = guest_check(name);
 	if (status)
 		return status;
-	if (!ask(name) && guest_view(&guest, name))
+	error = ask(name);
+	switch (sigmad_seen(error)) {
+	case SIGMAD_DENIED:
+		return client_complain(EXIT_FAILED, name, error);
+	case SIGMAD_SILENT:
+		if (kill_sigmad(name))
+			return EXIT_FAILED;
+		break;
+	default:
+		break;
+	}
+	if (guest_view(&guest, name))
 		return EXIT_OK;
-	if (guest_remove(name))
+
+	error = guest_remove(name);
+	if (error < 0)
 		return EXIT_FAILED;
-	rundir_retire(name);
+	/* One that only root may put away is put away when a guest of this name starts again */
+	if (!error && !access(RUNDIR, W_OK))
+		rundir_retire(name);
 	return EXIT_OK;
 }
 

@@ -8,16 +8,16 @@
 
 #include "ctl.h"
 
-/* Microseconds since its last start, 0 when there is nobody to ask */
-static uint64_t uptime(const char *name)
+/* Microseconds since its last start, 0 when sigmad doesn't tell */
+static uint64_t uptime(const char *name, enum sigmad *sigmad)
 {
 	uint64_t started, now = now_usec(CLOCK_REALTIME);
-	sd_bus *bus;
+	struct served served;
 
-	if (client_open(&bus, name))
-		return 0;
-	started = client_number(bus, 't', "StartedUSec");
-	sd_bus_flush_close_unref(bus);
+	served_read(&served, name);
+	*sigmad = served.sigmad;
+	started = served.started_usec;
+	served_free(&served);
 	return started && started < now ? now - started : 0;
 }
 
@@ -27,14 +27,17 @@ static void print_json(const struct guest_view *guests, int nr)
 
 	for (int i = 0; i < nr; i++) {
 		struct json_object *guest = json_object_new_object();
+		enum sigmad sigmad;
+		uint64_t up = uptime(guests[i].name, &sigmad);
 
 		json_object_object_add(guest, "name", json_object_new_string(guests[i].name));
 		json_object_object_add(guest, "state", json_object_new_string(guests[i].state));
 		json_object_object_add(guest, "cpus", json_object_new_string(guests[i].cpus));
 		json_object_object_add(guest, "memory", json_object_new_int64(guests[i].memory));
 		json_object_object_add(guest, "kernel", json_object_new_string(guests[i].release));
-		json_object_object_add(guest, "uptime_usec",
-				       json_object_new_int64(uptime(guests[i].name)));
+		json_object_object_add(guest, "uptime_usec", json_object_new_int64(up));
+		json_object_object_add(guest, "sigmad",
+				       json_object_new_string(sigmad_word(sigmad)));
 		json_object_array_add(list, guest);
 	}
 	puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY));
@@ -62,14 +65,15 @@ static void print_table(const struct guest_view *guests, int nr, bool legend)
 		       colour(COLOUR_NONE));
 	for (int i = 0; i < nr; i++) {
 		const struct guest_view *guest = &guests[i];
-		uint64_t up = uptime(guest->name);
+		enum sigmad sigmad;
+		uint64_t up = uptime(guest->name, &sigmad);
 		char size[32], span[32];
 
 		printf("%-*s %s%-12s%s %-*s %8s %-*s %s\n", wide_name, guest->name,
 		       colour(state_colour(guest->state)), guest->state, colour(COLOUR_NONE),
 		       wide_cpus, guest->cpus, format_size(size, guest->memory), wide_kernel,
 		       guest->release[0] ? guest->release : "-",
-		       up ? format_span(span, up) : "-");
+		       sigmad == SIGMAD_SERVES ? format_span(span, up) : sigmad_word(sigmad));
 	}
 	if (legend)
 		printf("\n%d guest%s.\n", nr, nr == 1 ? "" : "s");
@@ -100,8 +104,9 @@ const struct verb verb_list = {
 "        stands still, poweroff, reboot, panicked, stopped, lost; see 'sigmactl wait --help'\n"
 "CPUS    the host's numbers of the CPUs lent to it\n"
 "KERNEL  release that its driver reported\n"
-"UPTIME  since its last start; '-' when its sigmad is gone (the guest runs on without\n"
-"        devices: 'sigmactl kill NAME' takes CPUs and memory back)\n"
+"UPTIME  since its last start, or why its sigmad doesn't tell: 'gone' (the guest runs on\n"
+"        without devices: 'sigmactl kill NAME' takes CPUs and memory back), 'denied' (be\n"
+"        root, or join the group sigma) or 'silent' (it does not answer)\n"
 "\n"
 "Examples:\n"
 "  sigmactl list\n"

@@ -13,36 +13,79 @@
 #include "../daemon/bus.h"
 #include "ctl.h"
 
-#define LOOK_EVERY_MS 100
+#define LOOK_EVERY_MS	100
+#define MEMORY_TIMEOUT	(10 * USEC_PER_SEC)	/* all of the guest's may have to be searched */
 
-/* Append the file DIR/NAME/FILE to @text; nothing when it isn't there */
-static void append_file(FILE *text, const char *dir, const char *name, const char *file)
+static FILE *open_log(const char *dir, const char *name, const char *file)
 {
-	char path[RUNDIR_PATH_MAX + 16], buffer[4096];
-	size_t len;
-	FILE *f;
+	char path[RUNDIR_PATH_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/%s/%s", dir, name, file);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	while ((len = fread(buffer, 1, sizeof(buffer), f)))
-		fwrite(buffer, 1, len, text);
-	fclose(f);
+	return fopen(path, "re");
 }
 
-/* The whole log, to be freed; NULL when there is no memory for it */
-static char *read_log(const char *dir, const char *name, size_t *len)
+static bool same_file(FILE *a, FILE *b)
 {
-	char *text = NULL;
-	FILE *stream = open_memstream(&text, len);
+	struct stat one, other;
 
-	if (!stream)
-		return NULL;
-	append_file(stream, dir, name, "log.1");
-	append_file(stream, dir, name, "log");
+	return !fstat(fileno(a), &one) && !fstat(fileno(b), &other) && one.st_ino == other.st_ino;
+}
+
+static void append(FILE *text, FILE *from)
+{
+	char buffer[4096];
+	size_t len;
+
+	while ((len = fread(buffer, 1, sizeof(buffer), from)))
+		fwrite(buffer, 1, len, text);
+}
+
+/*
+ * Read the whole log.
+ * @text: to be freed
+ * @log: NULL, or out: the newer half, which what follows is added to, to be closed
+ * Return: 0 or -errno; -ENOENT when there is none.
+ */
+static int read_log(const char *name, char **text, size_t *len, FILE **log)
+{
+	FILE *stream, *older, *newer;
+	const char *dir = RUNDIR;
+	struct guest_view guest;
+
+	newer = open_log(dir, name, "log");
+	if (!newer && errno == ENOENT && guest_view(&guest, name)) {
+		dir = RUNDIR_LAST;
+		newer = open_log(dir, name, "log");
+	}
+	if (!newer)
+		return -errno;
+	stream = open_memstream(text, len);
+	if (!stream) {
+		fclose(newer);
+		return -errno;
+	}
+
+	/* The newer half was opened first; if it is the older one by now, it is read once */
+	older = open_log(dir, name, "log.1");
+	if (older) {
+		if (!same_file(older, newer))
+			append(stream, older);
+		fclose(older);
+	}
+	append(stream, newer);
+	if (log)
+		*log = newer;
+	else
+		fclose(newer);
 	fclose(stream);
-	return text;
+	return 0;
+}
+
+static int complain_log(const char *name, int error)
+{
+	return complain(EXIT_FAILED, "%s: cannot read its log: %s%s", name, strerror(-error),
+			error == -EACCES ?
+			"; be root, or join the group '" RUNDIR_GROUP "'" : "");
 }
 
 /* Where the last @lines lines of @text begin */
@@ -63,10 +106,15 @@ static size_t tail_start(const char *text, size_t len, unsigned long lines)
 void log_print_tail(const char *name, unsigned long lines, const char *indent)
 {
 	size_t len, at, end;
-	char *text = read_log(RUNDIR, name, &len);
+	char *text;
+	int error;
 
-	if (!text)
+	error = read_log(name, &text, &len, NULL);
+	if (error) {
+		if (error != -ENOENT)
+			complain_log(name, error);
 		return;
+	}
 	for (at = tail_start(text, len, lines); at < len; at = end) {
 		const char *newline = memchr(text + at, '\n', len - at);
 
@@ -86,39 +134,66 @@ static void print_last(const char *text, size_t len, const struct options *optio
 	print_safe(text + at, len - at);
 }
 
-/* Print what is added to the log, until the guest is gone */
-static void follow(const char *name)
+/* The file that follows @log, which was full and moved away; NULL when none does yet */
+static FILE *open_next(const char *name, FILE *log)
+{
+	static const char * const dirs[] = { RUNDIR, RUNDIR_LAST };
+
+	for (size_t i = 0; i < sizeof(dirs) / sizeof(*dirs); i++) {
+		FILE *newer = open_log(dirs[i], name, "log");
+		FILE *older = open_log(dirs[i], name, "log.1");
+		bool here = newer && same_file(newer, log);
+
+		if (newer && older && !here && !same_file(older, log)) {
+			puts("<missed some bytes>");
+			fclose(newer);
+			return older;
+		}
+		if (older)
+			fclose(older);
+		if (newer && !here)
+			return newer;
+		if (newer) {
+			fclose(newer);
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+static void print_rest(struct text_filter *filter, FILE *log)
+{
+	char buffer[4096];
+	size_t len;
+
+	clearerr(log);
+	while ((len = fread(buffer, 1, sizeof(buffer), log)))
+		print_stream(filter, buffer, len);
+	fflush(stdout);
+}
+
+/* Print what is added to @log, until the guest is gone; closes it */
+static void follow(const char *name, FILE *log)
 {
 	const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000 * 1000 };
-	char path[RUNDIR_PATH_MAX], buffer[4096];
+	struct text_filter filter = {};
 	struct guest_view guest;
-	struct stat old, new;
-	size_t len;
-	FILE *f;
 
-	snprintf(path, sizeof(path), RUNDIR "/%s/log", name);
-	f = fopen(path, "re");
-	if (!f)
-		return;
-	fseek(f, 0, SEEK_END);
-	for (;;) {
-		while ((len = fread(buffer, 1, sizeof(buffer), f)))
-			print_safe(buffer, len);
-		clearerr(f);
-		fflush(stdout);
-		if (guest_view(&guest, name))
-			break;
-		/* A full log was moved away and a new one begun */
-		if (!stat(path, &new) && !fstat(fileno(f), &old) && new.st_ino != old.st_ino) {
-			fclose(f);
-			f = fopen(path, "re");
-			if (!f)
-				return;
+	while (log && !ferror(stdout)) {
+		/* First: when the guest is gone, or the next file there, this one is complete */
+		bool gone = guest_view(&guest, name);
+		FILE *next = open_next(name, log);
+
+		print_rest(&filter, log);
+		if (next || gone) {
+			fclose(log);
+			log = next;
 		} else {
 			nanosleep(&pause, NULL);
 		}
 	}
-	fclose(f);
+	if (log)
+		fclose(log);
 }
 
 /* The guest kernel's own buffer, which sigmad finds in the guest's memory */
@@ -130,10 +205,9 @@ static int print_memory(const struct options *options, const char *name)
 	int ret, status = EXIT_OK;
 	sd_bus *bus;
 
-	ret = client_open(&bus, name);
+	ret = client_open(&bus, name, deadline_in(MEMORY_TIMEOUT));
 	if (ret)
-		return complain(EXIT_FAILED, "%s: its sigmad, which could look into the guest's memory, cannot be reached: %s",
-				name, strerror(-ret));
+		return client_complain(EXIT_FAILED, name, ret);
 	ret = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "ReadKernelLog",
 				 &error, &reply, NULL);
 	if (ret >= 0)
@@ -144,46 +218,44 @@ static int print_memory(const struct options *options, const char *name)
 		print_last(text, strlen(text), options);
 	sd_bus_message_unref(reply);
 	sd_bus_error_free(&error);
-	sd_bus_flush_close_unref(bus);
+	sd_bus_close_unref(bus);
 	return status;
 }
 
 static int run(const struct options *options, char **args)
 {
-	const char *name = args[0], *dir = RUNDIR;
-	char path[RUNDIR_PATH_MAX];
+	const char *name = args[0];
 	struct guest_view guest;
-	bool gone;
-	size_t len;
+	bool gone, follows;
+	FILE *log = NULL;
 	char *text;
+	size_t len;
+	int error;
 
-	if (!guest_name_valid(name))
+	if (!guestfile_name_valid(name, strlen(name)))
 		return guest_check(name);
 	gone = guest_view(&guest, name);
-	snprintf(path, sizeof(path), RUNDIR "/%s", name);
-	if (gone && access(path, F_OK)) {
-		snprintf(path, sizeof(path), RUNDIR_LAST "/%s", name);
-		if (access(path, F_OK))
-			return guest_check(name);
-		dir = RUNDIR_LAST;
-	}
+	follows = options->given & OPT_FOLLOW && !gone;
 	if (options->given & OPT_MEMORY)
 		return gone ? guest_check(name) : print_memory(options, name);
 
-	text = read_log(dir, name, &len);
-	if (!text)
-		return complain(EXIT_FAILED, "no memory to read the log of %s", name);
+	error = read_log(name, &text, &len, &log);
+	if (error)
+		return error == -ENOENT && gone ? guest_check(name) : complain_log(name, error);
 	if (!len && !gone)
 		complain(0, "%s: its driver has not sent anything yet; this is from its memory:",
 			 name);
-	if (!len && !gone && print_memory(options, name) && !(options->given & OPT_FOLLOW)) {
+	if (!len && !gone && print_memory(options, name) && !follows) {
+		fclose(log);
 		free(text);
 		return EXIT_FAILED;
 	}
 	print_last(text, len, options);
 	free(text);
-	if (options->given & OPT_FOLLOW && !gone)
-		follow(name);
+	if (follows)
+		follow(name, log);
+	else
+		fclose(log);
 	return EXIT_OK;
 }
 

@@ -10,40 +10,6 @@
 
 #define LOG_LINES 10
 
-/**
- * struct served - what only the guest's sigmad knows
- * @pid: 0 when it is gone; the strings are NULL then
- */
-struct served {
-	pid_t pid;
-	uint64_t started_usec;
-	char *image;
-	char *file;
-	char *console;
-};
-
-static void served_read(struct served *served, const char *name)
-{
-	sd_bus *bus;
-
-	memset(served, 0, sizeof(*served));
-	if (client_open(&bus, name))
-		return;
-	served->pid = client_number(bus, 'u', "PID");
-	served->started_usec = client_number(bus, 't', "StartedUSec");
-	served->image = client_string(bus, "Image");
-	served->file = client_string(bus, "File");
-	served->console = client_string(bus, "Console");
-	sd_bus_flush_close_unref(bus);
-}
-
-static void served_free(struct served *served)
-{
-	free(served->image);
-	free(served->file);
-	free(served->console);
-}
-
 static void add_string(struct json_object *object, const char *key, const char *value)
 {
 	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
@@ -68,6 +34,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	add_number(object, "ipis_sent", guest->ipis_sent);
 	add_number(object, "doorbells_received", guest->doorbells_received);
 	add_number(object, "interrupts_received", guest->interrupts_received);
+	add_string(object, "sigmad", sigmad_word(served->sigmad));
 	add_number(object, "pid", served->pid);
 	add_number(object, "started_usec", served->started_usec);
 	add_string(object, "image", served->image);
@@ -92,6 +59,29 @@ static void print_state(const struct guest_view *guest, const struct served *ser
 	putchar('\n');
 }
 
+static void print_sigmad(const char *name, const struct served *served)
+{
+	const char *word = sigmad_word(served->sigmad);
+
+	switch (served->sigmad) {
+	case SIGMAD_SERVES:
+		printf("    sigmad: pid %" PRIu32 "\n", served->pid);
+		break;
+	case SIGMAD_GONE:
+		printf("    sigmad: %s%s%s; the guest has no devices any more: 'sigmactl kill %s' takes CPUs and memory back\n",
+		       colour(COLOUR_RED), word, colour(COLOUR_NONE), name);
+		break;
+	case SIGMAD_DENIED:
+		printf("    sigmad: %s%s%s; you may not speak to it: be root, or join the group '" RUNDIR_GROUP "'\n",
+		       colour(COLOUR_YELLOW), word, colour(COLOUR_NONE));
+		break;
+	case SIGMAD_SILENT:
+		printf("    sigmad: %s%s%s; it does not answer: 'sigmactl kill %s' does without it\n",
+		       colour(COLOUR_RED), word, colour(COLOUR_NONE), name);
+		break;
+	}
+}
+
 static void print_people(const struct guest_view *guest, const struct served *served)
 {
 	char size[32];
@@ -111,11 +101,7 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	       guest->interrupts_received);
 	if (served->console)
 		printf("   Console: %s\n", served->console);
-	if (served->pid)
-		printf("    sigmad: pid %d\n", served->pid);
-	else
-		printf("    sigmad: %sgone%s; the guest has no devices any more: 'sigmactl kill %s' takes CPUs and memory back\n",
-		       colour(COLOUR_RED), colour(COLOUR_NONE), guest->name);
+	print_sigmad(guest->name, served);
 	putchar('\n');
 }
 
@@ -128,10 +114,12 @@ static int run(const struct options *options, char **args)
 	status = guest_check(args[0]);
 	if (status)
 		return status;
-	if (guest_view(&guest, args[0]))
+	served_read(&served, args[0]);
+	/* Last, so that a guest that ends with its sigmad is not taken for one that lost it */
+	if (guest_view(&guest, args[0])) {
+		served_free(&served);
 		return complain(EXIT_NO_GUEST, "%s: has just gone", args[0]);
-
-	served_read(&served, guest.name);
+	}
 	if (options->given & OPT_JSON) {
 		print_json(&guest, &served);
 	} else {
@@ -152,6 +140,10 @@ const struct verb verb_status = {
 "Doorbells are how host and guest wake each other: one that is rung while the other side\n"
 "is looking anyway costs no interrupt. A heartbeat that stands still means that the guest\n"
 "hangs, or has its interrupts off. --no-legend leaves out the log.\n"
+"\n"
+"sigmad serves the guest's devices. In JSON it is \"serves\", \"gone\" (ended, which the\n"
+"guest survived), \"denied\" (you may not ask it) or \"silent\" (it does not answer); what\n"
+"only it knows is 0 or null then.\n"
 "\n"
 "Examples:\n"
 "  sigmactl status demo\n"

@@ -1,50 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sigmactl stop. */
 #include <errno.h>
-#include <string.h>
 
 #include "../daemon/bus.h"
 #include "ctl.h"
 
 #define TIMEOUT		(30 * USEC_PER_SEC)	/* for the guest */
-#define PUT_AWAY_TIMEOUT (60 * USEC_PER_SEC)	/* for sigmad: memory is zeroed, CPUs come back */
+#define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
+#define PUT_AWAY_TIMEOUT (60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
+
+/* 0 when sigmad has ended, -EINPROGRESS when it does not come to its end; another -errno */
+static int ask(const char *name, uint64_t timeout)
+{
+	uint64_t end = deadline_in(timeout + PUT_AWAY_TIMEOUT);
+	sd_bus *bus;
+	int error;
+
+	error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
+	if (error)
+		return error;
+	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop", NULL,
+				   NULL, "t", timeout);
+	if (error >= 0)
+		error = client_wait_end(bus, end) ? -EINPROGRESS : 0;
+	sd_bus_close_unref(bus);
+	return error;
+}
 
 static int run(const struct options *options, char **args)
 {
-	uint64_t timeout = options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT;
 	const char *name = args[0];
-	sd_bus_error error = SD_BUS_ERROR_NULL;
 	struct guest_view guest;
-	sd_bus *bus;
-	int status, ret;
+	int status, error;
 
 	status = guest_check(name);
 	if (status)
 		return status;
-	ret = client_open(&bus, name);
-	if (ret == -EACCES || ret == -EPERM)
-		return complain(EXIT_FAILED, "%s: you may not speak to its sigmad: be root, or in the group 'sigma'",
-				name);
-	if (ret) {
+	error = ask(name, options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT);
+	/* It may have been about to end by itself */
+	if (guest_view(&guest, name))
+		return EXIT_OK;
+	if (error == -EINPROGRESS)
+		return complain(EXIT_TIMEOUT, "%s: still not given back; 'sigmactl kill %s' forces it",
+				name, name);
+	switch (sigmad_seen(error)) {
+	case SIGMAD_SERVES:
+		return complain(EXIT_FAILED, "%s: not everything was given back: see dmesg and " RUNDIR_LAST "/%s",
+				name, name);
+	case SIGMAD_GONE:
 		complain(0, "%s: its sigmad is gone, so the guest cannot be asked; it is stopped at once",
 			 name);
 		return verb_kill.run(options, args);
+	default:
+		return client_complain(EXIT_FAILED, name, error);
 	}
-
-	ret = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop", &error,
-				 NULL, "t", timeout);
-	if (ret < 0)
-		status = complain(EXIT_FAILED, "%s: its sigmad does not answer: %s; 'sigmactl kill %s' does without it",
-				  name, error.message ?: strerror(-ret), name);
-	else if (client_wait_end(bus, timeout + PUT_AWAY_TIMEOUT))
-		status = complain(EXIT_TIMEOUT, "%s: still not given back; 'sigmactl kill %s' forces it",
-				  name, name);
-	else if (!guest_view(&guest, name))
-		status = complain(EXIT_FAILED, "%s: not everything was given back: see dmesg and " RUNDIR_LAST "/%s",
-				  name, name);
-	sd_bus_error_free(&error);
-	sd_bus_close_unref(bus);
-	return status;
 }
 
 const struct verb verb_stop = {

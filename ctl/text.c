@@ -12,6 +12,7 @@ int complain(int status, const char *fmt, ...)
 {
 	va_list ap;
 
+	fflush(stdout);		/* what was said first comes first */
 	fputs("sigmactl: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
@@ -94,11 +95,27 @@ const char *format_span(char text[32], uint64_t usec)
 	return text;
 }
 
+void print_stream(struct text_filter *filter, const char *text, size_t len)
+{
+	char clean[4096];
+
+	while (len) {
+		size_t piece = sizeof(clean) - TEXT_HELD_MAX;
+
+		if (piece > len)
+			piece = len;
+		fwrite(clean, 1, text_clean(filter, text, piece, clean), stdout);
+		text += piece;
+		len -= piece;
+	}
+}
+
 void print_safe(const char *text, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = text[i];
+	struct text_filter filter = {};
+	char last;
 
-		putchar((c < ' ' && c != '\n' && c != '\t') || c == 0x7f ? '?' : c);
-	}
+	print_stream(&filter, text, len);
+	if (text_clean_end(&filter, &last))
+		putchar(last);
 }
