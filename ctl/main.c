@@ -69,7 +69,7 @@ static void help_program(void)
 	     "  sigmactl console demo     Ctrl-] leaves\n"
 	     "  sigmactl stop demo        CPU and memory are back\n"
 	     "\n"
-	     "'sigmactl VERB --help' explains one verb.\n"
+	     "'sigmactl help VERB', or 'sigmactl VERB --help', explains one verb.\n"
 	     "\n"
 	     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no such guest, 4 timed out.");
 }
@@ -148,6 +148,12 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 {
 	const struct verb *verb;
 
+	/* "help VERB" is "VERB --help" */
+	if (argc && argc <= 2 && !strcmp(argv[0], "help")) {
+		help = true;
+		argc--;
+		argv++;
+	}
 	if (!argc) {
 		if (help) {
 			help_program();
