@@ -183,6 +183,15 @@ static int get_console(sd_bus *bus, const char *path, const char *interface,
 	return sd_bus_message_append(reply, "s", life->console);
 }
 
+static int get_vsock_cid(sd_bus *bus, const char *path, const char *interface,
+			 const char *property, sd_bus_message *reply, void *data,
+			 sd_bus_error *error)
+{
+	struct life *life = data;
+
+	return sd_bus_message_append(reply, "u", life->vsock_cid);
+}
+
 static int get_pid(sd_bus *bus, const char *path, const char *interface, const char *property,
 		   sd_bus_message *reply, void *data, sd_bus_error *error)
 {
@@ -227,6 +236,7 @@ static const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),
 	SD_BUS_PROPERTY("File", "s", get_file, 0, CONST),
 	SD_BUS_PROPERTY("Console", "s", get_console, 0, CONST),
+	SD_BUS_PROPERTY("VSockCID", "u", get_vsock_cid, 0, CONST),
 	SD_BUS_PROPERTY("PID", "u", get_pid, 0, CONST),
 	SD_BUS_PROPERTY("Heartbeat", "t", get_heartbeat, 0, 0),
 	SD_BUS_PROPERTY("StartedUSec", "t", get_started, 0, 0),

@@ -13,6 +13,8 @@
  *	CommandLine=		appended to what sigmad puts there itself; goes on in the next
  *				line when that is indented
  *	SplitCores=no		allow hyperthread siblings to be split between the kernels
+ *	VSock=			yes, no, or the guest's CID (AF_VSOCK sockets, vsock(7)); default: yes
+ *				where the host has vhost_vsock, the CID made from the guest's name
  *	[Disk]			repeatable; vda, vdb, ... in this order
  *	Path=			regular file or block device, required
  *	ReadOnly=no
@@ -52,6 +54,15 @@ struct guest_net {
 	unsigned int line;
 };
 
+#define VSOCK_CID_MIN		3		/* 2 is the host, see vsock(7) */
+#define VSOCK_CID_MAX		(UINT32_MAX - 1)
+
+struct guest_vsock {
+	bool off;
+	uint32_t cid;		/* 0: any that is free */
+	unsigned int line;	/* 0: not asked for, the guest can do without */
+};
+
 struct guest_config {
 	char name[SIGMA_NAME_MAX];
 	char *file;		/* where it was read from */
@@ -64,6 +75,7 @@ struct guest_config {
 	char *modules;		/* path or NULL for the default */
 	char *cmdline;		/* "" when not given */
 	bool split_cores;
+	struct guest_vsock vsock;
 	unsigned int cpus_line, memory_line, kernel_line, initrd_line;	/* 0: not given */
 	unsigned int nr_disks, nr_nets;
 	struct guest_disk disk[GUEST_DISKS_MAX];

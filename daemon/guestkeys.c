@@ -217,6 +217,28 @@ static void set_split_cores(struct parser *parser, const char *value)
 	set_bool(parser, "SplitCores", &parser->config->split_cores, value);
 }
 
+static void set_vsock(struct parser *parser, const char *value)
+{
+	struct guest_vsock *vsock = &parser->config->vsock;
+	unsigned long cid;
+	char *end;
+	bool on = true;
+
+	vsock->line = parser->line;
+	errno = 0;
+	cid = strtoul(value, &end, 10);
+	/* 0 and 1 are no and yes, and no guest's CID */
+	if (!isdigit((unsigned char)*value) || *end || cid <= 1) {
+		set_bool(parser, "VSock", &on, value);
+		vsock->off = !on;
+	} else if (errno || cid < VSOCK_CID_MIN || cid > VSOCK_CID_MAX) {
+		wrong(parser, -EINVAL, "VSock=%s: no CID of a guest; give yes, no, or %u to %u",
+		      value, VSOCK_CID_MIN, VSOCK_CID_MAX);
+	} else {
+		vsock->cid = cid;
+	}
+}
+
 static struct guest_disk *this_disk(struct parser *parser)
 {
 	return &parser->config->disk[parser->config->nr_disks - 1];
@@ -329,6 +351,7 @@ static const struct {
 	{ SECTION_GUEST, "Modules", set_modules, false },
 	{ SECTION_GUEST, "CommandLine", set_cmdline, true },
 	{ SECTION_GUEST, "SplitCores", set_split_cores, false },
+	{ SECTION_GUEST, "VSock", set_vsock, false },
 	{ SECTION_DISK, "Path", set_path, false },
 	{ SECTION_DISK, "ReadOnly", set_read_only, false },
 	{ SECTION_NETWORK, "Bridge", set_bridge, false },

@@ -358,6 +358,8 @@ static int make_devices(struct life *life)
 		error = add_nets(life);
 	if (!error)
 		error = virtio_console_add(life->devices, &life->console);
+	if (!error)
+		error = virtio_vsock_add(life->devices, config, &life->vsock_cid);
 	if (error) {
 		virtio_bus_free(life->devices);
 		free(life->console);

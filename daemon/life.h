@@ -22,6 +22,7 @@ struct bus;
 /**
  * struct life - everything there is of the guest
  * @console: "/dev/pts/N" of hvc0
+ * @vsock_cid: its address for AF_VSOCK sockets; 0: none
  * @stop_timeout: microseconds from asking the guest to power off to stopping it
  * @started_usec: CLOCK_REALTIME of the last start; 0: never
  * @ending: somebody asked for its end; what it does now is no surprise
@@ -39,6 +40,7 @@ struct life {
 	struct virtio_bus *devices;
 	struct bus *bus;
 	char *console;
+	uint32_t vsock_cid;
 	uint64_t stop_timeout;
 	uint64_t started_usec;
 	bool ending;

@@ -36,7 +36,8 @@
  * any of them built in, or do without.
  */
 static const char *const drivers[] = {
-	"virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "ext4",
+	"virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "vmw_vsock_virtio_transport",
+	"ext4",
 };
 
 /*

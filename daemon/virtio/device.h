@@ -8,7 +8,7 @@
  *	queue.c		split virtqueues: every descriptor is checked
  *	buffers.c	scattered guest memory, as queue.c translated it
  *	ratelimit.c	messages that a guest can cause at will
- *	blk.c net.c console.c	one back end each
+ *	blk.c net.c console.c vsock.c	one back end each
  *
  * Everything runs in the event loop of sigmad, except that between start and reset a back end
  * may serve its own queues in a thread of its own (blk.c does) or leave them to the host's
@@ -222,6 +222,7 @@ void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
 void virtio_device_config_changed(struct virtio_device *dev);
 
 /* back ends: each makes a device and adds it */
+struct guest_config;
 struct guest_disk;
 int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *disk, unsigned int number);
 
@@ -238,5 +239,12 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6]);
  * @path: out: the slave's path, "/dev/pts/N", to be freed
  */
 int virtio_console_add(struct virtio_bus *bus, char **path);
+
+/**
+ * virtio_vsock_add - sockets between host and guest, unless the guest's file wants none
+ * @cid: out: the guest's address, which stays until the bus is freed; 0: there are none, since
+ *	 the host can't and the file didn't ask for them
+ */
+int virtio_vsock_add(struct virtio_bus *bus, const struct guest_config *config, uint32_t *cid);
 
 #endif

@@ -114,6 +114,28 @@ TEST(everything)
 	guestfile_free(&config);
 }
 
+TEST(vsock)
+{
+	ASSERT_EQ(0, load(KERNEL));
+	EXPECT_FALSE(config.vsock.off || config.vsock.cid || config.vsock.line);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "VSock=no\n"));
+	EXPECT_TRUE(config.vsock.off);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "VSock=1\n"));
+	EXPECT_FALSE(config.vsock.off || config.vsock.cid);
+	EXPECT_EQ(3, config.vsock.line);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "VSock=4294967294\n"));
+	EXPECT_EQ(4294967294, config.vsock.cid);
+	guestfile_free(&config);
+
+	EXPECT_WRONG(KERNEL "VSock=2\n", 3, "VSock=2: no CID of a guest; give yes, no, or 3 to 4294967294");
+	EXPECT_WRONG(KERNEL "VSock=4294967295\n", 3, "no CID of a guest");
+	EXPECT_WRONG(KERNEL "VSock=99999999999999999999\n", 3, "no CID of a guest");
+	EXPECT_WRONG(KERNEL "VSock=-3\n", 3, "neither yes nor no");
+}
+
 TEST(memory_is_rounded_up)
 {
 	ASSERT_EQ(0, load(KERNEL "Memory=134217729\n"));

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio-vsock (virtio 1.2, 5.10): AF_VSOCK sockets between host and guest, which need no
+ * network. vhost-vsock of the host's kernel serves the two queues of data; where the host's
+ * programs find the guest is its CID.
+ *
+ * The event queue stays here: the one event that there is tells of a migration to another
+ * host, which never happens, so its buffers lie there.
+ *
+ * The CID is this guest's while /dev/vhost-vsock is open. Closing it at a reset also ends the
+ * connections of the host's programs, whose other ends went with the guest's kernel; it is
+ * opened anew at once, so that the guest keeps its CID.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <linux/vhost.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_vsock.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "../guestfile.h"
+#include "../hash.h"
+#include "../log.h"
+#include "../vhost.h"
+#include "device.h"
+
+#define QUEUE_SIZE	128
+#define CID_TRIES	64
+
+enum { RX, TX, EVENT, NR_QUEUES };
+#define NR_SERVED	2	/* by vhost: RX and TX */
+
+struct vsock {
+	struct virtio_device dev;
+	struct virtio_vsock_config config;
+	struct vhost vhost;
+};
+
+static struct vsock *to_vsock(struct virtio_device *dev)
+{
+	return (struct vsock *)((char *)dev - offsetof(struct vsock, dev));
+}
+
+static int set_cid(const struct vsock *vsock, uint64_t cid)
+{
+	return ioctl(vsock->vhost.fd, VHOST_VSOCK_SET_GUEST_CID, &cid) ? -errno : 0;
+}
+
+static int set_running(const struct vsock *vsock, int running)
+{
+	return ioctl(vsock->vhost.fd, VHOST_VSOCK_SET_RUNNING, &running) ? -errno : 0;
+}
+
+static void vsock_reset(struct virtio_device *dev)
+{
+	struct vsock *vsock = to_vsock(dev);
+	uint32_t cid = le64toh(vsock->config.guest_cid);
+	int error;
+
+	set_running(vsock, false);
+	error = vhost_reset(&vsock->vhost, dev);
+	if (error)
+		return;
+	error = set_cid(vsock, cid);
+	if (error) {
+		warn_limited(&dev->warned, "vsock%u: CID %u cannot be had again: %s", dev->id, cid,
+			     strerror(-error));
+		vhost_close(&vsock->vhost);
+	}
+}
+
+static int vsock_start(struct virtio_device *dev)
+{
+	struct vsock *vsock = to_vsock(dev);
+	int error;
+
+	error = vhost_start(&vsock->vhost, dev, NR_SERVED);
+	if (!error) {
+		error = set_running(vsock, true);
+		if (error)
+			warn_limited(&dev->warned, "vsock%u: vhost-vsock does not start: %s",
+				     dev->id, strerror(-error));
+	}
+	if (error)
+		vsock_reset(dev);
+	return error;
+}
+
+static void vsock_destroy(struct virtio_device *dev)
+{
+	struct vsock *vsock = to_vsock(dev);
+
+	vhost_close(&vsock->vhost);
+	free(vsock);
+}
+
+static const struct virtio_device_ops vsock_ops = {
+	.name		= "vsock",
+	.device_id	= VIRTIO_ID_VSOCK,
+	.start		= vsock_start,
+	.reset		= vsock_reset,
+	.destroy	= vsock_destroy,
+};
+
+/* The CID that the guest's file gives, or the first free one from a place the name decides */
+static int take_cid(const struct vsock *vsock, const struct guest_config *config, uint32_t *cid,
+		    char why[VHOST_WHY_MAX])
+{
+	uint64_t first = hash_text(config->name);
+	int error = -EADDRINUSE;
+
+	if (config->vsock.cid) {
+		*cid = config->vsock.cid;
+		error = set_cid(vsock, *cid);
+	} else {
+		for (unsigned int i = 0; i < CID_TRIES && error == -EADDRINUSE; i++) {
+			*cid = VSOCK_CID_MIN + (first + i) % (VSOCK_CID_MAX - VSOCK_CID_MIN + 1);
+			error = set_cid(vsock, *cid);
+		}
+	}
+	if (error)
+		snprintf(why, VHOST_WHY_MAX, "CID %u: %s", *cid, error == -EADDRINUSE ?
+			 "another machine of this host has it; give another" : strerror(-error));
+	return error;
+}
+
+int virtio_vsock_add(struct virtio_bus *bus, const struct guest_config *config, uint32_t *cid)
+{
+	char why[VHOST_WHY_MAX];
+	struct vsock *vsock;
+	int error;
+
+	*cid = 0;
+	if (config->vsock.off)
+		return 0;
+	vsock = calloc(1, sizeof(*vsock));
+	if (!vsock)
+		return log_error(-ENOMEM, "cannot make a socket device: out of memory");
+
+	error = vhost_open(&vsock->vhost, "vhost-vsock", why);
+	if (error)
+		goto free_vsock;
+	error = take_cid(vsock, config, cid, why);
+	if (error)
+		goto close_vhost;
+
+	vsock->config.guest_cid = htole64(*cid);
+	vsock->dev.ops = &vsock_ops;
+	vsock->dev.features = vsock->vhost.features & 1ULL << VIRTIO_VSOCK_F_SEQPACKET;
+	vsock->dev.config = &vsock->config;
+	vsock->dev.config_size = sizeof(vsock->config);
+	vsock->dev.nr_queues = NR_QUEUES;
+	for (unsigned int i = 0; i < NR_QUEUES; i++)
+		vsock->dev.queue[i].max_size = QUEUE_SIZE;
+	error = virtio_device_add(bus, &vsock->dev);
+	if (!error)
+		return 0;
+	vhost_close(&vsock->vhost);
+	free(vsock);
+	return error;
+
+close_vhost:
+	vhost_close(&vsock->vhost);
+free_vsock:
+	free(vsock);
+	*cid = 0;
+	if (config->vsock.line)
+		return log_error(error, "%s:%u: VSock=: %s", config->file, config->vsock.line, why);
+	log_info("the guest has no AF_VSOCK: %s", why);
+	return 0;
+}
