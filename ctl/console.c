@@ -3,6 +3,9 @@
  * sigmactl console: the guest's hvc0. sigmad keeps the master of a pty; here the person's
  * terminal is put into raw mode and tied to its slave. Whatever ends us, by a key, a
  * signal or the guest's end, passes the one place where the terminal is restored.
+ *
+ * A guest that takes no input must not keep the person from leaving, so nothing here waits but
+ * ppoll(): keys go through a buffer, and what doesn't fit is dropped, as a tty does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +43,7 @@ static void catch_signals(sigset_t *waiting)
 		sigaddset(&set, numbers[i]);
 		sigaction(numbers[i], &action, NULL);
 	}
+	signal(SIGPIPE, SIG_IGN);	/* the write fails, too */
 	sigprocmask(SIG_BLOCK, &set, waiting);
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		sigdelset(waiting, numbers[i]);
@@ -53,61 +57,92 @@ static void copy_size(int console)
 		ioctl(console, TIOCSWINSZ, &size);
 }
 
-static bool write_all(int fd, const char *data, size_t len)
-{
-	while (len) {
-		ssize_t done = write(fd, data, len);
+/* What was read from one side and not yet taken by the other */
+struct buffer {
+	char data[4096];
+	size_t len;
+};
 
-		if (done < 0 && errno != EINTR)
-			return false;
-		if (done > 0) {
-			data += done;
-			len -= done;
-		}
-	}
-	return true;
-}
-
-/* Copy once from @from to @to; false when that is over */
-static bool pump(int from, int to, bool keys)
+/* Read what there is room for, and more than that only to drop it; false at the end */
+static bool fill(struct buffer *buffer, int from, bool *leave)
 {
-	char data[4096], *leave = NULL;
+	char data[sizeof(buffer->data)], *key = NULL;
 	ssize_t len = read(from, data, sizeof(data));
+	size_t room = sizeof(buffer->data) - buffer->len;
 
 	if (len < 0)
 		return errno == EINTR || errno == EAGAIN;
 	if (!len)
 		return false;
-	if (keys)
-		leave = memchr(data, LEAVE_KEY, len);
-	return write_all(to, data, leave ? leave - data : len) && !leave;
+	if (leave)
+		key = memchr(data, LEAVE_KEY, len);
+	if (key) {
+		*leave = true;
+		len = key - data;
+	}
+	if ((size_t)len > room)
+		len = room;
+	memcpy(buffer->data + buffer->len, data, len);
+	buffer->len += len;
+	return true;
 }
 
-static void talk(int console, bool terminal)
+/* Write what is taken; false when nothing ever will be */
+static bool drain(struct buffer *buffer, int to)
 {
-	struct pollfd fds[] = {
-		{ .fd = STDIN_FILENO, .events = POLLIN },
-		{ .fd = console, .events = POLLIN },
-	};
-	sigset_t waiting;
+	ssize_t len;
 
-	catch_signals(&waiting);
+	if (!buffer->len)
+		return true;
+	len = write(to, buffer->data, buffer->len);
+	if (len < 0)
+		return errno == EINTR || errno == EAGAIN;
+	buffer->len -= len;
+	memmove(buffer->data, buffer->data + len, buffer->len);
+	return true;
+}
+
+/* poll() tells of a hangup even where nothing was asked for */
+static void want(struct pollfd *pollfd, int fd, short events)
+{
+	pollfd->fd = events ? fd : -1;
+	pollfd->events = events;
+	pollfd->revents = 0;
+}
+
+static void talk(int console, bool terminal, const sigset_t *waiting)
+{
+	enum { KEYS, CONSOLE, SCREEN, NR };
+	struct buffer in = {}, out = {};
+	struct pollfd fds[NR];
+	bool leave = false, ended = false;	/* the input */
+
 	copy_size(console);
-	while (!got_end) {
-		if (ppoll(fds, 2, NULL, &waiting) < 0 && errno != EINTR)
-			break;
-		if (got_resize) {
-			got_resize = 0;
-			copy_size(console);
+	while (!got_end && !leave && (!ended || in.len)) {
+		bool room = terminal || !in.len;
+
+		want(&fds[KEYS], STDIN_FILENO, room && !ended ? POLLIN : 0);
+		want(&fds[CONSOLE], console, (out.len ? 0 : POLLIN) | (in.len ? POLLOUT : 0));
+		want(&fds[SCREEN], STDOUT_FILENO, out.len ? POLLOUT : 0);
+		if (ppoll(fds, NR, NULL, waiting) < 0) {
+			if (errno != EINTR)
+				break;
+			if (got_resize) {
+				got_resize = 0;
+				copy_size(console);
+			}
 			continue;
 		}
-		if (got_end)
+		if (fds[KEYS].revents && !fill(&in, STDIN_FILENO, terminal ? &leave : NULL))
+			ended = true;
+		if (fds[CONSOLE].revents && !out.len && !fill(&out, console, NULL))
 			break;
-		if (fds[1].revents && !pump(console, STDOUT_FILENO, false))
-			break;
-		if (fds[0].revents && !pump(STDIN_FILENO, console, terminal))
+		if (fds[CONSOLE].revents && !drain(&in, console))
+			in.len = 0;
+		if (fds[SCREEN].revents && !drain(&out, STDOUT_FILENO))
 			break;
 	}
+	drain(&in, console);
 }
 
 static int open_console(const char *name)
@@ -116,11 +151,12 @@ static int open_console(const char *name)
 	int fd;
 
 	snprintf(path, sizeof(path), RUNDIR "/%s/console", name);
-	fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return complain(-errno, "%s: cannot open its console, %s: %s%s", name, path,
 				strerror(errno), errno == ENOENT || errno == EIO ?
-				"; its sigmad is gone" : "");
+				"; its sigmad is gone" : errno == EACCES ?
+				"; be root, or join the group '" RUNDIR_GROUP "'" : "");
 	/* Two readers would each get half of the output */
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		close(fd);
@@ -133,6 +169,7 @@ static int run(const struct options *options, char **args)
 {
 	const char *name = args[0];
 	struct termios before, raw;
+	sigset_t waiting;
 	bool terminal;
 	int console, status;
 
@@ -143,6 +180,7 @@ static int run(const struct options *options, char **args)
 	if (console < 0)
 		return EXIT_FAILED;
 
+	catch_signals(&waiting);
 	terminal = !tcgetattr(STDIN_FILENO, &before);
 	if (terminal) {
 		fprintf(stderr, "Connected to %s. Ctrl-] leaves; the guest goes on.\n", name);
@@ -150,9 +188,9 @@ static int run(const struct options *options, char **args)
 		cfmakeraw(&raw);
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
 	}
-	talk(console, terminal);
+	talk(console, terminal, &waiting);
 	if (terminal) {
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+		tcsetattr(STDIN_FILENO, TCSANOW, &before);
 		fprintf(stderr, "\nDisconnected from %s.\n", name);
 	}
 	close(console);
