@@ -8,7 +8,7 @@
  *	queue.c		split virtqueues: every descriptor is checked
  *	buffers.c	scattered guest memory, as queue.c translated it
  *	ratelimit.c	messages that a guest can cause at will
- *	blk.c net.c console.c vsock.c	one back end each
+ *	blk.c net.c console.c vsock.c	one back end each; net_loop.c moves frames for net.c
  *
  * Everything runs in the event loop of sigmad, except that between start and reset a back end
  * may serve its own queues in a thread of its own (blk.c does) or leave them to the host's
