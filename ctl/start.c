@@ -117,7 +117,6 @@ static bool is_ready(int fd, pid_t pid)
 	return sender.pid == pid && (!strncmp(text, "READY=1", 7) || strstr(text, "\nREADY=1"));
 }
 
-/* Ctrl-C and its like become sigmad's business: it knows what to put away */
 static int open_signals(void)
 {
 	sigset_t set;
@@ -125,11 +124,23 @@ static int open_signals(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* 0 when the guest is started, -ECHILD when sigmad ended, -errno */
+/*
+ * Ctrl-C and its like become sigmad's business, since it knows what to put away. It is in a
+ * session of its own and gets none by itself; two tell it not to wait for the guest.
+ */
+static void interrupt(int pidfd)
+{
+	pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
+	pidfd_send_signal(pidfd, SIGINT, NULL, 0);
+}
+
+/* 0 when the guest is started, -ECHILD when sigmad ended, -EINTR when we ended it, -errno */
 static int wait_ready(int notify, int signals, pid_t pid)
 {
 	struct pollfd fds[] = {
@@ -138,33 +149,46 @@ static int wait_ready(int notify, int signals, pid_t pid)
 		{ .fd = pidfd_open(pid, 0), .events = POLLIN },
 	};
 	struct signalfd_siginfo info;
+	bool interrupted = false;
 	int result = -EAGAIN;
 
 	if (fds[2].fd < 0)
 		return -errno;
 	while (result == -EAGAIN) {
-		if (poll(fds, 3, -1) < 0 && errno != EINTR)
-			result = -errno;
-		else if (fds[0].revents && is_ready(notify, pid))
+		if (poll(fds, 3, -1) < 0) {
+			if (errno != EINTR)
+				result = -errno;
+		} else if (fds[1].revents) {
+			if (read(signals, &info, sizeof(info)) == sizeof(info))
+				interrupt(fds[2].fd);
+			interrupted = true;
+		} else if (fds[0].revents && is_ready(notify, pid) && !interrupted) {
 			result = 0;
-		else if (fds[1].revents && read(signals, &info, sizeof(info)) == sizeof(info))
-			kill(pid, SIGTERM);
-		else if (fds[2].revents)
-			result = -ECHILD;
+		} else if (fds[2].revents) {
+			result = interrupted ? -EINTR : -ECHILD;
+		}
 	}
 	close(fds[2].fd);
 	return result;
 }
 
-static void name_of(const char *guest, char name[NAME_MAX + 1])
+/* sigmad has ended. Where it could, it has told why */
+static void tell_end(const char *name, pid_t pid, bool interrupted)
 {
-	const char *slash = strrchr(guest, '/');
-	char *suffix;
+	struct guest_view guest;
+	bool exists;
+	int how;
 
-	snprintf(name, NAME_MAX + 1, "%s", slash ? slash + 1 : guest);
-	suffix = strrchr(name, '.');
-	if (slash && suffix && !strcmp(suffix, ".guest"))
-		*suffix = '\0';
+	if (waitpid(pid, &how, 0) < 0)
+		return;
+	exists = !guest_view(&guest, name);
+	if (interrupted)
+		complain(0, exists ? "%s: interrupted, but not everything was given back: 'sigmactl kill %s' tries again" :
+			 "%s: interrupted; nothing stays taken", name, name);
+	else if (WIFSIGNALED(how))
+		complain(0, exists ? "%s: sigmad died of signal %d (SIG%s); 'sigmactl kill %s' takes everything back" :
+			 "%s: sigmad died of signal %d (SIG%s); nothing was taken", name,
+			 WTERMSIG(how), sigabbrev_np(WTERMSIG(how)) ?: "?", name);
 }
 
 static int start(char *guest, const char *name, const char *sigmad, int notify)
@@ -183,8 +207,8 @@ static int start(char *guest, const char *name, const char *sigmad, int notify)
 		goto close_signals;
 	}
 	error = wait_ready(notify, signals, pid);
-	if (error == -ECHILD) {
-		waitpid(pid, NULL, 0);	/* it has told why */
+	if (error == -ECHILD || error == -EINTR) {
+		tell_end(name, pid, error == -EINTR);
 		goto close_signals;
 	}
 	if (error) {
@@ -202,16 +226,38 @@ close_signals:
 	return status;
 }
 
+/* What is known to be wrong before sigmad is asked, for its exit status or a better message */
+static int check(const char *guest, char name[SIGMA_NAME_MAX])
+{
+	struct guest_view view;
+	int error, status = EXIT_OK;
+	char *file;
+
+	error = guestfile_find(guest, name, &file);
+	if (error)
+		return complain(error == -EINVAL ? EXIT_USAGE : EXIT_FAILED, "\"%s\": %s", guest,
+				error == -EINVAL ? GUEST_NAME_RULE : strerror(-error));
+	if (!guest_view(&view, name))
+		status = complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' tells more",
+				  name, view.state, name);
+	else if (access(file, F_OK) && errno == ENOENT)
+		status = complain(EXIT_NO_GUEST, "%s: no such guest: there is no %s; 'sigmactl start --help' shows what it would hold",
+				  name, file);
+	else if (access(RUNDIR, W_OK) && errno == EACCES)
+		status = complain(EXIT_FAILED, "%s: only root starts guests; the group '" RUNDIR_GROUP "' may use those that run",
+				  name);
+	free(file);
+	return status;
+}
+
 static int run(const struct options *options, char **args)
 {
-	char sigmad[PATH_MAX], name[NAME_MAX + 1];
-	struct guest_view view;
+	char sigmad[PATH_MAX], name[SIGMA_NAME_MAX];
 	int notify, status;
 
-	name_of(args[0], name);
-	if (!guest_view(&view, name))
-		return complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' tells more",
-				name, view.state, name);
+	status = check(args[0], name);
+	if (status)
+		return status;
 	if (find_sigmad(sigmad))
 		return EXIT_FAILED;
 	notify = make_notify_socket();
@@ -231,20 +277,44 @@ const struct verb verb_start = {
 "NAME means /etc/sigma/NAME.guest; anything with a '/' in it is a file of that kind. The\n"
 "guest's CPUs and memory are taken from the host now, its kernel is loaded and started.\n"
 "On any mistake in the file nothing is taken. It returns when the guest's CPU has begun;\n"
-"'sigmactl wait --state=running NAME' waits until the guest's driver is up.\n"
+"'sigmactl wait --state=running NAME' waits until the guest's driver is up. Ctrl-C before it\n"
+"returns gives everything back.\n"
 "\n"
-"A guest file, all of it optional:\n"
-"  [Guest]\n"
-"  CPUs=1                 how many, or which: cpu3, cpu4-7\n"
-"  Memory=512M\n"
-"  Kernel=/boot/vmlinuz-6.1.0-50-amd64\n"
-"  Initrd=                of the user; one with SIGMA's drivers is always added\n"
-"  CommandLine=root=/dev/vda1\n"
-"  [Disk]                 as often as wanted: /dev/vda, /dev/vdb, ...\n"
-"  Path=/var/lib/sigma/demo.img\n"
-"  ReadOnly=no\n"
-"  [Network]              as often as wanted\n"
-"  Bridge=br0             or Address=10.0.0.1/24, of the host's end\n"
+"Only root starts guests. The group sigma may use those that run: status, console, log,\n"
+"wait, stop and kill.\n"
+"\n"
+"A guest file, all of it optional, as it can be pasted:\n"
+"\n"
+"[Guest]\n"
+"# How many CPUs, or which ones of the host: cpu3 or cpu2,cpu4-7\n"
+"CPUs=1\n"
+"# With K, M, G or T; rounded up to 2M\n"
+"Memory=512M\n"
+"# May hyperthread siblings be split between host and guest?\n"
+"SplitCores=no\n"
+"# Default: the host's own kernel\n"
+"#Kernel=/boot/vmlinuz-6.1.0-50-amd64\n"
+"# Default: the folder of that kernel in /lib/modules\n"
+"#Modules=/srv/guest/lib/modules/6.1.0-50-amd64\n"
+"# Your own; one with SIGMA's drivers is always added. Default: none\n"
+"#Initrd=/boot/initrd.img-6.1.0-50-amd64\n"
+"# Stands behind sigmad's own; indented lines go on with it. Default: empty\n"
+"#CommandLine=root=/dev/vda rw\n"
+"# Sockets of vsock(7) to the host: yes, no, or the guest's CID. Default: yes where the\n"
+"# host has vhost_vsock, with a CID made from the guest's name\n"
+"#VSock=yes\n"
+"\n"
+"# A file or block device; as often as wanted: /dev/vda, /dev/vdb, ...\n"
+"#[Disk]\n"
+"#Path=/var/lib/sigma/demo.img\n"
+"#ReadOnly=no\n"
+"\n"
+"# As often as wanted: eth0, eth1, ... Bridge= of the host, or Address= of the host's end\n"
+"#[Network]\n"
+"#Bridge=br0\n"
+"#Address=10.0.0.1/24\n"
+"# Default: made from the guest's name, always the same\n"
+"#MACAddress=52:54:00:12:34:56\n"
 "\n"
 "Examples:\n"
 "  sigmactl start demo\n"
