@@ -124,6 +124,23 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
+	$(if $(DESTDIR),,$(activate))
+
+# What a boot would do with the rules: the group, /run/sigma and the devices' permissions
+define activate
+$(Q)if command -v systemd-sysusers >/dev/null; then \
+	systemd-sysusers $(PREFIX)/lib/sysusers.d/sigma.conf; \
+else \
+	echo "No systemd-sysusers: add the group yourself: groupadd --system sigma"; \
+fi
+$(Q)if command -v systemd-tmpfiles >/dev/null; then \
+	systemd-tmpfiles --create $(PREFIX)/lib/tmpfiles.d/sigma.conf; \
+fi
+$(Q)if command -v udevadm >/dev/null; then \
+	udevadm control --reload && udevadm trigger --subsystem-match=sigma || \
+	echo "udev does not run: /dev/sigma gets its group at the next boot"; \
+fi
+endef
 
 check:
 	$(Q)selftests/rig/check $(T)
