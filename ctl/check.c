@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <json-c/json.h>
 #include <libkmod.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 #include "ctl.h"
 
 #define DEFAULT_MEMORY	(512ULL << 20)
+#define LIBDIR		"/usr/lib/sigma"	/* or $SIGMA_LIBDIR */
+#define GUEST_MODULE	"sigma_guest"
 
 #define SECURE_BOOT \
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -130,11 +133,60 @@ static void check_devices(void)
 {
 	if (access("/sys/module/sigma", F_OK))
 		return;
-	if (!access("/dev/sigma/control", R_OK | W_OK))
-		found("access", RESULT_OK, NULL, "you may make guests");
-	else
-		found("access", RESULT_FAIL, "be root, or join the group that owns it ('sigma')",
+	if (access("/dev/sigma/control", R_OK | W_OK))
+		found("access", RESULT_FAIL,
+		      "be root, or join the group '" RUNDIR_GROUP "' to use guests that run",
 		      "you may not open /dev/sigma/control: %s", strerror(errno));
+	else if (geteuid())
+		found("access", RESULT_WARN, "be root for sigmactl start",
+		      "you may use guests that run, but not start any");
+	else
+		found("access", RESULT_OK, NULL, "you may start guests");
+}
+
+/* What the initrd of a guest with the host's own kernel is made of: daemon/load/initrd.c */
+static void check_initrd(void)
+{
+	const char *dir = getenv("SIGMA_LIBDIR");
+	struct kmod_list *list = NULL;
+	char path[PATH_MAX];
+	struct kmod_ctx *ctx;
+	struct utsname uts;
+
+	uname(&uts);
+	if (!dir || !*dir)
+		dir = LIBDIR;
+
+	snprintf(path, sizeof(path), "%s/guest-init", dir);
+	if (access(path, R_OK))
+		found("guest-init", RESULT_FAIL, "install SIGMA again, or set Initrd= in the guest file",
+		      "%s, the first program of guests, cannot be read: %s", path,
+		      strerror(errno));
+	else
+		found("guest-init", RESULT_OK, NULL, "guests begin with %s", path);
+
+	snprintf(path, sizeof(path), "/lib/modules/%s/modules.dep.bin", uts.release);
+	if (access(path, R_OK)) {
+		found("drivers", RESULT_WARN,
+		      "as root: depmod; or set Kernel= and Modules= in the guest file",
+		      "%s, where the drivers of guests are looked up, cannot be read: %s", path,
+		      strerror(errno));
+		return;
+	}
+
+	ctx = kmod_new(NULL, NULL);
+	snprintf(path, sizeof(path), "%s/%s/" GUEST_MODULE ".ko", dir, uts.release);
+	if (!access(path, R_OK) ||
+	    (ctx && !kmod_module_new_from_lookup(ctx, GUEST_MODULE, &list) && list))
+		found("drivers", RESULT_OK, NULL,
+		      "there is a " GUEST_MODULE ".ko for guests of kernel %s", uts.release);
+	else
+		found("drivers", RESULT_WARN,
+		      "build and install it (make && make install), or set Kernel= to one that has it",
+		      "there is neither %s nor another " GUEST_MODULE ".ko for the running kernel",
+		      path);
+	kmod_module_unref_list(list);
+	kmod_unref(ctx);
 }
 
 static void check_lockdown(void)
@@ -306,7 +358,7 @@ static int run(const struct options *options, char **args)
 {
 	static void (* const checks[])(void) = {
 		check_module, check_devices, check_lockdown, check_cpus, check_apic,
-		check_hypervisor, check_memory, check_kernel, check_network,
+		check_hypervisor, check_memory, check_kernel, check_initrd, check_network,
 		check_panic, check_protection,
 	};
 
