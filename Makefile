@@ -24,7 +24,7 @@ INSTALL ?= install
 CFLAGS ?= -O2 -g
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-DAEMON_LIBS := libsystemd libkmod libarchive libnl-3.0 libnl-route-3.0 inih
+DAEMON_LIBS := libsystemd libkmod libarchive libnl-3.0 libnl-route-3.0 inih liburing
 CTL_LIBS := libsystemd libkmod json-c inih
 
 sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \

@@ -103,7 +103,9 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 			      GUEST_DISKS_MAX);
 			return;
 		}
-		config->disk[config->nr_disks++].line = parser->line;
+		config->disk[config->nr_disks++] = (struct guest_disk) {
+			.direct = true, .line = parser->line,
+		};
 		break;
 	case SECTION_NETWORK:
 		if (config->nr_nets == GUEST_NETS_MAX) {

@@ -18,6 +18,7 @@
  *	[Disk]			repeatable; vda, vdb, ... in this order
  *	Path=			regular file or block device, required
  *	ReadOnly=no
+ *	DirectIO=yes		go past the host's page cache where the file system can
  *	[Network]		repeatable
  *	Bridge=br0		attach the tap to this bridge, or
  *	Address=10.0.0.1/24	give the host's end of the tap this address
@@ -31,6 +32,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../kmod/uapi/sigma.h"
@@ -44,6 +46,7 @@
 struct guest_disk {
 	char *path;
 	bool read_only;
+	bool direct;		/* without the host's page cache where the file system can */
 	unsigned int line;	/* of [Disk], for messages */
 };
 

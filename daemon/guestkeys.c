@@ -260,6 +260,11 @@ static void set_read_only(struct parser *parser, const char *value)
 	set_bool(parser, "ReadOnly", &this_disk(parser)->read_only, value);
 }
 
+static void set_direct(struct parser *parser, const char *value)
+{
+	set_bool(parser, "DirectIO", &this_disk(parser)->direct, value);
+}
+
 static void set_bridge(struct parser *parser, const char *value)
 {
 	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/: \t") || !strcmp(value, ".") ||
@@ -354,6 +359,7 @@ static const struct {
 	{ SECTION_GUEST, "VSock", set_vsock, false },
 	{ SECTION_DISK, "Path", set_path, false },
 	{ SECTION_DISK, "ReadOnly", set_read_only, false },
+	{ SECTION_DISK, "DirectIO", set_direct, false },
 	{ SECTION_NETWORK, "Bridge", set_bridge, false },
 	{ SECTION_NETWORK, "Address", set_address, false },
 	{ SECTION_NETWORK, "MACAddress", set_mac, false },

@@ -117,6 +117,9 @@ const struct vring *virtqueue_ring(const struct virtqueue *vq);
  */
 int virtqueue_pop(struct virtqueue *vq, struct vq_request *req);
 
+/** virtqueue_waits - would virtqueue_pop() find something? Doesn't ask for kicks */
+bool virtqueue_waits(const struct virtqueue *vq);
+
 /** virtqueue_unpop - put the last @nr chains back, as if they had not been popped */
 void virtqueue_unpop(struct virtqueue *vq, unsigned int nr);
 

@@ -2,26 +2,30 @@
 /*
  * What a virtual disk is kept in: see disk.h.
  *
- * Data goes through the page cache of the host, and fdatasync() is what a flush of the
- * guest waits for. What the file system or the device beneath can do is found by asking
- * for it in a way that changes nothing.
+ * Data goes straight to where the file lies (O_DIRECT), since the guest has a page cache of its
+ * own, or through that of the host where this can't be; the kernel keeps the two in step. In
+ * either case fdatasync() is what a flush of the guest waits for. What the file system or the
+ * device beneath can do is found by asking for it in a way that changes nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/param.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "../guestfile.h"
 #include "../log.h"
 #include "device.h"
 #include "disk.h"
 
+#define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* larger st_blksize: no physical block, a hint */
 #define LOCK_TRIES		100
 #define LOCK_PAUSE		20000000	/* ns */
@@ -131,6 +135,8 @@ static int open_path(struct disk *disk, struct stat *st)
 				  disk->path) :
 			log_error(-errno, "cannot open disk %s: %s", disk->path,
 				  strerror(errno));
+	/* O_NONBLOCK was for what isn't a disk; io_uring would fail what has to wait */
+	fcntl(disk->fd, F_SETFL, flags & ~O_NONBLOCK);
 	/* What was opened counts, should the path have changed in between */
 	if (fstat(disk->fd, st)) {
 		int ret = -errno;
@@ -141,12 +147,41 @@ static int open_path(struct disk *disk, struct stat *st)
 	return 0;
 }
 
-int disk_open(struct disk *disk, const char *path, bool read_only)
+/*
+ * Open the file once more for O_DIRECT and find how requests must be aligned for it. That
+ * can't be asked for everywhere (STATX_DIOALIGN is of Linux 6.1, and not each file system
+ * answers), so it is tried.
+ */
+static void open_direct(struct disk *disk)
 {
+	uint8_t block[2 * DIRECT_ALIGN_MAX] __attribute__((aligned(DIRECT_ALIGN_MAX)));
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", disk->fd);
+	disk->direct_fd = open(path, O_DIRECT | O_CLOEXEC | O_NOCTTY |
+			       (disk->read_only ? O_RDONLY : O_RDWR));
+	if (disk->direct_fd < 0)
+		return;
+	for (unsigned int align = SECTOR_SIZE; align <= DIRECT_ALIGN_MAX; align *= 2) {
+		/* At an address that is aligned no better than asked for */
+		if (pread(disk->direct_fd, block + align, align, 0) > 0) {
+			disk->direct_align = align;
+			return;
+		}
+	}
+	close(disk->direct_fd);
+	disk->direct_fd = -1;
+}
+
+int disk_open(struct disk *disk, const struct guest_disk *config)
+{
+	const char *path = config->path;
 	struct stat st;
 	int ret;
 
-	*disk = (struct disk) { .fd = -1, .read_only = read_only, .path = strdup(path) };
+	*disk = (struct disk) {
+		.fd = -1, .direct_fd = -1, .read_only = config->read_only, .path = strdup(path),
+	};
 	if (!disk->path)
 		return log_error(-ENOMEM, "cannot open disk %s: out of memory", path);
 
@@ -166,6 +201,8 @@ int disk_open(struct disk *disk, const char *path, bool read_only)
 	ret = measure(disk, &st);
 	if (ret < 0)
 		goto close_fd;
+	if (config->direct)
+		open_direct(disk);
 	return 0;
 
 close_fd:
@@ -177,41 +214,21 @@ free_path:
 
 void disk_close(struct disk *disk)
 {
+	if (disk->direct_fd >= 0)
+		close(disk->direct_fd);
 	close(disk->fd);	/* the lock goes with it */
 	free(disk->path);
 }
 
-int disk_read(const struct disk *disk, uint64_t offset, struct vq_buffers *buf)
+int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf)
 {
-	while (buf->len) {
-		ssize_t n = preadv(disk->fd, buf->iov, buf->nr, offset);
+	uint64_t bits = offset;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		/* Somebody made the file smaller */
-		if (!n)
-			return -EIO;
-		vq_skip(buf, n);
-		offset += n;
-	}
-	return 0;
-}
-
-int disk_write(const struct disk *disk, uint64_t offset, struct vq_buffers *buf)
-{
-	while (buf->len) {
-		ssize_t n = pwritev(disk->fd, buf->iov, buf->nr, offset);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		vq_skip(buf, n);
-		offset += n;
-	}
-	return 0;
+	if (disk->direct_fd < 0)
+		return disk->fd;
+	for (unsigned int i = 0; i < buf->nr; i++)
+		bits |= (uintptr_t)buf->iov[i].iov_base | buf->iov[i].iov_len;
+	return bits & (disk->direct_align - 1) ? disk->fd : disk->direct_fd;
 }
 
 /*
@@ -219,15 +236,13 @@ int disk_write(const struct disk *disk, uint64_t offset, struct vq_buffers *buf)
  * write: the next fdatasync() succeeds although that data is lost. So a flush that failed
  * can't be made up for by a later one.
  */
-int disk_flush(struct disk *disk)
+int disk_flushed(struct disk *disk, int error)
 {
-	if (disk->flush_error)
+	if (disk->flush_error || !error)
 		return disk->flush_error;
-	if (!fdatasync(disk->fd))
-		return 0;
-	disk->flush_error = -errno;
-	return log_error(disk->flush_error, "disk %s: the host could not write out its cache (%s): what the guest wrote may be lost, and each flush fails from now on; find the cause in the host's kernel log, then stop the guest, check the disk and start the guest again",
-			 disk->path, strerror(errno));
+	disk->flush_error = error;
+	return log_error(error, "disk %s: the host could not write out its cache (%s): what the guest wrote may be lost, and each flush fails from now on; find the cause in the host's kernel log, then stop the guest, check the disk and start the guest again",
+			 disk->path, strerror(-error));
 }
 
 static int allocate(const struct disk *disk, int mode, uint64_t offset, uint64_t len)
@@ -251,19 +266,19 @@ int disk_discard(const struct disk *disk, uint64_t offset, uint64_t len)
 
 static int write_zeros(const struct disk *disk, uint64_t offset, uint64_t len)
 {
-	static uint8_t zeros[65536];	/* never written to, but struct iovec has no const */
-	int ret = 0;
+	static const uint8_t zeros[65536];
 
-	while (len && !ret) {
-		size_t step = len < sizeof(zeros) ? len : sizeof(zeros);
-		struct iovec iov = { .iov_base = zeros, .iov_len = step };
-		struct vq_buffers buf = { .iov = &iov, .nr = 1, .len = step };
+	while (len) {
+		ssize_t n = pwrite(disk->fd, zeros, MIN(len, sizeof(zeros)), offset);
 
-		ret = disk_write(disk, offset, &buf);
-		offset += step;
-		len -= step;
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		offset += n;
+		len -= n;
 	}
-	return ret;
+	return 0;
 }
 
 int disk_zero(const struct disk *disk, uint64_t offset, uint64_t len, bool unmap)

@@ -6,12 +6,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct guest_disk;
 struct vq_buffers;
 
 #define SECTOR_SIZE 512
 
 /**
  * struct disk - an open and locked file
+ * @direct_fd: the same with O_DIRECT, -1 when that can't be
+ * @direct_align: bytes, a power of two: what address, offset and length need for it
  * @size: bytes, a multiple of SECTOR_SIZE
  * @block_size: bytes, what can be addressed
  * @physical_size: bytes, a power of two >= @block_size: what can be written without
@@ -22,6 +25,8 @@ struct vq_buffers;
  */
 struct disk {
 	int fd;
+	int direct_fd;
+	unsigned int direct_align;
 	char *path;
 	bool read_only;
 	bool block_device;
@@ -33,26 +38,31 @@ struct disk {
 
 /**
  * disk_open - open, lock and measure
+ * @config: path, read_only, direct
  *
  * For writing nobody else may have it open under a lock, for reading only nobody who
- * writes. May wait for udevd for two seconds. Return: 0, or -errno with a message.
+ * writes. May wait up to 2 s for udevd. Return: 0, or -errno with a message.
  */
-int disk_open(struct disk *disk, const char *path, bool read_only);
+int disk_open(struct disk *disk, const struct guest_disk *config);
 void disk_close(struct disk *disk);
 
-/*
- * All of these block until it is done, and return 0 or -errno. @offset and @len have been
- * checked against the size. Buffers are consumed as far as they were transferred.
- */
-int disk_read(const struct disk *disk, uint64_t offset, struct vq_buffers *buf);
-int disk_write(const struct disk *disk, uint64_t offset, struct vq_buffers *buf);
+/** disk_fd - the file to use for a transfer at @offset: without the host's cache if it can be */
+int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf);
 
 /**
- * disk_flush - 0 only when everything that was written before is on stable storage
+ * disk_flushed - what a flush may be answered with
+ * @error: of fdatasync() on @disk->fd, 0 or -errno
  *
- * Once it failed it does so until the disk is opened anew. It says why, once.
+ * One that failed, here or before, stays failed until the disk is opened anew: Linux tells
+ * once that data could not be written. Only one flush may be under way at a time, or the
+ * other's fdatasync() succeeds beside it. Return: 0 or -errno; it says why, once.
  */
-int disk_flush(struct disk *disk);
+int disk_flushed(struct disk *disk, int error);
+
+/*
+ * These block until it is done, and return 0 or -errno. @offset and @len have been
+ * checked against the size.
+ */
 int disk_discard(const struct disk *disk, uint64_t offset, uint64_t len);
 
 /** disk_zero - make it read as zeros; @unmap: space may be given back meanwhile */

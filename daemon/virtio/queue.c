@@ -263,6 +263,11 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 	return 1;
 }
 
+bool virtqueue_waits(const struct virtqueue *vq)
+{
+	return vq->size && le16toh(read_once(vq->vring.avail->idx)) != vq->last_avail;
+}
+
 void virtqueue_unpop(struct virtqueue *vq, unsigned int nr)
 {
 	vq->last_avail -= nr;

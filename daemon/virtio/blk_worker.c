@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The thread of one virtio-blk device.
+ *
+ * It takes what the queue holds, starts all of it by one io_uring_enter(), gives back what is
+ * done, in whatever order, and interrupts the guest once for each such round. When there is
+ * nothing to do it looks again for a short time before it sleeps, as long as that has
+ * proved worthwhile: until then neither the guest needs to ring nor the host to wake us.
+ *
+ * Flushes come one at a time, since one that fails may make another one beside it succeed
+ * (disk.c); all that arrive meanwhile are answered by the next one.
+ *
+ * Where io_uring can't be had (kernel.io_uring_disabled, a container) requests are done one
+ * after the other.
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "blk.h"
+
+#define RING_SIZE		(2 * BLK_QUEUE_SIZE)	/* more than is ever started at a time */
+#define BUFFER_SIZE		(1ULL << 30)	/* the largest that io_uring registers */
+#define BUFFERS_MAX		8		/* they are pinned: 4 GiB take 16 MiB to do so */
+#define BLOCKING_BATCH		8		/* requests that one interrupt may be late for */
+
+#define SPIN_MIN_NS		4000U
+#define SPIN_MAX_NS		64000U
+
+/* What a completion is about, when it is no request */
+enum { KICK = 1, STOP, FLUSHED };
+
+struct blk_worker {
+	pthread_t thread;
+	int stop_fd;			/* eventfd: the thread is to end */
+	bool stopping;			/* same, atomic */
+	bool broken;			/* by the driver: no more chains come */
+	unsigned int under_way;		/* requests */
+	struct blk_request *free;
+	struct blk_request *flushing;	/* answered by the fdatasync() that is under way */
+	struct blk_request *to_flush;	/* by the one after it */
+	struct io_uring ring;
+	unsigned int nr_buffers;	/* registered: the guest's memory in pieces */
+	unsigned int spin_ns;
+	struct blk_request request[BLK_QUEUE_SIZE];
+};
+
+bool blk_worker_stopping(const struct blk *blk)
+{
+	return __atomic_load_n(&blk->worker->stopping, __ATOMIC_ACQUIRE);
+}
+
+static struct virtqueue *queue(struct blk *blk)
+{
+	return &blk->dev.queue[0];
+}
+
+static void put_request(struct blk_worker *worker, struct blk_request *req)
+{
+	req->next = worker->free;
+	worker->free = req;
+	worker->under_way--;
+}
+
+/* Pop the next chain; NULL: none, or the driver broke the device. Asks for kicks if none. */
+static struct blk_request *take(struct blk *blk)
+{
+	struct blk_worker *worker = blk->worker;
+	struct blk_request *req = worker->free;
+	int ret;
+
+	ret = virtqueue_pop(queue(blk), &req->chain);
+	if (ret > 0)
+		ret = blk_begin(blk, req) ?: 1;
+	if (ret <= 0) {
+		worker->broken = ret < 0;
+		return NULL;
+	}
+	worker->free = req->next;
+	worker->under_way++;
+	req->cached = false;
+	return req;
+}
+
+static void give_back(struct blk *blk, struct blk_request *req)
+{
+	virtqueue_push(queue(blk), req->chain.head, req->written);
+	put_request(blk->worker, req);
+}
+
+/* With io_uring */
+
+static struct io_uring_sqe *get_sqe(struct blk_worker *worker)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&worker->ring);
+
+	if (!sqe) {
+		io_uring_submit(&worker->ring);
+		sqe = io_uring_get_sqe(&worker->ring);
+	}
+	return sqe;
+}
+
+/* The registered buffer that all of @iov is in, or -1 */
+static int buffer_of(const struct blk *blk, const struct iovec *iov)
+{
+	const struct guest_memory *mem = virtio_bus_memory(blk->dev.bus);
+	uint64_t at = (uint8_t *)iov->iov_base - mem->base;
+	unsigned int index = at / BUFFER_SIZE;
+
+	return index < blk->worker->nr_buffers &&
+	       (at + iov->iov_len - 1) / BUFFER_SIZE == index ? (int)index : -1;
+}
+
+static void start_transfer(struct blk *blk, struct blk_request *req)
+{
+	int fd = req->cached ? blk->disk.fd : disk_fd(&blk->disk, req->offset, req->data);
+	struct io_uring_sqe *sqe = get_sqe(blk->worker);
+	const struct iovec *iov = req->data->iov;
+	int buffer = req->data->nr == 1 ? buffer_of(blk, iov) : -1;
+
+	if (req->step == BLK_READ && buffer >= 0)
+		io_uring_prep_read_fixed(sqe, fd, iov->iov_base, iov->iov_len, req->offset,
+					 buffer);
+	else if (req->step == BLK_READ)
+		io_uring_prep_readv(sqe, fd, iov, req->data->nr, req->offset);
+	else if (buffer >= 0)
+		io_uring_prep_write_fixed(sqe, fd, iov->iov_base, iov->iov_len, req->offset,
+					  buffer);
+	else
+		io_uring_prep_writev(sqe, fd, iov, req->data->nr, req->offset);
+	io_uring_sqe_set_data(sqe, req);
+	req->direct = fd != blk->disk.fd;
+}
+
+static void start_flush(struct blk *blk)
+{
+	struct blk_worker *worker = blk->worker;
+	struct io_uring_sqe *sqe = get_sqe(worker);
+
+	worker->flushing = worker->to_flush;
+	worker->to_flush = NULL;
+	io_uring_prep_fsync(sqe, blk->disk.fd, IORING_FSYNC_DATASYNC);
+	io_uring_sqe_set_data64(sqe, FLUSHED);
+}
+
+static void start_step(struct blk *blk, struct blk_request *req)
+{
+	struct blk_worker *worker = blk->worker;
+
+	switch (req->step) {
+	case BLK_ANSWER:
+		give_back(blk, req);
+		break;
+	case BLK_READ:
+	case BLK_WRITE:
+		start_transfer(blk, req);
+		break;
+	case BLK_FLUSH:
+		req->next = worker->to_flush;
+		worker->to_flush = req;
+		if (!worker->flushing)
+			start_flush(blk);
+		break;
+	}
+}
+
+static void transferred(struct blk *blk, struct blk_request *req, int result)
+{
+	/* Some file systems take O_DIRECT and find only then that this one can't be */
+	if (result == -EINVAL && req->direct)
+		req->cached = true;
+	else if (result != -EINTR && result != -EAGAIN)
+		blk_proceed(blk, req, result);
+	start_step(blk, req);
+}
+
+static void flushed(struct blk *blk, int result)
+{
+	struct blk_worker *worker = blk->worker;
+	struct blk_request *req = worker->flushing;
+
+	result = disk_flushed(&blk->disk, result);
+	worker->flushing = NULL;
+	while (req) {
+		struct blk_request *next = req->next;
+
+		blk_proceed(blk, req, result);
+		start_step(blk, req);
+		req = next;
+	}
+	if (worker->to_flush && !worker->flushing)
+		start_flush(blk);
+}
+
+/*
+ * Each write to an eventfd completes the poll once more, so its count is never read. What the
+ * kernel could not keep armed is armed again.
+ */
+static void watch(struct blk_worker *worker, int fd, uint64_t what)
+{
+	struct io_uring_sqe *sqe = get_sqe(worker);
+
+	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, what);
+}
+
+static void complete(struct blk *blk, const struct io_uring_cqe *cqe)
+{
+	switch (cqe->user_data) {
+	case KICK:
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			watch(blk->worker, queue(blk)->kick_fd, KICK);
+		break;
+	case STOP:
+		break;
+	case FLUSHED:
+		flushed(blk, cqe->res);
+		break;
+	default:
+		transferred(blk, io_uring_cqe_get_data(cqe), cqe->res);
+	}
+}
+
+static bool reap(struct blk *blk)
+{
+	struct io_uring *ring = &blk->worker->ring;
+	struct io_uring_cqe *cqe;
+	unsigned int head, nr = 0;
+
+	io_uring_for_each_cqe(ring, head, cqe) {
+		complete(blk, cqe);
+		nr++;
+	}
+	io_uring_cq_advance(ring, nr);
+	return nr;
+}
+
+static bool may_take(struct blk *blk)
+{
+	return !blk->worker->broken && blk->worker->free && !blk_worker_stopping(blk);
+}
+
+static bool take_all(struct blk *blk)
+{
+	struct blk_request *req;
+	bool any = false;
+
+	while (may_take(blk) && virtqueue_waits(queue(blk))) {
+		req = take(blk);
+		if (!req)
+			break;
+		start_step(blk, req);
+		any = true;
+	}
+	return any;
+}
+
+static bool completions_wait(struct io_uring *ring)
+{
+	return io_uring_cq_ready(ring) ||
+	       __atomic_load_n(ring->sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/* Look for work for a while; false when none came */
+static bool spin(struct blk *blk)
+{
+	struct blk_worker *worker = blk->worker;
+	uint64_t end;
+
+	if (!worker->spin_ns)
+		return false;
+	end = now_ns() + worker->spin_ns;
+	do {
+		if (completions_wait(&worker->ring) ||
+		    (may_take(blk) && virtqueue_waits(queue(blk))))
+			return true;
+		__builtin_ia32_pause();
+	} while (now_ns() < end);
+	return false;
+}
+
+/*
+ * A sleep that was shorter than it is worth spinning for should have been spun through, a
+ * longer one shows that spinning was in vain (the kernel's halt polling in KVM does the same).
+ */
+static void sleep_until_event(struct blk *blk)
+{
+	struct blk_worker *worker = blk->worker;
+	uint64_t start = now_ns();
+
+	io_uring_submit_and_wait(&worker->ring, 1);
+	if (now_ns() - start > SPIN_MAX_NS)
+		worker->spin_ns = worker->spin_ns > SPIN_MIN_NS ? worker->spin_ns / 2 : 0;
+	else if (!worker->spin_ns)
+		worker->spin_ns = SPIN_MIN_NS;
+	else if (worker->spin_ns < SPIN_MAX_NS)
+		worker->spin_ns *= 2;
+}
+
+static void serve(struct blk *blk)
+{
+	struct blk_worker *worker = blk->worker;
+	struct blk_request *req;
+
+	watch(worker, queue(blk)->kick_fd, KICK);
+	watch(worker, worker->stop_fd, STOP);
+	while (!blk_worker_stopping(blk) || worker->under_way) {
+		bool busy = take_all(blk);
+
+		if (io_uring_sq_ready(&worker->ring))
+			io_uring_submit_and_get_events(&worker->ring);
+		else if (completions_wait(&worker->ring))
+			io_uring_get_events(&worker->ring);
+		busy |= reap(blk);
+		virtqueue_notify(queue(blk));
+		if (busy || spin(blk))
+			continue;
+
+		/* Ask for kicks, and take what came just before that */
+		req = may_take(blk) ? take(blk) : NULL;
+		if (req)
+			start_step(blk, req);
+		else
+			sleep_until_event(blk);
+	}
+	virtqueue_notify(queue(blk));
+}
+
+/*
+ * Without registered buffers each request pins its own pages. Before Linux 6.5 those of a
+ * device's mapping can't be registered. (Registered files would save less, and hold the
+ * lock on the disk for a while after a sudden end, since a ring goes away in the background.)
+ */
+static void register_memory(struct blk *blk)
+{
+	const struct guest_memory *mem = virtio_bus_memory(blk->dev.bus);
+	struct iovec iov[BUFFERS_MAX];
+	unsigned int nr = 0;
+
+	for (uint64_t at = 0; at < mem->size; at += BUFFER_SIZE) {
+		uint64_t left = mem->size - at;
+
+		if (nr == BUFFERS_MAX)
+			return;
+		iov[nr++] = (struct iovec) {
+			.iov_base = mem->base + at,
+			.iov_len = left < BUFFER_SIZE ? left : BUFFER_SIZE,
+		};
+	}
+	if (!io_uring_register_buffers(&blk->worker->ring, iov, nr))
+		blk->worker->nr_buffers = nr;
+}
+
+/* By the thread that is to use it, for IORING_SETUP_SINGLE_ISSUER */
+static int make_ring(struct blk *blk)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_TASKRUN_FLAG,
+	};
+	struct io_uring *ring = &blk->worker->ring;
+	int ret;
+
+	ret = io_uring_queue_init_params(RING_SIZE, ring, &params);
+	if (ret < 0)
+		return ret;
+	/* Both only make it faster */
+	io_uring_register_ring_fd(ring);
+	register_memory(blk);
+	return 0;
+}
+
+/* Without io_uring */
+
+static int64_t transfer(const struct disk *disk, const struct blk_request *req)
+{
+	const struct vq_buffers *data = req->data;
+	int fd = disk_fd(disk, req->offset, data);
+	ssize_t n;
+
+	do {
+		n = req->step == BLK_READ ? preadv(fd, data->iov, data->nr, req->offset) :
+					    pwritev(fd, data->iov, data->nr, req->offset);
+		if (n < 0 && errno == EINVAL && fd != disk->fd) {
+			fd = disk->fd;		/* as in transferred() */
+			errno = EINTR;
+		}
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+static void do_steps(struct blk *blk, struct blk_request *req)
+{
+	while (req->step != BLK_ANSWER) {
+		if (req->step == BLK_FLUSH) {
+			/* It may take long: what is done already shall not wait for it */
+			virtqueue_notify(queue(blk));
+			blk_proceed(blk, req, disk_flushed(&blk->disk, fdatasync(blk->disk.fd) ?
+							   -errno : 0));
+		} else {
+			blk_proceed(blk, req, transfer(&blk->disk, req));
+		}
+	}
+	give_back(blk, req);
+}
+
+static void serve_blocking(struct blk *blk)
+{
+	struct pollfd fds[] = {
+		{ .fd = blk->worker->stop_fd, .events = POLLIN },
+		{ .fd = queue(blk)->kick_fd, .events = POLLIN },
+	};
+	unsigned int done = 0;
+	eventfd_t count;
+
+	while (!blk_worker_stopping(blk)) {
+		struct blk_request *req = may_take(blk) ? take(blk) : NULL;
+
+		if (req) {
+			do_steps(blk, req);
+			if (++done % BLOCKING_BATCH == 0)
+				virtqueue_notify(queue(blk));
+			continue;
+		}
+		virtqueue_notify(queue(blk));
+		poll(fds, 2, -1);
+		eventfd_read(queue(blk)->kick_fd, &count);
+	}
+	virtqueue_notify(queue(blk));
+}
+
+static void *blk_thread(void *data)
+{
+	struct blk *blk = data;
+	int ret = make_ring(blk);
+
+	if (ret < 0) {
+		warn_limited(&blk->dev.warned, "disk %u (%s): slow, one request at a time, since there is no io_uring: %s",
+			     blk->number, blk->disk.path, strerror(-ret));
+		serve_blocking(blk);
+	} else {
+		serve(blk);
+		if (blk->worker->nr_buffers)
+			io_uring_unregister_buffers(&blk->worker->ring);
+		io_uring_queue_exit(&blk->worker->ring);
+	}
+	return NULL;
+}
+
+int blk_worker_start(struct blk *blk)
+{
+	struct blk_worker *worker = calloc(1, sizeof(*worker));
+	sigset_t all, old;
+	int ret = -ENOMEM;
+
+	if (!worker)
+		goto failed;
+	worker->under_way = BLK_QUEUE_SIZE;
+	for (unsigned int i = 0; i < BLK_QUEUE_SIZE; i++)
+		put_request(worker, &worker->request[i]);
+	worker->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (worker->stop_fd < 0) {
+		ret = -errno;
+		goto free_worker;
+	}
+	blk->worker = worker;
+
+	/* Signals are the main thread's */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = -pthread_create(&worker->thread, NULL, blk_thread, blk);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (!ret)
+		return 0;
+
+	blk->worker = NULL;
+	close(worker->stop_fd);
+free_worker:
+	free(worker);
+failed:
+	warn_limited(&blk->dev.warned, "disk %u (%s): cannot make a thread: %s", blk->number,
+		     blk->disk.path, strerror(-ret));
+	return ret;
+}
+
+void blk_worker_stop(struct blk *blk)
+{
+	struct blk_worker *worker = blk->worker;
+
+	__atomic_store_n(&worker->stopping, true, __ATOMIC_RELEASE);
+	eventfd_write(worker->stop_fd, 1);
+	pthread_join(worker->thread, NULL);
+	blk->worker = NULL;
+	close(worker->stop_fd);
+	free(worker);
+}
