@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=120
+# rig: smp=2 mem=2G timeout=180
 #
-# "sigmactl console" as a person has it, on a terminal; and a guest that writes to its console
-# while nobody looks.
+# "sigmactl console" as a person has it, on a terminal; a guest that writes to its console
+# while nobody looks, and one that takes no input.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -76,8 +76,33 @@ check "all of the output is seen or counted as missed" \
 check "the guest knows the other terminal's size" until_true 10 has_size 43 132
 type_keys $'echo still $((40 + 2))\r'
 check "the console works as before" shows "^still 42"
+type_keys "$LEAVE"
+check "it can be left again" leaves
+
+# ---- signals: the terminal is as it was
+for signal in TERM HUP PIPE; do
+	: >$screen
+	script -qfec "sigmactl console g; stty -a" /dev/null <$keys >>$screen 2>&1 &
+	terminal=$!
+	check "SIG$signal: the console opens" until_true 10 sees "Connected to g"
+	pkill -$signal -x sigmactl
+	[ $signal != PIPE ] || type_keys "$LEAVE"
+	check "SIG$signal: the terminal is not raw" shows "[^-]icanon"
+	check "SIG$signal: it has left" leaves
+done
+
+# ---- a guest that takes no input, as with its sigmad halted
+check "the console opens" attach 24 80
+kill -STOP "$(pgrep -x sigmad)"
+check "more is typed than there is room for" \
+	timeout 20 bash -c 'head -c 200000 /dev/zero | tr "\0" x >$1' bash $keys
+type_keys "$LEAVE"
+check "Ctrl-] leaves" leaves
+kill -CONT "$(pgrep -x sigmad)"
+check "the guest runs" in_guest 1 true
 
 # ---- the guest's end
+check "the console opens" attach 24 80
 check "stops with its console open" sigmactl stop g
 check "its console ends by itself, with success" leaves
 check "is gone" wait_gone g

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=150
+# rig: smp=2 mem=2G timeout=240
 #
-# What can be known of a guest from outside, and what becomes of it when its sigmad dies.
+# What can be known of a guest from outside, and by whom; what becomes of it when its sigmad
+# dies or no longer answers.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -45,6 +46,27 @@ kill_sigmad()
 	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
 }
 
+# What "status" and "list" say of the sigmad, of which the question must not take long
+sigmad_is()
+{
+	timeout 5 "${@:2}" sigmactl status --json g | jq -e --arg s "$1" '.sigmad == $s' &&
+		timeout 5 "${@:2}" sigmactl list --json | jq -e --arg s "$1" '.[0].sigmad == $s'
+}
+signal_sigmad() { kill "$1" "$(pgrep -x sigmad)"; }
+stranger=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
+member=(setpriv --reuid=nobody --regid=nogroup --groups=sigma)
+# Two at once: the slower one finds a sigmad that is about to end
+stop_twice()
+{
+	local other
+	sigmactl stop g &
+	other=$!
+	sigmactl stop g && wait $other
+}
+# A signal as soon as sigmad is there; what "sigmactl start" says is its output
+start_and() { sigmactl start g & until_true 10 pgrep -x sigmad && "$@"; wait $!; }
+exit_status() { "${@:2}"; [ $? = "$1" ]; }
+
 # The guest's clock, between two looks at the host's, with 2 s on each side
 same_time()
 {
@@ -69,6 +91,7 @@ bound_by_modalias()
 	[ $? = 9 ]
 }
 
+check "the group sigma" systemd-sysusers /usr/lib/sysusers.d/sigma.conf
 remember_host
 udevadm monitor --kernel --property --subsystem-match=sigma >$events 2>&1 &
 monitor=$!
@@ -100,13 +123,41 @@ check "status --json agrees with sysfs" eval '
 		.cpus == \"1\" and .memory == $((MEMORY * MIB)) and .kernel == \"$(attribute release)\" and
 		.heartbeat > 0 and .doorbells_sent > 0 and .pid > 0"'
 check "its clock is the host's" same_time
-check "stops" eval 'sigmactl stop g && wait_gone g'
+check "its sigmad serves" sigmad_is serves
+check "a member of the group sigma may ask it" sigmad_is serves "${member[@]}"
+check "and read its log" eval '"${member[@]}" sigmactl log g | grep "Linux version"'
+check "somebody else is told that he may not" sigmad_is denied "${stranger[@]}"
+refuse "nor may he read its log" "join the group" "${stranger[@]}" sigmactl log g
+refuse "nor use its console" "join the group" "${stranger[@]}" sigmactl console g
+refuse "nor stop it" "join the group" "${stranger[@]}" sigmactl stop g
+refuse "nor kill it" "join the group" "${stranger[@]}" sigmactl kill g
+check "it runs" [ "$(attribute state)" = running ]
+check "its sigmad is halted" signal_sigmad -STOP
+check "and said to be silent" sigmad_is silent
+check "its sigmad goes on" signal_sigmad -CONT
+check "and serves" sigmad_is serves
+check "is stopped by two people at once, a success for both" stop_twice
+check "is gone" wait_gone g
+check "stopping it again: no such guest" exit_status 3 sigmactl stop g
 check "list --json of no guest" eval 'sigmactl list --json | jq -e "length == 0"'
 check "its last state was told" until_true 10 has_seen poweroff
 check "each state was told, in order: created booting running poweroff" eval \
 	'states_seen; [ "$(states_seen)" = "created booting running poweroff" ]'
 kill $monitor
 check "all is back" host_is_as_before
+
+# ---- what ends early
+check "an unknown guest: no such guest" exit_status 3 sigmactl start nobody
+refuse "only root starts guests" "only root" "${member[@]}" sigmactl start g
+refuse "Ctrl-C before it is started" "interrupted; nothing stays taken" \
+	start_and pkill -INT -x sigmactl
+check "all is back" host_is_as_before
+refuse "its sigmad crashes" "died of signal 11" start_and signal_sigmad -SEGV
+check "its traces are removed" eval 'is_gone g || sigmactl kill g'
+check "all is back" host_is_as_before
+refuse "wait: no such state" "created, booting, running" sigmactl wait --state=asleep g
+sigmactl start --help | sed -n '/^\[Guest\]/,/^Examples/{/^Examples/d;p}' >/etc/sigma/h.guest
+check "the guest file in the help is one" eval 'sigmactl start h && sigmactl kill h'
 
 # ---- its sigmad is killed
 guest g kernel=6.1 memory=128M disk=/dev/vdb net=1
@@ -116,12 +167,14 @@ check "sigmad is killed" kill_sigmad
 check "the guest's heart beats on" beats g
 check "it is listed, and runs" listed_as running
 check "its state can be read" eval 'sigmactl status g | grep "sigmad:.*gone"'
+check "and its sigmad is gone" sigmad_is gone
 check "its log can be read" guest_logged g "Linux version"
 check "sigmactl stop does without sigmad" sigmactl stop g
 check "is gone" wait_gone g
 check "all is back" host_is_as_before
 
-# ---- guests that die before their driver is loaded; the first one's sigmad is killed, too
+# ---- guests that die before their driver is loaded; the first one's sigmad is killed, the
+# second one's does not answer
 for kernel in 6.1 6.12 7.2; do
 	guest g kernel=$kernel memory=128M append="rdinit=/nowhere"
 	in_memory() { sigmactl log --memory g | grep "Kernel panic.*$1"; }
@@ -132,6 +185,7 @@ for kernel in 6.1 6.12 7.2; do
 	check "$kernel: so it is without --memory" eval 'sigmactl log g | grep "Kernel panic"'
 	check "$kernel: state is booting" [ "$(state g)" = booting ]
 	[ $kernel != 6.1 ] || check "$kernel: sigmad is killed" kill_sigmad
+	[ $kernel != 6.12 ] || check "$kernel: sigmad is halted" signal_sigmad -STOP
 	check "$kernel: is killed" eval 'sigmactl kill g && wait_gone g'
 done
 check "all is back" host_is_as_before
