@@ -308,6 +308,8 @@ const struct verb verb_start = {
 "#[Disk]\n"
 "#Path=/var/lib/sigma/demo.img\n"
 "#ReadOnly=no\n"
+"# Past the host's page cache, where the file system can?\n"
+"#DirectIO=yes\n"
 "\n"
 "# As often as wanted: eth0, eth1, ... Bridge= of the host, or Address= of the host's end\n"
 "#[Network]\n"
