@@ -359,6 +359,8 @@ static int make_devices(struct life *life)
 	if (!error)
 		error = virtio_console_add(life->devices, &life->console);
 	if (!error)
+		error = virtio_rng_add(life->devices);
+	if (!error)
 		error = virtio_vsock_add(life->devices, config, &life->vsock_cid);
 	if (error) {
 		virtio_bus_free(life->devices);

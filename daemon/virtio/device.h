@@ -237,6 +237,9 @@ int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *disk, unsign
  */
 int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6]);
 
+/** virtio_rng_add - random bytes of the host's kernel */
+int virtio_rng_add(struct virtio_bus *bus);
+
 /**
  * virtio_console_add - hvc0 on a pty
  * @path: out: the slave's path, "/dev/pts/N", to be freed
