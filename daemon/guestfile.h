@@ -22,6 +22,8 @@
  *	[Network]		repeatable
  *	Bridge=br0		attach the tap to this bridge, or
  *	Address=10.0.0.1/24	give the host's end of the tap this address
+ *	VHost=			yes: the host's kernel moves the frames (vhost_net), no: sigmad does;
+ *				default: vhost_net where the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and number
  *
  * All paths are absolute. A line that begins with # or ; is a comment, and so is the rest of
@@ -50,10 +52,17 @@ struct guest_disk {
 	unsigned int line;	/* of [Disk], for messages */
 };
 
+enum guest_vhost {
+	VHOST_IF_POSSIBLE,
+	VHOST_NO,
+	VHOST_YES,
+};
+
 struct guest_net {
 	char *bridge;		/* NULL, or the bridge's name */
 	char *address;		/* NULL, or "a.b.c.d/len" of the host's end */
 	uint8_t mac[6];
+	enum guest_vhost vhost;
 	unsigned int line;
 };
 

@@ -318,6 +318,14 @@ static void set_address(struct parser *parser, const char *value)
 	set_string(parser, &this_net(parser)->address, value);
 }
 
+static void set_vhost(struct parser *parser, const char *value)
+{
+	bool on = true;
+
+	set_bool(parser, "VHost", &on, value);
+	this_net(parser)->vhost = on ? VHOST_YES : VHOST_NO;
+}
+
 static void set_mac(struct parser *parser, const char *value)
 {
 	static const char remedy[] = "write it like 52:54:00:12:34:56, or leave it out";
@@ -363,6 +371,7 @@ static const struct {
 	{ SECTION_NETWORK, "Bridge", set_bridge, false },
 	{ SECTION_NETWORK, "Address", set_address, false },
 	{ SECTION_NETWORK, "MACAddress", set_mac, false },
+	{ SECTION_NETWORK, "VHost", set_vhost, false },
 };
 
 static void unknown_key(struct parser *parser, const char *name)

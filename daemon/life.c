@@ -323,7 +323,7 @@ static int add_nets(struct life *life)
 		fd = tap_open(config->name, i, config->file, &config->net[i], name);
 		if (fd < 0)
 			return fd;
-		error = virtio_net_add(life->devices, fd, config->net[i].mac);
+		error = virtio_net_add(life->devices, fd, config->file, &config->net[i]);
 		if (error) {
 			close(fd);
 			return error;

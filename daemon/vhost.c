@@ -30,7 +30,8 @@ int vhost_open(struct vhost *vhost, const char *name, char why[VHOST_WHY_MAX])
 	char path[64];
 	int error;
 
-	*vhost = (struct vhost) { .name = name, .error_fd = -1 };
+	*vhost = VHOST_CLOSED;
+	vhost->name = name;
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	vhost->fd = open(path, O_RDWR | O_CLOEXEC);
 	/* The kernel's worker runs on behalf of the owner, in its memory and its control group */

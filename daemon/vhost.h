@@ -30,6 +30,8 @@ struct vhost {
 	sd_event_source *error_source;
 };
 
+#define VHOST_CLOSED	((struct vhost){ .fd = -1, .error_fd = -1 })
+
 /**
  * vhost_open - open /dev/@name, which loads the module where it is not loaded yet
  * @name: a string that stays

@@ -227,15 +227,18 @@ void virtio_device_config_changed(struct virtio_device *dev);
 /* back ends: each makes a device and adds it */
 struct guest_config;
 struct guest_disk;
+struct guest_net;
 int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *disk, unsigned int number);
 
 /**
  * virtio_net_add - a NIC on an open tap
  * @tap_fd: IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes, non-blocking; belongs to
  *	    the device after 0. Any other socket of whole frames behind such a header
- *	    does as well, then without offloads.
+ *	    does as well, then without offloads and with VHOST_NO.
+ * @file: the guest file, for messages
  */
-int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6]);
+int virtio_net_add(struct virtio_bus *bus, int tap_fd, const char *file,
+		   const struct guest_net *net);
 
 /** virtio_rng_add - random bytes of the host's kernel */
 int virtio_rng_add(struct virtio_bus *bus);

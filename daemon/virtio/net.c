@@ -3,22 +3,32 @@
  * virtio-net (virtio 1.2, 5.1): a NIC whose other end is a tap of the host.
  *
  * The tap shares with virtio the 12-byte header in front of each frame. Offloads are what the
- * tap takes, switched on as the driver negotiated them. Frames are moved by net_loop.c.
+ * tap takes, switched on as the driver negotiated them. Frames are moved by vhost-net of the
+ * host's kernel, or by net_loop.c.
+ *
+ * Who reads a tap learns from it that it was deleted, so with vhost-net sigmad doesn't; nor does a
+ * tap that is only polled wake anybody for it. The host's kernel tells of links that went,
+ * and then the tap is asked whether it was that one.
  */
 #include <endian.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
+#include <linux/vhost.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../guestfile.h"
 #include "../log.h"
+#include "../vhost.h"
 #include "net.h"
 
 struct net {
@@ -27,7 +37,10 @@ struct net {
 	int tap;
 	bool offload;			/* the tap can */
 	bool lost;			/* it is gone */
-	struct net_loop *loop;
+	struct net_loop *loop;		/* NULL: vhost-net moves the frames */
+	struct vhost vhost;
+	int links_fd;			/* netlink: links of the host change */
+	sd_event_source *links;
 };
 
 static struct net *to_net(struct virtio_device *dev)
@@ -47,6 +60,79 @@ void net_lost(struct virtio_device *dev, int error)
 	net->config.status = 0;
 	virtio_device_config_changed(dev);
 }
+
+/* vhost-net: frames */
+
+/* @fd: the tap, or -1: no frame is moved any more on return */
+static int set_backend(const struct net *net, int fd)
+{
+	int error = 0;
+
+	for (unsigned int i = 0; i < NET_QUEUES; i++) {
+		struct vhost_vring_file backend = { .index = i, .fd = fd };
+
+		if (ioctl(net->vhost.fd, VHOST_NET_SET_BACKEND, &backend))
+			error = -errno;
+	}
+	return error;
+}
+
+static void vhost_net_reset(struct virtio_device *dev)
+{
+	struct net *net = to_net(dev);
+
+	set_backend(net, -1);
+	vhost_reset(&net->vhost, dev);
+}
+
+static int vhost_net_start(struct net *net)
+{
+	struct virtio_device *dev = &net->dev;
+	int error = vhost_start(&net->vhost, dev, NET_QUEUES);
+
+	if (!error) {
+		error = set_backend(net, net->tap);
+		if (error)
+			warn_limited(&dev->warned, "net%u: vhost-net refuses the tap: %s", dev->id,
+				     strerror(-error));
+	}
+	if (error)
+		vhost_net_reset(dev);
+	return error;
+}
+
+/* vhost-net: the tap's end */
+
+static int on_links(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct net *net = data;
+	struct ifreq ifr;
+	char message;
+
+	/* What it says is not needed, and some may have been lost: one by one, and ask the tap */
+	recv(fd, &message, sizeof(message), MSG_DONTWAIT);
+	if (ioctl(net->tap, TUNGETIFF, &ifr) && errno == EBADFD) {
+		net_lost(&net->dev, ENODEV);
+		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	}
+	return 0;
+}
+
+static int watch_links(struct net *net, sd_event *event)
+{
+	const struct sockaddr_nl links = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int error;
+
+	net->links_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (net->links_fd < 0 ||
+	    bind(net->links_fd, (const struct sockaddr *)&links, sizeof(links)))
+		return log_error(-errno, "cannot watch for taps that go: %s", strerror(errno));
+	error = sd_event_add_io(event, &net->links, net->links_fd, EPOLLIN, on_links, net);
+	return error < 0 ? log_error(error, "cannot watch for taps that go: %s", strerror(-error)) :
+	       0;
+}
+
+/* The device */
 
 static bool negotiated(const struct virtio_device *dev, unsigned int feature)
 {
@@ -72,6 +158,8 @@ static int net_start(struct virtio_device *dev)
 		return ret;
 	}
 
+	if (!net->loop)
+		return vhost_net_start(net);
 	net_loop_start(net->loop, le16toh(net->config.mtu) ?: ETH_DATA_LEN);
 	return 0;
 }
@@ -86,13 +174,23 @@ static void net_kick(struct virtio_device *dev, struct virtqueue *vq)
 	net_loop_kick(to_net(dev)->loop, vq);
 }
 
+/* All but the tap */
+static void net_free(struct net *net)
+{
+	net_loop_free(net->loop);
+	sd_event_source_disable_unref(net->links);
+	if (net->links_fd >= 0)
+		close(net->links_fd);
+	vhost_close(&net->vhost);
+	free(net);
+}
+
 static void net_destroy(struct virtio_device *dev)
 {
 	struct net *net = to_net(dev);
 
-	net_loop_free(net->loop);
 	close(net->tap);
-	free(net);
+	net_free(net);
 }
 
 static const struct virtio_device_ops net_ops = {
@@ -101,6 +199,14 @@ static const struct virtio_device_ops net_ops = {
 	.start		= net_start,
 	.reset		= net_reset,
 	.kick		= net_kick,
+	.destroy	= net_destroy,
+};
+
+static const struct virtio_device_ops vhost_net_ops = {
+	.name		= "net",
+	.device_id	= VIRTIO_ID_NET,
+	.start		= net_start,
+	.reset		= vhost_net_reset,
 	.destroy	= net_destroy,
 };
 
@@ -139,10 +245,35 @@ static void describe(struct net *net, const uint8_t mac[ETH_ALEN])
 		features |= 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM |
 			    1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6 |
 			    1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6;
+	/* Who moves the frames is who merges buffers; all else is between driver and tap */
+	if (!net->loop)
+		features &= net->vhost.features | ~(1ULL << VIRTIO_NET_F_MRG_RXBUF);
 	net->dev.features = features;
 }
 
-int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6])
+/* Who moves the frames: vhost-net, unless it can't or must not */
+static int choose(struct net *net, sd_event *event, const char *file, const struct guest_net *wanted)
+{
+	char why[VHOST_WHY_MAX];
+	int error;
+
+	if (wanted->vhost != VHOST_NO) {
+		error = vhost_open(&net->vhost, "vhost-net", why);
+		if (!error) {
+			net->dev.ops = &vhost_net_ops;
+			return watch_links(net, event);
+		}
+		if (wanted->vhost == VHOST_YES)
+			return log_error(error, "%s:%u: VHost=yes: %s", file, wanted->line, why);
+		log_info("%s:%u: sigmad moves the frames of this NIC itself: %s", file,
+			 wanted->line, why);
+	}
+	net->dev.ops = &net_ops;
+	return net_loop_new(&net->loop, &net->dev, event, net->tap);
+}
+
+int virtio_net_add(struct virtio_bus *bus, int tap_fd, const char *file,
+		   const struct guest_net *wanted)
 {
 	struct net *net = calloc(1, sizeof(*net));
 	int ret;
@@ -150,13 +281,13 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6])
 	if (!net)
 		return log_error(-ENOMEM, "cannot make a network device: out of memory");
 	net->tap = tap_fd;
-	describe(net, mac);
-
-	ret = net_loop_new(&net->loop, &net->dev, virtio_bus_event(bus), tap_fd);
+	net->links_fd = -1;
+	net->vhost = VHOST_CLOSED;
+	ret = choose(net, virtio_bus_event(bus), file, wanted);
 	if (ret < 0)
 		goto free_net;
 
-	net->dev.ops = &net_ops;
+	describe(net, wanted->mac);
 	net->dev.config = &net->config;
 	/* What follows belongs to features that are not offered */
 	net->dev.config_size = offsetof(struct virtio_net_config, speed);
@@ -165,12 +296,10 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const uint8_t mac[6])
 	net->dev.queue[NET_TX].max_size = NET_QUEUE_SIZE;
 	ret = virtio_device_add(bus, &net->dev);
 	if (ret < 0)
-		goto free_loop;
+		goto free_net;
 	return 0;
 
-free_loop:
-	net_loop_free(net->loop);
 free_net:
-	free(net);
+	net_free(net);
 	return ret;
 }

@@ -136,6 +136,17 @@ TEST(vsock)
 	EXPECT_WRONG(KERNEL "VSock=-3\n", 3, "neither yes nor no");
 }
 
+TEST(vhost)
+{
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=a\nMACAddress=52:54:00:ab:cd:ef\nVHost=no\n"));
+	EXPECT_EQ(VHOST_NO, config.net[0].vhost);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=a\nMACAddress=52:54:00:ab:cd:ef\nVHost=yes\n"));
+	EXPECT_EQ(VHOST_YES, config.net[0].vhost);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=a\nVHost=maybe\n", 5, "VHost=maybe: neither yes nor no");
+}
+
 TEST(memory_is_rounded_up)
 {
 	ASSERT_EQ(0, load(KERNEL "Memory=134217729\n"));

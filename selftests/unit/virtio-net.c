@@ -8,15 +8,21 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/vhost.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include "../../daemon/guestfile.h"
+#include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
 
@@ -26,7 +32,9 @@
 #define W		VRING_DESC_F_WRITE
 #define QUEUE		64
 
-static const uint8_t mac[6] = { 0x02, 0, 0, 0, 0, 1 };
+static const struct guest_net wanted = {
+	.mac = { 0x02, 0, 0, 0, 0, 1 }, .vhost = VHOST_NO,
+};
 static uint8_t frame[70000];
 
 static int read_error;		/* what the next readv() of a frame drops it with, once */
@@ -40,6 +48,44 @@ ssize_t readv(int fd, const struct iovec *iov, int nr)
 	errno = read_error;
 	read_error = 0;
 	return -1;
+}
+
+/* A vhost-net of the test, or none; what else is asked goes to the kernel */
+static struct {
+	bool present;
+	unsigned int opened;
+	int backend[2];
+} vhost;
+
+int open(const char *path, int flags, ...)
+{
+	if (strcmp(path, "/dev/vhost-net"))
+		return openat(AT_FDCWD, path, flags, 0600);
+	if (!vhost.present) {
+		errno = ENOENT;
+		return -1;
+	}
+	vhost.opened++;
+	return openat(AT_FDCWD, "/dev/null", flags);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	const struct vhost_vring_file *file;
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	file = arg;
+	if (_IOC_TYPE(request) != VHOST_VIRTIO)
+		return syscall(SYS_ioctl, fd, request, arg);
+	if (request == VHOST_GET_FEATURES)
+		*(uint64_t *)arg = F_MERGEABLE;
+	else if (request == VHOST_NET_SET_BACKEND)
+		vhost.backend[file->index] = file->fd;
+	return 0;
 }
 
 struct nic {
@@ -66,7 +112,7 @@ static struct guest *nic_new(struct nic *nic, uint64_t features)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair))
 		abort();
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (virtio_net_add(guest->bus, pair[1], mac) < 0)
+	if (virtio_net_add(guest->bus, pair[1], "web.guest", &wanted) < 0)
 		abort();
 	*nic = (struct nic) { .guest = guest, .wire = pair[0] };
 	nic->memory = guest_alloc(guest, 1 << 20);
@@ -124,7 +170,7 @@ TEST(config)
 
 	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg,
 			 sizeof(msg)));
-	EXPECT_EQ(0, memcmp(msg.data, mac, sizeof(mac)));
+	EXPECT_EQ(0, memcmp(msg.data, wanted.mac, sizeof(wanted.mac)));
 	EXPECT_EQ(VIRTIO_NET_S_LINK_UP, msg.data[6]);
 	EXPECT_EQ(0, get_features(guest, 0) & F(VIRTIO_NET_F_GUEST_TSO4));
 	close(nic.wire);
@@ -431,7 +477,7 @@ TEST(real_tap)
 
 	if (tap < 0)
 		SKIP(return, "no tap for this user");
-	ASSERT_EQ(0, virtio_net_add(guest->bus, tap, mac));
+	ASSERT_EQ(0, virtio_net_add(guest->bus, tap, "web.guest", &wanted));
 	EXPECT_EQ(offloads, get_features(guest, 0) & offloads);
 	ASSERT_TRUE(get_features(guest, 0) & F(VIRTIO_NET_F_MTU));
 	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg,
@@ -468,6 +514,112 @@ TEST(real_tap)
 	EXPECT_TRUE(crossed);
 	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 	close(nic.wire);
+}
+
+/* A NIC on @fd whose guest file says @how of vhost; what was said is in @said */
+static const char *said;
+
+static int add_nic(struct guest *guest, int fd, enum guest_vhost how)
+{
+	struct guest_net net = wanted;
+	int error;
+
+	net.vhost = how;
+	net.line = 7;
+	capture_start();
+	error = virtio_net_add(guest->bus, fd, "web.guest", &net);
+	said = capture_end();
+	return error;
+}
+
+TEST(host_without_vhost)
+{
+	struct guest *guest GUEST = guest_new();
+	int pair[2];
+
+	vhost.present = false;
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
+	EXPECT_EQ(-ENOENT, add_nic(guest, pair[1], VHOST_YES));
+	EXPECT_SAID("web.guest:7: VHost=yes: there is no /dev/vhost-net; run 'modprobe", said);
+	EXPECT_EQ(0, add_nic(guest, pair[1], VHOST_IF_POSSIBLE));
+	EXPECT_SAID("web.guest:7: sigmad moves the frames of this NIC itself: there is no", said);
+	close(pair[0]);
+}
+
+TEST(host_with_vhost)
+{
+	struct guest *guest GUEST = guest_new();
+	struct nic nic = { .guest = guest };
+	struct pollfd kick = { .events = POLLIN };
+	uint32_t now;
+	int pair[2];
+
+	vhost.present = true;
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
+	ASSERT_EQ(0, add_nic(guest, pair[1], VHOST_IF_POSSIBLE));
+	EXPECT_STREQ("", said);
+	for (unsigned int i = 0; i < 2; i++) {
+		nic_start(&nic, F_MERGEABLE);
+		EXPECT_EQ(pair[1], vhost.backend[0]);
+		EXPECT_EQ(pair[1], vhost.backend[1]);
+
+		/* Kicks are not for sigmad */
+		ring_kick(&nic.tx);
+		guest_run(guest, 0);
+		kick.fd = guest->kick_fd[nic.tx.kick];
+		EXPECT_EQ(1, poll(&kick, 1, 0));
+
+		vhost.opened = 0;
+		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+		EXPECT_EQ(-1, vhost.backend[0]);
+		EXPECT_EQ(-1, vhost.backend[1]);
+		EXPECT_EQ(1, vhost.opened);
+	}
+	close(pair[0]);
+}
+
+static bool delete_link(const char *name)
+{
+	struct nl_sock *sock = nl_socket_alloc();
+	struct rtnl_link *link = rtnl_link_alloc();
+	bool deleted;
+
+	rtnl_link_set_name(link, name);
+	deleted = !nl_connect(sock, NETLINK_ROUTE) && !rtnl_link_delete(sock, link);
+	rtnl_link_put(link);
+	nl_socket_free(sock);
+	return deleted;
+}
+
+TEST(lost_tap_of_vhost)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg_config msg = { .offset = 6, .length = 2 };
+	struct nic nic = { .guest = guest };
+	struct ifreq ifr;
+	int tap = open_tap(&ifr);
+
+	if (tap < 0)
+		SKIP(return, "no tap for this user");
+	vhost.present = true;
+	ASSERT_EQ(0, add_nic(guest, tap, VHOST_YES));
+	nic_start(&nic, F_MERGEABLE);
+	guest->nr_messages = 0;
+	nic.wire = open_host_side(&ifr);	/* which sets it up: another change of a link */
+	ASSERT_TRUE(nic.wire >= 0);
+	guest_run(guest, 0);
+	EXPECT_EQ(0, guest->nr_messages);
+	close(nic.wire);
+
+	ASSERT_TRUE(delete_link(ifr.ifr_name));
+	capture_start();
+	guest_run(guest, 0);
+	said = capture_end();
+	EXPECT_SAID("net0: its tap is gone", said);
+	ASSERT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
+	ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg));
+	EXPECT_EQ(0, msg.data[0]);
 }
 
 TEST_HARNESS_MAIN
