@@ -163,6 +163,11 @@ static void finish_disks(struct parser *parser)
 				"a [Disk] without Path=; name the image or block device");
 		else
 			usable(parser, disk->line, "Path=", disk->path, false, mode);
+		for (unsigned int j = 0; *disk->serial && j < i; j++)
+			if (!strcmp(parser->config->disk[j].serial, disk->serial))
+				mistake(parser, disk->line, -EINVAL,
+					"the same Serial= as that of the [Disk] in line %u; change one",
+					parser->config->disk[j].line);
 	}
 }
 

@@ -19,6 +19,9 @@
  *	Path=			regular file or block device, required
  *	ReadOnly=no
  *	DirectIO=yes		go past the host's page cache where the file system can
+ *	BlockSize=		512 or 4096 bytes; default: 512 for a file, as the device has it
+ *	Serial=			up to 20 characters, default sigma-N; the guest has the disk as
+ *				/dev/disk/by-id/virtio-SERIAL
  *	[Network]		repeatable
  *	Bridge=br0		attach the tap to this bridge, or
  *	Address=10.0.0.1/24	give the host's end of the tap this address
@@ -41,6 +44,7 @@
 
 #define GUEST_DISKS_MAX		16
 #define GUEST_NETS_MAX		8
+#define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 #define GUEST_FILES		"/etc/sigma"
 #define GUEST_NAME_RULE \
 	"cannot be the name of a guest: up to 31 letters, digits, '_', '.' and '-', the first a letter or digit, and not \"control\""
@@ -49,6 +53,8 @@ struct guest_disk {
 	char *path;
 	bool read_only;
 	bool direct;		/* without the host's page cache where the file system can */
+	char serial[GUEST_SERIAL_MAX + 1];	/* "": sigmad's own */
+	unsigned int block_size;	/* bytes that the guest can address; 0: as the file has */
 	unsigned int line;	/* of [Disk], for messages */
 };
 

@@ -265,6 +265,32 @@ static void set_direct(struct parser *parser, const char *value)
 	set_bool(parser, "DirectIO", &this_disk(parser)->direct, value);
 }
 
+static void set_block_size(struct parser *parser, const char *value)
+{
+	if (!strcmp(value, "512"))
+		this_disk(parser)->block_size = 512;
+	else if (!strcmp(value, "4096"))
+		this_disk(parser)->block_size = 4096;
+	else
+		wrong(parser, -EINVAL, "BlockSize=%s: neither 512 nor 4096; give one of them, or leave it out",
+		      value);
+}
+
+/* udev makes a file name of it */
+static void set_serial(struct parser *parser, const char *value)
+{
+	bool valid = strlen(value) <= GUEST_SERIAL_MAX;
+
+	for (const char *at = value; *at; at++)
+		valid = valid && (isalnum((unsigned char)*at) || strchr("_.-", *at));
+	if (!valid) {
+		wrong(parser, -EINVAL, "Serial=%s: not up to %u letters, digits, '_', '.' and '-'; change it",
+		      value, GUEST_SERIAL_MAX);
+		return;
+	}
+	strcpy(this_disk(parser)->serial, value);
+}
+
 static void set_bridge(struct parser *parser, const char *value)
 {
 	if (strlen(value) >= IFNAMSIZ || strpbrk(value, "/: \t") || !strcmp(value, ".") ||
@@ -368,6 +394,8 @@ static const struct {
 	{ SECTION_DISK, "Path", set_path, false },
 	{ SECTION_DISK, "ReadOnly", set_read_only, false },
 	{ SECTION_DISK, "DirectIO", set_direct, false },
+	{ SECTION_DISK, "BlockSize", set_block_size, false },
+	{ SECTION_DISK, "Serial", set_serial, false },
 	{ SECTION_NETWORK, "Bridge", set_bridge, false },
 	{ SECTION_NETWORK, "Address", set_address, false },
 	{ SECTION_NETWORK, "MACAddress", set_mac, false },

@@ -280,8 +280,12 @@ int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *file, unsign
 	if (!blk)
 		return log_error(-ENOMEM, "cannot make disk %u: out of memory", number);
 	blk->number = number;
-	/* Seen in the guest as /dev/disk/by-id/virtio-sigma-N */
-	snprintf(blk->serial, sizeof(blk->serial), "sigma-%u", number);
+	/* 5.2.6.1: padded by NULs, not ended by one */
+	_Static_assert(sizeof(blk->serial) == GUEST_SERIAL_MAX, "serial");
+	if (*file->serial)
+		memcpy(blk->serial, file->serial, strlen(file->serial));
+	else
+		snprintf(blk->serial, sizeof(blk->serial), "sigma-%u", number);
 
 	ret = disk_open(&blk->disk, file);
 	if (ret < 0)

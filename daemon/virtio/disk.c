@@ -115,6 +115,21 @@ static int measure(struct disk *disk, const struct stat *st)
 	return 0;
 }
 
+/* Let the guest address larger blocks than the file would need */
+static int set_block_size(struct disk *disk, unsigned int size)
+{
+	if (size < disk->block_size)
+		return log_error(-EINVAL, "disk %s has blocks of %u bytes itself: BlockSize=%u is too small",
+				 disk->path, disk->block_size, size);
+	if (disk->size % size)
+		return log_error(-EINVAL, "disk %s has %llu bytes, which is no multiple of BlockSize=%u; make it larger or leave BlockSize= out",
+				 disk->path, (unsigned long long)disk->size, size);
+	disk->block_size = size;
+	if (disk->physical_size < size)
+		disk->physical_size = size;
+	return 0;
+}
+
 /*
  * A block device is opened for writing with O_EXCL, which keeps off whoever else the kernel
  * knows to hold it: a mount, LVM, RAID (open(2)). Readers share it, so there is only the lock.
@@ -199,6 +214,8 @@ int disk_open(struct disk *disk, const struct guest_disk *config)
 	if (ret < 0)
 		goto close_fd;
 	ret = measure(disk, &st);
+	if (!ret && config->block_size)
+		ret = set_block_size(disk, config->block_size);
 	if (ret < 0)
 		goto close_fd;
 	if (config->direct)

@@ -114,6 +114,22 @@ TEST(everything)
 	guestfile_free(&config);
 }
 
+TEST(disks)
+{
+	ASSERT_EQ(0, load(KERNEL "[Disk]\nPath=@/a.img\n[Disk]\nPath=@/b.img\nDirectIO=no\n"
+			  "BlockSize=4096\nSerial=01234567890123456789\n"));
+	EXPECT_TRUE(config.disk[0].direct && !config.disk[0].block_size && !*config.disk[0].serial);
+	EXPECT_FALSE(config.disk[1].direct);
+	EXPECT_EQ(4096, config.disk[1].block_size);
+	EXPECT_STREQ("01234567890123456789", config.disk[1].serial);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nBlockSize=1024\n", 5, "neither 512 nor 4096");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=012345678901234567890\n", 5, "up to 20");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=a/b\n", 5, "up to 20");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=x\n[Disk]\nPath=@/b.img\nSerial=x\n", 6,
+		     "the same Serial= as that of the [Disk] in line 3");
+}
+
 TEST(vsock)
 {
 	ASSERT_EQ(0, load(KERNEL));

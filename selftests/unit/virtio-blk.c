@@ -233,6 +233,39 @@ TEST(describes_the_file)
 	EXPECT_TRUE(config.max_write_zeroes_sectors && config.max_write_zeroes_seg);
 }
 
+TEST(described_by_the_guest_file)
+{
+	struct guest_disk config = {
+		.path = image, .serial = "a-serial-of-20-chars", .block_size = 4096,
+	};
+	struct guest *guest GUEST = guest_new();
+	struct virtio_blk_config seen;
+	struct disk disk;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, virtio_blk_add(guest->bus, &config, 0));
+	seen = read_config(guest);
+	EXPECT_EQ(4096, seen.blk_size);
+	EXPECT_EQ(0, seen.physical_block_exp);
+	EXPECT_EQ(IMAGE_SECTORS, seen.capacity);
+	disk_start(&disk, guest, 0);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_GET_ID, 0, VIRTIO_BLK_ID_BYTES));
+	EXPECT_EQ(0, memcmp(at(guest, disk.data), config.serial, VIRTIO_BLK_ID_BYTES));
+}
+
+TEST(block_size_that_does_not_fit)
+{
+	const struct guest_disk config = { .path = image, .block_size = 4096 };
+	struct guest *guest GUEST = guest_new();
+
+	fill_image(IMAGE_SIZE);
+	if (truncate(image, IMAGE_SIZE - 512))
+		abort();
+	capture_start();
+	EXPECT_EQ(-EINVAL, virtio_blk_add(guest->bus, &config, 0));
+	EXPECT_SAID("no multiple of BlockSize=4096", capture_end());
+}
+
 TEST(reads_and_writes)
 {
 	struct disk disk;
