@@ -174,6 +174,7 @@ static int read_property(sd_bus_message *reply, struct served *served)
 		{ "Image", "s", &served->image },
 		{ "File", "s", &served->file },
 		{ "Console", "s", &served->console },
+		{ "VSockCID", "u", &served->vsock_cid },
 		{ "PID", "u", &served->pid },
 		{ "StartedUSec", "t", &served->started_usec },
 	};

@@ -161,6 +161,7 @@ int client_wait_end(sd_bus *bus, uint64_t deadline);
 /**
  * struct served - what only the guest's sigmad knows
  * @sigmad: all else is 0 and NULL unless it is SIGMAD_SERVES
+ * @vsock_cid: 0: it has no AF_VSOCK
  * @reply: holds the strings
  */
 struct served {
@@ -171,6 +172,7 @@ struct served {
 	const char *image;
 	const char *file;
 	const char *console;
+	uint32_t vsock_cid;
 	sd_bus_message *reply;
 };
 

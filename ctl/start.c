@@ -321,6 +321,8 @@ const struct verb verb_start = {
 "#Address=10.0.0.1/24\n"
 "# Default: made from the guest's name, always the same\n"
 "#MACAddress=52:54:00:12:34:56\n"
+"# Does the host's kernel move the frames, or sigmad? Default: yes where it has vhost_net\n"
+"#VHost=yes\n"
 "\n"
 "Examples:\n"
 "  sigmactl start demo\n"

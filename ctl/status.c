@@ -40,6 +40,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	add_string(object, "image", served->image);
 	add_string(object, "file", served->file);
 	add_string(object, "console", served->console);
+	add_number(object, "vsock_cid", served->vsock_cid);
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 	json_object_put(object);
 }
@@ -101,6 +102,8 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	       guest->interrupts_received);
 	if (served->console)
 		printf("   Console: %s\n", served->console);
+	if (served->vsock_cid)
+		printf("     VSock: CID %" PRIu32 "\n", served->vsock_cid);
 	print_sigmad(guest->name, served);
 	putchar('\n');
 }

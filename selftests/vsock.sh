@@ -14,12 +14,7 @@ program=/usr/lib/sigma-rig/vsock
 size=$(stat -c %s $program)
 data=/run/data
 
-property()
-{
-	busctl --address="unix:path=/run/sigma/$1/bus" get-property org.sigma /org/sigma/Guest \
-		org.sigma.Guest "$2" | cut -d ' ' -f 2
-}
-cid() { property "$1" VSockCID; }
+cid() { sigmactl status --json "$1" | jq .vsock_cid; }
 is_loaded() { grep -q "^$1 " /proc/modules; }
 
 # The guests have no such program: it comes to them as a disk
