@@ -20,7 +20,8 @@ static void explain(char why[VHOST_WHY_MAX], const char *name, int error)
 		snprintf(why, VHOST_WHY_MAX, "there is no /dev/%s; run 'modprobe %s'", name, name);
 	else if (error == -EACCES || error == -EPERM)
 		snprintf(why, VHOST_WHY_MAX,
-			 "/dev/%s may not be opened; be root, or join the group that owns it", name);
+			 "/dev/%s may not be opened; be root, or join the group that owns it",
+			 name);
 	else
 		snprintf(why, VHOST_WHY_MAX, "/dev/%s: %s", name, strerror(-error));
 }

@@ -252,7 +252,8 @@ static void describe(struct net *net, const uint8_t mac[ETH_ALEN])
 }
 
 /* Who moves the frames: vhost-net, unless it can't or must not */
-static int choose(struct net *net, sd_event *event, const char *file, const struct guest_net *wanted)
+static int choose(struct net *net, sd_event *event, const char *file,
+		  const struct guest_net *wanted)
 {
 	char why[VHOST_WHY_MAX];
 	int error;

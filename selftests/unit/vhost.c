@@ -34,6 +34,7 @@ int ioctl(int fd, unsigned long request, ...)
 	const struct vhost_memory *table;
 	const struct vhost_vring_file *file;
 	const struct vhost_vring_state *state;
+	const struct vhost_vring_addr *addr;
 	va_list ap;
 	void *arg;
 
@@ -42,6 +43,7 @@ int ioctl(int fd, unsigned long request, ...)
 	va_end(ap);
 	state = arg;
 	file = arg;
+	addr = arg;
 	table = arg;
 	if (request == kernel.fail) {
 		errno = kernel.with;
@@ -69,7 +71,7 @@ int ioctl(int fd, unsigned long request, ...)
 		kernel.base[state->index] = *state;
 		return 0;
 	case VHOST_SET_VRING_ADDR:
-		kernel.addr[((struct vhost_vring_addr *)arg)->index] = *(struct vhost_vring_addr *)arg;
+		kernel.addr[addr->index] = *addr;
 		return 0;
 	case VHOST_SET_VRING_KICK:
 		kernel.kick[file->index] = *file;
