@@ -52,7 +52,7 @@ int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev)
 
 	dev->bus = bus;
 	dev->id = id;
-	dev->features |= TRANSPORT_FEATURES;
+	dev->features |= TRANSPORT_FEATURES & ~dev->lacks;
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
 		struct virtqueue *vq = &dev->queue[i];
 
@@ -98,6 +98,20 @@ void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
 	warn_limited(&dev->warned, "%s%u: stopped because the guest's driver misbehaved: %s; it works again once the guest resets it",
+		     dev->ops->name, dev->id, reason);
+}
+
+void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
+{
+	char reason[192];
+	va_list ap;
+
+	if (!set_broken(dev))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	warn_limited(&dev->warned, "%s%u: stopped: %s; it works again once the guest resets it, or restarts",
 		     dev->ops->name, dev->id, reason);
 }
 

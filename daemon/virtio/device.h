@@ -8,11 +8,11 @@
  *	queue.c		split virtqueues: every descriptor is checked
  *	buffers.c	scattered guest memory, as queue.c translated it
  *	ratelimit.c	messages that a guest can cause at will
- *	blk.c net.c console.c vsock.c	one back end each; net_loop.c moves frames for net.c
+ *	blk.c net.c console.c rng.c vsock.c	one device each; net_loop.c moves frames
  *
  * Everything runs in the event loop of sigmad, except that between start and reset a back end
  * may serve its own queues in a thread of its own (blk.c does) or leave them to the host's
- * kernel (../vhost.c).
+ * kernel (../vhost.c) or to another process (../vhost_user.c).
  */
 #ifndef SIGMA_VIRTIO_DEVICE_H
 #define SIGMA_VIRTIO_DEVICE_H
@@ -156,7 +156,7 @@ struct virtio_device_ops {
 /**
  * struct virtio_device - one device
  *
- * A back end embeds it, fills in @ops, @features, @config, @config_size, @nr_queues and
+ * A back end embeds it, fills in @ops, @features, @lacks, @config, @config_size, @nr_queues and
  * each queue's max_size, and leaves the rest zero.
  */
 struct virtio_device {
@@ -164,6 +164,7 @@ struct virtio_device {
 	struct virtio_bus *bus;
 	unsigned int id;		/* on the bus */
 	uint64_t features;		/* offered; the transport's bits are added */
+	uint64_t lacks;			/* of the transport's bits, what its back end can't */
 	uint64_t negotiated;
 	uint32_t status;		/* VIRTIO_CONFIG_S_*, without NEEDS_RESET */
 	bool started;			/* between ops->start and ops->reset */
@@ -219,6 +220,10 @@ int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev);
  * Any thread. No queue of the device gives another chain until the driver resets it.
  */
 void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** virtio_device_failed - the same, for what is not the driver's fault */
+void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /** virtio_device_config_changed - after changing dev->config: generation and an event */

@@ -85,8 +85,12 @@ static inline struct guest *guest_new(void)
 	struct guest *guest = calloc(1, sizeof(*guest));
 
 	guest->mem.size = 2 * SEGMENT_SIZE;
-	guest->mem.base = mmap(NULL, guest->mem.size, PROT_READ | PROT_WRITE,
-			       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	/* A file, since other processes may serve queues in it */
+	guest->mem.fd = memfd_create("guest", MFD_CLOEXEC);
+	if (guest->mem.fd < 0 || ftruncate(guest->mem.fd, guest->mem.size))
+		abort();
+	guest->mem.base = mmap(NULL, guest->mem.size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			       guest->mem.fd, 0);
 	if (guest->mem.base == MAP_FAILED || sd_event_new(&guest->event) < 0)
 		abort();
 	guest->mem.nr = 2;
@@ -103,6 +107,7 @@ static inline void guest_free(struct guest **guest)
 	virtio_bus_free((*guest)->bus);
 	sd_event_unref((*guest)->event);
 	munmap((*guest)->mem.base, (*guest)->mem.size);
+	close((*guest)->mem.fd);
 	free(*guest);
 }
 
