@@ -39,6 +39,7 @@ const char *const section_names[] = {
 	[SECTION_GUEST] = "Guest",
 	[SECTION_DISK] = "Disk",
 	[SECTION_NETWORK] = "Network",
+	[SECTION_SHARE] = "Share",
 };
 
 void mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
@@ -87,7 +88,7 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 	switch (parser->section) {
 	case SECTION_NONE:
 		wrong(parser, -EINVAL,
-		      "[%.*s]: no section of a guest file; it has [Guest], [Disk] and [Network]",
+		      "[%.*s]: no section of a guest file; it has [Guest], [Disk], [Network] and [Share]",
 		      (int)len, name);
 		return;
 	case SECTION_GUEST:
@@ -113,6 +114,14 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 			return;
 		}
 		config->net[config->nr_nets++].line = parser->line;
+		break;
+	case SECTION_SHARE:
+		if (config->nr_shares == GUEST_SHARES_MAX) {
+			wrong(parser, -EINVAL, "more than %u shares; leave some out",
+			      GUEST_SHARES_MAX);
+			return;
+		}
+		config->share[config->nr_shares++].line = parser->line;
 		break;
 	}
 	parser->skip = false;
@@ -216,6 +225,51 @@ static void finish_nets(struct parser *parser)
 	}
 }
 
+/* The folder's name, without slashes behind it */
+static void default_tag(struct parser *parser, struct guest_share *share)
+{
+	size_t end = strlen(share->path), start, len;
+
+	while (end && share->path[end - 1] == '/')
+		end--;
+	for (start = end; start && share->path[start - 1] != '/'; start--)
+		;
+	len = end - start;
+	if (!len || len > GUEST_TAG_MAX || strcspn(share->path + start, " \t") < len)
+		mistake(parser, share->line, -EINVAL,
+			"Path=%s: its last part cannot be a tag; give Tag=", share->path);
+	else
+		memcpy(share->tag, share->path + start, len);
+}
+
+static void finish_shares(struct parser *parser)
+{
+	struct guest_config *config = parser->config;
+
+	for (unsigned int i = 0; i < config->nr_shares; i++) {
+		struct guest_share *share = &config->share[i];
+
+		if (!share->path) {
+			mistake(parser, share->line, -EINVAL,
+				"a [Share] without Path=; name the folder");
+			continue;
+		}
+		/* Who has to be able to read it starts the guest: virtiofsd.c sees to that */
+		usable(parser, share->line, "Path=", share->path, true, F_OK);
+		if (strchr(share->path, ','))
+			mistake(parser, share->line, -EINVAL,
+				"Path=%s: virtiofsd takes none with a comma; rename the folder, or give a link to it",
+				share->path);
+		if (!*share->tag)
+			default_tag(parser, share);
+		for (unsigned int j = 0; *share->tag && j < i; j++)
+			if (!strcmp(config->share[j].tag, share->tag))
+				mistake(parser, share->line, -EINVAL,
+					"the same tag, %s, as that of the [Share] in line %u; give another Tag=",
+					share->tag, config->share[j].line);
+	}
+}
+
 static void finish_defaults(struct parser *parser)
 {
 	struct guest_config *config = parser->config;
@@ -303,6 +357,7 @@ int guestfile_load(struct guest_config *config, const char *name_or_file)
 
 	finish_disks(&parser);
 	finish_nets(&parser);
+	finish_shares(&parser);
 	finish_defaults(&parser);
 	error = parser.error;
 close:
@@ -321,6 +376,8 @@ void guestfile_free(struct guest_config *config)
 		free(config->net[i].bridge);
 		free(config->net[i].address);
 	}
+	for (unsigned int i = 0; i < config->nr_shares; i++)
+		free(config->share[i].path);
 	free(config->file);
 	free(config->kernel);
 	free(config->initrd);

@@ -28,6 +28,11 @@
  *	VHost=			yes: the host's kernel moves the frames (vhost_net), no: sigmad does;
  *				default: vhost_net where the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and number
+ *	[Share]			repeatable; a folder of the host: "mount -t virtiofs TAG /mnt" in the guest,
+ *				as whoever started it (virtiofsd.h); takes virtiofsd
+ *	Path=			folder, required
+ *	Tag=			up to 36 characters; default: the folder's name
+ *	ReadOnly=no
  *
  * All paths are absolute. A line that begins with # or ; is a comment, and so is the rest of
  * a line after a blank and a ;. No line is longer than 200 bytes (a limit of inih).
@@ -44,6 +49,8 @@
 
 #define GUEST_DISKS_MAX		16
 #define GUEST_NETS_MAX		8
+#define GUEST_SHARES_MAX	8
+#define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 #define GUEST_FILES		"/etc/sigma"
 #define GUEST_NAME_RULE \
@@ -72,6 +79,13 @@ struct guest_net {
 	unsigned int line;
 };
 
+struct guest_share {
+	char *path;
+	char tag[GUEST_TAG_MAX + 1];
+	bool read_only;
+	unsigned int line;
+};
+
 #define VSOCK_CID_MIN		3		/* 2 is the host, see vsock(7) */
 #define VSOCK_CID_MAX		(UINT32_MAX - 1)
 
@@ -95,9 +109,10 @@ struct guest_config {
 	bool split_cores;
 	struct guest_vsock vsock;
 	unsigned int cpus_line, memory_line, kernel_line, initrd_line;	/* 0: not given */
-	unsigned int nr_disks, nr_nets;
+	unsigned int nr_disks, nr_nets, nr_shares;
 	struct guest_disk disk[GUEST_DISKS_MAX];
 	struct guest_net net[GUEST_NETS_MAX];
+	struct guest_share share[GUEST_SHARES_MAX];
 };
 
 /** guestfile_name_valid - can the @len bytes of @name be a guest's? Others are kept out of paths */

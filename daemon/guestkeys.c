@@ -377,6 +377,36 @@ static void set_mac(struct parser *parser, const char *value)
 	parser->macs |= 1U << (parser->config->nr_nets - 1);
 }
 
+static struct guest_share *this_share(struct parser *parser)
+{
+	return &parser->config->share[parser->config->nr_shares - 1];
+}
+
+static void set_share_path(struct parser *parser, const char *value)
+{
+	set_string(parser, &this_share(parser)->path, value);
+}
+
+/* People type it as a word of mount(8), and put it into fstab(5) */
+static void set_tag(struct parser *parser, const char *value)
+{
+	bool valid = strlen(value) <= GUEST_TAG_MAX;
+
+	for (const char *at = value; *at; at++)
+		valid = valid && isgraph((unsigned char)*at);
+	if (!valid) {
+		wrong(parser, -EINVAL, "Tag=%s: not up to %u characters without blanks; change it",
+		      value, GUEST_TAG_MAX);
+		return;
+	}
+	strcpy(this_share(parser)->tag, value);
+}
+
+static void set_share_read_only(struct parser *parser, const char *value)
+{
+	set_bool(parser, "ReadOnly", &this_share(parser)->read_only, value);
+}
+
 static const struct {
 	enum section section;
 	const char *name;
@@ -400,6 +430,9 @@ static const struct {
 	{ SECTION_NETWORK, "Address", set_address, false },
 	{ SECTION_NETWORK, "MACAddress", set_mac, false },
 	{ SECTION_NETWORK, "VHost", set_vhost, false },
+	{ SECTION_SHARE, "Path", set_share_path, false },
+	{ SECTION_SHARE, "Tag", set_tag, false },
+	{ SECTION_SHARE, "ReadOnly", set_share_read_only, false },
 };
 
 static void unknown_key(struct parser *parser, const char *name)

@@ -16,9 +16,10 @@ enum section {
 	SECTION_GUEST,
 	SECTION_DISK,
 	SECTION_NETWORK,
+	SECTION_SHARE,
 };
 
-extern const char *const section_names[SECTION_NETWORK + 1];
+extern const char *const section_names[SECTION_SHARE + 1];
 
 /**
  * struct parser - where we are in the file

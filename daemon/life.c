@@ -362,6 +362,8 @@ static int make_devices(struct life *life)
 		error = virtio_rng_add(life->devices);
 	if (!error)
 		error = virtio_vsock_add(life->devices, config, &life->vsock_cid);
+	for (unsigned int i = 0; i < config->nr_shares && !error; i++)
+		error = virtio_fs_add(life->devices, &config->share[i], config->file);
 	if (error) {
 		virtio_bus_free(life->devices);
 		free(life->console);

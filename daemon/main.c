@@ -9,7 +9,8 @@
  *	guest.c		sigma.ko's ioctls
  *	memory.c	the guest's memory
  *	load/		kernel, initrd, ACPI tables, boot parameters
- *	virtio/ tap.c vhost.c	devices
+ *	virtio/ tap.c	devices
+ *	vhost.c vhost_user.c virtiofsd.c	queues that others serve
  *	guestlog.c klog.c	the guest's kernel log
  *	bus.c		D-Bus, for sigmactl and others
  *	life.c		what happens when

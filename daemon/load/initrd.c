@@ -37,7 +37,7 @@
  */
 static const char *const drivers[] = {
 	"virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "vmw_vsock_virtio_transport",
-	"ext4",
+	"virtiofs", "ext4",
 };
 
 /*

@@ -8,7 +8,7 @@
  *	queue.c		split virtqueues: every descriptor is checked
  *	buffers.c	scattered guest memory, as queue.c translated it
  *	ratelimit.c	messages that a guest can cause at will
- *	blk.c net.c console.c rng.c vsock.c	one device each; net_loop.c moves frames
+ *	blk.c net.c console.c rng.c vsock.c fs.c	one device each; net_loop.c moves frames
  *
  * Everything runs in the event loop of sigmad, except that between start and reset a back end
  * may serve its own queues in a thread of its own (blk.c does) or leave them to the host's
@@ -233,6 +233,7 @@ void virtio_device_config_changed(struct virtio_device *dev);
 struct guest_config;
 struct guest_disk;
 struct guest_net;
+struct guest_share;
 int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *disk, unsigned int number);
 
 /**
@@ -260,5 +261,12 @@ int virtio_console_add(struct virtio_bus *bus, char **path);
  *	 the host can't and the file didn't ask for them
  */
 int virtio_vsock_add(struct virtio_bus *bus, const struct guest_config *config, uint32_t *cid);
+
+/**
+ * virtio_fs_add - a folder of the host, served by a virtiofsd of its own
+ * @share: stays until the bus is freed, and so does
+ * @file: the guest file, for messages
+ */
+int virtio_fs_add(struct virtio_bus *bus, const struct guest_share *share, const char *file);
 
 #endif

@@ -163,6 +163,32 @@ TEST(vhost)
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=a\nVHost=maybe\n", 5, "VHost=maybe: neither yes nor no");
 }
 
+TEST(shares)
+{
+	ASSERT_EQ(0, load(KERNEL "[Share]\nPath=@/modules//\n[Share]\nPath=@\nTag=all#1\n"
+			  "ReadOnly=yes\n"));
+	ASSERT_EQ(2, config.nr_shares);
+	EXPECT_STREQ("modules", config.share[0].tag);
+	EXPECT_FALSE(config.share[0].read_only);
+	EXPECT_STREQ(dir, config.share[1].path);
+	EXPECT_STREQ("all#1", config.share[1].tag);
+	EXPECT_TRUE(config.share[1].read_only);
+	EXPECT_EQ(5, config.share[1].line);
+	guestfile_free(&config);
+
+	EXPECT_WRONG(KERNEL "[Share]\nTag=x\n", 3, "a [Share] without Path=; name the folder");
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@/a.img\n", 3, "not a folder");
+	EXPECT_WRONG(KERNEL "[Share]\nPath=/\n", 3, "its last part cannot be a tag; give Tag=");
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@\nTag=a b\n", 5, "not up to 36 characters");
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@\nTag=0123456789012345678901234567890123456\n", 5,
+		     "not up to 36 characters");
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@/modules\n[Share]\nPath=@\nTag=modules\n", 5,
+		     "the same tag, modules, as that of the [Share] in line 3");
+	mkdir("a,b", 0700);
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@/a,b\n", 3, "takes none with a comma");
+	rmdir("a,b");
+}
+
 TEST(memory_is_rounded_up)
 {
 	ASSERT_EQ(0, load(KERNEL "Memory=134217729\n"));

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Shared folders, with a real virtiofsd: this is the guest's file system, as far as one file.
+ * Where there is no virtiofsd, or no namespaces for it, there is nothing to see.
+ */
+#include <fcntl.h>
+#include <linux/fuse.h>
+#include <linux/virtio_fs.h>
+#include <pwd.h>
+#include <signal.h>
+#include <sys/stat.h>
+
+#include "../../daemon/guestfile.h"
+#include "capture.h"
+#include "tap.h"
+#include "virtio-guest.h"
+
+#define SIZE	64
+#define NODE	FUSE_ROOT_ID
+
+static char dir[] = "/tmp/sigma-share-XXXXXX";
+static struct guest_share share = { .path = dir, .tag = "things", .line = 7 };
+static struct ring hiprio, requests;
+static const char *said;
+
+static void __attribute__((constructor)) make_dir(void)
+{
+	FILE *file;
+
+	if (!mkdtemp(dir) || chdir(dir) || chmod(dir, 0777)) {
+		perror(dir);
+		exit(EXIT_FAILURE);
+	}
+	file = fopen("greeting", "w");
+	fputs("hello, guest", file);
+	fclose(file);
+}
+
+static void __attribute__((destructor)) remove_dir(void)
+{
+	unlink("greeting");
+	unlink("made");
+	rmdir(dir);
+}
+
+static int add(struct guest *guest)
+{
+	int error;
+
+	capture_start();
+	error = virtio_fs_add(guest->bus, &share, "web.guest");
+	said = capture_end();
+	return error;
+}
+
+/* One that is to work: true when it does; else the test is over, skipped or failed */
+static bool add_works(struct guest *guest)
+{
+	int error = add(guest);
+
+	if (strstr(said, "there is no virtiofsd"))
+		SKIP(return false, "no virtiofsd");
+	if (error == -EPERM)
+		SKIP(return false, "no namespaces for virtiofsd");
+	if (error)
+		TAP_FAIL("%s", said);
+	return !error;
+}
+
+/* Without the event index, so that each answer comes with an interrupt */
+static bool bring_up(struct guest *guest)
+{
+	return negotiate(guest, 0, get_features(guest, 0) & ~(1ULL << VIRTIO_RING_F_EVENT_IDX)) &&
+	       !ring_open(&hiprio, guest, 0, 0, SIZE) &&
+	       !ring_open(&requests, guest, 0, 1, SIZE) && driver_ok(guest, 0);
+}
+
+/*
+ * One request of FUSE: @arg of @len bytes go, an answer of up to @reply_len is put in @reply.
+ * Return: the answer's error, 1 when none came.
+ */
+static int fuse(struct guest *guest, uint32_t opcode, uint64_t node, const void *arg, size_t len,
+		void *reply, size_t reply_len)
+{
+	uint64_t out = guest_alloc(guest, 4096), in = guest_alloc(guest, 4096);
+	struct fuse_in_header head = {
+		.len = sizeof(head) + len, .opcode = opcode, .unique = 42, .nodeid = node,
+	};
+	struct fuse_out_header *answer = at(guest, in);
+	const struct buffer buffers[] = {
+		{ out, sizeof(head), 0 }, { out + sizeof(head), len, 0 },
+		{ in, sizeof(*answer), VRING_DESC_F_WRITE },
+		{ in + sizeof(*answer), reply_len, VRING_DESC_F_WRITE },
+	};
+	struct vring_used_elem elem;
+
+	memcpy(at(guest, out), &head, sizeof(head));
+	memcpy((char *)at(guest, out) + sizeof(head), arg, len);
+	ring_add(&requests, buffers, reply_len ? 4 : 3);
+	ring_kick(&requests);
+	if (!ring_take(&requests, 5000, &elem) || answer->unique != 42)
+		return 1;
+	memcpy(reply, answer + 1, reply_len);
+	return answer->error;
+}
+
+static int fuse_init(struct guest *guest)
+{
+	struct fuse_init_in arg = {
+		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096,
+	};
+	struct fuse_init_out reply = { 0 };
+	int error = fuse(guest, FUSE_INIT, 0, &arg, 16, &reply, sizeof(reply));
+
+	return error ?: reply.major != FUSE_KERNEL_VERSION;
+}
+
+static int make_file(struct guest *guest)
+{
+	struct {
+		struct fuse_create_in in;
+		char name[5];
+	} arg = { .in = { .flags = O_WRONLY | O_CREAT, .mode = S_IFREG | 0600 }, .name = "made" };
+	struct {
+		struct fuse_entry_out entry;
+		struct fuse_open_out open;
+	} reply;
+
+	return fuse(guest, FUSE_CREATE, NODE, &arg, offsetof(typeof(arg), name) + 5, &reply,
+		    sizeof(reply));
+}
+
+/* Look the greeting up and read it */
+static int read_file(struct guest *guest, char *text, size_t size)
+{
+	struct fuse_open_in open = { .flags = O_RDONLY };
+	struct fuse_read_in read = { .size = size };
+	struct fuse_entry_out entry;
+	struct fuse_open_out opened;
+	int error;
+
+	error = fuse(guest, FUSE_LOOKUP, NODE, "greeting", 9, &entry, sizeof(entry));
+	if (!error)
+		error = fuse(guest, FUSE_OPEN, entry.nodeid, &open, sizeof(open), &opened,
+			     sizeof(opened));
+	read.fh = opened.fh;
+	return error ?: fuse(guest, FUSE_READ, entry.nodeid, &read, sizeof(read), text, size);
+}
+
+/* Our processes; the oldest, which is the others' init, in @oldest */
+static unsigned int children(pid_t *oldest)
+{
+	FILE *list = fopen("/proc/thread-self/children", "re");
+	unsigned int nr = 0;
+	int pid;
+
+	while (list && fscanf(list, "%d", &pid) == 1)
+		if (!nr++)
+			*oldest = pid;
+	if (list)
+		fclose(list);
+	return nr;
+}
+
+TEST(none_there)
+{
+	struct guest *guest GUEST = guest_new();
+	char *path = strdup(getenv("PATH"));
+	bool elsewhere;
+
+	setenv("PATH", "/nowhere", 1);
+	elsewhere = !add(guest);
+	setenv("PATH", path, 1);
+	free(path);
+	if (elsewhere || strstr(said, "namespaces"))
+		SKIP(return, "virtiofsd is installed");
+	EXPECT_SAID("web.guest:7: [Share] /tmp/sigma-share-", said);
+	EXPECT_SAID("there is no virtiofsd; install the package virtiofsd", said);
+}
+
+TEST(configuration)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg_config msg = { .length = sizeof(struct virtio_fs_config) };
+	struct virtio_fs_config config;
+
+	if (!add_works(guest))
+		return;
+	EXPECT_STREQ("", said);
+	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg)));
+	memcpy(&config, msg.data, sizeof(config));
+	EXPECT_STREQ("things", (char *)config.tag);
+	EXPECT_EQ(1, config.num_request_queues);
+	EXPECT_TRUE(get_features(guest, 0) & 1ULL << VIRTIO_F_VERSION_1);
+	EXPECT_FALSE(get_features(guest, 0) & 1ULL << 30);
+}
+
+TEST(reads_and_writes)
+{
+	struct guest *guest GUEST = guest_new();
+	char text[32] = "";
+	uint32_t now;
+
+	/* Twice: the guest's next kernel knows nothing of the first one's files */
+	if (!add_works(guest))
+		return;
+	for (unsigned int i = 0; i < 2; i++) {
+		ASSERT_TRUE(bring_up(guest));
+		ASSERT_EQ(0, fuse_init(guest));
+		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
+		EXPECT_STREQ("hello, guest", text);
+		EXPECT_EQ(0, make_file(guest));
+		EXPECT_EQ(0, unlink("made"));
+		capture_start();
+		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+		said = capture_end();
+		/* The one in Rust says that there are things which this driver can't */
+		EXPECT_FALSE(strstr(said, "ended"));
+	}
+}
+
+TEST(read_only)
+{
+	struct guest *guest GUEST = guest_new();
+	char text[32] = "";
+
+	share.read_only = true;
+	if (add_works(guest) && bring_up(guest)) {
+		EXPECT_EQ(0, fuse_init(guest));
+		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
+		EXPECT_STREQ("hello, guest", text);
+		EXPECT_EQ(-EROFS, make_file(guest));
+		EXPECT_EQ(-1, access("made", F_OK));
+	}
+	share.read_only = false;
+}
+
+TEST(as_another_user)
+{
+	struct guest *guest GUEST = guest_new();
+	const struct passwd *user = getpwnam("nobody");
+	char number[16], text[32] = "";
+	struct stat st;
+
+	if (geteuid() || !user)
+		SKIP(return, "needs root, and a user nobody");
+	snprintf(number, sizeof(number), "%u", user->pw_uid);
+	setenv("SUDO_UID", number, 1);
+	if (add_works(guest)) {
+		ASSERT_TRUE(bring_up(guest));
+		EXPECT_EQ(0, fuse_init(guest));
+		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
+		EXPECT_STREQ("hello, guest", text);
+		EXPECT_EQ(0, make_file(guest));
+		EXPECT_EQ(0, stat("made", &st));
+		EXPECT_EQ(user->pw_uid, st.st_uid);
+		EXPECT_EQ(user->pw_gid, st.st_gid);
+		unlink("made");
+		/* Nor can its root do what this user cannot */
+		chmod("greeting", 0600);
+		EXPECT_EQ(-EACCES, read_file(guest, text, sizeof(text)));
+		chmod("greeting", 0644);
+		chmod(dir, 0755);
+		EXPECT_EQ(-EACCES, make_file(guest));
+
+		chmod(dir, 0700);
+		EXPECT_EQ(-EACCES, add(guest));
+		EXPECT_SAID("virtiofsd: the user who started the guest cannot read the folder", said);
+		chmod(dir, 0777);
+	}
+	unsetenv("SUDO_UID");
+}
+
+TEST(killed)
+{
+	struct guest *guest GUEST = guest_new();
+	uint32_t now;
+	pid_t server;
+
+	if (!add_works(guest))
+		return;
+	ASSERT_TRUE(bring_up(guest));
+	ASSERT_EQ(0, fuse_init(guest));
+	guest->nr_messages = 0;
+	ASSERT_EQ(1, children(&server));
+	capture_start();
+	kill(server, SIGKILL);
+	guest_run(guest, 500);
+	said = capture_end();
+	EXPECT_SAID("fs0: stopped: virtiofsd ended; it works again once the guest", said);
+	EXPECT_SAID("share things: virtiofsd was ended by signal 9", said);
+	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_EQ(0, children(&server));
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(0, fuse_init(guest));
+}
+
+TEST(none_left)
+{
+	pid_t server;
+
+	EXPECT_EQ(0, children(&server));
+}
+
+TEST_HARNESS_MAIN
