@@ -313,7 +313,7 @@ void sigma_iosc_free(struct sigma_guest *guest)
 
 int sigma_iosc_setup(void)
 {
-	shutdown_wq = alloc_workqueue("sigma_shutdown", 0, 0);
+	shutdown_wq = alloc_workqueue("sigma_shutdown", WQ_UNBOUND, 0);
 	return shutdown_wq ? 0 : -ENOMEM;
 }
 
