@@ -213,6 +213,11 @@ static int blk_start(struct virtio_device *dev)
 {
 	struct blk *blk = to_blk(dev);
 
+	if (!dev->queue[0].size) {
+		warn_limited(&dev->warned, "disk %u (%s): the guest's driver left out its queue",
+			     blk->number, blk->disk.path);
+		return -EINVAL;
+	}
 	blk->write_back = dev->negotiated & (1ULL << VIRTIO_BLK_F_FLUSH);
 	return blk_worker_start(blk);
 }

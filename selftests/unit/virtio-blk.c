@@ -291,6 +291,22 @@ TEST(reads_and_writes)
 	EXPECT_EQ(0, data[1024]);
 }
 
+TEST(driver_without_a_queue)
+{
+	struct guest *guest GUEST = guest_new();
+	uint32_t now;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(guest, false));
+	capture_start();
+	EXPECT_TRUE(negotiate(guest, 0, get_features(guest, 0)));
+	EXPECT_FALSE(driver_ok(guest, 0));
+	EXPECT_SAID("left out its queue", capture_end());
+	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_TRUE(negotiate(guest, 0, get_features(guest, 0)));
+}
+
 TEST(works_without_flush)
 {
 	struct guest *guest GUEST = guest_new();
