@@ -160,12 +160,12 @@ static const struct {
 	device_handler handle;
 	size_t least;
 } device_handlers[] = {
-	[SIGMA_MSG_DEVICE_INFO]	 = { get_device_info },
-	[SIGMA_MSG_GET_FEATURES] = { get_features },
+	[SIGMA_MSG_DEVICE_INFO]	 = { .handle = get_device_info },
+	[SIGMA_MSG_GET_FEATURES] = { .handle = get_features },
 	[SIGMA_MSG_SET_FEATURES] = { set_features, sizeof(struct sigma_msg_features) },
 	[SIGMA_MSG_GET_CONFIG]	 = { get_config, offsetof(struct sigma_msg_config, data) },
 	[SIGMA_MSG_SET_CONFIG]	 = { set_config, offsetof(struct sigma_msg_config, data) },
-	[SIGMA_MSG_GET_STATUS]	 = { get_status },
+	[SIGMA_MSG_GET_STATUS]	 = { .handle = get_status },
 	[SIGMA_MSG_SET_STATUS]	 = { set_status, sizeof(struct sigma_msg_device_status) },
 	[SIGMA_MSG_GET_VQUEUE]	 = { get_vqueue, sizeof(__le32) },
 	[SIGMA_MSG_SET_VQUEUE]	 = { set_vqueue, sizeof(struct sigma_msg_vqueue) },
