@@ -104,7 +104,8 @@ static int set_queue(const struct vhost *vhost, const struct virtqueue *vq)
 {
 	const struct vring *ring = virtqueue_ring(vq);
 	const struct vhost_vring_state size = { .index = vq->index, .num = vq->size };
-	const struct vhost_vring_state base = { .index = vq->index };
+	/* What the kernel takes it gives back in order, so what a dead sigmad left is told by that */
+	const struct vhost_vring_state base = { .index = vq->index, .num = vq->last_avail };
 	const struct vhost_vring_addr addr = {
 		.index = vq->index,
 		.desc_user_addr = (uintptr_t)ring->desc,

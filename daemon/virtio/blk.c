@@ -304,6 +304,7 @@ int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *file, unsign
 			       sizeof(blk->config.unused1);
 	blk->dev.nr_queues = 1;
 	blk->dev.queue[0].max_size = BLK_QUEUE_SIZE;
+	blk->dev.queue[0].unordered = true;
 	ret = virtio_device_add(bus, &blk->dev);
 	if (ret < 0)
 		goto close_disk;

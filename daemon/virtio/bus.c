@@ -197,7 +197,12 @@ static int handle_device(struct virtio_bus *bus, const struct sigma_msg *msg,
 	return device_handlers[msg->id].handle(bus->device[id], in, out);
 }
 
-void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
+void *virtio_bus_request(struct virtio_bus *bus)
+{
+	return bus->state->request;
+}
+
+static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 {
 	struct {
 		struct sigma_msg head;
@@ -230,6 +235,12 @@ void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
 	if (ret < 0)
 		warn_limited(&bus->warned, "could not answer message 0x%x of the guest: %s",
 			     request.head.id, strerror(-ret));
+}
+
+void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
+{
+	handle(bus, msg, len);
+	memset(bus->state->request, 0, sizeof(bus->state->request));
 }
 
 void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t device,
@@ -271,6 +282,12 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 
 	if (!bus)
 		return log_error(-ENOMEM, "cannot make the guest's device bus: out of memory");
+	bus->state = calloc(1, sizeof(*bus->state));
+	if (!bus->state) {
+		ret = -ENOMEM;
+		goto free_bus;
+	}
+	bus->own_state = true;
 	bus->mem = mem;
 	bus->ops = ops;
 	bus->data = data;
@@ -279,7 +296,7 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 	bus->broken_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (bus->broken_fd < 0) {
 		ret = -errno;
-		goto free_bus;
+		goto free_state;
 	}
 	ret = sd_event_add_io(event, &bus->broken_source, bus->broken_fd, EPOLLIN, on_broken,
 			      bus);
@@ -291,6 +308,8 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 
 close_broken:
 	close(bus->broken_fd);
+free_state:
+	free(bus->state);
 free_bus:
 	free(bus);
 	return log_error(ret, "cannot make the guest's device bus: %s", strerror(-ret));
@@ -304,6 +323,33 @@ void virtio_bus_reset(struct virtio_bus *bus)
 			device_reset(bus->device[i]);
 }
 
+void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool resume)
+{
+	if (bus->own_state)
+		free(bus->state);
+	bus->own_state = false;
+	bus->state = state;
+	bus->resuming = resume;
+}
+
+void virtio_bus_resume(struct virtio_bus *bus)
+{
+	/* What the guest sent not all of is zeros, which say the same */
+	const size_t longest = sizeof(struct sigma_msg) + sizeof(union payload);
+	const struct sigma_msg *request = (const void *)bus->state->request;
+	uint8_t copy[SIGMA_MSG_MAX];
+
+	bus->greeted = true;
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		if (bus->device[i])
+			device_resume(bus->device[i]);
+	if (request->id) {
+		memcpy(copy, request, sizeof(copy));
+		virtio_bus_message(bus, copy, longest);
+	}
+	bus->resuming = false;
+}
+
 void virtio_bus_free(struct virtio_bus *bus)
 {
 	if (!bus)
@@ -315,6 +361,8 @@ void virtio_bus_free(struct virtio_bus *bus)
 	sd_event_source_disable_unref(bus->broken_source);
 	sd_event_unref(bus->event);
 	close(bus->broken_fd);
+	if (bus->own_state)
+		free(bus->state);
 	free(bus);
 }
 

@@ -17,6 +17,9 @@ struct virtio_bus {
 	const struct virtio_bus_ops *ops;
 	void *data;
 	struct virtio_device *device[SIGMA_DEVICES];
+	struct virtio_state *state;
+	bool own_state;			/* it is freed with the bus */
+	bool resuming;			/* from virtio_bus_keep() to the end of virtio_bus_resume() */
 	bool greeted;
 	uint32_t next_doorbell;
 	int broken_fd;
@@ -35,6 +38,9 @@ int device_set_features(struct virtio_device *dev, uint64_t features);
 int device_set_queue(struct virtio_device *dev, const struct sigma_msg_vqueue *setup);
 int device_reset_queue(struct virtio_device *dev, unsigned int index);
 void device_reset(struct virtio_device *dev);
+
+/** device_resume - bring the device to where the last sigmad left it */
+void device_resume(struct virtio_device *dev);
 
 /** device_tell_broken - in the event loop: what virtio_device_broken() could not do itself */
 void device_tell_broken(struct virtio_device *dev);

@@ -50,14 +50,23 @@ int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev)
 		return log_error(-ENOSPC, "no doorbells left for another %s device: a guest has %u at most; give it fewer devices",
 				 dev->ops->name, SIGMA_DOORBELLS);
 
+	if (bus->resuming && (bus->state->device[id].device_id != dev->ops->device_id ||
+			      bus->state->device[id].nr_queues != dev->nr_queues))
+		return log_error(-ESTALE, "%s%u: was not device %u of the guest that runs", dev->ops->name, id,
+				 id);
+
 	dev->bus = bus;
 	dev->id = id;
+	dev->state = &bus->state->device[id];
+	dev->state->device_id = dev->ops->device_id;
+	dev->state->nr_queues = dev->nr_queues;
 	dev->features |= TRANSPORT_FEATURES & ~dev->lacks;
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
 		struct virtqueue *vq = &dev->queue[i];
 
 		vq->dev = dev;
 		vq->index = i;
+		vq->state = &dev->state->queue[i];
 		vq->kick_fd = -1;
 		vq->call_fd = -1;
 		/* Two spaces of numbers, to host and to guest, given out side by side */
@@ -83,6 +92,7 @@ static bool set_broken(struct virtio_device *dev)
 {
 	if (__atomic_exchange_n(&dev->broken, true, __ATOMIC_ACQ_REL))
 		return false;
+	dev->state->broken = true;
 	eventfd_write(dev->bus->broken_fd, 1);
 	return true;
 }
@@ -128,6 +138,7 @@ void device_tell_broken(struct virtio_device *dev)
 void virtio_device_config_changed(struct virtio_device *dev)
 {
 	dev->generation++;
+	dev->state->generation = dev->generation;
 	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		bus_event(dev->bus, 0, SIGMA_MSG_EVENT_CONFIG, dev->id, NULL, 0);
 }
@@ -232,6 +243,7 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 	/* Why was said, and it need not be the driver's fault */
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK && device_start(dev) < 0)
 		set_broken(dev);
+	dev->state->status = dev->status;
 	return 0;
 }
 
@@ -243,6 +255,7 @@ int device_set_features(struct virtio_device *dev, uint64_t features)
 	if (features & ~dev->features)
 		return -EINVAL;
 	dev->negotiated = features;
+	dev->state->negotiated = features;
 	return 0;
 }
 
@@ -260,23 +273,11 @@ static void queue_unset(struct virtqueue *vq)
 	virtqueue_reset(vq);
 }
 
-int device_set_queue(struct virtio_device *dev, const struct sigma_msg_vqueue *setup)
+/* Give the queue, which was set up, its eventfds and tie them to its doorbells */
+static int queue_bind(struct virtqueue *vq)
 {
-	unsigned int index = le32toh(setup->index);
-	struct virtio_bus *bus = dev->bus;
-	struct virtqueue *vq;
+	struct virtio_bus *bus = vq->dev->bus;
 	int ret;
-
-	if (index >= dev->nr_queues)
-		return -ENOENT;
-	vq = &dev->queue[index];
-	if (!(dev->status & VIRTIO_CONFIG_S_FEATURES_OK) || dev->started || vq->size)
-		return -EBUSY;
-
-	ret = virtqueue_setup(vq, le32toh(setup->size), le64toh(setup->desc),
-			      le64toh(setup->driver), le64toh(setup->device));
-	if (ret < 0)
-		return ret;
 
 	vq->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vq->kick_fd < 0) {
@@ -301,9 +302,75 @@ close_kick:
 	vq->kick_fd = -1;
 reset_queue:
 	virtqueue_reset(vq);
-	warn_limited(&dev->warned, "%s%u: queue %u: cannot make its doorbells: %s",
-		     dev->ops->name, dev->id, index, strerror(-ret));
+	warn_limited(&vq->dev->warned, "%s%u: queue %u: cannot make its doorbells: %s",
+		     vq->dev->ops->name, vq->dev->id, vq->index, strerror(-ret));
 	return ret;
+}
+
+/* The last sigmad had done it, and died before it could say so */
+static bool was_set(const struct virtqueue *vq, const struct sigma_msg_vqueue *setup)
+{
+	return vq->dev->bus->resuming && vq->state->size == le32toh(setup->size) &&
+	       vq->state->desc == le64toh(setup->desc) &&
+	       vq->state->avail == le64toh(setup->driver) &&
+	       vq->state->used == le64toh(setup->device);
+}
+
+int device_set_queue(struct virtio_device *dev, const struct sigma_msg_vqueue *setup)
+{
+	unsigned int index = le32toh(setup->index);
+	struct virtqueue *vq;
+	int ret;
+
+	if (index >= dev->nr_queues)
+		return -ENOENT;
+	vq = &dev->queue[index];
+	if (vq->size && was_set(vq, setup))
+		return 0;
+	if (!(dev->status & VIRTIO_CONFIG_S_FEATURES_OK) || dev->started || vq->size)
+		return -EBUSY;
+
+	ret = virtqueue_setup(vq, le32toh(setup->size), le64toh(setup->desc),
+			      le64toh(setup->driver), le64toh(setup->device));
+	return ret < 0 ? ret : queue_bind(vq);
+}
+
+static int queue_resume(struct virtqueue *vq)
+{
+	const struct queue_state last = *vq->state;
+	int ret;
+
+	if (!last.size)
+		return 0;
+	ret = virtqueue_setup(vq, last.size, last.desc, last.avail, last.used);
+	if (!ret)
+		ret = queue_bind(vq);
+	return ret < 0 ? ret : virtqueue_resume(vq, &last);
+}
+
+void device_resume(struct virtio_device *dev)
+{
+	int ret = 0;
+
+	dev->status = dev->state->status;
+	dev->negotiated = dev->state->negotiated;
+	dev->generation = dev->state->generation;
+	if (dev->negotiated & ~dev->features) {
+		log_warning("%s%u: the guest uses features 0x%llx of it, which it has no longer",
+			    dev->ops->name, dev->id,
+			    (unsigned long long)(dev->negotiated & ~dev->features));
+		ret = -ESTALE;
+	}
+	for (unsigned int i = 0; i < dev->nr_queues && !ret; i++)
+		ret = queue_resume(&dev->queue[i]);
+	if (!ret && dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !dev->state->broken)
+		ret = device_start(dev);
+	if (ret || dev->state->broken)
+		set_broken(dev);
+	/* What was given back may not have been told */
+	for (unsigned int i = 0; i < dev->nr_queues; i++)
+		if (dev->queue[i].size)
+			eventfd_write(dev->queue[i].call_fd, 1);
 }
 
 int device_reset_queue(struct virtio_device *dev, unsigned int index)
@@ -319,6 +386,8 @@ int device_reset_queue(struct virtio_device *dev, unsigned int index)
 
 void device_reset(struct virtio_device *dev)
 {
+	/* First: the next sigmad must not start half a device */
+	dev->state->status = 0;
 	if (dev->started)
 		dev->ops->reset(dev);
 	dev->started = false;
@@ -326,6 +395,8 @@ void device_reset(struct virtio_device *dev)
 	for (unsigned int i = 0; i < dev->nr_queues; i++)
 		queue_unset(&dev->queue[i]);
 
+	dev->state->negotiated = 0;
+	dev->state->broken = false;
 	dev->negotiated = 0;
 	dev->status = 0;
 	dev->broken_told = false;

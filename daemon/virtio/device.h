@@ -26,6 +26,7 @@
 
 #include "../../kmod/uapi/iosc.h"
 #include "../memory.h"
+#include "state.h"
 #include "ratelimit.h"
 
 struct virtio_bus;
@@ -64,6 +65,7 @@ uint8_t *vq_take_last(struct vq_buffers *buf);
  * @size: entries, a power of two; 0: not set up
  * @kick_fd: eventfd that the guest's kick signals; -1 while not set up
  * @call_fd: eventfd that interrupts the guest; -1 while not set up
+ * @unordered: the back end gives chains back in any order, and must do each just once
  * @kick: doorbell the guest rings, to host
  * @call: doorbell the guest is rung with, to guest
  */
@@ -72,6 +74,7 @@ struct virtqueue {
 	unsigned int index;
 	unsigned int max_size;		/* 1..VIRTQUEUE_SIZE_MAX, a power of two */
 	unsigned int size;
+	bool unordered;
 	int kick_fd, call_fd;
 	uint32_t kick, call;
 	sd_event_source *kick_source;	/* from start to reset, when ops->kick is there */
@@ -82,9 +85,11 @@ struct virtqueue {
 	uint16_t published_used;	/* what the guest has been shown */
 	uint16_t signalled_used;	/* what the guest has been interrupted for */
 	bool event_idx, quiet;
+	struct queue_state *state;	/* for the next sigmad */
+	unsigned int nr_redo;		/* bits of @redo */
+	uint64_t redo[VIRTQUEUE_SIZE_MAX / 64];	/* taken by the last sigmad, to be popped first */
 };
 
-#define VIRTQUEUE_SIZE_MAX 1024
 #define VIRTQUEUE_SEGMENTS_MAX 128
 
 /**
@@ -104,6 +109,15 @@ struct vq_request {
 int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint64_t avail,
 		    uint64_t used);
 void virtqueue_reset(struct virtqueue *vq);
+
+/**
+ * virtqueue_resume - go on where the last sigmad was
+ * @last: what it left, a copy; the queue was set up as it says
+ *
+ * Chains that it took and did not give back are popped again. Return: 0, or -errno when
+ * queue and state don't fit together: the device is marked broken.
+ */
+int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last);
 
 /** virtqueue_ring - where the parts of a queue are mapped, for somebody else who serves it */
 const struct vring *virtqueue_ring(const struct virtqueue *vq);
@@ -172,6 +186,7 @@ struct virtio_device {
 	bool broken_told;
 	struct ratelimit warned;	/* of how the driver brings it up, and breaks it */
 	uint32_t generation;		/* of config */
+	struct device_state *state;	/* for the next sigmad */
 	void *config;			/* little-endian; the driver can't write it */
 	uint32_t config_size;
 	unsigned int nr_queues;
@@ -192,11 +207,32 @@ struct virtio_bus_ops {
 int virtio_bus_new(struct virtio_bus **bus, sd_event *event, const struct guest_memory *mem,
 		   const struct virtio_bus_ops *ops, void *data);
 void virtio_bus_free(struct virtio_bus *bus);	/* destroys its devices */
+
+/**
+ * virtio_bus_keep - keep the state of the devices at @state, before any is added
+ * @resume: it is what the last sigmad left: the devices that are added must be the same ones
+ */
+void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool resume);
+
+/**
+ * virtio_bus_resume - once the guest's memory is there, go on where the last sigmad was
+ *
+ * A device that can't is marked broken, and said to be. Answers the control message that the
+ * last one may have left unanswered.
+ */
+void virtio_bus_resume(struct virtio_bus *bus);
 sd_event *virtio_bus_event(struct virtio_bus *bus);
 const struct guest_memory *virtio_bus_memory(struct virtio_bus *bus);
 
 /** virtio_bus_reset - the guest is gone or starts anew: reset every device */
 void virtio_bus_reset(struct virtio_bus *bus);
+
+/**
+ * virtio_bus_request - where the next control message is to be read to: SIGMA_MSG_MAX bytes
+ *
+ * It is kept there until virtio_bus_message() has answered it.
+ */
+void *virtio_bus_request(struct virtio_bus *bus);
 
 /**
  * virtio_bus_message - handle one control message from the guest

@@ -29,30 +29,59 @@
 #define FILE_BLOCK_MAX		65536	/* larger st_blksize: no physical block, a hint */
 #define LOCK_TRIES		100
 #define LOCK_PAUSE		20000000	/* ns */
+#define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
 
 /*
- * udevd has a shared lock on a block device while it probes it, which it does whenever somebody
- * who could write closes it, as mkfs or the guest before did (systemd,
- * BLOCK_DEVICE_LOCKING). That is over in a moment, but nothing tells when: a lock with
- * a timeout doesn't exist, so try for two seconds.
+ * Call @claim until it succeeds, for up to two seconds, as long as the file is busy. Two may hold
+ * it for a moment, and nothing tells when it is over, nor does a lock with a timeout exist:
+ *
+ * - udevd has a shared lock on a block device while it probes it, which it does whenever somebody
+ *   who could write closes it, as mkfs or the guest before did (systemd,
+ *   BLOCK_DEVICE_LOCKING);
+ * - a sigmad that was killed, whose requests the kernel goes on with. They move data of
+ *   the disk and of the guest, so nobody else may use it before.
  */
-static int lock(const struct disk *disk)
+static int claim_patiently(struct disk *disk, int (*claim)(struct disk *disk))
 {
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE };
-	unsigned int tries = disk->block_device && !disk->read_only ? LOCK_TRIES : 1;
+	unsigned int tries = LOCK_TRIES;
 	int ret;
 
-	while ((ret = flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB)) &&
-	       errno == EWOULDBLOCK && --tries)
+	while ((ret = claim(disk)) == -EBUSY && --tries)
 		nanosleep(&pause, NULL);
-	if (!ret)
+	return ret;
+}
+
+static int try_lock(struct disk *disk)
+{
+	if (!flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
 		return 0;
-	if (errno == EWOULDBLOCK)
-		return log_error(-EBUSY, disk->read_only ?
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+static int lock(struct disk *disk)
+{
+	int ret = claim_patiently(disk, try_lock);
+
+	if (ret == -EBUSY)
+		return log_error(ret, disk->read_only ?
 				 "disk %s is being written to by another guest or program; stop that first" :
 				 "disk %s is used by another guest or program; stop that first, or set ReadOnly=yes for both",
 				 disk->path);
-	return log_error(-errno, "cannot lock disk %s: %s", disk->path, strerror(errno));
+	return ret ? log_error(ret, "cannot lock disk %s: %s", disk->path, strerror(-ret)) : 0;
+}
+
+/* The open file that direct_fd is has a lock of its own, which its requests keep: see above */
+static int try_lock_direct(struct disk *disk)
+{
+	struct flock lock = {
+		.l_type = disk->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET,
+		.l_start = DIRECT_LOCK_AT, .l_len = 1,
+	};
+
+	if (!fcntl(disk->direct_fd, F_OFD_SETLK, &lock))
+		return 0;
+	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
 static bool is_power_of_two(unsigned int n)
@@ -134,28 +163,33 @@ static int set_block_size(struct disk *disk, unsigned int size)
  * A block device is opened for writing with O_EXCL, which keeps off whoever else the kernel
  * knows to hold it: a mount, LVM, RAID (open(2)). Readers share it, so there is only the lock.
  */
+static int try_open(struct disk *disk)
+{
+	disk->fd = open(disk->path, disk->flags);
+	return disk->fd < 0 ? -errno : 0;
+}
+
 static int open_path(struct disk *disk, struct stat *st)
 {
-	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (disk->read_only ? O_RDONLY : O_RDWR);
+	int ret, flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (disk->read_only ? O_RDONLY : O_RDWR);
 
 	if (stat(disk->path, st))
 		return log_error(-errno, "cannot open disk %s: %s", disk->path, strerror(errno));
 	if (S_ISBLK(st->st_mode) && !disk->read_only)
 		flags |= O_EXCL;
 
-	disk->fd = open(disk->path, flags);
-	if (disk->fd < 0)
-		return errno == EBUSY ?
-			log_error(-EBUSY, "disk %s is mounted or otherwise in use on the host; unmount it first",
-				  disk->path) :
-			log_error(-errno, "cannot open disk %s: %s", disk->path,
-				  strerror(errno));
+	disk->flags = flags;
+	ret = claim_patiently(disk, try_open);
+	if (ret == -EBUSY)
+		return log_error(ret, "disk %s is mounted or otherwise in use on the host; unmount it first",
+				 disk->path);
+	if (ret)
+		return log_error(ret, "cannot open disk %s: %s", disk->path, strerror(-ret));
 	/* O_NONBLOCK was for what isn't a disk; io_uring would fail what has to wait */
 	fcntl(disk->fd, F_SETFL, flags & ~O_NONBLOCK);
 	/* What was opened counts, should the path have changed in between */
 	if (fstat(disk->fd, st)) {
-		int ret = -errno;
-
+		ret = -errno;
 		close(disk->fd);
 		return log_error(ret, "cannot look at disk %s: %s", disk->path, strerror(-ret));
 	}
@@ -167,25 +201,30 @@ static int open_path(struct disk *disk, struct stat *st)
  * can't be asked for everywhere (STATX_DIOALIGN is of Linux 6.1, and not each file system
  * answers), so it is tried.
  */
-static void open_direct(struct disk *disk)
+static int open_direct(struct disk *disk)
 {
 	uint8_t block[2 * DIRECT_ALIGN_MAX] __attribute__((aligned(DIRECT_ALIGN_MAX)));
+	unsigned int align = SECTOR_SIZE;
 	char path[32];
+	int ret;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", disk->fd);
 	disk->direct_fd = open(path, O_DIRECT | O_CLOEXEC | O_NOCTTY |
 			       (disk->read_only ? O_RDONLY : O_RDWR));
 	if (disk->direct_fd < 0)
-		return;
-	for (unsigned int align = SECTOR_SIZE; align <= DIRECT_ALIGN_MAX; align *= 2) {
-		/* At an address that is aligned no better than asked for */
-		if (pread(disk->direct_fd, block + align, align, 0) > 0) {
-			disk->direct_align = align;
-			return;
-		}
-	}
+		return 0;
+	/* At an address that is aligned no better than asked for */
+	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
+		align *= 2;
+	disk->direct_align = align;
+	ret = align > DIRECT_ALIGN_MAX ? 0 : claim_patiently(disk, try_lock_direct);
+	if (!ret && align <= DIRECT_ALIGN_MAX)
+		return 0;
 	close(disk->direct_fd);
 	disk->direct_fd = -1;
+	return ret == -EBUSY ?
+		log_error(ret, "disk %s: requests of a sigmad that was killed are still under way; try again later",
+			  disk->path) : 0;
 }
 
 int disk_open(struct disk *disk, const struct guest_disk *config)
@@ -219,7 +258,9 @@ int disk_open(struct disk *disk, const struct guest_disk *config)
 	if (ret < 0)
 		goto close_fd;
 	if (config->direct)
-		open_direct(disk);
+		ret = open_direct(disk);
+	if (ret < 0)
+		goto close_fd;
 	return 0;
 
 close_fd:

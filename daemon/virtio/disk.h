@@ -27,6 +27,7 @@ struct disk {
 	int fd;
 	int direct_fd;
 	unsigned int direct_align;
+	int flags;			/* of open(2) */
 	char *path;
 	bool read_only;
 	bool block_device;
@@ -41,7 +42,7 @@ struct disk {
  * @config: path, read_only, direct
  *
  * For writing nobody else may have it open under a lock, for reading only nobody who
- * writes. May wait up to 2 s for udevd. Return: 0, or -errno with a message.
+ * writes. May wait up to 2 s for those who hold it for a moment. Return: 0, or -errno with a message.
  */
 int disk_open(struct disk *disk, const struct guest_disk *config);
 void disk_close(struct disk *disk);

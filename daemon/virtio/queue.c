@@ -25,6 +25,18 @@
 #define read_once(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define write_once(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 
+/*
+ * Store what the next sigmad is to know, after all that the code above it stores. A process that
+ * is killed leaves its memory as its program order has it, so only the compiler must keep it.
+ */
+#define keep(x, value) do {				\
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);	\
+	write_once(x, value);				\
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);	\
+} while (0)
+
+#define BITS 64
+
 static int __attribute__((format(printf, 2, 3)))
 queue_broken(struct virtqueue *vq, const char *fmt, ...)
 {
@@ -79,11 +91,19 @@ int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint
 	vq->vring = ring;
 	vq->event_idx = vq->dev->negotiated & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	vq->size = size;
+	vq->state->desc = desc;
+	vq->state->avail = avail;
+	vq->state->used = used;
+	keep(vq->state->size, size);
 	return 0;
 }
 
 void virtqueue_reset(struct virtqueue *vq)
 {
+	keep(vq->state->size, 0);
+	memset(vq->state, 0, sizeof(*vq->state));
+	vq->nr_redo = 0;
+	memset(vq->redo, 0, sizeof(vq->redo));
 	vq->size = 0;
 	memset(&vq->vring, 0, sizeof(vq->vring));
 	vq->last_avail = 0;
@@ -126,6 +146,23 @@ static void want_kicks(struct virtqueue *vq, bool want)
 	}
 	if (want)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static uint16_t next_head(const struct virtqueue *vq)
+{
+	return le16toh(read_once(vq->vring.avail->ring[vq->last_avail & (vq->size - 1)]));
+}
+
+/* The guest has been shown the entries of the used ring from @old up to @new */
+static void account(struct virtqueue *vq, uint16_t old, uint16_t new)
+{
+	for (; old != new; old++) {
+		uint16_t head = vq->state->pushed[old & (vq->size - 1)];
+		uint64_t *word = &vq->state->in_flight[head / BITS];
+
+		keep(*word, *word & ~(1ULL << head % BITS));
+	}
+	keep(vq->state->used_idx, new);
 }
 
 struct descriptor {
@@ -234,6 +271,49 @@ static int walk_chain(struct virtqueue *vq, struct vq_request *req)
 	return 0;
 }
 
+static bool in_flight(const struct virtqueue *vq, uint16_t head)
+{
+	return vq->state->in_flight[head / BITS] & 1ULL << head % BITS;
+}
+
+/* The chain that was looked at is taken. First the bit: see virtqueue_resume() */
+static int take_chain(struct virtqueue *vq, uint16_t head)
+{
+	uint64_t *word = &vq->state->in_flight[head / BITS];
+
+	if (vq->unordered) {
+		if (in_flight(vq, head))
+			return queue_broken(vq, "descriptor %u is made available again while it is in use",
+					    head);
+		keep(*word, *word | 1ULL << head % BITS);
+		keep(vq->state->last_avail, vq->last_avail + 1);
+	}
+	vq->last_avail++;
+	return 1;
+}
+
+static void begin_chain(struct vq_request *req, uint16_t head)
+{
+	req->head = head;
+	req->out = (struct vq_buffers) { .iov = req->iov };
+	req->in = (struct vq_buffers) { .iov = req->iov };
+}
+
+/* One that the last sigmad took */
+static int pop_redo(struct virtqueue *vq, struct vq_request *req)
+{
+	unsigned int i = 0;
+	uint16_t head;
+
+	while (!vq->redo[i])
+		i++;
+	head = i * BITS + __builtin_ctzll(vq->redo[i]);
+	vq->redo[i] &= vq->redo[i] - 1;
+	vq->nr_redo--;
+	begin_chain(req, head);
+	return walk_chain(vq, req) ?: 1;
+}
+
 int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 {
 	int ret;
@@ -242,6 +322,8 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 		return -EIO;
 	if (!vq->size)
 		return 0;
+	if (vq->nr_redo)
+		return pop_redo(vq, req);
 
 	ret = waiting(vq);
 	if (!ret) {
@@ -253,19 +335,50 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 		return ret;
 	want_kicks(vq, false);
 
-	req->head = le16toh(read_once(vq->vring.avail->ring[vq->last_avail & (vq->size - 1)]));
-	req->out = (struct vq_buffers) { .iov = req->iov };
-	req->in = (struct vq_buffers) { .iov = req->iov };
+	begin_chain(req, next_head(vq));
 	ret = walk_chain(vq, req);
-	if (ret < 0)
-		return ret;
-	vq->last_avail++;
-	return 1;
+	return ret < 0 ? ret : take_chain(vq, req->head);
+}
+
+int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
+{
+	uint16_t shown = le16toh(__atomic_load_n(&vq->vring.used->idx, __ATOMIC_ACQUIRE));
+	uint16_t new = shown - last->used_idx;
+
+	vq->used_idx = shown;
+	vq->published_used = shown;
+	vq->signalled_used = shown;
+	vq->last_avail = shown;
+	/* It may have asked for no kicks */
+	vq->quiet = true;
+	if (!vq->unordered)
+		return 0;
+
+	*vq->state = *last;
+	if (new > vq->size)
+		return queue_broken(vq, "the used index jumped from %u to %u, with %u entries",
+				    last->used_idx, shown, vq->size);
+	/* It was about to take these off the list */
+	account(vq, last->used_idx, shown);
+	/* It had taken this one, and was about to say so */
+	vq->last_avail = last->last_avail;
+	if (waiting(vq) > 0 && next_head(vq) < vq->size && in_flight(vq, next_head(vq)))
+		keep(vq->state->last_avail, ++vq->last_avail);
+
+	for (unsigned int i = 0; i < VIRTQUEUE_SIZE_MAX / BITS; i++) {
+		vq->redo[i] = vq->state->in_flight[i];
+		vq->nr_redo += __builtin_popcountll(vq->redo[i]);
+	}
+	if ((uint16_t)(vq->last_avail - shown) == vq->nr_redo)
+		return 0;
+	return queue_broken(vq, "%u chains are under way, but between the indices %u and %u",
+			    vq->nr_redo, shown, vq->last_avail);
 }
 
 bool virtqueue_waits(const struct virtqueue *vq)
 {
-	return vq->size && le16toh(read_once(vq->vring.avail->idx)) != vq->last_avail;
+	return vq->nr_redo ||
+	       (vq->size && le16toh(read_once(vq->vring.avail->idx)) != vq->last_avail);
 }
 
 void virtqueue_unpop(struct virtqueue *vq, unsigned int nr)
@@ -277,6 +390,8 @@ void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written)
 {
 	vring_used_elem_t *elem = &vq->vring.used->ring[vq->used_idx & (vq->size - 1)];
 
+	if (vq->unordered)
+		keep(vq->state->pushed[vq->used_idx & (vq->size - 1)], head);
 	write_once(elem->id, htole32(head));
 	write_once(elem->len, htole32(written));
 	vq->used_idx++;
@@ -284,10 +399,14 @@ void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written)
 
 void virtqueue_publish(struct virtqueue *vq)
 {
-	if (!vq->size || vq->published_used == vq->used_idx)
+	uint16_t old = vq->published_used;
+
+	if (!vq->size || old == vq->used_idx)
 		return;
 	vq->published_used = vq->used_idx;
 	__atomic_store_n(&vq->vring.used->idx, htole16(vq->used_idx), __ATOMIC_RELEASE);
+	if (vq->unordered)
+		account(vq, old, vq->used_idx);
 }
 
 /* Does the driver want to hear of used entries from @old up to @new? 2.7.7.2 */

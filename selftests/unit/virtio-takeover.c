@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmad is killed at any moment, and the next one goes on: each request is answered, once.
+ * The child is the sigmad that dies and, until then, the guest; guest memory and the devices'
+ * state are shared with it.
+ */
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../../daemon/guestfile.h"
+#include "capture.h"
+#include "tap.h"
+#define SEGMENT_SIZE 0x400000ULL	/* each sigmad pins all of it */
+#include "virtio-guest.h"
+
+#define ROUNDS		42
+#define REQUESTS	20
+#define LEN		4096
+#define PATIENCE	10000		/* ms */
+#define W		VRING_DESC_F_WRITE
+
+static char image[] = "/tmp/sigma-takeover-XXXXXX";
+
+static struct shared {
+	struct ring ring;
+	uint64_t heads, data, states;
+	struct virtio_state state;
+} *shared;
+
+static void __attribute__((constructor)) prepare(void)
+{
+	int fd = mkstemp(image);
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (fd < 0 || shared == MAP_FAILED) {
+		perror(image);
+		exit(EXIT_FAILURE);
+	}
+	close(fd);
+}
+
+static void __attribute__((destructor)) clean_up(void)
+{
+	unlink(image);
+}
+
+static void add_disk(struct guest *guest)
+{
+	const struct guest_disk disk = { .path = image, .direct = true };
+
+	if (virtio_blk_add(guest->bus, &disk, 0) < 0)
+		abort();
+}
+
+/* Request @i writes @value all over its own block; each fifth one is a flush */
+static void add_request(struct guest *guest, unsigned int i, uint8_t value)
+{
+	struct virtio_blk_outhdr *head = at(guest, shared->heads + i * sizeof(*head));
+	bool flush = i % 5 == 4;
+	const struct buffer chain[] = {
+		{ shared->heads + i * sizeof(*head), sizeof(*head), 0 },
+		{ shared->data + i * LEN, LEN, 0 },
+		{ shared->states + i, 1, W },
+	};
+	const struct buffer no_data[] = { chain[0], chain[2] };
+
+	*head = (struct virtio_blk_outhdr) {
+		.type = flush ? VIRTIO_BLK_T_FLUSH : VIRTIO_BLK_T_OUT, .sector = i * (LEN / 512),
+	};
+	memset(at(guest, shared->data + i * LEN), value, LEN);
+	*(uint8_t *)at(guest, shared->states + i) = 0xff;
+	ring_add(&shared->ring, flush ? no_data : chain, flush ? 2 : 3);
+}
+
+/* A bus in this process, on the memory that there is */
+static void new_bus(struct guest *guest, bool resume)
+{
+	if (sd_event_new(&guest->event) < 0 ||
+	    virtio_bus_new(&guest->bus, guest->event, &guest->mem, &guest_bus_ops, guest) < 0)
+		abort();
+	virtio_bus_keep(guest->bus, &shared->state, resume);
+	add_disk(guest);
+}
+
+/* Dies some time after it has given back @done requests, as its state has it */
+static void first_sigmad(struct guest *guest, unsigned int done, unsigned int spins)
+{
+	const struct queue_state *queue = &shared->state.device[0].queue[0];
+
+	new_bus(guest, false);
+	shared->heads = guest_alloc(guest, REQUESTS * sizeof(struct virtio_blk_outhdr));
+	shared->data = guest_alloc(guest, REQUESTS * LEN);
+	shared->states = guest_alloc(guest, REQUESTS);
+	if (!negotiate(guest, 0, get_features(guest, 0)) ||
+	    ring_open(&shared->ring, guest, 0, 0, 64) || !driver_ok(guest, 0))
+		abort();
+	for (unsigned int i = 0; i < REQUESTS; i++)
+		add_request(guest, i, i + 1);
+	ring_kick(&shared->ring);
+	alarm(PATIENCE / 1000);
+	while (__atomic_load_n(&queue->used_idx, __ATOMIC_RELAXED) < done)
+		;
+	while (spins--)
+		__builtin_ia32_pause();
+	kill(getpid(), SIGKILL);
+}
+
+/* How often each was answered, by its first descriptor */
+static bool take_answers(unsigned int answers[64])
+{
+	for (unsigned int i = 0; i < REQUESTS; i++) {
+		struct ring *ring = &shared->ring;
+
+		for (unsigned int ms = 0; ring->seen == __atomic_load_n(&ring->v.used->idx,
+									__ATOMIC_ACQUIRE); ms++) {
+			if (ms == PATIENCE)
+				return false;
+			usleep(1000);
+		}
+		answers[ring->v.used->ring[ring->seen++ % ring->size].id % 64]++;
+	}
+	return true;
+}
+
+static bool image_is(unsigned int add)
+{
+	uint8_t block[LEN];
+	int fd = open(image, O_RDONLY);
+	bool same = true;
+
+	for (unsigned int i = 0; i < REQUESTS; i++)
+		if (i % 5 != 4)
+			same = same && pread(fd, block, LEN, i * LEN) == LEN &&
+			       block[0] == i + add && block[LEN - 1] == i + add;
+	close(fd);
+	return same;
+}
+
+static struct guest *killed_after(unsigned int done, unsigned int spins)
+{
+	struct guest *guest = guest_new();
+	int status;
+	pid_t child;
+
+	/* Each process has its own */
+	virtio_bus_free(guest->bus);
+	sd_event_unref(guest->event);
+	memset(shared, 0, sizeof(*shared));
+	if (truncate(image, 0) || truncate(image, REQUESTS * LEN))
+		abort();
+	fflush(NULL);
+	child = fork();
+	if (!child)
+		first_sigmad(guest, done, spins);
+	if (child < 0 || waitpid(child, &status, 0) != child || !WIFSIGNALED(status) ||
+	    WTERMSIG(status) != SIGKILL)
+		abort();
+	return guest;
+}
+
+TEST(killed_at_any_moment)
+{
+	for (unsigned int round = 0; round < ROUNDS; round++) {
+		struct guest *guest GUEST = killed_after(round % (REQUESTS + 1), round * 37 % 500);
+		unsigned int answers[64] = { 0 };
+		unsigned int answered = 0;
+
+		new_bus(guest, true);
+		virtio_bus_resume(guest->bus);
+		ASSERT_TRUE(take_answers(answers));
+		for (unsigned int i = 0; i < 64; i++) {
+			EXPECT_TRUE(answers[i] <= 1);
+			answered += answers[i];
+		}
+		EXPECT_EQ(REQUESTS, answered);
+		for (unsigned int i = 0; i < REQUESTS; i++)
+			EXPECT_EQ(VIRTIO_BLK_S_OK, *(uint8_t *)at(guest, shared->states + i));
+		EXPECT_TRUE(image_is(1));
+
+		/* And it goes on */
+		for (unsigned int i = 0; i < REQUESTS; i++)
+			add_request(guest, i, i + 101);
+		vring_used_event(&shared->ring.v) = shared->ring.seen;
+		ring_kick(&shared->ring);
+		ASSERT_TRUE(take_answers(answers));
+		EXPECT_TRUE(image_is(101));
+		EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	}
+}
+
+/* All was answered: then the state is changed to that of each moment before */
+static struct guest *idle(struct queue_state **queue)
+{
+	struct guest *guest = killed_after(REQUESTS, 0);
+
+	*queue = &shared->state.device[0].queue[0];
+	return guest;
+}
+
+TEST(nothing_under_way)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+	unsigned int answers[64] = { 0 };
+
+	EXPECT_EQ(REQUESTS, queue->last_avail);
+	EXPECT_EQ(REQUESTS, queue->used_idx);
+	new_bus(guest, true);
+	virtio_bus_resume(guest->bus);
+	ASSERT_TRUE(take_answers(answers));
+	EXPECT_EQ(shared->ring.seen, shared->ring.v.used->idx);
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* The used index was stored, the bits of these chains not cleared yet */
+TEST(shown_and_not_accounted_for)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+
+	for (unsigned int i = 17; i < REQUESTS; i++)
+		queue->in_flight[queue->pushed[i] / 64] |= 1ULL << queue->pushed[i] % 64;
+	queue->used_idx = 17;
+	new_bus(guest, true);
+	virtio_bus_resume(guest->bus);
+	EXPECT_EQ(0, queue->in_flight[0]);
+	EXPECT_EQ(REQUESTS, queue->used_idx);
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* The bit was set, the index not stored yet: it is done once */
+TEST(taken_and_not_counted)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+	struct vring_used_elem elem;
+	uint16_t head = shared->ring.next;
+
+	shared->ring.seen = shared->ring.v.used->idx;
+	vring_used_event(&shared->ring.v) = shared->ring.seen;
+	add_request(guest, 0, 77);
+	queue->in_flight[head / 64] |= 1ULL << head % 64;
+	new_bus(guest, true);
+	virtio_bus_resume(guest->bus);
+	ASSERT_TRUE(ring_take(&shared->ring, PATIENCE, &elem));
+	EXPECT_EQ(head, elem.id);
+	usleep(20000);
+	EXPECT_EQ(shared->ring.seen, shared->ring.v.used->idx);
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+TEST(state_that_does_not_add_up)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+
+	queue->in_flight[0] |= 6;
+	new_bus(guest, true);
+	capture_start();
+	virtio_bus_resume(guest->bus);
+	EXPECT_SAID("2 chains are under way", capture_end());
+	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* A request that was read and not answered: DRIVER_OK, and one that sets a queue up */
+TEST(unanswered_request)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+	struct sigma_msg *request = (void *)shared->state.request;
+
+	*request = (struct sigma_msg) { .id = SIGMA_MSG_GET_STATUS, .token = 0x77 };
+	new_bus(guest, true);
+	guest->nr_messages = 0;
+	virtio_bus_resume(guest->bus);
+	ASSERT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(0x77, guest->message[0].head.token);
+	EXPECT_EQ(SIGMA_MSG_RESPONSE, guest->message[0].head.flags);
+	EXPECT_EQ(0, guest->message[0].head.status);
+	EXPECT_EQ(0, request->id);
+}
+
+TEST(queue_that_was_set_twice)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+	struct {
+		struct sigma_msg head;
+		struct sigma_msg_vqueue setup;
+	} *request = (void *)shared->state.request;
+
+	shared->state.device[0].status = STATUS_FEATURES;
+	request->head = (struct sigma_msg) { .id = SIGMA_MSG_SET_VQUEUE };
+	request->setup = (struct sigma_msg_vqueue) {
+		.size = queue->size, .desc = queue->desc, .driver = queue->avail,
+		.device = queue->used,
+	};
+	new_bus(guest, true);
+	guest->nr_messages = 0;
+	virtio_bus_resume(guest->bus);
+	ASSERT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(0, guest->message[0].head.status);
+	EXPECT_TRUE(driver_ok(guest, 0));
+}
+
+TEST(another_device)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+
+	if (sd_event_new(&guest->event) < 0 ||
+	    virtio_bus_new(&guest->bus, guest->event, &guest->mem, &guest_bus_ops, guest) < 0)
+		abort();
+	virtio_bus_keep(guest->bus, &shared->state, true);
+	capture_start();
+	EXPECT_EQ(-ESTALE, virtio_rng_add(guest->bus));
+	EXPECT_SAID("was not device 0", capture_end());
+}
+
+TEST_HARNESS_MAIN
