@@ -20,7 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../daemon/guest.h"
 #include "ctl.h"
+
+#define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)	/* for sigmad */
 
 /* Where sigmad is: where we are told, beside us (a build tree), or where it was installed */
 static int find_sigmad(char path[PATH_MAX])
@@ -226,6 +229,17 @@ close_signals:
 	return status;
 }
 
+/* Else sigmad takes the guest over */
+static bool sigmad_lives(const char *name)
+{
+	sd_bus *bus;
+	int error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
+
+	if (!error)
+		sd_bus_close_unref(bus);
+	return !error || sigmad_seen(error) != SIGMAD_GONE;
+}
+
 /* What is known to be wrong before sigmad is asked, for its exit status or a better message */
 static int check(const char *guest, char name[SIGMA_NAME_MAX])
 {
@@ -237,10 +251,10 @@ static int check(const char *guest, char name[SIGMA_NAME_MAX])
 	if (error)
 		return complain(error == -EINVAL ? EXIT_USAGE : EXIT_FAILED, "\"%s\": %s", guest,
 				error == -EINVAL ? GUEST_NAME_RULE : strerror(-error));
-	if (!guest_view(&view, name))
+	if (!guest_view(&view, name) && sigmad_lives(name))
 		status = complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' tells more",
 				  name, view.state, name);
-	else if (access(file, F_OK) && errno == ENOENT)
+	else if (!guest_exists(name) && access(file, F_OK) && errno == ENOENT)
 		status = complain(EXIT_NO_GUEST, "%s: no such guest: there is no %s; 'sigmactl start --help' shows what it would hold",
 				  name, file);
 	else if (access(RUNDIR, W_OK) && errno == EACCES)

@@ -189,7 +189,7 @@ static int get_vsock_cid(sd_bus *bus, const char *path, const char *interface,
 {
 	struct life *life = data;
 
-	return sd_bus_message_append(reply, "u", life->vsock_cid);
+	return sd_bus_message_append(reply, "u", life->state->vsock_cid);
 }
 
 static int get_pid(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -213,7 +213,7 @@ static int get_started(sd_bus *bus, const char *path, const char *interface,
 {
 	struct life *life = data;
 
-	return sd_bus_message_append(reply, "t", life->started_usec);
+	return sd_bus_message_append(reply, "t", life->state->started_usec);
 }
 
 #define OPEN_TO_ALL	SD_BUS_VTABLE_UNPRIVILEGED

@@ -117,16 +117,21 @@ static int destroy(const struct guest *guest)
 	return error ? log_error(error, "%s", why) : 0;
 }
 
-int guest_open(struct guest *guest, const char *name)
+bool guest_exists(const char *name)
 {
 	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1];
 
+	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", name);
+	return !access(path, F_OK);
+}
+
+int guest_open(struct guest *guest, const char *name)
+{
 	snprintf(guest->name, sizeof(guest->name), "%s", name);
 	guest->control_fd = open_control();
 	if (guest->control_fd < 0)
 		return guest->control_fd;
-	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", name);
-	if (access(path, F_OK))
+	if (!guest_exists(name))
 		return 0;
 	close(guest->control_fd);
 	return tell_exists(name);
@@ -137,21 +142,15 @@ void guest_close(struct guest *guest)
 	close(guest->control_fd);
 }
 
-int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const uint32_t *cpus,
-		 unsigned int nr_cpus, char *why, size_t size)
+/* Open the device of a guest that there is and map its IOSC window */
+static int open_guest(struct guest *guest)
 {
 	void *iosc;
 	int error;
 
-	error = create(guest, memory, split_cores, cpus, nr_cpus, why, size);
-	if (error)
-		return error;
-
 	guest->fd = open_device(guest->name);
-	if (guest->fd < 0) {
-		error = guest->fd;
-		goto destroy;
-	}
+	if (guest->fd < 0)
+		return guest->fd;
 
 	error = guest_update(guest);
 	if (error)
@@ -167,10 +166,37 @@ int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const u
 
 close_device:
 	close(guest->fd);
-destroy:
+	return error;
+}
+
+int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const uint32_t *cpus,
+		 unsigned int nr_cpus, char *why, size_t size)
+{
+	int error;
+
+	error = create(guest, memory, split_cores, cpus, nr_cpus, why, size);
+	if (error)
+		return error;
+	error = open_guest(guest);
+	if (!error)
+		return 0;
 	destroy(guest);
 	/* Of the errors that the caller is to report, this is none */
 	return error == -ENOMEM || error == -EBUSY || error == -EINVAL ? -EIO : error;
+}
+
+int guest_attach(struct guest *guest, const char *name)
+{
+	int error;
+
+	snprintf(guest->name, sizeof(guest->name), "%s", name);
+	guest->control_fd = open_control();
+	if (guest->control_fd < 0)
+		return guest->control_fd;
+	error = open_guest(guest);
+	if (error)
+		close(guest->control_fd);
+	return error;
 }
 
 int guest_destroy(struct guest *guest)

@@ -27,6 +27,9 @@ struct guest {
 	struct sigma_info info;
 };
 
+/** guest_exists - is there a guest of this name? */
+bool guest_exists(const char *name);
+
 /**
  * guest_open - open sigma.ko's control device and see that there is no guest of this name
  *
@@ -46,6 +49,9 @@ void guest_close(struct guest *guest);
  */
 int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const uint32_t *cpus,
 		 unsigned int nr_cpus, char *why, size_t size);
+
+/** guest_attach - the same for a guest that exists; 0 or a reported negative errno */
+int guest_attach(struct guest *guest, const char *name);
 
 /**
  * guest_destroy - stop the guest and give everything back

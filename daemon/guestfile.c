@@ -321,11 +321,62 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
 	return *file ? 0 : -ENOMEM;
 }
 
-int guestfile_load(struct guest_config *config, const char *name_or_file)
+/* What is in @config->file, into @config->text */
+static int read_text(struct guest_config *config)
+{
+	FILE *file = fopen(config->file, "re");
+	int error = 0;
+	struct stat st;
+
+	if (!file)
+		return log_error(-errno, "%s: %m; a guest is described by such a file, or by one that is given with its path",
+				 config->file);
+	config->text = malloc(GUESTFILE_MAX);
+	if (fstat(fileno(file), &st) || S_ISDIR(st.st_mode))
+		error = log_error(-EISDIR, "%s: a folder; give the file of a guest", config->file);
+	else if (!config->text)
+		error = log_error(-ENOMEM, "%s: no memory to read it", config->file);
+	else
+		config->text_len = fread(config->text, 1, GUESTFILE_MAX, file);
+	if (!error && ferror(file))
+		error = log_error(-EIO, "%s: cannot read it to its end", config->file);
+	if (!error && fgetc(file) != EOF)
+		error = log_error(-EFBIG, "%s: longer than %u bytes; this can't be the file of a guest",
+				  config->file, GUESTFILE_MAX);
+	fclose(file);
+	return error;
+}
+
+static int parse(struct guest_config *config)
 {
 	struct parser parser = { .config = config };
-	struct stat st;
-	int line, error;
+	int line = 0;
+
+	/* fmemopen() takes no empty text */
+	if (config->text_len) {
+		parser.file = fmemopen(config->text, config->text_len, "r");
+		if (!parser.file)
+			return log_error(-errno, "%s: cannot read it: %m", config->file);
+		line = ini_parse_stream(read_line, &parser, take_key, &parser);
+		fclose(parser.file);
+	}
+	if (line > 0)
+		mistake(&parser, line, -EINVAL,
+			"neither [Section] nor Key=value; correct it, or begin it with # to leave it out");
+	else if (line < 0)
+		mistake(&parser, 0, -EIO, "cannot read it to its end");
+
+	finish_disks(&parser);
+	finish_nets(&parser);
+	finish_shares(&parser);
+	finish_defaults(&parser);
+	return parser.error;
+}
+
+static int load(struct guest_config *config, const char *name_or_file, const char *text,
+		uint32_t text_len)
+{
+	int error;
 
 	memset(config, 0, sizeof(*config));
 	config->nr_cpus = 1;
@@ -335,37 +386,32 @@ int guestfile_load(struct guest_config *config, const char *name_or_file)
 	if (error)
 		return log_error(error, "\"%s\": %s", name_or_file,
 				 error == -EINVAL ? GUEST_NAME_RULE : strerror(-error));
-
-	parser.file = fopen(config->file, "re");
-	if (!parser.file) {
-		error = log_error(-errno,
-				  "%s: %m; a guest is described by such a file, or by one that is given with its path",
-				  config->file);
-		goto free;
+	if (text) {
+		config->text = malloc(text_len + 1);	/* of 0 bytes it may be NULL */
+		if (config->text)
+			memcpy(config->text, text, text_len);
+		else
+			error = log_error(-ENOMEM, "%s: no memory to read it", config->file);
+		config->text_len = text_len;
+	} else {
+		error = read_text(config);
 	}
-	if (fstat(fileno(parser.file), &st) || S_ISDIR(st.st_mode)) {
-		error = log_error(-EISDIR, "%s: a folder; give the file of a guest", config->file);
-		goto close;
-	}
-
-	line = ini_parse_stream(read_line, &parser, take_key, &parser);
-	if (line > 0)
-		mistake(&parser, line, -EINVAL,
-			"neither [Section] nor Key=value; correct it, or begin it with # to leave it out");
-	else if (line < 0 || ferror(parser.file))
-		mistake(&parser, 0, -EIO, "cannot read it to its end");
-
-	finish_disks(&parser);
-	finish_nets(&parser);
-	finish_shares(&parser);
-	finish_defaults(&parser);
-	error = parser.error;
-close:
-	fclose(parser.file);
-free:
+	if (!error)
+		error = parse(config);
 	if (error)
 		guestfile_free(config);
 	return error;
+}
+
+int guestfile_load(struct guest_config *config, const char *name_or_file)
+{
+	return load(config, name_or_file, NULL, 0);
+}
+
+int guestfile_parse(struct guest_config *config, const char *name_or_file, const char *text,
+		    uint32_t text_len)
+{
+	return load(config, name_or_file, text, text_len);
 }
 
 void guestfile_free(struct guest_config *config)
@@ -379,6 +425,7 @@ void guestfile_free(struct guest_config *config)
 	for (unsigned int i = 0; i < config->nr_shares; i++)
 		free(config->share[i].path);
 	free(config->file);
+	free(config->text);
 	free(config->kernel);
 	free(config->initrd);
 	free(config->modules);

@@ -53,6 +53,7 @@
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 #define GUEST_FILES		"/etc/sigma"
+#define GUESTFILE_MAX		65536	/* bytes */
 #define GUEST_NAME_RULE \
 	"cannot be the name of a guest: up to 31 letters, digits, '_', '.' and '-', the first a letter or digit, and not \"control\""
 
@@ -98,6 +99,8 @@ struct guest_vsock {
 struct guest_config {
 	char name[SIGMA_NAME_MAX];
 	char *file;		/* where it was read from */
+	char *text;		/* what was in it, @text_len bytes */
+	uint32_t text_len;
 	unsigned int nr_cpus;	/* wanted; > 0 */
 	bool cpus_given;	/* cpus[] were named, else sigmad chooses */
 	uint32_t cpus[SIGMA_CPUS_MAX];
@@ -137,6 +140,10 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
  * Return: 0 or a negative errno; free with guestfile_free() only after 0.
  */
 int guestfile_load(struct guest_config *config, const char *name_or_file);
+
+/** guestfile_parse - the same, of text that was read from @name_or_file before */
+int guestfile_parse(struct guest_config *config, const char *name_or_file, const char *text,
+		    uint32_t text_len);
 void guestfile_free(struct guest_config *config);
 
 #endif

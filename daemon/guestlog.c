@@ -29,7 +29,7 @@
 
 struct guestlog {
 	const struct sigma_iosc_log *ring;
-	uint64_t tail;			/* bytes of the ring taken or given up */
+	uint64_t *tail;			/* bytes of the ring taken or given up */
 	int doorbell;
 	sd_event_source *source;
 	char path[RUNDIR_PATH_MAX];
@@ -40,14 +40,17 @@ struct guestlog {
 	char buffer[SIGMA_IOSC_LOG_BYTES];
 };
 
-static int begin_file(struct guestlog *log)
+static int begin_file(struct guestlog *log, int flags)
 {
-	log->fd = open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
+	off_t size;
+
+	log->fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0640);
 	if (log->fd < 0)
 		return log_error(-errno, "cannot write the guest's log, %s: %s", log->path,
 				 strerror(errno));
 	rundir_share(log->path, 0640);
-	log->size = 0;
+	size = lseek(log->fd, 0, SEEK_END);
+	log->size = size < 0 ? GUESTLOG_FILE_MAX : size;
 	return 0;
 }
 
@@ -58,7 +61,7 @@ static void rotate(struct guestlog *log)
 	snprintf(older, sizeof(older), "%s.1", log->path);
 	rename(log->path, older);
 	close(log->fd);
-	begin_file(log);
+	begin_file(log, O_TRUNC);
 }
 
 void guestlog_write(struct guestlog *log, const char *text, size_t len)
@@ -101,7 +104,7 @@ static void write_missed(struct guestlog *log, uint64_t bytes)
 /* Bytes of [@log->tail, @head) that the ring no longer holds */
 static uint64_t overwritten(const struct guestlog *log, uint64_t head)
 {
-	uint64_t waiting = head - log->tail;
+	uint64_t waiting = head - *log->tail;
 
 	return waiting > SIGMA_IOSC_LOG_BYTES ? waiting - SIGMA_IOSC_LOG_BYTES : 0;
 }
@@ -111,15 +114,15 @@ void guestlog_drain(struct guestlog *log)
 	uint64_t head = ring_head(log), missed, late;
 	size_t len, at, first;
 
-	if ((int64_t)(head - log->tail) < 0) {	/* backwards: not ours to follow */
-		log->tail = head;
+	if ((int64_t)(head - *log->tail) < 0) {	/* backwards: not ours to follow */
+		*log->tail = head;
 		return;
 	}
 
 	missed = overwritten(log, head);
-	log->tail += missed;
-	len = head - log->tail;
-	at = log->tail % SIGMA_IOSC_LOG_BYTES;
+	*log->tail += missed;
+	len = head - *log->tail;
+	at = *log->tail % SIGMA_IOSC_LOG_BYTES;
 	first = len < SIGMA_IOSC_LOG_BYTES - at ? len : SIGMA_IOSC_LOG_BYTES - at;
 	memcpy(log->buffer, log->ring->data + at, first);
 	memcpy(log->buffer + first, log->ring->data, len - first);
@@ -131,7 +134,7 @@ void guestlog_drain(struct guestlog *log)
 	if (missed + late)
 		write_missed(log, missed + late);
 	guestlog_write(log, log->buffer + late, len - late);
-	log->tail = head;
+	*log->tail = head;
 }
 
 static int on_doorbell(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -143,7 +146,8 @@ static int on_doorbell(sd_event_source *source, int fd, uint32_t revents, void *
 	return 0;
 }
 
-int guestlog_open(struct guestlog **out, sd_event *event, const uint8_t *iosc, const char *path)
+int guestlog_open(struct guestlog **out, sd_event *event, const uint8_t *iosc, const char *path,
+		  uint64_t *tail)
 {
 	struct guestlog *log = calloc(1, sizeof(*log));
 	int error;
@@ -153,7 +157,8 @@ int guestlog_open(struct guestlog **out, sd_event *event, const uint8_t *iosc, c
 	log->ring = (const void *)(iosc + SIGMA_IOSC_LOG_OFF);
 	snprintf(log->path, sizeof(log->path), "%s", path);
 
-	error = begin_file(log);
+	log->tail = tail;
+	error = begin_file(log, *tail ? 0 : O_TRUNC);
 	if (error)
 		goto free_log;
 	log->doorbell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -198,5 +203,5 @@ int guestlog_doorbell(const struct guestlog *log)
 
 void guestlog_restart(struct guestlog *log)
 {
-	log->tail = 0;
+	*log->tail = 0;
 }

@@ -4,6 +4,7 @@
  *
  *	life_make	kernel, initrd and devices, then CPUs, memory, /run/sigma/NAME, log, bus
  *	life_start	kernel into memory, SIGMA_START
+ *	life_take_over	instead of both, when another sigmad died and the guest did not
  *	event loop	the guest's messages go to the virtio bus; a change of its state is
  *			acted on: power-off ends the loop, reboot starts it again, after a panic it
  *			is kept for people to look at
@@ -186,7 +187,7 @@ static void on_state(struct life *life)
 
 static void receive(struct life *life)
 {
-	uint8_t msg[SIGMA_MSG_MAX];
+	void *msg = virtio_bus_request(life->devices);
 	int len;
 
 	if (!guest_has_room(&life->guest) && guest_runs(&life->guest)) {
@@ -245,7 +246,7 @@ int life_start(struct life *life)
 	if (error)
 		return error;
 	clock_gettime(CLOCK_REALTIME, &now);
-	life->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+	life->state->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
 	return sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
 }
 
@@ -344,7 +345,7 @@ static int share_console(const struct life *life)
 	return 0;
 }
 
-static int make_devices(struct life *life)
+static int make_devices(struct life *life, bool resume)
 {
 	const struct guest_config *config = life->config;
 	int error;
@@ -352,6 +353,7 @@ static int make_devices(struct life *life)
 	error = virtio_bus_new(&life->devices, life->event, &life->memory, &bus_ops, life);
 	if (error)
 		return error;
+	virtio_bus_keep(life->devices, &life->state->devices, resume);
 	for (unsigned int i = 0; i < config->nr_disks && !error; i++)
 		error = virtio_blk_add(life->devices, &config->disk[i], i);
 	if (!error)
@@ -361,14 +363,16 @@ static int make_devices(struct life *life)
 	if (!error)
 		error = virtio_rng_add(life->devices);
 	if (!error)
-		error = virtio_vsock_add(life->devices, config, &life->vsock_cid);
+		error = virtio_vsock_add(life->devices, config, &life->state->vsock_cid);
 	for (unsigned int i = 0; i < config->nr_shares && !error; i++)
 		error = virtio_fs_add(life->devices, &config->share[i], config->file);
-	if (error) {
-		virtio_bus_free(life->devices);
-		free(life->console);
-	}
 	return error;
+}
+
+static void free_devices(struct life *life)
+{
+	virtio_bus_free(life->devices);
+	free(life->console);
 }
 
 /* "FILE:LINE: " for what the kernel had to say of CPUs or memory */
@@ -407,33 +411,37 @@ static int take(struct life *life)
 	return error;
 }
 
-/* What people and programs see of it */
+/* What people and programs see of it, in its folder */
 static int show(struct life *life)
 {
 	char path[RUNDIR_PATH_MAX];
 	int error;
 
-	error = rundir_make(life->config->name);
-	if (error)
-		return error;
 	rundir_path(path, life->config->name, "bus");
 	error = bus_open(&life->bus, life, path);
 	if (error)
-		goto remove_rundir;
+		return error;
 	error = share_console(life);
 	if (error)
 		goto close_bus;
 	rundir_path(path, life->config->name, "log");
-	error = guestlog_open(&life->log, life->event, life->guest.iosc, path);
+	error = guestlog_open(&life->log, life->event, life->guest.iosc, path,
+			      &life->state->log_tail);
 	if (error)
 		goto close_bus;
 	return 0;
 
 close_bus:
 	bus_close(life->bus);
-remove_rundir:
-	rundir_remove(life->config->name);
 	return error;
+}
+
+static int watch(struct life *life)
+{
+	int error = sd_event_add_io(life->event, &life->messages, life->guest.fd, ALWAYS,
+				    on_guest, life);
+
+	return error < 0 ? log_error(error, "cannot watch the guest: %s", strerror(-error)) : 0;
 }
 
 int life_make(struct life *life)
@@ -447,42 +455,78 @@ int life_make(struct life *life)
 	error = load_open(&life->load, config);
 	if (error)
 		goto close_guest;
-	error = make_devices(life);
+	error = state_make(&life->state, &life->state_fd, config);
 	if (error)
 		goto close_load;
+	error = make_devices(life, false);
+	if (error)
+		goto free_devices;
 	error = take(life);
 	if (error)
 		goto free_devices;
 	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
 	if (error)
 		goto destroy_guest;
-	error = show(life);
+	error = rundir_make(config->name);
 	if (error)
 		goto close_memory;
-	error = sd_event_add_io(life->event, &life->messages, life->guest.fd, ALWAYS, on_guest,
-				life);
-	if (error < 0) {
-		log_error(error, "cannot watch the guest: %s", strerror(-error));
+	error = state_show(life->state_fd, config->name);
+	if (error)
+		goto remove_rundir;
+	error = show(life);
+	if (error)
+		goto remove_rundir;
+	error = watch(life);
+	if (error)
 		goto hide;
-	}
 	return 0;
 
 hide:
 	guestlog_close(life->log);
 	bus_close(life->bus);
+remove_rundir:
 	rundir_remove(config->name);
 close_memory:
 	memory_close(&life->memory);
 destroy_guest:
 	guest_destroy(&life->guest);
 free_devices:
-	virtio_bus_free(life->devices);
-	free(life->console);
+	free_devices(life);
+	state_close(life->state, life->state_fd);
 close_load:
 	load_close(&life->load);
 close_guest:
 	guest_close(&life->guest);
 	return error;
+}
+
+int life_take_over(struct life *life)
+{
+	int error;
+
+	error = guest_attach(&life->guest, life->config->name);
+	if (error)
+		return error;
+	error = make_devices(life, true);
+	if (error)
+		return error;
+	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
+	if (error)
+		return error;
+	rundir_take(life->config->name);
+	error = show(life);
+	if (error)
+		return error;
+	error = guest_bind_kick(&life->guest, SIGMA_DOORBELL_LOG, guestlog_doorbell(life->log));
+	if (error)
+		return error;
+	error = watch(life);
+	if (error)
+		return error;
+	virtio_bus_resume(life->devices);
+	guestlog_drain(life->log);
+	log_info("took over the guest, which a sigmad that died had left");
+	return sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
 }
 
 int life_end(struct life *life)
@@ -494,18 +538,18 @@ int life_end(struct life *life)
 	if (life->guest.info.state != SIGMA_STATE_PANICKED)
 		save_log(life);
 	sd_event_source_disable_unref(life->timer);
-	virtio_bus_free(life->devices);
-	free(life->console);
+	free_devices(life);
 	sd_event_source_disable_unref(life->messages);
 	guestlog_close(life->log);
 	memory_close(&life->memory);
 	/* While the name is still ours; a guest that never ran has nothing to tell */
-	if (life->started_usec)
+	if (life->state->started_usec)
 		rundir_retire(life->config->name);
 	else
 		rundir_remove(life->config->name);
 	error = guest_destroy(&life->guest);
 	guest_close(&life->guest);
+	state_close(life->state, life->state_fd);
 	/* Last, since clients take the end of the connection for the end of all this */
 	bus_close(life->bus);
 	return error;

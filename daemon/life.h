@@ -15,6 +15,7 @@
 #include "guestlog.h"
 #include "load/load.h"
 #include "memory.h"
+#include "state.h"
 #include "virtio/device.h"
 
 struct bus;
@@ -22,10 +23,9 @@ struct bus;
 /**
  * struct life - everything there is of the guest
  * @console: "/dev/pts/N" of hvc0
- * @vsock_cid: its address for AF_VSOCK sockets; 0: none
  * @stop_timeout: microseconds from asking the guest to power off to stopping it
- * @started_usec: CLOCK_REALTIME of the last start; 0: never
  * @ending: somebody asked for its end; what it does now is no surprise
+ * @state: for the next sigmad, in the file @state_fd
  * @signalled: signals that asked for its end
  * @load: kernel and initrd, until they are in its memory
  * @timer: runs from a request to power off
@@ -35,14 +35,14 @@ struct life {
 	const struct guest_config *config;
 	struct guest guest;
 	struct load load;
+	struct guest_state *state;
+	int state_fd;
 	struct guest_memory memory;
 	struct guestlog *log;
 	struct virtio_bus *devices;
 	struct bus *bus;
 	char *console;
-	uint32_t vsock_cid;
 	uint64_t stop_timeout;
-	uint64_t started_usec;
 	bool ending;
 	unsigned int signalled;
 	sd_event_source *timer;
@@ -57,6 +57,15 @@ struct life {
  * anything is taken. Return: 0, or a reported negative errno: nothing was taken then.
  */
 int life_make(struct life *life);
+
+/**
+ * life_take_over - go on where a sigmad that died was, instead of life_make() and life_start()
+ * @life: with @state and @state_fd set by state_take(), too
+ *
+ * Return: 0, or a reported negative errno: the guest runs on as before, without devices, and
+ * this process has to end as it is.
+ */
+int life_take_over(struct life *life);
 
 /** life_end - stop the guest whatever it does, give everything back; 0 or -errno */
 int life_end(struct life *life);

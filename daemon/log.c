@@ -82,8 +82,13 @@ static int rotate(void)
 
 int log_to_file(const char *path)
 {
-	int error = begin_file(path);
+	char older[RUNDIR_PATH_MAX + 2];
+	int error;
 
+	/* What a sigmad that died had to say stays */
+	snprintf(older, sizeof(older), "%s.1", path);
+	rename(path, older);
+	error = begin_file(path);
 	if (error)
 		return error;
 	rundir_share(path, 0640);

@@ -13,6 +13,7 @@
  *	vhost.c vhost_user.c virtiofsd.c	queues that others serve
  *	guestlog.c klog.c	the guest's kernel log
  *	bus.c		D-Bus, for sigmactl and others
+ *	state.c		what the next sigmad needs, should this one die
  *	life.c		what happens when
  */
 #include <errno.h>
@@ -41,7 +42,8 @@ static const char help[] =
 "\n"
 "NAME means /etc/sigma/NAME.guest; anything with a '/' in it is a file of that kind.\n"
 "sigmad starts the guest, serves its disks, networks and console, and ends when the\n"
-"guest does; everything lent goes back then. People use 'sigmactl start' instead.\n"
+"guest does; everything lent goes back then. A guest that runs, but whose sigmad died, is\n"
+"taken over with all that is under way. People use 'sigmactl start' instead.\n"
 "\n"
 "  --stop-timeout=SEC  on SIGTERM, SIGINT, SIGHUP or SIGQUIT the guest is asked to\n"
 "                      switch itself off; after SEC seconds (30), or a second\n"
@@ -178,15 +180,46 @@ static void leave_terminal(const char *name)
 		log_warning("cannot leave the working directory: %s", strerror(errno));
 }
 
+/*
+ * Is there such a guest whose sigmad died? Then what it left is @life->state, and @config is what
+ * the guest was made from, which its file may no longer be.
+ */
+static bool find_orphan(struct life *life, struct guest_config *config, const char *guest)
+{
+	char name[SIGMA_NAME_MAX], *file;
+	int error;
+
+	if (guestfile_find(guest, name, &file))
+		return false;
+	free(file);
+	if (!guest_exists(name))
+		return false;
+	error = state_take(&life->state, &life->state_fd, name);
+	if (error == -ESTALE)
+		log_warning("%s: a sigmad of another version has left it, which this one can't take over",
+			    name);
+	if (error)
+		return false;
+	if (guestfile_parse(config, life->state->file, life->state->text, life->state->text_len))
+		return false;
+	/* As the guest knows it */
+	config->vsock.cid = life->state->vsock_cid;
+	config->vsock.off = !life->state->vsock_cid;
+	return true;
+}
+
 static int serve(struct life *life, const struct options *options)
 {
-	int status;
+	int status = EXIT_FAILURE;
 
-	if (life_make(life))
+	if (life->state) {
+		if (life_take_over(life))
+			return EXIT_FAILURE;
+	} else if (life_make(life)) {
 		return EXIT_FAILURE;
+	}
 
-	status = EXIT_FAILURE;
-	if (!life_start(life)) {
+	if (life->state->started_usec || !life_start(life)) {
 		sd_notify(0, "READY=1");
 		if (options->background)
 			leave_terminal(life->config->name);
@@ -211,7 +244,7 @@ int main(int argc, char **argv)
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
 		return status;
-	if (guestfile_load(&config, options.guest))
+	if (!find_orphan(&life, &config, options.guest) && guestfile_load(&config, options.guest))
 		return EXIT_FAILURE;
 	log_open(config.name);
 

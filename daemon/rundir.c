@@ -15,7 +15,7 @@
 #include "rundir.h"
 
 static const char * const logs[] = { "log", "log.1", "sigmad.log", "sigmad.log.1" };
-static const char * const ends[] = { "bus", "console" };
+static const char * const ends[] = { "bus", "console", "state" };
 
 #define NOBODY ((gid_t)-1)
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -77,19 +77,34 @@ static int cannot_make(const char *path)
 			 errno == EACCES ? "; only root starts guests" : "");
 }
 
+int rundir_prepare(void)
+{
+	return mkdir(RUNDIR, 0755) && errno != EEXIST ? cannot_make(RUNDIR) : 0;
+}
+
 int rundir_make(const char *name)
 {
 	char path[RUNDIR_PATH_MAX];
+	int error = rundir_prepare();
 
-	if (mkdir(RUNDIR, 0755) && errno != EEXIST)
-		return cannot_make(RUNDIR);
-
+	if (error)
+		return error;
 	rundir_path(path, name, "");
 	remove_dir(path);
 	if (mkdir(path, 0700))
 		return cannot_make(path);
 	rundir_share(path, 0750);
 	return 0;
+}
+
+void rundir_take(const char *name)
+{
+	char path[RUNDIR_PATH_MAX];
+
+	rundir_path(path, name, "bus");
+	unlink(path);
+	rundir_path(path, name, "console");
+	unlink(path);
 }
 
 void rundir_remove(const char *name)

@@ -6,6 +6,7 @@
  *	console		link to the pty of the guest's hvc0
  *	log, log.1	the guest's kernel log, and the older half of it (guestlog.c)
  *	sigmad.log	messages of sigmad, with --background; sigmad.log.1, the older half
+ *	state		for the next sigmad, should this one die (state.c)
  *
  * Afterwards its logs are in /run/sigma/.last/NAME until the next guest of this name ends.
  */
@@ -24,6 +25,12 @@
 
 /** rundir_path - "/run/sigma/NAME/FILE" */
 void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file);
+
+/** rundir_prepare - make RUNDIR; 0 or a reported negative errno */
+int rundir_prepare(void);
+
+/** rundir_take - remove what a sigmad that died can't serve any more, and leave the rest */
+void rundir_take(const char *name);
 
 /** rundir_make - make it, empty; 0 or a reported negative errno */
 int rundir_make(const char *name);

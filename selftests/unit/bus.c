@@ -30,8 +30,9 @@ static uint8_t iosc[SIGMA_IOSC_SIZE] __attribute__((aligned(4096)));
 static void serve(int fd, int ready)
 {
 	static struct guest_config config = { .name = "demo", .kernel = "/boot/k", .file = "f" };
+	static struct guest_state state = { .started_usec = 42 };
 	static struct life life = {
-		.config = &config, .console = "/dev/pts/7", .started_usec = 42,
+		.config = &config, .console = "/dev/pts/7", .state = &state,
 		.stop_timeout = SECOND / 10,
 	};
 	struct sigma_iosc_header *header = (void *)iosc;

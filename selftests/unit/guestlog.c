@@ -15,6 +15,7 @@ static struct sigma_iosc_log *const ring = (void *)(iosc + SIGMA_IOSC_LOG_OFF);
 static char dir[] = "/tmp/sigma-unit-XXXXXX";
 static char path[64], older[64];
 static struct guestlog *guestlog;
+static uint64_t tail;
 static sd_event *event;
 
 /* What the guest would do */
@@ -53,7 +54,8 @@ static bool begin(void)
 	}
 	unlink(older);
 	memset(iosc, 0, sizeof(iosc));
-	return !guestlog_open(&guestlog, event, iosc, path);
+	tail = 0;
+	return !guestlog_open(&guestlog, event, iosc, path, &tail);
 }
 
 static void end(void)
