@@ -58,8 +58,8 @@ int client_complain(int status, const char *name, int error)
 		return complain(status, "%s: you may not speak to its sigmad: be root, or join the group '" RUNDIR_GROUP "'",
 				name);
 	case SIGMAD_GONE:
-		return complain(status, "%s: its sigmad is gone; 'sigmactl kill %s' takes CPUs and memory back",
-				name, name);
+		return complain(status, "%s: its sigmad is gone; 'sigmactl start %s' has another one take the guest over, 'sigmactl kill %s' takes CPUs and memory back",
+				name, name, name);
 	default:
 		return complain(status, "%s: its sigmad does not answer: %s; 'sigmactl kill %s' does without it",
 				name, strerror(-error), name);
