@@ -3,11 +3,13 @@
 #	make			modules for the running kernel (KDIR=...) and user space
 #	make install		both (DESTDIR=, PREFIX=)
 #	make check		all tests, in virtual machines; make check T=NAME: one of them
+#	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
+#				T=net: one of boot, block, file and net
 #	make demo		the whole thing on show, in a virtual machine
 #	make shell		a shell in the virtual machine
 #	make style		checkpatch over the sources (CHECKPATCH=...)
 #
-# check, demo and shell never load a module into the machine they run on. V=1 shows the
+# check, bench, demo and shell never load a module into the machine they run on. V=1 shows the
 # commands. User space is built under O (default build).
 
 PREFIX ?= /usr
@@ -53,7 +55,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all modules user unit programs install install-modules install-user check demo shell style clean
+.PHONY: all modules user unit programs install install-modules install-user check bench demo shell style clean
 
 all: modules user
 
@@ -144,6 +146,11 @@ endef
 
 check:
 	$(Q)selftests/rig/check $(T)
+
+ROUNDS ?= 3
+bench:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/rig/bench $(ROUNDS) $(T)
 
 demo:
 	$(Q)selftests/rig/packages
