@@ -328,6 +328,8 @@ const struct verb verb_start = {
 "#BlockSize=4096\n"
 "# The guest has it as /dev/disk/by-id/virtio-SERIAL. Default: sigma-0, sigma-1, ...\n"
 "#Serial=database\n"
+"# Instead of all these: the vhost-user socket of who serves it, like qemu-storage-daemon\n"
+"#Socket=/run/disk.sock\n"
 "\n"
 "# As often as wanted: eth0, eth1, ... Bridge= of the host, or Address= of the host's end\n"
 "#[Network]\n"

@@ -167,10 +167,15 @@ static void finish_disks(struct parser *parser)
 		const struct guest_disk *disk = &parser->config->disk[i];
 		int mode = disk->read_only ? R_OK : R_OK | W_OK;
 
-		if (!disk->path)
-			mistake(parser, disk->line, -EINVAL,
+		if (!disk->path == !disk->socket)
+			mistake(parser, disk->line, -EINVAL, disk->path ?
+				"a [Disk] with both Path= and Socket=; give one of them" :
 				"a [Disk] without Path=; name the image or block device");
-		else
+		else if (disk->socket && (disk->read_only || !disk->direct || disk->block_size ||
+					  *disk->serial))
+			mistake(parser, disk->line, -EINVAL,
+				"a [Disk] with Socket= has no other key; have the program that serves it see to that");
+		else if (disk->path)
 			usable(parser, disk->line, "Path=", disk->path, false, mode);
 		for (unsigned int j = 0; *disk->serial && j < i; j++)
 			if (!strcmp(parser->config->disk[j].serial, disk->serial))
@@ -416,8 +421,10 @@ int guestfile_parse(struct guest_config *config, const char *name_or_file, const
 
 void guestfile_free(struct guest_config *config)
 {
-	for (unsigned int i = 0; i < config->nr_disks; i++)
+	for (unsigned int i = 0; i < config->nr_disks; i++) {
 		free(config->disk[i].path);
+		free(config->disk[i].socket);
+	}
 	for (unsigned int i = 0; i < config->nr_nets; i++) {
 		free(config->net[i].bridge);
 		free(config->net[i].address);

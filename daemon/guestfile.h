@@ -16,7 +16,9 @@
  *	VSock=			yes, no, or the guest's CID (AF_VSOCK sockets, vsock(7)); default: yes
  *				where the host has vhost_vsock, the CID made from the guest's name
  *	[Disk]			repeatable; vda, vdb, ... in this order
- *	Path=			regular file or block device, required
+ *	Path=			regular file or block device, or
+ *	Socket=			vhost-user socket of who serves the disk (qemu-storage-daemon), whose
+ *				business the keys below are then
  *	ReadOnly=no
  *	DirectIO=yes		go past the host's page cache where the file system can
  *	BlockSize=		512 or 4096 bytes; default: 512 for a file, as the device has it
@@ -58,7 +60,7 @@
 	"cannot be the name of a guest: up to 31 letters, digits, '_', '.' and '-', the first a letter or digit, and not \"control\""
 
 struct guest_disk {
-	char *path;
+	char *path, *socket;	/* one of them */
 	bool read_only;
 	bool direct;		/* without the host's page cache where the file system can */
 	char serial[GUEST_SERIAL_MAX + 1];	/* "": sigmad's own */

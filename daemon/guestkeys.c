@@ -255,6 +255,19 @@ static void set_path(struct parser *parser, const char *value)
 	set_string(parser, &this_disk(parser)->path, value);
 }
 
+static void set_socket(struct parser *parser, const char *value)
+{
+	struct stat st;
+
+	if (*value != '/')
+		wrong(parser, -EINVAL, "Socket=%s: not an absolute path; begin it with /", value);
+	else if (stat(value, &st))
+		wrong(parser, -errno, "Socket=%s: %m; start the program that serves it", value);
+	else if (!S_ISSOCK(st.st_mode))
+		wrong(parser, -EINVAL, "Socket=%s: no socket; correct the path", value);
+	set_string(parser, &this_disk(parser)->socket, value);
+}
+
 static void set_read_only(struct parser *parser, const char *value)
 {
 	set_bool(parser, "ReadOnly", &this_disk(parser)->read_only, value);
@@ -422,6 +435,7 @@ static const struct {
 	{ SECTION_GUEST, "SplitCores", set_split_cores, false },
 	{ SECTION_GUEST, "VSock", set_vsock, false },
 	{ SECTION_DISK, "Path", set_path, false },
+	{ SECTION_DISK, "Socket", set_socket, false },
 	{ SECTION_DISK, "ReadOnly", set_read_only, false },
 	{ SECTION_DISK, "DirectIO", set_direct, false },
 	{ SECTION_DISK, "BlockSize", set_block_size, false },

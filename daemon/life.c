@@ -355,7 +355,9 @@ static int make_devices(struct life *life, bool resume)
 		return error;
 	virtio_bus_keep(life->devices, &life->state->devices, resume);
 	for (unsigned int i = 0; i < config->nr_disks && !error; i++)
-		error = virtio_blk_add(life->devices, &config->disk[i], i);
+		error = config->disk[i].socket ?
+			virtio_blk_socket_add(life->devices, &config->disk[i], config->file) :
+			virtio_blk_add(life->devices, &config->disk[i], i);
 	if (!error)
 		error = add_nets(life);
 	if (!error)

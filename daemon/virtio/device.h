@@ -8,7 +8,7 @@
  *	queue.c		split virtqueues: every descriptor is checked
  *	buffers.c	scattered guest memory, as queue.c translated it
  *	ratelimit.c	messages that a guest can cause at will
- *	blk.c net.c console.c rng.c vsock.c fs.c	one device each; net_loop.c moves frames
+ *	blk.c blk_socket.c net.c console.c rng.c vsock.c fs.c	one device each
  *
  * Everything runs in the event loop of sigmad, except that between start and reset a back end
  * may serve its own queues in a thread of its own (blk.c does) or leave them to the host's
@@ -271,6 +271,13 @@ struct guest_disk;
 struct guest_net;
 struct guest_share;
 int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *disk, unsigned int number);
+
+/**
+ * virtio_blk_socket_add - a disk that a vhost-user back end serves
+ * @disk: with a socket; stays until the bus is freed
+ * @file: the guest file, for messages
+ */
+int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk, const char *file);
 
 /**
  * virtio_net_add - a NIC on an open tap

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "../../daemon/guestfile.h"
 #include "capture.h"
@@ -161,6 +163,23 @@ TEST(vhost)
 	EXPECT_EQ(VHOST_YES, config.net[0].vhost);
 	guestfile_free(&config);
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=a\nVHost=maybe\n", 5, "VHost=maybe: neither yes nor no");
+}
+
+TEST(disk_on_a_socket)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "socket" };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	ASSERT_EQ(0, load(KERNEL "[Disk]\nSocket=@/socket\n"));
+	EXPECT_TRUE(strstr(config.disk[0].socket, "/socket") && !config.disk[0].path);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/a.img\n", 4, "no socket; correct the path");
+	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nPath=@/a.img\n", 3,
+		     "both Path= and Socket=");
+	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nReadOnly=yes\n", 3, "has no other key");
+	unlink("socket");
+	close(fd);
 }
 
 TEST(shares)

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio-blk (virtio 1.2, 5.2) that a vhost-user back end serves, qemu-storage-daemon for one:
+ * image formats, network disks and snapshots are its business. It listens on a socket, says what
+ * the disk is like, and is disconnected when the device is reset.
+ */
+#include <errno.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../guestfile.h"
+#include "../log.h"
+#include "../vhost_user.h"
+#include "device.h"
+
+#define QUEUE_SIZE	256
+
+/* What a driver may be told of without being able to write the configuration */
+#define FEATURES	(1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX | \
+			 1ULL << VIRTIO_BLK_F_GEOMETRY | 1ULL << VIRTIO_BLK_F_RO | \
+			 1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_FLUSH | \
+			 1ULL << VIRTIO_BLK_F_TOPOLOGY | 1ULL << VIRTIO_BLK_F_DISCARD | \
+			 1ULL << VIRTIO_BLK_F_WRITE_ZEROES)
+
+/* What follows is of secure erase, which is not offered */
+#define CONFIG_SIZE	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
+
+struct blk_socket {
+	struct virtio_device dev;
+	struct virtio_blk_config config;
+	const char *path;
+	struct vhost_user link;
+};
+
+static struct blk_socket *to_blk_socket(struct virtio_device *dev)
+{
+	return (struct blk_socket *)((char *)dev - offsetof(struct blk_socket, dev));
+}
+
+static int connect_server(struct blk_socket *blk, struct virtio_blk_config *config,
+			  char why[VHOST_USER_WHY_MAX])
+{
+	int fd, error;
+
+	fd = vhost_user_connect(blk->path);
+	if (fd < 0) {
+		snprintf(why, VHOST_USER_WHY_MAX, "%s; start the back end that serves this socket",
+			 strerror(-fd));
+		return fd;
+	}
+	error = vhost_user_open(&blk->link, "the back end", fd);
+	if (!error)
+		error = vhost_user_get_config(&blk->link, config, CONFIG_SIZE);
+	if (error) {
+		snprintf(why, VHOST_USER_WHY_MAX, "the back end %.*s", VHOST_USER_WHY_MAX - 16,
+			 blk->link.why);
+		vhost_user_close(&blk->link);
+	}
+	return error;
+}
+
+static void blk_socket_reset(struct virtio_device *dev)
+{
+	struct blk_socket *blk = to_blk_socket(dev);
+
+	vhost_user_stop(&blk->link);
+	vhost_user_close(&blk->link);
+}
+
+static int blk_socket_start(struct virtio_device *dev)
+{
+	struct blk_socket *blk = to_blk_socket(dev);
+	struct virtio_blk_config config = { 0 };
+	char why[VHOST_USER_WHY_MAX];
+	int error;
+
+	if (!vhost_user_alive(&blk->link)) {
+		vhost_user_close(&blk->link);
+		error = connect_server(blk, &config, why);
+		if (!error && memcmp(&config, &blk->config, sizeof(config))) {
+			strcpy(why, "it is another disk now; stop the guest and start it");
+			error = -ESTALE;
+		}
+		if (error) {
+			warn_limited(&dev->warned, "blk%u: %s: %s", dev->id, blk->path, why);
+			return error;
+		}
+	}
+	error = vhost_user_start(&blk->link, dev);
+	if (error)
+		blk_socket_reset(dev);
+	return error;
+}
+
+static void blk_socket_destroy(struct virtio_device *dev)
+{
+	struct blk_socket *blk = to_blk_socket(dev);
+
+	vhost_user_close(&blk->link);
+	free(blk);
+}
+
+static const struct virtio_device_ops blk_socket_ops = {
+	.name		= "blk",
+	.device_id	= VIRTIO_ID_BLOCK,
+	.start		= blk_socket_start,
+	.reset		= blk_socket_reset,
+	.destroy	= blk_socket_destroy,
+};
+
+int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk, const char *file)
+{
+	char why[VHOST_USER_WHY_MAX];
+	struct blk_socket *blk;
+	int error;
+
+	blk = calloc(1, sizeof(*blk));
+	if (!blk)
+		return log_error(-ENOMEM, "cannot make disk %s: out of memory", disk->socket);
+	blk->path = disk->socket;
+	blk->link = VHOST_USER_CLOSED;
+	error = connect_server(blk, &blk->config, why);
+	if (error) {
+		log_error(error, "%s:%u: Socket=%s: %s", file, disk->line, disk->socket, why);
+		goto free_blk;
+	}
+
+	blk->dev.ops = &blk_socket_ops;
+	blk->dev.features = blk->link.features & FEATURES;
+	blk->dev.lacks = ~blk->link.features;
+	blk->dev.config = &blk->config;
+	blk->dev.config_size = CONFIG_SIZE;
+	blk->dev.nr_queues = 1;
+	blk->dev.queue[0].max_size = QUEUE_SIZE;
+	error = virtio_device_add(bus, &blk->dev);
+	if (!error)
+		return 0;
+	vhost_user_close(&blk->link);
+free_blk:
+	free(blk);
+	return error;
+}

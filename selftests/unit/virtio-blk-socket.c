@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A disk that a real qemu-storage-daemon serves; without one there is nothing to see. */
+#include <fcntl.h>
+#include <linux/virtio_blk.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+#include "../../daemon/guestfile.h"
+#include "capture.h"
+#include "tap.h"
+#include "virtio-guest.h"
+
+#define SIZE	64
+#define SECTORS	2048
+
+extern char **environ;
+
+static char dir[] = "/tmp/sigma-socket-XXXXXX";
+static struct guest_disk disk;
+static struct ring ring;
+static pid_t server;
+static const char *said;
+
+static void __attribute__((constructor)) make_dir(void)
+{
+	if (!mkdtemp(dir) || chdir(dir) || asprintf(&disk.socket, "%s/socket", dir) < 0) {
+		perror(dir);
+		exit(EXIT_FAILURE);
+	}
+	disk.line = 7;
+}
+
+static void __attribute__((destructor)) remove_dir(void)
+{
+	unlink("socket");
+	unlink("image");
+	rmdir(dir);
+}
+
+static bool serve(void)
+{
+	char *argv[] = {
+		"qemu-storage-daemon", "--blockdev", "driver=file,node-name=d,filename=image",
+		"--export", "type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=socket,writable=on",
+		NULL
+	};
+	int fd = open("image", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (ftruncate(fd, SECTORS * 512) || pwrite(fd, "first sector", 12, 0) != 12)
+		abort();
+	close(fd);
+	unlink("socket");
+	if (posix_spawnp(&server, argv[0], NULL, NULL, argv, environ))
+		SKIP(return false, "no qemu-storage-daemon");
+	for (unsigned int i = 0; i < 500 && access("socket", F_OK); i++)
+		usleep(10000);
+	return true;
+}
+
+static void end(void)
+{
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+}
+
+static int add(struct guest *guest)
+{
+	int error;
+
+	capture_start();
+	error = virtio_blk_socket_add(guest->bus, &disk, "web.guest");
+	said = capture_end();
+	return error;
+}
+
+static bool bring_up(struct guest *guest)
+{
+	return negotiate(guest, 0, get_features(guest, 0) & ~(1ULL << VIRTIO_RING_F_EVENT_IDX)) &&
+	       !ring_open(&ring, guest, 0, 0, SIZE) && driver_ok(guest, 0);
+}
+
+/* One request; its status, or -1 */
+static int request(struct guest *guest, uint32_t type, uint64_t sector, char data[512])
+{
+	uint64_t at_head = guest_alloc(guest, 4096), at_data = guest_alloc(guest, 4096);
+	struct virtio_blk_outhdr head = { .type = type, .sector = sector };
+	const struct buffer buffers[] = {
+		{ at_head, sizeof(head), 0 },
+		{ at_data, 512, type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0 },
+		{ at_head + sizeof(head), 1, VRING_DESC_F_WRITE },
+	};
+	struct vring_used_elem elem;
+
+	memcpy(at(guest, at_head), &head, sizeof(head));
+	memcpy(at(guest, at_data), data, 512);
+	ring_add(&ring, buffers, 3);
+	ring_kick(&ring);
+	if (!ring_take(&ring, 5000, &elem))
+		return -1;
+	memcpy(data, at(guest, at_data), 512);
+	return *(uint8_t *)at(guest, at_head + sizeof(head));
+}
+
+TEST(nobody_serves)
+{
+	struct guest *guest GUEST = guest_new();
+
+	EXPECT_EQ(-ENOENT, add(guest));
+	EXPECT_SAID("web.guest:7: Socket=/tmp/sigma-socket-", said);
+	EXPECT_SAID("start the back end that serves this socket", said);
+}
+
+TEST(reads_and_writes)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg_config msg = { .length = 8 };
+	char data[512] = "";
+	uint64_t capacity;
+	uint32_t now;
+
+	if (!serve())
+		return;
+	ASSERT_EQ(0, add(guest));
+	EXPECT_STREQ("", said);
+	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg)));
+	memcpy(&capacity, msg.data, sizeof(capacity));
+	EXPECT_EQ(SECTORS, capacity);
+	EXPECT_TRUE(get_features(guest, 0) & 1ULL << VIRTIO_BLK_F_FLUSH);
+	/* Again for the guest's next kernel */
+	for (unsigned int i = 0; i < 2; i++) {
+		ASSERT_TRUE(bring_up(guest));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+		EXPECT_STREQ("first sector", data);
+		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 7, data));
+		EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(guest, VIRTIO_BLK_T_IN, SECTORS, data));
+		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	}
+	end();
+}
+
+TEST(ends_and_comes_again)
+{
+	struct guest *guest GUEST = guest_new();
+	char data[512] = "";
+	uint32_t now;
+
+	if (!serve())
+		return;
+	ASSERT_EQ(0, add(guest));
+	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+	capture_start();
+	end();
+	guest_run(guest, 200);
+	said = capture_end();
+	EXPECT_SAID("blk0: stopped: the back end ended; it works again once", said);
+	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	capture_start();
+	EXPECT_FALSE(bring_up(guest));
+	said = capture_end();
+	EXPECT_SAID("blk0: /tmp/sigma-socket-", said);
+	EXPECT_SAID(": Connection refused; start the back end", said);
+
+	ASSERT_TRUE(serve());
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+	end();
+}
+
+TEST_HARNESS_MAIN
