@@ -31,7 +31,7 @@ struct vhost_user {
 	uint64_t features;
 	unsigned int nr_queues;
 	char why[VHOST_USER_WHY_MAX];
-	/* private to vhost_user.c */
+	/* private to vhost_user.c and vhost_message.c */
 	uint64_t protocol;		/* protocol features in use */
 	unsigned int nr_regions;	/* of memory, that it takes */
 	uint64_t deadline;		/* CLOCK_MONOTONIC, ms */
