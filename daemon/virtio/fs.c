@@ -130,6 +130,7 @@ int virtio_fs_add(struct virtio_bus *bus, const struct guest_share *share, const
 	fs->config.num_request_queues = htole32(NR_QUEUES - REQUESTS);
 	fs->dev.ops = &fs_ops;
 	fs->dev.lacks = ~fs->link.features;
+	fs->dev.untracked = true;
 	fs->dev.config = &fs->config;
 	fs->dev.config_size = sizeof(fs->config);
 	fs->dev.nr_queues = NR_QUEUES;
