@@ -125,7 +125,7 @@ void rundir_retire(const char *name)
 	remove_dir(last);
 	if (mkdir(RUNDIR_LAST, 0755) && errno != EEXIST)
 		log_warning("cannot make " RUNDIR_LAST ": %s", strerror(errno));
-	if (rename(path, last)) {
+	if (rename(path, last) && errno != ENOENT) {	/* not there: somebody else did it */
 		log_warning("cannot keep the logs as %s: %s", last, strerror(errno));
 		remove_dir(path);
 	}
