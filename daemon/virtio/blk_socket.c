@@ -131,6 +131,7 @@ int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk,
 	blk->dev.ops = &blk_socket_ops;
 	blk->dev.features = blk->link.features & FEATURES;
 	blk->dev.lacks = ~blk->link.features;
+	blk->dev.untracked = true;
 	blk->dev.config = &blk->config;
 	blk->dev.config_size = CONFIG_SIZE;
 	blk->dev.nr_queues = 1;
