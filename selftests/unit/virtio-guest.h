@@ -5,7 +5,8 @@
  *
  * Memory is two segments with a gap between their physical addresses, one right after
  * the other in the mapping, so that a buffer which runs out of the first one would, if it
- * were not stopped, end up in the second.
+ * were not stopped, end up in the second. Around them, and on demand between them, nothing can
+ * be read or written.
  */
 #ifndef SIGMA_TEST_VIRTIO_GUEST_H
 #define SIGMA_TEST_VIRTIO_GUEST_H
@@ -29,6 +30,7 @@
 #ifndef SEGMENT_SIZE
 #define SEGMENT_SIZE	0x4000000ULL
 #endif
+#define GUARD		0x10000ULL
 #define NOWHERE		0x20000000ULL
 #define MESSAGES	16
 
@@ -82,33 +84,51 @@ static const struct virtio_bus_ops guest_bus_ops = {
 	.bind = guest_bind_queue,
 };
 
-static inline struct guest *guest_new(void)
+/* @gap: bytes between the segments in the mapping, whole pages */
+static inline struct guest *guest_new_with_gap(uint64_t gap)
 {
 	struct guest *guest = calloc(1, sizeof(*guest));
+	struct guest_memory *mem = &guest->mem;
+	uint8_t *map;
 
-	guest->mem.size = 2 * SEGMENT_SIZE;
+	mem->size = 2 * SEGMENT_SIZE + gap;
 	/* A file, since other processes may serve queues in it */
-	guest->mem.fd = memfd_create("guest", MFD_CLOEXEC);
-	if (guest->mem.fd < 0 || ftruncate(guest->mem.fd, guest->mem.size))
+	mem->fd = memfd_create("guest", MFD_CLOEXEC);
+	if (mem->fd < 0 || ftruncate(mem->fd, mem->size))
 		abort();
-	guest->mem.base = mmap(NULL, guest->mem.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			       guest->mem.fd, 0);
-	if (guest->mem.base == MAP_FAILED || sd_event_new(&guest->event) < 0)
+	map = mmap(NULL, mem->size + 2 * GUARD, PROT_NONE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (map == MAP_FAILED || sd_event_new(&guest->event) < 0)
 		abort();
-	guest->mem.nr = 2;
-	guest->mem.segment[0] = (struct memory_segment) { SEGMENT_0, SEGMENT_SIZE, 0 };
-	guest->mem.segment[1] = (struct memory_segment) { SEGMENT_1, SEGMENT_SIZE, SEGMENT_SIZE };
+	mem->base = map + GUARD;
+	mem->nr = 2;
+	mem->segment[0] = (struct memory_segment) { SEGMENT_0, SEGMENT_SIZE, 0 };
+	mem->segment[1] = (struct memory_segment) {
+		SEGMENT_1, SEGMENT_SIZE, SEGMENT_SIZE + gap,
+	};
+	for (unsigned int i = 0; i < mem->nr; i++)
+		if (mmap(mem->base + mem->segment[i].offset, mem->segment[i].size,
+			 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, mem->fd,
+			 mem->segment[i].offset) == MAP_FAILED)
+			abort();
 	guest->brk = SEGMENT_0;
-	if (virtio_bus_new(&guest->bus, guest->event, &guest->mem, &guest_bus_ops, guest) < 0)
+	memset(guest->kick_fd, 0xff, sizeof(guest->kick_fd));
+	memset(guest->call_fd, 0xff, sizeof(guest->call_fd));
+	if (virtio_bus_new(&guest->bus, guest->event, mem, &guest_bus_ops, guest) < 0)
 		abort();
 	return guest;
+}
+
+static inline struct guest *guest_new(void)
+{
+	return guest_new_with_gap(0);
 }
 
 static inline void guest_free(struct guest **guest)
 {
 	virtio_bus_free((*guest)->bus);
 	sd_event_unref((*guest)->event);
-	munmap((*guest)->mem.base, (*guest)->mem.size);
+	munmap((*guest)->mem.base - GUARD, (*guest)->mem.size + 2 * GUARD);
 	close((*guest)->mem.fd);
 	free(*guest);
 }
