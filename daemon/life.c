@@ -367,7 +367,7 @@ static int make_devices(struct life *life, bool resume)
 	if (!error)
 		error = virtio_vsock_add(life->devices, config, &life->state->vsock_cid);
 	for (unsigned int i = 0; i < config->nr_shares && !error; i++)
-		error = virtio_fs_add(life->devices, &config->share[i], config->file);
+		error = virtio_fs_add(life->devices, config, &config->share[i]);
 	return error;
 }
 

@@ -31,6 +31,7 @@
 #include "log.h"
 #include "rundir.h"
 #include "version.h"
+#include "virtiofsd.h"
 
 #define EXIT_USAGE		2
 #define STOP_TIMEOUT_SEC	30
@@ -202,6 +203,7 @@ static bool find_orphan(struct life *life, struct guest_config *config, const ch
 		return false;
 	if (guestfile_parse(config, life->state->file, life->state->text, life->state->text_len))
 		return false;
+	config->starter = life->state->starter;
 	/* As the guest knows it */
 	config->vsock.cid = life->state->vsock_cid;
 	config->vsock.off = !life->state->vsock_cid;
@@ -244,8 +246,11 @@ int main(int argc, char **argv)
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
 		return status;
-	if (!find_orphan(&life, &config, options.guest) && guestfile_load(&config, options.guest))
-		return EXIT_FAILURE;
+	if (!find_orphan(&life, &config, options.guest)) {
+		if (guestfile_load(&config, options.guest))
+			return EXIT_FAILURE;
+		config.starter = virtiofsd_caller();
+	}
 	log_open(config.name);
 
 	status = EXIT_FAILURE;

@@ -55,6 +55,7 @@ int state_make(struct guest_state **out, int *fd, const struct guest_config *con
 	free(folder);
 	memcpy(state->text, config->text, config->text_len);
 	state->text_len = config->text_len;
+	state->starter = config->starter;
 	state->size = sizeof(*state);
 	state->magic = MAGIC;
 	*out = state;

@@ -22,6 +22,7 @@
  * @log_tail: bytes of the guest's log that are in its file
  * @started_usec: CLOCK_REALTIME of the last start
  * @vsock_cid: 0: none
+ * @starter: user ID of who started the guest, whoever has it taken over
  */
 struct guest_state {
 	uint64_t magic;
@@ -30,6 +31,8 @@ struct guest_state {
 	uint64_t started_usec;
 	uint32_t vsock_cid;
 	uint32_t text_len;
+	uint32_t starter;
+	uint32_t reserved;
 	char file[PATH_MAX];
 	char text[GUESTFILE_MAX];
 	struct virtio_state devices;

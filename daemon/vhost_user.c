@@ -187,8 +187,9 @@ static int set_queue(struct vhost_user *vu, const struct virtqueue *vq)
 	int error;
 
 	error = vu_tell_state(vu, VU_SET_VRING_NUM, vq->index, vq->size);
+	/* A back end that is disconnected finishes what it has, so the used index tells all */
 	if (!error)
-		error = vu_tell_state(vu, VU_SET_VRING_BASE, vq->index, 0);
+		error = vu_tell_state(vu, VU_SET_VRING_BASE, vq->index, vq->last_avail);
 	if (!error)
 		error = vu_tell(vu, VU_SET_VRING_ADDR, &addr, sizeof(addr.addr), NULL, 0);
 	if (!error)

@@ -9,6 +9,7 @@
  * There are two of them, with different options: the first one, in C, of QEMU up to 7.2 (which
  * is what Debian 12 has), and the one in Rust.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -108,31 +109,29 @@ static int find_program(char path[PATH_MAX], char why[VIRTIOFSD_WHY_MAX])
 	return explain(why, -ENOENT, "there is no " PROGRAM "; install the package virtiofsd (Debian 12: qemu-system-common)");
 }
 
-static bool number_from(const char *variable, unsigned int *number)
+uid_t virtiofsd_caller(void)
 {
-	const char *text = getenv(variable);
+	const char *text = getenv("SUDO_UID") ?: getenv("PKEXEC_UID");
+	unsigned long uid;
 	char *end;
 
-	if (!text || !*text)
-		return false;
-	*number = strtoul(text, &end, 10);
-	return !*end;
+	if (geteuid() || !text || !isdigit((unsigned char)*text))
+		return geteuid();
+	uid = strtoul(text, &end, 10);
+	return *end || uid >= UINT32_MAX ? 0 : uid;
 }
 
-static int find_identity(struct identity *who, char why[VIRTIOFSD_WHY_MAX])
+static int find_identity(struct identity *who, uid_t starter, char why[VIRTIOFSD_WHY_MAX])
 {
 	const struct passwd *entry;
-	unsigned int caller = 0;
 
 	*who = (struct identity){ .uid = geteuid(), .gid = getegid() };
-	if (!who->uid && !number_from("SUDO_UID", &caller))
-		number_from("PKEXEC_UID", &caller);
-	if (caller) {
-		entry = getpwuid(caller);
+	if (starter && starter != who->uid) {
+		entry = getpwuid(starter);
 		if (!entry)
 			return explain(why, -ENOENT, "user %u, who started the guest, is in no list of users",
-				       caller);
-		who->uid = caller;
+				       starter);
+		who->uid = starter;
 		who->gid = entry->pw_gid;
 		who->drop_groups = true;
 	}
@@ -452,7 +451,7 @@ static int run(struct virtiofsd *server, const struct guest_share *share,
 }
 
 int virtiofsd_start(struct virtiofsd *server, sd_event *event, const struct guest_share *share,
-		    char why[VIRTIOFSD_WHY_MAX])
+		    uid_t starter, char why[VIRTIOFSD_WHY_MAX])
 {
 	char path[PATH_MAX], folder[PATH_MAX + 64], fd_option[16];
 	char *separate[] = {
@@ -466,7 +465,7 @@ int virtiofsd_start(struct virtiofsd *server, sd_event *event, const struct gues
 	*server = (struct virtiofsd){ .tag = share->tag, .pid_fd = -1, .log_fd = -1 };
 	error = find_program(path, why);
 	if (!error)
-		error = find_identity(&who, why);
+		error = find_identity(&who, starter, why);
 	if (error)
 		return error;
 	is_separate = has_separate_options(path);

@@ -36,14 +36,18 @@ struct virtiofsd {
 	struct ratelimit warned;
 };
 
+/** virtiofsd_caller - user ID of who runs us, behind sudo and pkexec */
+uid_t virtiofsd_caller(void);
+
 /**
  * virtiofsd_start - run one for @share, which stays
+ * @starter: user ID of who started the guest; 0: as sigmad itself
  * @why: out: what is wrong and what to do, in the middle of a sentence
  *
  * Return: a socket connected to it, or a negative errno: none runs.
  */
 int virtiofsd_start(struct virtiofsd *server, sd_event *event, const struct guest_share *share,
-		    char why[VIRTIOFSD_WHY_MAX]);
+		    uid_t starter, char why[VIRTIOFSD_WHY_MAX]);
 
 /**
  * virtiofsd_end - have it gone, after its socket was closed

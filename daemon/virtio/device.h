@@ -308,9 +308,9 @@ int virtio_vsock_add(struct virtio_bus *bus, const struct guest_config *config, 
 
 /**
  * virtio_fs_add - a folder of the host, served by a virtiofsd of its own
- * @share: stays until the bus is freed, and so does
- * @file: the guest file, for messages
+ * @share: of @config; both stay until the bus is freed
  */
-int virtio_fs_add(struct virtio_bus *bus, const struct guest_share *share, const char *file);
+int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
+		  const struct guest_share *share);
 
 #endif

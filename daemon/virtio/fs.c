@@ -6,6 +6,9 @@
  * A virtiofsd knows which files the guest has open, so it is of no use to the guest's next
  * kernel: it goes at a reset, and the next start has one of its own. The first one is started
  * with the device, so that what is wrong is told before the guest has anything.
+ *
+ * One goes with its sigmad, too. The guest gets errors then for what it had mounted from it, and
+ * can mount it anew from the one of the next sigmad.
  */
 #include <endian.h>
 #include <errno.h>
@@ -29,6 +32,7 @@ struct fs {
 	struct virtio_device dev;
 	struct virtio_fs_config config;
 	const struct guest_share *share;
+	uid_t starter;
 	struct virtiofsd server;
 	struct vhost_user link;
 };
@@ -48,7 +52,7 @@ static int connect_server(struct fs *fs, sd_event *event, char why[VIRTIOFSD_WHY
 {
 	int fd, error;
 
-	fd = virtiofsd_start(&fs->server, event, fs->share, why);
+	fd = virtiofsd_start(&fs->server, event, fs->share, fs->starter, why);
 	if (fd < 0)
 		return fd;
 	error = vhost_user_open(&fs->link, "virtiofsd", fd);
@@ -109,7 +113,8 @@ static const struct virtio_device_ops fs_ops = {
 	.destroy	= fs_destroy,
 };
 
-int virtio_fs_add(struct virtio_bus *bus, const struct guest_share *share, const char *file)
+int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
+		  const struct guest_share *share)
 {
 	char why[VIRTIOFSD_WHY_MAX];
 	struct fs *fs;
@@ -119,10 +124,12 @@ int virtio_fs_add(struct virtio_bus *bus, const struct guest_share *share, const
 	if (!fs)
 		return log_error(-ENOMEM, "cannot make share %s: out of memory", share->tag);
 	fs->share = share;
+	fs->starter = config->starter;
 	fs->link = VHOST_USER_CLOSED;
 	error = connect_server(fs, virtio_bus_event(bus), why);
 	if (error) {
-		log_error(error, "%s:%u: [Share] %s: %s", file, share->line, share->path, why);
+		log_error(error, "%s:%u: [Share] %s: %s", config->file, share->line, share->path,
+			  why);
 		goto free_fs;
 	}
 

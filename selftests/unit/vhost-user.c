@@ -52,7 +52,7 @@ static struct back_end {
 	int region_fd[8];
 	unsigned int nr_regions;
 	struct vhost_vring_addr addr[QUEUES];
-	unsigned int num[QUEUES], enabled[QUEUES];
+	unsigned int num[QUEUES], base[QUEUES], enabled[QUEUES];
 	int kick[QUEUES], call[QUEUES], error[QUEUES];
 } back;
 
@@ -136,6 +136,9 @@ static void note(const struct header *head, const void *payload, const int *fds,
 		break;
 	case SET_VRING_NUM:
 		back.num[state->index] = state->num;
+		break;
+	case SET_VRING_BASE:
+		back.base[state->index] = state->num;
 		break;
 	case SET_VRING_ENABLE:
 		back.enabled[state->index] = state->num;
@@ -368,6 +371,36 @@ TEST(with_regions_one_by_one)
 TEST(without_confirmations)
 {
 	is_told_everything(REPLY_ACK);
+}
+
+/* A queue that the last sigmad left, and of which 3 chains were done */
+TEST(goes_on)
+{
+	struct guest *guest GUEST = guest_new();
+	struct virtio_state *state = calloc(1, sizeof(*state));
+	const uint64_t features = 1ULL << VIRTIO_F_VERSION_1;
+	uint64_t at_ring = guest_alloc(guest, 3 * 4096);
+
+	state->device[0] = (struct device_state) {
+		.device_id = ops.device_id, .nr_queues = QUEUES, .negotiated = features,
+		.status = STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK,
+		.queue[1] = { .size = SIZE, .desc = at_ring, .avail = at_ring + 4096,
+			      .used = at_ring + 8192 },
+	};
+	((struct vring_avail *)at(guest, at_ring + 4096))->idx = 5;
+	((struct vring_used *)at(guest, at_ring + 8192))->idx = 3;
+	virtio_bus_keep(guest->bus, state, true);
+	forget();
+	ASSERT_EQ(0, open_it(0, NONE));
+	ASSERT_TRUE(add_device(guest));
+	virtio_bus_resume(guest->bus);
+	EXPECT_TRUE(dev.started);
+	EXPECT_EQ(SIZE, back.num[1]);
+	EXPECT_EQ(3, back.base[1]);
+	EXPECT_EQ(0, back.num[0]);
+	virtio_bus_free(guest->bus);
+	guest->bus = NULL;
+	free(state);
 }
 
 TEST(configuration)

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "../../daemon/guestfile.h"
+#include "../../daemon/virtiofsd.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
@@ -20,6 +21,7 @@
 
 static char dir[] = "/tmp/sigma-share-XXXXXX";
 static struct guest_share share = { .path = dir, .tag = "things", .line = 7 };
+static struct guest_config config = { .file = "web.guest" };
 static struct ring hiprio, requests;
 static const char *said;
 
@@ -48,7 +50,7 @@ static int add(struct guest *guest)
 	int error;
 
 	capture_start();
-	error = virtio_fs_add(guest->bus, &share, "web.guest");
+	error = virtio_fs_add(guest->bus, &config, &share);
 	said = capture_end();
 	return error;
 }
@@ -235,17 +237,33 @@ TEST(read_only)
 	share.read_only = false;
 }
 
+TEST(caller)
+{
+	if (geteuid())
+		SKIP(return, "needs root");
+	unsetenv("SUDO_UID");
+	unsetenv("PKEXEC_UID");
+	EXPECT_EQ(0, virtiofsd_caller());
+	setenv("PKEXEC_UID", "1001", 1);
+	EXPECT_EQ(1001, virtiofsd_caller());
+	setenv("SUDO_UID", "1000", 1);
+	EXPECT_EQ(1000, virtiofsd_caller());
+	setenv("SUDO_UID", "0", 1);
+	EXPECT_EQ(0, virtiofsd_caller());
+	unsetenv("SUDO_UID");
+	unsetenv("PKEXEC_UID");
+}
+
 TEST(as_another_user)
 {
 	struct guest *guest GUEST = guest_new();
 	const struct passwd *user = getpwnam("nobody");
-	char number[16], text[32] = "";
+	char text[32] = "";
 	struct stat st;
 
 	if (geteuid() || !user)
 		SKIP(return, "needs root, and a user nobody");
-	snprintf(number, sizeof(number), "%u", user->pw_uid);
-	setenv("SUDO_UID", number, 1);
+	config.starter = user->pw_uid;
 	if (add_works(guest)) {
 		ASSERT_TRUE(bring_up(guest));
 		EXPECT_EQ(0, fuse_init(guest));
@@ -268,7 +286,7 @@ TEST(as_another_user)
 		EXPECT_SAID("virtiofsd: the user who started the guest cannot read the folder", said);
 		chmod(dir, 0777);
 	}
-	unsetenv("SUDO_UID");
+	config.starter = 0;
 }
 
 TEST(killed)
