@@ -3,6 +3,8 @@
 #	make			modules for the running kernel (KDIR=...) and user space
 #	make install		both (DESTDIR=, PREFIX=)
 #	make check		all tests, in virtual machines; make check T=NAME: one of them
+#	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
+#				with CC=clang, and an O of its own, for libFuzzer
 #	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
 #				T=net: one of boot, block, file and net
 #	make demo		the whole thing on show, in a virtual machine
@@ -38,13 +40,16 @@ ctl_ldlibs = $(shell $(PKG_CONFIG) --libs $(CTL_LIBS))
 daemon_src := $(wildcard daemon/*.c daemon/*/*.c)
 ctl_src := $(wildcard ctl/*.c)
 unit_src := $(wildcard selftests/unit/*.c)
+fuzz_shared := selftests/fuzz/main.c selftests/fuzz/common.c
+fuzz_src := $(filter-out $(fuzz_shared),$(wildcard selftests/fuzz/*.c))
 
 daemon_obj := $(daemon_src:%.c=$(O)/%.o)
 # what sigmactl shares with sigmad: guest files and messages
 ctl_obj := $(ctl_src:%.c=$(O)/%.o)
 library_obj := $(filter-out $(O)/daemon/main.o,$(daemon_obj))
 sanitized_obj := $(library_obj:$(O)/%.o=$(O)/sanitized/%.o)
-units := $(unit_src:selftests/unit/%.c=$(O)/unit/%)
+# each fuzz target is a unit test, too
+units := $(unit_src:selftests/unit/%.c=$(O)/unit/%) $(fuzz_src:selftests/fuzz/%.c=$(O)/unit/fuzz-%)
 # what the tests run inside of the virtual machines
 programs := $(patsubst selftests/programs/%.c,$(O)/programs/%,$(wildcard selftests/programs/*.c))
 
@@ -55,7 +60,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all modules user unit programs install install-modules install-user check bench demo shell style clean
+.PHONY: all modules user unit fuzz programs install install-modules install-user check bench demo shell style clean
 
 all: modules user
 
@@ -102,12 +107,31 @@ $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libsigma.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
 
+fuzz_obj := $(O)/sanitized/selftests/fuzz/common.o $(O)/sanitized/libsigma.a
+
+$(O)/unit/fuzz-%: $(O)/sanitized/selftests/fuzz/%.o $(O)/sanitized/selftests/fuzz/main.o $(fuzz_obj)
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs)
+
+ifneq ($(findstring clang,$(CC)),)
+SANITIZE += -fsanitize=fuzzer-no-link
+$(O)/fuzz/%: $(O)/sanitized/selftests/fuzz/%.o $(fuzz_obj)
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(daemon_ldlibs)
+else
+$(O)/fuzz/%: $(O)/unit/fuzz-%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+endif
+
 $(O)/programs/%: selftests/programs/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) $(filter-out -MMD -MP,$(sigma_cflags)) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) \
 		-o $@ $<
 
 unit: $(units)
+
+fuzz: $(fuzz_src:selftests/fuzz/%.c=$(O)/fuzz/%)
 
 programs: $(programs)
 
@@ -168,9 +192,9 @@ style:
 		--max-line-length=100 --ignore LINUX_VERSION_CODE,NEW_TYPEDEFS --file
 
 clean:
-	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/sanitized $(O)/libsigma.a \
+	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/sanitized $(O)/libsigma.a \
 		$(O)/sigmad $(O)/sigmactl
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include $(patsubst %.o,%.d,$(daemon_obj) $(ctl_obj) $(sanitized_obj)) \
-	 $(wildcard $(O)/sanitized/selftests/unit/*.d)
+	 $(wildcard $(O)/sanitized/selftests/*/*.d)

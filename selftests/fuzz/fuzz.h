@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What all fuzz targets have: an input that is taken apart, cases by name, and rules, a break
+ * of which ends in abort(). main.c runs a target where there is no libFuzzer.
+ */
+#ifndef SIGMA_FUZZ_H
+#define SIGMA_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define FUZZ_CHECK(condition) do {					\
+	if (!(condition)) {						\
+		fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+		abort();						\
+	}								\
+} while (0)
+
+/**
+ * struct fuzz_case - an input that was written by hand
+ *
+ * They are tests by themselves, and what generated inputs begin with.
+ */
+struct fuzz_case {
+	const char *name;
+	const uint8_t *data;
+	size_t size;
+	const struct fuzz_case *next;
+};
+
+extern const struct fuzz_case *fuzz_cases;	/* of the target */
+extern const unsigned int fuzz_inputs;		/* generated ones that are a test */
+
+/* Once in each target */
+#define FUZZ_TARGET(inputs)						\
+	const struct fuzz_case *fuzz_cases;				\
+	const unsigned int fuzz_inputs = inputs
+
+#define CASE(case_name, ...)						\
+	static const uint8_t case_name##_data[] = { __VA_ARGS__ };	\
+	static struct fuzz_case case_name = {				\
+		.name = #case_name, .data = case_name##_data,		\
+		.size = sizeof(case_name##_data),			\
+	};								\
+	static void __attribute__((constructor)) add_##case_name(void)	\
+	{								\
+		const struct fuzz_case **last = &fuzz_cases;		\
+									\
+		while (*last)						\
+			last = (void *)&(*last)->next;			\
+		*last = &case_name;					\
+	}
+
+/* The input: what is missing at its end is zero */
+
+struct input {
+	const uint8_t *at;
+	size_t left;
+};
+
+static inline void take(struct input *in, void *to, size_t len)
+{
+	size_t part = len < in->left ? len : in->left;
+
+	memset(to, 0, len);
+	if (part)
+		memcpy(to, in->at, part);
+	in->at += part;
+	in->left -= part;
+}
+
+static inline uint8_t take8(struct input *in)
+{
+	uint8_t value;
+
+	take(in, &value, sizeof(value));
+	return value;
+}
+
+static inline uint16_t take16(struct input *in)
+{
+	uint16_t value;
+
+	take(in, &value, sizeof(value));
+	return value;
+}
+
+#define B16(value)	((value) & 0xff), ((value) >> 8 & 0xff)	/* as take16() takes it */
+
+/* common.c */
+
+/** fuzz_begin, fuzz_end - around each input */
+void fuzz_begin(void);
+void fuzz_end(void);
+
+/** fuzz_messages - of sigmad since fuzz_begin(); shown when $FUZZ_LOG is set */
+unsigned int fuzz_messages(void);
+
+/** fuzz_check_messages - were they no more than so many rate limits let through? */
+void fuzz_check_messages(unsigned int limits);
+
+#endif
