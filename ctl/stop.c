@@ -1,16 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sigmactl stop. */
 #include <errno.h>
+#include <string.h>
 
 #include "../daemon/bus.h"
+#include "../daemon/guest.h"
 #include "ctl.h"
 
 #define TIMEOUT		(30 * USEC_PER_SEC)	/* for the guest */
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
 #define PUT_AWAY_TIMEOUT (60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
 
-/* 0 when sigmad has ended, -EINPROGRESS when it does not come to its end; another -errno */
-static int ask(const char *name, uint64_t timeout)
+#define STATE_CHANGED	"type='signal',interface='" SIGMA_BUS_INTERFACE "',member='StateChanged'"
+
+static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	bool *forced = data;
+	const char *state;
+
+	if (sd_bus_message_read(m, "s", &state) > 0)
+		*forced = !strcmp(state, guest_state_name(SIGMA_STATE_STOPPED));
+	return 0;
+}
+
+/*
+ * 0 when sigmad has ended, -EINPROGRESS when it does not come to its end; another -errno.
+ * @forced: out: the guest did not do it by itself
+ */
+static int ask(const char *name, uint64_t timeout, bool *forced)
 {
 	uint64_t end = deadline_in(timeout + PUT_AWAY_TIMEOUT);
 	sd_bus *bus;
@@ -19,6 +36,7 @@ static int ask(const char *name, uint64_t timeout)
 	error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
 	if (error)
 		return error;
+	sd_bus_add_match(bus, NULL, STATE_CHANGED, on_state, forced);
 	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop", NULL,
 				   NULL, "t", timeout);
 	if (error >= 0)
@@ -31,12 +49,16 @@ static int run(const struct options *options, char **args)
 {
 	const char *name = args[0];
 	struct guest_view guest;
+	bool forced = false;
 	int status, error;
 
 	status = guest_check(name);
 	if (status)
 		return status;
-	error = ask(name, options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT);
+	error = ask(name, options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT, &forced);
+	if (forced)
+		complain(0, "%s: did not switch itself off in time and was stopped; 'sigmactl log %s' may tell why",
+			 name, name);
 	/* It may have been about to end by itself */
 	if (guest_view(&guest, name))
 		return EXIT_OK;
