@@ -509,7 +509,11 @@ int life_take_over(struct life *life)
 	error = guest_attach(&life->guest, life->config->name);
 	if (error)
 		return error;
-	error = make_devices(life, true);
+	/* It had made the guest and not started it yet */
+	if (!life->state->started_usec)
+		error = load_open(&life->load, life->config);
+	if (!error)
+		error = make_devices(life, true);
 	if (error)
 		return error;
 	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
