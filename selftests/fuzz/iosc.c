@@ -41,6 +41,7 @@ struct iosc {
 	struct sigma_iosc_log *ring;
 	struct guest guest;
 	struct guestlog *log;
+	uint64_t tail;
 	sd_event *event;
 	uint64_t heads[2];
 	bool stop;
@@ -209,7 +210,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	iosc.ring = (void *)(iosc.window + SIGMA_IOSC_LOG_OFF);
 	iosc.guest.iosc = iosc.window;
 	FUZZ_CHECK(iosc.window && sd_event_new(&iosc.event) >= 0);
-	FUZZ_CHECK(!guestlog_open(&iosc.log, iosc.event, iosc.window, path));
+	FUZZ_CHECK(!guestlog_open(&iosc.log, iosc.event, iosc.window, path, &iosc.tail));
 
 	while (in.left)
 		act(&iosc, &in);
