@@ -45,7 +45,7 @@
 #define START_MS	5000
 #define END_MS		1000
 #define KILL_MS		5000
-#define FILES_MAX	1000000		/* it has one open for each that the guest knows of */
+#define FILES_MAX	1000000		/* one is open for each that the guest knows of */
 #define SOCKET_FD	3		/* of virtiofsd */
 #define REPORT_FD	4		/* until its exec */
 
@@ -410,7 +410,8 @@ static int run(struct virtiofsd *server, const struct guest_share *share,
 	       char why[VIRTIOFSD_WHY_MAX])
 {
 	struct clone_args args = {
-		.flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS | (who->mapped ? CLONE_NEWUSER : 0),
+		.flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS |
+			 (who->mapped ? CLONE_NEWUSER : 0),
 		.pidfd = (uintptr_t)&server->pid_fd,
 		.exit_signal = SIGCHLD,
 	};
