@@ -65,6 +65,14 @@ check "g restarts" eval 'wait_state g running && wait_guest 1'
 check "it mounts both again" eval 'mounts things && mounts papers'
 check "and reads" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
 
+# ---- another sigmad
+check "sigmad is killed" eval 'kill -9 "$(sigmactl status --json g | jq .pid)" && until_true 5 no_servers'
+check "another one takes g over, for somebody" env SUDO_UID=$NOBODY sigmactl start g
+check "it mounts the folder anew" in_guest 1 "umount -l /run/things; mount -t virtiofs things /run/things"
+check "and reads" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
+check "with the rights of who started it first" in_guest 1 "cat /run/things/secret"
+check "the other one too" eval 'in_guest 1 "umount -l /run/papers"; mounts papers'
+
 # ---- without warning
 check "virtiofsd is killed" eval 'kill -9 "$(server $things)"'
 check "sigmad says what became of it" until_true 10 sigmad_said "fs.: stopped: virtiofsd ended"
