@@ -11,7 +11,7 @@
 #define DATA		4096		/* bytes, of the good driver's request */
 #define PATIENCE	10000		/* ms */
 
-FUZZ_TARGET(500);
+FUZZ_TARGET(300);
 
 /* The first byte of the input */
 #define SPLIT		1		/* a hole between the segments: no registered buffers */

@@ -12,7 +12,7 @@
 #define QUEUE_MAX	1024
 #define TOUCH_MAX	4096		/* bytes at each end of a buffer */
 
-FUZZ_TARGET(1000);
+FUZZ_TARGET(300);
 
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
 

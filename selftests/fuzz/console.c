@@ -9,7 +9,7 @@
 
 #define PATIENCE	200		/* times 10 ms: a pty passes data on in its own time */
 
-FUZZ_TARGET(500);
+FUZZ_TARGET(300);
 
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
 

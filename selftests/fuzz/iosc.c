@@ -10,7 +10,7 @@
 #include "../../daemon/guestlog.h"
 #include "fuzz.h"
 
-FUZZ_TARGET(150);
+FUZZ_TARGET(100);
 
 enum action {
 	ACT_SAY, ACT_FILL, ACT_HEAD, ACT_DRAIN, ACT_RING, ACT_RESTART, ACT_RACE, ACT_TEXT,

@@ -9,7 +9,7 @@
 #include "../unit/klog-image.h"
 #include "fuzz.h"
 
-FUZZ_TARGET(400);
+FUZZ_TARGET(300);
 
 enum place {
 	P_INFO,			/* VMCOREINFO */

@@ -9,7 +9,7 @@
 #define HEADER		sizeof(struct virtio_net_hdr_v1)
 #define FRAME_MAX	70000
 
-FUZZ_TARGET(1000);
+FUZZ_TARGET(300);
 
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
 

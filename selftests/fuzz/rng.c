@@ -2,7 +2,7 @@
 /* A hostile driver of a source of random numbers. */
 #include "hostile.h"
 
-FUZZ_TARGET(500);
+FUZZ_TARGET(300);
 
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
 
