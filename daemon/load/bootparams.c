@@ -331,39 +331,48 @@ static int write_acpi(const struct sigma_info *info, const struct guest_memory *
 	return len < 0 ? len : 0;
 }
 
-/* What will be there at best: the longest words on the command line, memory in one piece */
-static int check_room(const struct load *load, const struct guest_config *config)
+/* With the longest words that may be in it. Return: its size, or a negative errno after a message */
+static ssize_t check_cmdline(const struct load *load, const struct guest_config *config)
 {
 	const struct sigma_info info = {
 		.tsc_khz = UINT32_MAX, .nr_cpus = SIGMA_CPUS_MAX, .bsp_apic_id = UINT32_MAX,
 	};
-	const struct guest_memory mem = {
-		.nr = 1, .segment[0] = { .phys = 4096 * MIB, .size = config->memory },
-	};
 	char *cmdline = cmdline_build(config, &info, &load->image);
-	struct layout layout;
-	int error;
+	ssize_t size;
 
 	if (!cmdline)
 		return -EINVAL;
-	error = layout_build(&layout, config, &mem, &load->image, &load->initrd,
-			     strlen(cmdline) + 1);
+	size = strlen(cmdline) + 1;
 	free(cmdline);
-	return error;
+	return size;
+}
+
+/* At best: memory in one piece */
+static int check_room(const struct load *load, const struct guest_config *config,
+		      size_t cmdline_size)
+{
+	const struct guest_memory mem = {
+		.nr = 1, .segment[0] = { .phys = 4096 * MIB, .size = config->memory },
+	};
+	struct layout layout;
+
+	return layout_build(&layout, config, &mem, &load->image, &load->initrd, cmdline_size);
 }
 
 int load_open(struct load *load, const struct guest_config *config)
 {
+	ssize_t cmdline_size;
 	int error;
 
 	error = bzimage_open(&load->image, config->kernel);
 	if (error)
 		return error;
-	error = initrd_build(&load->initrd, load->image.version, config->modules,
-			     config->initrd);
+	cmdline_size = check_cmdline(load, config);
+	error = cmdline_size < 0 ? cmdline_size :
+		initrd_build(&load->initrd, load->image.version, config->modules, config->initrd);
 	if (error)
 		goto close_image;
-	error = check_room(load, config);
+	error = check_room(load, config, cmdline_size);
 	if (error)
 		goto free_initrd;
 	return 0;
