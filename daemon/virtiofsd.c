@@ -456,9 +456,12 @@ int virtiofsd_start(struct virtiofsd *server, sd_event *event, const struct gues
 {
 	char path[PATH_MAX], folder[PATH_MAX + 64], fd_option[16];
 	char *separate[] = {
-		path, fd_option, "--rlimit-nofile=0", "--log-level=error", folder, NULL
+		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "--log-level=error",
+		folder, NULL
 	};
-	char *joined[] = { path, fd_option, "--rlimit-nofile=0", "-o", folder, NULL };
+	char *joined[] = {
+		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "-o", folder, NULL
+	};
 	int listener, connection, error;
 	struct identity who;
 	bool is_separate;

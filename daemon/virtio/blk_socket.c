@@ -3,6 +3,9 @@
  * virtio-blk (virtio 1.2, 5.2) that a vhost-user back end serves, qemu-storage-daemon for one:
  * image formats, network disks and snapshots are its business. It listens on a socket, says what
  * the disk is like, and is disconnected when the device is reset.
+ *
+ * When sigmad dies the back end is disconnected, too, and ends what it has begun before it takes
+ * another client; so the next sigmad has it go on where the used index is.
  */
 #include <errno.h>
 #include <linux/virtio_blk.h>
@@ -131,7 +134,6 @@ int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk,
 	blk->dev.ops = &blk_socket_ops;
 	blk->dev.features = blk->link.features & FEATURES;
 	blk->dev.lacks = ~blk->link.features;
-	blk->dev.untracked = true;
 	blk->dev.config = &blk->config;
 	blk->dev.config_size = CONFIG_SIZE;
 	blk->dev.nr_queues = 1;

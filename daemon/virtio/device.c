@@ -345,13 +345,7 @@ static int queue_resume(struct virtqueue *vq)
 	ret = virtqueue_setup(vq, last.size, last.desc, last.avail, last.used);
 	if (!ret)
 		ret = queue_bind(vq);
-	if (!ret)
-		ret = virtqueue_resume(vq, &last);
-	if (!ret && vq->dev->untracked && virtqueue_waits(vq)) {
-		virtio_device_failed(vq->dev, "requests were under way when its sigmad died, and who knew which has ended");
-		ret = -ESTALE;
-	}
-	return ret;
+	return ret < 0 ? ret : virtqueue_resume(vq, &last);
 }
 
 void device_resume(struct virtio_device *dev)

@@ -179,7 +179,6 @@ struct virtio_device {
 	unsigned int id;		/* on the bus */
 	uint64_t features;		/* offered; the transport's bits are added */
 	uint64_t lacks;			/* of the transport's bits, what its back end can't */
-	bool untracked;			/* only its back end knows which requests are under way */
 	uint64_t negotiated;
 	uint32_t status;		/* VIRTIO_CONFIG_S_*, without NEEDS_RESET */
 	bool started;			/* between ops->start and ops->reset */

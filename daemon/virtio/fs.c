@@ -7,8 +7,9 @@
  * kernel: it goes at a reset, and the next start has one of its own. The first one is started
  * with the device, so that what is wrong is told before the guest has anything.
  *
- * One goes with its sigmad, too. The guest gets errors then for what it had mounted from it, and
- * can mount it anew from the one of the next sigmad.
+ * One goes with its sigmad, too. The guest gets errors then for what it had mounted from it and
+ * asked of it, and can mount it anew from the one of the next sigmad, which begins where the used
+ * index is: a virtiofsd does one request after the other.
  */
 #include <endian.h>
 #include <errno.h>
@@ -137,7 +138,6 @@ int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
 	fs->config.num_request_queues = htole32(NR_QUEUES - REQUESTS);
 	fs->dev.ops = &fs_ops;
 	fs->dev.lacks = ~fs->link.features;
-	fs->dev.untracked = true;
 	fs->dev.config = &fs->config;
 	fs->dev.config_size = sizeof(fs->config);
 	fs->dev.nr_queues = NR_QUEUES;
