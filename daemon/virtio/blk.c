@@ -4,8 +4,8 @@
  *
  * This is the device and what its requests mean; blk_worker.c has the thread that serves the
  * queue from start to reset, with many requests under way at a time, so that a slow disk
- * holds up nothing but itself. reset waits for those that are under way: a system call that
- * moves data of the guest can't be left behind.
+ * holds up nothing but itself. reset waits for those that are under way, of each for what is
+ * being moved of it: a system call that moves data of the guest can't be left behind.
  *
  * The disk has a write-back cache, that of the host's page cache or of the device
  * beneath: a write is stable once a later flush was answered with OK, which is after
@@ -94,8 +94,12 @@ static void proceed_transfer(struct blk *blk, struct blk_request *req, int64_t r
 	}
 	vq_skip(req->data, result);
 	req->offset += result;
-	if (req->data->len)
-		return;			/* the rest, likewise */
+	if (req->data->len) {
+		/* The rest likewise, unless somebody waits for the end of it all */
+		if (blk_worker_stopping(blk))
+			answer(req, VIRTIO_BLK_S_IOERR);
+		return;
+	}
 	if (req->step == BLK_WRITE && !blk->write_back)
 		req->step = BLK_FLUSH;
 	else

@@ -31,6 +31,7 @@
 #define RING_SIZE		(2 * BLK_QUEUE_SIZE)	/* more than is ever started at a time */
 #define BUFFER_SIZE		(1ULL << 30)	/* the largest that io_uring registers */
 #define BUFFERS_MAX		8		/* they are pinned: 4 GiB take 16 MiB to do so */
+#define STEP_MAX		(4UL << 20)	/* bytes; a multiple of any block */
 #define BLOCKING_BATCH		8		/* requests that one interrupt may be late for */
 
 #define SPIN_MIN_NS		4000U
@@ -97,6 +98,23 @@ static void give_back(struct blk *blk, struct blk_request *req)
 	put_request(blk->worker, req);
 }
 
+/*
+ * How many buffers, of how many bytes, one step of a transfer moves: a request may be of 4 GiB, and
+ * a reset waits for each step. A single buffer may be moved in part.
+ */
+static unsigned int next_buffers(const struct vq_buffers *data, size_t *len)
+{
+	unsigned int nr = 0;
+
+	*len = 0;
+	while (nr < data->nr && *len + data->iov[nr].iov_len <= STEP_MAX)
+		*len += data->iov[nr++].iov_len;
+	if (nr)
+		return nr;
+	*len = STEP_MAX;
+	return 1;
+}
+
 /* With io_uring */
 
 static struct io_uring_sqe *get_sqe(struct blk_worker *worker)
@@ -110,34 +128,47 @@ static struct io_uring_sqe *get_sqe(struct blk_worker *worker)
 	return sqe;
 }
 
-/* The registered buffer that all of @iov is in, or -1 */
-static int buffer_of(const struct blk *blk, const struct iovec *iov)
+/* The registered buffer that all of these @len > 0 bytes are in, or -1 */
+static int buffer_of(const struct blk *blk, const void *start, size_t len)
 {
 	const struct guest_memory *mem = virtio_bus_memory(blk->dev.bus);
-	uint64_t at = (uint8_t *)iov->iov_base - mem->base;
+	uint64_t at = (const uint8_t *)start - mem->base;
 	unsigned int index = at / BUFFER_SIZE;
 
-	return index < blk->worker->nr_buffers &&
-	       (at + iov->iov_len - 1) / BUFFER_SIZE == index ? (int)index : -1;
+	return index < blk->worker->nr_buffers && (at + len - 1) / BUFFER_SIZE == index ?
+		(int)index : -1;
+}
+
+/* @len bytes in one piece, which is what most requests are */
+static void prepare_piece(struct blk *blk, struct io_uring_sqe *sqe,
+			  const struct blk_request *req, int fd, size_t len)
+{
+	void *start = req->data->iov->iov_base;
+	int buffer = buffer_of(blk, start, len);
+
+	if (req->step == BLK_READ && buffer >= 0)
+		io_uring_prep_read_fixed(sqe, fd, start, len, req->offset, buffer);
+	else if (req->step == BLK_READ)
+		io_uring_prep_read(sqe, fd, start, len, req->offset);
+	else if (buffer >= 0)
+		io_uring_prep_write_fixed(sqe, fd, start, len, req->offset, buffer);
+	else
+		io_uring_prep_write(sqe, fd, start, len, req->offset);
 }
 
 static void start_transfer(struct blk *blk, struct blk_request *req)
 {
 	int fd = req->cached ? blk->disk.fd : disk_fd(&blk->disk, req->offset, req->data);
 	struct io_uring_sqe *sqe = get_sqe(blk->worker);
-	const struct iovec *iov = req->data->iov;
-	int buffer = req->data->nr == 1 ? buffer_of(blk, iov) : -1;
+	size_t len;
+	unsigned int nr = next_buffers(req->data, &len);
 
-	if (req->step == BLK_READ && buffer >= 0)
-		io_uring_prep_read_fixed(sqe, fd, iov->iov_base, iov->iov_len, req->offset,
-					 buffer);
+	if (nr == 1)
+		prepare_piece(blk, sqe, req, fd, len);
 	else if (req->step == BLK_READ)
-		io_uring_prep_readv(sqe, fd, iov, req->data->nr, req->offset);
-	else if (buffer >= 0)
-		io_uring_prep_write_fixed(sqe, fd, iov->iov_base, iov->iov_len, req->offset,
-					  buffer);
+		io_uring_prep_readv(sqe, fd, req->data->iov, nr, req->offset);
 	else
-		io_uring_prep_writev(sqe, fd, iov, req->data->nr, req->offset);
+		io_uring_prep_writev(sqe, fd, req->data->iov, nr, req->offset);
 	io_uring_sqe_set_data(sqe, req);
 	req->direct = fd != blk->disk.fd;
 }
@@ -392,13 +423,18 @@ static int make_ring(struct blk *blk)
 
 static int64_t transfer(const struct disk *disk, const struct blk_request *req)
 {
-	const struct vq_buffers *data = req->data;
-	int fd = disk_fd(disk, req->offset, data);
+	const struct iovec *iov = req->data->iov;
+	int fd = disk_fd(disk, req->offset, req->data);
+	size_t len;
+	unsigned int nr = next_buffers(req->data, &len);
+	const struct iovec piece = { .iov_base = iov->iov_base, .iov_len = len };
 	ssize_t n;
 
+	if (nr == 1)
+		iov = &piece;
 	do {
-		n = req->step == BLK_READ ? preadv(fd, data->iov, data->nr, req->offset) :
-					    pwritev(fd, data->iov, data->nr, req->offset);
+		n = req->step == BLK_READ ? preadv(fd, iov, nr, req->offset) :
+					    pwritev(fd, iov, nr, req->offset);
 		if (n < 0 && errno == EINVAL && fd != disk->fd) {
 			fd = disk->fd;		/* as in transferred() */
 			errno = EINTR;

@@ -391,6 +391,44 @@ TEST(any_layout)
 	EXPECT_EQ(VIRTIO_BLK_S_OK, *(uint8_t *)at(guest, disk.data + 512));
 }
 
+/* Moved in several steps, which begin and end within buffers */
+TEST(large_request)
+{
+	enum { MIB = 1 << 20, LEN = 10 * MIB };
+	struct guest *guest GUEST = guest_new();
+	struct virtio_blk_outhdr *head;
+	uint32_t written, *words;
+	struct disk disk;
+	uint64_t data;
+
+	fill_image(0);
+	if (truncate(image, LEN))
+		abort();
+	ASSERT_EQ(0, add_disk(guest, false));
+	disk_start(&disk, guest, 0);
+	data = guest_alloc(guest, LEN);
+	words = at(guest, data);
+	head = at(guest, disk.head);
+	for (unsigned int round = 0; round < 2; round++) {
+		uint16_t flags = round ? W : 0;
+		const struct buffer chain[] = {
+			{ disk.head, sizeof(*head), 0 }, { data, 6 * MIB + 512, flags },
+			{ data + 6 * MIB + 512, MIB, flags },
+			{ data + 7 * MIB + 512, 3 * MIB - 512, flags }, { disk.status, 1, W },
+		};
+
+		for (unsigned int i = 0; i < LEN / sizeof(*words); i++)
+			words[i] = round ? 0 : i;
+		*head = (struct virtio_blk_outhdr) {
+			.type = round ? VIRTIO_BLK_T_IN : VIRTIO_BLK_T_OUT,
+		};
+		EXPECT_EQ(VIRTIO_BLK_S_OK, do_chain(&disk, chain, 5, &written));
+		EXPECT_EQ(round ? LEN + 1 : 1, written);
+	}
+	for (unsigned int i = 0; i < LEN / sizeof(*words); i++)
+		ASSERT_EQ(i, words[i]);
+}
+
 TEST(get_id)
 {
 	struct disk disk;
