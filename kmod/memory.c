@@ -13,6 +13,7 @@
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
 #include <linux/sort.h>
+#include <linux/string.h>
 
 #include "sigma.h"
 
@@ -31,10 +32,14 @@ static bool host_can_spare(u64 size)
 	return available > 0 && (u64)available >= keep + (size >> PAGE_SHIFT);
 }
 
+/*
+ * By words: as fast as clear_page() on hardware, and eight times as fast in an emulator, which
+ * does one element after the other of the bytes that clear_page() stores on recent CPUs.
+ */
 static void zero_pages(unsigned long pfn, unsigned long nr)
 {
 	for (; nr; pfn++, nr--) {
-		clear_page(pfn_to_kaddr(pfn));
+		memset64(pfn_to_kaddr(pfn), 0, PAGE_SIZE / sizeof(u64));
 		if (!(nr & 0xfff))
 			cond_resched();
 	}
