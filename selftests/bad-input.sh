@@ -17,10 +17,10 @@ start_with()
 	timeout 30 sigmactl start g
 }
 
-# nothing_taken TEXT PATTERN FILE: refused with a message that matches, no trace of it left, and
-# not even for a moment was anything taken
+# nothing_taken TEXT PATTERN FILE: refused with a message that matches, and not even for a
+# moment was anything taken. That all is as before is looked at after each group of these.
 guests_made() { dmesg | grep -c 'sigma: .*: created with'; }
-never_taken() { [ "$(guests_made)" = "$1" ] && host_is_as_before; }
+never_taken() { [ "$(guests_made)" = "$1" ] && [ -z "$(guests)" ] && [ -z "$(pgrep -x sigmad)" ]; }
 nothing_taken()
 {
 	local made
@@ -78,10 +78,14 @@ nothing_taken "network: no such bridge" "nobridge" "[Guest]\n[Network]\nBridge=n
 nothing_taken "network: no address" "$file:3:" "[Guest]\n[Network]\nAddress=10.0.0.300/24\n"
 nothing_taken "kernel: no such file" "$file:2:.*/nokernel" "[Guest]\nKernel=/nokernel\n"
 
+check "guest files: all is as before" host_is_as_before
+
 # ---- kernels
 for bad in noise truncated short empty magic old setup not64 fixed; do
 	nothing_taken "kernel: $bad" "/tmp/$bad" "[Guest]\nKernel=/tmp/$bad\n"
 done
+
+check "kernels: all is as before" host_is_as_before
 
 # ---- what SIGMA itself adds
 export SIGMA_LIBDIR=/tmp/sigma
@@ -91,6 +95,7 @@ nothing_taken "guest module: missing" "no sigma_guest.ko for Linux" "[Guest]\n"
 head -c 3000 "/usr/lib/sigma/$(uname -r)/sigma_guest.ko" >"$SIGMA_LIBDIR/$(uname -r)/sigma_guest.ko"
 nothing_taken "guest module: damaged" "$SIGMA_LIBDIR/.*sigma_guest.ko: " "[Guest]\n"
 unset SIGMA_LIBDIR
+check "what SIGMA adds: all is as before" host_is_as_before
 
 # ---- ioctls: perl packs what no well-behaved program would
 CREATE=0xc1f0e501 DESTROY=0x4020e502	# kmod/uapi/sigma.h
