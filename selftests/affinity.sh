@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4 mem=2G timeout=150
+# rig: smp=4 mem=2G timeout=300
 #
 # Doorbells follow their interrupt when it moves to another CPU, in the host (irqbalance does
 # that) and in a guest of two CPUs; and when the CPU that takes them goes offline.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=180
+# rig: smp=2 mem=2G timeout=300
 #
 # What is wrong is refused, with the place and the reason, and nothing is taken.
 

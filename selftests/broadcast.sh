@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4 mem=2G timeout=180
+# rig: smp=4 mem=2G timeout=300
 #
 # Broadcast interrupts stay in the kernel that sends them. With three CPUs online a stock host
 # would send them by a shorthand that reaches every CPU of the machine, and so would a guest of

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=180
+# rig: smp=2 mem=2G timeout=300
 #
 # "sigmactl console" as a person has it, on a terminal; a guest that writes to its console
 # while nobody looks, and one that takes no input.

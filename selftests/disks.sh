@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=120
+# rig: smp=3 mem=2G timeout=240
 #
 # Disks beyond the root file system: as many as a guest can have, in files and on a block
 # device, each with the promises that a disk makes.

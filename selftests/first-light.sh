@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=240
+# rig: smp=2 mem=2G timeout=400
 #
 # The whole path once: a stock guest on a lent core, its disk and its network at work, and
 # everything given back. "make demo" shows this test to people.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=240
+# rig: smp=2 mem=2G timeout=400
 #
 # Stock guest kernels of three series, unmodified, one after the other on the same core.
 

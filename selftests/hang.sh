@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=120
+# rig: smp=2 mem=2G timeout=240
 #
 # A guest that spins with interrupts off hears no doorbell and no power button. INIT ends it.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=120 after=powered-off
+# rig: smp=3 mem=2G timeout=240 after=powered-off
 #
 # The host goes down while a guest runs: the guest is stopped before anything else is. The
 # machine's outside (rig/powered-off) sees it in the kernel log.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=180 trace=memory_region_ops_* after=meter
+# rig: smp=2 mem=2G timeout=300 trace=memory_region_ops_* after=meter
 #
 # What of the host's hardware does the guest's CPU touch? The machine's outside knows
 # (rig/meter); here the guest boots and works, with marks at its stations.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=120
+# rig: smp=3 mem=2G timeout=240
 #
 # While a CPU is lent nobody takes it, unloads the module or puts the machine to sleep; each is
 # refused with a reason.

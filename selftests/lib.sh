@@ -179,7 +179,7 @@ kernel_image()
 
 # guest NAME KEY=VALUE...: write /etc/sigma/NAME.guest
 #
-#	cpus= memory=		as in the file; default 1, 512M
+#	cpus= memory=		as in the file; default 1, 256M, which is soon zeroed
 #	kernel=6.12		one of the trees; default: what sigmad takes by default
 #	disk=PATH		repeatable; the first is the root file system
 #	net=N			network 10.9.N.0/24, the host is .1, the guest .2
@@ -189,7 +189,7 @@ kernel_image()
 guest()
 {
 	local name=$1 word cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc"
-	local file=/etc/sigma/$1.guest devices="" memory=512M cpus=1 v
+	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 v
 	shift
 	echo "[Guest]" >"$file"
 	for word in "$@"; do

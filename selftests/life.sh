@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=240
+# rig: smp=2 mem=2G timeout=400
 #
 # What can be known of a guest from outside, and by whom; what becomes of it when its sigmad
 # dies or no longer answers.

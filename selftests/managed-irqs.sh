@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=120 qemu=-blockdev qemu=driver=null-co,node-name=nv,size=67108864,read-zeroes=on qemu=-device qemu=nvme,drive=nv,serial=sigma
+# rig: smp=3 mem=2G timeout=240 qemu=-blockdev qemu=driver=null-co,node-name=nv,size=67108864,read-zeroes=on qemu=-device qemu=nvme,drive=nv,serial=sigma
 #
 # An NVMe disk has a queue and a managed interrupt for each CPU of the host. Those of a CPU that is
 # lent go with it, and the disk works on from every CPU that is left; when the CPU is back, from

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=3G timeout=180 append=memmap=256M$0x110000000
+# rig: smp=2 mem=3G timeout=300 append=memmap=256M$0x110000000
 #
 # The sources of guest memory: the running host, a range kept back at boot, blocks set
 # offline. From each it comes zeroed, as ordinary pages, and goes back.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=360
+# rig: smp=3 mem=2G timeout=500
 #
 # Networks: a bridge of the host, two NICs in one guest, two guests on one bridge; frames moved by
 # vhost-net and by sigmad; MAC addresses that stay; and nothing left behind, however a guest

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=420
+# rig: smp=2 mem=2G timeout=700
 #
 # Every way in which a stock kernel ends, each of which resets the machine on real hardware.
 # Here the guest ends, and the host goes on: that this script can say so is the test.

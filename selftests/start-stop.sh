@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=420
+# rig: smp=2 mem=2G timeout=700
 #
 # Twenty guests, one after the other, some stopped and some killed at any point of their
 # boot: the host is the same before and after.

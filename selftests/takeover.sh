@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=240
+# rig: smp=3 mem=2G timeout=400
 #
 # sigmad is killed while the guest writes to its disk, again and again: the next one takes over,
 # and the guest has seen nothing but a pause.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4 mem=3G timeout=180
+# rig: smp=4 mem=3G timeout=300
 #
 # Two guests at once: neither knows of the other, and one's end is not the other's.
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=360
+# rig: smp=3 mem=2G timeout=500
 #
 # AF_VSOCK between host and guest: both directions, streams and records, and the guest's address,
 # which stays as long as the guest does and is its alone.
