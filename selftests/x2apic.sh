@@ -9,7 +9,7 @@
 need_sigma
 remember_host
 
-logged() { dmesg | grep -qi "$1"; }
+logged() { dmesg | grep -i "$1" >/dev/null; }	# not -q, which closes the pipe too early
 counter() { cat "/sys/class/sigma/g/$1"; }
 
 check "the host is in x2APIC mode" logged "x2apic enabled"
