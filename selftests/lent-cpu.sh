@@ -12,7 +12,7 @@ remember_host
 control=/sys/devices/system/cpu/cpu2/online
 online_it() { echo 1 >$control; }
 sleep_now() { echo freeze >/sys/power/state; }
-logged() { dmesg | grep -q "$1"; }
+logged() { dmesg | grep "$1" >/dev/null; }
 
 guest g kernel=6.1 cpus=cpu2 disk=/dev/vdb net=1
 check "starts on cpu 2" sigmactl start g

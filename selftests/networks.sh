@@ -18,7 +18,7 @@ ip link set br0 up
 ports() { ls /sys/class/net/br0/brif; }
 mac() { in_guest "$1" "cat /sys/class/net/$2/address"; }
 addresses() { ip -4 -o addr show | awk '{ print $2, $4 }'; }
-has_address() { addresses | grep -qF "$1"; }
+has_address() { addresses | grep -F "$1" >/dev/null; }
 reaches() { ping -c 1 -W 5 "$1"; }
 sigmad_pid() { sigmactl status --json "$1" | jq .pid; }
 # How many NICs of a guest the host's kernel serves
@@ -97,7 +97,7 @@ for by in "vhost-net 10.9.3.2" "sigmad 10.9.1.3"; do
 	say "by $who: $to Mbit/s to the guest, $from from it; sigmad ran for $((awake * 10)) ms of 10 s"
 	[ "$who" = sigmad ] || check "for which sigmad does not wake up" [ $awake -lt 50 ]
 done
-check "the bridge learnt g's MAC address" eval "bridge fdb show br br0 | grep -q $first_mac"
+check "the bridge learnt g's MAC address" eval "bridge fdb show br br0 | grep $first_mac >/dev/null"
 check "g is killed" eval 'sigmactl kill g && wait_gone g'
 check "the bridge has h's port alone" [ "$(ports | wc -w)" = 1 ]
 check "g's address is gone" eval '! has_address 10.9.2.1/24'
