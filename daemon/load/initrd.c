@@ -222,6 +222,8 @@ static int find_modules(struct module_list *list, const char *version, const cha
 	list->ctx = kmod_new(tree, no_config);
 	if (!list->ctx)
 		return log_error(-ENOMEM, "%s: libkmod cannot read it", tree);
+	/* Maps the indices; else each look at a module would open and read them again */
+	kmod_load_resources(list->ctx);
 
 	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
 		error = add_by_name(list, drivers[i]);
