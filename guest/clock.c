@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Wall clock. The machine's RTC is the host's, so the time comes from the host: the IOSC
- * header pairs a TSC value with the host's CLOCK_REALTIME at that moment, and the TSC is
- * the same on all CPUs, whoever owns them.
+ * header tells how it reckons CLOCK_REALTIME from the TSC, which is the same on all CPUs,
+ * whoever owns them.
  *
  * The clock is set when the driver binds, and looked at once a minute. It is set again only
  * when it is off by more than half a second: that is a host whose clock was stepped, or
@@ -21,52 +21,46 @@
 #define TOLERANCE_NS		(NSEC_PER_SEC / 2)
 #define READ_ATTEMPTS		1000
 
-struct reading {
-	u32 tsc_khz;
-	u64 tsc;
-	u64 realtime_ns;
-};
-
 /* The host may be writing, or may have stopped in the middle of it */
-static bool read_clock(const struct sigma_iosc_clock *clock, struct reading *reading)
+bool sigma_clock_read(const struct sigma_guest *guest, struct sigma_clock *clock)
 {
+	const struct sigma_iosc_clock *shared = &guest->header->clock;
+
 	for (int i = 0; i < READ_ATTEMPTS; i++) {
 		/* What is read stands between the two looks at `seq`: acquire, and smp_rmb() */
-		u32 seq = le32_to_cpu(smp_load_acquire(&clock->seq));
+		u32 seq = le32_to_cpu(smp_load_acquire(&shared->seq));
 
-		reading->tsc_khz = le32_to_cpu(READ_ONCE(clock->tsc_khz));
-		reading->tsc = le64_to_cpu(READ_ONCE(clock->tsc));
-		reading->realtime_ns = le64_to_cpu(READ_ONCE(clock->realtime_ns));
+		clock->flags = le32_to_cpu(READ_ONCE(shared->flags));
+		clock->tsc = le64_to_cpu(READ_ONCE(shared->tsc));
+		clock->realtime_ns = le64_to_cpu(READ_ONCE(shared->realtime_ns));
+		clock->mult = le32_to_cpu(READ_ONCE(shared->mult));
+		clock->shift = le32_to_cpu(READ_ONCE(shared->shift));
 		smp_rmb();	/* see above */
-		if (!(seq & 1) && seq == le32_to_cpu(READ_ONCE(clock->seq)))
-			return reading->tsc_khz != 0;
+		if (!(seq & 1) && seq == le32_to_cpu(READ_ONCE(shared->seq)))
+			return clock->mult && clock->shift <= SIGMA_CLOCK_SHIFT_MAX;
 		cpu_relax();
 	}
 	return false;
 }
 
-static u64 host_now(const struct reading *reading)
+u64 sigma_clock_at(const struct sigma_clock *clock, u64 tsc)
 {
-	u64 tsc = rdtsc_ordered(), ms, cycles;
-
-	/* A pair that was taken a moment ago on another CPU may be ahead by some cycles */
-	if (tsc < reading->tsc)
-		return reading->realtime_ns;
-	/* One kHz is one cycle in a ms. In two steps, since the product needs 128 bits */
-	ms = div64_u64_rem(tsc - reading->tsc, reading->tsc_khz, &cycles);
-	return reading->realtime_ns + ms * NSEC_PER_MSEC +
-	       div_u64(cycles * NSEC_PER_MSEC, reading->tsc_khz);
+	/* The host may have written since `tsc` was read */
+	if (tsc < clock->tsc)
+		return clock->realtime_ns -
+		       mul_u64_u32_shr(clock->tsc - tsc, clock->mult, clock->shift);
+	return clock->realtime_ns + mul_u64_u32_shr(tsc - clock->tsc, clock->mult, clock->shift);
 }
 
 static void clock_look(struct work_struct *work)
 {
 	struct sigma_guest *guest = container_of(work, struct sigma_guest, clock.work);
-	struct reading reading;
+	struct sigma_clock clock;
 	struct timespec64 now;
 	s64 off;
 
-	if (read_clock(&guest->header->clock, &reading)) {
-		u64 ns = host_now(&reading);
+	if (sigma_clock_read(guest, &clock)) {
+		u64 ns = sigma_clock_at(&clock, rdtsc_ordered());
 
 		off = ns - ktime_get_real_ns();
 		if (abs(off) > TOLERANCE_NS) {

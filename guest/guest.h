@@ -203,4 +203,19 @@ void sigma_power_event(struct sigma_guest *guest, u32 action);
 /* clock.c */
 void sigma_clock_open(struct sigma_guest *guest);
 
+/* A consistent copy of struct sigma_iosc_clock, which tells what its fields mean */
+struct sigma_clock {
+	u32 flags;
+	u64 tsc;
+	u64 realtime_ns;
+	u32 mult;
+	u32 shift;
+};
+
+/** sigma_clock_read - how the host reckons now; false when it doesn't tell. Any context. */
+bool sigma_clock_read(const struct sigma_guest *guest, struct sigma_clock *clock);
+
+/** sigma_clock_at - the host's CLOCK_REALTIME, ns, when the TSC was @tsc */
+u64 sigma_clock_at(const struct sigma_clock *clock, u64 tsc);
+
 #endif

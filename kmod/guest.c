@@ -110,7 +110,7 @@ static void state_work(struct work_struct *work)
 	mutex_unlock(&guest->lock);
 }
 
-/* Once a second: is the guest's heart beating, and what time is it? */
+/* Once a second: is the guest's heart beating? */
 static void health_work(struct work_struct *work)
 {
 	struct sigma_guest *guest = container_of(to_delayed_work(work), struct sigma_guest,
@@ -122,7 +122,6 @@ static void health_work(struct work_struct *work)
 		mutex_unlock(&guest->lock);
 		return;
 	}
-	sigma_iosc_update_clock(guest);
 	guest->missed_beats = beat == guest->heartbeat ? guest->missed_beats + 1 : 0;
 	guest->heartbeat = beat;
 	if (guest->state == SIGMA_STATE_RUNNING && guest->missed_beats >= MISSED_BEATS_MAX)

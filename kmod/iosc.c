@@ -13,8 +13,6 @@
 #include <linux/io.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
-#include <linux/timekeeping.h>
-#include <asm/tsc.h>
 
 #include "sigma.h"
 
@@ -231,27 +229,12 @@ void sigma_iosc_unbind_all(struct sigma_guest *guest)
 	mutex_unlock(&iosc->bind_lock);
 }
 
-void sigma_iosc_update_clock(struct sigma_guest *guest)
-{
-	struct sigma_iosc_clock *clock = &guest->iosc.header->clock;
-	unsigned long flags;
-
-	WRITE_ONCE(clock->seq, cpu_to_le32(++guest->iosc.clock_seq));
-	smp_wmb();	/* odd first, for the guest's smp_load_acquire() */
-	local_irq_save(flags);
-	WRITE_ONCE(clock->tsc, cpu_to_le64(rdtsc_ordered()));
-	WRITE_ONCE(clock->realtime_ns, cpu_to_le64(ktime_get_real_ns()));
-	local_irq_restore(flags);
-	WRITE_ONCE(clock->tsc_khz, cpu_to_le32(tsc_khz));
-	smp_wmb();	/* even last, for the guest's smp_rmb() */
-	WRITE_ONCE(clock->seq, cpu_to_le32(++guest->iosc.clock_seq));
-}
-
 void sigma_iosc_reset(struct sigma_guest *guest)
 {
 	struct sigma_iosc *iosc = &guest->iosc;
 	struct sigma_iosc_header *header = iosc->header;
 
+	sigma_clock_hide(&iosc->clock);
 	mutex_lock(&iosc->rx_lock);
 	mutex_lock(&iosc->tx_lock);
 	memset(iosc->window, 0, SIGMA_IOSC_SIZE);
@@ -260,12 +243,11 @@ void sigma_iosc_reset(struct sigma_guest *guest)
 	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
 	strscpy(header->name, guest->name, sizeof(header->name));
 	sigma_doorbell_republish(&iosc->doorbell_rx);
-	iosc->clock_seq = 0;
 	iosc->rx.index = 0;
 	iosc->tx.index = 0;
 	mutex_unlock(&iosc->tx_lock);
 	mutex_unlock(&iosc->rx_lock);
-	sigma_iosc_update_clock(guest);
+	sigma_clock_show(&iosc->clock, &header->clock);
 }
 
 int sigma_iosc_init(struct sigma_guest *guest)
@@ -292,11 +274,14 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	err = sigma_doorbell_listen(&iosc->doorbell_rx, guest->label, 0);
 	if (err)
 		sigma_iosc_free(guest);
+	else
+		sigma_clock_show(&iosc->clock, &iosc->header->clock);
 	return err;
 }
 
 void sigma_iosc_exit(struct sigma_guest *guest)
 {
+	sigma_clock_hide(&guest->iosc.clock);
 	sigma_iosc_unbind_all(guest);
 	/* Those that took themselves off the list, and may still look at the guest */
 	flush_workqueue(shutdown_wq);

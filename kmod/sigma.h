@@ -9,7 +9,8 @@
  *	pool.c		memory that was set aside at boot
  *	low.c		pages below 1 MiB
  *	identity.c	page tables for a CPU that arrives
- *	iosc.c		the IOSC window: rings, doorbells, eventfds, clock
+ *	iosc.c		the IOSC window: rings, doorbells, eventfds
+ *	clock.c		the wall clock in it
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
@@ -27,6 +28,7 @@
 #include <linux/ioport.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/notifier.h>
 #include <linux/poll.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -148,6 +150,18 @@ int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id,
  */
 int sigma_cpu_park(unsigned int cpu);
 
+/* clock.c */
+
+struct sigma_clock {
+	struct notifier_block notifier;
+	struct sigma_iosc_clock *shared;
+	u32 seq;
+};
+
+/** sigma_clock_show - write the host's time to @shared until sigma_clock_hide() */
+void sigma_clock_show(struct sigma_clock *clock, struct sigma_iosc_clock *shared);
+void sigma_clock_hide(struct sigma_clock *clock);
+
 /* iosc.c */
 
 struct sigma_guest;
@@ -168,7 +182,7 @@ struct sigma_iosc {
 	struct mutex rx_lock, tx_lock;
 	struct sigma_doorbell_rx doorbell_rx;
 	struct sigma_doorbell_tx doorbell_tx;
-	u32 clock_seq;
+	struct sigma_clock clock;
 	struct mutex bind_lock;		/* of the arrays below */
 	struct eventfd_ctx __rcu *kick[SIGMA_DOORBELLS];
 	struct eventfd_ctx *retired[SIGMA_DOORBELLS];
@@ -184,7 +198,6 @@ void sigma_iosc_reset(struct sigma_guest *guest);	/* before a start; guest CPUs 
 void sigma_iosc_unbind_all(struct sigma_guest *guest);
 int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int fd);
 int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int fd);
-void sigma_iosc_update_clock(struct sigma_guest *guest);
 u64 sigma_iosc_phys(const struct sigma_guest *guest);
 
 /* guest.c */

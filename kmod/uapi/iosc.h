@@ -27,7 +27,7 @@
 #define SIGMA_ACPI_HID		"SGMA0001"
 
 #define SIGMA_IOSC_MAGIC	0x43534f49414d4753ULL	/* "SGMAIOSC" */
-#define SIGMA_IOSC_VERSION	1
+#define SIGMA_IOSC_VERSION	2
 
 #define SIGMA_IOSC_SIZE		0x100000
 #define SIGMA_IOSC_HEADER_OFF	0x0
@@ -110,15 +110,25 @@ struct sigma_iosc_guest {
 #define SIGMA_HEARTBEAT_MS	500
 
 /*
- * Wall clock, written by the host alone: at TSC value `tsc` CLOCK_REALTIME was
- * `realtime_ns`. Valid when `seq` is even and the same before and after reading.
+ * Wall clock, written by the host alone, whenever its own changes its pace or is set: at TSC
+ * value t CLOCK_REALTIME is
+ *
+ *	realtime_ns + ((t - tsc) * mult >> shift)
+ *
+ * before `tsc`, too; the product has up to 96 bits. Valid when `seq` is even and the same
+ * before and after reading, and `mult` is not 0.
  */
+#define SIGMA_CLOCK_IS_TSC	0x1	/* exact: the host itself counts by the TSC */
+#define SIGMA_CLOCK_SHIFT_MAX	32
+
 struct sigma_iosc_clock {
 	__le32 seq;
-	__le32 tsc_khz;
+	__le32 flags;			/* SIGMA_CLOCK_* */
 	__le64 tsc;
 	__le64 realtime_ns;
-	__u8 pad[40];
+	__le32 mult;
+	__le32 shift;			/* 0..SIGMA_CLOCK_SHIFT_MAX */
+	__u8 pad[32];
 };
 
 struct sigma_iosc_header {
@@ -299,6 +309,8 @@ struct sigma_msg_vqueue {
 #endif
 #define _SIGMA_ABI(type, field, offset) \
 	static_assert(__builtin_offsetof(struct type, field) == (offset), #type "." #field)
+_SIGMA_ABI(sigma_iosc_clock, mult, 24);
+static_assert(sizeof(struct sigma_iosc_clock) == 64, "sigma_iosc_clock");
 _SIGMA_ABI(sigma_iosc_doorbell, pending, 64);
 static_assert(sizeof(struct sigma_iosc_doorbell) == 128, "sigma_iosc_doorbell");
 _SIGMA_ABI(sigma_iosc_header, clock, 64);
