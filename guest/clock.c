@@ -7,7 +7,8 @@
  * The clock is set when the driver binds, and looked at once a minute. It is set again only
  * when it is off by more than half a second: that is a host whose clock was stepped, or
  * hours of drift in a guest that runs no NTP. A guest that runs NTP never differs that much
- * from a host whose clock is right, and is left alone.
+ * from a host whose clock is right, and is left alone. What it may take for its reference is
+ * the PTP clock of ptp.c.
  */
 #include <linux/device.h>
 #include <linux/math64.h>

@@ -9,6 +9,7 @@
  *	console.c	the kernel log into shared memory
  *	power.c		every way out of this kernel ends there
  *	clock.c		wall clock
+ *	ptp.c		the host's, for programs that keep this kernel's by it
  *
  * There is one struct sigma_guest for as long as the kernel runs. Once bound, the driver
  * stays: unbinding it would lift the gates of power.c, and the next reboot of this guest
@@ -20,6 +21,7 @@
 #include <linux/completion.h>
 #include <linux/console.h>
 #include <linux/mutex.h>
+#include <linux/ptp_clock_kernel.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -113,6 +115,7 @@ struct sigma_guest {
 	struct sigma_bus bus;
 	struct delayed_work heartbeat;
 	struct delayed_work clock;
+	struct ptp_clock_info ptp;
 };
 
 /* iosc.c */
@@ -217,5 +220,8 @@ bool sigma_clock_read(const struct sigma_guest *guest, struct sigma_clock *clock
 
 /** sigma_clock_at - the host's CLOCK_REALTIME, ns, when the TSC was @tsc */
 u64 sigma_clock_at(const struct sigma_clock *clock, u64 tsc);
+
+/* ptp.c */
+void sigma_ptp_open(struct sigma_guest *guest);
 
 #endif

@@ -114,6 +114,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	INIT_DELAYED_WORK(&guest->heartbeat, beat);
 	beat(&guest->heartbeat.work);
 	sigma_clock_open(guest);
+	sigma_ptp_open(guest);
 
 	err = sigma_iosc_open(guest);
 	if (err) {

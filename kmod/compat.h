@@ -11,6 +11,7 @@
 #include <linux/gfp.h>
 #include <linux/irqdomain.h>
 #include <linux/mmzone.h>
+#include <linux/timekeeping.h>
 
 /* irq_domain_create_hierarchy() became a case of irq_domain_instantiate() */
 static inline struct irq_domain *
@@ -104,6 +105,29 @@ static int find_vqs##_arrays(struct virtio_device *vdev, unsigned int nvqs,		\
 }
 #define SIGMA_FIND_VQS(find_vqs)	find_vqs##_arrays
 #endif
+
+/* The system's half of a cross-timestamp was of CLOCK_REALTIME before it had a choice of clocks */
+static inline int sigma_system_stamp(struct system_device_crosststamp *stamp, u64 *counter)
+{
+	struct system_time_snapshot now;
+
+#ifdef SIGMA_HAVE_SNAPSHOT_ID
+	ktime_get_snapshot_id(stamp->clock_id, &now);
+	if (!now.valid)
+		return -ENODEV;
+	stamp->sys_counter.cycles = now.cycles;
+	stamp->sys_counter.cs_id = now.cs_id;
+	stamp->sys_counter.use_nsecs = false;
+	stamp->sys_systime = now.systime;
+	stamp->sys_monoraw = now.monoraw;
+#else
+	ktime_get_snapshot(&now);
+	stamp->sys_realtime = now.real;
+	stamp->sys_monoraw = now.raw;
+#endif
+	*counter = now.cycles;
+	return 0;
+}
 
 /* Newer than 6.1; the bit is virtio 1.2's, chapter 6 */
 #ifndef SIGMA_HAVE_NOTIFICATION_DATA

@@ -11,4 +11,5 @@ ccflags-y += $(call sigma-probe,VM_FLAGS_SET,linux/mm.h,void vm_flags_set)
 ccflags-y += $(call sigma-probe,EVENTFD_SIGNAL_ONE,linux/eventfd.h,eventfd_signal\(struct eventfd_ctx \*ctx\))
 ccflags-y += $(call sigma-probe,VIRTQUEUE_INFO,linux/virtio_config.h,struct virtqueue_info)
 ccflags-y += $(call sigma-probe,NOTIFICATION_DATA,uapi/linux/virtio_config.h,VIRTIO_F_NOTIFICATION_DATA)
+ccflags-y += $(call sigma-probe,SNAPSHOT_ID,linux/timekeeping.h,ktime_get_snapshot_id)
 ccflags-y += -include $(src)/../kmod/compat.h
