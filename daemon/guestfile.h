@@ -103,7 +103,7 @@ struct guest_config {
 	char *file;		/* where it was read from */
 	char *text;		/* what was in it, @text_len bytes */
 	uint32_t text_len;
-	uint32_t starter;	/* user ID, which its reader sets: see virtiofsd.h */
+	uint32_t starter;	/* user ID, which its reader sets: see backend.h */
 	unsigned int nr_cpus;	/* wanted; > 0 */
 	bool cpus_given;	/* cpus[] were named, else sigmad chooses */
 	uint32_t cpus[SIGMA_CPUS_MAX];

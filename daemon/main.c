@@ -10,7 +10,8 @@
  *	memory.c	the guest's memory
  *	load/		kernel, initrd, ACPI tables, boot parameters
  *	virtio/ tap.c	devices
- *	vhost.c vhost_user.c virtiofsd.c	queues that others serve
+ *	vhost.c vhost_user.c	queues that others serve
+ *	backend.c virtiofsd.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
  *	bus.c		D-Bus, for sigmactl and others
  *	state.c		what the next sigmad needs, should this one die
@@ -27,11 +28,11 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "backend.h"
 #include "life.h"
 #include "log.h"
 #include "rundir.h"
 #include "version.h"
-#include "virtiofsd.h"
 
 #define EXIT_USAGE		2
 #define STOP_TIMEOUT_SEC	30
@@ -249,7 +250,7 @@ int main(int argc, char **argv)
 	if (!find_orphan(&life, &config, options.guest)) {
 		if (guestfile_load(&config, options.guest))
 			return EXIT_FAILURE;
-		config.starter = virtiofsd_caller();
+		config.starter = backend_caller();
 	}
 	log_open(config.name);
 

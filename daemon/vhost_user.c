@@ -245,14 +245,14 @@ static int watch(struct vhost_user *vu)
 static int set_up(struct vhost_user *vu)
 {
 	struct virtio_device *dev = vu->dev;
-	uint64_t lacking = dev->negotiated & ~vu->features;
+	uint64_t lacking = dev->negotiated & ~(vu->features | vu->own);
 	int error;
 
 	if (lacking)
 		return vu_explain(vu, -EOPNOTSUPP, "lacks features 0x%llx, which the guest was told it has; restart the guest",
 				  (unsigned long long)lacking);
 	error = vu_tell_number(vu, VU_SET_FEATURES,
-			       dev->negotiated | (vu->features & VU_F_PROTOCOL_FEATURES));
+			       vu->features & (dev->negotiated | VU_F_PROTOCOL_FEATURES));
 	if (!error)
 		error = set_memory(vu);
 	if (!error)

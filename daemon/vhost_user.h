@@ -22,13 +22,15 @@
  * @name: of it, for messages; a string that stays
  * @fd: the socket; -1: not connected
  * @features: of virtio, that it can serve
+ * @own: features that sigmad sees to, set by who opened it; the back end is not told of others
+ *	 than its own
  * @nr_queues: that it can serve; 1 when it doesn't say
  * @why: after an error: what is wrong with it, behind its name in a sentence
  */
 struct vhost_user {
 	const char *name;
 	int fd;
-	uint64_t features;
+	uint64_t features, own;
 	unsigned int nr_queues;
 	char why[VHOST_USER_WHY_MAX];
 	/* private to vhost_user.c and vhost_message.c */

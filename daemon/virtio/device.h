@@ -8,6 +8,7 @@
  *	queue.c		split virtqueues: every descriptor is checked
  *	buffers.c	scattered guest memory, as queue.c translated it
  *	ratelimit.c	messages that a guest can cause at will
+ *	process.c	a device that a process of its own serves
  *	blk.c blk_socket.c net.c console.c rng.c vsock.c fs.c	one device each
  *
  * Everything runs in the event loop of sigmad, except that between start and reset a back end

@@ -243,13 +243,13 @@ TEST(caller)
 		SKIP(return, "needs root");
 	unsetenv("SUDO_UID");
 	unsetenv("PKEXEC_UID");
-	EXPECT_EQ(0, virtiofsd_caller());
+	EXPECT_EQ(0, backend_caller());
 	setenv("PKEXEC_UID", "1001", 1);
-	EXPECT_EQ(1001, virtiofsd_caller());
+	EXPECT_EQ(1001, backend_caller());
 	setenv("SUDO_UID", "1000", 1);
-	EXPECT_EQ(1000, virtiofsd_caller());
+	EXPECT_EQ(1000, backend_caller());
 	setenv("SUDO_UID", "0", 1);
-	EXPECT_EQ(0, virtiofsd_caller());
+	EXPECT_EQ(0, backend_caller());
 	unsetenv("SUDO_UID");
 	unsetenv("PKEXEC_UID");
 }

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs back ends: see backend.h.
+ *
+ * Each is the init of a PID namespace: when it dies, so does all that it made, whatever kills it.
+ * Its mounts are its own, too.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "log.h"
+#include "text.h"
+
+#define START_MS	5000
+#define END_MS		1000
+#define KILL_MS		5000
+#define REPORT_FD	(BACKEND_FD + 1)	/* until its exec */
+
+static const char ids[] = "cannot become the user who started the guest";
+
+/* What its process is given of sigmad: /dev/null, pipes and the file it is to have */
+enum { NOTHING, LOG, GIVEN, REPORT, GO, NR_FDS };
+
+/* struct identity - whom it runs as; @mapped: in a user namespace */
+struct identity {
+	uid_t uid;
+	gid_t gid;
+	bool mapped, drop_groups;
+};
+
+/* struct report - what went wrong before its exec; a string of sigmad's, as they are one program */
+struct report {
+	const char *what;
+	int error;
+};
+
+static char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+
+static int __attribute__((format(printf, 3, 4)))
+explain(char why[BACKEND_WHY_MAX], int error, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, BACKEND_WHY_MAX, fmt, ap);
+	va_end(ap);
+	return error;
+}
+
+int backend_find(char path[PATH_MAX], const char *name, const char *const *usual)
+{
+	const char *at = getenv("PATH") ?: "";
+
+	for (; *usual; usual++) {
+		snprintf(path, PATH_MAX, "%s/%s", *usual, name);
+		if (!access(path, X_OK))
+			return 0;
+	}
+	while (*at) {
+		size_t len = strcspn(at, ":");
+
+		snprintf(path, PATH_MAX, "%.*s/%s", (int)len, at, name);
+		if (*at == '/' && !access(path, X_OK))
+			return 0;
+		at += len + (at[len] == ':');
+	}
+	return -ENOENT;
+}
+
+uid_t backend_caller(void)
+{
+	const char *text = getenv("SUDO_UID") ?: getenv("PKEXEC_UID");
+	unsigned long uid;
+	char *end;
+
+	if (geteuid() || !text || !isdigit((unsigned char)*text))
+		return geteuid();
+	uid = strtoul(text, &end, 10);
+	return *end || uid >= UINT32_MAX ? 0 : uid;
+}
+
+static int find_identity(struct identity *who, uid_t starter, char why[BACKEND_WHY_MAX])
+{
+	const struct passwd *entry;
+
+	*who = (struct identity){ .uid = geteuid(), .gid = getegid() };
+	if (starter && starter != who->uid) {
+		entry = getpwuid(starter);
+		if (!entry)
+			return explain(why, -ENOENT, "user %u, who started the guest, is in no list of users",
+				       starter);
+		who->uid = starter;
+		who->gid = entry->pw_gid;
+		who->drop_groups = true;
+	}
+	who->mapped = who->uid;
+	return 0;
+}
+
+static bool ready(int fd, int ms)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
+
+	return poll(&poll_fd, 1, ms) > 0;
+}
+
+bool backend_says(char *const *argv, const char *what)
+{
+	posix_spawn_file_actions_t actions;
+	char text[1024] = "";
+	size_t len = 0;
+	ssize_t got;
+	int output[2];
+	pid_t pid;
+
+	if (pipe2(output, O_CLOEXEC))
+		return false;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, output[1], STDERR_FILENO);
+	if (posix_spawn(&pid, argv[0], &actions, NULL, argv, environment))
+		pid = 0;
+	posix_spawn_file_actions_destroy(&actions);
+	close(output[1]);
+	while (pid && len < sizeof(text) - 1 && ready(output[0], START_MS)) {
+		got = read(output[0], text + len, sizeof(text) - 1 - len);
+		if (got <= 0)
+			break;
+		len += got;
+	}
+	close(output[0]);
+	if (pid) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return strstr(text, what);
+}
+
+/* Its process, from here on until exec: system calls alone, since sigmad has threads */
+
+static void fail(const char *what)
+{
+	struct report report = { .what = what, .error = errno };
+
+	if (write(REPORT_FD, &report, sizeof(report)) != sizeof(report))
+		_exit(126);
+	_exit(127);
+}
+
+/* @fds: see below */
+static void __attribute__((noreturn))
+become(const struct backend_command *command, const struct identity *who, const int fds[NR_FDS])
+{
+	const char *what;
+	sigset_t none;
+	char byte;
+	int copy[NR_FDS];
+
+	/* Away from the numbers that they go to */
+	for (unsigned int i = 0; i < NR_FDS; i++)
+		copy[i] = fcntl(fds[i], F_DUPFD, REPORT_FD + 1);
+	if (read(copy[GO], &byte, 1) != 1 || dup3(copy[REPORT], REPORT_FD, O_CLOEXEC) < 0)
+		_exit(126);
+	if (dup2(copy[NOTHING], STDIN_FILENO) < 0 || dup2(copy[LOG], STDOUT_FILENO) < 0 ||
+	    dup2(copy[LOG], STDERR_FILENO) < 0 || dup2(copy[GIVEN], BACKEND_FD) < 0 ||
+	    close_range(REPORT_FD + 1, ~0U, 0))
+		fail("cannot arrange its files");
+
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+
+	if (who->drop_groups && syscall(SYS_setgroups, 0, NULL))
+		fail("cannot drop its groups");
+	if (who->mapped && (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0)))
+		fail(ids);
+	/* After the ids, whose change undoes it. Without sigmad nobody needs it */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		fail(ids);
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
+		fail("cannot have mounts of its own");
+	what = command->prepare ? command->prepare(command->data) : NULL;
+	if (what)
+		fail(what);
+	execve(command->argv[0], command->argv, environment);
+	fail("cannot be run");
+	_exit(126);
+}
+
+/* sigmad's side */
+
+static int write_file(pid_t pid, const char *name, const char *text)
+{
+	char path[64];
+	int fd, error = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		error = -errno;
+	close(fd);
+	return error;
+}
+
+/* Its root is @who, and there is nobody else */
+static int write_maps(pid_t pid, const struct identity *who)
+{
+	char map[64];
+	int error = 0;
+
+	/* Who isn't root may only map the own group, and no process must drop it */
+	if (geteuid())
+		error = write_file(pid, "setgroups", "deny");
+	snprintf(map, sizeof(map), "0 %u 1", who->gid);
+	if (!error)
+		error = write_file(pid, "gid_map", map);
+	snprintf(map, sizeof(map), "0 %u 1", who->uid);
+	return error ?: write_file(pid, "uid_map", map);
+}
+
+static void tell_line(struct backend *backend)
+{
+	char text[sizeof(backend->line) + TEXT_HELD_MAX + 1];
+	struct text_filter filter = { 0 };
+	size_t len = text_clean(&filter, backend->line, backend->line_len, text);
+
+	backend->line_len = 0;
+	text[len] = '\0';
+	if (len)
+		warn_limited(&backend->warned, "%s: %s: %s", backend->serves, backend->name, text);
+}
+
+/* What it said until now */
+static void drain_log(struct backend *backend)
+{
+	char text[1024];
+	ssize_t len;
+
+	while (backend->log_fd >= 0) {
+		len = read(backend->log_fd, text, sizeof(text));
+		if (len < 0 && errno == EAGAIN)
+			return;
+		if (len <= 0) {
+			tell_line(backend);
+			backend->log_source = sd_event_source_disable_unref(backend->log_source);
+			close(backend->log_fd);
+			backend->log_fd = -1;
+			return;
+		}
+		for (ssize_t i = 0; i < len; i++) {
+			if (text[i] == '\n' || backend->line_len == sizeof(backend->line))
+				tell_line(backend);
+			if (text[i] != '\n')
+				backend->line[backend->line_len++] = text[i];
+		}
+	}
+}
+
+static int on_log(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	drain_log(data);
+	return 0;
+}
+
+static void tell_end(const struct backend *backend, const siginfo_t *info, bool expected)
+{
+	if (info->si_code == CLD_EXITED && info->si_status)
+		log_warning("%s: %s ended with status %d", backend->serves, backend->name,
+			    info->si_status);
+	else if (info->si_code != CLD_EXITED && !expected)
+		log_warning("%s: %s was ended by signal %d (%s)", backend->serves, backend->name,
+			    info->si_status, strsignal(info->si_status));
+}
+
+void backend_end(struct backend *backend)
+{
+	bool killed = false;
+	siginfo_t info;
+
+	if (!backend->pid)
+		return;
+	if (!ready(backend->pid_fd, END_MS)) {
+		pidfd_send_signal(backend->pid_fd, SIGKILL, NULL, 0);
+		killed = true;
+	}
+	if (!ready(backend->pid_fd, KILL_MS))
+		log_warning("%s: %s (process %d) does not die: the guest's memory stays lost to the host until it does",
+			    backend->serves, backend->name, backend->pid);
+	else if (!waitid(P_PIDFD, backend->pid_fd, &info, WEXITED))
+		tell_end(backend, &info, killed);
+	drain_log(backend);
+	tell_line(backend);
+	backend->log_source = sd_event_source_disable_unref(backend->log_source);
+	if (backend->log_fd >= 0)
+		close(backend->log_fd);
+	close(backend->pid_fd);
+	backend->pid = 0;
+}
+
+/* Let it go on, and hear whether it came to its exec */
+static int let_go(struct backend *backend, const struct backend_command *command,
+		  const struct identity *who, int go_fd, int report_fd, char why[BACKEND_WHY_MAX])
+{
+	const struct rlimit files = { command->files_max, command->files_max };
+	struct report report;
+	int error = 0;
+
+	/* Where that is forbidden it has fewer files, and says so when it needs more */
+	if (command->files_max)
+		prlimit(backend->pid, RLIMIT_NOFILE, &files, NULL);
+	if (who->mapped)
+		error = write_maps(backend->pid, who);
+	if (!error && write(go_fd, "", 1) != 1)
+		error = -errno;
+	if (error)
+		return explain(why, error, "%s: %s: %s", backend->name, ids, strerror(-error));
+	if (!ready(report_fd, START_MS))
+		return explain(why, -ETIMEDOUT, "%s does not start", backend->name);
+	if (read(report_fd, &report, sizeof(report)) != sizeof(report))
+		return 0;
+	return explain(why, -report.error, "%s: %s: %s", backend->name, report.what,
+		       strerror(report.error));
+}
+
+static int run(struct backend *backend, const struct backend_command *command,
+	       const struct identity *who, char why[BACKEND_WHY_MAX])
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS |
+			 (who->mapped ? CLONE_NEWUSER : 0),
+		.pidfd = (uintptr_t)&backend->pid_fd,
+		.exit_signal = SIGCHLD,
+	};
+	int null, error, log[2], report[2], go[2];
+
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || pipe2(log, O_CLOEXEC) || pipe2(report, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
+		return explain(why, -errno, "no pipes for %s: %s", backend->name, strerror(errno));
+
+	backend->pid = syscall(SYS_clone3, &args, sizeof(args));
+	if (!backend->pid) {
+		const int fds[] = {
+			[NOTHING] = null, [LOG] = log[1], [GIVEN] = command->fd,
+			[REPORT] = report[1], [GO] = go[0],
+		};
+
+		close(go[1]);
+		become(command, who, fds);
+	}
+	error = backend->pid < 0 ? -errno : 0;
+	close(null);
+	close(log[1]);
+	close(report[1]);
+	close(go[0]);
+	if (error) {
+		explain(why, error, "cannot make a process with namespaces of its own for %s: %s",
+			backend->name, strerror(-error));
+		backend->pid = 0;
+		close(log[0]);
+	} else {
+		backend->log_fd = log[0];
+		fcntl(log[0], F_SETFL, O_NONBLOCK);
+		error = let_go(backend, command, who, go[1], report[0], why);
+	}
+	close(report[0]);
+	close(go[1]);
+	return error;
+}
+
+int backend_start(struct backend *backend, sd_event *event, const struct backend_command *command,
+		  uid_t starter, char why[BACKEND_WHY_MAX])
+{
+	struct identity who;
+	int error;
+
+	*backend = (struct backend){ .name = command->name, .pid_fd = -1, .log_fd = -1 };
+	snprintf(backend->serves, sizeof(backend->serves), "%s", command->serves);
+	error = find_identity(&who, starter, why);
+	if (!error)
+		error = run(backend, command, &who, why);
+	if (!error) {
+		error = sd_event_add_io(event, &backend->log_source, backend->log_fd, EPOLLIN,
+					on_log, backend);
+		if (error < 0)
+			explain(why, error, "cannot watch %s: %s", backend->name,
+				strerror(-error));
+	}
+	if (error < 0)
+		backend_end(backend);
+	return error < 0 ? error : 0;
+}
