@@ -18,6 +18,7 @@
 
 #include "../daemon/cpulist.h"
 #include "../daemon/cpus.h"
+#include "../daemon/passt.h"
 #include "ctl.h"
 
 #define DEFAULT_MEMORY	(512ULL << 20)
@@ -326,7 +327,17 @@ static void check_network(void)
 		found("network", RESULT_OK, NULL, "taps can be made");
 	else
 		found("network", RESULT_WARN, "as root: modprobe tun",
-		      "there is no /dev/net/tun: guests can't have a network");
+		      "there is no /dev/net/tun: guests can't have a bridge or a network to the host");
+}
+
+static void check_user_network(void)
+{
+	char path[PATH_MAX], why[BACKEND_WHY_MAX];
+
+	if (!passt_find(path, why))
+		found("passt", RESULT_OK, NULL, "%s makes networks in user mode (User=yes)", path);
+	else
+		found("passt", RESULT_WARN, NULL, "no networks in user mode (User=yes): %s", why);
 }
 
 /* A host that crashes takes its guests with it: how soon, and is a dump made before? */
@@ -359,7 +370,7 @@ static int run(const struct options *options, char **args)
 	static void (* const checks[])(void) = {
 		check_module, check_devices, check_lockdown, check_cpus, check_apic,
 		check_hypervisor, check_memory, check_kernel, check_initrd, check_network,
-		check_panic, check_protection,
+		check_user_network, check_panic, check_protection,
 	};
 
 	if (options->given & OPT_JSON)

@@ -210,10 +210,16 @@ static void finish_nets(struct parser *parser)
 	for (unsigned int i = 0; i < config->nr_nets; i++) {
 		struct guest_net *net = &config->net[i];
 
-		if (!net->bridge == !net->address)
-			mistake(parser, net->line, -EINVAL, "[Network] with %s; give one of them",
-				net->bridge ? "both Bridge= and Address=" :
-				"neither Bridge= nor Address=");
+		if (!!net->bridge + !!net->address + net->user != 1)
+			mistake(parser, net->line, -EINVAL,
+				"[Network] with %s of Bridge=, Address= and User=yes; give one of them",
+				net->bridge || net->address ? "more than one" : "none");
+		if (!net->user && net->nr_forwards)
+			mistake(parser, net->line, -EINVAL,
+				"[Network] with Forward= and without User=yes; the host reaches the guest as it is, leave Forward= out");
+		if (net->user && net->vhost != VHOST_IF_POSSIBLE)
+			mistake(parser, net->line, -EINVAL,
+				"[Network] with User=yes and VHost=; passt moves the frames, leave VHost= out");
 
 		if (!(parser->macs & 1U << i)) {
 			error = stable_mac(config->name, i, net->mac);

@@ -26,7 +26,11 @@
  *				/dev/disk/by-id/virtio-SERIAL
  *	[Network]		repeatable
  *	Bridge=br0		attach the tap to this bridge, or
- *	Address=10.0.0.1/24	give the host's end of the tap this address
+ *	Address=10.0.0.1/24	give the host's end of the tap this address, or
+ *	User=yes		no tap: passt makes the guest's connections with sockets of
+ *				whoever started it (passt.h)
+ *	Forward=tcp:2222:22	repeatable, with User=: this port of the host is that one of the
+ *				guest; "tcp:127.0.0.1:2222:22" at one address, "udp:..."
  *	VHost=			yes: the host's kernel moves the frames (vhost_net), no: sigmad does;
  *				default: vhost_net where the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and number
@@ -43,6 +47,7 @@
 #define SIGMA_GUESTFILE_H
 
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +57,7 @@
 #define GUEST_DISKS_MAX		16
 #define GUEST_NETS_MAX		8
 #define GUEST_SHARES_MAX	8
+#define GUEST_FORWARDS_MAX	32	/* of one NIC */
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 #define GUEST_FILES		"/etc/sigma"
@@ -74,9 +80,18 @@ enum guest_vhost {
 	VHOST_YES,
 };
 
+struct guest_forward {
+	bool udp;		/* else TCP */
+	char address[INET_ADDRSTRLEN];	/* of the host; "": all */
+	uint16_t host_port, guest_port;
+};
+
 struct guest_net {
 	char *bridge;		/* NULL, or the bridge's name */
 	char *address;		/* NULL, or "a.b.c.d/len" of the host's end */
+	bool user;		/* through passt */
+	unsigned int nr_forwards;
+	struct guest_forward forward[GUEST_FORWARDS_MAX];
 	uint8_t mac[6];
 	enum guest_vhost vhost;
 	unsigned int line;

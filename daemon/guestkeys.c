@@ -357,6 +357,55 @@ static void set_address(struct parser *parser, const char *value)
 	set_string(parser, &this_net(parser)->address, value);
 }
 
+static void set_user(struct parser *parser, const char *value)
+{
+	set_bool(parser, "User", &this_net(parser)->user, value);
+}
+
+/* Digits up to @end alone */
+static bool parse_port(const char *text, char end, uint16_t *port)
+{
+	unsigned long number;
+	char *rest;
+
+	number = strtoul(text, &rest, 10);
+	*port = number;
+	return isdigit((unsigned char)*text) && *rest == end && number && number <= UINT16_MAX;
+}
+
+/* PROTOCOL:[ADDRESS:]PORT:PORT */
+static void set_forward(struct parser *parser, const char *value)
+{
+	struct guest_net *net = this_net(parser);
+	struct guest_forward forward = { .udp = !strncmp(value, "udp:", 4) };
+	const char *at = value + 4, *guest = strrchr(value, ':'), *second;
+	struct in_addr address;
+	bool valid;
+
+	valid = forward.udp || !strncmp(value, "tcp:", 4);
+	second = valid ? strchr(at, ':') : NULL;
+	if (second && second != guest) {
+		valid = second - at < INET_ADDRSTRLEN;
+		if (valid)
+			memcpy(forward.address, at, second - at);
+		valid = valid && inet_pton(AF_INET, forward.address, &address) == 1;
+		at = second + 1;
+	}
+	if (!valid || !second || !parse_port(at, ':', &forward.host_port) ||
+	    strchr(at, ':') != guest || !parse_port(guest + 1, '\0', &forward.guest_port)) {
+		wrong(parser, -EINVAL,
+		      "Forward=%s: not a port of the host and one of the guest; write it like tcp:2222:22, udp:5353:53 or tcp:127.0.0.1:8080:80",
+		      value);
+		return;
+	}
+	if (net->nr_forwards == GUEST_FORWARDS_MAX) {
+		wrong(parser, -EINVAL, "more than %u times Forward=; leave some out",
+		      GUEST_FORWARDS_MAX);
+		return;
+	}
+	net->forward[net->nr_forwards++] = forward;
+}
+
 static void set_vhost(struct parser *parser, const char *value)
 {
 	bool on = true;
@@ -424,29 +473,31 @@ static const struct {
 	enum section section;
 	const char *name;
 	void (*set)(struct parser *parser, const char *value);
-	bool continues;
+	enum { ONCE, CONTINUES, REPEATS } often;
 } keys[] = {
-	{ SECTION_GUEST, "CPUs", set_cpus, false },
-	{ SECTION_GUEST, "Memory", set_memory, false },
-	{ SECTION_GUEST, "Kernel", set_kernel, false },
-	{ SECTION_GUEST, "Initrd", set_initrd, false },
-	{ SECTION_GUEST, "Modules", set_modules, false },
-	{ SECTION_GUEST, "CommandLine", set_cmdline, true },
-	{ SECTION_GUEST, "SplitCores", set_split_cores, false },
-	{ SECTION_GUEST, "VSock", set_vsock, false },
-	{ SECTION_DISK, "Path", set_path, false },
-	{ SECTION_DISK, "Socket", set_socket, false },
-	{ SECTION_DISK, "ReadOnly", set_read_only, false },
-	{ SECTION_DISK, "DirectIO", set_direct, false },
-	{ SECTION_DISK, "BlockSize", set_block_size, false },
-	{ SECTION_DISK, "Serial", set_serial, false },
-	{ SECTION_NETWORK, "Bridge", set_bridge, false },
-	{ SECTION_NETWORK, "Address", set_address, false },
-	{ SECTION_NETWORK, "MACAddress", set_mac, false },
-	{ SECTION_NETWORK, "VHost", set_vhost, false },
-	{ SECTION_SHARE, "Path", set_share_path, false },
-	{ SECTION_SHARE, "Tag", set_tag, false },
-	{ SECTION_SHARE, "ReadOnly", set_share_read_only, false },
+	{ SECTION_GUEST, "CPUs", set_cpus, ONCE },
+	{ SECTION_GUEST, "Memory", set_memory, ONCE },
+	{ SECTION_GUEST, "Kernel", set_kernel, ONCE },
+	{ SECTION_GUEST, "Initrd", set_initrd, ONCE },
+	{ SECTION_GUEST, "Modules", set_modules, ONCE },
+	{ SECTION_GUEST, "CommandLine", set_cmdline, CONTINUES },
+	{ SECTION_GUEST, "SplitCores", set_split_cores, ONCE },
+	{ SECTION_GUEST, "VSock", set_vsock, ONCE },
+	{ SECTION_DISK, "Path", set_path, ONCE },
+	{ SECTION_DISK, "Socket", set_socket, ONCE },
+	{ SECTION_DISK, "ReadOnly", set_read_only, ONCE },
+	{ SECTION_DISK, "DirectIO", set_direct, ONCE },
+	{ SECTION_DISK, "BlockSize", set_block_size, ONCE },
+	{ SECTION_DISK, "Serial", set_serial, ONCE },
+	{ SECTION_NETWORK, "Bridge", set_bridge, ONCE },
+	{ SECTION_NETWORK, "Address", set_address, ONCE },
+	{ SECTION_NETWORK, "MACAddress", set_mac, ONCE },
+	{ SECTION_NETWORK, "User", set_user, ONCE },
+	{ SECTION_NETWORK, "Forward", set_forward, REPEATS },
+	{ SECTION_NETWORK, "VHost", set_vhost, ONCE },
+	{ SECTION_SHARE, "Path", set_share_path, ONCE },
+	{ SECTION_SHARE, "Tag", set_tag, ONCE },
+	{ SECTION_SHARE, "ReadOnly", set_share_read_only, ONCE },
 };
 
 static void unknown_key(struct parser *parser, const char *name)
@@ -468,11 +519,11 @@ void set_key(struct parser *parser, const char *name, const char *value)
 
 		if (keys[i].section != parser->section || strcmp(keys[i].name, name))
 			continue;
-		if (seen && parser->indented && !keys[i].continues)
+		if (seen && parser->indented && keys[i].often != CONTINUES)
 			wrong(parser, -EINVAL,
 			      "an indented line goes on with %s=, which is one line; don't indent it",
 			      name);
-		else if (seen && !parser->indented)
+		else if (seen && !parser->indented && keys[i].often != REPEATS)
 			wrong(parser, -EINVAL, "%s=: given before in this section; leave one out",
 			      name);
 		else if (!*value)

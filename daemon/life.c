@@ -321,6 +321,12 @@ static int add_nets(struct life *life)
 		char name[TAP_NAME_MAX];
 		int fd, error;
 
+		if (config->net[i].user) {
+			error = virtio_net_user_add(life->devices, config, &config->net[i]);
+			if (error)
+				return error;
+			continue;
+		}
 		fd = tap_open(config->name, i, config->file, &config->net[i], name);
 		if (fd < 0)
 			return fd;

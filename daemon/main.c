@@ -11,7 +11,7 @@
  *	load/		kernel, initrd, ACPI tables, boot parameters
  *	virtio/ tap.c	devices
  *	vhost.c vhost_user.c	queues that others serve
- *	backend.c virtiofsd.c	processes for that
+ *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
  *	bus.c		D-Bus, for sigmactl and others
  *	state.c		what the next sigmad needs, should this one die

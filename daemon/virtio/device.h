@@ -9,7 +9,7 @@
  *	buffers.c	scattered guest memory, as queue.c translated it
  *	ratelimit.c	messages that a guest can cause at will
  *	process.c	a device that a process of its own serves
- *	blk.c blk_socket.c net.c console.c rng.c vsock.c fs.c	one device each
+ *	blk.c blk_socket.c net.c net_user.c console.c rng.c vsock.c fs.c	one device each
  *
  * Everything runs in the event loop of sigmad, except that between start and reset a back end
  * may serve its own queues in a thread of its own (blk.c does) or leave them to the host's
@@ -289,6 +289,13 @@ int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk,
  */
 int virtio_net_add(struct virtio_bus *bus, int tap_fd, const char *file,
 		   const struct guest_net *net);
+
+/**
+ * virtio_net_user_add - a NIC in user mode, served by a passt of its own
+ * @net: of @config; both stay until the bus is freed
+ */
+int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *config,
+			const struct guest_net *net);
 
 /** virtio_rng_add - random bytes of the host's kernel */
 int virtio_rng_add(struct virtio_bus *bus);

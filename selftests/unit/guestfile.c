@@ -165,6 +165,45 @@ TEST(vhost)
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=a\nVHost=maybe\n", 5, "VHost=maybe: neither yes nor no");
 }
 
+TEST(user_network)
+{
+	const struct guest_forward *forward = config.net[0].forward;
+
+	ASSERT_EQ(0, load(KERNEL "[Network]\nUser=yes\nMACAddress=52:54:00:ab:cd:ef\n"
+			  "Forward=tcp:2222:22\nForward=udp:65535:1\n"
+			  "Forward=tcp:127.0.0.1:8080:80\n"));
+	EXPECT_TRUE(config.net[0].user);
+	ASSERT_EQ(3, config.net[0].nr_forwards);
+	EXPECT_FALSE(forward[0].udp);
+	EXPECT_STREQ("", forward[0].address);
+	EXPECT_EQ(2222, forward[0].host_port);
+	EXPECT_EQ(22, forward[0].guest_port);
+	EXPECT_TRUE(forward[1].udp);
+	EXPECT_EQ(65535, forward[1].host_port);
+	EXPECT_STREQ("127.0.0.1", forward[2].address);
+	EXPECT_EQ(8080, forward[2].host_port);
+	guestfile_free(&config);
+}
+
+TEST(bad_forwards)
+{
+	static const char *const bad[] = {
+		"22", "tcp", "tcp:", "tcp:22", "tcp::22", "tcp:22:", "sctp:22:22", "TCP:22:22",
+		"tcp:0:22", "tcp:22:0", "tcp:65536:22", "tcp:22:65536", "tcp:+22:22", "tcp:-1:22",
+		"tcp:22:22:", "tcp: 22:22", "tcp:22x:22", "tcp:22:22x", "tcp:22-23:22",
+		"tcp:1.2.3:22:22", "tcp:1.2.3.256:22:22", "tcp::22:22", "tcp:::1:22:22",
+		"tcp:1.2.3.4:22:22:22", "tcp:1.2.3.4:22", "tcp:1111111111111111.2.3.4:22:22",
+		"tcp:18446744073709551638:22",
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), KERNEL "[Network]\nUser=yes\nForward=%s\n", bad[i]);
+		EXPECT_WRONG(text, 5, "not a port of the host and one of the guest");
+	}
+}
+
 TEST(disk_on_a_socket)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "socket" };
@@ -315,8 +354,12 @@ TEST(bad_paths)
 
 TEST(bad_networks)
 {
-	EXPECT_WRONG(KERNEL "[Network]\n", 3, "neither Bridge= nor Address=");
-	EXPECT_WRONG(KERNEL "[Network]\nBridge=br0\nAddress=10.0.0.1/24\n", 3, "both");
+	EXPECT_WRONG(KERNEL "[Network]\n", 3, "none of Bridge=, Address= and User=yes");
+	EXPECT_WRONG(KERNEL "[Network]\nUser=no\n", 3, "none of");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=br0\nAddress=10.0.0.1/24\n", 3, "more than one");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=br0\nUser=yes\n", 3, "more than one");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=br0\nForward=tcp:2:2\n", 3, "without User=yes");
+	EXPECT_WRONG(KERNEL "[Network]\nUser=yes\nVHost=no\n", 3, "User=yes and VHost=");
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=a-very-long-bridge-name\n", 4, "at most 15");
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=../br0\n", 4, "cannot be the name");
 	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1\n", 4, "not an IPv4 address");

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Runs passt: see passt.h. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "passt.h"
+
+#define PROGRAM		"passt"
+#define FORWARD_TEXT	(INET_ADDRSTRLEN + sizeof("/65535:65535"))
+
+int passt_find(char path[PATH_MAX], char why[BACKEND_WHY_MAX])
+{
+	static const char *const usual[] = { "/usr/bin", NULL };
+	char *const argv[] = { path, "--vhost-user", "--print-capabilities", NULL };
+
+	if (backend_find(path, PROGRAM, usual)) {
+		snprintf(why, BACKEND_WHY_MAX, "there is no " PROGRAM "; install the package passt");
+		return -ENOENT;
+	}
+	if (!backend_says(argv, "\"net\"")) {
+		snprintf(why, BACKEND_WHY_MAX, "%.100s: does not speak vhost-user, which takes a passt of 2025 or later (Debian 13)",
+			 path);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* As its -t and -u have it: ADDRESS/PORT:PORT */
+static void format_forward(const struct guest_forward *forward, char text[FORWARD_TEXT])
+{
+	snprintf(text, FORWARD_TEXT, "%s%s%u:%u", forward->address, *forward->address ? "/" : "",
+		 forward->host_port, forward->guest_port);
+}
+
+int passt_start(struct backend *server, sd_event *event, const struct guest_net *net,
+		uid_t starter, char why[BACKEND_WHY_MAX])
+{
+	char path[PATH_MAX], fd_option[16], forwards[GUEST_FORWARDS_MAX][FORWARD_TEXT];
+	char *argv[2 * GUEST_FORWARDS_MAX + 8] = {
+		path, "--foreground", "--quiet", "--vhost-user", fd_option,
+	};
+	struct backend_command command = {
+		.name = PROGRAM, .serves = "NIC in user mode", .argv = argv,
+	};
+	unsigned int nr = 5;
+	int error, ends[2];
+
+	error = passt_find(path, why);
+	if (error)
+		return error;
+	/* With a connection that is given to it, it ends when that does */
+	snprintf(fd_option, sizeof(fd_option), "--fd=%d", BACKEND_FD);
+	/* It would do that by itself, but warn each time */
+	if (!starter && !geteuid())
+		argv[nr++] = "--runas=nobody";
+	for (unsigned int i = 0; i < net->nr_forwards; i++) {
+		format_forward(&net->forward[i], forwards[i]);
+		argv[nr++] = net->forward[i].udp ? "-u" : "-t";
+		argv[nr++] = forwards[i];
+	}
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) {
+		error = -errno;
+		snprintf(why, BACKEND_WHY_MAX, "no socket for " PROGRAM ": %s", strerror(-error));
+		return error;
+	}
+	command.fd = ends[1];
+	error = backend_start(server, event, &command, starter, why);
+	close(ends[1]);
+	if (!error)
+		return ends[0];
+	close(ends[0]);
+	return error;
+}

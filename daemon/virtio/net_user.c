@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * virtio-net (virtio 1.2, 5.1) in user mode: a NIC that a passt serves as a vhost-user back end.
+ *
+ * What passt sends has no checksums, and says so in the header of each frame. The guest's driver
+ * may only believe that when it has VIRTIO_NET_F_GUEST_CSUM, of which passt itself knows nothing.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <linux/virtio_ids.h>
+#include <linux/virtio_net.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../guestfile.h"
+#include "../log.h"
+#include "../passt.h"
+#include "net.h"
+#include "process.h"
+
+#define OWN_FEATURES	(1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS | \
+			 1ULL << VIRTIO_NET_F_GUEST_CSUM)
+
+struct net_user {
+	struct process_device process;
+	struct virtio_net_config config;
+	const struct guest_net *wanted;
+	uid_t starter;
+};
+
+static struct net_user *to_net(struct virtio_device *dev)
+{
+	return (struct net_user *)((char *)dev - offsetof(struct net_user, process.dev));
+}
+
+static int run(struct process_device *process, sd_event *event, char why[BACKEND_WHY_MAX])
+{
+	const struct net_user *net = to_net(&process->dev);
+
+	return passt_start(&process->backend, event, net->wanted, net->starter, why);
+}
+
+static void set_link(struct virtio_device *dev, bool up)
+{
+	struct net_user *net = to_net(dev);
+	uint16_t status = htole16(up ? VIRTIO_NET_S_LINK_UP : 0);
+
+	if (net->config.status == status)
+		return;
+	net->config.status = status;
+	virtio_device_config_changed(dev);
+}
+
+static int net_start(struct virtio_device *dev)
+{
+	int error = process_device_start(dev);
+
+	set_link(dev, !error);
+	return error;
+}
+
+/* When passt has died the guest sees an unplugged cable */
+static void net_reset(struct virtio_device *dev)
+{
+	process_device_reset(dev);
+	if (dev->broken)
+		set_link(dev, false);
+}
+
+static void net_destroy(struct virtio_device *dev)
+{
+	struct net_user *net = to_net(dev);
+
+	process_device_disconnect(&net->process);
+	free(net);
+}
+
+static const struct virtio_device_ops net_ops = {
+	.name		= "net",
+	.device_id	= VIRTIO_ID_NET,
+	.start		= net_start,
+	.reset		= net_reset,
+	.destroy	= net_destroy,
+};
+
+int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *config,
+			const struct guest_net *wanted)
+{
+	char why[BACKEND_WHY_MAX];
+	struct virtio_device *dev;
+	struct net_user *net;
+	int error;
+
+	net = calloc(1, sizeof(*net));
+	if (!net)
+		return log_error(-ENOMEM, "cannot make a network device: out of memory");
+	net->wanted = wanted;
+	net->starter = config->starter;
+	net->process.program = "passt";
+	net->process.run = run;
+	net->process.own = OWN_FEATURES;
+	error = process_device_connect(&net->process, virtio_bus_event(bus), why);
+	if (error) {
+		log_error(error, "%s:%u: User=yes: %s", config->file, wanted->line, why);
+		goto free_net;
+	}
+
+	memcpy(net->config.mac, wanted->mac, sizeof(net->config.mac));
+	net->config.status = htole16(VIRTIO_NET_S_LINK_UP);
+	dev = &net->process.dev;
+	dev->ops = &net_ops;
+	dev->features = OWN_FEATURES |
+			(net->process.link.features & 1ULL << VIRTIO_NET_F_MRG_RXBUF);
+	dev->lacks = ~net->process.link.features;
+	dev->config = &net->config;
+	/* What follows belongs to features that are not offered */
+	dev->config_size = offsetof(struct virtio_net_config, mtu);
+	dev->nr_queues = NET_QUEUES;
+	dev->queue[NET_RX].max_size = NET_QUEUE_SIZE;
+	dev->queue[NET_TX].max_size = NET_QUEUE_SIZE;
+	error = virtio_device_add(bus, dev);
+	if (!error)
+		return 0;
+	process_device_disconnect(&net->process);
+free_net:
+	free(net);
+	return error;
+}

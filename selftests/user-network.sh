@@ -1,0 +1,125 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=400
+#
+# A NIC in user mode: passt gives the guest an address, makes its connections as who started it,
+# and forwards ports of the host; a new passt comes with a new kernel and a new sigmad.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+
+MIB=8
+SOMEBODY=1 NOBODY=65534
+HERE=192.0.2.10		# the host's address, which the guest has, too
+GATEWAY=192.0.2.1	# to the guest: the host's loopback
+program=/usr/bin/passt
+files=/opt/passt
+
+# Debian 12's passt knows no vhost-user. A later one runs with its own C library
+[ -e $TREES/passt/usr/bin/passt ] || skip_all "no passt in this machine"
+mkdir -p $files
+cp -L $TREES/passt/usr/bin/passt $TREES/passt/usr/lib64/ld-linux-x86-64.so.2 \
+	$TREES/passt/usr/lib/x86_64-linux-gnu/libc.so.6 $files
+install_passt()
+{
+	printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' $files/ld-linux-x86-64.so.2 $files \
+		$files/passt >$program && chmod +x $program
+}
+passt() { pgrep -f "$files/passt --foreground"; }
+no_passt() { [ -z "$(passt)" ]; }
+user() { awk '$1 == "Uid:" { print $2 }' "/proc/$(passt)/status"; }
+
+sum() { sha256sum "$1" | cut -d ' ' -f 1; }
+# shellcheck disable=SC2016 # expanded in the guest
+get_address()
+{
+	in_guest 1 'printf "%s\n" "#!/bin/sh" "[ \$1 = bound ] || exit 0" \
+		"ip addr add \$ip/\$mask dev eth1" "ip route replace default via \$router" >/run/dhcp &&
+		chmod +x /run/dhcp && ip link set eth1 up &&
+		busybox udhcpc -i eth1 -n -q -t 10 -T 1 -s /run/dhcp' &&
+		in_guest 1 "ip -4 -o addr show dev eth1" | grep -F " $HERE/24 "
+}
+fetches() { [ "$(in_guest 1 "cat </dev/tcp/$GATEWAY/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
+# ask ADDRESS PORT: the guest's serving program, at a port of the host
+ask() { timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo hostname >&3 && cat <&3' "$1" "$2"; }
+answers() { ask "$1" "$2" | grep -x sigma-guest; }
+# An NTP server in the guest, which answers by UDP
+tells_time() { chronyd -Q -t 10 'server 127.0.0.1 port 5353 iburst maxsamples 1'; }
+carrier_gone() { [ "$(in_guest 1 "cat /sys/class/net/eth1/carrier")" = 0 ]; }
+sigmad_said() { grep -- "$1" /run/sigma/g/sigmad.log; }
+
+ip link add br0 type bridge && ip addr add $HERE/24 dev br0 && ip link set br0 up
+ip route add default via $GATEWAY
+data=/run/data
+dd if=/dev/urandom of=$data bs=1M count=$MIB status=none
+busybox nc -ll -p 5000 -e cat $data &
+server=$!
+# shellcheck disable=SC2016 # expanded by the inner shell
+busybox nc -ll -p 5001 -e sh -c 'cat >/run/got' &
+taker=$!
+guest g kernel="${KERNEL:-6.1}" disk=/dev/vdb net=1 line=[Network] line=User=yes \
+	line=Forward=tcp:2207:7 line=Forward=tcp:127.0.0.1:2208:7 line=Forward=udp:5353:5300
+remember_host
+
+# ---- without
+rm -f $program
+refuse "without passt it does not start" "g.guest:[0-9]+: User=yes: there is no passt; install" \
+	sigmactl start g
+check "as 'sigmactl check' tells" eval 'sigmactl check | grep "User=yes.*there is no passt"'
+printf '#!/bin/sh\necho "passt: unrecognized option" >&2; exit 1\n' >$program && chmod +x $program
+refuse "nor with one that is too old" "User=yes: $program: does not speak vhost-user" sigmactl start g
+check "nothing was taken" host_is_as_before
+install_passt
+check "'sigmactl check' finds a newer one" eval 'sigmactl check | grep "ok.*$program.*User=yes"'
+
+# ---- somebody's
+check "somebody starts g" env SUDO_UID=$SOMEBODY sigmactl start g
+check "it answers" wait_guest 1
+check "passt runs as this user" [ "$(user)" = $SOMEBODY ]
+check "the guest gets an address" get_address
+check "it reaches a server of the host" fetches
+check "and sends as much" eval '
+	made=$(in_guest 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$GATEWAY/5001;
+		sha256sum </run/made" | cut -d " " -f 1) &&
+	until_true 10 eval "[ \$(sum /run/got) = $made ]"'
+check "a port of the host is the guest's" answers 127.0.0.1 2207
+check "at any address" answers $HERE 2207
+check "or at one alone" eval 'answers 127.0.0.1 2208 && ! ask $HERE 2208'
+in_guest 1 "printf '%s\n' 'local stratum 8' 'allow all' 'port 5300' >/run/chrony.conf
+	&& chronyd -f /run/chrony.conf"
+check "so is one of UDP" tells_time
+guest h kernel="${KERNEL:-6.1}" disk=/dev/vdc line=[Network] line=User=yes line=Forward=tcp:5000:7
+refuse "a port that is in use is refused" "5000" sigmactl start h
+
+# ---- its next kernel, another sigmad
+in_guest 1 "(sleep 1; echo 1 >/proc/sys/kernel/sysrq; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &"
+first=$(passt)
+check "g restarts" eval 'until_true 20 eval "! kill -0 $first" && wait_guest 1'
+check "it gets its address again" get_address
+check "and is reached again" answers 127.0.0.1 2207
+check "sigmad is killed" eval '
+	kill -9 "$(sigmactl status --json g | jq .pid)" && until_true 10 no_passt'
+check "another one takes g over" sigmactl start g
+check "passt runs as who started g first" [ "$(user)" = $SOMEBODY ]
+check "the guest reaches the server" until_true 20 fetches
+check "and is reached" answers 127.0.0.1 2207
+
+# ---- without warning
+check "passt is killed" kill -9 "$(passt)"
+check "sigmad says what became of it" until_true 10 sigmad_said "net[0-9]*: stopped: passt ended"
+check "the guest sees an unplugged cable" until_true 10 carrier_gone
+check "g goes on" beats g
+check "g is killed" eval 'sigmactl kill g && wait_gone g'
+check "no passt is left" no_passt
+check "all is back" host_is_as_before
+
+# ---- root's
+check "root starts g" sigmactl start g
+check "it answers" wait_guest 1
+check "passt runs as nobody" [ "$(user)" = $NOBODY ]
+check "the guest gets an address" get_address
+check "and reaches the server" fetches
+check "g stops" eval 'sigmactl stop g && wait_gone g'
+check "no passt is left" no_passt
+kill $server $taker
+finish
