@@ -267,10 +267,7 @@ static int bind_eventfd(struct guest *guest, unsigned long request, uint32_t doo
 {
 	struct sigma_eventfd arg = { .doorbell = doorbell, .fd = fd };
 
-	if (!ioctl(guest->fd, request, &arg))
-		return 0;
-	return log_error(-errno, "cannot tie doorbell %u to an eventfd: %s", doorbell,
-			 strerror(errno));
+	return ioctl(guest->fd, request, &arg) ? -errno : 0;
 }
 
 int guest_bind_kick(struct guest *guest, uint32_t doorbell, int fd)

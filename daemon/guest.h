@@ -87,10 +87,14 @@ bool guest_has_room(struct guest *guest);
 /** guest_ask - ask the guest's driver to power off or reboot. 0 or -errno, not reported */
 int guest_ask(struct guest *guest, enum sigma_power action);
 
-/** guest_bind_kick - signal @fd when the guest rings @doorbell; -1 unties */
+/**
+ * guest_bind_kick - signal @fd when the guest rings @doorbell; -1 unties
+ *
+ * Return: 0 or -errno, not reported: a guest can cause it at will.
+ */
 int guest_bind_kick(struct guest *guest, uint32_t doorbell, int fd);
 
-/** guest_bind_call - ring @doorbell of the guest when @fd is signalled; -1 unties */
+/** guest_bind_call - ring @doorbell of the guest when @fd is signalled; likewise */
 int guest_bind_call(struct guest *guest, uint32_t doorbell, int fd);
 
 /** guest_runs - does it execute? Else its CPUs are parked, or lost */

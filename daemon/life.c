@@ -223,6 +223,15 @@ static int on_guest(sd_event_source *source, int fd, uint32_t revents, void *dat
 	return 0;
 }
 
+static int watch_log(struct life *life)
+{
+	int error = guest_bind_kick(&life->guest, SIGMA_DOORBELL_LOG,
+				    guestlog_doorbell(life->log));
+
+	return error ? log_error(error, "cannot watch the guest's kernel log: %s",
+				 strerror(-error)) : 0;
+}
+
 int life_start(struct life *life)
 {
 	struct sigma_start start;
@@ -235,7 +244,7 @@ int life_start(struct life *life)
 		return error;
 
 	/* Doorbells that were bound to the last run went with SIGMA_STOP */
-	error = guest_bind_kick(&life->guest, SIGMA_DOORBELL_LOG, guestlog_doorbell(life->log));
+	error = watch_log(life);
 	if (error)
 		return error;
 	guestlog_restart(life->log);
@@ -529,7 +538,7 @@ int life_take_over(struct life *life)
 	error = show(life);
 	if (error)
 		return error;
-	error = guest_bind_kick(&life->guest, SIGMA_DOORBELL_LOG, guestlog_doorbell(life->log));
+	error = watch_log(life);
 	if (error)
 		return error;
 	error = watch(life);
