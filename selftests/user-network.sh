@@ -82,6 +82,7 @@ check "and sends as much" eval '
 	made=$(in_guest 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$GATEWAY/5001;
 		sha256sum </run/made" | cut -d " " -f 1) &&
 	until_true 10 eval "[ \$(sum /run/got) = $made ]"'
+rm -f /run/got
 check "a port of the host is the guest's" answers 127.0.0.1 2207
 check "at any address" answers $HERE 2207
 check "or at one alone" eval 'answers 127.0.0.1 2208 && ! ask $HERE 2208'
