@@ -151,6 +151,7 @@ TEST(port_in_use)
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 	socklen_t len = sizeof(addr);
 	char port[16];
+	int error;
 
 	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&addr, len));
 	ASSERT_EQ(0, listen(fd, 1));
@@ -160,11 +161,13 @@ TEST(port_in_use)
 		.address = "127.0.0.1", .host_port = ntohs(addr.sin_port), .guest_port = 22,
 	};
 	snprintf(port, sizeof(port), "%u", wanted.forward[0].host_port);
-	EXPECT_NE(0, add(guest));
-	if (!is_missing() && !strstr(said, "namespaces"))
-		EXPECT_SAID(port, said);
+	error = add(guest);
 	wanted.nr_forwards = 0;
 	close(fd);
+	if (is_missing() || error == -EPERM)
+		SKIP(return, "no passt that speaks vhost-user, or no namespaces for it");
+	EXPECT_NE(0, error);
+	EXPECT_SAID(port, said);
 }
 
 TEST_HARNESS_MAIN
