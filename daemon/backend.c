@@ -286,14 +286,15 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 	return 0;
 }
 
-static void tell_end(const struct backend *backend, const siginfo_t *info, bool expected)
+static void tell_end(struct backend *backend, const siginfo_t *info, bool expected)
 {
 	if (info->si_code == CLD_EXITED && info->si_status)
-		log_warning("%s: %s ended with status %d", backend->serves, backend->name,
-			    info->si_status);
+		warn_limited(&backend->warned, "%s: %s ended with status %d", backend->serves,
+			     backend->name, info->si_status);
 	else if (info->si_code != CLD_EXITED && !expected)
-		log_warning("%s: %s was ended by signal %d (%s)", backend->serves, backend->name,
-			    info->si_status, strsignal(info->si_status));
+		warn_limited(&backend->warned, "%s: %s was ended by signal %d (%s)",
+			     backend->serves, backend->name, info->si_status,
+			     strsignal(info->si_status));
 }
 
 void backend_end(struct backend *backend)
@@ -397,7 +398,11 @@ int backend_start(struct backend *backend, sd_event *event, const struct backend
 	struct identity who;
 	int error;
 
-	*backend = (struct backend){ .name = command->name, .pid_fd = -1, .log_fd = -1 };
+	*backend = (struct backend) {
+		.name = command->name, .pid_fd = -1, .log_fd = -1,
+		/* A guest can make one end after the other */
+		.warned = backend->warned,
+	};
 	snprintf(backend->serves, sizeof(backend->serves), "%s", command->serves);
 	error = find_identity(&who, starter, why);
 	if (!error)

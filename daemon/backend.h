@@ -21,11 +21,13 @@
 #define BACKEND_FD	3	/* what its process has beside stdin, stdout and stderr */
 
 /**
- * struct backend - one that runs, or not
+ * struct backend - one that runs, or not; zero to begin with
  * @pid: 0: none runs
+ * @warned: of what it and those before it said, and how they ended
  */
 struct backend {
 	pid_t pid;
+	struct ratelimit warned;
 	/* private to backend.c */
 	const char *name;
 	char serves[64];
@@ -34,7 +36,6 @@ struct backend {
 	sd_event_source *log_source;
 	char line[256];			/* of which the end is to come */
 	size_t line_len;
-	struct ratelimit warned;
 };
 
 /**
