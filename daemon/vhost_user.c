@@ -209,9 +209,14 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *da
 {
 	struct vhost_user *vu = data;
 	struct virtio_device *dev = vu->dev;
+	bool ended = revents & (EPOLLRDHUP | EPOLLHUP);
 
-	virtio_device_failed(dev, "%s %s", vu->name, revents & (EPOLLRDHUP | EPOLLHUP) ?
-			     "ended" : "broke the vhost-user protocol");
+	if (ended && vu->lost) {
+		vu->lost(dev);
+		return 0;
+	}
+	virtio_device_failed(dev, "%s %s", vu->name, ended ? "ended" :
+			     "broke the vhost-user protocol");
 	/* No more is to be asked of it */
 	shutdown(vu->fd, SHUT_RDWR);
 	dev->ops->reset(dev);

@@ -26,6 +26,8 @@
  *	 than its own
  * @nr_queues: that it can serve; 1 when it doesn't say
  * @why: after an error: what is wrong with it, behind its name in a sentence
+ * @lost: NULL, or set by who opened it: what to do instead of stopping the device when the back
+ *	  end ends: close, and perhaps open and start another one
  */
 struct vhost_user {
 	const char *name;
@@ -33,6 +35,7 @@ struct vhost_user {
 	uint64_t features, own;
 	unsigned int nr_queues;
 	char why[VHOST_USER_WHY_MAX];
+	void (*lost)(struct virtio_device *dev);
 	/* private to vhost_user.c and vhost_message.c */
 	uint64_t protocol;		/* protocol features in use */
 	unsigned int nr_regions;	/* of memory, that it takes */

@@ -74,10 +74,18 @@ check "with the rights of who started it first" in_guest 1 "cat /run/things/secr
 check "the other one too" eval 'in_guest 1 "umount -l /run/papers"; mounts papers'
 
 # ---- without warning
+check "a program reads the folder again and again" in_guest 1 "( while cat /run/things/data
+	>/run/read; do : >/run/reading; done; : >/run/reader-ended ) >/dev/null 2>&1 </dev/null &"
+check "it does" until_true 20 in_guest 1 "test -e /run/reading"
 check "virtiofsd is killed" eval 'kill -9 "$(server $things)"'
-check "sigmad says what became of it" until_true 10 sigmad_said "fs.: stopped: virtiofsd ended"
+check "sigmad says what became of it" until_true 20 sigmad_said "fs.: virtiofsd ended, and another one serves"
 check "g goes on" eval 'beats g && in_guest 1 true'
 check "so does the other share" in_guest 1 "cat /run/papers/note"
+check "the program gets an error" until_true 20 in_guest 1 "test -e /run/reader-ended"
+refuse "so does another one" "error|descriptor" in_guest 1 "cat /run/things/note"
+check "the guest mounts the folder anew" in_guest 1 "umount /run/things && mount -t virtiofs things /run/things"
+check "and reads" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
+check "$MIB MiB from the host are the same again" [ "$(sum_in_guest /run/things/data)" = "$(sum $things/data)" ]
 check "g is killed" eval 'sigmactl kill g && wait_gone g'
 check "no virtiofsd is left" no_servers
 check "all is back" host_is_as_before

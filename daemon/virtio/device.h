@@ -120,6 +120,13 @@ void virtqueue_reset(struct virtqueue *vq);
  */
 int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last);
 
+/**
+ * virtqueue_catch_up - somebody else has served the queue: go on where the used index is now
+ *
+ * For who gives chains back in order. Return: were any given back since the last time?
+ */
+bool virtqueue_catch_up(struct virtqueue *vq);
+
 /** virtqueue_ring - where the parts of a queue are mapped, for somebody else who serves it */
 const struct vring *virtqueue_ring(const struct virtqueue *vq);
 

@@ -3,10 +3,11 @@
  * virtio-fs (virtio 1.2, 5.11): a folder of the host, which a virtiofsd serves as a vhost-user
  * back end.
  *
- * A virtiofsd knows which files the guest has open. When it goes with its sigmad, the guest gets
- * errors for what it had mounted from it and asked of it, and can mount it anew from the one of
- * the next sigmad, which begins where the used index is: a virtiofsd does one request after the
- * other.
+ * A virtiofsd knows which files the guest has open. One that dies is followed by another one, and
+ * so is one that goes with its sigmad. That begins where the used index is, since a virtiofsd does
+ * one request after the other. It was not told of the guest's mount (FUSE_INIT), and answers all
+ * that is asked of it with errors, so nothing in the guest waits for ever. Once the guest has let
+ * go of the mount it can mount the share anew.
  */
 #include <endian.h>
 #include <errno.h>
@@ -68,6 +69,7 @@ int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
 	fs->share = share;
 	fs->starter = config->starter;
 	fs->process.program = "virtiofsd";
+	fs->process.lost = "what the guest has mounted of it gives errors until it is mounted anew";
 	fs->process.run = run;
 	fs->process.nr_queues = NR_QUEUES;
 	error = process_device_connect(&fs->process, virtio_bus_event(bus), why);

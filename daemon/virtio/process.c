@@ -2,6 +2,7 @@
 /* Devices served by processes of their own: see process.h. */
 #include <errno.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 
 #include "process.h"
 
@@ -16,6 +17,8 @@ void process_device_disconnect(struct process_device *device)
 	backend_end(&device->backend);
 }
 
+static void replace(struct virtio_device *dev);
+
 int process_device_connect(struct process_device *device, sd_event *event,
 			   char why[BACKEND_WHY_MAX])
 {
@@ -27,6 +30,7 @@ int process_device_connect(struct process_device *device, sd_event *event,
 		return fd;
 	error = vhost_user_open(&device->link, device->program, fd);
 	device->link.own = device->own;
+	device->link.lost = device->lost ? replace : NULL;
 	if (!error && device->link.nr_queues < device->nr_queues) {
 		snprintf(device->link.why, sizeof(device->link.why), "serves %u queue; it takes %u",
 			 device->link.nr_queues, device->nr_queues);
@@ -47,12 +51,71 @@ void process_device_reset(struct virtio_device *dev)
 	process_device_disconnect(device);
 }
 
+/* Has the last one done anything? One that dies of the guest's request will do so again */
+static bool worth_another(struct process_device *device)
+{
+	bool any = false, more = false;
+
+	for (unsigned int i = 0; i < device->dev.nr_queues; i++) {
+		struct virtqueue *vq = &device->dev.queue[i];
+
+		if (!vq->size)
+			continue;
+		any |= virtqueue_catch_up(vq);
+		more |= virtqueue_waits(vq);
+	}
+	return !device->replaced || any || !more;
+}
+
+static int start_another(struct process_device *device)
+{
+	struct virtio_device *dev = &device->dev;
+	char why[BACKEND_WHY_MAX];
+	int error;
+
+	error = process_device_connect(device, virtio_bus_event(dev->bus), why);
+	if (error) {
+		warn_limited(&dev->warned, "%s%u: cannot be served again: %s", dev->ops->name,
+			     dev->id, why);
+		return error;
+	}
+	error = vhost_user_start(&device->link, dev);
+	if (error)
+		return error;
+	for (unsigned int i = 0; i < dev->nr_queues; i++) {
+		/* Both may be about what the last one has seen, or was about to tell */
+		if (dev->queue[i].size) {
+			virtqueue_kick(&dev->queue[i]);
+			eventfd_write(dev->queue[i].call_fd, 1);
+		}
+	}
+	return 0;
+}
+
+/* It ended */
+static void replace(struct virtio_device *dev)
+{
+	struct process_device *device = to_process(dev);
+	bool another = worth_another(device);
+
+	process_device_disconnect(device);
+	if (!another || start_another(device)) {
+		virtio_device_failed(dev, "%s ended", device->program);
+		dev->ops->reset(dev);
+		return;
+	}
+	device->replaced = true;
+	warn_limited(&dev->warned, "%s%u: %s ended, and another one serves %s: %s", dev->ops->name,
+		     dev->id, device->program, device->backend.serves, device->lost);
+}
+
 int process_device_start(struct virtio_device *dev)
 {
 	struct process_device *device = to_process(dev);
 	char why[BACKEND_WHY_MAX];
 	int error;
 
+	device->replaced = false;
 	if (!vhost_user_alive(&device->link)) {
 		process_device_disconnect(device);
 		error = process_device_connect(device, virtio_bus_event(dev->bus), why);

@@ -19,6 +19,8 @@
  * @run: run one, as @device->backend; a socket connected to it, or a negative errno and @why
  * @nr_queues: that it has to serve, where it says how many it can
  * @own: features that sigmad sees to, and the process doesn't know
+ * @lost: what the guest loses with a process that ends, and is followed by another one; NULL: the
+ *	  device stops
  */
 struct process_device {
 	struct virtio_device dev;
@@ -26,8 +28,11 @@ struct process_device {
 	int (*run)(struct process_device *device, sd_event *event, char why[BACKEND_WHY_MAX]);
 	unsigned int nr_queues;
 	uint64_t own;
+	const char *lost;
 	struct backend backend;
 	struct vhost_user link;
+	/* private to process.c */
+	bool replaced;			/* it is not the one that the driver began with */
 };
 
 /**

@@ -340,10 +340,10 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 	return ret < 0 ? ret : take_chain(vq, req->head);
 }
 
-int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
+bool virtqueue_catch_up(struct virtqueue *vq)
 {
 	uint16_t shown = le16toh(__atomic_load_n(&vq->vring.used->idx, __ATOMIC_ACQUIRE));
-	uint16_t new = shown - last->used_idx;
+	bool any = shown != vq->used_idx;
 
 	vq->used_idx = shown;
 	vq->published_used = shown;
@@ -351,6 +351,16 @@ int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
 	vq->last_avail = shown;
 	/* It may have asked for no kicks */
 	vq->quiet = true;
+	return any;
+}
+
+int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
+{
+	uint16_t shown, new;
+
+	virtqueue_catch_up(vq);
+	shown = vq->used_idx;
+	new = shown - last->used_idx;
 	if (!vq->unordered)
 		return 0;
 

@@ -22,15 +22,21 @@ static inline void capture_start(void)
 	}
 }
 
-/** capture_end - what was said since capture_start(); valid until the next one */
+/** capture_peek - what was said since capture_start(); valid until the next one of these */
+static inline const char *capture_peek(void)
+{
+	ssize_t len = pread(capture_file, capture_buffer, sizeof(capture_buffer) - 1, 0);
+
+	capture_buffer[len > 0 ? len : 0] = '\0';
+	return capture_buffer;
+}
+
+/** capture_end - the same, and nothing more is caught */
 static inline const char *capture_end(void)
 {
-	ssize_t len;
-
 	dup2(capture_stderr, STDERR_FILENO);
 	close(capture_stderr);
-	len = pread(capture_file, capture_buffer, sizeof(capture_buffer) - 1, 0);
-	capture_buffer[len > 0 ? len : 0] = '\0';
+	capture_peek();
 	close(capture_file);
 	return capture_buffer;
 }

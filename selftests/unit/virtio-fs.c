@@ -292,21 +292,50 @@ TEST(as_another_user)
 TEST(killed)
 {
 	struct guest *guest GUEST = guest_new();
+	char text[32] = "";
+	pid_t server;
+
+	if (!add_works(guest))
+		return;
+	ASSERT_TRUE(bring_up(guest));
+	for (unsigned int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, fuse_init(guest));
+		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
+		EXPECT_STREQ("hello, guest", text);
+		ASSERT_EQ(1, children(&server));
+		capture_start();
+		kill(server, SIGKILL);
+		guest_run(guest, 500);
+		said = capture_end();
+		EXPECT_SAID("fs0: virtiofsd ended, and another one serves share things", said);
+		EXPECT_SAID("share things: virtiofsd was ended by signal 9", said);
+		EXPECT_EQ(STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK, get_status(guest, 0));
+		EXPECT_EQ(1, children(&server));
+		/* It answers, and knows nothing of what the last one was asked */
+		EXPECT_TRUE(read_file(guest, text, sizeof(text)) < 0);
+	}
+}
+
+/* A request that no virtiofsd outlives */
+TEST(killed_by_the_guest)
+{
+	struct guest *guest GUEST = guest_new();
+	const struct buffer outside = { NOWHERE, 4096, 0 };
 	uint32_t now;
 	pid_t server;
 
 	if (!add_works(guest))
 		return;
 	ASSERT_TRUE(bring_up(guest));
-	ASSERT_EQ(0, fuse_init(guest));
-	guest->nr_messages = 0;
-	ASSERT_EQ(1, children(&server));
 	capture_start();
-	kill(server, SIGKILL);
-	guest_run(guest, 500);
+	ring_add(&requests, &outside, 1);
+	ring_kick(&requests);
+	for (unsigned int i = 0; i < 20 && !strstr(said, "fs0: stopped"); i++) {
+		guest_run(guest, 500);
+		said = capture_peek();
+	}
 	said = capture_end();
 	EXPECT_SAID("fs0: stopped: virtiofsd ended; it works again once the guest", said);
-	EXPECT_SAID("share things: virtiofsd was ended by signal 9", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 	EXPECT_EQ(0, children(&server));
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
