@@ -6,6 +6,9 @@
  *
  * When sigmad dies the back end is disconnected, too, and ends what it has begun before it takes
  * another client; so the next sigmad has it go on where the used index is.
+ *
+ * When the back end dies the disk is stopped: which requests it had taken only it could have told
+ * (INFLIGHT_SHMFD of the protocol), and qemu-storage-daemon does not offer that.
  */
 #include <errno.h>
 #include <linux/virtio_blk.h>
