@@ -7,6 +7,7 @@
 #				with CC=clang, and an O of its own, for libFuzzer
 #	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
 #				T=net: one of boot, block, file and net
+#	make rings		O/bench/rings: split beside packed virtqueues
 #	make demo		the whole thing on show, in a virtual machine
 #	make shell		a shell in the virtual machine
 #	make style		checkpatch over the sources (CHECKPATCH=...)
@@ -60,7 +61,7 @@ MAKEFLAGS += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all modules user unit fuzz programs install install-modules install-user check bench demo shell style clean
+.PHONY: all modules user unit fuzz programs rings install install-modules install-user check bench demo shell style clean
 
 all: modules user
 
@@ -134,6 +135,12 @@ unit: $(units)
 fuzz: $(fuzz_src:selftests/fuzz/%.c=$(O)/fuzz/%)
 
 programs: $(programs)
+
+$(O)/bench/%: $(O)/selftests/bench/%.o $(O)/libsigma.a
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(daemon_ldlibs)
+
+rings: $(O)/bench/rings
 
 install: install-modules install-user
 
