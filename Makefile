@@ -199,8 +199,8 @@ style:
 		--max-line-length=100 --ignore LINUX_VERSION_CODE,NEW_TYPEDEFS --file
 
 clean:
-	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/sanitized $(O)/libsigma.a \
-		$(O)/sigmad $(O)/sigmactl
+	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench $(O)/selftests \
+		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include $(patsubst %.o,%.d,$(daemon_obj) $(ctl_obj) $(sanitized_obj)) \
