@@ -5,11 +5,20 @@
  * Events only leave a mark here, in interrupt context; one work item then asks sigmad what
  * there is and makes the registered devices agree with it. A lost or repeated event does no
  * harm, and a failed step is done again the next time that sigmad is heard of.
+ *
+ * Letting go of a device takes as long as its driver has requests under way, so each does it in a
+ * work item of its own, and no other device waits for it. It ends with one more look at what there
+ * is, by which sigmad learns of it.
  */
 #include <linux/bitmap.h>
+#include <linux/delay.h>
 #include <linux/device.h>
 
 #include "guest.h"
+
+/* Somebody opens a disk for a moment when it came or was written to: udev, for one */
+#define IN_USE_TRIES	20
+#define IN_USE_WAIT_MS	50
 
 void sigma_bus_rescan(struct sigma_guest *guest)
 {
@@ -20,17 +29,6 @@ void sigma_bus_rescan(struct sigma_guest *guest)
 void sigma_bus_settle(struct sigma_guest *guest)
 {
 	flush_work(&guest->bus.work);
-}
-
-static void device_event(struct sigma_guest *guest, const struct sigma_bus_event_device *event)
-{
-	u16 id = le16_to_cpu(event->device);
-
-	if (id >= SIGMA_DEVICES)
-		return;
-	if (!event->present)
-		set_bit(id, guest->bus.gone);
-	sigma_bus_rescan(guest);
 }
 
 static void config_event(struct sigma_guest *guest, u16 id)
@@ -50,7 +48,7 @@ void sigma_bus_event(struct sigma_guest *guest, const union sigma_message *msg, 
 	len -= sizeof(msg->head);
 	if (bus && msg->head.id == SIGMA_BUS_EVENT_DEVICE &&
 	    len == sizeof(struct sigma_bus_event_device))
-		device_event(guest, payload);
+		sigma_bus_rescan(guest);
 	else if (bus && msg->head.id == SIGMA_BUS_EVENT_POWER && len == sizeof(*power))
 		sigma_power_event(guest, le32_to_cpu(power->action));
 	else if (!bus && msg->head.id == SIGMA_MSG_EVENT_CONFIG && !len)
@@ -81,60 +79,121 @@ static int greet(struct sigma_guest *guest)
 	return 0;
 }
 
-static int get_present(struct sigma_guest *guest, u64 *present)
+/* Tell sigmad what is registered here, and ask what should be */
+static int exchange_devices(struct sigma_guest *guest, u64 *present, u64 *leaving)
 {
-	struct sigma_bus_devices devices;
+	struct sigma_bus_devices devices = {
+		.present = cpu_to_le64(*present),
+		.leaving = cpu_to_le64(*leaving),
+	};
 	const struct sigma_request request = {
 		.flags = SIGMA_MSG_BUS,
 		.id = SIGMA_BUS_GET_DEVICES,
+		.out = &devices,
+		.out_len = sizeof(devices),
 		.in = &devices,
 		.in_len = sizeof(devices),
 	};
 	int err = sigma_iosc_request(guest, &request);
 
-	if (!err)
-		*present = le64_to_cpu(devices.present);
-	return err;
+	if (err)
+		return err;
+	*present = le64_to_cpu(devices.present);
+	*leaving = le64_to_cpu(devices.leaving);
+	return 0;
 }
 
-static void remove_device(struct sigma_bus *bus, unsigned int id)
+/* Return: the device stays, because it is in use for longer than a moment and may be */
+static bool stays(struct sigma_bus_device *device)
 {
-	if (bus->device[id])
-		sigma_virtio_remove(bus->device[id]);
-	bus->device[id] = NULL;
+	for (unsigned int i = 0; !READ_ONCE(device->force); i++) {
+		if (!sigma_virtio_in_use(device->svd))
+			return false;
+		if (i == IN_USE_TRIES)
+			return true;
+		msleep(IN_USE_WAIT_MS);
+	}
+	return false;
 }
 
-static void add_device(struct sigma_guest *guest, unsigned int id)
+static void let_go(struct work_struct *work)
 {
+	struct sigma_bus_device *device = container_of(work, struct sigma_bus_device, let_go);
+
+	if (stays(device)) {
+		device->kept = true;
+	} else {
+		sigma_virtio_remove(device->svd);
+		device->svd = NULL;
+	}
+	smp_store_release(&device->leaving, false);
+	sigma_bus_rescan(device->guest);
+}
+
+static void remove_device(struct sigma_bus_device *device, bool force)
+{
+	struct sigma_bus *bus = &device->guest->bus;
+
+	if (force)
+		WRITE_ONCE(device->force, true);
+	if (device->leaving)
+		return;
+	WRITE_ONCE(device->force, force);
+	device->leaving = true;
+	queue_work(bus->wq, &device->let_go);
+}
+
+static void add_device(struct sigma_bus_device *device)
+{
+	struct sigma_guest *guest = device->guest;
+	unsigned int id = device - guest->bus.device;
 	struct sigma_virtio_device *svd = sigma_virtio_add(guest, id);
 
 	if (IS_ERR(svd))
 		dev_err(guest->dev, "device %u cannot be used: error %pe\n", id, svd);
 	else
-		guest->bus.device[id] = svd;
+		device->svd = svd;
 }
 
 static void scan(struct sigma_guest *guest)
 {
 	struct sigma_bus *bus = &guest->bus;
-	u64 present;
+	u64 present = 0, leaving = 0;
 
 	if (!bus->greeted && greet(guest))
 		return;
 	bus->greeted = true;
 
-	for (unsigned int id = 0; id < SIGMA_DEVICES; id++)
-		if (test_and_clear_bit(id, bus->gone))
-			remove_device(bus, id);
-
-	if (get_present(guest, &present))
-		return;
 	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
-		if (!(present & BIT_ULL(id)))
-			remove_device(bus, id);
-		else if (!bus->device[id])
-			add_device(guest, id);
+		struct sigma_bus_device *device = &bus->device[id];
+		bool busy = smp_load_acquire(&device->leaving);
+
+		if (busy || device->svd)
+			present |= BIT_ULL(id);
+		if (!busy && device->kept)
+			leaving |= BIT_ULL(id);
+		device->kept &= busy;
 	}
+	if (exchange_devices(guest, &present, &leaving))
+		return;
+
+	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
+		struct sigma_bus_device *device = &bus->device[id];
+		bool wanted = present & BIT_ULL(id), unless_used = leaving & BIT_ULL(id);
+
+		if (smp_load_acquire(&device->leaving) || device->svd) {
+			if (!wanted || unless_used)
+				remove_device(device, !wanted);
+		} else if (wanted && !unless_used) {
+			add_device(device);
+		}
+	}
+}
+
+static void change_config(struct sigma_bus_device *device)
+{
+	if (!smp_load_acquire(&device->leaving) && device->svd)
+		sigma_virtio_config_changed(device->svd);
 }
 
 static void bus_work(struct work_struct *work)
@@ -146,15 +205,21 @@ static void bus_work(struct work_struct *work)
 		scan(guest);
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES; id++)
-		if (test_and_clear_bit(id, bus->config_changed) && bus->device[id])
-			sigma_virtio_config_changed(bus->device[id]);
+		if (test_and_clear_bit(id, bus->config_changed))
+			change_config(&bus->device[id]);
 }
 
 int sigma_bus_open(struct sigma_guest *guest)
 {
-	guest->bus.wq = alloc_ordered_workqueue("sigma_bus", 0);
-	if (!guest->bus.wq)
+	struct sigma_bus *bus = &guest->bus;
+
+	bus->wq = alloc_workqueue("sigma_bus", WQ_UNBOUND, 0);
+	if (!bus->wq)
 		return -ENOMEM;
-	INIT_WORK(&guest->bus.work, bus_work);
+	INIT_WORK(&bus->work, bus_work);
+	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
+		bus->device[id].guest = guest;
+		INIT_WORK(&bus->device[id].let_go, let_go);
+	}
 	return 0;
 }

@@ -83,22 +83,36 @@ struct sigma_iosc {
 };
 
 /**
+ * struct sigma_bus_device - a device number
+ * @svd: the device that is registered under it, or NULL
+ * @leaving: @let_go was queued; until it is false again @svd and @kept are that work's, else
+ *	     those of sigma_bus.work
+ * @force: let go of it even if it is in use
+ * @kept: it was to be let go of, but is in use; sigmad has to be told
+ */
+struct sigma_bus_device {
+	struct sigma_guest *guest;
+	struct sigma_virtio_device *svd;
+	struct work_struct let_go;
+	bool leaving;
+	bool force;
+	bool kept;
+};
+
+/**
  * struct sigma_bus - the devices that sigmad offers
- * @wq: runs @work; may be held up for as long as sigmad is silent
+ * @wq: runs @work and those of the devices; may be held up for as long as sigmad is silent
  * @greeted: sigmad has answered SIGMA_BUS_HELLO
- * @rescan: devices may have come or gone
- * @gone: devices that were removed, and may have come again since
+ * @rescan: devices may have come, or are to go
  * @config_changed: devices whose configuration changed
- * @device: the devices that are registered; used by @work alone
  */
 struct sigma_bus {
 	struct workqueue_struct *wq;
 	struct work_struct work;
 	bool greeted;
 	atomic_t rescan;
-	DECLARE_BITMAP(gone, SIGMA_DEVICES);
 	DECLARE_BITMAP(config_changed, SIGMA_DEVICES);
-	struct sigma_virtio_device *device[SIGMA_DEVICES];
+	struct sigma_bus_device device[SIGMA_DEVICES];
 };
 
 /**
@@ -178,8 +192,15 @@ void sigma_bus_settle(struct sigma_guest *guest);
 /** sigma_virtio_add - make device @id known to the virtio core. May sleep. ERR_PTR on error. */
 struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id);
 
-/** sigma_virtio_remove - the device is gone; frees @svd when its last user is. May sleep. */
+/**
+ * sigma_virtio_remove - unbind the driver of a device, which still answers
+ *
+ * Frees @svd when its last user is gone. Sleeps until the driver's requests are done.
+ */
 void sigma_virtio_remove(struct sigma_virtio_device *svd);
+
+/** sigma_virtio_in_use - is it a disk that somebody has open, as a mount has? May sleep. */
+bool sigma_virtio_in_use(struct sigma_virtio_device *svd);
 
 /** sigma_virtio_config_changed - tell its driver */
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd);

@@ -16,6 +16,7 @@
  * sigmad is silent the reset waits, as that of virtio-pci does: somebody restarts sigmad, or
  * the host stops this guest.
  */
+#include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/kernel.h>
@@ -453,9 +454,18 @@ struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
 
 void sigma_virtio_remove(struct sigma_virtio_device *svd)
 {
-	/* It answers no more: fail what the driver still wants of it */
-	virtio_break_device(&svd->vdev);
 	unregister_virtio_device(&svd->vdev);
+}
+
+static int is_open_disk(struct device *dev, void *data)
+{
+	return dev->class && !strcmp(dev->class->name, "block") &&
+	       disk_openers(dev_to_disk(dev));
+}
+
+bool sigma_virtio_in_use(struct sigma_virtio_device *svd)
+{
+	return device_for_each_child(&svd->vdev.dev, NULL, is_open_disk);
 }
 
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd)

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../guestfile.h"
 #include "../log.h"
@@ -235,6 +236,9 @@ static void blk_destroy(struct virtio_device *dev)
 {
 	struct blk *blk = to_blk(dev);
 
+	/* Whoever takes a disk out of a running guest expects it to be complete */
+	if (dev->state->leaving != DEVICE_STAYS && !blk->disk.read_only)
+		disk_flushed(&blk->disk, fdatasync(blk->disk.fd) ? -errno : 0);
 	disk_close(&blk->disk);
 	free(blk);
 }

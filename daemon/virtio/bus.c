@@ -35,29 +35,62 @@ union payload {
  * Handlers get the request in @in, zero where the guest sent nothing, and fill the response
  * in @out, which is zero. They return its length, or -errno.
  */
-typedef int (*bus_handler)(struct virtio_bus *bus, union payload *out);
+typedef int (*bus_handler)(struct virtio_bus *bus, const union payload *in, union payload *out);
 typedef int (*device_handler)(struct virtio_device *dev, const union payload *in,
 			      union payload *out);
 
-static int bus_hello(struct virtio_bus *bus, union payload *out)
+static int bus_hello(struct virtio_bus *bus, const union payload *in, union payload *out)
 {
 	bus->greeted = true;
 	out->hello.version = htole32(SIGMA_IOSC_VERSION);
 	return sizeof(out->hello);
 }
 
-static int bus_get_devices(struct virtio_bus *bus, union payload *out)
+/* A device that was to leave: it is gone, or @error says why not */
+static void end_leaving(struct virtio_device *dev, int error)
 {
-	uint64_t present = 0;
+	struct virtio_bus *bus = dev->bus;
+	unsigned int id = dev->id;
 
-	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->device[i])
-			present |= 1ULL << i;
+	if (error)
+		dev->state->leaving = DEVICE_STAYS;
+	else
+		device_unplug(dev);
+	bus->ops->released(bus->data, id, error);
+}
+
+/* What the guest says of a device that is to leave */
+static void hear(struct virtio_device *dev, bool has, bool keeps)
+{
+	if (!has)
+		end_leaving(dev, 0);
+	else if (keeps && dev->state->leaving == DEVICE_LEAVES_UNUSED)
+		end_leaving(dev, -EBUSY);
+}
+
+static int bus_get_devices(struct virtio_bus *bus, const union payload *in, union payload *out)
+{
+	uint64_t has = le64toh(in->devices.present), keeps = le64toh(in->devices.leaving);
+	uint64_t present = 0, leaving = 0;
+
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		const uint64_t bit = 1ULL << i;
+
+		if (bus->device[i] && bus->state->device[i].leaving != DEVICE_STAYS)
+			hear(bus->device[i], has & bit, keeps & bit);
+		if (!bus->device[i])
+			continue;
+		if (bus->state->device[i].leaving != DEVICE_LEAVES)
+			present |= bit;
+		if (bus->state->device[i].leaving == DEVICE_LEAVES_UNUSED)
+			leaving |= bit;
+	}
 	out->devices.present = htole64(present);
+	out->devices.leaving = htole64(leaving);
 	return sizeof(out->devices);
 }
 
-static int bus_ping(struct virtio_bus *bus, union payload *out)
+static int bus_ping(struct virtio_bus *bus, const union payload *in, union payload *out)
 {
 	return 0;
 }
@@ -149,13 +182,16 @@ static int reset_vqueue(struct virtio_device *dev, const union payload *in,
 	return device_reset_queue(dev, le32toh(in->vqueue.index));
 }
 
-static const bus_handler bus_handlers[] = {
-	[SIGMA_BUS_HELLO]	= bus_hello,
-	[SIGMA_BUS_GET_DEVICES]	= bus_get_devices,
-	[SIGMA_BUS_PING]	= bus_ping,
+/* @least: bytes of payload without which the request makes no sense */
+static const struct {
+	bus_handler handle;
+	size_t least;
+} bus_handlers[] = {
+	[SIGMA_BUS_HELLO]	= { .handle = bus_hello },
+	[SIGMA_BUS_GET_DEVICES]	= { bus_get_devices, sizeof(struct sigma_bus_devices) },
+	[SIGMA_BUS_PING]	= { .handle = bus_ping },
 };
 
-/* @least: bytes of payload without which the request makes no sense */
 static const struct {
 	device_handler handle;
 	size_t least;
@@ -174,13 +210,16 @@ static const struct {
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
 
-static int handle_bus(struct virtio_bus *bus, const struct sigma_msg *msg, union payload *out)
+static int handle_bus(struct virtio_bus *bus, const struct sigma_msg *msg,
+		      const union payload *in, size_t len, union payload *out)
 {
 	if (msg->device)
 		return -EINVAL;
-	if (msg->id >= ARRAY_SIZE(bus_handlers) || !bus_handlers[msg->id])
+	if (msg->id >= ARRAY_SIZE(bus_handlers) || !bus_handlers[msg->id].handle)
 		return -EOPNOTSUPP;
-	return bus_handlers[msg->id](bus, out);
+	if (len < bus_handlers[msg->id].least)
+		return -EINVAL;
+	return bus_handlers[msg->id].handle(bus, in, out);
 }
 
 static int handle_device(struct virtio_bus *bus, const struct sigma_msg *msg,
@@ -222,7 +261,7 @@ static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 	if (len > sizeof(request.payload))
 		ret = -EINVAL;
 	else if (request.head.flags & SIGMA_MSG_BUS)
-		ret = handle_bus(bus, &request.head, &response.payload);
+		ret = handle_bus(bus, &request.head, &request.payload, len, &response.payload);
 	else
 		ret = handle_device(bus, &request.head, &request.payload, len,
 				    &response.payload);
@@ -262,6 +301,29 @@ void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t devic
 			     id, device, strerror(-ret));
 }
 
+void bus_tell_device(struct virtio_bus *bus, unsigned int id, bool present)
+{
+	const struct sigma_bus_event_device event = {
+		.device = htole16(id),
+		.present = htole16(present),
+	};
+
+	if (bus->greeted)
+		bus_event(bus, SIGMA_MSG_BUS, SIGMA_BUS_EVENT_DEVICE, 0, &event, sizeof(event));
+}
+
+void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
+{
+	struct virtio_device *dev = bus->device[id];
+
+	if (force || dev->state->leaving == DEVICE_STAYS)
+		dev->state->leaving = force ? DEVICE_LEAVES : DEVICE_LEAVES_UNUSED;
+	if (bus->greeted)
+		bus_tell_device(bus, id, false);
+	else
+		end_leaving(dev, 0);
+}
+
 static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct virtio_bus *bus = data;
@@ -291,7 +353,7 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 	bus->mem = mem;
 	bus->ops = ops;
 	bus->data = data;
-	bus->next_doorbell = SIGMA_DOORBELL_FIRST;
+	memset(bus->doorbell_used, true, SIGMA_DOORBELL_FIRST);
 
 	bus->broken_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (bus->broken_fd < 0) {
@@ -318,9 +380,14 @@ free_bus:
 void virtio_bus_reset(struct virtio_bus *bus)
 {
 	bus->greeted = false;
-	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->device[i])
-			device_reset(bus->device[i]);
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		struct virtio_device *dev = bus->device[i];
+
+		if (dev && dev->state->leaving != DEVICE_STAYS)
+			end_leaving(dev, 0);
+		else if (dev)
+			device_reset(dev);
+	}
 }
 
 void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool resume)
@@ -348,16 +415,17 @@ void virtio_bus_resume(struct virtio_bus *bus)
 		virtio_bus_message(bus, copy, longest);
 	}
 	bus->resuming = false;
+	/* Of one that came or is to go it may not have heard */
+	bus_tell_device(bus, 0, bus->device[0]);
 }
 
 void virtio_bus_free(struct virtio_bus *bus)
 {
 	if (!bus)
 		return;
-	virtio_bus_reset(bus);
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
 		if (bus->device[i])
-			bus->device[i]->ops->destroy(bus->device[i]);
+			device_unplug(bus->device[i]);
 	sd_event_source_disable_unref(bus->broken_source);
 	sd_event_unref(bus->event);
 	close(bus->broken_fd);

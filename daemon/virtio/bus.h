@@ -7,8 +7,8 @@
 
 /**
  * struct virtio_bus - the devices of one guest
- * @greeted: the guest's transport has said hello and wants to hear of new devices
- * @next_doorbell: first doorbell number, in both directions, that no queue has
+ * @greeted: the guest's transport has said hello and wants to hear of devices
+ * @doorbell_used: some queue has this number, in both directions
  * @broken_fd: eventfd: some device was marked broken, perhaps in another thread
  */
 struct virtio_bus {
@@ -21,7 +21,7 @@ struct virtio_bus {
 	bool own_state;			/* it is freed with the bus */
 	bool resuming;			/* from virtio_bus_keep() to the end of virtio_bus_resume() */
 	bool greeted;
-	uint32_t next_doorbell;
+	bool doorbell_used[SIGMA_DOORBELLS];
 	int broken_fd;
 	sd_event_source *broken_source;
 	struct ratelimit warned;
@@ -31,6 +31,9 @@ struct virtio_bus {
 void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t device,
 	       const void *payload, size_t len);
 
+/** bus_tell_device - have the guest look which devices there are, since this one came or is to go */
+void bus_tell_device(struct virtio_bus *bus, unsigned int id, bool present);
+
 /* What the driver asks of a device: 0 or -errno, with a message where a person needs one */
 uint32_t device_status(const struct virtio_device *dev);
 int device_set_status(struct virtio_device *dev, uint32_t status);
@@ -38,6 +41,9 @@ int device_set_features(struct virtio_device *dev, uint64_t features);
 int device_set_queue(struct virtio_device *dev, const struct sigma_msg_vqueue *setup);
 int device_reset_queue(struct virtio_device *dev, unsigned int index);
 void device_reset(struct virtio_device *dev);
+
+/** device_unplug - the guest is without it: reset and destroy it, give its numbers back */
+void device_unplug(struct virtio_device *dev);
 
 /** device_resume - bring the device to where the last sigmad left it */
 void device_resume(struct virtio_device *dev);

@@ -37,29 +37,55 @@ static const struct {
 			 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | \
 			 VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED)
 
+int virtio_bus_next(const struct virtio_bus *bus)
+{
+	for (unsigned int id = 0; id < SIGMA_DEVICES; id++)
+		if (!bus->device[id] && (!bus->resuming || bus->state->device[id].device_id))
+			return id;
+	return log_error(-ENOSPC, "no room for another device: a guest has %u at most",
+			 SIGMA_DEVICES);
+}
+
+/* The first of @nr free doorbells in a row, from @start on; or -ENOSPC */
+static int find_doorbells(const struct virtio_bus *bus, unsigned int start, unsigned int nr)
+{
+	unsigned int free = 0;
+
+	for (unsigned int n = start; n < SIGMA_DOORBELLS && free < nr; n++) {
+		free++;
+		if (bus->doorbell_used[n]) {
+			start = n + 1;
+			free = 0;
+		}
+	}
+	return free == nr ? (int)start : -ENOSPC;
+}
+
 int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev)
 {
-	unsigned int id = 0;
+	int id = virtio_bus_next(bus), doorbell;
 
-	while (id < SIGMA_DEVICES && bus->device[id])
-		id++;
-	if (id == SIGMA_DEVICES)
-		return log_error(-ENOSPC, "no room for another %s device: a guest has %u at most",
-				 dev->ops->name, SIGMA_DEVICES);
-	if (dev->nr_queues > SIGMA_DOORBELLS - bus->next_doorbell)
-		return log_error(-ENOSPC, "no doorbells left for another %s device: a guest has %u at most; give it fewer devices",
-				 dev->ops->name, SIGMA_DOORBELLS);
-
+	if (id < 0)
+		return id;
 	if (bus->resuming && (bus->state->device[id].device_id != dev->ops->device_id ||
 			      bus->state->device[id].nr_queues != dev->nr_queues))
 		return log_error(-ESTALE, "%s%u: was not device %u of the guest that runs", dev->ops->name, id,
 				 id);
+	doorbell = find_doorbells(bus, bus->resuming ? bus->state->device[id].doorbell :
+				  SIGMA_DOORBELL_FIRST, dev->nr_queues);
+	if (doorbell < 0)
+		return log_error(doorbell, "no doorbells left for another %s device: a guest has %u at most; give it fewer devices",
+				 dev->ops->name, SIGMA_DOORBELLS);
 
 	dev->bus = bus;
 	dev->id = id;
 	dev->state = &bus->state->device[id];
-	dev->state->device_id = dev->ops->device_id;
 	dev->state->nr_queues = dev->nr_queues;
+	dev->state->doorbell = doorbell;
+	if (!bus->resuming) {
+		dev->state->leaving = DEVICE_STAYS;
+		dev->state->generation = 0;
+	}
 	dev->features |= TRANSPORT_FEATURES & ~dev->lacks;
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
 		struct virtqueue *vq = &dev->queue[i];
@@ -70,21 +96,27 @@ int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev)
 		vq->kick_fd = -1;
 		vq->call_fd = -1;
 		/* Two spaces of numbers, to host and to guest, given out side by side */
-		vq->kick = bus->next_doorbell;
-		vq->call = bus->next_doorbell;
-		bus->next_doorbell++;
+		vq->kick = doorbell + i;
+		vq->call = doorbell + i;
+		bus->doorbell_used[doorbell + i] = true;
 	}
+	/* Last: from here on the next sigmad has it, too */
+	__atomic_store_n(&dev->state->device_id, dev->ops->device_id, __ATOMIC_RELEASE);
 	bus->device[id] = dev;
-
-	if (bus->greeted) {
-		struct sigma_bus_event_device event = {
-			.device = htole16(id),
-			.present = htole16(1),
-		};
-
-		bus_event(bus, SIGMA_MSG_BUS, SIGMA_BUS_EVENT_DEVICE, 0, &event, sizeof(event));
-	}
+	bus_tell_device(bus, id, true);
 	return 0;
+}
+
+void device_unplug(struct virtio_device *dev)
+{
+	struct virtio_bus *bus = dev->bus;
+
+	device_reset(dev);
+	dev->state->device_id = 0;
+	for (unsigned int i = 0; i < dev->nr_queues; i++)
+		bus->doorbell_used[dev->queue[i].kick] = false;
+	bus->device[dev->id] = NULL;
+	dev->ops->destroy(dev);
 }
 
 /* DEVICE_NEEDS_RESET; false when it was set already */

@@ -206,10 +206,13 @@ struct virtio_device {
  * @send: send one control message to the guest; 0 or -errno
  * @bind: tie doorbells and eventfds together (SIGMA_SET_KICK, SIGMA_SET_CALL); fds of -1
  *	  untie; 0 or -errno
+ * @released: what became of virtio_bus_remove(): 0: the guest is without the device @id, which was
+ *	      destroyed; -EBUSY: it is in use and stays
  */
 struct virtio_bus_ops {
 	int (*send)(void *data, const void *msg, size_t len);
 	int (*bind)(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd);
+	void (*released)(void *data, unsigned int id, int error);
 };
 
 int virtio_bus_new(struct virtio_bus **bus, sd_event *event, const struct guest_memory *mem,
@@ -250,6 +253,19 @@ void *virtio_bus_request(struct virtio_bus *bus);
  * a message (rate-limited) where it can't be.
  */
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len);
+
+/** virtio_bus_next - the number that the next device gets; -ENOSPC, reported */
+int virtio_bus_next(const struct virtio_bus *bus);
+
+/**
+ * virtio_bus_remove - have the guest let go of device @id, which there is
+ * @force: also when it is in use
+ *
+ * Its driver is unbound while the device still answers, so that it can write what it has in hand.
+ * ops->released tells when that is done: before this returns where no driver of the guest is up,
+ * or after as long as it takes.
+ */
+void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force);
 
 /**
  * virtio_device_add - put a filled-in device on the bus, give its queues doorbells

@@ -35,13 +35,24 @@ struct queue_state {
 	uint16_t pushed[VIRTQUEUE_SIZE_MAX];
 };
 
+/* What the guest is asked to do with a device */
+enum device_leaving {
+	DEVICE_STAYS,
+	DEVICE_LEAVES_UNUSED,	/* let go of it, unless it is in use */
+	DEVICE_LEAVES,		/* let go of it */
+};
+
 /**
  * struct device_state - one device, as struct virtio_device
- * @device_id: virtio 1.2 section 5; 0: there is none
+ * @device_id: virtio 1.2 section 5; 0: there is none, and the rest means nothing
+ * @doorbell: of its first queue, in both directions; those of the others follow it
+ * @leaving: enum device_leaving
  */
 struct device_state {
 	uint32_t device_id;
 	uint32_t nr_queues;
+	uint32_t doorbell;
+	uint32_t leaving;
 	uint32_t status;
 	uint32_t generation;
 	uint32_t broken;

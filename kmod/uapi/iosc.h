@@ -220,7 +220,7 @@ struct sigma_msg {
 
 enum sigma_bus_id {
 	SIGMA_BUS_HELLO		= 0x01,	/* request: none; response: sigma_bus_hello */
-	SIGMA_BUS_GET_DEVICES	= 0x02,	/* request: none; response: sigma_bus_devices */
+	SIGMA_BUS_GET_DEVICES	= 0x02,	/* request and response: sigma_bus_devices */
 	SIGMA_BUS_PING		= 0x03,	/* request and response: none */
 	SIGMA_BUS_EVENT_DEVICE	= 0x40,	/* event to guest: sigma_bus_event_device */
 	SIGMA_BUS_EVENT_POWER	= 0x41,	/* event to guest: sigma_bus_event_power */
@@ -245,13 +245,25 @@ struct sigma_bus_hello {
 	__le32 reserved;
 };
 
+/*
+ * Devices come and go while the guest runs. After an event, and whenever it has let go of one,
+ * the guest says in a request which devices its drivers have, and the response says which
+ * they should have. A device answers until the guest is without it: its driver can be unbound
+ * in order, and only then does the number go to another device.
+ *
+ * @present: bit n: request: the guest has device n; response: there is a device n for it, else
+ *	it is to let go of it
+ * @leaving: bit n: response: the guest is to let go of device n, too, unless it is in use;
+ *	request: it was, and keeps it
+ */
 struct sigma_bus_devices {
-	__le64 present;			/* bit n: device n exists */
+	__le64 present;
+	__le64 leaving;
 };
 
 struct sigma_bus_event_device {
 	__le16 device;
-	__le16 present;			/* 1 added, 0 removed */
+	__le16 present;			/* 1 added, 0 to be let go of */
 	__le32 reserved;
 };
 

@@ -68,7 +68,7 @@ static struct probe *probe_new(struct guest *guest, unsigned int queues)
 TEST(hello_ping_devices)
 {
 	struct guest *guest GUEST = guest_new();
-	struct sigma_bus_devices devices;
+	struct sigma_bus_devices devices = { 0 };
 	struct sigma_bus_hello hello;
 
 	probe_new(guest, 1);
@@ -77,9 +77,10 @@ TEST(hello_ping_devices)
 			 sizeof(hello)));
 	EXPECT_EQ(SIGMA_IOSC_VERSION, hello.version);
 	EXPECT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 0, NULL, 0, NULL, 0));
-	ASSERT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_GET_DEVICES, 0, NULL, 0, &devices,
-			 sizeof(devices)));
+	ASSERT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_GET_DEVICES, 0, &devices,
+			 sizeof(devices), &devices, sizeof(devices)));
 	EXPECT_EQ(3, devices.present);
+	EXPECT_EQ(0, devices.leaving);
 }
 
 TEST(malformed_messages)
@@ -92,6 +93,7 @@ TEST(malformed_messages)
 	EXPECT_EQ(ENODEV, ask(guest, 0, SIGMA_MSG_GET_STATUS, 1, NULL, 0, NULL, 0));
 	EXPECT_EQ(ENODEV, ask(guest, 0, SIGMA_MSG_GET_STATUS, 0xffff, NULL, 0, NULL, 0));
 	EXPECT_EQ(EINVAL, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 1, NULL, 0, NULL, 0));
+	EXPECT_EQ(EINVAL, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_GET_DEVICES, 0, payload, 15, NULL, 0));
 	EXPECT_EQ(EOPNOTSUPP, ask(guest, SIGMA_MSG_BUS, 0x3f, 0, NULL, 0, NULL, 0));
 	EXPECT_EQ(EOPNOTSUPP, ask(guest, SIGMA_MSG_BUS, 0, 0, NULL, 0, NULL, 0));
 	EXPECT_EQ(EOPNOTSUPP, ask(guest, 0, 0x0b + 1, 0, NULL, 0, NULL, 0));
@@ -379,6 +381,148 @@ TEST(new_device_is_announced)
 	memcpy(&event, guest->message[0].payload, sizeof(event));
 	EXPECT_EQ(1, event.device);
 	EXPECT_EQ(1, event.present);
+}
+
+static void hello(struct guest *guest)
+{
+	struct sigma_bus_hello hello;
+
+	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
+}
+
+/* The guest says what it has, and of that what it keeps, and is told what it should have */
+static bool told(struct guest *guest, uint64_t has, uint64_t keeps, uint64_t present,
+		 uint64_t leaving)
+{
+	struct sigma_bus_devices devices = { .present = has, .leaving = keeps };
+
+	return !ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_GET_DEVICES, 0, &devices, sizeof(devices),
+		    &devices, sizeof(devices)) &&
+	       devices.present == present && devices.leaving == leaving;
+}
+
+/* A running guest with two devices, each with a driver */
+static struct guest *two_devices(struct probe *probe[2])
+{
+	struct guest *guest = guest_new();
+
+	hello(guest);
+	for (unsigned int i = 0; i < 2; i++) {
+		probe[i] = probe_new(guest, 2);
+		if (!negotiate(guest, i, F_VERSION_1) || !driver_ok(guest, i))
+			abort();
+	}
+	guest->nr_messages = 0;
+	return guest;
+}
+
+TEST(device_leaves)
+{
+	struct probe *probe[2];
+	struct guest *guest GUEST = two_devices(probe);
+	struct sigma_bus_event_device event;
+	uint32_t now;
+
+	virtio_bus_remove(guest->bus, 0, false);
+	ASSERT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_BUS_EVENT_DEVICE, guest->message[0].head.id);
+	memcpy(&event, guest->message[0].payload, sizeof(event));
+	EXPECT_EQ(0, event.device);
+	EXPECT_EQ(0, event.present);
+
+	/* It answers as long as the guest has it, and nobody else gets its number */
+	EXPECT_TRUE(told(guest, 3, 0, 3, 1));
+	EXPECT_EQ(DRIVER_OK, get_status(guest, 0));
+	probe_new(guest, 1);
+	EXPECT_TRUE(told(guest, 3, 0, 7, 1));
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(0, guest->released);
+	EXPECT_TRUE(told(guest, 6, 0, 6, 0));
+	EXPECT_EQ(1, guest->released);
+	EXPECT_EQ(0, guest->released_id);
+	EXPECT_EQ(0, guest->release_error);
+	EXPECT_EQ(ENODEV, ask(guest, 0, SIGMA_MSG_GET_STATUS, 0, NULL, 0, NULL, 0));
+	EXPECT_EQ(DRIVER_OK, get_status(guest, 1));
+
+	/* Now it may be another one's */
+	probe_new(guest, 1);
+	EXPECT_TRUE(told(guest, 6, 0, 7, 0));
+	EXPECT_EQ(0, get_status(guest, 0));
+}
+
+TEST(device_in_use_stays)
+{
+	struct probe *probe[2];
+	struct guest *guest GUEST = two_devices(probe);
+
+	virtio_bus_remove(guest->bus, 1, false);
+	EXPECT_TRUE(told(guest, 3, 0, 3, 2));
+	EXPECT_TRUE(told(guest, 3, 2, 3, 0));
+	EXPECT_EQ(1, guest->released);
+	EXPECT_EQ(1, guest->released_id);
+	EXPECT_EQ(-EBUSY, guest->release_error);
+	EXPECT_EQ(0, probe[1]->resets);
+
+	/* Unless it has to; that it was asked nicely before is forgotten */
+	virtio_bus_remove(guest->bus, 1, false);
+	virtio_bus_remove(guest->bus, 1, true);
+	virtio_bus_remove(guest->bus, 1, false);
+	EXPECT_TRUE(told(guest, 3, 2, 1, 0));
+	EXPECT_EQ(1, guest->released);
+	EXPECT_TRUE(told(guest, 1, 0, 1, 0));
+	EXPECT_EQ(2, guest->released);
+	EXPECT_EQ(0, guest->release_error);
+}
+
+/* What a guest says of devices that nobody wants removed, or that there are not, is nothing */
+TEST(guest_cannot_remove)
+{
+	struct probe *probe[2];
+	struct guest *guest GUEST = two_devices(probe);
+
+	EXPECT_TRUE(told(guest, 0, 0, 3, 0));
+	EXPECT_TRUE(told(guest, ~0ULL, ~0ULL, 3, 0));
+	EXPECT_EQ(0, guest->released);
+	EXPECT_EQ(0, probe[0]->resets + probe[1]->resets);
+}
+
+TEST(nobody_is_asked_where_no_driver_is_up)
+{
+	struct guest *guest GUEST = guest_new();
+
+	probe_new(guest, 1);
+	virtio_bus_remove(guest->bus, 0, false);
+	EXPECT_EQ(1, guest->released);
+	EXPECT_EQ(0, guest->nr_messages);
+	probe_new(guest, 1);
+	hello(guest);
+	EXPECT_TRUE(told(guest, 0, 0, 1, 0));
+	virtio_bus_remove(guest->bus, 0, false);
+	EXPECT_EQ(1, guest->released);
+	virtio_bus_reset(guest->bus);		/* its kernel is gone */
+	EXPECT_EQ(2, guest->released);
+}
+
+/* Numbers and doorbells come back, also from between others */
+TEST(device_comes_and_goes)
+{
+	struct guest *guest GUEST = guest_new();
+	const unsigned int most = (SIGMA_DOORBELLS - SIGMA_DOORBELL_FIRST) / SIGMA_QUEUES;
+
+	for (unsigned int i = 0; i < most; i++)
+		ASSERT_TRUE(probe_new(guest, SIGMA_QUEUES));
+	for (unsigned int i = 0; i < 100; i++) {
+		struct sigma_msg_vqueue msg = { .index = SIGMA_QUEUES - 1 };
+		unsigned int id = i % most;
+
+		virtio_bus_remove(guest->bus, id, false);
+		ASSERT_EQ(id, guest->released_id);
+		ASSERT_TRUE(probe_new(guest, SIGMA_QUEUES));
+		ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_VQUEUE, id, &msg, sizeof(msg), &msg,
+				 sizeof(msg)));
+		EXPECT_EQ(SIGMA_DOORBELL_FIRST + (id + 1) * SIGMA_QUEUES - 1, msg.kick);
+	}
+	EXPECT_EQ(100, guest->released);
 }
 
 TEST(bus_has_limits)

@@ -47,6 +47,8 @@ struct guest {
 	unsigned int nr_messages;
 	int kick_fd[SIGMA_DOORBELLS], call_fd[SIGMA_DOORBELLS];
 	unsigned int binds, unbinds;
+	unsigned int released;		/* devices that were to leave */
+	int released_id, release_error;	/* the last one of them */
 	int send_error, bind_error;	/* what to fail with */
 };
 
@@ -79,9 +81,19 @@ static inline int guest_bind_queue(void *data, uint32_t kick, int kick_fd, uint3
 	return 0;
 }
 
+static inline void guest_released(void *data, unsigned int id, int error)
+{
+	struct guest *guest = data;
+
+	guest->released++;
+	guest->released_id = id;
+	guest->release_error = error;
+}
+
 static const struct virtio_bus_ops guest_bus_ops = {
 	.send = guest_send_message,
 	.bind = guest_bind_queue,
+	.released = guest_released,
 };
 
 /* @gap: bytes between the segments in the mapping, whole pages */

@@ -276,7 +276,7 @@ TEST(unanswered_request)
 	new_bus(guest, true);
 	guest->nr_messages = 0;
 	virtio_bus_resume(guest->bus);
-	ASSERT_EQ(1, guest->nr_messages);
+	ASSERT_EQ(2, guest->nr_messages);	/* and that it should look for devices */
 	EXPECT_EQ(0x77, guest->message[0].head.token);
 	EXPECT_EQ(SIGMA_MSG_RESPONSE, guest->message[0].head.flags);
 	EXPECT_EQ(0, guest->message[0].head.status);
@@ -301,9 +301,87 @@ TEST(queue_that_was_set_twice)
 	new_bus(guest, true);
 	guest->nr_messages = 0;
 	virtio_bus_resume(guest->bus);
-	ASSERT_EQ(1, guest->nr_messages);
+	ASSERT_EQ(2, guest->nr_messages);	/* and that it should look for devices */
 	EXPECT_EQ(0, guest->message[0].head.status);
 	EXPECT_TRUE(driver_ok(guest, 0));
+}
+
+static uint32_t doorbell_of(struct guest *guest, unsigned int id)
+{
+	struct sigma_msg_vqueue msg = { 0 };
+
+	return ask(guest, 0, SIGMA_MSG_GET_VQUEUE, id, &msg, sizeof(msg), &msg, sizeof(msg)) ?
+		0 : msg.kick;
+}
+
+static struct sigma_bus_devices exchange(struct guest *guest, uint64_t has)
+{
+	struct sigma_bus_devices devices = { .present = has };
+
+	if (ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_GET_DEVICES, 0, &devices, sizeof(devices),
+		&devices, sizeof(devices)))
+		abort();
+	return devices;
+}
+
+/* Of four devices the second one left, and the third is to */
+static void sigmad_that_changes(struct guest *guest)
+{
+	struct sigma_bus_hello hello;
+
+	if (sd_event_new(&guest->event) < 0 ||
+	    virtio_bus_new(&guest->bus, guest->event, &guest->mem, &guest_bus_ops, guest) < 0)
+		abort();
+	virtio_bus_keep(guest->bus, &shared->state, false);
+	for (unsigned int i = 0; i < 4; i++)
+		if (virtio_rng_add(guest->bus))
+			abort();
+	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
+	virtio_bus_remove(guest->bus, 1, false);
+	exchange(guest, 13);
+	virtio_bus_remove(guest->bus, 2, false);
+	kill(getpid(), SIGKILL);
+}
+
+TEST(devices_that_came_and_went)
+{
+	struct guest *guest GUEST = guest_new();
+	const struct device_state *state = shared->state.device;
+	struct sigma_bus_devices devices;
+	unsigned int nr = 0;
+	int status;
+	pid_t child;
+
+	virtio_bus_free(guest->bus);
+	sd_event_unref(guest->event);
+	memset(shared, 0, sizeof(*shared));
+	fflush(NULL);
+	child = fork();
+	if (!child)
+		sigmad_that_changes(guest);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	if (sd_event_new(&guest->event) < 0 ||
+	    virtio_bus_new(&guest->bus, guest->event, &guest->mem, &guest_bus_ops, guest) < 0)
+		abort();
+	virtio_bus_keep(guest->bus, &shared->state, true);
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		nr += state[i].device_id && !virtio_rng_add(guest->bus);
+	EXPECT_EQ(3, nr);
+	virtio_bus_resume(guest->bus);
+
+	EXPECT_EQ(SIGMA_DOORBELL_FIRST, doorbell_of(guest, 0));
+	EXPECT_EQ(0, doorbell_of(guest, 1));
+	EXPECT_EQ(SIGMA_DOORBELL_FIRST + 3, doorbell_of(guest, 3));
+	devices = exchange(guest, 13);
+	EXPECT_EQ(13, devices.present);
+	EXPECT_EQ(4, devices.leaving);
+	EXPECT_EQ(0, guest->released);
+	devices = exchange(guest, 9);
+	EXPECT_EQ(9, devices.present);
+	EXPECT_EQ(1, guest->released);
+	EXPECT_EQ(0, state[2].device_id);
+	ASSERT_EQ(0, virtio_rng_add(guest->bus));
+	EXPECT_EQ(SIGMA_DOORBELL_FIRST + 1, doorbell_of(guest, 1));
 }
 
 TEST(another_device)
