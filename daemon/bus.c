@@ -17,13 +17,12 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
-#include "bus.h"
+#include "bus_devices.h"
 #include "klog.h"
 #include "life.h"
 #include "log.h"
 #include "rundir.h"
 
-#define CONNECTIONS_MAX	64
 #define CONNECT_USEC	100000		/* in which CONNECT_BURST clients are taken at most */
 #define CONNECT_BURST	100
 
@@ -31,14 +30,6 @@
 	"type='signal',sender='org.freedesktop.DBus.Local'," \
 	"path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local'," \
 	"member='Disconnected'"
-
-struct bus {
-	struct life *life;
-	int socket;
-	sd_event_source *source;
-	sd_id128_t id;
-	sd_bus *connection[CONNECTIONS_MAX];	/* NULL: free */
-};
 
 /* org.sigma.Guest */
 
@@ -218,6 +209,8 @@ static int get_started(sd_bus *bus, const char *path, const char *interface,
 
 #define OPEN_TO_ALL	SD_BUS_VTABLE_UNPRIVILEGED
 #define CONST		SD_BUS_VTABLE_PROPERTY_CONST
+#define ADDED		SD_BUS_RESULT("u", id, "s", name)
+#define REMOVED		SD_BUS_ARGS("s", device, "b", force)
 
 static const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_VTABLE_START(0),
@@ -228,6 +221,18 @@ static const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_METHOD("Kill", NULL, NULL, method_kill, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS("ReadKernelLog", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", text),
 				method_read_kernel_log, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("AddDisk", SD_BUS_ARGS("as", keys), ADDED, bus_add_disk,
+				OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("AddNetwork", SD_BUS_ARGS("as", keys), ADDED, bus_add_net,
+				OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("AddShare", SD_BUS_ARGS("as", keys), ADDED, bus_add_share,
+				OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("RemoveDisk", REMOVED, SD_BUS_NO_RESULT, bus_remove_disk,
+				OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("RemoveNetwork", REMOVED, SD_BUS_NO_RESULT, bus_remove_net,
+				OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("RemoveShare", REMOVED, SD_BUS_NO_RESULT, bus_remove_share,
+				OPEN_TO_ALL),
 	SD_BUS_PROPERTY("Name", "s", get_name, 0, CONST),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("CPUs", "au", get_cpus, 0, CONST),
@@ -240,6 +245,8 @@ static const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_PROPERTY("PID", "u", get_pid, 0, CONST),
 	SD_BUS_PROPERTY("Heartbeat", "t", get_heartbeat, 0, 0),
 	SD_BUS_PROPERTY("StartedUSec", "t", get_started, 0, 0),
+	SD_BUS_PROPERTY("Devices", SIGMA_BUS_DEVICES, bus_get_devices, 0,
+			SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_SIGNAL_WITH_ARGS("StateChanged", SD_BUS_ARGS("s", state), 0),
 	SD_BUS_VTABLE_END
 };
@@ -268,6 +275,7 @@ static const sd_bus_vtable daemon_vtable[] = {
 
 static void drop(struct bus *bus, unsigned int i)
 {
+	bus_drop_removals(bus, bus->connection[i]);
 	bus->connection[i] = sd_bus_close_unref(bus->connection[i]);
 }
 

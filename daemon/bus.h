@@ -10,6 +10,9 @@
 #define SIGMA_BUS_OBJECT	"/org/sigma/Guest"
 #define SIGMA_BUS_INTERFACE	"org.sigma.Guest"
 
+/* Its devices: number, kind, name, keys, whether the guest is to let go of it; see devices.h */
+#define SIGMA_BUS_DEVICES	"a(ussasb)"
+
 struct bus;
 struct life;
 
@@ -27,5 +30,14 @@ void bus_linger(struct bus *bus);
 
 /** bus_state_changed - tell all who are connected; @bus may be NULL */
 void bus_state_changed(struct bus *bus);
+
+/** bus_devices_changed - the same, of the guest's devices */
+void bus_devices_changed(struct bus *bus);
+
+/**
+ * bus_device_released - the guest was asked to let go of device @id
+ * @error: 0: it did; -EBUSY: it has it in use
+ */
+void bus_device_released(struct bus *bus, unsigned int id, int error);
 
 #endif

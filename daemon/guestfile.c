@@ -6,6 +6,8 @@
  *
  * Reading goes on after a mistake, so that a person sees all of them at once. The first one
  * decides what guestfile_load() returns.
+ *
+ * A device that is added later has the same keys and rules, but no section in the file.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -42,6 +44,46 @@ const char *const section_names[] = {
 	[SECTION_SHARE] = "Share",
 };
 
+/* Sections that stand for devices */
+static const struct {
+	enum section section;
+	unsigned int max;
+	const char *several;
+} kinds[] = {
+	[GUEST_DISK] = { SECTION_DISK, GUEST_DISKS_MAX, "disks" },
+	[GUEST_NET] = { SECTION_NETWORK, GUEST_NETS_MAX, "NICs" },
+	[GUEST_SHARE] = { SECTION_SHARE, GUEST_SHARES_MAX, "shares" },
+};
+
+enum guest_device device_kind(enum section section)
+{
+	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
+		if (kinds[kind].section == section)
+			return kind;
+	return GUEST_NO_DEVICE;
+}
+
+char **keys_of(struct guest_config *config, enum guest_device kind, unsigned int place)
+{
+	switch (kind) {
+	case GUEST_DISK:
+		return &config->disk[place].keys;
+	case GUEST_NET:
+		return &config->net[place].keys;
+	default:
+		return &config->share[place].keys;
+	}
+}
+
+struct guest_place guestfile_place(const char *file, unsigned int line)
+{
+	struct guest_place place = { "" };
+
+	if (line)
+		snprintf(place.text, sizeof(place.text), "%.*s:%u: ", PATH_MAX, file, line);
+	return place;
+}
+
 void mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
 {
 	char text[512];
@@ -51,8 +93,8 @@ void mistake(struct parser *parser, unsigned int line, int error, const char *fm
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 
-	if (line)
-		log_error(error, "%s:%u: %s", parser->config->file, line, text);
+	if (line || parser->single)
+		log_error(error, "%s%s", guestfile_place(parser->config->file, line).text, text);
 	else
 		log_error(error, "%s: %s", parser->config->file, text);
 	if (!parser->error)
@@ -74,10 +116,52 @@ static int take_key(void *data, const char *section __attribute__((unused)), con
 	return 1;
 }
 
-static void open_section(struct parser *parser, const char *name, size_t len)
+/* Give the device its place and what it has when its keys don't say otherwise; 0 or -errno */
+static int open_device(struct parser *parser, enum guest_device kind)
 {
 	struct guest_config *config = parser->config;
+	unsigned int place = parser->place, *nr;
+	char **keys = keys_of(config, kind, place);
 
+	*keys = strdup("");
+	if (!*keys)
+		return -ENOMEM;
+	switch (kind) {
+	case GUEST_DISK:
+		config->disk[place].direct = true;
+		config->disk[place].line = parser->line;
+		nr = &config->nr_disks;
+		break;
+	case GUEST_NET:
+		config->net[place].line = parser->line;
+		nr = &config->nr_nets;
+		break;
+	default:
+		config->share[place].line = parser->line;
+		nr = &config->nr_shares;
+	}
+	if (*nr <= place)
+		*nr = place + 1;
+	return 0;
+}
+
+static void open_free_place(struct parser *parser, enum guest_device kind)
+{
+	parser->place = 0;
+	while (parser->place < kinds[kind].max && *keys_of(parser->config, kind, parser->place))
+		parser->place++;
+	if (parser->place == kinds[kind].max)
+		wrong(parser, -EINVAL, "more than %u %s; %s", kinds[kind].max,
+		      kinds[kind].several, parser->single ? "remove one first" :
+		      "leave some out");
+	else if (open_device(parser, kind))
+		wrong(parser, -ENOMEM, "no memory to read this file");
+	else
+		parser->skip = false;
+}
+
+static void open_section(struct parser *parser, const char *name, size_t len)
+{
 	parser->section = SECTION_NONE;
 	for (size_t i = SECTION_GUEST; i < COUNT(section_names); i++)
 		if (strlen(section_names[i]) == len && !memcmp(section_names[i], name, len))
@@ -98,31 +182,10 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 		}
 		parser->guest_seen = true;
 		break;
-	case SECTION_DISK:
-		if (config->nr_disks == GUEST_DISKS_MAX) {
-			wrong(parser, -EINVAL, "more than %u disks; leave some out",
-			      GUEST_DISKS_MAX);
-			return;
-		}
-		config->disk[config->nr_disks++] = (struct guest_disk) {
-			.direct = true, .line = parser->line,
-		};
-		break;
-	case SECTION_NETWORK:
-		if (config->nr_nets == GUEST_NETS_MAX) {
-			wrong(parser, -EINVAL, "more than %u NICs; leave some out", GUEST_NETS_MAX);
-			return;
-		}
-		config->net[config->nr_nets++].line = parser->line;
-		break;
-	case SECTION_SHARE:
-		if (config->nr_shares == GUEST_SHARES_MAX) {
-			wrong(parser, -EINVAL, "more than %u shares; leave some out",
-			      GUEST_SHARES_MAX);
-			return;
-		}
-		config->share[config->nr_shares++].line = parser->line;
-		break;
+	default:
+		if (!parser->no_devices)
+			open_free_place(parser, device_kind(parser->section));
+		return;
 	}
 	parser->skip = false;
 }
@@ -161,12 +224,46 @@ static char *read_line(char *line, int size, void *data)
 	return line;
 }
 
+/* Is the device in this place, with these keys, among those that were just read? */
+static bool is_new(const struct parser *parser, unsigned int place, const char *keys)
+{
+	return parser->single ? place == parser->place : keys != NULL;
+}
+
+/* Must a new device be unlike this other one? Of two new ones the later is wrong */
+static bool is_rival(const struct parser *parser, unsigned int place, unsigned int other,
+		     const char *keys)
+{
+	return keys && (parser->single ? other != place : other < place);
+}
+
+struct phrase {
+	char text[PATH_MAX + 32];
+};
+
+/* "in line 3": where the device is that a new one is too much like */
+static struct phrase rival_place(const struct parser *parser, unsigned int line)
+{
+	struct phrase place = { "which was added later" };
+
+	if (line && parser->single)
+		snprintf(place.text, sizeof(place.text), "in line %u of %.*s", line, PATH_MAX,
+			 parser->config->file);
+	else if (line)
+		snprintf(place.text, sizeof(place.text), "in line %u", line);
+	return place;
+}
+
 static void finish_disks(struct parser *parser)
 {
-	for (unsigned int i = 0; i < parser->config->nr_disks; i++) {
-		const struct guest_disk *disk = &parser->config->disk[i];
+	const struct guest_config *config = parser->config;
+
+	for (unsigned int i = 0; i < config->nr_disks; i++) {
+		const struct guest_disk *disk = &config->disk[i];
 		int mode = disk->read_only ? R_OK : R_OK | W_OK;
 
+		if (!is_new(parser, i, disk->keys))
+			continue;
 		if (!disk->path == !disk->socket)
 			mistake(parser, disk->line, -EINVAL, disk->path ?
 				"a [Disk] with both Path= and Socket=; give one of them" :
@@ -177,11 +274,12 @@ static void finish_disks(struct parser *parser)
 				"a [Disk] with Socket= has no other key; have the program that serves it see to that");
 		else if (disk->path)
 			usable(parser, disk->line, "Path=", disk->path, false, mode);
-		for (unsigned int j = 0; *disk->serial && j < i; j++)
-			if (!strcmp(parser->config->disk[j].serial, disk->serial))
+		for (unsigned int j = 0; *disk->serial && j < config->nr_disks; j++)
+			if (is_rival(parser, i, j, config->disk[j].keys) &&
+			    !strcmp(config->disk[j].serial, disk->serial))
 				mistake(parser, disk->line, -EINVAL,
-					"the same Serial= as that of the [Disk] in line %u; change one",
-					parser->config->disk[j].line);
+					"the same Serial= as that of the [Disk] %s; change one",
+					rival_place(parser, config->disk[j].line).text);
 	}
 }
 
@@ -210,6 +308,8 @@ static void finish_nets(struct parser *parser)
 	for (unsigned int i = 0; i < config->nr_nets; i++) {
 		struct guest_net *net = &config->net[i];
 
+		if (!is_new(parser, i, net->keys))
+			continue;
 		if (!!net->bridge + !!net->address + net->user != 1)
 			mistake(parser, net->line, -EINVAL,
 				"[Network] with %s of Bridge=, Address= and User=yes; give one of them",
@@ -228,11 +328,12 @@ static void finish_nets(struct parser *parser)
 					"cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",
 					strerror(-error));
 		}
-		for (unsigned int j = 0; j < i; j++)
-			if (!memcmp(config->net[j].mac, net->mac, ETH_ALEN))
+		for (unsigned int j = 0; j < config->nr_nets; j++)
+			if (is_rival(parser, i, j, config->net[j].keys) &&
+			    !memcmp(config->net[j].mac, net->mac, ETH_ALEN))
 				mistake(parser, net->line, -EINVAL,
-					"the same MACAddress= as that of the [Network] in line %u; change one",
-					config->net[j].line);
+					"the same MACAddress= as that of the [Network] %s; change one",
+					rival_place(parser, config->net[j].line).text);
 	}
 }
 
@@ -260,6 +361,8 @@ static void finish_shares(struct parser *parser)
 	for (unsigned int i = 0; i < config->nr_shares; i++) {
 		struct guest_share *share = &config->share[i];
 
+		if (!is_new(parser, i, share->keys))
+			continue;
 		if (!share->path) {
 			mistake(parser, share->line, -EINVAL,
 				"a [Share] without Path=; name the folder");
@@ -273,13 +376,20 @@ static void finish_shares(struct parser *parser)
 				share->path);
 		if (!*share->tag)
 			default_tag(parser, share);
-		for (unsigned int j = 0; *share->tag && j < i; j++)
-			if (!strcmp(config->share[j].tag, share->tag))
+		for (unsigned int j = 0; *share->tag && j < config->nr_shares; j++)
+			if (is_rival(parser, i, j, config->share[j].keys) &&
+			    !strcmp(config->share[j].tag, share->tag))
 				mistake(parser, share->line, -EINVAL,
-					"the same tag, %s, as that of the [Share] in line %u; give another Tag=",
-					share->tag, config->share[j].line);
+					"the same tag, %s, as that of the [Share] %s; give another Tag=",
+					share->tag, rival_place(parser, config->share[j].line).text);
 	}
 }
+
+static void (*const finish[])(struct parser *parser) = {
+	[GUEST_DISK] = finish_disks,
+	[GUEST_NET] = finish_nets,
+	[GUEST_SHARE] = finish_shares,
+};
 
 static void finish_defaults(struct parser *parser)
 {
@@ -358,9 +468,9 @@ static int read_text(struct guest_config *config)
 	return error;
 }
 
-static int parse(struct guest_config *config)
+static int parse(struct guest_config *config, bool devices)
 {
-	struct parser parser = { .config = config };
+	struct parser parser = { .config = config, .no_devices = !devices };
 	int line = 0;
 
 	/* fmemopen() takes no empty text */
@@ -377,9 +487,8 @@ static int parse(struct guest_config *config)
 	else if (line < 0)
 		mistake(&parser, 0, -EIO, "cannot read it to its end");
 
-	finish_disks(&parser);
-	finish_nets(&parser);
-	finish_shares(&parser);
+	for (size_t kind = GUEST_DISK; kind < COUNT(finish); kind++)
+		finish[kind](&parser);
 	finish_defaults(&parser);
 	return parser.error;
 }
@@ -408,7 +517,7 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 		error = read_text(config);
 	}
 	if (!error)
-		error = parse(config);
+		error = parse(config, !text);
 	if (error)
 		guestfile_free(config);
 	return error;
@@ -425,18 +534,89 @@ int guestfile_parse(struct guest_config *config, const char *name_or_file, const
 	return load(config, name_or_file, text, text_len);
 }
 
+/* "Key=value\n" each */
+static int take_keys(struct parser *parser, const char *keys)
+{
+	char *text = strdup(keys), *rest = text, *key, *value;
+
+	if (!text)
+		return -ENOMEM;
+	while ((key = strsep(&rest, "\n"))) {
+		if (!*key)
+			continue;
+		value = strchr(key, '=');
+		if (value) {
+			*value++ = '\0';
+			set_key(parser, key, value);
+		} else {
+			wrong(parser, -EINVAL, "%s: no Key=value; correct it", key);
+		}
+	}
+	free(text);
+	return 0;
+}
+
+int guestfile_add(struct guest_config *config, enum guest_device kind, int place,
+		  unsigned int line, const char *keys)
+{
+	struct parser parser = {
+		.config = config, .section = kinds[kind].section, .line = line, .single = true,
+		.skip = true,
+	};
+
+	if (place < 0) {
+		open_free_place(&parser, kind);
+		if (parser.skip)
+			return parser.error;
+	} else {
+		parser.place = place;
+		if ((unsigned int)place >= kinds[kind].max || *keys_of(config, kind, place) ||
+		    open_device(&parser, kind))
+			return log_error(-EINVAL, "no place for one of the %s", kinds[kind].several);
+	}
+	if (take_keys(&parser, keys))
+		wrong(&parser, -ENOMEM, "no memory to read this file");
+	if (parser.error)
+		goto drop;
+	finish[kind](&parser);
+	if (!parser.error)
+		return parser.place;
+drop:
+	guestfile_drop(config, kind, parser.place);
+	return parser.error;
+}
+
+void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place)
+{
+	free(*keys_of(config, kind, place));
+	switch (kind) {
+	case GUEST_DISK:
+		free(config->disk[place].path);
+		free(config->disk[place].socket);
+		memset(&config->disk[place], 0, sizeof(config->disk[place]));
+		break;
+	case GUEST_NET:
+		free(config->net[place].bridge);
+		free(config->net[place].address);
+		memset(&config->net[place], 0, sizeof(config->net[place]));
+		break;
+	default:
+		free(config->share[place].path);
+		memset(&config->share[place], 0, sizeof(config->share[place]));
+	}
+}
+
+const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
+			   unsigned int place)
+{
+	return *keys_of((struct guest_config *)config, kind, place);
+}
+
 void guestfile_free(struct guest_config *config)
 {
-	for (unsigned int i = 0; i < config->nr_disks; i++) {
-		free(config->disk[i].path);
-		free(config->disk[i].socket);
-	}
-	for (unsigned int i = 0; i < config->nr_nets; i++) {
-		free(config->net[i].bridge);
-		free(config->net[i].address);
-	}
-	for (unsigned int i = 0; i < config->nr_shares; i++)
-		free(config->share[i].path);
+	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
+		for (unsigned int place = 0; place < kinds[kind].max; place++)
+			guestfile_drop(config, kind, place);
 	free(config->file);
 	free(config->text);
 	free(config->kernel);

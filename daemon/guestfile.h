@@ -62,16 +62,29 @@
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 #define GUEST_FILES		"/etc/sigma"
 #define GUESTFILE_MAX		65536	/* bytes */
+#define GUEST_KEYS_MAX		4096	/* bytes of one device's keys */
 #define GUEST_NAME_RULE \
 	"cannot be the name of a guest: up to 31 letters, digits, '_', '.' and '-', the first a letter or digit, and not \"control\""
 
+/* What sections of a guest file stand for that can also be added to a running guest, and removed */
+enum guest_device {
+	GUEST_NO_DEVICE,
+	GUEST_DISK,
+	GUEST_NET,
+	GUEST_SHARE,
+};
+
+/*
+ * @keys of each device: as they were given, "Key=value\n" each; NULL: there is no device in this place
+ */
 struct guest_disk {
+	char *keys;
 	char *path, *socket;	/* one of them */
 	bool read_only;
 	bool direct;		/* without the host's page cache where the file system can */
 	char serial[GUEST_SERIAL_MAX + 1];	/* "": sigmad's own */
 	unsigned int block_size;	/* bytes that the guest can address; 0: as the file has */
-	unsigned int line;	/* of [Disk], for messages */
+	unsigned int line;	/* of [Disk], for messages; 0: it was added later */
 };
 
 enum guest_vhost {
@@ -87,6 +100,7 @@ struct guest_forward {
 };
 
 struct guest_net {
+	char *keys;
 	char *bridge;		/* NULL, or the bridge's name */
 	char *address;		/* NULL, or "a.b.c.d/len" of the host's end */
 	bool user;		/* through passt */
@@ -98,6 +112,7 @@ struct guest_net {
 };
 
 struct guest_share {
+	char *keys;
 	char *path;
 	char tag[GUEST_TAG_MAX + 1];
 	bool read_only;
@@ -130,7 +145,7 @@ struct guest_config {
 	bool split_cores;
 	struct guest_vsock vsock;
 	unsigned int cpus_line, memory_line, kernel_line, initrd_line;	/* 0: not given */
-	unsigned int nr_disks, nr_nets, nr_shares;
+	unsigned int nr_disks, nr_nets, nr_shares;	/* places up to the last device */
 	struct guest_disk disk[GUEST_DISKS_MAX];
 	struct guest_net net[GUEST_NETS_MAX];
 	struct guest_share share[GUEST_SHARES_MAX];
@@ -159,9 +174,38 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
  */
 int guestfile_load(struct guest_config *config, const char *name_or_file);
 
-/** guestfile_parse - the same, of text that was read from @name_or_file before */
+/**
+ * guestfile_parse - the same, of text that was read from @name_or_file before, without devices
+ *
+ * Which of them there are is up to guestfile_add().
+ */
 int guestfile_parse(struct guest_config *config, const char *name_or_file, const char *text,
 		    uint32_t text_len);
 void guestfile_free(struct guest_config *config);
+
+/**
+ * guestfile_add - add one device to a configuration that was loaded or parsed
+ * @place: in disk[], net[] or share[], where it is free; -1: the first that is
+ * @line: of its section in the guest's file; 0: it has none
+ * @keys: of that section, "Key=value\n" each
+ *
+ * Return: its place; or a negative errno that was reported: @config is as it was.
+ */
+int guestfile_add(struct guest_config *config, enum guest_device kind, int place,
+		  unsigned int line, const char *keys);
+
+/** guestfile_drop - forget a device, whose place is free then */
+void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place);
+
+/** guestfile_keys - of the device in this place; NULL when there is none */
+const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
+			   unsigned int place);
+
+/** struct guest_place - "FILE:LINE: " in front of a message; "" for what is in no line */
+struct guest_place {
+	char text[PATH_MAX + 16];
+};
+
+struct guest_place guestfile_place(const char *file, unsigned int line);
 
 #endif

@@ -241,12 +241,12 @@ static void set_vsock(struct parser *parser, const char *value)
 
 static struct guest_disk *this_disk(struct parser *parser)
 {
-	return &parser->config->disk[parser->config->nr_disks - 1];
+	return &parser->config->disk[parser->place];
 }
 
 static struct guest_net *this_net(struct parser *parser)
 {
-	return &parser->config->net[parser->config->nr_nets - 1];
+	return &parser->config->net[parser->place];
 }
 
 /* Whether it can be opened depends on ReadOnly=, which may follow: see finish_disks() */
@@ -436,12 +436,12 @@ static void set_mac(struct parser *parser, const char *value)
 		return;
 	}
 	memcpy(this_net(parser)->mac, mac, ETH_ALEN);
-	parser->macs |= 1U << (parser->config->nr_nets - 1);
+	parser->macs |= 1U << parser->place;
 }
 
 static struct guest_share *this_share(struct parser *parser)
 {
-	return &parser->config->share[parser->config->nr_shares - 1];
+	return &parser->config->share[parser->place];
 }
 
 static void set_share_path(struct parser *parser, const char *value)
@@ -512,12 +512,35 @@ static void unknown_key(struct parser *parser, const char *name)
 	      section_names[parser->section], known);
 }
 
+/* For whoever has to make this device once more */
+static void keep_key(struct parser *parser, const char *name, const char *value)
+{
+	enum guest_device kind = device_kind(parser->section);
+	char **keys, *joined;
+
+	if (!kind)
+		return;
+	keys = keys_of(parser->config, kind, parser->place);
+	if (asprintf(&joined, "%s%s=%s\n", *keys, name, value) < 0) {
+		wrong(parser, -ENOMEM, "no memory to read this file");
+		return;
+	}
+	free(*keys);
+	*keys = joined;
+}
+
+/* As it is typed on a command line it may be "bridge", too */
+static bool is_key(const struct parser *parser, const char *known, const char *name)
+{
+	return parser->single ? !strcasecmp(known, name) : !strcmp(known, name);
+}
+
 void set_key(struct parser *parser, const char *name, const char *value)
 {
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		bool seen = parser->seen & 1U << i;
 
-		if (keys[i].section != parser->section || strcmp(keys[i].name, name))
+		if (keys[i].section != parser->section || !is_key(parser, keys[i].name, name))
 			continue;
 		if (seen && parser->indented && keys[i].often != CONTINUES)
 			wrong(parser, -EINVAL,
@@ -531,6 +554,7 @@ void set_key(struct parser *parser, const char *name, const char *value)
 			      name);
 		else
 			keys[i].set(parser, value);
+		keep_key(parser, keys[i].name, value);
 		parser->seen |= 1U << i;
 		return;
 	}

@@ -24,11 +24,14 @@ extern const char *const section_names[SECTION_SHARE + 1];
 /**
  * struct parser - where we are in the file
  * @section: the one that the line belongs to
+ * @place: of its device in the configuration
  * @seen: bit n: key n of guestkeys.c was given in this section
  * @macs: bit n: the MAC address of NIC n was given
  * @guest_seen: there was a [Guest]
  * @indented: the line starts with a blank, by which inih goes on with the key before
  * @skip: the section cannot be used; its keys are not looked at
+ * @single: one device is added to a configuration, and no file is read
+ * @no_devices: their sections are passed over
  * @error: of the first mistake
  */
 struct parser {
@@ -36,8 +39,9 @@ struct parser {
 	FILE *file;
 	unsigned int line;
 	enum section section;
+	unsigned int place;
 	unsigned int seen, macs;
-	bool guest_seen, indented, skip;
+	bool guest_seen, indented, skip, single, no_devices;
 	int error;
 };
 
@@ -51,6 +55,12 @@ void mistake(struct parser *parser, unsigned int line, int error, const char *fm
 /** usable - check that a path can be used; @what for messages: "Kernel=". Reports. */
 bool usable(struct parser *parser, unsigned int line, const char *what, const char *path,
 	    bool folder, int mode);
+
+/** device_kind - what a section stands for, or GUEST_NO_DEVICE */
+enum guest_device device_kind(enum section section);
+
+/** keys_of - where the keys of the device in this place are kept */
+char **keys_of(struct guest_config *config, enum guest_device kind, unsigned int place);
 
 /** set_key - take the value of a key of the section that is open */
 void set_key(struct parser *parser, const char *name, const char *value);

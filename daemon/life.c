@@ -25,11 +25,11 @@
 
 #include "bus.h"
 #include "cpus.h"
+#include "devices.h"
 #include "klog.h"
 #include "life.h"
 #include "log.h"
 #include "rundir.h"
-#include "tap.h"
 
 #define ALWAYS	EPOLLPRI	/* watched for in any case: the state changed */
 
@@ -38,34 +38,6 @@
 
 /* Times that CPUs are chosen anew because others took the first choice meanwhile */
 #define CHOICES_MAX		8
-
-/* The virtio bus's way to the guest */
-
-static int send_message(void *data, const void *msg, size_t len)
-{
-	struct life *life = data;
-
-	return guest_send(&life->guest, msg, len);
-}
-
-static int bind_queue(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)
-{
-	struct life *life = data;
-	int error;
-
-	error = guest_bind_kick(&life->guest, kick, kick_fd);
-	if (error)
-		return error;
-	error = guest_bind_call(&life->guest, call, call_fd);
-	if (error)
-		guest_bind_kick(&life->guest, kick, -1);
-	return error;
-}
-
-static const struct virtio_bus_ops bus_ops = {
-	.send = send_message,
-	.bind = bind_queue,
-};
 
 /* What the guest leaves behind */
 
@@ -322,33 +294,6 @@ void life_kill(struct life *life)
 
 /* Made and given back */
 
-static int add_nets(struct life *life)
-{
-	const struct guest_config *config = life->config;
-
-	for (unsigned int i = 0; i < config->nr_nets; i++) {
-		char name[TAP_NAME_MAX];
-		int fd, error;
-
-		if (config->net[i].user) {
-			error = virtio_net_user_add(life->devices, config, &config->net[i]);
-			if (error)
-				return error;
-			continue;
-		}
-		fd = tap_open(config->name, i, config->file, &config->net[i], name);
-		if (fd < 0)
-			return fd;
-		error = virtio_net_add(life->devices, fd, config->file, &config->net[i]);
-		if (error) {
-			close(fd);
-			return error;
-		}
-		log_info("eth%u is the other end of %s", i, name);
-	}
-	return 0;
-}
-
 static int share_console(const struct life *life)
 {
 	char link[RUNDIR_PATH_MAX];
@@ -358,38 +303,6 @@ static int share_console(const struct life *life)
 		return log_error(-errno, "cannot make %s: %s", link, strerror(errno));
 	rundir_share(link, 0660);	/* follows the link: the pty itself */
 	return 0;
-}
-
-static int make_devices(struct life *life, bool resume)
-{
-	const struct guest_config *config = life->config;
-	int error;
-
-	error = virtio_bus_new(&life->devices, life->event, &life->memory, &bus_ops, life);
-	if (error)
-		return error;
-	virtio_bus_keep(life->devices, &life->state->devices, resume);
-	for (unsigned int i = 0; i < config->nr_disks && !error; i++)
-		error = config->disk[i].socket ?
-			virtio_blk_socket_add(life->devices, &config->disk[i], config->file) :
-			virtio_blk_add(life->devices, &config->disk[i], i);
-	if (!error)
-		error = add_nets(life);
-	if (!error)
-		error = virtio_console_add(life->devices, &life->console);
-	if (!error)
-		error = virtio_rng_add(life->devices);
-	if (!error)
-		error = virtio_vsock_add(life->devices, config, &life->state->vsock_cid);
-	for (unsigned int i = 0; i < config->nr_shares && !error; i++)
-		error = virtio_fs_add(life->devices, config, &config->share[i]);
-	return error;
-}
-
-static void free_devices(struct life *life)
-{
-	virtio_bus_free(life->devices);
-	free(life->console);
 }
 
 /* "FILE:LINE: " for what the kernel had to say of CPUs or memory */
@@ -475,7 +388,7 @@ int life_make(struct life *life)
 	error = state_make(&life->state, &life->state_fd, config);
 	if (error)
 		goto close_load;
-	error = make_devices(life, false);
+	error = devices_make(life);
 	if (error)
 		goto free_devices;
 	error = take(life);
@@ -508,7 +421,7 @@ close_memory:
 destroy_guest:
 	guest_destroy(&life->guest);
 free_devices:
-	free_devices(life);
+	devices_free(life);
 	state_close(life->state, life->state_fd);
 close_load:
 	load_close(&life->load);
@@ -528,7 +441,7 @@ int life_take_over(struct life *life)
 	if (!life->state->started_usec)
 		error = load_open(&life->load, life->config);
 	if (!error)
-		error = make_devices(life, true);
+		error = devices_take_over(life);
 	if (error)
 		return error;
 	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
@@ -559,7 +472,7 @@ int life_end(struct life *life)
 	if (life->guest.info.state != SIGMA_STATE_PANICKED)
 		save_log(life);
 	sd_event_source_disable_unref(life->timer);
-	free_devices(life);
+	devices_free(life);
 	sd_event_source_disable_unref(life->messages);
 	guestlog_close(life->log);
 	memory_close(&life->memory);

@@ -32,7 +32,7 @@ struct bus;
  */
 struct life {
 	sd_event *event;
-	const struct guest_config *config;
+	struct guest_config *config;
 	struct guest guest;
 	struct load load;
 	struct guest_state *state;

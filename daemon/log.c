@@ -23,6 +23,7 @@
 
 static const char *log_guest;
 static bool log_to_journal;
+static _Thread_local FILE *collector;
 
 /* Behind stderr, when we put it there */
 static struct {
@@ -156,5 +157,16 @@ int log_error(int error, const char *fmt, ...)
 	va_start(ap, fmt);
 	log_line(SD_ERR, "error: ", fmt, ap);
 	va_end(ap);
+	if (collector) {
+		va_start(ap, fmt);
+		vfprintf(collector, fmt, ap);
+		va_end(ap);
+		fputc('\n', collector);
+	}
 	return error;
+}
+
+void log_collect(FILE *file)
+{
+	collector = file;
 }

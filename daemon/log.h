@@ -8,6 +8,7 @@
 #define SIGMA_LOG_H
 
 #include <stdarg.h>
+#include <stdio.h>
 
 /** log_open - set the guest's name for all further messages; NULL is allowed */
 void log_open(const char *guest);
@@ -19,6 +20,9 @@ void log_open(const char *guest);
  * Return: 0 or -errno, not reported; stderr is as it was then.
  */
 int log_to_file(const char *path);
+
+/** log_collect - write errors of this thread, one a line, to @file, too; NULL: no more */
+void log_collect(FILE *file);
 
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

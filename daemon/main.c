@@ -9,11 +9,11 @@
  *	guest.c		sigma.ko's ioctls
  *	memory.c	the guest's memory
  *	load/		kernel, initrd, ACPI tables, boot parameters
- *	virtio/ tap.c	devices
+ *	devices.c virtio/ tap.c	devices
  *	vhost.c vhost_user.c	queues that others serve
  *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
- *	bus.c		D-Bus, for sigmactl and others
+ *	bus.c bus_devices.c	D-Bus, for sigmactl and others
  *	state.c		what the next sigmad needs, should this one die
  *	life.c		what happens when
  */
@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "devices.h"
 #include "life.h"
 #include "log.h"
 #include "rundir.h"
@@ -203,6 +204,9 @@ static bool find_orphan(struct life *life, struct guest_config *config, const ch
 	if (error)
 		return false;
 	if (guestfile_parse(config, life->state->file, life->state->text, life->state->text_len))
+		return false;
+	life->config = config;
+	if (devices_config(life))
 		return false;
 	config->starter = life->state->starter;
 	/* As the guest knows it */

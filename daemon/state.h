@@ -16,13 +16,30 @@
 #define STATE_FILE "state"
 
 /**
+ * struct device_record - a device that a section of the guest's file describes, or could
+ * @kind: enum guest_device; 0: one that sigmad has by itself
+ * @place: in struct guest_config
+ * @line: of its section, 0: it was added while the guest ran
+ * @keys: "Key=value\n" each
+ */
+struct device_record {
+	uint32_t kind;
+	uint32_t place;
+	uint32_t line;
+	uint32_t reserved;
+	char keys[GUEST_KEYS_MAX];
+};
+
+/**
  * struct guest_state - the file
  * @magic: and @size: of this struct, as this version of sigmad has it
- * @file: the guest's file, and @text what was in it when the guest was made
+ * @file: the guest's file, and @text what was in it when the guest was made; its devices may be
+ *	  others since
  * @log_tail: bytes of the guest's log that are in its file
  * @started_usec: CLOCK_REALTIME of the last start
  * @vsock_cid: 0: none
  * @starter: user ID of who started the guest, whoever has it taken over
+ * @record: of each number in @devices where there is a device
  */
 struct guest_state {
 	uint64_t magic;
@@ -36,6 +53,7 @@ struct guest_state {
 	char file[PATH_MAX];
 	char text[GUESTFILE_MAX];
 	struct virtio_state devices;
+	struct device_record record[SIGMA_DEVICES];
 };
 
 /**

@@ -101,12 +101,13 @@ static int tap_enslave(struct nl_sock *sock, struct rtnl_link *link, const char 
 	int error;
 
 	if (rtnl_link_get_kernel(sock, 0, net->bridge, &bridge))
-		return log_error(-ENODEV, "%s:%u: there is no bridge %s: make it with 'ip link add %s type bridge' and 'ip link set %s up'",
-				 file, net->line, net->bridge, net->bridge, net->bridge);
+		return log_error(-ENODEV, "%sthere is no bridge %s: make it with 'ip link add %s type bridge' and 'ip link set %s up'",
+				 guestfile_place(file, net->line).text, net->bridge, net->bridge,
+				 net->bridge);
 	type = rtnl_link_get_type(bridge);
 	if (!type || strcmp(type, "bridge")) {
-		error = log_error(-EINVAL, "%s:%u: %s is %s, not a bridge: name a bridge, or use Address=",
-				  file, net->line, net->bridge,
+		error = log_error(-EINVAL, "%s%s is %s, not a bridge: name a bridge, or use Address=",
+				  guestfile_place(file, net->line).text, net->bridge,
 				  type ?: "an ordinary interface");
 		goto put_bridge;
 	}
@@ -136,15 +137,17 @@ static int tap_address(struct nl_sock *sock, struct rtnl_link *link, const char 
 		return log_error(-ENOMEM, "no memory for a netlink message");
 	error = nl_addr_parse(net->address, AF_INET, &local);
 	if (error) {
-		error = log_error(-EINVAL, "%s:%u: Address=%s: %s; write it as 10.0.0.1/24", file,
-				  net->line, net->address, nl_geterror(error));
+		error = log_error(-EINVAL, "%sAddress=%s: %s; write it as 10.0.0.1/24",
+				  guestfile_place(file, net->line).text, net->address,
+				  nl_geterror(error));
 		goto put_addr;
 	}
 	rtnl_addr_set_ifindex(addr, rtnl_link_get_ifindex(link));
 	rtnl_addr_set_local(addr, local);
 	error = rtnl_addr_add(sock, addr, 0);
 	if (error)
-		error = log_error(-EIO, "%s:%u: cannot give %s the address %s: %s", file, net->line,
+		error = log_error(-EIO, "%scannot give %s the address %s: %s",
+				  guestfile_place(file, net->line).text,
 				  rtnl_link_get_name(link), net->address, nl_geterror(error));
 	nl_addr_put(local);
 put_addr:

@@ -130,7 +130,8 @@ int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk,
 	blk->link = VHOST_USER_CLOSED;
 	error = connect_server(blk, &blk->config, why);
 	if (error) {
-		log_error(error, "%s:%u: Socket=%s: %s", file, disk->line, disk->socket, why);
+		log_error(error, "%sSocket=%s: %s", guestfile_place(file, disk->line).text,
+			  disk->socket, why);
 		goto free_blk;
 	}
 

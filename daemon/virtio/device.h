@@ -298,7 +298,7 @@ int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *disk, unsign
 
 /**
  * virtio_blk_socket_add - a disk that a vhost-user back end serves
- * @disk: with a socket; stays until the bus is freed
+ * @disk: with a socket; stays until the device is destroyed
  * @file: the guest file, for messages
  */
 int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk, const char *file);
@@ -315,7 +315,7 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const char *file,
 
 /**
  * virtio_net_user_add - a NIC in user mode, served by a passt of its own
- * @net: of @config; both stay until the bus is freed
+ * @net: of @config; both stay until the device is destroyed
  */
 int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *config,
 			const struct guest_net *net);
@@ -338,7 +338,7 @@ int virtio_vsock_add(struct virtio_bus *bus, const struct guest_config *config, 
 
 /**
  * virtio_fs_add - a folder of the host, served by a virtiofsd of its own
- * @share: of @config; both stay until the bus is freed
+ * @share: of @config; both stay until the device is destroyed
  */
 int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
 		  const struct guest_share *share);

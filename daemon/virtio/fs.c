@@ -74,8 +74,8 @@ int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
 	fs->process.nr_queues = NR_QUEUES;
 	error = process_device_connect(&fs->process, virtio_bus_event(bus), why);
 	if (error) {
-		log_error(error, "%s:%u: [Share] %s: %s", config->file, share->line, share->path,
-			  why);
+		log_error(error, "%s[Share] %s: %s", guestfile_place(config->file, share->line).text,
+			  share->path, why);
 		goto free_fs;
 	}
 

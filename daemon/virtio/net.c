@@ -265,9 +265,10 @@ static int choose(struct net *net, sd_event *event, const char *file,
 			return watch_links(net, event);
 		}
 		if (wanted->vhost == VHOST_YES)
-			return log_error(error, "%s:%u: VHost=yes: %s", file, wanted->line, why);
-		log_info("%s:%u: sigmad moves the frames of this NIC itself: %s", file,
-			 wanted->line, why);
+			return log_error(error, "%sVHost=yes: %s",
+					 guestfile_place(file, wanted->line).text, why);
+		log_info("%ssigmad moves the frames of this NIC itself: %s",
+			 guestfile_place(file, wanted->line).text, why);
 	}
 	net->dev.ops = &net_ops;
 	return net_loop_new(&net->loop, &net->dev, event, net->tap);

@@ -101,7 +101,8 @@ int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *confi
 	net->process.own = OWN_FEATURES;
 	error = process_device_connect(&net->process, virtio_bus_event(bus), why);
 	if (error) {
-		log_error(error, "%s:%u: User=yes: %s", config->file, wanted->line, why);
+		log_error(error, "%sUser=yes: %s", guestfile_place(config->file, wanted->line).text,
+			  why);
 		goto free_net;
 	}
 

@@ -5,6 +5,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "../../daemon/bus.h"
+#include "../../daemon/devices.h"
 #include "../../daemon/life.h"
 #include "tap.h"
 
@@ -29,11 +31,12 @@ static uint8_t iosc[SIGMA_IOSC_SIZE] __attribute__((aligned(4096)));
 
 static void serve(int fd, int ready)
 {
-	static struct guest_config config = { .name = "demo", .kernel = "/boot/k", .file = "f" };
+	static struct guest_config config = {
+		.name = "demo", .kernel = "/boot/k", .file = "f", .vsock.off = true,
+	};
 	static struct guest_state state = { .started_usec = 42 };
 	static struct life life = {
-		.config = &config, .console = "/dev/pts/7", .state = &state,
-		.stop_timeout = SECOND / 10,
+		.config = &config, .state = &state, .stop_timeout = SECOND / 10,
 	};
 	struct sigma_iosc_header *header = (void *)iosc;
 
@@ -51,10 +54,11 @@ static void serve(int fd, int ready)
 	signal(SIGPIPE, SIG_IGN);	/* as sigmad does */
 	/* the child's stderr is the test's; what it says is of no interest */
 	if (!freopen("/dev/null", "w", stderr) || sd_event_new(&life.event) < 0 ||
-	    bus_open(&life.bus, &life, path))
+	    devices_make(&life) || bus_open(&life.bus, &life, path))
 		_exit(1);
 	close(ready);
 	sd_event_loop(life.event);
+	devices_free(&life);
 	bus_close(life.bus);
 	sd_event_unref(life.event);
 	_exit(0);
@@ -158,7 +162,7 @@ TEST(properties)
 	ASSERT_TRUE(begin());
 	EXPECT_STREQ("demo", get_string("Name"));
 	EXPECT_STREQ("running", get_string("State"));
-	EXPECT_STREQ("/dev/pts/7", get_string("Console"));
+	EXPECT_EQ(0, strncmp("/dev/pts/", get_string("Console"), 9));
 	EXPECT_STREQ("/boot/k", get_string("Image"));
 	EXPECT_STREQ("6.1.0?[2J", get_string("Kernel"));
 	EXPECT_EQ(512 << 20, get_number("Memory"));
@@ -271,6 +275,101 @@ TEST(guest_that_cannot_be_asked)
 	EXPECT_TRUE(call("PowerOff") >= 0);
 	EXPECT_TRUE(server_ended());
 	end();
+}
+
+static char image[80];
+
+/* 0 and the device's number; or -errno, when the error says @why */
+static int add(const char *method, const char *key, const char *why, uint32_t *id)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *reply = NULL;
+	const char *name;
+	int ret;
+
+	ret = sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, method,
+				 &error, &reply, "as", 1, key);
+	if (ret >= 0)
+		ret = sd_bus_message_read(reply, "us", id, &name) < 0 ? -EBADMSG : 0;
+	else if (!why || !error.message || !strstr(error.message, why))
+		ret = -EBADMSG;
+	sd_bus_message_unref(reply);
+	sd_bus_error_free(&error);
+	return ret;
+}
+
+static int remove_disk(const char *what)
+{
+	return sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
+				  "RemoveDisk", NULL, NULL, "sb", what, 0);
+}
+
+/* How many there are, and the name of the last */
+static int devices(char last[80])
+{
+	sd_bus_message *reply = NULL;
+	const char *kind, *name;
+	char **keys = NULL;
+	int leaving, nr = 0;
+	uint32_t id;
+
+	if (sd_bus_get_property(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Devices",
+				NULL, &reply, SIGMA_BUS_DEVICES) < 0 ||
+	    sd_bus_message_enter_container(reply, 'a', "(ussasb)") < 0)
+		return -1;
+	while (sd_bus_message_enter_container(reply, 'r', "ussasb") > 0 &&
+	       sd_bus_message_read(reply, "uss", &id, &kind, &name) > 0 &&
+	       sd_bus_message_read_strv(reply, &keys) >= 0 &&
+	       sd_bus_message_read(reply, "b", &leaving) > 0 &&
+	       sd_bus_message_exit_container(reply) >= 0) {
+		snprintf(last, 80, "%s %s", kind, name);
+		for (char **key = keys; key && *key; key++)
+			free(*key);
+		free(keys);
+		keys = NULL;
+		nr++;
+	}
+	sd_bus_message_unref(reply);
+	return nr;
+}
+
+/* No driver of this guest is up, so nobody has to let go of anything */
+TEST(devices_come_and_go)
+{
+	char key[96], last[80] = "", expected[96];
+	uint32_t id = 99;
+
+	ASSERT_TRUE(begin());
+	snprintf(image, sizeof(image), "%s/a.img", dir);
+	ASSERT_EQ(0, close(creat(image, 0600)) | truncate(image, 4096));
+	snprintf(key, sizeof(key), "Path=%s", image);
+	snprintf(expected, sizeof(expected), "disk %s", image);
+	EXPECT_EQ(0, devices(last));
+	EXPECT_EQ(0, add("AddDisk", key, NULL, &id));
+	EXPECT_EQ(2, id);		/* behind console and random numbers */
+	EXPECT_EQ(1, devices(last));
+	EXPECT_STREQ(expected, last);
+
+	EXPECT_EQ(-EBUSY, add("AddDisk", key, "has the disk", &id));
+	EXPECT_EQ(-ENOENT, add("AddDisk", "Path=/nowhere/a.img", "Path=/nowhere/a.img: No such", &id));
+	EXPECT_EQ(-EINVAL, add("AddDisk", "Path=/\n[Guest]", "control character", &id));
+	EXPECT_EQ(-EINVAL, add("AddDisk", "Path", "no Key=value", &id));
+	EXPECT_EQ(-EINVAL, add("AddShare", key, "not a folder", &id));
+	EXPECT_EQ(-EINVAL, add("AddNetwork", "Address=10.0.0.0/24", "first address", &id));
+	EXPECT_EQ(-ENODEV, remove_disk("0"));
+	EXPECT_EQ(-ENODEV, remove_disk("/nowhere/a.img"));
+	EXPECT_EQ(1, devices(last));
+
+	EXPECT_TRUE(remove_disk("2") >= 0);
+	EXPECT_EQ(0, devices(last));
+	EXPECT_EQ(0, add("AddDisk", key, NULL, &id));
+	EXPECT_EQ(2, id);
+	EXPECT_TRUE(remove_disk(image) >= 0);
+	EXPECT_EQ(0, devices(last));
+	EXPECT_TRUE(call("Kill") >= 0);
+	EXPECT_TRUE(server_ended());
+	end();
+	unlink(image);
 }
 
 TEST(no_kernel_log)

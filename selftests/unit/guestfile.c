@@ -395,6 +395,86 @@ TEST(too_many)
 	EXPECT_WRONG(text, 19, "more than 8 NICs");
 }
 
+/* One device more, of these keys, in which @ stands for the folder */
+static int add(enum guest_device kind, int place, const char *keys)
+{
+	char text[512] = "";
+	int ret;
+
+	for (; *keys; keys++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",
+			 *keys == '@' ? dir : (char[]){ *keys, '\0' });
+	capture_start();
+	ret = guestfile_add(&config, kind, place, 0, text);
+	said = capture_end();
+	return ret;
+}
+
+/* What is wrong is said without a line, and nothing was added */
+#define EXPECT_REFUSED(kind, keys, what) do {				\
+	EXPECT_TRUE(add(kind, -1, keys) < 0);				\
+	EXPECT_SAID("sigmad: error: " what, said);			\
+} while (0)
+
+TEST(devices_that_are_added)
+{
+	ASSERT_EQ(0, load(KERNEL "[Disk]\nPath=@/a.img\nSerial=first\n[Share]\nPath=@/modules\n"));
+	EXPECT_EQ(1, add(GUEST_DISK, -1, "path=@/b.img\nREADONLY=yes\n"));
+	EXPECT_STREQ("", said);
+	EXPECT_TRUE(config.disk[1].read_only && config.disk[1].direct);
+	EXPECT_EQ(0, config.disk[1].line);
+	EXPECT_EQ(0, strncmp(guestfile_keys(&config, GUEST_DISK, 1), "Path=/", 6));
+	EXPECT_TRUE(strstr(guestfile_keys(&config, GUEST_DISK, 1), "/b.img\nReadOnly=yes\n"));
+	EXPECT_EQ(0, add(GUEST_NET, -1, "Bridge=br0"));
+	EXPECT_EQ(1, add(GUEST_NET, -1, "Bridge=br0"));
+	EXPECT_NE(0, memcmp(config.net[0].mac, config.net[1].mac, sizeof(config.net[0].mac)));
+
+	EXPECT_REFUSED(GUEST_DISK, "", "a [Disk] without Path=");
+	EXPECT_REFUSED(GUEST_DISK, "Path=@/c.img", "Path=");
+	EXPECT_REFUSED(GUEST_DISK, "Path=@/b.img\nSerial=first",
+		       "the same Serial= as that of the [Disk] in line 3 of ./web.guest");
+	EXPECT_REFUSED(GUEST_DISK, "Path=@/b.img\nColour=red", "Colour=: no key of [Disk]");
+	EXPECT_REFUSED(GUEST_DISK, "Path=@/b.img\nPath=@/b.img", "Path=: given before");
+	EXPECT_REFUSED(GUEST_DISK, "[Guest]", "[Guest]: no Key=value");
+	EXPECT_REFUSED(GUEST_SHARE, "Path=@/modules", "the same tag, modules");
+	EXPECT_REFUSED(GUEST_NET, "Address=10.0.0.1", "Address=10.0.0.1: not an IPv4 address");
+	EXPECT_FALSE(guestfile_keys(&config, GUEST_DISK, 2));
+	EXPECT_FALSE(guestfile_keys(&config, GUEST_SHARE, 1));
+	EXPECT_FALSE(guestfile_keys(&config, GUEST_NET, 2));
+	guestfile_free(&config);
+}
+
+TEST(places_are_used_again)
+{
+	uint8_t mac[6];
+
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=b\n[Network]\nBridge=b\n"));
+	memcpy(mac, config.net[0].mac, sizeof(mac));
+	guestfile_drop(&config, GUEST_NET, 0);
+	EXPECT_FALSE(guestfile_keys(&config, GUEST_NET, 0));
+	EXPECT_EQ(0, add(GUEST_NET, -1, "Address=10.0.0.1/24"));
+	EXPECT_EQ(0, memcmp(config.net[0].mac, mac, sizeof(mac)));
+	/* Where the last sigmad had it, and not where there is one */
+	EXPECT_EQ(5, add(GUEST_NET, 5, "Bridge=b"));
+	EXPECT_EQ(-EINVAL, add(GUEST_NET, 5, "Bridge=b"));
+	EXPECT_EQ(-EINVAL, add(GUEST_NET, GUEST_NETS_MAX, "Bridge=b"));
+	for (int i = 2; i < GUEST_NETS_MAX; i++)
+		if (i != 5)
+			EXPECT_EQ(i, add(GUEST_NET, -1, "Bridge=b"));
+	EXPECT_REFUSED(GUEST_NET, "Bridge=b", "more than 8 NICs; remove one first");
+	guestfile_free(&config);
+}
+
+TEST(file_without_its_devices)
+{
+	static const char text[] = "[Disk]\nPath=/nowhere\n[Guest]\nCPUs=2\nKernel=/etc/passwd\n";
+
+	ASSERT_EQ(0, guestfile_parse(&config, "./web.guest", text, strlen(text)));
+	EXPECT_EQ(2, config.nr_cpus);
+	EXPECT_EQ(0, config.nr_disks);
+	guestfile_free(&config);
+}
+
 TEST(names)
 {
 	static const char *const bad[] = {

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's devices on D-Bus: see bus_devices.h.
+ *
+ * What goes wrong was said by log_error(), for whoever reads sigmad's messages; the same words
+ * are the error that the caller gets. A removal is answered when the guest has let go of the
+ * device, which may be never: how long to wait is the caller's choice.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus_devices.h"
+#include "devices.h"
+#include "life.h"
+#include "log.h"
+#include "text.h"
+
+/* D-Bus strings are UTF-8, names of files are bytes. @clean: room for @text and 4 bytes more */
+static const char *make_clean(char *clean, const char *text)
+{
+	struct text_filter filter = {};
+	size_t len = text_clean(&filter, text, strlen(text), clean);
+
+	len += text_clean_end(&filter, clean + len);
+	clean[len] = '\0';
+	return clean;
+}
+
+/* struct complaints - what log_error() says meanwhile */
+struct complaints {
+	char *text;
+	size_t size;
+	FILE *file;
+};
+
+static int begin_complaints(struct complaints *complaints)
+{
+	*complaints = (struct complaints){};
+	complaints->file = open_memstream(&complaints->text, &complaints->size);
+	if (!complaints->file)
+		return -ENOMEM;
+	log_collect(complaints->file);
+	return 0;
+}
+
+/* @ret < 0 becomes the D-Bus error, with what was said */
+static int end_complaints(struct complaints *complaints, int ret, sd_bus_error *error)
+{
+	char clean[4096] = "";
+
+	log_collect(NULL);
+	fclose(complaints->file);
+	if (complaints->text) {
+		complaints->text[strnlen(complaints->text, sizeof(clean) - 8)] = '\0';
+		make_clean(clean, complaints->text);
+		if (*clean)
+			clean[strlen(clean) - 1] = '\0';
+	}
+	free(complaints->text);
+	return ret < 0 ? sd_bus_error_set_errnof(error, ret, "%s", clean) : ret;
+}
+
+/* An array of strings becomes lines; 0, or a negative errno in @error */
+static int read_keys(sd_bus_message *m, char keys[GUEST_KEYS_MAX], sd_bus_error *error)
+{
+	size_t len = 0;
+	const char *key;
+	int ret;
+
+	*keys = '\0';
+	ret = sd_bus_message_enter_container(m, 'a', "s");
+	while (ret >= 0) {
+		ret = sd_bus_message_read(m, "s", &key);
+		if (ret <= 0)
+			break;
+		for (const char *at = key; *at; at++)
+			if ((unsigned char)*at < ' ' || *at == 0x7f)
+				return sd_bus_error_set_errnof(error, -EINVAL, "a key with a line break or another control character; leave it out");
+		len += snprintf(keys + len, GUEST_KEYS_MAX - len, "%s\n", key);
+		if (len >= GUEST_KEYS_MAX)
+			return sd_bus_error_set_errnof(error, -E2BIG, "the keys are longer than %u bytes; shorten them",
+						       GUEST_KEYS_MAX);
+	}
+	return ret;
+}
+
+static int add(sd_bus_message *m, struct life *life, enum guest_device kind,
+	       sd_bus_error *error)
+{
+	char keys[GUEST_KEYS_MAX], name[PATH_MAX + 4];
+	struct complaints complaints;
+	struct device_view view;
+	int ret;
+
+	ret = read_keys(m, keys, error);
+	if (ret < 0)
+		return ret;
+	ret = begin_complaints(&complaints);
+	if (ret < 0)
+		return ret;
+	ret = end_complaints(&complaints, devices_add(life, kind, keys), error);
+	if (ret < 0)
+		return ret;
+	devices_view(life, ret, &view);
+	return sd_bus_reply_method_return(m, "us", view.id, make_clean(name, view.name));
+}
+
+int bus_add_disk(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return add(m, data, GUEST_DISK, error);
+}
+
+int bus_add_net(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return add(m, data, GUEST_NET, error);
+}
+
+int bus_add_share(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return add(m, data, GUEST_SHARE, error);
+}
+
+/* The answer may be given before devices_remove() returns, so the call waits for it before */
+static int ask_to_leave(sd_bus_message *m, struct life *life, unsigned int id, bool force)
+{
+	struct removal *removal = life->bus->removal;
+	int error;
+
+	while (removal->call)
+		if (++removal == life->bus->removal + REMOVALS_MAX)
+			return log_error(-EBUSY, "too many removals are under way; wait for some of them");
+	removal->call = sd_bus_message_ref(m);
+	removal->id = id;
+	error = devices_remove(life, id, force);
+	if (error)
+		removal->call = sd_bus_message_unref(m);
+	return error;
+}
+
+static int remove_device(sd_bus_message *m, struct life *life, enum guest_device kind,
+			 sd_bus_error *error)
+{
+	struct complaints complaints;
+	const char *what;
+	int force, ret;
+
+	ret = sd_bus_message_read(m, "sb", &what, &force);
+	if (ret < 0)
+		return ret;
+	ret = begin_complaints(&complaints);
+	if (ret < 0)
+		return ret;
+	ret = devices_find(life, kind, what);
+	if (ret >= 0)
+		ret = ask_to_leave(m, life, ret, force);
+	ret = end_complaints(&complaints, ret, error);
+	if (ret < 0)
+		return ret;
+	bus_devices_changed(life->bus);
+	return 1;	/* answered by bus_device_released() */
+}
+
+int bus_remove_disk(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return remove_device(m, data, GUEST_DISK, error);
+}
+
+int bus_remove_net(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return remove_device(m, data, GUEST_NET, error);
+}
+
+int bus_remove_share(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return remove_device(m, data, GUEST_SHARE, error);
+}
+
+void bus_device_released(struct bus *bus, unsigned int id, int error)
+{
+	for (struct removal *removal = bus->removal; removal < bus->removal + REMOVALS_MAX;
+	     removal++) {
+		if (!removal->call || removal->id != id)
+			continue;
+		if (error)
+			sd_bus_reply_method_errnof(removal->call, error, "the guest has it in use; unmount it there, or remove it by force");
+		else
+			sd_bus_reply_method_return(removal->call, NULL);
+		removal->call = sd_bus_message_unref(removal->call);
+	}
+	bus_devices_changed(bus);
+}
+
+void bus_drop_removals(struct bus *bus, sd_bus *connection)
+{
+	for (unsigned int i = 0; i < REMOVALS_MAX; i++)
+		if (bus->removal[i].call &&
+		    sd_bus_message_get_bus(bus->removal[i].call) == connection)
+			bus->removal[i].call = sd_bus_message_unref(bus->removal[i].call);
+}
+
+void bus_devices_changed(struct bus *bus)
+{
+	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
+		if (bus->connection[i])
+			sd_bus_emit_properties_changed(bus->connection[i], SIGMA_BUS_OBJECT,
+						       SIGMA_BUS_INTERFACE, "Devices", NULL);
+}
+
+static int append_keys(sd_bus_message *reply, const char *keys)
+{
+	char text[GUEST_KEYS_MAX + 4], *rest = text, *key;
+	int ret = sd_bus_message_open_container(reply, 'a', "s");
+
+	make_clean(text, keys);
+	while (ret >= 0 && (key = strsep(&rest, "\n")))
+		if (*key)
+			ret = sd_bus_message_append(reply, "s", key);
+	return ret < 0 ? ret : sd_bus_message_close_container(reply);
+}
+
+static int append_device(sd_bus_message *reply, const struct device_view *view)
+{
+	char name[PATH_MAX + 4];
+	int ret = sd_bus_message_open_container(reply, 'r', "ussasb");
+
+	if (ret >= 0)
+		ret = sd_bus_message_append(reply, "uss", view->id, devices_word(view->kind),
+					    make_clean(name, view->name));
+	if (ret >= 0)
+		ret = append_keys(reply, view->keys);
+	if (ret >= 0)
+		ret = sd_bus_message_append(reply, "b", view->leaving);
+	return ret < 0 ? ret : sd_bus_message_close_container(reply);
+}
+
+int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
+		    sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	int ret = sd_bus_message_open_container(reply, 'a', "(ussasb)");
+	struct device_view view;
+
+	for (unsigned int id = 0; id < SIGMA_DEVICES && ret >= 0; id++)
+		if (devices_view(data, id, &view))
+			ret = append_device(reply, &view);
+	return ret < 0 ? ret : sd_bus_message_close_container(reply);
+}

@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The devices of a guest: see devices.h.
+ *
+ * A device that people know of has a place in the configuration, which is its number among its
+ * kind (sigma-1 is the serial of the disk in place 1, sg-NAME-1 the tap of the NIC), a number on
+ * the virtio bus, and a record under that number for the next sigmad. The record is written
+ * before the device is put on the bus and means nothing without it, so it is true at any moment.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <linux/virtio_ids.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bus.h"
+#include "devices.h"
+#include "life.h"
+#include "log.h"
+#include "tap.h"
+
+/* The virtio bus's way to the guest */
+
+static int send_message(void *data, const void *msg, size_t len)
+{
+	struct life *life = data;
+
+	return guest_send(&life->guest, msg, len);
+}
+
+static int bind_queue(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)
+{
+	struct life *life = data;
+	int error;
+
+	error = guest_bind_kick(&life->guest, kick, kick_fd);
+	if (error)
+		return error;
+	error = guest_bind_call(&life->guest, call, call_fd);
+	if (error)
+		guest_bind_kick(&life->guest, kick, -1);
+	return error;
+}
+
+static void released(void *data, unsigned int id, int error)
+{
+	struct life *life = data;
+	struct device_record *record = &life->state->record[id];
+
+	if (!error) {
+		log_info("device %u, a %s, was removed", id, devices_word(record->kind));
+		guestfile_drop(life->config, record->kind, record->place);
+	}
+	bus_device_released(life->bus, id, error);
+}
+
+static const struct virtio_bus_ops bus_ops = {
+	.send = send_message,
+	.bind = bind_queue,
+	.released = released,
+};
+
+/* One device */
+
+static int make_net(struct life *life, unsigned int place)
+{
+	const struct guest_config *config = life->config;
+	const struct guest_net *net = &config->net[place];
+	char name[TAP_NAME_MAX];
+	int fd, error;
+
+	if (net->user)
+		return virtio_net_user_add(life->devices, config, net);
+	fd = tap_open(config->name, place, config->file, net, name);
+	if (fd < 0)
+		return fd;
+	error = virtio_net_add(life->devices, fd, config->file, net);
+	if (error)
+		close(fd);
+	else
+		log_info("eth%u is the other end of %s", place, name);
+	return error;
+}
+
+static int make_device(struct life *life, enum guest_device kind, unsigned int place)
+{
+	const struct guest_config *config = life->config;
+
+	switch (kind) {
+	case GUEST_DISK:
+		return config->disk[place].socket ?
+			virtio_blk_socket_add(life->devices, &config->disk[place], config->file) :
+			virtio_blk_add(life->devices, &config->disk[place], place);
+	case GUEST_NET:
+		return make_net(life, place);
+	default:
+		return virtio_fs_add(life->devices, config, &config->share[place]);
+	}
+}
+
+static unsigned int line_of(const struct guest_config *config, enum guest_device kind,
+			    unsigned int place)
+{
+	switch (kind) {
+	case GUEST_DISK:
+		return config->disk[place].line;
+	case GUEST_NET:
+		return config->net[place].line;
+	default:
+		return config->share[place].line;
+	}
+}
+
+/* With a record of it; the device's number on the bus, or a reported -errno */
+static int make_recorded(struct life *life, enum guest_device kind, unsigned int place)
+{
+	const char *keys = guestfile_keys(life->config, kind, place);
+	unsigned int line = line_of(life->config, kind, place);
+	int id = virtio_bus_next(life->devices), error;
+	struct device_record *record;
+
+	if (id < 0)
+		return id;
+	if (strlen(keys) >= sizeof(record->keys))
+		return log_error(-E2BIG, "%sthe keys of a device are longer than %u bytes",
+				 guestfile_place(life->config->file, line).text, GUEST_KEYS_MAX);
+	record = &life->state->record[id];
+	record->kind = kind;
+	record->place = place;
+	record->line = line;
+	strcpy(record->keys, keys);
+	error = make_device(life, kind, place);
+	return error ?: id;
+}
+
+/* All of them */
+
+static int make_kind(struct life *life, enum guest_device kind, unsigned int nr)
+{
+	int id = 0;
+
+	for (unsigned int place = 0; place < nr && id >= 0; place++)
+		if (guestfile_keys(life->config, kind, place))
+			id = make_recorded(life, kind, place);
+	return id < 0 ? id : 0;
+}
+
+static int open_bus(struct life *life, bool resume)
+{
+	int error = virtio_bus_new(&life->devices, life->event, &life->memory, &bus_ops, life);
+
+	if (!error)
+		virtio_bus_keep(life->devices, &life->state->devices, resume);
+	return error;
+}
+
+int devices_make(struct life *life)
+{
+	const struct guest_config *config = life->config;
+	int error = open_bus(life, false);
+
+	if (!error)
+		error = make_kind(life, GUEST_DISK, config->nr_disks);
+	if (!error)
+		error = make_kind(life, GUEST_NET, config->nr_nets);
+	if (!error)
+		error = virtio_console_add(life->devices, &life->console);
+	if (!error)
+		error = virtio_rng_add(life->devices);
+	if (!error)
+		error = virtio_vsock_add(life->devices, config, &life->state->vsock_cid);
+	if (!error)
+		error = make_kind(life, GUEST_SHARE, config->nr_shares);
+	return error;
+}
+
+int devices_config(struct life *life)
+{
+	int place = 0;
+
+	for (unsigned int id = 0; id < SIGMA_DEVICES && place >= 0; id++) {
+		const struct device_record *record = &life->state->record[id];
+
+		if (life->state->devices.device[id].device_id && record->kind)
+			place = guestfile_add(life->config, record->kind, record->place,
+					      record->line, record->keys);
+	}
+	return place < 0 ? place : 0;
+}
+
+int devices_take_over(struct life *life)
+{
+	int error = open_bus(life, true);
+
+	for (unsigned int id = 0; id < SIGMA_DEVICES && !error; id++) {
+		const struct device_record *record = &life->state->record[id];
+
+		switch (life->state->devices.device[id].device_id) {
+		case 0:
+			break;
+		case VIRTIO_ID_CONSOLE:
+			error = virtio_console_add(life->devices, &life->console);
+			break;
+		case VIRTIO_ID_RNG:
+			error = virtio_rng_add(life->devices);
+			break;
+		case VIRTIO_ID_VSOCK:
+			error = virtio_vsock_add(life->devices, life->config,
+						 &life->state->vsock_cid);
+			break;
+		default:
+			error = make_device(life, record->kind, record->place);
+		}
+	}
+	return error;
+}
+
+void devices_free(struct life *life)
+{
+	virtio_bus_free(life->devices);
+	free(life->console);
+}
+
+/* What people see of them */
+
+const char *devices_word(enum guest_device kind)
+{
+	static const char *const words[] = {
+		[GUEST_DISK] = "disk", [GUEST_NET] = "net", [GUEST_SHARE] = "share",
+	};
+
+	return words[kind];
+}
+
+bool devices_view(const struct life *life, unsigned int id, struct device_view *view)
+{
+	const struct device_state *state = &life->state->devices.device[id];
+	const struct device_record *record = &life->state->record[id];
+	const struct guest_config *config = life->config;
+	const struct guest_disk *disk = &config->disk[record->place];
+	char nic[TAP_NAME_MAX];
+	const char *name;
+
+	if (!state->device_id || !record->kind)
+		return false;
+	switch (record->kind) {
+	case GUEST_DISK:
+		name = disk->path ?: disk->socket;
+		break;
+	case GUEST_NET:
+		if (config->net[record->place].user)
+			snprintf(nic, sizeof(nic), "user-%u", record->place);
+		else
+			tap_name(nic, config->name, record->place);
+		name = nic;
+		break;
+	default:
+		name = config->share[record->place].tag;
+	}
+	view->id = id;
+	view->kind = record->kind;
+	snprintf(view->name, sizeof(view->name), "%s", name);
+	view->keys = record->keys;
+	view->leaving = state->leaving != DEVICE_STAYS;
+	return true;
+}
+
+/* Is @what the value of a key that no two devices should share? */
+static bool has_value(const char *keys, const char *what)
+{
+	static const char *const telling[] = {
+		"Path", "Socket", "Serial", "Bridge", "Address", "MACAddress",
+	};
+	char line[GUEST_KEYS_MAX];
+
+	for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++) {
+		int len = snprintf(line, sizeof(line), "%s=%s\n", telling[i], what);
+		const char *at = keys;
+
+		if (len >= (int)sizeof(line))
+			return false;
+		while ((at = strstr(at, line)) && at != keys && at[-1] != '\n')
+			at++;
+		if (at)
+			return true;
+	}
+	return false;
+}
+
+static bool is_number(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static bool is_meant(const struct device_view *view, const char *what)
+{
+	return (is_number(what) && strtoul(what, NULL, 10) == view->id) ||
+	       !strcmp(view->name, what) || has_value(view->keys, what);
+}
+
+int devices_find(const struct life *life, enum guest_device kind, const char *what)
+{
+	struct device_view view;
+	int found = -1;
+
+	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
+		if (!devices_view(life, id, &view) || view.kind != kind || !is_meant(&view, what))
+			continue;
+		if (found >= 0)
+			return log_error(-ENOTUNIQ, "'%s' can be %s %d and %s %u; give one of these numbers",
+					 what, devices_word(kind), found, devices_word(kind), id);
+		found = id;
+	}
+	if (found < 0)
+		return log_error(-ENODEV, "it has no %s '%s'; 'sigmactl status %s' shows those it has",
+				 devices_word(kind), what, life->config->name);
+	return found;
+}
+
+/* Changes */
+
+static int check_runs(const struct life *life)
+{
+	if (guest_runs(&life->guest))
+		return 0;
+	return log_error(-ENXIO, "its devices cannot be changed: it is %s",
+			 guest_state_name(life->guest.info.state));
+}
+
+/* The lock on a disk says who has it, too, but not that it is this guest */
+static int check_disk(const struct guest_config *config, unsigned int place)
+{
+	const struct guest_disk *disk = &config->disk[place];
+	const char *path = disk->path ?: disk->socket;
+
+	for (unsigned int i = 0; i < config->nr_disks; i++) {
+		const struct guest_disk *other = &config->disk[i];
+
+		if (i != place && other->keys && !strcmp(other->path ?: other->socket, path) &&
+		    !(disk->read_only && other->read_only))
+			return log_error(-EBUSY, "it has the disk %s already; remove that first, or set ReadOnly=yes for both",
+					 path);
+	}
+	return 0;
+}
+
+int devices_add(struct life *life, enum guest_device kind, const char *keys)
+{
+	int place, id;
+
+	id = check_runs(life);
+	if (id)
+		return id;
+	place = guestfile_add(life->config, kind, -1, 0, keys);
+	if (place < 0)
+		return place;
+	if (kind == GUEST_DISK)
+		id = check_disk(life->config, place);
+	if (!id)
+		id = make_recorded(life, kind, place);
+	if (id < 0) {
+		guestfile_drop(life->config, kind, place);
+		return id;
+	}
+	log_info("device %d, a %s, was added", id, devices_word(kind));
+	bus_devices_changed(life->bus);
+	return id;
+}
+
+int devices_remove(struct life *life, unsigned int id, bool force)
+{
+	int error = check_runs(life);
+
+	if (error)
+		return error;
+	virtio_bus_remove(life->devices, id, force);
+	return 0;
+}
