@@ -164,6 +164,39 @@ close_connection:
 	return error ?: pidfd;
 }
 
+static int read_device(sd_bus_message *reply, struct served_device *device)
+{
+	int ret = sd_bus_message_enter_container(reply, 'r', "ussasb");
+
+	if (ret <= 0)
+		return ret;
+	ret = sd_bus_message_read(reply, "uss", &device->id, &device->kind, &device->name);
+	if (ret >= 0)
+		ret = sd_bus_message_read_strv(reply, &device->keys);
+	if (ret >= 0)
+		ret = sd_bus_message_read(reply, "b", &device->leaving);
+	if (ret >= 0)
+		ret = sd_bus_message_exit_container(reply);
+	return ret < 0 ? ret : 1;
+}
+
+static int read_devices(sd_bus_message *reply, struct served *served)
+{
+	int ret = sd_bus_message_enter_container(reply, 'v', SIGMA_BUS_DEVICES);
+
+	if (ret >= 0)
+		ret = sd_bus_message_enter_container(reply, 'a', "(ussasb)");
+	while (ret >= 0 && served->nr_devices < SIGMA_DEVICES) {
+		ret = read_device(reply, &served->device[served->nr_devices]);
+		if (ret <= 0)
+			break;
+		served->nr_devices++;
+	}
+	if (ret >= 0)
+		ret = sd_bus_message_exit_container(reply);
+	return ret < 0 ? ret : sd_bus_message_exit_container(reply);
+}
+
 static int read_property(sd_bus_message *reply, struct served *served)
 {
 	const struct {
@@ -187,6 +220,8 @@ static int read_property(sd_bus_message *reply, struct served *served)
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
 		if (!strcmp(wanted[i].name, name))
 			return sd_bus_message_read(reply, "v", wanted[i].type, wanted[i].to);
+	if (!strcmp(name, "Devices"))
+		return read_devices(reply, served);
 	return sd_bus_message_skip(reply, "v");
 }
 
@@ -229,6 +264,13 @@ void served_read(struct served *served, const char *name)
 
 void served_free(struct served *served)
 {
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		char **keys = served->device[i].keys;
+
+		for (char **key = keys; key && *key; key++)
+			free(*key);
+		free(keys);
+	}
 	sd_bus_message_unref(served->reply);
 }
 

@@ -21,6 +21,7 @@
 #include "../daemon/guestfile.h"
 #include "../daemon/rundir.h"
 #include "../daemon/text.h"
+#include "../kmod/uapi/iosc.h"
 #include "../kmod/uapi/sigma.h"
 
 enum {
@@ -42,6 +43,8 @@ enum {
 	OPT_FOLLOW	= 1 << 4,
 	OPT_LINES	= 1 << 5,
 	OPT_MEMORY	= 1 << 6,
+	OPT_READ_ONLY	= 1 << 7,
+	OPT_FORCE	= 1 << 8,
 };
 
 /**
@@ -62,8 +65,8 @@ struct options {
  * @summary: one line, for the list of verbs
  * @help: all else that 'sigmactl VERB --help' says
  * @accepts: OPT_*
- * @nr_args: exactly so many arguments
- * @run: returns the exit status
+ * @nr_args: exactly so many arguments, or at least, with @more_args
+ * @run: returns the exit status; the arguments end with NULL
  */
 struct verb {
 	const char *name;
@@ -72,11 +75,12 @@ struct verb {
 	const char *help;
 	unsigned int accepts;
 	int nr_args;
+	bool more_args;
 	int (*run)(const struct options *options, char **args);
 };
 
 extern const struct verb verb_check, verb_start, verb_stop, verb_kill, verb_list, verb_status,
-			 verb_console, verb_log, verb_wait;
+			 verb_console, verb_log, verb_wait, verb_disk, verb_net, verb_share;
 
 /* guests.c */
 
@@ -159,6 +163,18 @@ int sigmad_pidfd(const char *name, pid_t *pid);
 int client_wait_end(sd_bus *bus, uint64_t deadline);
 
 /**
+ * struct served_device - a device of the guest that can be removed
+ * @keys: "Key=value", ends with NULL
+ * @leaving: it was removed, but the guest has not let go of it yet
+ */
+struct served_device {
+	uint32_t id;
+	const char *kind, *name;
+	char **keys;
+	int leaving;
+};
+
+/**
  * struct served - what only the guest's sigmad knows
  * @sigmad: all else is 0 and NULL unless it is SIGMAD_SERVES
  * @vsock_cid: 0: it has no AF_VSOCK
@@ -173,6 +189,8 @@ struct served {
 	const char *file;
 	const char *console;
 	uint32_t vsock_cid;
+	struct served_device device[SIGMA_DEVICES];
+	unsigned int nr_devices;
 	sd_bus_message *reply;
 };
 

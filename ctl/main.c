@@ -16,10 +16,10 @@
 
 static const struct verb * const verbs[] = {
 	&verb_check, &verb_start, &verb_stop, &verb_kill, &verb_list, &verb_status,
-	&verb_console, &verb_log, &verb_wait,
+	&verb_console, &verb_log, &verb_wait, &verb_disk, &verb_net, &verb_share,
 };
 
-enum { VERSION = 256, NO_LEGEND };	/* options without a letter */
+enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE };	/* options without a letter */
 
 static const struct {
 	struct option option;
@@ -40,6 +40,10 @@ static const struct {
 	  "  -n, --lines=N         print the last N lines" },
 	{ { "memory", no_argument, NULL, 'm' }, OPT_MEMORY,
 	  "  -m, --memory          read the guest kernel's own log buffer" },
+	{ { "read-only", no_argument, NULL, READ_ONLY }, OPT_READ_ONLY,
+	  "      --read-only       add: the guest cannot write to it" },
+	{ { "force", no_argument, NULL, FORCE }, OPT_FORCE,
+	  "      --force           rm: also what the guest has in use" },
 	{ { "help", no_argument, NULL, 'h' }, 0,
 	  "  -h, --help            print this" },
 	{ { "version", no_argument, NULL, VERSION }, 0,
@@ -55,7 +59,7 @@ static void help_program(void)
 	     "Run a second, unmodified Linux kernel beside this one, on a CPU and memory that\n"
 	     "this one lends.\n");
 	for (size_t i = 0; i < NR_VERBS; i++)
-		printf("  %-8s %-10s %s\n", verbs[i]->name, verbs[i]->args, verbs[i]->summary);
+		printf("  %-8s %-15s %s\n", verbs[i]->name, verbs[i]->args, verbs[i]->summary);
 	puts("\n"
 	     "A first guest:\n"
 	     "  sigmactl check            is this machine fit for it?\n"
@@ -171,7 +175,7 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 	}
 	if (check_options(verb, options))
 		return EXIT_USAGE;
-	if (argc - 1 != verb->nr_args)
+	if (verb->more_args ? argc - 1 < verb->nr_args : argc - 1 != verb->nr_args)
 		return complain(EXIT_USAGE, "usage: sigmactl %s%s%s; see 'sigmactl %s --help'",
 				verb->name, verb->nr_args ? " " : "", verb->args, verb->name);
 	return verb->run(options, argv + 1);

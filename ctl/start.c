@@ -295,7 +295,7 @@ const struct verb verb_start = {
 "returns gives everything back.\n"
 "\n"
 "Only root starts guests. The group sigma may use those that run: status, console, log,\n"
-"wait, stop and kill.\n"
+"wait, stop, kill, disk, net and share.\n"
 "\n"
 "A guest file, all of it optional, as it can be pasted:\n"
 "\n"

@@ -20,6 +20,34 @@ static void add_number(struct json_object *object, const char *key, uint64_t val
 	json_object_object_add(object, key, json_object_new_int64(value));
 }
 
+static void add_devices(struct json_object *object, const struct served *served)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned int i = 0; i < served->nr_devices; i++) {
+		const struct served_device *device = &served->device[i];
+		struct json_object *entry = json_object_new_object();
+		struct json_object *keys = json_object_new_object();
+
+		add_number(entry, "id", device->id);
+		add_string(entry, "kind", device->kind);
+		add_string(entry, "name", device->name);
+		json_object_object_add(entry, "leaving", json_object_new_boolean(device->leaving));
+		for (char **key = device->keys; key && *key; key++) {
+			char *value = strchr(*key, '=');
+
+			if (!value)
+				continue;
+			*value = '\0';
+			add_string(keys, *key, value + 1);
+			*value = '=';
+		}
+		json_object_object_add(entry, "keys", keys);
+		json_object_array_add(list, entry);
+	}
+	json_object_object_add(object, "devices", list);
+}
+
 static void print_json(const struct guest_view *guest, const struct served *served)
 {
 	struct json_object *object = json_object_new_object();
@@ -41,6 +69,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	add_string(object, "file", served->file);
 	add_string(object, "console", served->console);
 	add_number(object, "vsock_cid", served->vsock_cid);
+	add_devices(object, served);
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
 	json_object_put(object);
 }
@@ -83,6 +112,24 @@ static void print_sigmad(const char *name, const struct served *served)
 	}
 }
 
+/* ID, kind and name, which tell it apart, then what else it has */
+static void print_devices(const struct served *served)
+{
+	for (unsigned int i = 0; i < served->nr_devices; i++) {
+		const struct served_device *device = &served->device[i];
+
+		printf("%s%" PRIu32 " %s %s", i ? "            " : "   Devices: ", device->id,
+		       device->kind, device->name);
+		for (char **key = device->keys; key && *key; key++) {
+			const char *value = strchr(*key, '=');
+
+			if (value && strcmp(value + 1, device->name))
+				printf(" %s", *key);
+		}
+		puts(device->leaving ? " (removed, but the guest has not let go of it)" : "");
+	}
+}
+
 static void print_people(const struct guest_view *guest, const struct served *served)
 {
 	char size[32];
@@ -104,6 +151,7 @@ static void print_people(const struct guest_view *guest, const struct served *se
 		printf("   Console: %s\n", served->console);
 	if (served->vsock_cid)
 		printf("     VSock: CID %" PRIu32 "\n", served->vsock_cid);
+	print_devices(served);
 	print_sigmad(guest->name, served);
 	putchar('\n');
 }
@@ -143,6 +191,9 @@ const struct verb verb_status = {
 "Doorbells are how host and guest wake each other: one that is rung while the other side\n"
 "is looking anyway costs no interrupt. A heartbeat that stands still means that the guest\n"
 "hangs, or has its interrupts off. --no-legend leaves out the log.\n"
+"\n"
+"Devices are shown with ID, kind, name, and the keys that they were made from. ID or name is what\n"
+"'sigmactl disk|net|share rm' takes.\n"
 "\n"
 "sigmad serves the guest's devices. In JSON it is \"serves\", \"gone\" (ended, which the\n"
 "guest survived), \"denied\" (you may not ask it) or \"silent\" (it does not answer); what\n"

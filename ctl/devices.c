@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl disk, net and share: devices that come and go while the guest runs. sigmad reads the
+ * keys as it reads those of a guest file, and its messages are passed on.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../daemon/bus.h"
+#include "ctl.h"
+
+#define ADD_TIMEOUT	(30 * USEC_PER_SEC)	/* for sigmad */
+#define REMOVE_TIMEOUT	(30 * USEC_PER_SEC)	/* for the guest */
+#define KEYS_MAX	32
+
+struct kind {
+	const char *word;
+	const char *add, *remove;	/* methods */
+	bool has_path;			/* what comes after NAME */
+	bool has_tag;			/* and after that */
+};
+
+static const struct kind disks = { "disk", "AddDisk", "RemoveDisk", true, false };
+static const struct kind nets = { "net", "AddNetwork", "RemoveNetwork", false, false };
+static const struct kind shares = { "share", "AddShare", "RemoveShare", true, true };
+
+/* sigmad may be elsewhere. -errno, with a message, or 0 */
+static int make_absolute(char absolute[PATH_MAX], const char *path)
+{
+	char *folder = *path == '/' ? NULL : getcwd(NULL, 0);
+	int len;
+
+	if (!folder && *path != '/')
+		return complain(-errno, "%s: cannot tell the working directory: %s", path,
+				strerror(errno));
+	while (!strncmp(path, "./", 2))
+		path += 2;
+	len = snprintf(absolute, PATH_MAX, "%s%s%s", folder ?: "", folder ? "/" : "", path);
+	free(folder);
+	return len < PATH_MAX ? 0 : complain(-ENAMETOOLONG, "%s: too long for a path", path);
+}
+
+static bool is_key(const char *arg)
+{
+	return *arg != '/' && *arg != '.' && strchr(arg, '=');
+}
+
+/* Each line of what sigmad said */
+static void pass_on(const char *name, const char *text)
+{
+	char *lines = strdup(text), *rest = lines, *line;
+
+	while (lines && (line = strsep(&rest, "\n")))
+		complain(0, "%s: %s", name, line);
+	free(lines);
+}
+
+/*
+ * Send @call, which is freed, and wait for its answer. Return: an exit status; what went wrong
+ * was said, but for EXIT_TIMEOUT.
+ */
+static int ask(sd_bus *bus, const char *name, sd_bus_message *call, uint64_t deadline,
+	       sd_bus_message **reply)
+{
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	int ret, status = EXIT_OK;
+
+	ret = sd_bus_call(bus, call, 0, &error, reply);
+	sd_bus_message_unref(call);
+	if (ret >= 0)
+		return EXIT_OK;
+	if (now_usec(CLOCK_MONOTONIC) >= deadline) {
+		status = EXIT_TIMEOUT;
+	} else if (sd_bus_is_open(bus) <= 0) {
+		status = client_complain(EXIT_FAILED, name, -ECONNRESET);
+	} else {
+		pass_on(name, error.message ?: strerror(-ret));
+		status = EXIT_FAILED;
+	}
+	sd_bus_error_free(&error);
+	return status;
+}
+
+static int new_call(sd_bus *bus, sd_bus_message **call, const char *method)
+{
+	return sd_bus_message_new_method_call(bus, call, NULL, SIGMA_BUS_OBJECT,
+					      SIGMA_BUS_INTERFACE, method);
+}
+
+static void print_added(const struct options *options, const struct kind *kind,
+			const char *name, uint32_t id, const char *device)
+{
+	struct json_object *object;
+
+	if (!(options->given & OPT_JSON)) {
+		printf("%s: %s %" PRIu32 ": %s\n", name, kind->word, id, device);
+		return;
+	}
+	object = json_object_new_object();
+	json_object_object_add(object, "id", json_object_new_int64(id));
+	json_object_object_add(object, "kind", json_object_new_string(kind->word));
+	json_object_object_add(object, "name", json_object_new_string(device));
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+}
+
+static int send_add(const struct options *options, const struct kind *kind, const char *name,
+		    char **keys)
+{
+	uint64_t deadline = deadline_in(ADD_TIMEOUT);
+	sd_bus_message *call = NULL, *reply = NULL;
+	const char *device;
+	int error, status;
+	sd_bus *bus;
+	uint32_t id;
+
+	error = client_open(&bus, name, deadline);
+	if (error)
+		return client_complain(EXIT_FAILED, name, error);
+	error = new_call(bus, &call, kind->add);
+	if (error >= 0)
+		error = sd_bus_message_append_strv(call, keys);
+	if (error < 0) {
+		sd_bus_message_unref(call);
+		status = complain(EXIT_FAILED, "%s: cannot ask its sigmad: %s", name,
+				  strerror(-error));
+		goto close_bus;
+	}
+	status = ask(bus, name, call, deadline, &reply);
+	if (status == EXIT_TIMEOUT)
+		client_complain(status, name, -ETIMEDOUT);
+	else if (!status && sd_bus_message_read(reply, "us", &id, &device) >= 0)
+		print_added(options, kind, name, id, device);
+	sd_bus_message_unref(reply);
+close_bus:
+	sd_bus_close_unref(bus);
+	return status;
+}
+
+/* Keys are what is said in words of its own, "Path=..." */
+static int add(const struct options *options, const struct kind *kind, const char *name,
+	       char **args)
+{
+	char path[PATH_MAX], path_key[PATH_MAX + 8], tag_key[PATH_MAX + 8];
+	char *keys[KEYS_MAX + 1] = {};
+	unsigned int nr = 0;
+
+	if (kind->has_path && *args && !is_key(*args)) {
+		if (make_absolute(path, *args++))
+			return EXIT_FAILED;
+		snprintf(path_key, sizeof(path_key), "Path=%s", path);
+		keys[nr++] = path_key;
+		if (kind->has_tag && *args && !is_key(*args)) {
+			snprintf(tag_key, sizeof(tag_key), "Tag=%s", *args++);
+			keys[nr++] = tag_key;
+		}
+	}
+	if (options->given & OPT_READ_ONLY)
+		keys[nr++] = "ReadOnly=yes";
+	for (; *args; args++) {
+		if (nr == KEYS_MAX || !is_key(*args))
+			return complain(EXIT_USAGE, "%s: no KEY=VALUE; see 'sigmactl %s --help'",
+					*args, kind->word);
+		keys[nr++] = *args;
+	}
+	if (!nr)
+		return complain(EXIT_USAGE, "say which %s; see 'sigmactl %s --help'", kind->word,
+				kind->word);
+	return send_add(options, kind, name, keys);
+}
+
+static int send_remove(const struct kind *kind, const char *name, const char *device, bool force,
+		       uint64_t timeout)
+{
+	uint64_t deadline = deadline_in(timeout);
+	sd_bus_message *call = NULL;
+	int error, status;
+	sd_bus *bus;
+
+	error = client_open(&bus, name, deadline);
+	if (error)
+		return client_complain(EXIT_FAILED, name, error);
+	error = new_call(bus, &call, kind->remove);
+	if (error >= 0)
+		error = sd_bus_message_append(call, "sb", device, force);
+	if (error >= 0) {
+		status = ask(bus, name, call, deadline, NULL);
+	} else {
+		sd_bus_message_unref(call);
+		status = complain(EXIT_FAILED, "%s: cannot ask its sigmad: %s", name,
+				  strerror(-error));
+	}
+	sd_bus_close_unref(bus);
+	if (status == EXIT_TIMEOUT)
+		complain(0, "%s: has not let go of %s in time; it stays asked to, and 'sigmactl status %s' shows when it has",
+			 name, device, name);
+	return status;
+}
+
+static int remove_device(const struct options *options, const struct kind *kind,
+			 const char *name, char **args)
+{
+	const char *device = args[0];
+	char path[PATH_MAX];
+
+	if (!device || args[1])
+		return complain(EXIT_USAGE, "say which %s, and no more; see 'sigmactl %s --help'",
+				kind->word, kind->word);
+	/* As it was given to "add"; tags are no paths, and neither are numbers */
+	if (kind->has_path && (strchr(device, '/') || (!kind->has_tag && !access(device, F_OK)))) {
+		if (make_absolute(path, device))
+			return EXIT_FAILED;
+		device = path;
+	}
+	return send_remove(kind, name, device, options->given & OPT_FORCE,
+			   options->given & OPT_TIMEOUT ? options->timeout : REMOVE_TIMEOUT);
+}
+
+static int run(const struct options *options, const struct kind *kind, char **args)
+{
+	const unsigned int of_add = OPT_JSON | OPT_READ_ONLY, of_rm = OPT_FORCE | OPT_TIMEOUT;
+	bool adds = !strcmp(args[0], "add");
+	const char *name = args[1];
+	int status;
+
+	if (!adds && strcmp(args[0], "rm"))
+		return complain(EXIT_USAGE, "%s %s: neither add nor rm; see 'sigmactl %s --help'",
+				kind->word, args[0], kind->word);
+	if (options->given & (adds ? of_rm : of_add))
+		return complain(EXIT_USAGE, "%s %s takes no such option; see 'sigmactl %s --help'",
+				kind->word, args[0], kind->word);
+	status = guest_check(name);
+	if (status)
+		return status;
+	return adds ? add(options, kind, name, args + 2) :
+		      remove_device(options, kind, name, args + 2);
+}
+
+static int run_disk(const struct options *options, char **args)
+{
+	return run(options, &disks, args);
+}
+
+static int run_net(const struct options *options, char **args)
+{
+	return run(options, &nets, args);
+}
+
+static int run_share(const struct options *options, char **args)
+{
+	return run(options, &shares, args);
+}
+
+#define FORGOTTEN \
+"What is added stays until it is removed or the guest is stopped, over restarts of the\n" \
+"guest, too. For good it belongs in the guest's file.\n"
+
+const struct verb verb_disk = {
+	.name = "disk",
+	.args = "add|rm NAME ...",
+	.summary = "Add a disk to a running guest, or remove one",
+	.help =
+"  add NAME PATH [KEY=VALUE]...  PATH is a file or block device; KEYs as in [Disk] of a guest\n"
+"                                file: DirectIO=, BlockSize=, Serial=; or Socket= and no PATH\n"
+"  rm NAME PATH|SERIAL|ID        IDs are shown by 'sigmactl status NAME'\n"
+"\n"
+"A disk that was added shows up in the guest a moment later, as the next free /dev/vdX and\n"
+"as /dev/disk/by-id/virtio-SERIAL. 'add' prints its ID.\n"
+"\n"
+"A disk that the guest has in use, which is mounted or otherwise open, is not removed but by\n"
+"--force: the guest writes what it has for it, and from then on whoever uses it there gets\n"
+"I/O errors. When 'rm' returns all of it is in PATH, which others may use. A guest that does\n"
+"not let go of it before the timeout (30 s) is still asked to.\n"
+"\n"
+FORGOTTEN
+"\n"
+"Examples:\n"
+"  sigmactl disk add demo /srv/data.img Serial=data\n"
+"  sigmactl disk add demo --read-only /dev/sdb\n"
+"  sigmactl disk rm demo /srv/data.img\n",
+	.accepts = OPT_JSON | OPT_READ_ONLY | OPT_FORCE | OPT_TIMEOUT,
+	.nr_args = 2,
+	.more_args = true,
+	.run = run_disk,
+};
+
+const struct verb verb_net = {
+	.name = "net",
+	.args = "add|rm NAME ...",
+	.summary = "Add a NIC to a running guest, or remove one",
+	.help =
+"  add NAME KEY=VALUE...  KEYs as in [Network] of a guest file: Bridge=, Address= or User=yes\n"
+"                         with Forward=; MACAddress=, VHost=\n"
+"  rm NAME INTERFACE|ID   the host's interface, or the ID, both shown by 'sigmactl status NAME'\n"
+"\n"
+"A NIC that was added shows up in the guest a moment later, as ethX or what the guest calls it.\n"
+"'add' prints its ID and the host's interface. A NIC is removed whether or not it is up. A guest\n"
+"that does not let go of it before the timeout (30 s) is still asked to.\n"
+"\n"
+FORGOTTEN
+"\n"
+"Examples:\n"
+"  sigmactl net add demo bridge=br0\n"
+"  sigmactl net add demo address=10.0.7.1/24\n"
+"  sigmactl net rm demo sg-demo-1\n",
+	.accepts = OPT_JSON | OPT_FORCE | OPT_TIMEOUT,
+	.nr_args = 2,
+	.more_args = true,
+	.run = run_net,
+};
+
+const struct verb verb_share = {
+	.name = "share",
+	.args = "add|rm NAME ...",
+	.summary = "Share a folder with a running guest, or no more",
+	.help =
+"  add NAME PATH [TAG]  PATH is a folder; TAG is its name if not given\n"
+"  rm NAME TAG|PATH|ID  IDs are shown by 'sigmactl status NAME'\n"
+"\n"
+"In the guest: mount -t virtiofs TAG /mnt. Who started the guest is whose rights it has in the\n"
+"folder. Unmount it there before 'rm': whoever uses it afterwards gets errors. A guest that does\n"
+"not let go of it before the timeout (30 s) is still asked to.\n"
+"\n"
+FORGOTTEN
+"\n"
+"Examples:\n"
+"  sigmactl share add demo ~/project\n"
+"  sigmactl share add demo --read-only /usr/share/doc doc\n"
+"  sigmactl share rm demo project\n",
+	.accepts = OPT_JSON | OPT_READ_ONLY | OPT_FORCE | OPT_TIMEOUT,
+	.nr_args = 2,
+	.more_args = true,
+	.run = run_share,
+};
