@@ -204,15 +204,22 @@ static bool find_orphan(struct life *life, struct guest_config *config, const ch
 	if (error)
 		return false;
 	if (guestfile_parse(config, life->state->file, life->state->text, life->state->text_len))
-		return false;
+		goto close_state;
 	life->config = config;
 	if (devices_config(life))
-		return false;
+		goto free_config;
 	config->starter = life->state->starter;
 	/* As the guest knows it */
 	config->vsock.cid = life->state->vsock_cid;
 	config->vsock.off = !life->state->vsock_cid;
 	return true;
+
+free_config:
+	guestfile_free(config);
+close_state:
+	state_close(life->state, life->state_fd);
+	life->state = NULL;
+	return false;
 }
 
 static int serve(struct life *life, const struct options *options)
