@@ -170,9 +170,10 @@ static void scan(struct sigma_guest *guest)
 
 		if (busy || device->svd)
 			present |= BIT_ULL(id);
-		if (!busy && device->kept)
+		if (!busy && device->kept) {
 			leaving |= BIT_ULL(id);
-		device->kept &= busy;
+			device->kept = false;
+		}
 	}
 	if (exchange_devices(guest, &present, &leaving))
 		return;
