@@ -101,7 +101,7 @@ ctl disk rm g $dir/a.img
 refuse "an unknown key" "Colour=: no key of" ctl disk add g $dir/a.img Colour=red
 refuse "a key without a value" "no KEY=VALUE" ctl disk add g $dir/a.img red
 refuse "a bridge that there is not" "no bridge br9" ctl net add g bridge=br9
-refuse "a NIC without either" "neither Bridge= nor Address=" ctl net add g VHost=no
+refuse "a NIC without either" "none of Bridge=, Address= and User=yes" ctl net add g VHost=no
 refuse "a folder that is none" "not a folder" ctl share add g $dir/a.img
 refuse "an ID that there is not" "no disk '63'" ctl disk rm g 63
 refuse "the console" "no disk '2'" ctl disk rm g 2

@@ -120,6 +120,9 @@ check "it answers" wait_guest 1
 check "passt runs as nobody" [ "$(user)" = $NOBODY ]
 check "the guest gets an address" get_address
 check "and reaches the server" fetches
+check "the NIC is taken out of the running guest" eval 'sigmactl net rm g user-1 && no_passt'
+check "and put in again, with another port" eval 'sigmactl net add g user=yes forward=tcp:2209:7 &&
+	until_true 20 get_address && answers 127.0.0.1 2209'
 check "g stops" eval 'sigmactl stop g && wait_gone g'
 check "no passt is left" no_passt
 kill $server $taker
