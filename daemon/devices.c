@@ -7,7 +7,6 @@
  * the virtio bus, and a record under that number for the next sigmad. The record is written
  * before the device is put on the bus and means nothing without it, so it is true at any moment.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <linux/virtio_ids.h>
 #include <stdio.h>

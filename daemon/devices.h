@@ -14,13 +14,13 @@
 
 struct life;
 
-/** devices_make - all that the guest starts with; 0 or a reported -errno, devices_free() in any case */
+/** devices_make - all that the guest starts with; 0 or a reported -errno; then devices_free() */
 int devices_make(struct life *life);
 
-/** devices_config - read the configuration of the devices that the last sigmad left; the same */
+/** devices_config - read what the devices were that the last sigmad left; 0 or a reported -errno */
 int devices_config(struct life *life);
 
-/** devices_take_over - make the devices that the last sigmad left, after devices_config(); the same */
+/** devices_take_over - instead of devices_make(), make those; after devices_config() */
 int devices_take_over(struct life *life);
 void devices_free(struct life *life);
 

@@ -5,10 +5,7 @@
  * them and opens sections; the keys then come to set_key() in guestkeys.c.
  *
  * Reading goes on after a mistake, so that a person sees all of them at once. The first one
- * decides what guestfile_load() returns.
- *
- * A device that is added later has the same keys and rules, but no section in the file.
- */
+ * decides what guestfile_load() returns. */
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -44,46 +41,6 @@ const char *const section_names[] = {
 	[SECTION_SHARE] = "Share",
 };
 
-/* Sections that stand for devices */
-static const struct {
-	enum section section;
-	unsigned int max;
-	const char *several;
-} kinds[] = {
-	[GUEST_DISK] = { SECTION_DISK, GUEST_DISKS_MAX, "disks" },
-	[GUEST_NET] = { SECTION_NETWORK, GUEST_NETS_MAX, "NICs" },
-	[GUEST_SHARE] = { SECTION_SHARE, GUEST_SHARES_MAX, "shares" },
-};
-
-enum guest_device device_kind(enum section section)
-{
-	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
-		if (kinds[kind].section == section)
-			return kind;
-	return GUEST_NO_DEVICE;
-}
-
-char **keys_of(struct guest_config *config, enum guest_device kind, unsigned int place)
-{
-	switch (kind) {
-	case GUEST_DISK:
-		return &config->disk[place].keys;
-	case GUEST_NET:
-		return &config->net[place].keys;
-	default:
-		return &config->share[place].keys;
-	}
-}
-
-struct guest_place guestfile_place(const char *file, unsigned int line)
-{
-	struct guest_place place = { "" };
-
-	if (line)
-		snprintf(place.text, sizeof(place.text), "%.*s:%u: ", PATH_MAX, file, line);
-	return place;
-}
-
 void mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
 {
 	char text[512];
@@ -116,50 +73,6 @@ static int take_key(void *data, const char *section __attribute__((unused)), con
 	return 1;
 }
 
-/* Give the device its place and what it has when its keys don't say otherwise; 0 or -errno */
-static int open_device(struct parser *parser, enum guest_device kind)
-{
-	struct guest_config *config = parser->config;
-	unsigned int place = parser->place, *nr;
-	char **keys = keys_of(config, kind, place);
-
-	*keys = strdup("");
-	if (!*keys)
-		return -ENOMEM;
-	switch (kind) {
-	case GUEST_DISK:
-		config->disk[place].direct = true;
-		config->disk[place].line = parser->line;
-		nr = &config->nr_disks;
-		break;
-	case GUEST_NET:
-		config->net[place].line = parser->line;
-		nr = &config->nr_nets;
-		break;
-	default:
-		config->share[place].line = parser->line;
-		nr = &config->nr_shares;
-	}
-	if (*nr <= place)
-		*nr = place + 1;
-	return 0;
-}
-
-static void open_free_place(struct parser *parser, enum guest_device kind)
-{
-	parser->place = 0;
-	while (parser->place < kinds[kind].max && *keys_of(parser->config, kind, parser->place))
-		parser->place++;
-	if (parser->place == kinds[kind].max)
-		wrong(parser, -EINVAL, "more than %u %s; %s", kinds[kind].max,
-		      kinds[kind].several, parser->single ? "remove one first" :
-		      "leave some out");
-	else if (open_device(parser, kind))
-		wrong(parser, -ENOMEM, "no memory to read this file");
-	else
-		parser->skip = false;
-}
-
 static void open_section(struct parser *parser, const char *name, size_t len)
 {
 	parser->section = SECTION_NONE;
@@ -184,7 +97,7 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 		break;
 	default:
 		if (!parser->no_devices)
-			open_free_place(parser, device_kind(parser->section));
+			open_device(parser, device_kind(parser->section));
 		return;
 	}
 	parser->skip = false;
@@ -391,6 +304,11 @@ static void (*const finish[])(struct parser *parser) = {
 	[GUEST_SHARE] = finish_shares,
 };
 
+void finish_devices(struct parser *parser, enum guest_device kind)
+{
+	finish[kind](parser);
+}
+
 static void finish_defaults(struct parser *parser)
 {
 	struct guest_config *config = parser->config;
@@ -488,7 +406,7 @@ static int parse(struct guest_config *config, bool devices)
 		mistake(&parser, 0, -EIO, "cannot read it to its end");
 
 	for (size_t kind = GUEST_DISK; kind < COUNT(finish); kind++)
-		finish[kind](&parser);
+		finish_devices(&parser, kind);
 	finish_defaults(&parser);
 	return parser.error;
 }
@@ -534,89 +452,9 @@ int guestfile_parse(struct guest_config *config, const char *name_or_file, const
 	return load(config, name_or_file, text, text_len);
 }
 
-/* "Key=value\n" each */
-static int take_keys(struct parser *parser, const char *keys)
-{
-	char *text = strdup(keys), *rest = text, *key, *value;
-
-	if (!text)
-		return -ENOMEM;
-	while ((key = strsep(&rest, "\n"))) {
-		if (!*key)
-			continue;
-		value = strchr(key, '=');
-		if (value) {
-			*value++ = '\0';
-			set_key(parser, key, value);
-		} else {
-			wrong(parser, -EINVAL, "%s: no Key=value; correct it", key);
-		}
-	}
-	free(text);
-	return 0;
-}
-
-int guestfile_add(struct guest_config *config, enum guest_device kind, int place,
-		  unsigned int line, const char *keys)
-{
-	struct parser parser = {
-		.config = config, .section = kinds[kind].section, .line = line, .single = true,
-		.skip = true,
-	};
-
-	if (place < 0) {
-		open_free_place(&parser, kind);
-		if (parser.skip)
-			return parser.error;
-	} else {
-		parser.place = place;
-		if ((unsigned int)place >= kinds[kind].max || *keys_of(config, kind, place) ||
-		    open_device(&parser, kind))
-			return log_error(-EINVAL, "no place for one of the %s", kinds[kind].several);
-	}
-	if (take_keys(&parser, keys))
-		wrong(&parser, -ENOMEM, "no memory to read this file");
-	if (parser.error)
-		goto drop;
-	finish[kind](&parser);
-	if (!parser.error)
-		return parser.place;
-drop:
-	guestfile_drop(config, kind, parser.place);
-	return parser.error;
-}
-
-void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place)
-{
-	free(*keys_of(config, kind, place));
-	switch (kind) {
-	case GUEST_DISK:
-		free(config->disk[place].path);
-		free(config->disk[place].socket);
-		memset(&config->disk[place], 0, sizeof(config->disk[place]));
-		break;
-	case GUEST_NET:
-		free(config->net[place].bridge);
-		free(config->net[place].address);
-		memset(&config->net[place], 0, sizeof(config->net[place]));
-		break;
-	default:
-		free(config->share[place].path);
-		memset(&config->share[place], 0, sizeof(config->share[place]));
-	}
-}
-
-const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
-			   unsigned int place)
-{
-	return *keys_of((struct guest_config *)config, kind, place);
-}
-
 void guestfile_free(struct guest_config *config)
 {
-	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
-		for (unsigned int place = 0; place < kinds[kind].max; place++)
-			guestfile_drop(config, kind, place);
+	drop_devices(config);
 	free(config->file);
 	free(config->text);
 	free(config->kernel);

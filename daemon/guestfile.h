@@ -75,7 +75,7 @@ enum guest_device {
 };
 
 /*
- * @keys of each device: as they were given, "Key=value\n" each; NULL: there is no device in this place
+ * @keys of each device: as they were given, "Key=value\n" each; NULL: no device has this place
  */
 struct guest_disk {
 	char *keys;

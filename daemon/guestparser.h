@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Inside of the guest file's reader: guestfile.c knows lines and sections, guestkeys.c the
- * keys and their values.
+ * keys and their values, guestdevices.c the places of devices.
  */
 #ifndef SIGMA_GUESTPARSER_H
 #define SIGMA_GUESTPARSER_H
@@ -61,6 +61,15 @@ enum guest_device device_kind(enum section section);
 
 /** keys_of - where the keys of the device in this place are kept */
 char **keys_of(struct guest_config *config, enum guest_device kind, unsigned int place);
+
+/** open_device - give one of this kind the first free place: parser->place, and don't skip its keys */
+void open_device(struct parser *parser, enum guest_device kind);
+
+/** finish_devices - look at all of each new device of this kind, and at what it must not share */
+void finish_devices(struct parser *parser, enum guest_device kind);
+
+/** drop_devices - forget all of them */
+void drop_devices(struct guest_config *config);
 
 /** set_key - take the value of a key of the section that is open */
 void set_key(struct parser *parser, const char *name, const char *value);
