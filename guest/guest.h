@@ -28,6 +28,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "../kmod/channel.h"
 #include "../kmod/doorbell.h"
 #include "../kmod/ring.h"
 
@@ -127,6 +128,7 @@ struct sigma_guest {
 	struct sigma_iosc_header *header;
 	struct sigma_iosc iosc;
 	struct sigma_bus bus;
+	struct sigma_channels channels;
 	struct delayed_work heartbeat;
 	struct delayed_work clock;
 	struct ptp_clock_info ptp;

@@ -3,7 +3,7 @@
  * The guest's end of IOSC: doorbells and the control channel.
  *
  * All doorbells arrive in one interrupt, on CPU 0. A table leads from the number to its
- * user: a virtqueue, or the control channel. The table is read under RCU, so that a queue
+ * user: a virtqueue, or the control channel; those of the other channels come last, by number. The table is read under RCU, so that a queue
  * goes away without a lock in the interrupt's path.
  *
  * On the control channel this side asks and waits, one request at a time. Responses are
@@ -33,6 +33,10 @@ static void doorbell_rung(void *data, unsigned int n)
 	struct sigma_guest *guest = data;
 	struct sigma_doorbell_user *user;
 
+	if (n >= SIGMA_DOORBELL_END) {
+		sigma_channels_rung(&guest->channels, n);
+		return;
+	}
 	rcu_read_lock();
 	user = rcu_dereference(guest->iosc.user[n]);
 	if (user)
@@ -45,7 +49,7 @@ int sigma_iosc_attach(struct sigma_guest *guest, u32 n, struct sigma_doorbell_us
 	struct sigma_iosc *iosc = &guest->iosc;
 	int err = 0;
 
-	if (n < SIGMA_DOORBELL_FIRST || n >= SIGMA_DOORBELLS)
+	if (n < SIGMA_DOORBELL_FIRST || n >= SIGMA_DOORBELL_END)
 		return -ERANGE;
 
 	mutex_lock(&iosc->user_lock);

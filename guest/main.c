@@ -80,6 +80,19 @@ static void say_up(struct sigma_guest *guest)
 	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
 }
 
+/* The guest does without where it can't have them */
+static void add_channels(struct sigma_guest *guest)
+{
+	int err = sigma_channels_setup();
+
+	if (!err) {
+		sigma_channels_up(&guest->channels);
+		err = sigma_channels_add(&guest->channels, guest->dev, NULL);
+	}
+	if (err)
+		dev_err(guest->dev, "no device nodes below /dev/iosc, so no channels: error %d\n", err);
+}
+
 static int sigma_guest_probe(struct platform_device *pdev)
 {
 	static atomic_t bound = ATOMIC_INIT(0);
@@ -103,6 +116,9 @@ static int sigma_guest_probe(struct platform_device *pdev)
 		goto unbind;
 	}
 	guest->iosc.doorbell_tx.words = &guest->header->to_host;
+	sigma_channels_init(&guest->channels, SIGMA_SIDE_GUEST, guest->window,
+			    platform_get_resource(pdev, IORESOURCE_MEM, 0)->start,
+			    &guest->iosc.doorbell_tx);
 	sigma_console_open(guest);
 
 	err = sigma_bus_open(guest);
@@ -121,6 +137,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 		dev_err(guest->dev, "no interrupt for doorbells, so no devices: error %d\n", err);
 		return 0;
 	}
+	add_channels(guest);
 	say_up(guest);
 	sigma_bus_rescan(guest);
 	sigma_bus_settle(guest);

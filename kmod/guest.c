@@ -56,6 +56,8 @@ static void set_state(struct sigma_guest *guest, enum sigma_state state)
 	if (guest->state == state)
 		return;
 	WRITE_ONCE(guest->state, state);
+	if (!sigma_guest_alive(guest))
+		sigma_channels_down(&guest->channels);
 	atomic_inc(&guest->state_seq);
 	wake_up_interruptible(&guest->wait);
 	pr_info("%s: %s\n", guest->name, sigma_state_name(state));
@@ -277,7 +279,12 @@ static int create_locked(struct sigma_create *args)
 
 	err = sigma_iosc_init(guest);
 	if (err) {
-		fail(args, err, "cannot set up the shared memory window and its interrupt (error %d)", err);
+		if (err == -ENOMEM)
+			fail(args, err, "the host has no %d KiB of memory in one piece for the shared memory window; free some, or 'sysctl vm.compact_memory=1'",
+			     SIGMA_IOSC_SIZE / SZ_1K);
+		else
+			fail(args, err, "cannot set up the interrupt of the shared memory window (error %d)",
+			     err);
 		goto put_guest;
 	}
 
@@ -311,12 +318,20 @@ static int create_locked(struct sigma_create *args)
 		goto give_back_cpus;
 	}
 
+	err = sigma_channels_add(&guest->channels, &guest->dev, guest->name);
+	if (err) {
+		fail(args, err, "cannot make the device nodes of its channels (error %d)", err);
+		goto del_chardev;
+	}
+
 	__module_get(THIS_MODULE);
 	list_add_tail(&guest->list, &guests);
 	pr_info("%s: created with %u CPUs and %llu MiB in %u segments\n", guest->name,
 		guest->nr_cpus, guest->memory.size >> 20, guest->memory.nr_segments);
 	return 0;
 
+del_chardev:
+	sigma_chardev_del(guest);
 give_back_cpus:
 	return_cpus(guest, guest->nr_cpus);
 free_identity:
@@ -376,6 +391,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	synchronize_rcu();
 
 	list_del(&guest->list);
+	sigma_channels_del(&guest->channels);
 	return_cpus(guest, guest->nr_cpus);
 	sigma_iosc_exit(guest);
 	cancel_work_sync(&guest->state_work);

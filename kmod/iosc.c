@@ -42,6 +42,9 @@ static void doorbell_rung(void *data, unsigned int n)
 	case SIGMA_DOORBELL_STATE:
 		schedule_work(&guest->state_work);
 		break;
+	case SIGMA_DOORBELL_END ... SIGMA_DOORBELLS - 1:
+		sigma_channels_rung(&guest->channels, n);
+		break;
 	default:
 		rcu_read_lock();
 		ctx = rcu_dereference(iosc->kick[n]);
@@ -140,7 +143,7 @@ int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int f
 	struct sigma_iosc *iosc = &guest->iosc;
 	struct eventfd_ctx *ctx = NULL, *old;
 
-	if (doorbell >= SIGMA_DOORBELLS ||
+	if (doorbell >= SIGMA_DOORBELL_END ||
 	    (doorbell < SIGMA_DOORBELL_FIRST && doorbell != SIGMA_DOORBELL_LOG))
 		return -EINVAL;
 	if (fd >= 0) {
@@ -167,7 +170,7 @@ int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int f
 	struct file *file;
 	int err;
 
-	if (doorbell < SIGMA_DOORBELL_FIRST || doorbell >= SIGMA_DOORBELLS)
+	if (doorbell < SIGMA_DOORBELL_FIRST || doorbell >= SIGMA_DOORBELL_END)
 		return -EINVAL;
 	if (fd < 0) {
 		mutex_lock(&iosc->bind_lock);
@@ -237,6 +240,7 @@ void sigma_iosc_reset(struct sigma_guest *guest)
 	sigma_clock_hide(&iosc->clock);
 	mutex_lock(&iosc->rx_lock);
 	mutex_lock(&iosc->tx_lock);
+	sigma_channels_forget(&guest->channels);
 	memset(iosc->window, 0, SIGMA_IOSC_SIZE);
 	header->magic = cpu_to_le64(SIGMA_IOSC_MAGIC);
 	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
@@ -247,6 +251,7 @@ void sigma_iosc_reset(struct sigma_guest *guest)
 	iosc->tx.index = 0;
 	mutex_unlock(&iosc->tx_lock);
 	mutex_unlock(&iosc->rx_lock);
+	sigma_channels_up(&guest->channels);
 	sigma_clock_show(&iosc->clock, &header->clock);
 }
 
@@ -270,6 +275,8 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	iosc->doorbell_rx.words = &iosc->header->to_host;
 	iosc->doorbell_rx.handler = doorbell_rung;
 	iosc->doorbell_rx.data = iosc;
+	sigma_channels_init(&guest->channels, SIGMA_SIDE_HOST, iosc->window,
+			    sigma_iosc_phys(guest), &iosc->doorbell_tx);
 
 	err = sigma_doorbell_listen(&iosc->doorbell_rx, guest->label, 0);
 	if (err)

@@ -88,9 +88,12 @@ static int __init sigma_init(void)
 	err = sigma_iosc_setup();
 	if (err)
 		goto exit_cpu;
-	err = register_reboot_notifier(&reboot_notifier);
+	err = sigma_channels_setup();
 	if (err)
 		goto teardown_iosc;
+	err = register_reboot_notifier(&reboot_notifier);
+	if (err)
+		goto teardown_channels;
 	err = register_pm_notifier(&suspend_notifier);
 	if (err)
 		goto unregister_reboot;
@@ -103,6 +106,8 @@ unregister_pm:
 	unregister_pm_notifier(&suspend_notifier);
 unregister_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
+teardown_channels:
+	sigma_channels_teardown();
 teardown_iosc:
 	sigma_iosc_teardown();
 exit_cpu:
@@ -122,6 +127,7 @@ static void __exit sigma_exit(void)
 	sigma_chardev_exit();
 	unregister_pm_notifier(&suspend_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
+	sigma_channels_teardown();
 	sigma_iosc_teardown();
 	sigma_cpu_exit();
 	sigma_pool_exit();

@@ -14,7 +14,7 @@
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
- *	doorbell.c apic.c	shared with sigma_guest.ko
+ *	channel.c doorbell.c apic.c	shared with sigma_guest.ko
  *
  * Locks: sigma_guests_lock (the list of guests) is taken before guest.lock (one guest's
  * state, CPUs and memory), that before the locks inside cpu.c and low.c.
@@ -35,6 +35,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "channel.h"
 #include "doorbell.h"
 #include "ring.h"
 #include "uapi/iosc.h"
@@ -231,6 +232,7 @@ struct sigma_guest {
 	u64 low_phys;
 	struct sigma_identity identity;
 	struct sigma_iosc iosc;
+	struct sigma_channels channels;
 
 	struct work_struct state_work;
 	struct delayed_work health_work;

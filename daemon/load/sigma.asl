@@ -18,9 +18,9 @@ DefinitionBlock ("", "DSDT", 2, "SIGMA ", "SIGMAGST", 1)
                              Cacheable, ReadWrite,
                              0x0000000000000000,    // granularity
                              0x00534947414D0000,    // minimum
-                             0x00534947415CFFFF,    // maximum
+                             0x00534947416CFFFF,    // maximum
                              0x0000000000000000,    // translation
-                             0x0000000000100000)    // length
+                             0x0000000000200000)    // length
             })
         }
     }

@@ -51,7 +51,7 @@ static int find_doorbells(const struct virtio_bus *bus, unsigned int start, unsi
 {
 	unsigned int free = 0;
 
-	for (unsigned int n = start; n < SIGMA_DOORBELLS && free < nr; n++) {
+	for (unsigned int n = start; n < SIGMA_DOORBELL_END && free < nr; n++) {
 		free++;
 		if (bus->doorbell_used[n]) {
 			start = n + 1;
@@ -75,7 +75,7 @@ int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev)
 				  SIGMA_DOORBELL_FIRST, dev->nr_queues);
 	if (doorbell < 0)
 		return log_error(doorbell, "no doorbells left for another %s device: a guest has %u at most; give it fewer devices",
-				 dev->ops->name, SIGMA_DOORBELLS);
+				 dev->ops->name, SIGMA_DOORBELL_END - SIGMA_DOORBELL_FIRST);
 
 	dev->bus = bus;
 	dev->id = id;

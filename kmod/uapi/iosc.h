@@ -12,6 +12,7 @@
  *   SIGMA_IOSC_MAILBOX_OFF      ACPI wake-up mailbox, 4 KiB   guest and host
  *   SIGMA_IOSC_RING_OFF(c, d)   struct sigma_iosc_ring        see below
  *   SIGMA_IOSC_LOG_OFF          struct sigma_iosc_log         guest
+ *   SIGMA_IOSC_CHANNEL_OFF(n)   struct sigma_channel          see channel.h
  *
  * Rules of the border. Every field is little-endian, naturally aligned and owned by
  * exactly one side; what the other side wrote is read once into a local, masked
@@ -24,25 +25,32 @@
 
 #include <linux/types.h>
 
+#include "channel.h"
+
 #define SIGMA_ACPI_HID		"SGMA0001"
 
 #define SIGMA_IOSC_MAGIC	0x43534f49414d4753ULL	/* "SGMAIOSC" */
 #define SIGMA_IOSC_VERSION	2
 
-#define SIGMA_IOSC_SIZE		0x100000
+#define SIGMA_IOSC_SIZE		0x200000
 #define SIGMA_IOSC_HEADER_OFF	0x0
 #define SIGMA_IOSC_MAILBOX_OFF	0x1000
 #define SIGMA_IOSC_RINGS_OFF	0x8000
 #define SIGMA_IOSC_RING_SIZE	0x8000
 #define SIGMA_IOSC_LOG_OFF	0x80000
 #define SIGMA_IOSC_LOG_BYTES	0x40000		/* power of two */
+#define SIGMA_IOSC_CHANNELS_OFF	0xd0000
 
 /*
- * Channels. A channel is one ring in each direction. Channel 0 carries control
- * messages between the guest's sigma_guest.ko and sigmad.
+ * Channels. A channel is one ring in each direction. Channel 0 carries control messages
+ * between the guest's sigma_guest.ko and sigmad. Channels 1..SIGMA_CHANNELS are for programs,
+ * of another kind and in another place: channel.h.
  */
 #define SIGMA_IOSC_CHANNELS	1
 #define SIGMA_CHANNEL_CONTROL	0
+
+#define SIGMA_IOSC_CHANNEL_OFF(n) \
+	(SIGMA_IOSC_CHANNELS_OFF + ((n) - 1) * SIGMA_CHANNEL_SIZE)
 
 enum sigma_iosc_dir {
 	SIGMA_TO_HOST = 0,
@@ -74,7 +82,9 @@ enum sigma_iosc_dir {
 #define SIGMA_DOORBELL_CONTROL	0	/* control channel: new message, or new room */
 #define SIGMA_DOORBELL_STATE	1	/* to host: sigma_iosc_guest.state changed */
 #define SIGMA_DOORBELL_LOG	2	/* to host: new bytes in the log */
-#define SIGMA_DOORBELL_FIRST	8	/* first one for sigmad to give to virtqueues */
+#define SIGMA_DOORBELL_FIRST	8	/* first one for sigmad to give to virtqueues, */
+#define SIGMA_DOORBELL_END	(SIGMA_DOORBELLS - SIGMA_CHANNELS) /* and the one after the last */
+#define SIGMA_DOORBELL_CHANNEL(n) (SIGMA_DOORBELL_END + (n) - 1)
 
 #define SIGMA_DOORBELL_TARGET(apic_id, vector)	((__u64)(apic_id) << 32 | (vector))
 
@@ -339,7 +349,13 @@ _SIGMA_ABI(sigma_iosc_ring, slot, 128);
 static_assert(sizeof(struct sigma_iosc_ring) <= SIGMA_IOSC_RING_SIZE, "sigma_iosc_ring");
 static_assert(SIGMA_IOSC_RING_OFF(SIGMA_IOSC_CHANNELS, 0) <= SIGMA_IOSC_LOG_OFF, "rings");
 _SIGMA_ABI(sigma_iosc_log, data, 4096);
-static_assert(SIGMA_IOSC_LOG_OFF + sizeof(struct sigma_iosc_log) <= SIGMA_IOSC_SIZE, "log");
+static_assert(SIGMA_IOSC_LOG_OFF + sizeof(struct sigma_iosc_log) <= SIGMA_IOSC_CHANNELS_OFF, "log");
+static_assert(sizeof(struct sigma_channel_state) == 64, "sigma_channel_state");
+_SIGMA_ABI(sigma_channel_block, consumed, 64);
+_SIGMA_ABI(sigma_channel_block, data, 4096);
+_SIGMA_ABI(sigma_channel, block, 4096);
+static_assert(sizeof(struct sigma_channel) == SIGMA_CHANNEL_SIZE, "sigma_channel");
+static_assert(SIGMA_IOSC_CHANNEL_OFF(SIGMA_CHANNELS + 1) <= SIGMA_IOSC_SIZE, "channels");
 static_assert(sizeof(struct sigma_msg) == 8, "sigma_msg");
 static_assert(sizeof(struct sigma_msg_config) <= SIGMA_MSG_PAYLOAD_MAX, "sigma_msg_config");
 static_assert(sizeof(struct sigma_msg_vqueue) == 40, "sigma_msg_vqueue");

@@ -20,6 +20,8 @@
  *                 EPERM with PROT_WRITE.
  *   ioctl         below. All may sleep.
  *
+ * /dev/iosc/NAME/1 to /dev/iosc/NAME/16 are the guest's channels: see channel.h.
+ *
  * /sys/class/sigma/NAME/ shows state, cpus, memory and counters: see sysfs.c. Each change of
  * state sends a uevent; all of a guest's uevents carry SIGMA_STATE=.
  */
@@ -130,7 +132,7 @@ struct sigma_start {
 
 /**
  * struct sigma_eventfd - argument of SIGMA_SET_KICK and SIGMA_SET_CALL
- * @doorbell: SIGMA_DOORBELL_FIRST..SIGMA_DOORBELLS-1; SIGMA_SET_KICK also takes
+ * @doorbell: SIGMA_DOORBELL_FIRST..SIGMA_DOORBELL_END-1; SIGMA_SET_KICK also takes
  *	      SIGMA_DOORBELL_LOG
  * @fd: an eventfd, or -1 to take the binding back
  */

@@ -532,7 +532,7 @@ TEST(bus_has_limits)
 
 	while (probe_new(guest, SIGMA_QUEUES))
 		nr++;
-	EXPECT_EQ((SIGMA_DOORBELLS - SIGMA_DOORBELL_FIRST) / SIGMA_QUEUES, nr);
+	EXPECT_EQ((SIGMA_DOORBELL_END - SIGMA_DOORBELL_FIRST) / SIGMA_QUEUES, nr);
 	while (probe_new(guest, 0))
 		nr++;
 	EXPECT_EQ(SIGMA_DEVICES, nr);

@@ -1,0 +1,587 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Channels for programs: see channel.h, and uapi/channel.h for the protocol and the devices.
+ *
+ * What a file may do follows from two things: the session, which both kernels keep in words
+ * that only they write, and the rings, which programs of either side may write to. So a ring is
+ * believed in nothing but bytes, and a broken one ends the session. A message is copied once,
+ * between the user's buffer and the ring.
+ *
+ * Locks are this side's: `lock` for the session, taken for a few instructions in the doorbell's
+ * interrupt, too, and one mutex for each direction, so that threads which share a file don't mix
+ * up records. Whoever sleeps has said in the shared state what it wants, and the doorbell takes
+ * that back before it wakes it. So each sleep is worth one interrupt at most.
+ *
+ * Order. The peer publishes `produced` before it changes its `session`. So status() comes before
+ * each look at the ring: who finds the session over, and then the ring empty, has read all.
+ */
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/idr.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/poll.h>
+#include <linux/uio.h>
+
+#include "channel.h"
+#include "record.h"
+
+#define SETS	256
+#define MINORS	(SETS * SIGMA_CHANNELS)
+
+static struct class sigma_channel_class = {
+	.name = "iosc",
+};
+static dev_t first_devt;
+static DEFINE_IDA(sets);		/* of SIGMA_CHANNELS minors each */
+
+static struct sigma_channel_state *our_state(const struct sigma_channel_end *end)
+{
+	return &end->shared->state[end->all->side];
+}
+
+static const struct sigma_channel_state *their_state(const struct sigma_channel_end *end)
+{
+	return &end->shared->state[!end->all->side];
+}
+
+static struct sigma_channel_block *our_block(const struct sigma_channel_end *end)
+{
+	return &end->shared->block[end->all->side];
+}
+
+static const struct sigma_channel_block *their_block(const struct sigma_channel_end *end)
+{
+	return &end->shared->block[!end->all->side];
+}
+
+static void ring(struct sigma_channel_end *end)
+{
+	sigma_doorbell_ring(end->all->tx, SIGMA_DOORBELL_CHANNEL(end->number));
+}
+
+static u32 aligned(__le32 index)
+{
+	return ALIGN(le32_to_cpu(index), SIGMA_RECORD_ALIGN);
+}
+
+/* The session. All of these with end->lock held. */
+
+static void publish(struct sigma_channel_end *end)
+{
+	struct sigma_channel_state *ours = our_state(end);
+
+	WRITE_ONCE(ours->peer, 0);
+	WRITE_ONCE(ours->want_data, 0);
+	WRITE_ONCE(ours->want_room, 0);
+	smp_store_release(&ours->session, cpu_to_le32(end->session));
+}
+
+static void end_session(struct sigma_channel_end *end, int error)
+{
+	if (!end->opened || end->error)
+		return;
+	WRITE_ONCE(end->error, error);
+	/* The words of the session stay: what comes after them is no part of it */
+	smp_store_release(&our_state(end)->session, cpu_to_le32(++end->session));
+}
+
+/* Return: whether the peer has to be told */
+static bool look_at_peer(struct sigma_channel_end *end)
+{
+	const struct sigma_channel_state *theirs = their_state(end);
+	u32 session = le32_to_cpu(smp_load_acquire(&theirs->session));
+	u32 peer = le32_to_cpu(smp_load_acquire(&theirs->peer));
+
+	if (!end->opened || end->error || !end->reachable)
+		return false;
+	if (end->joined) {
+		if (session == end->joined)
+			return false;
+		end_session(end, -EPIPE);
+		return true;
+	}
+	if (!(session & 1) || (peer && peer != end->session))
+		return false;
+	WRITE_ONCE(our_block(end)->consumed,
+		   cpu_to_le32(aligned(READ_ONCE(their_block(end)->produced))));
+	WRITE_ONCE(end->joined, session);
+	/* The peer may produce once it sees this */
+	smp_store_release(&our_state(end)->peer, cpu_to_le32(session));
+	return true;
+}
+
+/*
+ * Without the lock. Return: 0 when the session stands, -EAGAIN when there is no peer yet, else
+ * why it is over.
+ */
+static int status(struct sigma_channel_end *end)
+{
+	const struct sigma_channel_state *theirs = their_state(end);
+	u32 session = le32_to_cpu(smp_load_acquire(&theirs->session));
+	u32 peer = le32_to_cpu(smp_load_acquire(&theirs->peer));
+	int error = READ_ONCE(end->error);
+	u32 joined = READ_ONCE(end->joined);
+
+	if (error)
+		return error;
+	if (!joined)
+		return -EAGAIN;
+	if (session != joined)
+		return -EPIPE;
+	return peer == READ_ONCE(end->session) ? 0 : -EAGAIN;
+}
+
+static int broken(struct sigma_channel_end *end)
+{
+	spin_lock_irq(&end->lock);
+	end_session(end, -EPROTO);
+	spin_unlock_irq(&end->lock);
+	ring(end);
+	wake_up_interruptible(&end->wait);
+	return -EPROTO;
+}
+
+static void rung(struct sigma_channel_end *end)
+{
+	unsigned long flags;
+	bool changed;
+
+	/* Before the wake-up: who sleeps on says so again */
+	WRITE_ONCE(our_state(end)->want_data, 0);
+	WRITE_ONCE(our_state(end)->want_room, 0);
+	spin_lock_irqsave(&end->lock, flags);
+	changed = look_at_peer(end);
+	spin_unlock_irqrestore(&end->lock, flags);
+	if (changed)
+		ring(end);
+	wake_up_interruptible(&end->wait);
+}
+
+void sigma_channels_rung(struct sigma_channels *all, unsigned int doorbell)
+{
+	rung(&all->end[doorbell - SIGMA_DOORBELL_END]);
+}
+
+void sigma_channels_up(struct sigma_channels *all)
+{
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct sigma_channel_end *end = &all->end[i];
+
+		spin_lock_irq(&end->lock);
+		end->reachable = true;
+		publish(end);
+		spin_unlock_irq(&end->lock);
+	}
+}
+
+void sigma_channels_down(struct sigma_channels *all)
+{
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct sigma_channel_end *end = &all->end[i];
+		unsigned long flags;
+
+		spin_lock_irqsave(&end->lock, flags);
+		end->reachable = false;
+		if (end->joined)
+			end_session(end, -EPIPE);
+		spin_unlock_irqrestore(&end->lock, flags);
+		wake_up_interruptible(&end->wait);
+	}
+}
+
+void sigma_channels_forget(struct sigma_channels *all)
+{
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct sigma_channel_end *end = &all->end[i];
+
+		spin_lock_irq(&end->lock);
+		if (end->joined)
+			WRITE_ONCE(end->drained, true);
+		spin_unlock_irq(&end->lock);
+	}
+	smp_wmb();	/* before the window is overwritten: see take() */
+}
+
+/* What is in the rings */
+
+static bool readable(struct sigma_channel_end *end)
+{
+	/* An index that makes no sense is one to look at, too */
+	return READ_ONCE(end->joined) && !READ_ONCE(end->drained) &&
+	       READ_ONCE(their_block(end)->produced) != READ_ONCE(our_block(end)->consumed);
+}
+
+static bool writable(struct sigma_channel_end *end, u32 length)
+{
+	u32 produced = le32_to_cpu(READ_ONCE(our_block(end)->produced));
+	u32 consumed = le32_to_cpu(READ_ONCE(their_block(end)->consumed));
+	int used = sigma_record_used(produced, consumed);
+
+	return used < 0 || sigma_record_need(produced, length) <= SIGMA_CHANNEL_RING - used;
+}
+
+static bool peer_wants_data(struct sigma_channel_end *end)
+{
+	return READ_ONCE(their_state(end)->want_data) &&
+	       READ_ONCE(our_block(end)->produced) != READ_ONCE(their_block(end)->consumed);
+}
+
+static bool peer_wants_room(struct sigma_channel_end *end)
+{
+	u32 room = le32_to_cpu(READ_ONCE(their_state(end)->want_room));
+	u32 produced = le32_to_cpu(READ_ONCE(their_block(end)->produced));
+	u32 consumed = le32_to_cpu(READ_ONCE(our_block(end)->consumed));
+
+	return room && SIGMA_CHANNEL_RING - (produced - consumed) >= room;
+}
+
+/* Call after an index was published, so that one of the two sides sees the other's word */
+static void ring_if_wanted(struct sigma_channel_end *end)
+{
+	smp_mb();	/* pairs with those of wants_data() and wants_room() */
+	if (peer_wants_data(end) || peer_wants_room(end))
+		ring(end);
+}
+
+static bool wants_data(struct sigma_channel_end *end)
+{
+	int over;
+
+	WRITE_ONCE(our_state(end)->want_data, cpu_to_le32(1));
+	smp_mb();	/* pairs with ring_if_wanted() */
+	over = status(end);
+	return readable(end) || (over && over != -EAGAIN);
+}
+
+static bool wants_room(struct sigma_channel_end *end, u32 length)
+{
+	u32 produced = le32_to_cpu(READ_ONCE(our_block(end)->produced));
+	int over;
+
+	WRITE_ONCE(our_state(end)->want_room, cpu_to_le32(sigma_record_need(produced, length)));
+	smp_mb();	/* pairs with ring_if_wanted() */
+	over = status(end);
+	return over ? over != -EAGAIN : writable(end, length);
+}
+
+/* Return: bytes, 0 when there is no message, or a negative errno */
+static ssize_t take(struct sigma_channel_end *end, struct iov_iter *to)
+{
+	const struct sigma_channel_block *theirs = their_block(end);
+	struct sigma_channel_block *ours = our_block(end);
+	struct sigma_record record;
+	u32 produced, consumed;
+	int found;
+
+	if (!readable(end))
+		return 0;
+	produced = le32_to_cpu(smp_load_acquire(&theirs->produced));
+	consumed = le32_to_cpu(READ_ONCE(ours->consumed));
+	found = sigma_record_find(theirs->data, produced, consumed, &record);
+	if (found > 0 && record.length > iov_iter_count(to))
+		return -EMSGSIZE;
+	if (found > 0 && copy_to_iter(theirs->data + record.offset, record.length, to) !=
+	    record.length)
+		return -EFAULT;
+	smp_rmb();	/* what was copied was the peer's: pairs with sigma_channels_forget() */
+	if (READ_ONCE(end->drained))
+		return 0;
+	if (found <= 0)
+		return found ? broken(end) : 0;
+	smp_store_release(&ours->consumed, cpu_to_le32(record.next));
+	ring_if_wanted(end);
+	return record.length;
+}
+
+static ssize_t channel_read(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct sigma_channel_end *end = iocb->ki_filp->private_data;
+	ssize_t ret;
+	int over;
+
+	for (;;) {
+		ret = mutex_lock_interruptible(&end->rx_lock);
+		if (ret)
+			return ret;
+		over = status(end);
+		ret = over == -EPROTO ? over : take(end, to);
+		mutex_unlock(&end->rx_lock);
+		if (ret)
+			return ret;
+		if (over && over != -EAGAIN)
+			return over;
+		if (iocb->ki_filp->f_flags & O_NONBLOCK) {
+			/* An edge-triggered poller is to be told of the next one */
+			if (wq_has_sleeper(&end->wait) && wants_data(end))
+				continue;
+			return -EAGAIN;
+		}
+		ret = wait_event_interruptible(end->wait, wants_data(end));
+		if (ret || signal_pending(current))	/* also where the peer keeps us from sleep */
+			return ret ?: -ERESTARTSYS;
+	}
+}
+
+/* Return: bytes, 0 when there is no room, or a negative errno */
+static ssize_t put(struct sigma_channel_end *end, struct iov_iter *from)
+{
+	const struct sigma_channel_block *theirs = their_block(end);
+	struct sigma_channel_block *ours = our_block(end);
+	u32 consumed = le32_to_cpu(smp_load_acquire(&theirs->consumed));
+	u32 produced = le32_to_cpu(READ_ONCE(ours->produced));
+	struct sigma_record record;
+	int err;
+
+	err = sigma_record_place(produced, consumed, iov_iter_count(from), &record);
+	if (err)
+		return err == -ENOSPC ? 0 : broken(end);
+	if (copy_from_iter(ours->data + record.offset, record.length, from) != record.length)
+		return -EFAULT;
+	sigma_record_head(ours->data, produced, &record);
+	smp_store_release(&ours->produced, cpu_to_le32(record.next));
+	ring_if_wanted(end);
+	return record.length;
+}
+
+static ssize_t channel_write(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct sigma_channel_end *end = iocb->ki_filp->private_data;
+	size_t length = iov_iter_count(from);
+	ssize_t ret;
+
+	if (!length)
+		return -EINVAL;
+	if (length > SIGMA_CHANNEL_MSG_MAX)
+		return -EMSGSIZE;
+	for (;;) {
+		ret = mutex_lock_interruptible(&end->tx_lock);
+		if (ret)
+			return ret;
+		ret = status(end);
+		if (!ret)
+			ret = put(end, from);
+		mutex_unlock(&end->tx_lock);
+		if (ret && ret != -EAGAIN)
+			return ret;
+		if (iocb->ki_filp->f_flags & O_NONBLOCK) {
+			if (wq_has_sleeper(&end->wait) && wants_room(end, length))
+				continue;
+			return -EAGAIN;
+		}
+		ret = wait_event_interruptible(end->wait, wants_room(end, length));
+		if (ret || signal_pending(current))	/* also where the peer keeps us from sleep */
+			return ret ?: -ERESTARTSYS;
+	}
+}
+
+static __poll_t channel_poll(struct file *file, poll_table *pt)
+{
+	struct sigma_channel_end *end = file->private_data;
+	__poll_t asked = poll_requested_events(pt), events = 0;
+	bool sleeps;
+	int over;
+
+	poll_wait(file, &end->wait, pt);
+	/* A look without a wait asks for no doorbell */
+	sleeps = wq_has_sleeper(&end->wait);
+	over = status(end);
+	if (readable(end) || (sleeps && asked & EPOLLIN && wants_data(end) && readable(end)))
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (!over && (writable(end, SIGMA_CHANNEL_MSG_MAX) ||
+		      (sleeps && asked & EPOLLOUT && wants_room(end, SIGMA_CHANNEL_MSG_MAX))))
+		events |= EPOLLOUT | EPOLLWRNORM;
+	/* Once more: it may have ended since, and who had said nothing is not woken for it again */
+	over = status(end);
+	if (over && over != -EAGAIN)
+		events = (events & ~(EPOLLOUT | EPOLLWRNORM)) | EPOLLERR | EPOLLHUP;
+	return events;
+}
+
+static long channel_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (cmd != SIGMA_CHANNEL_KICK)
+		return -ENOTTY;
+	ring_if_wanted(file->private_data);
+	return 0;
+}
+
+/* All of the channel may be seen, the block of this side written to */
+static int channel_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct sigma_channel_end *end = file->private_data;
+	unsigned long size = vma->vm_end - vma->vm_start;
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 ours = (void *)our_block(end) - (void *)end->shared;
+	phys_addr_t phys = end->all->phys + (end->number - 1) * SIGMA_CHANNEL_SIZE + offset;
+
+	if (!(vma->vm_flags & VM_MAYSHARE) || offset >= SIGMA_CHANNEL_SIZE ||
+	    size > SIGMA_CHANNEL_SIZE - offset)
+		return -EINVAL;
+	if (!(vma->vm_flags & VM_WRITE))
+		vm_flags_clear(vma, VM_MAYWRITE);
+	else if (offset < ours || offset + size > ours + sizeof(struct sigma_channel_block))
+		return -EPERM;
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
+	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(phys), size, vma->vm_page_prot);
+}
+
+static int channel_open(struct inode *inode, struct file *file)
+{
+	struct sigma_channels *all = container_of(inode->i_cdev, struct sigma_channels, cdev);
+	struct sigma_channel_end *end = &all->end[inode->i_rdev - all->first];
+	int err = 0;
+
+	spin_lock_irq(&end->lock);
+	if (all->gone) {
+		err = -ENODEV;
+	} else if (end->opened) {
+		err = -EBUSY;
+	} else {
+		end->opened = true;
+		end->drained = false;
+		end->error = 0;
+		end->joined = 0;
+		end->session++;
+		/* A program may have left anything there */
+		WRITE_ONCE(our_block(end)->produced,
+			   cpu_to_le32(aligned(READ_ONCE(our_block(end)->produced))));
+		publish(end);
+		/* Either side joins when it sees the other: this one first, and then by doorbell */
+		smp_mb();
+		look_at_peer(end);
+	}
+	spin_unlock_irq(&end->lock);
+	if (err)
+		return err;
+	ring(end);
+	file->private_data = end;
+	return stream_open(inode, file);
+}
+
+static int channel_release(struct inode *inode, struct file *file)
+{
+	struct sigma_channel_end *end = file->private_data;
+
+	spin_lock_irq(&end->lock);
+	end_session(end, -EPIPE);
+	end->opened = false;
+	spin_unlock_irq(&end->lock);
+	ring(end);
+	return 0;
+}
+
+static const struct file_operations channel_fops = {
+	.owner		= THIS_MODULE,
+	.open		= channel_open,
+	.release	= channel_release,
+	.read_iter	= channel_read,
+	.write_iter	= channel_write,
+	.poll		= channel_poll,
+	.mmap		= channel_mmap,
+	.unlocked_ioctl	= channel_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+};
+
+/* Devices */
+
+void sigma_channels_init(struct sigma_channels *all, unsigned int side, void *window,
+			 phys_addr_t phys, struct sigma_doorbell_tx *tx)
+{
+	all->side = side;
+	all->phys = phys + SIGMA_IOSC_CHANNELS_OFF;
+	all->tx = tx;
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct sigma_channel_end *end = &all->end[i];
+
+		end->all = all;
+		end->number = i + 1;
+		end->shared = window + SIGMA_IOSC_CHANNEL_OFF(end->number);
+		spin_lock_init(&end->lock);
+		mutex_init(&end->rx_lock);
+		mutex_init(&end->tx_lock);
+		init_waitqueue_head(&end->wait);
+	}
+}
+
+static void remove_nodes(struct sigma_channels *all, unsigned int nr)
+{
+	while (nr)
+		device_destroy(&sigma_channel_class, all->first + --nr);
+}
+
+/* In a device's name '!' stands for the '/' of its node */
+static int make_nodes(struct sigma_channels *all, struct device *parent, const char *name)
+{
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct device *dev = device_create(&sigma_channel_class, parent, all->first + i,
+						   NULL, "iosc!%s%s%u", name ?: "",
+						   name ? "!" : "", i + 1);
+
+		if (IS_ERR(dev)) {
+			remove_nodes(all, i);
+			return PTR_ERR(dev);
+		}
+	}
+	return 0;
+}
+
+int sigma_channels_add(struct sigma_channels *all, struct device *parent, const char *name)
+{
+	int set, err;
+
+	set = ida_alloc_max(&sets, SETS - 1, GFP_KERNEL);
+	if (set < 0)
+		return set;
+	all->first = first_devt + set * SIGMA_CHANNELS;
+	cdev_init(&all->cdev, &channel_fops);
+	all->cdev.owner = THIS_MODULE;
+	cdev_set_parent(&all->cdev, &parent->kobj);
+	err = cdev_add(&all->cdev, all->first, SIGMA_CHANNELS);
+	if (err)
+		goto free_set;
+	err = make_nodes(all, parent, name);
+	if (err)
+		goto del_cdev;
+	return 0;
+
+del_cdev:
+	cdev_del(&all->cdev);
+free_set:
+	ida_free(&sets, set);
+	return err;
+}
+
+void sigma_channels_del(struct sigma_channels *all)
+{
+	remove_nodes(all, SIGMA_CHANNELS);
+	cdev_del(&all->cdev);
+	ida_free(&sets, (all->first - first_devt) / SIGMA_CHANNELS);
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct sigma_channel_end *end = &all->end[i];
+
+		spin_lock_irq(&end->lock);
+		all->gone = true;
+		end_session(end, -EPIPE);
+		spin_unlock_irq(&end->lock);
+		wake_up_interruptible(&end->wait);
+	}
+}
+
+int sigma_channels_setup(void)
+{
+	int err = class_register(&sigma_channel_class);
+
+	if (err)
+		return err;
+	err = alloc_chrdev_region(&first_devt, 0, MINORS, "iosc");
+	if (err)
+		class_unregister(&sigma_channel_class);
+	return err;
+}
+
+void sigma_channels_teardown(void)
+{
+	unregister_chrdev_region(first_devt, MINORS);
+	class_unregister(&sigma_channel_class);
+}
