@@ -39,6 +39,7 @@ const char *const section_names[] = {
 	[SECTION_DISK] = "Disk",
 	[SECTION_NETWORK] = "Network",
 	[SECTION_SHARE] = "Share",
+	[SECTION_CHANNEL] = "Channel",
 };
 
 void mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
@@ -85,7 +86,7 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 	switch (parser->section) {
 	case SECTION_NONE:
 		wrong(parser, -EINVAL,
-		      "[%.*s]: no section of a guest file; it has [Guest], [Disk], [Network] and [Share]",
+		      "[%.*s]: no section of a guest file; it has [Guest], [Disk], [Network], [Share] and [Channel]",
 		      (int)len, name);
 		return;
 	case SECTION_GUEST:
@@ -94,6 +95,16 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 			return;
 		}
 		parser->guest_seen = true;
+		break;
+	case SECTION_CHANNEL:
+		if (parser->config->nr_channels == SIGMA_CHANNELS) {
+			wrong(parser, -EINVAL, "more than %u channels; leave some out",
+			      SIGMA_CHANNELS);
+			return;
+		}
+		parser->config->channel[parser->config->nr_channels++] = (struct guest_channel) {
+			.group = GUEST_NO_GROUP, .mode = GUEST_CHANNEL_MODE, .line = parser->line,
+		};
 		break;
 	default:
 		if (!parser->no_devices)
@@ -298,6 +309,25 @@ static void finish_shares(struct parser *parser)
 	}
 }
 
+static void finish_channels(struct parser *parser)
+{
+	const struct guest_config *config = parser->config;
+
+	for (unsigned int i = 0; i < config->nr_channels; i++) {
+		const struct guest_channel *channel = &config->channel[i];
+
+		if (!channel->number)
+			mistake(parser, channel->line, -EINVAL,
+				"a [Channel] without Number=; say which one, 1 to %u",
+				SIGMA_CHANNELS);
+		for (unsigned int j = 0; channel->number && j < i; j++)
+			if (config->channel[j].number == channel->number)
+				mistake(parser, channel->line, -EINVAL,
+					"the same Number= as that of the [Channel] in line %u; change one",
+					config->channel[j].line);
+	}
+}
+
 static void (*const finish[])(struct parser *parser) = {
 	[GUEST_DISK] = finish_disks,
 	[GUEST_NET] = finish_nets,
@@ -407,6 +437,7 @@ static int parse(struct guest_config *config, bool devices)
 
 	for (size_t kind = GUEST_DISK; kind < COUNT(finish); kind++)
 		finish_devices(&parser, kind);
+	finish_channels(&parser);
 	finish_defaults(&parser);
 	return parser.error;
 }

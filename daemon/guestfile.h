@@ -39,6 +39,11 @@
  *	Path=			folder, required
  *	Tag=			up to 36 characters; default: the folder's name
  *	ReadOnly=no
+ *	[Channel]		repeatable; who may use a channel on the host, iosc(4)
+ *	Number=			1 to 16, required
+ *	User=			name or number, default root
+ *	Group=			name or number, default sigma
+ *	Mode=0660		in octal
  *
  * All paths are absolute. A line that begins with # or ; is a comment, and so is the rest of
  * a line after a blank and a ;. No line is longer than 200 bytes (a limit of inih).
@@ -52,6 +57,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../kmod/uapi/channel.h"
 #include "../kmod/uapi/sigma.h"
 
 #define GUEST_DISKS_MAX		16
@@ -119,6 +125,17 @@ struct guest_share {
 	unsigned int line;
 };
 
+struct guest_channel {
+	unsigned int number;	/* 1..SIGMA_CHANNELS; 0: not given yet */
+	uint32_t user;
+	uint32_t group;		/* GUEST_NO_GROUP: not given */
+	unsigned int mode;
+	unsigned int line;
+};
+
+#define GUEST_NO_GROUP		UINT32_MAX
+#define GUEST_CHANNEL_MODE	0660
+
 #define VSOCK_CID_MIN		3		/* 2 is the host, see vsock(7) */
 #define VSOCK_CID_MAX		(UINT32_MAX - 1)
 
@@ -146,9 +163,11 @@ struct guest_config {
 	struct guest_vsock vsock;
 	unsigned int cpus_line, memory_line, kernel_line, initrd_line;	/* 0: not given */
 	unsigned int nr_disks, nr_nets, nr_shares;	/* places up to the last device */
+	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];
 	struct guest_net net[GUEST_NETS_MAX];
 	struct guest_share share[GUEST_SHARES_MAX];
+	struct guest_channel channel[SIGMA_CHANNELS];
 };
 
 /** guestfile_name_valid - can the @len bytes of @name be a guest's? Others are kept out of paths */

@@ -3,8 +3,10 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <grp.h>
 #include <net/ethernet.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -469,6 +471,70 @@ static void set_share_read_only(struct parser *parser, const char *value)
 	set_bool(parser, "ReadOnly", &this_share(parser)->read_only, value);
 }
 
+static struct guest_channel *this_channel(struct parser *parser)
+{
+	return &parser->config->channel[parser->config->nr_channels - 1];
+}
+
+/* All of @value is a number up to @max */
+static bool read_number(const char *value, int base, unsigned long max, unsigned long *number)
+{
+	char *end;
+
+	errno = 0;
+	*number = strtoul(value, &end, base);
+	return isdigit((unsigned char)*value) && !*end && !errno && *number <= max;
+}
+
+static void set_number(struct parser *parser, const char *value)
+{
+	unsigned long number;
+
+	if (!read_number(value, 10, SIGMA_CHANNELS, &number) || !number)
+		wrong(parser, -EINVAL, "Number=%s: no channel; give 1 to %u", value, SIGMA_CHANNELS);
+	else
+		this_channel(parser)->number = number;
+}
+
+static void set_channel_user(struct parser *parser, const char *value)
+{
+	const struct passwd *user = getpwnam(value);
+	unsigned long number;
+
+	if (user)
+		this_channel(parser)->user = user->pw_uid;
+	else if (read_number(value, 10, UINT32_MAX - 1, &number))
+		this_channel(parser)->user = number;
+	else
+		wrong(parser, -EINVAL, "User=%s: no user of this host; make it (adduser) or correct the name",
+		      value);
+}
+
+static void set_group(struct parser *parser, const char *value)
+{
+	const struct group *group = getgrnam(value);
+	unsigned long number;
+
+	if (group)
+		this_channel(parser)->group = group->gr_gid;
+	else if (read_number(value, 10, UINT32_MAX - 1, &number))
+		this_channel(parser)->group = number;
+	else
+		wrong(parser, -EINVAL, "Group=%s: no group of this host; make it (addgroup) or correct the name",
+		      value);
+}
+
+static void set_mode(struct parser *parser, const char *value)
+{
+	unsigned long mode;
+
+	if (read_number(value, 8, 0666, &mode) && !(mode & 0111))
+		this_channel(parser)->mode = mode;
+	else
+		wrong(parser, -EINVAL, "Mode=%s: not who may read and write, in octal; write it like 0660",
+		      value);
+}
+
 static const struct {
 	enum section section;
 	const char *name;
@@ -498,6 +564,10 @@ static const struct {
 	{ SECTION_SHARE, "Path", set_share_path, ONCE },
 	{ SECTION_SHARE, "Tag", set_tag, ONCE },
 	{ SECTION_SHARE, "ReadOnly", set_share_read_only, ONCE },
+	{ SECTION_CHANNEL, "Number", set_number, ONCE },
+	{ SECTION_CHANNEL, "User", set_channel_user, ONCE },
+	{ SECTION_CHANNEL, "Group", set_group, ONCE },
+	{ SECTION_CHANNEL, "Mode", set_mode, ONCE },
 };
 
 static void unknown_key(struct parser *parser, const char *name)

@@ -17,9 +17,10 @@ enum section {
 	SECTION_DISK,
 	SECTION_NETWORK,
 	SECTION_SHARE,
+	SECTION_CHANNEL,
 };
 
-extern const char *const section_names[SECTION_SHARE + 1];
+extern const char *const section_names[SECTION_CHANNEL + 1];
 
 /**
  * struct parser - where we are in the file

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "bus.h"
+#include "channels.h"
 #include "cpus.h"
 #include "devices.h"
 #include "klog.h"
@@ -394,6 +395,9 @@ int life_make(struct life *life)
 	error = take(life);
 	if (error)
 		goto free_devices;
+	error = channels_share(config);
+	if (error)
+		goto destroy_guest;
 	error = memory_open(&life->memory, life->guest.fd, &life->guest.info);
 	if (error)
 		goto destroy_guest;

@@ -10,6 +10,7 @@
  *	memory.c	the guest's memory
  *	load/		kernel, initrd, ACPI tables, boot parameters
  *	devices.c virtio/ tap.c	devices
+ *	channels.c	who may use the guest's channels
  *	vhost.c vhost_user.c	queues that others serve
  *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log

@@ -132,6 +132,32 @@ TEST(disks)
 		     "the same Serial= as that of the [Disk] in line 3");
 }
 
+TEST(channels)
+{
+	ASSERT_EQ(0, load(KERNEL "[Channel]\nNumber=3\n[Channel]\nMode=0606\nUser=root\n"
+			  "Number=16\nGroup=1234\n[Channel]\nUser=0\nNumber=1\n"));
+	ASSERT_EQ(3, config.nr_channels);
+	EXPECT_EQ(3, config.channel[0].number);
+	EXPECT_EQ(0, config.channel[0].user);
+	EXPECT_EQ(GUEST_NO_GROUP, config.channel[0].group);
+	EXPECT_EQ(0660, config.channel[0].mode);
+	EXPECT_EQ(16, config.channel[1].number);
+	EXPECT_EQ(1234, config.channel[1].group);
+	EXPECT_EQ(0606, config.channel[1].mode);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=17\n", 4, "no channel; give 1 to 16");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=0\n", 4, "no channel");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=-1\n", 4, "no channel");
+	EXPECT_WRONG(KERNEL "[Channel]\nMode=0600\n", 3, "without Number=");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=1\nMode=0770\n", 5, "in octal");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=1\nMode=689\n", 5, "in octal");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=1\nUser=no such user\n", 5, "no user of this host");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=1\nGroup=4294967295\n", 5, "no group of this host");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=1\n[Channel]\nNumber=1\n", 5,
+		     "the same Number= as that of the [Channel] in line 3");
+	EXPECT_WRONG(KERNEL "[Channel]\nPath=/x\n", 4, "it has Number= User= Group= Mode=");
+}
+
 TEST(vsock)
 {
 	ASSERT_EQ(0, load(KERNEL));
