@@ -21,6 +21,7 @@ KVERSION ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVERSION)/build
 MODDIR ?= /lib/modules/$(KVERSION)/updates
 LIBDIR := $(PREFIX)/lib/sigma
+VERSION := $(shell sed -n 's/.*SIGMA_VERSION "\(.*\)"/\1/p' daemon/version.h)
 
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
@@ -68,7 +69,7 @@ all: modules user
 modules:
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init
+user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl
 	@mkdir -p $(@D)
@@ -103,6 +104,25 @@ $(O)/guest/init/init: $(wildcard guest/init/*.[ch])
 	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
 		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s \
 		-o $@ $(filter %.c,$^)
+
+# For programs of others. Its number goes up when a symbol goes or changes its meaning
+LIBIOSC := libiosc.so.1
+
+$(O)/lib/%.o: CFLAGS += -fPIC
+
+$(O)/libiosc.a: $(O)/lib/iosc.o
+	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
+$(O)/$(LIBIOSC): $(O)/lib/iosc.o lib/libiosc.map
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
+		-Wl,--version-script=lib/libiosc.map -o $@ $<
+
+$(O)/libiosc.so: $(O)/$(LIBIOSC)
+	$(Q)ln -sf $(LIBIOSC) $@
+
+$(O)/libiosc.pc: lib/libiosc.pc.in daemon/version.h Makefile
+	@mkdir -p $(@D)
+	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' $< >$@
 
 $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libsigma.a
 	@mkdir -p $(@D)
@@ -157,6 +177,13 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/lib $(O)/$(LIBIOSC)
+	$(Q)ln -sf $(LIBIOSC) $(DESTDIR)$(PREFIX)/lib/libiosc.so
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/pkgconfig $(O)/libiosc.pc
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 docs/iosc.3
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man4 docs/iosc.4
 	$(if $(DESTDIR),,$(activate))
 
 # What a boot would do with the rules: the group, /run/sigma and the devices' permissions
@@ -200,8 +227,8 @@ style:
 
 clean:
 	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench $(O)/selftests \
-		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl
+		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.*
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
--include $(patsubst %.o,%.d,$(daemon_obj) $(ctl_obj) $(sanitized_obj)) \
+-include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj)) \
 	 $(wildcard $(O)/sanitized/selftests/*/*.d)

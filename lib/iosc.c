@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * libiosc: see iosc.h, and ../kmod/uapi/channel.h for the protocol.
+ *
+ * Everything happens in the mapped rings; system calls are for sleep. Who has to wait spins as
+ * long as it was told, and then leaves the message to read(2) or write(2), which wait for
+ * just what is missing. The peer is woken by an ioctl, where its kernel says that it sleeps.
+ *
+ * The state words tell whether the session stands. Where they say that it does not, or no more,
+ * poll(2) has the last word: a kernel that resets the window goes through states that mean nothing.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../kmod/record.h"
+#include "iosc.h"
+
+#define DIRECTORY	"/dev/iosc"
+#define SPINS		64	/* between two looks at the clock */
+
+/**
+ * struct iosc - a channel that is open
+ * @fd: its device
+ * @shared: all of it, read-only
+ * @ours, @theirs: blocks of it; ours is mapped once more, to be written to
+ * @our_state, @their_state: of the session
+ * @reserved: of the message that is being written; length 0: none
+ * @produced: index where it begins
+ * @peeked: the message that is being looked at; length 0: none
+ * @spin: microseconds
+ */
+struct iosc {
+	int fd;
+	const struct sigma_channel *shared;
+	struct sigma_channel_block *ours;
+	const struct sigma_channel_block *theirs;
+	const struct sigma_channel_state *our_state, *their_state;
+	struct sigma_record reserved, peeked;
+	uint32_t produced;
+	unsigned int spin;
+};
+
+static uint32_t load(const __le32 *word)
+{
+	return le32toh(__atomic_load_n(word, __ATOMIC_ACQUIRE));
+}
+
+static void publish(__le32 *word, uint32_t value)
+{
+	__atomic_store_n(word, htole32(value), __ATOMIC_RELEASE);
+}
+
+/* In which block may we write? The kernel knows, and lets us have no other */
+static int map(struct iosc *channel)
+{
+	void *shared = mmap(NULL, SIGMA_CHANNEL_SIZE, PROT_READ, MAP_SHARED, channel->fd, 0);
+	size_t size = sizeof(struct sigma_channel_block);
+
+	if (shared == MAP_FAILED)
+		return -1;
+	channel->shared = shared;
+	for (unsigned int side = SIGMA_SIDE_HOST; side <= SIGMA_SIDE_GUEST; side++) {
+		off_t offset = offsetof(struct sigma_channel, block) + side * size;
+		void *ours = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, channel->fd, offset);
+
+		if (ours != MAP_FAILED) {
+			channel->ours = ours;
+			channel->theirs = &channel->shared->block[!side];
+			channel->our_state = &channel->shared->state[side];
+			channel->their_state = &channel->shared->state[!side];
+			return 0;
+		}
+		if (errno != EPERM)
+			break;
+	}
+	munmap(shared, SIGMA_CHANNEL_SIZE);
+	return -1;
+}
+
+struct iosc *iosc_open_path(const char *path)
+{
+	struct iosc *channel = calloc(1, sizeof(*channel));
+	int error;
+
+	if (!channel)
+		return NULL;
+	channel->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (channel->fd < 0)
+		goto free_channel;
+	if (map(channel))
+		goto close_fd;
+	return channel;
+
+close_fd:
+	error = errno;
+	close(channel->fd);
+	errno = error;
+free_channel:
+	error = errno;
+	free(channel);
+	errno = error;
+	return NULL;
+}
+
+struct iosc *iosc_open(const char *guest, unsigned int number)
+{
+	char path[PATH_MAX];
+	int length;
+
+	length = snprintf(path, sizeof(path), DIRECTORY "/%s%s%u", guest ?: "", guest ? "/" : "",
+			  number);
+	if (length >= (int)sizeof(path)) {
+		errno = ENAMETOOLONG;
+		return NULL;
+	}
+	return iosc_open_path(path);
+}
+
+void iosc_close(struct iosc *channel)
+{
+	if (!channel)
+		return;
+	munmap(channel->ours, sizeof(*channel->ours));
+	munmap((void *)channel->shared, sizeof(*channel->shared));
+	close(channel->fd);
+	free(channel);
+}
+
+int iosc_fd(const struct iosc *channel)
+{
+	return channel->fd;
+}
+
+void iosc_set_spin(struct iosc *channel, unsigned int microseconds)
+{
+	channel->spin = microseconds;
+}
+
+/* The session */
+
+static bool stands(const struct iosc *channel)
+{
+	uint32_t theirs = load(&channel->their_state->session);
+	uint32_t their_peer = load(&channel->their_state->peer);
+	uint32_t ours = load(&channel->our_state->session);
+
+	return ours & 1 && theirs & 1 && their_peer == ours &&
+	       load(&channel->our_state->peer) == theirs;
+}
+
+static int fail(int error)
+{
+	errno = error;
+	return -1;
+}
+
+/*
+ * It does not stand. Return: 0 when @events has POLLIN and there still is something to read; -1 with
+ * EAGAIN: there is no session yet; else -1 and why it is over.
+ */
+static int look_closer(const struct iosc *channel, short events)
+{
+	struct pollfd pollfd = { .fd = channel->fd, .events = events };
+
+	if (poll(&pollfd, 1, 0) < 0)
+		return -1;
+	if (pollfd.revents & POLLIN)
+		return 0;
+	if (!(pollfd.revents & (POLLHUP | POLLERR)))
+		return fail(EAGAIN);
+	/* It does not wait, and has the reason */
+	if (read(channel->fd, NULL, 0) < 0 && errno == EPROTO)
+		return -1;
+	return fail(EPIPE);
+}
+
+/* An index was published: does the peer sleep until it is, as @want says? */
+static void wake_peer(const struct iosc *channel, const __le32 *want)
+{
+	/* Pairs with the kernel's, between its word and its last look */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (__atomic_load_n(want, __ATOMIC_RELAXED))
+		ioctl(channel->fd, SIGMA_CHANNEL_KICK);
+}
+
+/* Waiting */
+
+static uint64_t microseconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+}
+
+/*
+ * Call @attempt until it does something else than fail with EAGAIN, or the time is over. Return:
+ * what it returned last, -1 with EAGAIN included.
+ */
+static ssize_t spin(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void *), void *data)
+{
+	ssize_t ret = attempt(channel, data);
+	uint64_t end = 0;
+
+	while (ret < 0 && errno == EAGAIN && channel->spin) {
+		if (channel->spin != IOSC_SPIN_FOREVER && !end)
+			end = microseconds() + channel->spin;
+		for (unsigned int i = 0; i < SPINS && ret < 0 && errno == EAGAIN; i++) {
+			__builtin_ia32_pause();
+			ret = attempt(channel, data);
+		}
+		if (end && microseconds() >= end)
+			break;
+	}
+	return ret;
+}
+
+/* The same, and sleep until @events. Not for more than one of them */
+static ssize_t wait_for(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void *),
+			void *data, short events, int flags)
+{
+	struct pollfd pollfd = { .fd = channel->fd, .events = events };
+
+	for (;;) {
+		ssize_t ret = spin(channel, attempt, data);
+
+		if (ret >= 0 || errno != EAGAIN || flags & IOSC_DONTWAIT)
+			return ret;
+		if (poll(&pollfd, 1, -1) < 0)
+			return -1;
+	}
+}
+
+/* Sending */
+
+static ssize_t try_reserve(struct iosc *channel, void *data)
+{
+	const size_t *length = data;
+	int error;
+
+	if (!stands(channel))
+		return look_closer(channel, 0);
+	channel->produced = le32toh(channel->ours->produced);
+	error = sigma_record_place(channel->produced, load(&channel->theirs->consumed), *length,
+				   &channel->reserved);
+	if (!error)
+		return 0;
+	channel->reserved.length = 0;
+	return fail(error == -ENOSPC ? EAGAIN : EPROTO);
+}
+
+static int check_length(size_t length)
+{
+	if (!length)
+		return fail(EINVAL);
+	return length > SIGMA_CHANNEL_MSG_MAX ? fail(EMSGSIZE) : 0;
+}
+
+static void send_reserved(struct iosc *channel)
+{
+	struct sigma_record *record = &channel->reserved;
+
+	sigma_record_head(channel->ours->data, channel->produced, record);
+	publish(&channel->ours->produced, record->next);
+	record->length = 0;
+	wake_peer(channel, &channel->their_state->want_data);
+}
+
+void *iosc_reserve(struct iosc *channel, size_t length, int flags)
+{
+	channel->reserved.length = 0;
+	if (check_length(length) || wait_for(channel, try_reserve, &length, POLLOUT, flags))
+		return NULL;
+	return channel->ours->data + channel->reserved.offset;
+}
+
+int iosc_commit(struct iosc *channel, size_t length)
+{
+	struct sigma_record *record = &channel->reserved;
+
+	if (!length || length > record->length)
+		return fail(EINVAL);
+	record->next -= sigma_record_size(record->length) - sigma_record_size(length);
+	record->length = length;
+	send_reserved(channel);
+	return 0;
+}
+
+int iosc_send(struct iosc *channel, const void *message, size_t length, int flags)
+{
+	channel->reserved.length = 0;
+	if (check_length(length))
+		return -1;
+	if (spin(channel, try_reserve, &length)) {
+		if (errno != EAGAIN || flags & IOSC_DONTWAIT)
+			return -1;
+		return write(channel->fd, message, length) < 0 ? -1 : 0;
+	}
+	memcpy(channel->ours->data + channel->reserved.offset, message, length);
+	send_reserved(channel);
+	return 0;
+}
+
+/* Receiving */
+
+static ssize_t try_peek(struct iosc *channel, void *data)
+{
+	int found;
+
+	channel->peeked.length = 0;
+	/* Before the look at the ring: what was sent before the end is there */
+	if (!stands(channel) && look_closer(channel, POLLIN))
+		return -1;
+	found = sigma_record_find(channel->theirs->data, load(&channel->theirs->produced),
+				  le32toh(channel->ours->consumed), &channel->peeked);
+	if (found > 0)
+		return channel->peeked.length;
+	return fail(found ? EPROTO : EAGAIN);
+}
+
+ssize_t iosc_peek(struct iosc *channel, const void **message, int flags)
+{
+	ssize_t length = wait_for(channel, try_peek, NULL, POLLIN, flags);
+
+	if (length > 0)
+		*message = channel->theirs->data + channel->peeked.offset;
+	return length;
+}
+
+int iosc_release(struct iosc *channel)
+{
+	if (!channel->peeked.length)
+		return fail(EINVAL);
+	channel->peeked.length = 0;
+	publish(&channel->ours->consumed, channel->peeked.next);
+	wake_peer(channel, &channel->their_state->want_room);
+	return 0;
+}
+
+ssize_t iosc_recv(struct iosc *channel, void *buffer, size_t size, int flags)
+{
+	ssize_t length = spin(channel, try_peek, NULL);
+
+	if (length < 0 && errno == EAGAIN && !(flags & IOSC_DONTWAIT))
+		return read(channel->fd, buffer, size);
+	if (length < 0)
+		return length;
+	if ((size_t)length > size)
+		return fail(EMSGSIZE);
+	memcpy(buffer, channel->theirs->data + channel->peeked.offset, length);
+	return iosc_release(channel) ? -1 : length;
+}
