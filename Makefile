@@ -148,7 +148,9 @@ endif
 $(O)/programs/%: selftests/programs/%.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) $(filter-out -MMD -MP,$(sigma_cflags)) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) \
-		-o $@ $<
+		-o $@ $< $(filter %.a,$^)
+
+$(O)/programs/channels: $(O)/libiosc.a
 
 unit: $(units)
 

@@ -129,7 +129,7 @@ host_resources()
 	echo "users of sigma.ko: $(awk '$1 == "sigma" { print $3 }' /proc/modules)"
 	echo "memory: $(awk '$1 == "MemTotal:" { print $2 " kB" }' /proc/meminfo)"
 	echo "guests: $(guests)"
-	echo "devices: $(ls /dev/sigma)"
+	echo "devices: $(ls /dev/sigma /dev/iosc 2>&1)"
 	echo "network: $(ls /sys/class/net)"
 	echo "processes: $(pgrep -x sigmad)"
 	cat /proc/iomem
