@@ -6,7 +6,8 @@
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
 #	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
-#				T=net: one of boot, block, file and net
+#				T=net: one of boot, block, file and net; T=iosc: channels
+#				beside pipe, AF_UNIX and vsock
 #	make rings		O/bench/rings: split beside packed virtqueues
 #	make demo		the whole thing on show, in a virtual machine
 #	make shell		a shell in the virtual machine
@@ -150,7 +151,7 @@ $(O)/programs/%: selftests/programs/%.c
 	$(call quiet,CC,$@)$(CC) $(filter-out -MMD -MP,$(sigma_cflags)) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) \
 		-o $@ $< $(filter %.a,$^)
 
-$(O)/programs/channels: $(O)/libiosc.a
+$(O)/programs/channels $(O)/programs/roundtrip: $(O)/libiosc.a
 
 unit: $(units)
 

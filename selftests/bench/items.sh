@@ -5,6 +5,7 @@
 # What is measured, on either side alike. Each item calls "figure WHAT UNIT VALUE" for what it
 # found. The programs on the host's end have the CPUs that both sides leave to the host.
 
+# "iosc" is not one of them: see the script of that name.
 ITEMS="boot block file net"
 SECONDS_OF_IPERF=3
 SECONDS_OF_PINGPONG=3
