@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/utsname.h>
+#include <asm/asm.h>
 
 #include "../kmod/apic.h"
 #include "guest.h"
@@ -66,6 +67,15 @@ static void beat(struct work_struct *work)
 	schedule_delayed_work(&guest->heartbeat, msecs_to_jiffies(SIGMA_HEARTBEAT_MS));
 }
 
+/* Hand CPUID back; see SIGMA_GUARD_CALL_UP. A host that lied about its guard costs an #UD. */
+static void tell_guard(struct sigma_guest *guest)
+{
+	if (!guest->header->guarded)
+		return;
+	asm volatile("1: vmmcall\n2:\n" _ASM_EXTABLE(1b, 2b)
+		     : : "a" (SIGMA_GUARD_CALL_UP) : "memory");
+}
+
 static void say_up(struct sigma_guest *guest)
 {
 	struct sigma_iosc_guest *shared = &guest->header->guest;
@@ -77,6 +87,7 @@ static void say_up(struct sigma_guest *guest)
 	 * whoever sees the state sees what stands beside it.
 	 */
 	cmpxchg(&shared->state, cpu_to_le32(SIGMA_GUEST_NONE), cpu_to_le32(SIGMA_GUEST_UP));
+	tell_guard(guest);
 	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
 }
 

@@ -369,7 +369,8 @@ int sigma_chardev_init(void)
 	err = cdev_add(&control_cdev, control_devt, 1);
 	if (err)
 		goto unregister_region;
-	control_device = device_create(&sigma_class, NULL, control_devt, NULL, "control");
+	control_device = device_create_with_groups(&sigma_class, NULL, control_devt, NULL,
+						   sigma_control_groups, "control");
 	if (IS_ERR(control_device)) {
 		err = PTR_ERR(control_device);
 		goto del_cdev;

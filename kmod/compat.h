@@ -13,6 +13,11 @@
 #include <linux/mmzone.h>
 #include <linux/timekeeping.h>
 
+/* cpuid_edx() and its like left asm/processor.h */
+#if __has_include(<asm/cpuid/api.h>)
+#include <asm/cpuid/api.h>
+#endif
+
 /* irq_domain_create_hierarchy() became a case of irq_domain_instantiate() */
 static inline struct irq_domain *
 sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,

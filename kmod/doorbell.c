@@ -44,6 +44,8 @@ static void publish(struct irq_data *data)
 
 	raw_spin_lock_irqsave(&rx->publish_lock, flags);
 	target = SIGMA_DOORBELL_TARGET(apic_id_of(data), irqd_cfg(data)->vector);
+	if (rx->published)
+		rx->published(rx->data, target);
 	WRITE_ONCE(rx->words->target, cpu_to_le64(target));
 	raw_spin_unlock_irqrestore(&rx->publish_lock, flags);
 }

@@ -19,13 +19,15 @@
  * @words: the shared words we receive on
  * @handler: called for each doorbell that was rung, 0 <= n < SIGMA_DOORBELLS, in hard
  *	     interrupt context, or in a work item when there are too many
- * @data: for @handler
+ * @published: or NULL: told each target that is published, one at a time, with interrupts off
+ * @data: for both
  * @received: doorbells that were rung
  * @interrupts: interrupts taken for them
  */
 struct sigma_doorbell_rx {
 	struct sigma_iosc_doorbell *words;
 	void (*handler)(void *data, unsigned int n);
+	void (*published)(void *data, u64 target);
 	void *data;
 	atomic_long_t received;
 	atomic_long_t interrupts;

@@ -31,9 +31,9 @@ SYM_DATA_START(sigma_entry_start)
 	shll	$4, %ebp
 	movl	$ENTRY_PARAMS, %esp
 
-	leal	OFFSET(.Lgdt)(%ebp), %eax
+	leal	OFFSET(sigma_entry_gdt)(%ebp), %eax
 	pushl	%eax
-	pushw	$(.Lgdt_end - .Lgdt - 1)
+	pushw	$(ENTRY_GDT_SIZE - 1)
 	lgdtl	%ss:(%esp)
 
 	/* Nothing but the far jump may follow the switch (SDM vol. 3A, 10.9.1) */
@@ -112,12 +112,12 @@ SYM_DATA_START(sigma_entry_start)
 	jmp	*%rax
 
 	.balign	8
-.Lgdt:
+	.globl	sigma_entry_gdt
+sigma_entry_gdt:
 	.quad	0
 	.quad	0x00cf9b000000ffff	/* ENTRY_CS32: flat 32-bit code */
 	.quad	0x00af9b000000ffff	/* ENTRY_CS64: flat 64-bit code */
 	.quad	0x00cf93000000ffff	/* ENTRY_DS: flat data */
-.Lgdt_end:
 	/* Fails to assemble where the code does not leave room for the stack */
 	.org	sigma_entry_start + ENTRY_PARAMS - ENTRY_STACK_SIZE
 SYM_DATA_END_LABEL(sigma_entry_start, SYM_L_GLOBAL, sigma_entry_end)

@@ -37,6 +37,7 @@
 #define ENTRY_CS32		0x08
 #define ENTRY_CS64		0x10	/* __BOOT_CS */
 #define ENTRY_DS		0x18	/* __BOOT_DS */
+#define ENTRY_GDT_SIZE		0x20
 
 #ifndef __ASSEMBLY__
 #include <linux/build_bug.h>
@@ -77,6 +78,7 @@ static_assert(SIGMA_MAILBOX_WAKEUP == MAILBOX_WAKEUP);
 
 /* The code in this module's image; it runs at any page-aligned address below 1 MiB */
 extern const u8 sigma_entry_start[], sigma_entry_end[];
+extern const u8 sigma_entry_gdt[];	/* ENTRY_GDT_SIZE bytes */
 #endif
 
 #endif

@@ -43,6 +43,7 @@ static const char *const state_names[] = {
 	[SIGMA_STATE_STOPPED]		= "stopped",
 	[SIGMA_STATE_LOST]		= "lost",
 	[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
+	[SIGMA_STATE_CONTAINED]		= "contained",
 };
 
 const char *sigma_state_name(enum sigma_state state)
@@ -95,14 +96,27 @@ static enum sigma_state reported_state(const struct sigma_guest *guest)
 	}
 }
 
-/* The guest rang SIGMA_DOORBELL_STATE */
+/* Of a guest that was alive: has its guard stopped one of its CPUs? Then the others stop, too. */
+static bool contained(struct sigma_guest *guest)
+{
+	char text[SIGMA_VIOLATION_MAX], *rest = text, *line;
+
+	if (!sigma_guard_describe(guest, text, sizeof(text)))
+		return false;
+	while ((line = strsep(&rest, "\n")) && *line)
+		pr_warn("%s: contained: %s\n", guest->name, line);
+	park(guest, SIGMA_STATE_CONTAINED);
+	return true;
+}
+
+/* The guest rang SIGMA_DOORBELL_STATE, or its guard did */
 static void state_work(struct work_struct *work)
 {
 	struct sigma_guest *guest = container_of(work, struct sigma_guest, state_work);
 	enum sigma_state reported;
 
 	mutex_lock(&guest->lock);
-	if (sigma_guest_alive(guest)) {
+	if (sigma_guest_alive(guest) && !contained(guest)) {
 		reported = reported_state(guest);
 		if (reported == SIGMA_STATE_RUNNING)
 			set_state(guest, reported);
@@ -120,7 +134,7 @@ static void health_work(struct work_struct *work)
 	u64 beat = le64_to_cpu(READ_ONCE(guest->iosc.header->guest.heartbeat));
 
 	mutex_lock(&guest->lock);
-	if (!sigma_guest_alive(guest)) {
+	if (!sigma_guest_alive(guest) || contained(guest)) {
 		mutex_unlock(&guest->lock);
 		return;
 	}
@@ -164,6 +178,8 @@ static bool valid_name(const char *name)
 
 static int check_args(struct sigma_create *args)
 {
+	const char *missing;
+
 	if (READ_ONCE(closed))
 		return fail(args, -ESHUTDOWN, "this machine is about to restart or to sleep");
 	if (!valid_name(args->name))
@@ -173,6 +189,12 @@ static int check_args(struct sigma_create *args)
 		return fail(args, -EEXIST, "a guest named %s exists already", args->name);
 	if (args->flags & ~SIGMA_CREATE_SPLIT_CORES)
 		return fail(args, -EINVAL, "unknown flags 0x%x", args->flags);
+	if (args->guard > SIGMA_GUARD_AUTO || args->reserved)
+		return fail(args, -EINVAL, "unknown guard %u", args->guard);
+	missing = args->guard == SIGMA_GUARD_AUTO ? NULL : sigma_guard_missing(args->guard);
+	if (missing)
+		return fail(args, -EOPNOTSUPP, "guard \"%s\": %s", sigma_guard_name(args->guard),
+			    missing);
 	if (!args->nr_cpus || args->nr_cpus > SIGMA_CPUS_MAX)
 		return fail(args, -EINVAL, "a guest has 1 to %d CPUs, not %u", SIGMA_CPUS_MAX,
 			    args->nr_cpus);
@@ -189,6 +211,7 @@ static void guest_release(struct device *dev)
 	struct sigma_guest *guest = container_of(dev, struct sigma_guest, dev);
 
 	sigma_iosc_free(guest);
+	free_page((unsigned long)guest->guard_shared);
 	kfree(guest);
 }
 
@@ -212,6 +235,14 @@ static struct sigma_guest *new_guest(const struct sigma_create *args)
 
 	if (!guest)
 		return NULL;
+	guest->guard_kind = args->guard == SIGMA_GUARD_AUTO ? sigma_guard_strongest() : args->guard;
+	if (guest->guard_kind != SIGMA_GUARD_NO) {
+		guest->guard_shared = (void *)get_zeroed_page(GFP_KERNEL);
+		if (!guest->guard_shared) {
+			kfree(guest);
+			return NULL;
+		}
+	}
 	device_initialize(&guest->dev);
 	guest->dev.type = &guest_type;
 	strscpy(guest->name, args->name, sizeof(guest->name));
@@ -228,20 +259,19 @@ static struct sigma_guest *new_guest(const struct sigma_create *args)
 	return guest;
 }
 
-static int map_identity(struct sigma_guest *guest)
+int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_identity *id)
 {
-	int err = sigma_identity_init(&guest->identity);
+	int err = sigma_identity_init(id);
 
 	if (!err)
-		err = sigma_identity_map(&guest->identity, 0, SZ_1M);
+		err = sigma_identity_map(id, 0, SZ_1M);
 	if (!err)
-		err = sigma_identity_map(&guest->identity, sigma_iosc_phys(guest),
-					 SIGMA_IOSC_SIZE);
+		err = sigma_identity_map(id, sigma_iosc_phys(guest), SIGMA_IOSC_SIZE);
 	for (unsigned int i = 0; !err && i < guest->memory.nr_segments; i++)
-		err = sigma_identity_map(&guest->identity, guest->memory.segment[i].phys,
+		err = sigma_identity_map(id, guest->memory.segment[i].phys,
 					 guest->memory.segment[i].size);
 	if (err)
-		sigma_identity_free(&guest->identity);
+		sigma_identity_free(id);
 	return err;
 }
 
@@ -302,7 +332,7 @@ static int create_locked(struct sigma_create *args)
 		goto return_low;
 	}
 
-	err = map_identity(guest);
+	err = sigma_guest_map_identity(guest, &guest->identity);
 	if (err) {
 		fail(args, err, "out of memory below 4 GiB for page tables");
 		goto return_memory;
@@ -326,8 +356,9 @@ static int create_locked(struct sigma_create *args)
 
 	__module_get(THIS_MODULE);
 	list_add_tail(&guest->list, &guests);
-	pr_info("%s: created with %u CPUs and %llu MiB in %u segments\n", guest->name,
-		guest->nr_cpus, guest->memory.size >> 20, guest->memory.nr_segments);
+	pr_info("%s: created with %u CPUs and %llu MiB in %u segments, guard: %s\n", guest->name,
+		guest->nr_cpus, guest->memory.size >> 20, guest->memory.nr_segments,
+		sigma_guard_name(guest->guard_kind));
 	return 0;
 
 del_chardev:
@@ -396,6 +427,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	sigma_iosc_exit(guest);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
+	sigma_guard_free(guest);
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
 	sigma_low_return(guest->low_phys, LOW_LENT_PAGES);
@@ -419,19 +451,28 @@ int sigma_guest_destroy(const char *name)
 	return err;
 }
 
+static int start_cpu(struct sigma_guest *guest, unsigned int i, const struct sigma_start *args)
+{
+	u64 mailbox = sigma_iosc_phys(guest) + SIGMA_IOSC_MAILBOX_OFF;
+
+	if (guest->guard)
+		return sigma_guard_start_cpu(guest, i, args->entry, args->boot_params);
+	if (i)
+		return sigma_cpu_start(guest->cpus[i], ENTRY_MAILBOX, &guest->identity, mailbox, 0);
+	return sigma_cpu_start(guest->cpus[0], ENTRY_JUMP, &guest->identity, args->entry,
+			       args->boot_params);
+}
+
 /* Secondary CPUs first: they wait at the mailbox before anybody can write to it */
 static int start_cpus(struct sigma_guest *guest, const struct sigma_start *args)
 {
-	u64 mailbox = sigma_iosc_phys(guest) + SIGMA_IOSC_MAILBOX_OFF;
-	int err;
+	for (unsigned int i = guest->nr_cpus; i--; ) {
+		int err = start_cpu(guest, i, args);
 
-	for (unsigned int i = 1; i < guest->nr_cpus; i++) {
-		err = sigma_cpu_start(guest->cpus[i], ENTRY_MAILBOX, &guest->identity, mailbox, 0);
 		if (err)
 			return err;
 	}
-	return sigma_cpu_start(guest->cpus[0], ENTRY_JUMP, &guest->identity, args->entry,
-			       args->boot_params);
+	return 0;
 }
 
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
@@ -450,6 +491,8 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 		err = -EIO;
 	} else if (sigma_guest_alive(guest)) {
 		err = -EBUSY;
+	} else if (guest->guard_kind != SIGMA_GUARD_NO && sigma_guard_build(guest)) {
+		err = -ENOMEM;
 	} else {
 		sigma_iosc_reset(guest);
 		guest->missed_beats = 0;
@@ -488,6 +531,7 @@ void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info)
 	memcpy(info->segments, guest->memory.segment, sizeof(info->segments));
 	info->bsp_apic_id = sigma_cpu_apic_id(0);
 	info->tsc_khz = tsc_khz;
+	info->guard = guest->guard_kind;
 	info->memory = guest->memory.size;
 	info->iosc_phys = sigma_iosc_phys(guest);
 	info->low_phys = guest->low_phys;

@@ -54,6 +54,12 @@ static void doorbell_rung(void *data, unsigned int n)
 	}
 }
 
+/* The guard needs to know it from memory that the guest can't write to */
+static void doorbell_published(void *data, u64 target)
+{
+	sigma_guard_publish(guest_of(data), target);
+}
+
 /* The guest may only name its own CPUs: anything else would interrupt the host */
 static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 {
@@ -246,6 +252,7 @@ void sigma_iosc_reset(struct sigma_guest *guest)
 	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
 	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
 	strscpy(header->name, guest->name, sizeof(header->name));
+	header->guarded = cpu_to_le32(guest->guard_kind != SIGMA_GUARD_NO);
 	sigma_doorbell_republish(&iosc->doorbell_rx);
 	iosc->rx.index = 0;
 	iosc->tx.index = 0;
@@ -274,6 +281,7 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	iosc->doorbell_tx.data = iosc;
 	iosc->doorbell_rx.words = &iosc->header->to_host;
 	iosc->doorbell_rx.handler = doorbell_rung;
+	iosc->doorbell_rx.published = doorbell_published;
 	iosc->doorbell_rx.data = iosc;
 	sigma_channels_init(&guest->channels, SIGMA_SIDE_HOST, iosc->window,
 			    sigma_iosc_phys(guest), &iosc->doorbell_tx);

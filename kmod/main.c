@@ -85,9 +85,12 @@ static int __init sigma_init(void)
 	err = sigma_cpu_init();
 	if (err)
 		goto exit_pool;
-	err = sigma_iosc_setup();
+	err = sigma_guard_init();
 	if (err)
 		goto exit_cpu;
+	err = sigma_iosc_setup();
+	if (err)
+		goto exit_guard;
 	err = sigma_channels_setup();
 	if (err)
 		goto teardown_iosc;
@@ -110,6 +113,8 @@ teardown_channels:
 	sigma_channels_teardown();
 teardown_iosc:
 	sigma_iosc_teardown();
+exit_guard:
+	sigma_guard_exit();
 exit_cpu:
 	sigma_cpu_exit();
 exit_pool:
@@ -129,6 +134,7 @@ static void __exit sigma_exit(void)
 	unregister_reboot_notifier(&reboot_notifier);
 	sigma_channels_teardown();
 	sigma_iosc_teardown();
+	sigma_guard_exit();
 	sigma_cpu_exit();
 	sigma_pool_exit();
 	sigma_low_exit();

@@ -14,6 +14,7 @@
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
+ *	guard/		what keeps a guest inside of what is its own: guard/guard.h
  *	channel.c doorbell.c apic.c	shared with sigma_guest.ko
  *
  * Locks: sigma_guests_lock (the list of guests) is taken before guest.lock (one guest's
@@ -201,6 +202,53 @@ int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int f
 int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int fd);
 u64 sigma_iosc_phys(const struct sigma_guest *guest);
 
+/* guard/svm.c; guard/guard.h tells how it works. All may sleep, under guest->lock */
+
+struct sigma_guard;
+struct guard_shared;
+
+int sigma_guard_init(void);
+void sigma_guard_exit(void);
+
+/** sigma_guard_missing - why this machine can't do @kind, for people; NULL: it can */
+const char *sigma_guard_missing(enum sigma_guard_kind kind);
+
+/** sigma_guard_strongest - what SIGMA_GUARD_AUTO stands for */
+enum sigma_guard_kind sigma_guard_strongest(void);
+
+/** sigma_guard_build - make guest->guard anew, for a start. Return: 0 or -ENOMEM. */
+int sigma_guard_build(struct sigma_guest *guest);
+
+/** sigma_guard_free - its CPUs are parked */
+void sigma_guard_free(struct sigma_guest *guest);
+
+/**
+ * sigma_guard_start_cpu - start the guest's CPU number @i inside of the guard
+ * @entry: and @argument, for RSI: where the boot CPU, 0, begins; others wait at the mailbox
+ */
+int sigma_guard_start_cpu(struct sigma_guest *guest, unsigned int i, u64 entry, u64 argument);
+
+/** sigma_guard_publish - the host's doorbell is now @target. Any context, one at a time. */
+void sigma_guard_publish(struct sigma_guest *guest, u64 target);
+
+#define SIGMA_VIOLATION_MAX	1024	/* characters that sigma_guard_describe() needs */
+
+const char *sigma_guard_name(enum sigma_guard_kind kind);
+
+/** sigma_guard_stopped - has the guard stopped one of its CPUs? */
+bool sigma_guard_stopped(const struct sigma_guest *guest);
+
+/**
+ * sigma_guard_describe - what made the guard stop the guest, in a few lines
+ * @text: @len bytes, NUL-terminated
+ *
+ * Return: characters, 0 when nothing did.
+ */
+int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len);
+
+/** sigma_guard_show_exits - "NAME COUNT" lines; as sigma_guard_describe() */
+int sigma_guard_show_exits(const struct sigma_guest *guest, char *text, size_t len);
+
 /* guest.c */
 
 /**
@@ -211,6 +259,9 @@ u64 sigma_iosc_phys(const struct sigma_guest *guest);
  * @state_seq: number of changes, for EPOLLPRI
  * @gone: destroyed: the device is only kept by open files
  * @memory_files: open or mapped memory files, which keep SIGMA_DESTROY away
+ * @guard_kind: constant, never SIGMA_GUARD_AUTO
+ * @guard: of the last start; NULL before, and for SIGMA_GUARD_NO
+ * @guard_shared: a page, unless SIGMA_GUARD_NO
  */
 struct sigma_guest {
 	struct device dev;
@@ -233,6 +284,9 @@ struct sigma_guest {
 	struct sigma_identity identity;
 	struct sigma_iosc iosc;
 	struct sigma_channels channels;
+	enum sigma_guard_kind guard_kind;
+	struct sigma_guard *guard;
+	struct guard_shared *guard_shared;
 
 	struct work_struct state_work;
 	struct delayed_work health_work;
@@ -253,6 +307,9 @@ void sigma_guests_close(bool close);
 /** sigma_guests_stop_all - park every lent CPU. May sleep. */
 void sigma_guests_stop_all(void);
 bool sigma_guests_any(void);
+
+/** sigma_guest_map_identity - page tables with all that a guest starts on; 0 or -ENOMEM */
+int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_identity *id);
 const char *sigma_state_name(enum sigma_state state);
 
 /** sigma_guest_alive - do its CPUs run the guest? */
@@ -277,5 +334,6 @@ void sigma_chardev_del(struct sigma_guest *guest);
 
 /* sysfs.c */
 extern const struct attribute_group *sigma_guest_groups[];
+extern const struct attribute_group *sigma_control_groups[];
 
 #endif

@@ -12,6 +12,14 @@
  *	ipis_sent		the interrupts it sent for them: less, where the guest was busy
  *	doorbells_received	doorbells that the guest rang, and
  *	interrupts_received	the interrupts that came with them
+ *	guard			what confines it: no, memory or full
+ *	guard_exits		how often its CPUs came to the guard, since the start, and for
+ *				what: lines of "NAME COUNT", see guard/frame.h
+ *	violation		why the guard stopped it, where, and the CPU's registers; empty
+ *				unless it is contained
+ *
+ * /sys/class/sigma/control/guard: the strongest guard that this machine has for guests, as above,
+ * and unless it is full, ": " and why there is no stronger one.
  */
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
@@ -110,6 +118,61 @@ static ssize_t interrupts_received_show(struct device *dev, struct device_attrib
 }
 static DEVICE_ATTR_RO(interrupts_received);
 
+static ssize_t guard_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", sigma_guard_name(to_guest(dev)->guard_kind));
+}
+static DEVICE_ATTR_RO(guard);
+
+/* What guest.guard points to changes with a start */
+static ssize_t show_guard(struct device *dev, char *buf,
+			  int (*show)(const struct sigma_guest *guest, char *text, size_t len))
+{
+	struct sigma_guest *guest = to_guest(dev);
+	ssize_t len;
+
+	mutex_lock(&guest->lock);
+	len = show(guest, buf, PAGE_SIZE);
+	mutex_unlock(&guest->lock);
+	return len;
+}
+
+static ssize_t guard_exits_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_guard(dev, buf, sigma_guard_show_exits);
+}
+static DEVICE_ATTR_RO(guard_exits);
+
+static ssize_t violation_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return show_guard(dev, buf, sigma_guard_describe);
+}
+static DEVICE_ATTR_ADMIN_RO(violation);	/* as segments, above */
+
+static ssize_t strongest_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	enum sigma_guard_kind kind = sigma_guard_strongest();
+
+	if (kind == SIGMA_GUARD_FULL)
+		return sysfs_emit(buf, "%s\n", sigma_guard_name(kind));
+	return sysfs_emit(buf, "%s: %s\n", sigma_guard_name(kind), sigma_guard_missing(kind + 1));
+}
+static struct device_attribute dev_attr_strongest = __ATTR(guard, 0444, strongest_show, NULL);
+
+static struct attribute *sigma_control_attrs[] = {
+	&dev_attr_strongest.attr,
+	NULL
+};
+
+static const struct attribute_group sigma_control_group = {
+	.attrs = sigma_control_attrs,
+};
+
+const struct attribute_group *sigma_control_groups[] = {
+	&sigma_control_group,
+	NULL
+};
+
 static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_cpus.attr,
@@ -121,6 +184,9 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_ipis_sent.attr,
 	&dev_attr_doorbells_received.attr,
 	&dev_attr_interrupts_received.attr,
+	&dev_attr_guard.attr,
+	&dev_attr_guard_exits.attr,
+	&dev_attr_violation.attr,
 	NULL
 };
 

@@ -120,6 +120,12 @@ struct sigma_iosc_guest {
 #define SIGMA_HEARTBEAT_MS	500
 
 /*
+ * A guarded guest leaves CPUID to its guard while it boots. When its driver is up it gives it
+ * back by one VMMCALL with this in RAX, at CPL 0. Any other VMMCALL is #UD, as without a guard.
+ */
+#define SIGMA_GUARD_CALL_UP	0x7075414d47495355ULL	/* "USIGMAup" */
+
+/*
  * Wall clock, written by the host alone, whenever its own changes its pace or is set: at TSC
  * value t CLOCK_REALTIME is
  *
@@ -147,7 +153,8 @@ struct sigma_iosc_header {
 	__le32 version;			/* SIGMA_IOSC_VERSION */
 	__le32 size;			/* SIGMA_IOSC_SIZE */
 	char name[32];			/* the guest's name, NUL-terminated */
-	__u8 pad0[16];
+	__le32 guarded;			/* 1: it is to do SIGMA_GUARD_CALL_UP */
+	__u8 pad0[12];
 
 	struct sigma_iosc_clock clock;
 	struct sigma_iosc_doorbell to_host;

@@ -39,11 +39,21 @@
 
 #define SIGMA_CREATE_SPLIT_CORES 0x1	/* allow hyperthread siblings to be split */
 
+/* What keeps a guest inside of what is its own: kmod/guard/guard.h tells how */
+enum sigma_guard_kind {
+	SIGMA_GUARD_NO		= 0,	/* nothing does: the guest is as trusted as the host */
+	SIGMA_GUARD_MEMORY	= 1,	/* memory, ports and machine-wide registers */
+	SIGMA_GUARD_FULL	= 2,	/* these, and which interrupts it sends */
+	SIGMA_GUARD_AUTO	= 3,	/* SIGMA_CREATE only: the strongest that this machine can do */
+};
+
 /**
  * struct sigma_create - argument of SIGMA_CREATE
  * @name: NUL-terminated; neither "control" nor the name of a guest that exists
  * @memory: bytes, a multiple of SIGMA_SEGMENT_ALIGN
  * @flags: SIGMA_CREATE_*
+ * @guard: enum sigma_guard_kind
+ * @reserved: 0
  * @nr_cpus: 1..SIGMA_CPUS_MAX
  * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest
  * @error: out: what was wrong, for people, NUL-terminated; empty on success
@@ -52,6 +62,8 @@ struct sigma_create {
 	char name[SIGMA_NAME_MAX];
 	__u64 memory;
 	__u32 flags;
+	__u32 guard;
+	__u32 reserved;
 	__u32 nr_cpus;
 	__u32 cpus[SIGMA_CPUS_MAX];
 	char error[192];
@@ -75,6 +87,7 @@ enum sigma_state {
 	SIGMA_STATE_STOPPED	= 6,	/* stopped by SIGMA_STOP; CPUs parked */
 	SIGMA_STATE_LOST	= 7,	/* a CPU did not answer INIT: nothing is given back */
 	SIGMA_STATE_UNRESPONSIVE = 8,	/* running, but its heartbeat stands still */
+	SIGMA_STATE_CONTAINED	= 9,	/* its guard stopped it; CPUs parked; see sysfs "violation" */
 };
 
 /**
@@ -97,6 +110,7 @@ struct sigma_segment {
  * @nr_segments: and @segments: guest memory, ascending addresses
  * @bsp_apic_id: APIC ID of the host's boot CPU, which no guest ever owns
  * @tsc_khz: of the host
+ * @guard: enum sigma_guard_kind that it has, never AUTO
  * @iosc_phys: the IOSC window, SIGMA_IOSC_SIZE bytes
  * @low_phys: SIGMA_LOW_SIZE bytes of memory below 1 MiB for the guest to use
  * @ioapic_phys: a zeroed page below 1 MiB for the MADT to name as the I/O APIC
@@ -108,7 +122,7 @@ struct sigma_info {
 	__u32 nr_segments;
 	__u32 bsp_apic_id;
 	__u32 tsc_khz;
-	__u32 reserved;
+	__u32 guard;
 	__u64 memory;
 	__u64 iosc_phys;
 	__u64 low_phys;
@@ -153,6 +167,7 @@ struct sigma_eventfd {
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
  *   ENOMEM  the memory could not be gathered, or is too much of what the host has
  *   ENOSPC  there is no room left below 1 MiB
+ *   EOPNOTSUPP  this machine can't guard a guest in the way that was asked for
  *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_DESTROY: stop the guest if it runs, give everything back, remove the device.
  *   ENOENT  no such guest
@@ -169,6 +184,7 @@ struct sigma_eventfd {
  * SIGMA_START: reset the IOSC window and start the guest's CPUs.
  *   EBUSY   it runs
  *   EFAULT  @entry or @boot_params is not in the guest's memory
+ *   ENOMEM  no memory for what guards it
  *   EIO     a CPU did not answer; the guest is SIGMA_STATE_STOPPED, or SIGMA_STATE_LOST where
  *           not all of its CPUs could be stopped again
  *   ESHUTDOWN  the machine is about to restart or to sleep

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What sigma.ko and the guard's program on the lent CPUs (run.S, exit.c) share. All of it is the
+ * host's memory, which no guest can reach. The host fills it in before a CPU starts; while the
+ * CPU runs, each field has one writer.
+ */
+#ifndef _SIGMA_GUARD_FRAME_H
+#define _SIGMA_GUARD_FRAME_H
+
+/* Offsets in struct guard_frame, for the assembler */
+#define GUARD_FRAME_SIZE	0x1000
+#define GUARD_FRAME_VMCB	0x00
+#define GUARD_FRAME_GPR(n)	(0x80 + 8 * (n))	/* n as in an instruction's encoding */
+
+#ifndef __ASSEMBLY__
+#include <linux/types.h>
+
+#include "../uapi/sigma.h"
+
+/* What made a CPU leave the guest; report.c has their names */
+enum guard_exit {
+	GUARD_EXIT_CPUID,		/* until the guest's driver is up */
+	GUARD_EXIT_MSR,			/* let through after a look */
+	GUARD_EXIT_MSR_DENIED,		/* answered with #GP */
+	GUARD_EXIT_IO,			/* ports are not there */
+	GUARD_EXIT_IPI,			/* full: each one the guest sends */
+	GUARD_EXIT_CALL,		/* VMMCALL */
+	GUARD_EXIT_INVD,		/* done as WBINVD */
+	GUARD_EXIT_SVM,			/* SVM's own instructions, answered with #UD */
+	GUARD_EXITS
+};
+
+/* struct guard_report.reason */
+enum guard_reason {
+	GUARD_NOTHING = 0,
+	GUARD_MEMORY,			/* touched memory that is not the guest's; info: address */
+	GUARD_SHUTDOWN,			/* triple fault */
+	GUARD_IPI,			/* sent an interrupt it may not send; info: the ICR */
+	GUARD_STATE,			/* put the CPU in a state that does not exist */
+	GUARD_UNKNOWN,			/* an exit that was not asked for; info: its code */
+	GUARD_BROKEN,			/* a fault in the guard itself; info: where */
+};
+
+/**
+ * struct guard_report - why a CPU was stopped
+ * @reason: enum guard_reason; written last. Not 0: the rest counts
+ * @write: it was a write
+ * @fetch: it was an instruction fetch
+ * @info: see enum guard_reason
+ * @gpr: as in struct guard_frame, with RAX and RSP
+ */
+struct guard_report {
+	u32 reason;
+	u8 write, fetch, cpl, zero;
+	u64 info;
+	u64 rip, rflags, cr0, cr2, cr3, cr4, efer;
+	u64 gpr[16];
+};
+
+/**
+ * struct guard_shared - one for a guest
+ * @kind: enum sigma_guard_kind: MEMORY or FULL
+ * @nr_cpus: and @apic_ids: the guest's CPUs
+ * @next_rip: the CPU tells where the instruction ends that made it leave the guest
+ * @up: a guest's CPU said that its driver is up
+ * @doorbell: {APIC ID, vector} to interrupt the host with, as SIGMA_DOORBELL_TARGET(); the
+ *	      one now and the one before, since vectors move. Written by the host
+ * @pending: address of the word in the IOSC window with the host's SIGMA_DOORBELL_STATE
+ */
+struct guard_shared {
+	u32 kind;
+	u32 nr_cpus;
+	u32 next_rip;
+	u32 up;
+	u64 doorbell[2];
+	u64 pending;
+	u32 apic_ids[SIGMA_CPUS_MAX];
+};
+
+struct guard_gate {			/* of an IDT, APM vol. 2, 4.8.4 */
+	u16 offset0;
+	u16 selector;
+	u16 attrib;
+	u16 offset16;
+	u32 offset32;
+	u32 zero;
+};
+
+#define GUARD_GATES	32
+
+/**
+ * struct guard_frame - one CPU's, a page; its stack is what is left of the page
+ * @vmcb: physical addresses, which the guard's page tables map to themselves:
+ * @hsave: control block, CPU's own save area,
+ * @shared: struct guard_shared,
+ * @mailbox: wake-up mailbox at which this CPU waits first; 0: it boots the guest
+ * @gpr: of the guest while it is left; RAX and RSP are in the control block
+ * @exits: by enum guard_exit
+ */
+struct guard_frame {
+	u64 vmcb;
+	u64 hsave;
+	u64 shared;
+	u64 mailbox;
+	u32 apic_id;
+	u32 zero;
+	u64 pad[11];
+	u64 gpr[16];
+	u64 exits[GUARD_EXITS];
+	struct guard_report report;
+	struct guard_gate idt[GUARD_GATES];
+	u8 stack[] __attribute__((aligned(16)));
+};
+
+#define GUARD_STACK_MIN	1024
+
+_Static_assert(__builtin_offsetof(struct guard_frame, vmcb) == GUARD_FRAME_VMCB, "vmcb");
+_Static_assert(__builtin_offsetof(struct guard_frame, gpr) == GUARD_FRAME_GPR(0), "gpr");
+_Static_assert(sizeof(struct guard_frame) + GUARD_STACK_MIN <= GUARD_FRAME_SIZE, "guard_frame");
+#endif
+
+#endif

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Nested page tables: what of the machine's memory exists for a guest (APM vol. 2, 15.25). They
+ * are host memory that is not mapped in themselves. A guest's addresses are the machine's, but
+ * for the pages of the first MiB that it was not given.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <asm/apicdef.h>
+
+#include "guard.h"
+
+#define LEVELS		4
+#define LARGE_SIZE	0x200000ULL
+#define ADDRESS_MASK	0x000ffffffffff000ULL
+/* The guest's accesses count as a user's */
+#define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER)
+
+void *guard_page(struct sigma_guard *guard)
+{
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+
+	if (!page)
+		return NULL;
+	list_add(&page->lru, &guard->pages);
+	return page_address(page);
+}
+
+/* The entry for @address in a table of @level, 1: of 4 KiB pages. NULL: out of memory */
+static u64 *walk(struct sigma_guard *guard, u64 address, int level)
+{
+	u64 *table = guard->npt;
+
+	for (int l = LEVELS; ; l--) {
+		u64 *entry = &table[address >> (PAGE_SHIFT + 9 * (l - 1)) & (PTRS_PER_PTE - 1)];
+
+		if (l == level)
+			return entry;
+		if (!*entry) {
+			void *next = guard_page(guard);
+
+			if (!next)
+				return NULL;
+			*entry = virt_to_phys(next) | TABLE_FLAGS;
+		}
+		table = phys_to_virt(*entry & ADDRESS_MASK);
+	}
+}
+
+int guard_npt_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, bool write)
+{
+	u64 flags = _PAGE_PRESENT | _PAGE_USER | (write ? _PAGE_RW : 0);
+
+	while (size) {
+		bool large = !((address | phys) & (LARGE_SIZE - 1)) && size >= LARGE_SIZE;
+		u64 step = large ? LARGE_SIZE : PAGE_SIZE;
+		u64 *entry = walk(guard, address, large ? 2 : 1);
+
+		if (!entry)
+			return -ENOMEM;
+		*entry = phys | flags | (large ? _PAGE_PSE : 0);
+		address += step;
+		phys += step;
+		size -= step;
+	}
+	return 0;
+}
+
+static int map_own(struct sigma_guard *guard, u64 phys, u64 size)
+{
+	return guard_npt_map(guard, phys, phys, size, NPT_WRITE);
+}
+
+/* Page 0, which kernels look into for the BIOS data area, zeroes, and what it was given */
+static int map_first_mib(struct sigma_guard *guard, const struct sigma_guest *guest)
+{
+	void *zero = guard_page(guard), *first = guard_page(guard);
+	int err = zero && first ? 0 : -ENOMEM;
+
+	for (u64 address = PAGE_SIZE; !err && address < SZ_1M; address += PAGE_SIZE)
+		err = guard_npt_map(guard, address, virt_to_phys(zero), PAGE_SIZE, NPT_READ);
+	if (!err)
+		err = guard_npt_map(guard, 0, virt_to_phys(first), PAGE_SIZE, NPT_WRITE);
+	/* With the page behind, which passes for an I/O APIC */
+	return err ?: map_own(guard, guest->low_phys, SIGMA_LOW_SIZE + PAGE_SIZE);
+}
+
+int guard_npt_build(struct sigma_guard *guard, const struct sigma_guest *guest)
+{
+	struct page *page;
+	int err;
+
+	guard->npt = guard_page(guard);
+	if (!guard->npt)
+		return -ENOMEM;
+	err = map_first_mib(guard, guest);
+	for (unsigned int i = 0; !err && i < guest->memory.nr_segments; i++)
+		err = map_own(guard, guest->memory.segment[i].phys,
+			      guest->memory.segment[i].size);
+	if (!err)
+		err = map_own(guard, sigma_iosc_phys(guest), SIGMA_IOSC_SIZE);
+	/* The CPU counts its own walks of these as writes (APM vol. 2, 15.25.5) */
+	list_for_each_entry(page, &guard->boot.pages, lru)
+		err = err ?: map_own(guard, page_to_phys(page), PAGE_SIZE);
+	if (!err && guest->guard_kind == SIGMA_GUARD_MEMORY)
+		err = map_own(guard, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE);
+	return err;
+}
