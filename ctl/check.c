@@ -359,10 +359,31 @@ static void check_panic(void)
 		      "kernel.panic=0: when the host panics, guests run on without devices");
 }
 
-static void check_protection(void)
+/* Only sigma.ko can look into the registers that tell */
+static void check_guard(void)
 {
-	found("protection", RESULT_WARN, "run only guests that you would trust as root of this host",
-	      "no memory protection between the kernels: a guest is as trusted as a kernel module");
+	static const char trust[] = "run only guests that you would trust as root of this host";
+	char text[256], *why;
+
+	read_line("/sys/class/sigma/control/guard", text, sizeof(text));
+	why = strstr(text, ": ");
+	if (why) {
+		*why = '\0';
+		why += strlen(": ");
+	}
+	if (!*text)
+		found("guard", RESULT_WARN, "as root: modprobe sigma; then check again",
+		      "whether guests can be confined is known when sigma.ko is loaded");
+	else if (!strcmp(text, "full"))
+		found("guard", RESULT_OK, NULL,
+		      "full: guests reach no memory, port, register or interrupt that is not theirs");
+	else if (!strcmp(text, "memory"))
+		found("guard", RESULT_OK, NULL,
+		      "memory: guests reach no memory, port or register that is not theirs, but can interrupt any CPU: %s",
+		      why);
+	else
+		found("guard", RESULT_WARN, trust,
+		      "no: a guest is as trusted as a kernel module: %s", why);
 }
 
 static int run(const struct options *options, char **args)
@@ -370,7 +391,7 @@ static int run(const struct options *options, char **args)
 	static void (* const checks[])(void) = {
 		check_module, check_devices, check_lockdown, check_cpus, check_apic,
 		check_hypervisor, check_memory, check_kernel, check_initrd, check_network,
-		check_user_network, check_panic, check_protection,
+		check_user_network, check_panic, check_guard,
 	};
 
 	if (options->given & OPT_JSON)

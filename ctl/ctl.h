@@ -88,12 +88,16 @@ extern const struct verb verb_check, verb_start, verb_stop, verb_kill, verb_list
  * struct guest_view - a guest in /sys/class/sigma
  * @cpus: "2,3"
  * @release: of its kernel, "" while its driver hasn't told
+ * @guard: what confines it
+ * @violation: why its guard stopped it, if it did and we may know
  */
 struct guest_view {
 	char name[SIGMA_NAME_MAX];
 	char state[32];
 	char cpus[512];
 	char release[256];
+	char guard[32];
+	char violation[256];
 	uint64_t memory;
 	uint64_t heartbeat;
 	uint64_t doorbells_sent;

@@ -62,6 +62,8 @@ int guest_view(struct guest_view *guest, const char *name)
 	snprintf(guest->name, sizeof(guest->name), "%s", name);
 	read_attr(name, "cpus", guest->cpus, sizeof(guest->cpus));
 	read_attr(name, "release", guest->release, sizeof(guest->release));
+	read_attr(name, "guard", guest->guard, sizeof(guest->guard));
+	read_attr(name, "violation", guest->violation, sizeof(guest->violation));
 	guest->memory = read_number(name, "memory");
 	guest->heartbeat = read_number(name, "heartbeat");
 	guest->doorbells_sent = read_number(name, "doorbells_sent");

@@ -56,6 +56,8 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	add_string(object, "state", guest->state);
 	add_string(object, "cpus", guest->cpus);
 	add_number(object, "memory", guest->memory);
+	add_string(object, "guard", guest->guard);
+	add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
 	add_string(object, "kernel", guest->release);
 	add_number(object, "heartbeat", guest->heartbeat);
 	add_number(object, "doorbells_sent", guest->doorbells_sent);
@@ -139,6 +141,10 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	print_state(guest, served);
 	if (served->file)
 		printf("      File: %s\n", served->file);
+	if (guest->violation[0])
+		printf(" Violation: %s; all of it: /sys/class/sigma/%s/violation\n", guest->violation,
+		       guest->name);
+	printf("     Guard: %s\n", guest->guard);
 	printf("      CPUs: %s\n", guest->cpus);
 	printf("    Memory: %s\n", format_size(size, guest->memory));
 	printf("    Kernel: %s", guest->release[0] ? guest->release : "(not reported yet)");
@@ -194,6 +200,9 @@ const struct verb verb_status = {
 "\n"
 "Devices are shown with ID, kind, name, and the keys that they were made from. ID or name is what\n"
 "'sigmactl disk|net|share rm' takes.\n"
+"\n"
+"The guard is \"full\", \"memory\" or \"no\" (Guard= in the guest file). Where it stopped the\n"
+"guest, the state is \"contained\", and the violation says for what, to root alone.\n"
 "\n"
 "sigmad serves the guest's devices. In JSON it is \"serves\", \"gone\" (ended, which the\n"
 "guest survived), \"denied\" (you may not ask it) or \"silent\" (it does not answer); what\n"

@@ -41,7 +41,8 @@ enum colour state_colour(const char *state)
 {
 	if (!strcmp(state, "running"))
 		return COLOUR_GREEN;
-	if (!strcmp(state, "panicked") || !strcmp(state, "lost"))
+	if (!strcmp(state, "panicked") || !strcmp(state, "contained") ||
+	    !strcmp(state, "lost"))
 		return COLOUR_RED;
 	return COLOUR_YELLOW;
 }

@@ -32,6 +32,7 @@ static bool can_become(const char *now, const char *wanted)
 	switch (guest_state_from_name(now)) {
 	case SIGMA_STATE_POWEROFF:
 	case SIGMA_STATE_PANICKED:
+	case SIGMA_STATE_CONTAINED:
 	case SIGMA_STATE_STOPPED:
 	case SIGMA_STATE_LOST:
 		return !strcmp(wanted, GONE);

@@ -63,12 +63,19 @@ static int tell_exists(const char *name)
 			 name);
 }
 
-static int create(const struct guest *guest, uint64_t memory, bool split_cores,
+/* A refusal that the caller reports, with the line of the guest file that is to blame */
+static bool names_a_key(int error)
+{
+	return error == -ENOMEM || error == -EBUSY || error == -EINVAL || error == -EOPNOTSUPP;
+}
+
+static int create(const struct guest *guest, const struct guest_config *config,
 		  const uint32_t *cpus, unsigned int nr_cpus, char *why, size_t size)
 {
 	struct sigma_create arg = {
-		.memory = memory,
-		.flags = split_cores ? SIGMA_CREATE_SPLIT_CORES : 0,
+		.memory = config->memory,
+		.flags = config->split_cores ? SIGMA_CREATE_SPLIT_CORES : 0,
+		.guard = config->guard,
 		.nr_cpus = nr_cpus,
 	};
 	int error;
@@ -83,7 +90,7 @@ static int create(const struct guest *guest, uint64_t memory, bool split_cores,
 	if (error == -EEXIST)
 		return tell_exists(guest->name);
 	snprintf(why, size, "%s", arg.error[0] ? arg.error : strerror(-error));
-	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL)
+	if (names_a_key(error))
 		return error;
 	return log_error(error, "the guest cannot be made: %s", why);
 }
@@ -169,12 +176,12 @@ close_device:
 	return error;
 }
 
-int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const uint32_t *cpus,
+int guest_create(struct guest *guest, const struct guest_config *config, const uint32_t *cpus,
 		 unsigned int nr_cpus, char *why, size_t size)
 {
 	int error;
 
-	error = create(guest, memory, split_cores, cpus, nr_cpus, why, size);
+	error = create(guest, config, cpus, nr_cpus, why, size);
 	if (error)
 		return error;
 	error = open_guest(guest);
@@ -182,7 +189,7 @@ int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const u
 		return 0;
 	destroy(guest);
 	/* Of the errors that the caller is to report, this is none */
-	return error == -ENOMEM || error == -EBUSY || error == -EINVAL ? -EIO : error;
+	return names_a_key(error) ? -EIO : error;
 }
 
 int guest_attach(struct guest *guest, const char *name)
@@ -304,6 +311,7 @@ const char *guest_state_name(uint32_t state)
 		[SIGMA_STATE_STOPPED]		= "stopped",
 		[SIGMA_STATE_LOST]		= "lost",
 		[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
+		[SIGMA_STATE_CONTAINED]		= "contained",
 	};
 
 	return state < GUEST_STATES ? names[state] : "unknown";
@@ -314,6 +322,26 @@ int guest_state_from_name(const char *name)
 	for (uint32_t state = 0; state < GUEST_STATES; state++)
 		if (!strcmp(guest_state_name(state), name))
 			return state;
+	return -EINVAL;
+}
+
+static const char *const guard_names[] = {
+	[SIGMA_GUARD_NO]	= "no",
+	[SIGMA_GUARD_MEMORY]	= "memory",
+	[SIGMA_GUARD_FULL]	= "full",
+	[SIGMA_GUARD_AUTO]	= "auto",
+};
+
+const char *guard_name(uint32_t kind)
+{
+	return kind <= SIGMA_GUARD_AUTO ? guard_names[kind] : "unknown";
+}
+
+int guard_from_name(const char *name)
+{
+	for (int kind = 0; kind <= SIGMA_GUARD_AUTO; kind++)
+		if (!strcmp(guard_names[kind], name))
+			return kind;
 	return -EINVAL;
 }
 

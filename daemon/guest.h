@@ -9,6 +9,7 @@
 
 #include "../kmod/uapi/iosc.h"
 #include "../kmod/uapi/sigma.h"
+#include "guestfile.h"
 
 #define SIGMA_DEVICES_DIR "/dev/sigma"
 
@@ -41,13 +42,13 @@ void guest_close(struct guest *guest);
 
 /**
  * guest_create - lend CPUs and memory, open the guest's device and map its IOSC window
- * @memory: bytes
+ * @config: its memory, guard and split_cores
  * @why: out: the kernel's reason when it refuses, @size bytes
  *
- * Return: 0; -ENOMEM (memory) or -EBUSY, -EINVAL (CPUs) with a reason in @why, not
- * reported; another negative errno that was reported. Nothing was taken then.
+ * Return: 0; -ENOMEM (memory), -EOPNOTSUPP (guard) or -EBUSY, -EINVAL (CPUs) with a reason in
+ * @why, not reported; another negative errno that was reported. Nothing was taken then.
  */
-int guest_create(struct guest *guest, uint64_t memory, bool split_cores, const uint32_t *cpus,
+int guest_create(struct guest *guest, const struct guest_config *config, const uint32_t *cpus,
 		 unsigned int nr_cpus, char *why, size_t size);
 
 /** guest_attach - the same for a guest that exists; 0 or a reported negative errno */
@@ -100,12 +101,17 @@ int guest_bind_call(struct guest *guest, uint32_t doorbell, int fd);
 /** guest_runs - does it execute? Else its CPUs are parked, or lost */
 bool guest_runs(const struct guest *guest);
 
-#define GUEST_STATES (SIGMA_STATE_UNRESPONSIVE + 1)	/* numbered from 0 */
+#define GUEST_STATES (SIGMA_STATE_CONTAINED + 1)	/* numbered from 0 */
 
 const char *guest_state_name(uint32_t state);
 
 /** guest_state_from_name - an enum sigma_state, or -EINVAL */
 int guest_state_from_name(const char *name);
+
+const char *guard_name(uint32_t kind);
+
+/** guard_from_name - an enum sigma_guard_kind, or -EINVAL */
+int guard_from_name(const char *name);
 
 /**
  * guest_text - copy a string that the guest wrote in its part of the IOSC header

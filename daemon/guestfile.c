@@ -450,6 +450,7 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 	memset(config, 0, sizeof(*config));
 	config->nr_cpus = 1;
 	config->memory = MEMORY_DEFAULT;
+	config->guard = SIGMA_GUARD_AUTO;
 
 	error = guestfile_find(name_or_file, config->name, &config->file);
 	if (error)

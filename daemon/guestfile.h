@@ -12,6 +12,8 @@
  *				where VERSION is the one that the kernel image names
  *	CommandLine=		appended to what sigmad puts there itself; goes on in the next
  *				line when that is indented
+ *	Guard=auto		what confines the guest: full, memory, no, or auto, the strongest that
+ *				this machine can do (sigmactl check tells)
  *	SplitCores=no		allow hyperthread siblings to be split between the kernels
  *	VSock=			yes, no, or the guest's CID (AF_VSOCK sockets, vsock(7)); default: yes
  *				where the host has vhost_vsock, the CID made from the guest's name
@@ -160,8 +162,10 @@ struct guest_config {
 	char *modules;		/* path or NULL for the default */
 	char *cmdline;		/* "" when not given */
 	bool split_cores;
+	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
-	unsigned int cpus_line, memory_line, kernel_line, initrd_line;	/* 0: not given */
+	/* 0: not given */
+	unsigned int cpus_line, memory_line, kernel_line, initrd_line, guard_line;
 	unsigned int nr_disks, nr_nets, nr_shares;	/* places up to the last device */
 	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guest.h"
 #include "guestparser.h"
 
 #define MEMORY_MIN		(128ULL << 20)	/* kernel, initrd and room to unpack them */
@@ -217,6 +218,18 @@ static void set_bool(struct parser *parser, const char *key, bool *to, const cha
 static void set_split_cores(struct parser *parser, const char *value)
 {
 	set_bool(parser, "SplitCores", &parser->config->split_cores, value);
+}
+
+static void set_guard(struct parser *parser, const char *value)
+{
+	int kind = guard_from_name(value);
+
+	parser->config->guard_line = parser->line;
+	if (kind < 0)
+		wrong(parser, -EINVAL, "Guard=%s: none of auto, full, memory and no; give one of them",
+		      value);
+	else
+		parser->config->guard = kind;
 }
 
 static void set_vsock(struct parser *parser, const char *value)
@@ -549,6 +562,7 @@ static const struct {
 	{ SECTION_GUEST, "CommandLine", set_cmdline, CONTINUES },
 	{ SECTION_GUEST, "SplitCores", set_split_cores, ONCE },
 	{ SECTION_GUEST, "VSock", set_vsock, ONCE },
+	{ SECTION_GUEST, "Guard", set_guard, ONCE },
 	{ SECTION_DISK, "Path", set_path, ONCE },
 	{ SECTION_DISK, "Socket", set_socket, ONCE },
 	{ SECTION_DISK, "ReadOnly", set_read_only, ONCE },

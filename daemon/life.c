@@ -71,9 +71,24 @@ static void save_log(struct life *life)
 	guestlog_drain(life->log);
 	if (life->guest.info.state == SIGMA_STATE_PANICKED)
 		save_klog(life, "panic");
+	else if (life->guest.info.state == SIGMA_STATE_CONTAINED)
+		save_klog(life, "contained by its guard");
 	else if (life->guest.info.state != SIGMA_STATE_CREATED &&
 		 !guest_driver_seen(&life->guest))
 		save_klog(life, "ended before its driver was up");
+}
+
+static void tell_kept(struct life *life)
+{
+	log_info("it is kept as it is: 'sigmactl log %s' shows its last words, 'sigmactl stop %s' gives its CPUs and memory back",
+		 life->guest.name, life->guest.name);
+}
+
+/* Is it kept for people to look at? */
+static bool is_kept(const struct life *life)
+{
+	return life->guest.info.state == SIGMA_STATE_PANICKED ||
+	       life->guest.info.state == SIGMA_STATE_CONTAINED;
 }
 
 static void tell_panic(struct life *life)
@@ -83,8 +98,26 @@ static void tell_panic(struct life *life)
 	guest_text(&life->guest, offsetof(struct sigma_iosc_guest, panic_text), text,
 		   sizeof(text));
 	log_warning("the guest panicked: %s", text[0] ? text : "(no reason given)");
-	log_info("it is kept as it is: 'sigmactl log %s' shows its last words, 'sigmactl stop %s' gives its CPUs and memory back",
-		 life->guest.name, life->guest.name);
+	tell_kept(life);
+}
+
+/* Only the host's kernel knows what the guest did */
+static void tell_violation(struct life *life)
+{
+	char path[sizeof("/sys/class/sigma//violation") + SIGMA_NAME_MAX], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/class/sigma/%s/violation", life->guest.name);
+	file = fopen(path, "re");
+	if (!file)
+		log_warning("the guard stopped the guest; %s: %m, see dmesg", path);
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		log_warning("the guard stopped the guest: %s", line);
+	}
+	if (file)
+		fclose(file);
+	tell_kept(life);
 }
 
 /* Its state */
@@ -139,6 +172,12 @@ static void on_state(struct life *life)
 		break;
 	case SIGMA_STATE_PANICKED:
 		tell_panic(life);
+		save_log(life);
+		if (life->ending)
+			leave(life, EXIT_FAILURE);
+		break;
+	case SIGMA_STATE_CONTAINED:
+		tell_violation(life);
 		save_log(life);
 		if (life->ending)
 			leave(life, EXIT_FAILURE);
@@ -249,8 +288,7 @@ void life_power_off(struct life *life, uint64_t timeout_usec)
 
 	life->ending = true;
 	if (!guest_runs(&life->guest)) {
-		leave(life, life->guest.info.state == SIGMA_STATE_PANICKED ? EXIT_FAILURE :
-			    EXIT_SUCCESS);
+		leave(life, is_kept(life) ? EXIT_FAILURE : EXIT_SUCCESS);
 		return;
 	}
 
@@ -309,11 +347,18 @@ static int share_console(const struct life *life)
 /* "FILE:LINE: " for what the kernel had to say of CPUs or memory */
 static int tell_refusal(const struct guest_config *config, int error, const char *why)
 {
-	unsigned int line = error == -ENOMEM ? config->memory_line : config->cpus_line;
+	unsigned int line = config->cpus_line;
+	const char *key = "CPUs=";
 
+	if (error == -ENOMEM) {
+		line = config->memory_line;
+		key = "Memory=";
+	} else if (error == -EOPNOTSUPP) {
+		line = config->guard_line;
+		key = "Guard=";
+	}
 	if (line)
-		return log_error(error, "%s:%u: %s: %s", config->file, line,
-				 error == -ENOMEM ? "Memory=" : "CPUs=", why);
+		return log_error(error, "%s:%u: %s: %s", config->file, line, key, why);
 	return log_error(error, "%s: the guest cannot be made: %s", config->file, why);
 }
 
@@ -332,12 +377,11 @@ static int take(struct life *life)
 		     cpus_choose(CPUS_SYSFS, config->nr_cpus, config->split_cores, chosen);
 		if (nr < 0)
 			return nr;
-		error = guest_create(&life->guest, config->memory, config->split_cores, cpus, nr,
-				     why, sizeof(why));
+		error = guest_create(&life->guest, config, cpus, nr, why, sizeof(why));
 		if (error != -EBUSY || config->cpus_given)
 			break;
 	}
-	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL)
+	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL || error == -EOPNOTSUPP)
 		return tell_refusal(config, error, why);
 	return error;
 }
@@ -473,7 +517,7 @@ int life_end(struct life *life)
 
 	/* Nothing may touch the guest's memory once it is unmapped: the guest first */
 	guest_stop(&life->guest);
-	if (life->guest.info.state != SIGMA_STATE_PANICKED)
+	if (!is_kept(life))
 		save_log(life);
 	sd_event_source_disable_unref(life->timer);
 	devices_free(life);

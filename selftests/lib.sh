@@ -180,6 +180,7 @@ kernel_image()
 # guest NAME KEY=VALUE...: write /etc/sigma/NAME.guest
 #
 #	cpus= memory=		as in the file; default 1, 256M, which is soon zeroed
+#	guard=memory		as in the file
 #	kernel=6.12		one of the trees; default: what sigmad takes by default
 #	disk=PATH		repeatable; the first is the root file system
 #	net=N			network 10.9.N.0/24, the host is .1, the guest .2
@@ -196,6 +197,7 @@ guest()
 		case $word in
 		cpus=*)		cpus=${word#*=} ;;
 		memory=*)	memory=${word#*=} ;;
+		guard=*)	echo "Guard=${word#*=}" >>"$file" ;;
 		kernel=*)	v=$(kernel_version "${word#*=}")
 				{
 					echo "Kernel=$(kernel_image "${word#*=}")"
