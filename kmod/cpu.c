@@ -229,7 +229,8 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 		.cr3		= virt_to_phys(id->root),
 		.target		= target,
 		.argument	= argument,
-		.flags		= boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ENTRY_CLEAR_SPEC_CTRL : 0,
+		.flags		= (boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ENTRY_CLEAR_SPEC_CTRL : 0) |
+				  (x2apic_enabled() ? 0 : ENTRY_XAPIC),
 	};
 	wmb();	/* the CPU reads them once it has been started */
 	err = init_sipi(cpu, params, token);

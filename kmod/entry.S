@@ -15,6 +15,8 @@
 
 #include "entry.h"
 
+#define APIC_BASE_X2APIC	(1 << 10)
+
 #define OFFSET(label)		((label) - sigma_entry_start)
 
 	.section .rodata, "a"
@@ -80,6 +82,18 @@ SYM_DATA_START(sigma_entry_start)
 	xorl	%edx, %edx
 	wrmsr
 1:
+	/* INIT left the mode as it was; from x2APIC the way leads through off (SDM 11.12.5) */
+	testl	$ENTRY_XAPIC, ENTRY_FLAGS(%rbp)
+	jz	2f
+	movl	$MSR_IA32_APICBASE, %ecx
+	rdmsr
+	testl	$APIC_BASE_X2APIC, %eax
+	jz	2f
+	andl	$~(APIC_BASE_X2APIC | MSR_IA32_APICBASE_ENABLE), %eax
+	wrmsr
+	orl	$MSR_IA32_APICBASE_ENABLE, %eax
+	wrmsr
+2:
 	movl	ENTRY_MODE(%rbp), %ebx
 	movl	ENTRY_APIC_ID(%rbp), %edi
 	movq	ENTRY_TARGET(%rbp), %r10

@@ -25,7 +25,9 @@
 #define ENTRY_JUMP		1	/* jump to target with RSI = argument */
 #define ENTRY_MAILBOX		2	/* wait at the wake-up mailbox at target */
 
-#define ENTRY_CLEAR_SPEC_CTRL	1	/* flags: the CPU has IA32_SPEC_CTRL */
+/* Flags */
+#define ENTRY_CLEAR_SPEC_CTRL	1	/* the CPU has IA32_SPEC_CTRL */
+#define ENTRY_XAPIC		2	/* the host's APICs are in xAPIC mode */
 
 /* struct sigma_iosc_mailbox, for the assembler */
 #define MAILBOX_COMMAND		0
@@ -55,7 +57,7 @@
  * @cr3: identity page tables, below 4 GiB; they stay as long as the CPU uses them
  * @target: physical address
  * @argument: for RSI
- * @flags: ENTRY_CLEAR_SPEC_CTRL
+ * @flags: ENTRY_CLEAR_SPEC_CTRL, ENTRY_XAPIC
  */
 struct entry_params {
 	u32 ack;
