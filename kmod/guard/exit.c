@@ -31,6 +31,7 @@
 #define GATE_INTERRUPT		0x8e00	/* present, 64-bit interrupt gate */
 
 #define PORT_PIT_CHANNEL2	0x42
+#define PORT_RTC_DATA		0x71
 
 #define CR4_OSXSAVE		(1 << 18)
 #define CR4_PKE			(1 << 22)
@@ -185,7 +186,16 @@ static void raise_gp(struct guard_frame *frame)
 				       SVM_EVENT_ERROR_CODE | GP_VECTOR;
 }
 
-/* Ports: none is there. Reads give all ones, as from a bus where nobody answers. */
+/*
+ * Reads of ports give all ones, as from a bus where nobody answers, but for two where kernels
+ * wait for something else while they boot: the PIT's counter, to move on, and the clock, to be
+ * done with its update, for 40000 reads.
+ */
+static u64 read_port(unsigned int port, u64 mask)
+{
+	return port == PORT_PIT_CHANNEL2 || port == PORT_RTC_DATA ? 0 : mask;
+}
+
 static void io(struct guard_frame *frame)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
@@ -199,10 +209,9 @@ static void io(struct guard_frame *frame)
 	if (info & SVM_IO_IN) {
 		u64 mask = info & SVM_IO_SIZE8 ? 0xff : info & SVM_IO_SIZE16 ? 0xffff :
 			   0xffffffff;
-		/* The PIT's counter: kernels count how long it reads the same as before, but for 0 */
-		u64 value = (info >> SVM_IO_PORT_SHIFT & 0xffff) == PORT_PIT_CHANNEL2 ? 0 : mask;
 
-		vmcb->rax = (mask == 0xffffffff ? 0 : vmcb->rax & ~mask) | value;
+		vmcb->rax = (mask == 0xffffffff ? 0 : vmcb->rax & ~mask) |
+			    read_port(info >> SVM_IO_PORT_SHIFT & 0xffff, mask);
 	}
 	vmcb->rip = vmcb->exit_info2;
 	vmcb->interrupt_shadow = 0;

@@ -106,7 +106,7 @@ const char *sigma_guard_missing(enum sigma_guard_kind kind)
 
 enum sigma_guard_kind sigma_guard_strongest(void)
 {
-	enum sigma_guard_kind kind = SIGMA_GUARD_MEMORY;
+	enum sigma_guard_kind kind = SIGMA_GUARD_FULL;
 
 	while (sigma_guard_missing(kind))
 		kind--;
