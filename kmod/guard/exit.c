@@ -33,6 +33,10 @@
 #define PORT_PIT_CHANNEL2	0x42
 #define PORT_RTC_DATA		0x71
 
+#define KVM_LEAF		0x40000000
+#define KVM_LEAF_FEATURES	0x40000001
+#define KVM_LEAF_LAST		0x400000ff
+
 #define CR4_OSXSAVE		(1 << 18)
 #define CR4_PKE			(1 << 22)
 #define CR0_PG			(1u << 31)
@@ -247,6 +251,21 @@ static void hide_features(u32 leaf, u32 subleaf, u32 *ebx, u32 *ecx, u32 *edx)
 	}
 }
 
+/*
+ * Leaf 0x40000000 and those behind it. A kernel only stays in x2APIC mode without interrupt
+ * remapping where it finds a hypervisor that it knows. So there is KVM, without any feature.
+ */
+static void show_kvm(u32 leaf, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+{
+	*eax = *ebx = *ecx = *edx = 0;
+	if (leaf != KVM_LEAF)
+		return;
+	*eax = KVM_LEAF_FEATURES;
+	*ebx = 0x4b4d564b;		/* "KVMKVMKVM" */
+	*ecx = 0x564b4d56;
+	*edx = 0x4d;
+}
+
 static void cpuid_exit(struct guard_frame *frame)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
@@ -256,6 +275,12 @@ static void cpuid_exit(struct guard_frame *frame)
 	frame->exits[GUARD_EXIT_CPUID]++;
 	cpuid(&eax, &ebx, &ecx, &edx);
 	hide_features(leaf, subleaf, &ebx, &ecx, &edx);
+	if (shared_of(frame)->kind == SIGMA_GUARD_FULL) {
+		if (leaf == 1)
+			ecx |= 1u << 31;	/* there is a hypervisor */
+		else if (leaf >= KVM_LEAF && leaf <= KVM_LEAF_LAST)
+			show_kvm(leaf, &eax, &ebx, &ecx, &edx);
+	}
 	/* These two show a bit of CR4, which is ours here */
 	if (leaf == 1)
 		ecx = (ecx & ~(1u << 27)) | (vmcb->cr4 & CR4_OSXSAVE ? 1u << 27 : 0);
