@@ -158,6 +158,23 @@ TEST(channels)
 	EXPECT_WRONG(KERNEL "[Channel]\nPath=/x\n", 4, "it has Number= User= Group= Mode=");
 }
 
+TEST(guard)
+{
+	ASSERT_EQ(0, load(KERNEL));
+	EXPECT_EQ(SIGMA_GUARD_AUTO, config.guard);
+	EXPECT_EQ(0, config.guard_line);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "Guard=no\n"));
+	EXPECT_EQ(SIGMA_GUARD_NO, config.guard);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "\nGuard=full\n"));
+	EXPECT_EQ(SIGMA_GUARD_FULL, config.guard);
+	EXPECT_EQ(4, config.guard_line);
+	guestfile_free(&config);
+
+	EXPECT_WRONG(KERNEL "Guard=yes\n", 3, "none of auto, full, memory and no");
+}
+
 TEST(vsock)
 {
 	ASSERT_EQ(0, load(KERNEL));
