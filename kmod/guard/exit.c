@@ -332,33 +332,47 @@ static bool is_own(const struct guard_shared *shared, u32 apic_id)
 	return false;
 }
 
-/* To itself and to the guest's own CPUs, an interrupt or an NMI; to the host, its doorbell. */
-static bool may_send(const struct guard_shared *shared, u64 icr)
+/*
+ * A doorbell of the host's becomes the one that is the host's now: the guest may have looked just
+ * before it moved, and another device's interrupt may have the vector meanwhile.
+ */
+static u64 doorbell(const struct guard_shared *shared, u32 apic_id, u32 vector)
+{
+	for (int i = 0; i < GUARD_DOORBELLS; i++)
+		if (*(volatile const u64 *)&shared->doorbell[i] ==
+		    SIGMA_DOORBELL_TARGET(apic_id, vector))
+			return *(volatile const u64 *)&shared->doorbell[0];
+	return 0;
+}
+
+/*
+ * To itself and to the guest's own CPUs, an interrupt or an NMI; to the host, its doorbell. Return:
+ * what to write, 0: nothing that it may send.
+ */
+static u64 filter_icr(const struct guard_shared *shared, u64 icr)
 {
 	u32 apic_id = icr >> 32, vector = icr & ICR_VECTOR, shorthand = icr & ICR_SHORTHAND;
 	u32 mode = icr & ICR_MODE;
 
 	if (!mode && vector < ICR_FIRST_LEGAL_VECTOR)
-		return false;
+		return 0;
 	if (shorthand == ICR_SELF)
-		return !mode;
+		return mode ? 0 : icr;
 	if (shorthand || icr & ICR_LOGICAL || (mode && mode != ICR_MODE_NMI))
-		return false;
+		return 0;
 	if (is_own(shared, apic_id))
-		return true;
-	for (int i = 0; i < 2 && !mode; i++)
-		if (*(volatile const u64 *)&shared->doorbell[i] ==
-		    SIGMA_DOORBELL_TARGET(apic_id, vector))
-			return true;
-	return false;
+		return icr;
+	return mode ? 0 : doorbell(shared, apic_id, vector);
 }
 
 static bool write_icr(struct guard_frame *frame, u64 icr)
 {
+	u64 filtered = filter_icr(shared_of(frame), icr);
+
 	frame->exits[GUARD_EXIT_IPI]++;
-	if (!may_send(shared_of(frame), icr))
+	if (!filtered)
 		stop(frame, GUARD_IPI, icr, true, false);
-	return guard_wrmsr(MSR_X2APIC_ICR, icr);
+	return guard_wrmsr(MSR_X2APIC_ICR, filtered);
 }
 
 /* The registers in the permission map, see svm.c; the rest never comes here. */

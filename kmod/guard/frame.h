@@ -57,14 +57,16 @@ struct guard_report {
 	u64 gpr[16];
 };
 
+#define GUARD_DOORBELLS	4
+
 /**
  * struct guard_shared - one for a guest
  * @kind: enum sigma_guard_kind: MEMORY or FULL
  * @nr_cpus: and @apic_ids: the guest's CPUs
  * @next_rip: the CPU tells where the instruction ends that made it leave the guest
  * @up: a guest's CPU said that its driver is up
- * @doorbell: {APIC ID, vector} to interrupt the host with, as SIGMA_DOORBELL_TARGET(); the
- *	      one now and the one before, since vectors move. Written by the host
+ * @doorbell: {APIC ID, vector} to interrupt the host with, as SIGMA_DOORBELL_TARGET(): the one
+ *	      now, and those before, since vectors move. Written by the host
  * @pending: address of the word in the IOSC window with the host's SIGMA_DOORBELL_STATE
  */
 struct guard_shared {
@@ -72,7 +74,7 @@ struct guard_shared {
 	u32 nr_cpus;
 	u32 next_rip;
 	u32 up;
-	u64 doorbell[2];
+	u64 doorbell[GUARD_DOORBELLS];
 	u64 pending;
 	u32 apic_ids[SIGMA_CPUS_MAX];
 };

@@ -304,7 +304,8 @@ void sigma_guard_publish(struct sigma_guest *guest, u64 target)
 
 	if (!shared || shared->doorbell[0] == target)
 		return;
-	WRITE_ONCE(shared->doorbell[1], shared->doorbell[0]);
+	for (unsigned int i = GUARD_DOORBELLS - 1; i; i--)
+		WRITE_ONCE(shared->doorbell[i], shared->doorbell[i - 1]);
 	WRITE_ONCE(shared->doorbell[0], target);
 }
 
