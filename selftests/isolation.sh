@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=2 mem=2G timeout=300 trace=memory_region_ops_* after=meter
 #
-# What of the host's hardware does the guest's CPU touch? The machine's outside knows
-# (rig/meter); here the guest boots and works, with marks at its stations.
+# What of the host's hardware does the CPU of a guest touch that is not confined? The machine's
+# outside knows (rig/meter); here the guest boots and works, with marks at its stations.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -18,7 +18,7 @@ mark()
 		$((0x53)) $((0x47)) "$1"
 }
 
-guest g kernel=6.1 cpus=cpu1 disk=/dev/vdb net=1
+guest g kernel=6.1 guard="${GUARD:-no}" cpus=cpu1 disk=/dev/vdb net=1
 check "mark: to be started" mark 1
 check "the guest starts" sigmactl start g
 check "user space answers" wait_guest 1

@@ -1,0 +1,27 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=300
+#
+# Guests that are confined in full: interrupts reach their own CPUs and the host's doorbell, and
+# sending them is all for which they leave their CPUs.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+. "$(dirname "$0")/trespass.sh"
+
+check "a guest with two CPUs is up" boot full 2
+check "it says how it is confined" [ "$(cat /sys/class/sigma/g/guard)" = full ]
+check "both CPUs are in use" [ "$(in_guest 1 nproc)" = 2 ]
+check "they are in x2APIC mode" guest_logged g "Switched APIC routing to physical x2apic"
+before_load=$(exits_but ipi) ipis=$(count ipi)
+check "it works" load
+check "and left its CPUs for interrupts to others alone" [ "$(exits_but ipi)" = "$before_load" ]
+check "which were seen" [ "$(count ipi)" -gt "$ipis" ]
+attempt what=init to=0
+contained "INIT to the host" "sent an interrupt that it may not send, ICR 0xc500"
+
+check "a guest is up" boot full
+attempt what=stray to=0
+contained "stray vector to the host" "sent an interrupt that it may not send, ICR 0x31"
+finish

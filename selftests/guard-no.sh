@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=2 mem=2G timeout=200 qemu=-cpu qemu=max,-svm
+#
+# A machine that cannot confine guests says so, and runs them as before unless told otherwise.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+
+check "check tells that guests are not confined, and why" eval \
+	'sigmactl check | grep -E "guard +no: .*SVM"'
+for guard in memory full; do
+	guest g guard=$guard disk=/dev/vdb
+	refuse "Guard=$guard is refused, with its line and the reason" \
+		"g.guest:[0-9]+: Guard=: .*has no AMD SVM" sigmactl start g
+done
+check "nothing was taken" host_is_as_before
+guest g kernel=6.1 guard=auto disk=/dev/vdb net=1
+check "auto: the guest starts" sigmactl start g
+check "auto: user space answers" wait_guest 1
+check "auto: it is not confined, and says so" [ "$(cat /sys/class/sigma/g/guard)" = no ]
+check "it stops, all is back" eval 'sigmactl stop g && wait_gone g && host_is_as_before'
+finish

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * For guard.sh and guard-full.sh: a guest that tries what it must not. Loading it with what=table
+ * tries everything that has an answer, and says "trespass: NAME: OUTCOME" of each; any other word
+ * names one thing that ends the guest. What it is to hit is in at=, a physical address, or to=, an
+ * APIC ID.
+ */
+#include <linux/delay.h>
+#include <linux/io.h>
+#include <linux/module.h>
+#include <asm/apic.h>
+#include <asm/asm.h>
+#include <asm/desc.h>
+#include <asm/io.h>
+#include <asm/msr.h>
+
+static char *what = "table";
+module_param(what, charp, 0);
+static ulong at;
+module_param(at, ulong, 0);
+static uint to;
+module_param(to, uint, 0);
+
+#define MARK	0x600df00d600df00dUL
+
+/* Registers that reach past their CPU, and a bit that nobody sets for nothing */
+static const struct {
+	const char *name;
+	u32 msr;
+	u64 flip;
+} registers[] = {
+	{ "TSC",		0x00000010, 1ULL << 40 },
+	{ "APIC_BASE address",	0x0000001b, 1 << 12 },
+	{ "TSC_ADJUST",		0x0000003b, 1 << 20 },
+	{ "MTRR variable",	0x00000200, 1 << 20 },
+	{ "MTRR fixed",		0x00000250, 1 },
+	{ "MTRR default",	0x000002ff, 1 << 11 },
+	{ "machine check",	0x00000400, 1 },
+	{ "microcode",		0xc0010020, 1 },
+	{ "SYSCFG",		0xc0010010, 1 << 20 },
+	{ "HWCR",		0xc0010015, 1 },
+	{ "IORR",		0xc0010016, 1 << 12 },
+	{ "TOP_MEM",		0xc001001a, 1 << 23 },
+	{ "SMM_BASE",		0xc0010111, 1 << 17 },
+	{ "SMM_MASK",		0xc0010113, 1 },
+	{ "VM_CR",		0xc0010114, 1 << 4 },
+	{ "VM_HSAVE_PA",	0xc0010117, 1 << 12 },
+	{ "TSC_RATIO",		0xc0000104, 1 },
+	{ "unknown",		0x4b564d00, 1 },
+};
+
+static void try_registers(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(registers); i++) {
+		u32 low = 0, high = 0;
+		u64 value;
+
+		/* Some cannot be read either */
+		rdmsr_safe(registers[i].msr, &low, &high);
+		value = ((u64)high << 32 | low) ^ registers[i].flip;
+		pr_info("trespass: write %s: %s\n", registers[i].name,
+			wrmsr_safe(registers[i].msr, (u32)value, value >> 32) ? "refused" :
+			"DONE");
+	}
+}
+
+#define try_instruction(name, text) do {						\
+	int done = 0;									\
+											\
+	asm volatile("1: " text "\n movl $1, %0\n2:\n" _ASM_EXTABLE(1b, 2b)		\
+		     : "+r" (done) : "a" (0UL), "c" (0UL) : "memory");			\
+	pr_info("trespass: %s: %s\n", name, done ? "DONE" : "refused");			\
+} while (0)
+
+static void try_instructions(void)
+{
+	try_instruction("VMRUN", "vmrun");
+	try_instruction("VMLOAD", "vmload");
+	try_instruction("VMSAVE", "vmsave");
+	try_instruction("STGI", "stgi");
+	try_instruction("CLGI", "clgi");
+	try_instruction("INVLPGA", "invlpga");
+	try_instruction("SKINIT", "skinit");
+	try_instruction("VMMCALL", "vmmcall");
+}
+
+/* Reads give all ones where nothing is, and a written port would reset the machine */
+static void try_ports(void)
+{
+	static const u16 ports[] = { 0x21, 0x40, 0x64, 0x70, 0xcf8, 0x3f8 };
+	bool seen = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ports); i++)
+		seen |= inb(ports[i]) != 0xff;
+	pr_info("trespass: read ports: %s\n", seen ? "DONE" : "nothing there");
+	outb(0xfe, 0x64);
+	outb(0x02, 0xcf9);
+	outb(0x06, 0xcf9);
+	mdelay(10);
+	pr_info("trespass: reset by port: nothing happened\n");
+}
+
+static void try_caches(void)
+{
+	static unsigned long mark;
+
+	WRITE_ONCE(mark, MARK);
+	asm volatile("invd" : : : "memory");
+	pr_info("trespass: INVD: %s\n", READ_ONCE(mark) == MARK ? "nothing lost" : "DONE");
+}
+
+static void try_efer(void)
+{
+	u32 low, high;
+
+	rdmsr(MSR_EFER, low, high);
+	pr_info("trespass: clear EFER.SVME: %s\n",
+		wrmsr_safe(MSR_EFER, low & ~EFER_SVME, high) ? "refused" : "no effect");
+}
+
+static int touch(bool write)
+{
+	u64 *page = memremap(at & PAGE_MASK, PAGE_SIZE, MEMREMAP_WB) ?:
+		    (__force void *)ioremap(at & PAGE_MASK, PAGE_SIZE);
+	u64 *word = (void *)page + (at & ~PAGE_MASK);
+
+	if (!page)
+		return -ENOMEM;
+	pr_info("trespass: about to %s 0x%lx\n", write ? "write to" : "read", at);
+	if (write)
+		WRITE_ONCE(*word, MARK);
+	else
+		READ_ONCE(*word);
+	pr_info("trespass: %s: DONE\n", what);
+	return 0;
+}
+
+static void triple_fault(void)
+{
+	static const struct desc_ptr none;
+
+	local_irq_disable();
+	load_idt(&none);
+	asm volatile("int3");
+}
+
+/* x2APIC, or xAPIC where the guest is not kept from it */
+static void send(u32 command)
+{
+	pr_info("trespass: about to send 0x%x to %u\n", command, to);
+	wrmsr(APIC_BASE_MSR + (APIC_ICR >> 4), command, to);
+	pr_info("trespass: %s: DONE\n", what);
+}
+
+static int __init trespass_init(void)
+{
+	if (!strcmp(what, "table")) {
+		try_registers();
+		try_efer();
+		try_instructions();
+		try_ports();
+		try_caches();
+		pr_info("trespass: table is done\n");
+	} else if (!strcmp(what, "read")) {
+		return touch(false);
+	} else if (!strcmp(what, "write")) {
+		return touch(true);
+	} else if (!strcmp(what, "triple")) {
+		triple_fault();
+	} else if (!strcmp(what, "init")) {
+		send(APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT);
+	} else if (!strcmp(what, "sipi")) {
+		send(APIC_DM_STARTUP | 0x10);
+	} else if (!strcmp(what, "nmi")) {
+		send(APIC_DM_NMI);
+	} else if (!strcmp(what, "stray")) {
+		send(APIC_DM_FIXED | 0x31);
+	} else if (!strcmp(what, "all")) {
+		send(APIC_DEST_ALLBUT | APIC_DM_NMI);
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+module_init(trespass_init);
+
+static void __exit trespass_exit(void)
+{
+}
+module_exit(trespass_exit);
+
+MODULE_DESCRIPTION("Try what a confined guest must not do");
+MODULE_LICENSE("GPL");

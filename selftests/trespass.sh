@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What the tests of confined guests share: a guest that takes modules/trespass.c, and how to see
+# that what it tries ends with it.
+
+module=/usr/lib/sigma-rig/trespass.ko
+size=$(stat -c %s $module)
+cp $module /tmp/trespass.disk
+truncate -s %512 /tmp/trespass.disk
+
+# boot GUARD [CPUS]
+boot()
+{
+	guest g kernel=6.1 guard="$1" cpus="${2:-1}" disk=/dev/vdb disk=/tmp/trespass.disk net=1
+	sigmactl start g && wait_guest 1 &&
+		in_guest 1 "head -c $size /dev/vdb >/root/trespass.ko"
+}
+
+exits() { cat /sys/class/sigma/g/guard_exits; }
+exits_but() { exits | grep -v "^$1 "; }
+count() { awk -v name="$1" '$1 == name { print $2 }' /sys/class/sigma/g/guard_exits; }
+
+# Disk, network and programs
+load()
+{
+	in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=16 conv=fsync &&
+		for i in $(seq 50); do ls -l / >/dev/null; done' &&
+		ping -c 10 -i 0.1 10.9.1.2
+}
+
+# attempt PARAMETERS: load it. Left to itself: it kills who should answer
+attempt()
+{
+	in_guest 1 "(sleep 0.3; insmod /root/trespass.ko $*) >/dev/null 2>&1 &"
+}
+
+violation() { grep -E -- "$1" /sys/class/sigma/g/violation; }
+
+# The first page of the host's kernel, by way of /proc/kcore
+host_text()
+{
+	perl -e 'open(my $core, "<:raw", "/proc/kcore") or die $!;
+		 read($core, my $head, 4096);
+		 my ($at, $n) = (unpack("Q", substr($head, 32)), unpack("S", substr($head, 56)));
+		 for (0 .. $n - 1) {
+			my ($type, $off, $virt, undef, $size) =
+				unpack("L x4 Q4", substr($head, $at + 56 * $_, 40));
+			my $text = hex $ARGV[0];
+			next if $type != 1 || $text < $virt || $text >= $virt + $size;
+			seek($core, $off + $text - $virt, 0);
+			read($core, my $page, 4096);
+			print unpack("%32C*", $page), "\n";
+			exit;
+		 }
+		 die "no text\n"' "$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)"
+}
+
+# contained WHAT PATTERN: what was tried is known, nothing else has happened, all goes back
+contained()
+{
+	check "$1: the guest is contained" wait_state g contained 30
+	check "$1: what it did is told" violation "$2"
+	check "$1: and where" violation "RIP 0x[0-9a-f]+"
+	check "$1: status says so" eval "sigmactl status g | grep -E -- '$2'"
+	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
+	check "$1: CPUs and memory are back" eval \
+		'sigmactl stop g; wait_gone g && host_is_as_before'
+}
+
+text=$(host_text)
+text_phys=$((0x$(awk '/Kernel code/ { split($1, range, "-"); print range[1] }' /proc/iomem)))
+check "the host's kernel can be read" [ -n "$text" ]
