@@ -504,7 +504,8 @@ static void set_number(struct parser *parser, const char *value)
 	unsigned long number;
 
 	if (!read_number(value, 10, SIGMA_CHANNELS, &number) || !number)
-		wrong(parser, -EINVAL, "Number=%s: no channel; give 1 to %u", value, SIGMA_CHANNELS);
+		wrong(parser, -EINVAL, "Number=%s: no channel; give 1 to %u", value,
+		      SIGMA_CHANNELS);
 	else
 		this_channel(parser)->number = number;
 }

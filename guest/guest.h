@@ -10,6 +10,7 @@
  *	power.c		every way out of this kernel ends there
  *	clock.c		wall clock
  *	ptp.c		the host's, for programs that keep this kernel's by it
+ *	channel.c doorbell.c apic.c	shared with sigma.ko
  *
  * There is one struct sigma_guest for as long as the kernel runs. Once bound, the driver
  * stays: unbinding it would lift the gates of power.c, and the next reboot of this guest

@@ -3,8 +3,9 @@
  * The guest's end of IOSC: doorbells and the control channel.
  *
  * All doorbells arrive in one interrupt, on CPU 0. A table leads from the number to its
- * user: a virtqueue, or the control channel; those of the other channels come last, by number. The table is read under RCU, so that a queue
- * goes away without a lock in the interrupt's path.
+ * user: a virtqueue, or the control channel. The table is read under RCU, so that a queue
+ * goes away without a lock in the interrupt's path. The last numbers are those of the channels
+ * for programs, which are always there.
  *
  * On the control channel this side asks and waits, one request at a time. Responses are
  * taken from the ring in the interrupt handler, matched to the request by token and handed

@@ -96,12 +96,15 @@ static void add_channels(struct sigma_guest *guest)
 {
 	int err = sigma_channels_setup();
 
-	if (!err) {
-		sigma_channels_up(&guest->channels);
-		err = sigma_channels_add(&guest->channels, guest->dev, NULL);
-	}
 	if (err)
-		dev_err(guest->dev, "no device nodes below /dev/iosc, so no channels: error %d\n", err);
+		goto tell;
+	sigma_channels_up(&guest->channels);
+	err = sigma_channels_add(&guest->channels, guest->dev, NULL);
+	if (!err)
+		return;
+	sigma_channels_teardown();
+tell:
+	dev_err(guest->dev, "no device nodes below /dev/iosc, so no channels: error %d\n", err);
 }
 
 static int sigma_guest_probe(struct platform_device *pdev)

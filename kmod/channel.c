@@ -318,7 +318,7 @@ static ssize_t channel_read(struct kiocb *iocb, struct iov_iter *to)
 			return -EAGAIN;
 		}
 		ret = wait_event_interruptible(end->wait, wants_data(end));
-		if (ret || signal_pending(current))	/* also where the peer keeps us from sleep */
+		if (ret || signal_pending(current))	/* even if the peer never lets us sleep */
 			return ret ?: -ERESTARTSYS;
 	}
 }
@@ -370,7 +370,7 @@ static ssize_t channel_write(struct kiocb *iocb, struct iov_iter *from)
 			return -EAGAIN;
 		}
 		ret = wait_event_interruptible(end->wait, wants_room(end, length));
-		if (ret || signal_pending(current))	/* also where the peer keeps us from sleep */
+		if (ret || signal_pending(current))	/* even if the peer never lets us sleep */
 			return ret ?: -ERESTARTSYS;
 	}
 }

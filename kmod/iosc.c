@@ -267,7 +267,7 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	struct sigma_iosc *iosc = &guest->iosc;
 	int err;
 
-	/* In one piece, which may take the host some effort; that there is none is told by guest.c */
+	/* In one piece, which may take some effort; guest.c tells when there is none */
 	iosc->window = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO |
 					 __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!iosc->window)

@@ -73,7 +73,8 @@ static int map(struct iosc *channel)
 	channel->shared = shared;
 	for (unsigned int side = SIGMA_SIDE_HOST; side <= SIGMA_SIDE_GUEST; side++) {
 		off_t offset = offsetof(struct sigma_channel, block) + side * size;
-		void *ours = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, channel->fd, offset);
+		void *ours = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, channel->fd,
+				  offset);
 
 		if (ours != MAP_FAILED) {
 			channel->ours = ours;
@@ -167,8 +168,8 @@ static int fail(int error)
 }
 
 /*
- * It does not stand. Return: 0 when @events has POLLIN and there still is something to read; -1 with
- * EAGAIN: there is no session yet; else -1 and why it is over.
+ * It does not stand. Return: 0 when @events has POLLIN and there still is something to read; -1
+ * with EAGAIN: there is no session yet; else -1 and why it is over.
  */
 static int look_closer(const struct iosc *channel, short events)
 {

@@ -3,8 +3,8 @@
  * A channel's programs, on either side of channels.sh. Each opens PATH once:
  *
  *	echo PATH WAY		send back all that comes, until the session is over
- *	drive PATH WAY		the other end of it: messages of all lengths, several under way, come
- *				back in order and whole
+ *	drive PATH WAY		the other end of it: messages of all lengths, several under way,
+ *				come back in order and whole
  *	listen PATH WAY		print the messages, and at last why there are no more
  *	fill PATH		write without waiting until there is no room, say how many messages
  *				that were, write one more and wait for it, say so
