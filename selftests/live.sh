@@ -145,7 +145,11 @@ check "its disk works" in_guest 1 "dd if=/run/data of=/dev/vdc bs=64K conv=fsync
 check "in the right file" [ "$(head -c $MIB $dir/c.img | sum)" = "$wrote" ]
 check "it is removed" ctl disk rm g $dir/c.img
 check "another one is added" eval "ctl disk add g $dir/b.img && comes /dev/vdb"
-check "the share is removed" eval 'in_guest 1 "umount -l /run/stuff" && ctl share rm g stuff'
+check "its share is mounted anew" \
+	until_true 20 in_guest 1 "umount -l /run/stuff; mount -t virtiofs stuff /run/stuff"
+in_guest 1 "(while cat /run/stuff/note; do :; done; : >/run/not_read) >/dev/null 2>&1 &"
+check "while it is read from it is removed" ctl share rm g $things
+check "who read gets an error" comes /run/not_read
 check "no virtiofsd is left" until_true 10 no_servers
 
 # ---- its next kernel
