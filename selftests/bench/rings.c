@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Split or packed virtqueues? The cost of a request in each format, of the rings alone: a driver and
- * a device, on two CPUs, that look for work all the time, so nobody rings for anybody, and requests
- * that are done at once. What is decided by it is told in daemon/virtio/queue.c.
+ * Split or packed virtqueues? The cost of a request in each format, of the rings alone: a driver
+ * and a device, on two CPUs, that look for work all the time, so nobody rings for anybody, and
+ * requests that are done at once. What is decided by it is told in daemon/virtio/queue.c.
  *
  *	make rings && build/bench/rings [CPU CPU]
  *
@@ -24,7 +24,7 @@
 #define ROUNDS		200
 #define BUFFERS		3
 #define TABLE_SIZE	(BUFFERS * sizeof(struct vring_desc))
-#define PATIENCE	200		/* looks in vain before the other one may have this CPU */
+#define PATIENCE	200		/* looks in vain, then the other may have this CPU */
 
 #define AVAIL		(1 << VRING_PACKED_DESC_F_AVAIL)
 #define USED		(1 << VRING_PACKED_DESC_F_USED)
@@ -156,7 +156,8 @@ static int pop_packed(const struct packed_end *end, struct vq_request *req)
 		uint16_t flags = __atomic_load_n(&d->flags, __ATOMIC_RELAXED);
 		struct vq_buffers *buf = flags & VRING_DESC_F_WRITE ? &req->in : &req->out;
 		uint32_t bytes = __atomic_load_n(&d->len, __ATOMIC_RELAXED);
-		void *at = memory_at(&guest->mem, __atomic_load_n(&d->addr, __ATOMIC_RELAXED), bytes);
+		uint64_t phys = __atomic_load_n(&d->addr, __ATOMIC_RELAXED);
+		void *at = memory_at(&guest->mem, phys, bytes);
 
 		if (!at || nr == VIRTQUEUE_SEGMENTS_MAX || (buf == &req->out && req->in.nr))
 			return -EPROTO;

@@ -12,9 +12,9 @@
  * made here, and sent by sigma_guest.ko's own function, which a probe finds along with its
  * argument. Afterwards the device is as it was.
  *
- * Each attempt begins with a reset, and one on a queue with a good request, so it shows as well that
- * the device works after the one before. In the kernel log it has a line "hostile: NAME: OUTCOME".
- * OUTCOME is what went wrong before it, or
+ * Each attempt begins with a reset, and one on a queue with a good request, so it shows as well
+ * that the device works after the one before. In the kernel log it has a line "hostile: NAME:
+ * OUTCOME". OUTCOME is what went wrong before it, or
  *
  *	broken		the device has DEVICE_NEEDS_RESET
  *	answered	what was made available was given back
