@@ -98,16 +98,16 @@ unset SIGMA_LIBDIR
 check "what SIGMA adds: all is as before" host_is_as_before
 
 # ---- ioctls: perl packs what no well-behaved program would
-CREATE=0xc1f0e501 DESTROY=0x4020e502	# kmod/uapi/sigma.h
+CREATE=0xc1f8e501 DESTROY=0x4020e502	# kmod/uapi/sigma.h
 create()
 {
-	# name, memory, flags, nr_cpus, cpus...; prints the kernel's reason
+	# name, memory, flags and above them the guard, nr_cpus, cpus...; prints the kernel's reason
 	perl -e '
 		my ($nr, $name, $memory, $flags, $count, @cpus) = @ARGV;
-		my $arg = pack("a32 Q L L L64 a192", $name, $memory, $flags, $count,
+		my $arg = pack("a32 Q Q L L L64 a192", $name, $memory, $flags, 0, $count,
 			       (@cpus, (0) x 64)[0 .. 63], "");
 		open(my $f, "+<", "/dev/sigma/control") or die "open: $!\n";
-		ioctl($f, $nr, $arg) or die "$!: " . unpack("x304 Z*", $arg) . "\n";
+		ioctl($f, $nr, $arg) or die "$!: " . unpack("x312 Z*", $arg) . "\n";
 	' $((CREATE)) "$@"
 }
 raw()
@@ -138,6 +138,7 @@ refuse "create: no memory" "invalid" create g 0 0 1 1
 refuse "create: unaligned memory" "invalid" create g $((M + 4096)) 0 1 1
 refuse "create: all memory there could be" "memory|invalid" create g $((0x7fffffffffe00000)) 0 1 1
 refuse "create: unknown flags" "invalid" create g $M 2147483648 1 1
+refuse "create: unknown guard" "invalid.*guard 4" create g $M $((4 << 32)) 1 1
 for name in "" "." "../up" "a/b" "control" "with space" "-dash" \
 	    "a23456789012345678901234567890123"; do
 	refuse "create: name '$name'" "invalid|exists" create "$name" $M 0 1 1
