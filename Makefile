@@ -28,6 +28,7 @@ CC ?= gcc
 PKG_CONFIG ?= pkg-config
 IASL ?= iasl
 INSTALL ?= install
+STRIP ?= strip
 CFLAGS ?= -O2 -g
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
@@ -170,6 +171,8 @@ install: install-modules install-user
 install-modules: modules
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(MODDIR) kmod/sigma.ko
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(LIBDIR)/$(KVERSION) guest/sigma_guest.ko
+	$(Q)$(STRIP) --strip-debug $(DESTDIR)$(MODDIR)/sigma.ko \
+		$(DESTDIR)$(LIBDIR)/$(KVERSION)/sigma_guest.ko
 	$(if $(DESTDIR),,$(Q)depmod $(KVERSION))
 
 install-user: user
