@@ -32,7 +32,7 @@
 #include "../../lib/iosc.h"
 
 #define UNDER_WAY	3	/* messages of drive; with an echo they must fit into both rings */
-#define STEP		37	/* from one length to the next */
+#define STEP		97	/* from one length to the next */
 
 enum way { CALLS, POLL, COPY, RING, SPIN, WAYS };
 
@@ -289,12 +289,10 @@ static int scribble(int fd, const char *what)
 	next = (void *)(block->data + block->produced % SIGMA_CHANNEL_RING);
 	if (!strcmp(what, "produced")) {
 		block->produced += 2 * SIGMA_CHANNEL_RING;
-	} else if (!strcmp(what, "odd")) {
-		block->produced += 3;
 	} else if (!strcmp(what, "consumed")) {
 		block->consumed += 8;
 	} else {
-		next->length = !strcmp(what, "empty") ? 0 : !strcmp(what, "long") ? 8193 :
+		next->length = !strcmp(what, "long") ? SIGMA_CHANNEL_MSG_MAX + 1 :
 			       !strcmp(what, "pad") ? SIGMA_RECORD_PAD : 1000;
 		block->produced += 16;
 	}
