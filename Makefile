@@ -192,8 +192,10 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man4 docs/iosc.4
 	$(if $(DESTDIR),,$(activate))
 
-# What a boot would do with the rules: the group, /run/sigma and the devices' permissions
+# The library's cache, and what a boot would do with the rules: the group, /run/sigma and the
+# devices' permissions
 define activate
+$(Q)if [ "$$(id -u)" = 0 ]; then ldconfig; fi
 $(Q)if command -v systemd-sysusers >/dev/null; then \
 	systemd-sysusers $(PREFIX)/lib/sysusers.d/sigma.conf; \
 else \
