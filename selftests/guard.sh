@@ -23,6 +23,7 @@ check "it has tried all that has an answer" wait_logged g "trespass: table is do
 say "$(sigmactl log g | sed -n 's/.*trespass: //p')"
 check "nothing of it was done" eval '! guest_logged g "trespass:.*DONE"'
 check "it works all the same" load
+check "the module leaves, to be loaded again" in_guest 1 'rmmod trespass'
 attempt what=triple
 contained "triple fault" "triple fault"
 
