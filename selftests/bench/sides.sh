@@ -4,7 +4,7 @@
 #
 # The two sides of the comparison, each with NAME_start and NAME_stop:
 #
-#	sigma	a SIGMA guest on the machine's last CPU
+#	sigma	a SIGMA guest on the machine's last CPU, with Guard=no
 #	kvm	a QEMU/KVM guest whose only CPU is pinned to that one; all else of it, vhost
 #		too, stays with the other CPUs, as SIGMA's back ends do
 #
@@ -57,7 +57,7 @@ prepare_sides()
 	modprobe kvm-amd || modprobe kvm-intel || return
 	modprobe vhost_net || return
 	make_initrd
-	guest bench kernel=6.1 cpus=cpu$guest_cpu net=1 \
+	guest bench kernel=6.1 cpus=cpu$guest_cpu guard=no net=1 \
 		disk=/dev/vdb disk="$RAM_DISK" disk="$FILE_DISK"
 }
 
