@@ -2,7 +2,8 @@
 #
 #	make			modules for the running kernel (KDIR=...) and user space
 #	make install		both (DESTDIR=, PREFIX=)
-#	make check		all tests, in virtual machines; make check T=NAME: one of them
+#	make check		all tests, in virtual machines; make check T=NAME: one of them;
+#				CPU=max: with SVM, so that all guests are confined, and slow
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
 #	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
