@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G root=bench timeout=400
+# rig: smp=3 mem=2G timeout=400
 #
 # What fio writes on a guest's disks it reads back: at every queue depth, with every size of
 # requests, with discards between, through either cache, while one sigmad dies after the other. And
