@@ -149,9 +149,9 @@ $(O)/fuzz/%: $(O)/unit/fuzz-%
 endif
 
 $(O)/programs/%: selftests/programs/%.c
-	@mkdir -p $(@D)
-	$(call quiet,CC,$@)$(CC) $(filter-out -MMD -MP,$(sigma_cflags)) $(CFLAGS) $(CPPFLAGS) $(LDFLAGS) \
-		-o $@ $< $(filter %.a,$^)
+	@mkdir -p $(@D) $(O)/selftests/programs
+	$(call quiet,CC,$@)$(CC) $(sigma_cflags) -MF $(O)/selftests/programs/$*.d $(CFLAGS) $(CPPFLAGS) \
+		$(LDFLAGS) -o $@ $< $(filter %.a,$^)
 
 $(O)/programs/channels $(O)/programs/roundtrip: $(O)/libiosc.a
 
@@ -240,4 +240,4 @@ clean:
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj)) \
-	 $(wildcard $(O)/sanitized/selftests/*/*.d)
+	 $(wildcard $(O)/sanitized/selftests/*/*.d $(O)/selftests/*/*.d)
