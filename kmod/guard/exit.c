@@ -52,7 +52,6 @@
 #define XAPIC_ICR_HIGH		0x310
 #define XAPIC_BUSY		(1 << 12)
 #define XAPIC_BUSY_POLLS	100000
-#define MSR_X2APIC_ICR		0x830
 #define ICR_VECTOR		0xff
 #define ICR_MODE		0x700
 #define ICR_MODE_NMI		0x400

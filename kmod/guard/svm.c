@@ -67,8 +67,6 @@ static const struct msr_range {
 	{ 0xc0010200, 0xc001020b },
 };
 
-#define MSR_X2APIC_ICR	0x830
-
 /* These tell of the host's memory; all others may be read */
 static const struct msr_range hidden_msrs[] = {
 	{ 0xc0010111, 0xc0010113 },	/* SMM_BASE, SMM_ADDR, SMM_MASK */

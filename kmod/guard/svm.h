@@ -12,6 +12,7 @@
 
 #define SVM_MSR_VM_CR		0xc0010114
 #define SVM_MSR_VM_HSAVE_PA	0xc0010117
+#define MSR_X2APIC_ICR		0x830		/* the one of the x2APIC that the guard may watch */
 #define SVM_VM_CR_R_INIT	(1 << 1)	/* INIT becomes an exception */
 #define SVM_VM_CR_SVMDIS	(1 << 4)
 
