@@ -165,7 +165,7 @@ struct guest_config {
 	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
 	/* 0: not given */
-	unsigned int cpus_line, memory_line, kernel_line, initrd_line, guard_line;
+	unsigned int cpus_line, memory_line, kernel_line, guard_line;
 	unsigned int nr_disks, nr_nets, nr_shares;	/* places up to the last device */
 	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];

@@ -168,7 +168,6 @@ static void set_kernel(struct parser *parser, const char *value)
 
 static void set_initrd(struct parser *parser, const char *value)
 {
-	parser->config->initrd_line = parser->line;
 	if (usable(parser, parser->line, "Initrd=", value, false, R_OK))
 		set_string(parser, &parser->config->initrd, value);
 }
