@@ -281,17 +281,22 @@ static void check_rights(int fd)
 static int scribble(int fd, const char *what)
 {
 	struct sigma_channel_block *block = map_block(fd);
+	struct pollfd joined = { .fd = fd, .events = POLLOUT };
 	struct sigma_record_header *next;
 
 	check_rights(fd);
+	/* Before "hello": who answers that has to look at it */
+	if (!strcmp(what, "consumed")) {
+		if (poll(&joined, 1, -1) < 0)
+			die("poll");
+		block->consumed += 2 * SIGMA_CHANNEL_RING;
+	}
 	if (write(fd, "hello", 5) != 5)
 		die("write");
 	next = (void *)(block->data + block->produced % SIGMA_CHANNEL_RING);
 	if (!strcmp(what, "produced")) {
 		block->produced += 2 * SIGMA_CHANNEL_RING;
-	} else if (!strcmp(what, "consumed")) {
-		block->consumed += 8;
-	} else {
+	} else if (strcmp(what, "consumed")) {
 		next->length = !strcmp(what, "long") ? SIGMA_CHANNEL_MSG_MAX + 1 :
 			       !strcmp(what, "pad") ? SIGMA_RECORD_PAD : 1000;
 		block->produced += 16;
