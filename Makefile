@@ -31,7 +31,7 @@ IASL ?= iasl
 INSTALL ?= install
 STRIP ?= strip
 CFLAGS ?= -O2 -g
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+SANITIZE := -Og -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 DAEMON_LIBS := libsystemd libkmod libarchive libnl-3.0 libnl-route-3.0 inih liburing
 CTL_LIBS := libsystemd libkmod json-c inih

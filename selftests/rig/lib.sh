@@ -56,6 +56,23 @@ in_tree()
 	' sh "$tree" "$TOP" "$@"
 }
 
+# The machine's own QEMU is good enough: from 9 on it has x2APIC under TCG
+own_qemu()
+{
+	local major
+
+	major=$({ qemu-system-x86_64 --version 2>/dev/null || true; } |
+		sed -n 's/.* version \([0-9]*\).*/\1/p')
+	[ "${major:-0}" -ge 9 ]
+}
+
+# The trees that tests need
+trees()
+{
+	echo "$KERNELS" host passt
+	own_qemu || echo qemu
+}
+
 # version NAME: the kernel version in build/trees/NAME
 version()
 {
