@@ -33,7 +33,7 @@ sigmad_time()
 # iperf3 to ADDRESS, where a server runs, MORE...: Mbit/s
 rate()
 {
-	iperf3 --client "$1" --time 5 --json "${@:2}" |
+	iperf3 --client "$1" --time 2 --json "${@:2}" |
 		jq -r '.end.sum_received.bits_per_second / 1e6 | round'
 }
 carrier() { in_guest "$1" "cat /sys/class/net/$2/carrier"; }
@@ -94,7 +94,7 @@ for by in "vhost-net 10.9.3.2" "sigmad 10.9.1.3"; do
 	to=$(rate "$address") from=$(rate "$address" --reverse)
 	awake=$(($(sigmad_time h) - awake))
 	check "$who moves many frames" [ $((${to:-0} * ${from:-0})) -gt 0 ]
-	say "by $who: $to Mbit/s to the guest, $from from it; sigmad ran for $((awake * 10)) ms of 10 s"
+	say "by $who: $to Mbit/s to the guest, $from from it; sigmad ran for $((awake * 10)) ms of 4 s"
 	[ "$who" = sigmad ] || check "for which sigmad does not wake up" [ $awake -lt 50 ]
 done
 check "the bridge learnt g's MAC address" eval "bridge fdb show br br0 | grep $first_mac >/dev/null"

@@ -9,10 +9,9 @@
 need_sigma
 remember_host
 
-# boot WORD: start the guest with that on its command line
 boot()
 {
-	guest g kernel=6.1 disk=/dev/vdb net=1 append="$1"
+	guest g kernel=6.1 disk=/dev/vdb net=1
 	sigmactl start g && wait_guest 1
 }
 
@@ -34,44 +33,46 @@ another_boot()
 	now=$(boot_id) && [ -n "$now" ] && [ "$now" != "$1" ]
 }
 
-# ends_off TEXT COMMAND: the guest is off and gone after it
+# restarts TEXT SETTING COMMAND: sigmad starts the guest that is up again
+restarts()
+{
+	local id
+
+	id=$(boot_id)
+	doom "$2; $3"
+	check "$1: the guest is started again" eval '
+		until_true $GUEST_BOOT another_boot $id || last_words g "started again"'
+}
+
+# ends_off TEXT COMMAND: the guest that is up is off and gone after it
 ends_off()
 {
-	check "$1: guest is up" boot quiet
 	doom "$2"
 	check "$1: the guest is gone, all is back" eval 'wait_gone g && host_is_as_before'
 }
 
-# restarts TEXT WORD COMMAND: sigmad starts it again
-restarts()
-{
-	local id
-	check "$1: guest is up" boot "$2"
-	id=$(boot_id)
-	doom "$3"
-	check "$1: the guest is started again" until_true $GUEST_BOOT another_boot "$id"
-	check "$1: and stops" eval 'sigmactl stop g && wait_gone g && host_is_as_before'
-}
-
-# panics TEXT WORD COMMAND PATTERN: it is kept, and its last words can be read
+# panics PANIC: with kernel.panic so; the guest is kept, and its last words can be read
 panics()
 {
-	check "$1: guest is up" boot "$2"
-	doom "$3"
-	check "$1: the guest is panicked" wait_state g panicked
-	check "$1: its last words are in the log" guest_logged g "$4"
-	check "$1: it is given back" eval 'sigmactl stop g; wait_gone g && host_is_as_before'
+	check "panic=$1: guest is up" boot
+	doom "echo $1 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger"
+	check "panic=$1: the guest is panicked" wait_state g panicked
+	check "panic=$1: its last words are in the log" guest_logged g "sysrq triggered crash"
+	check "panic=$1: it is given back" eval 'sigmactl stop g; wait_gone g && host_is_as_before'
 }
 
+check "guest is up" boot
+restarts "reboot" : "busybox reboot -f"
+for how in triple pci kbd; do
+	restarts "reboot=$how" "echo $how >/sys/kernel/reboot/type" "busybox reboot -f"
+done
+restarts "sysrq-b" : "echo b >/proc/sysrq-trigger"
 ends_off "poweroff" "busybox poweroff -f"
-ends_off "halt" "busybox halt -f"
-ends_off "sysrq-o" "echo o >/proc/sysrq-trigger"
-restarts "reboot" quiet "busybox reboot -f"
-restarts "reboot=triple" reboot=t "busybox reboot -f"
-restarts "reboot=pci" reboot=p "busybox reboot -f"
-restarts "reboot=kbd" reboot=k "busybox reboot -f"
-restarts "sysrq-b" quiet "echo b >/proc/sysrq-trigger"
-panics "sysrq-c" quiet "echo c >/proc/sysrq-trigger" "sysrq triggered crash"
-panics "panic=1" panic=1 "echo c >/proc/sysrq-trigger" "sysrq triggered crash"
-panics "panic=-1" panic=-1 "echo c >/proc/sysrq-trigger" "sysrq triggered crash"
+for how in "busybox halt -f" "echo o >/proc/sysrq-trigger"; do
+	check "guest is up" boot
+	ends_off "$how" "$how"
+done
+for seconds in 0 1 -1; do
+	panics $seconds
+done
 finish

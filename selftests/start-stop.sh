@@ -24,7 +24,7 @@ cycle()
 	wait_gone g
 }
 
-guest g disk=/dev/vdb
+guest g disk=/dev/vdb memory=128M
 # The first one has the host load modules and grow caches that it keeps
 check "first start and stop" cycle 0
 remember_host

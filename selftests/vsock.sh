@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 need_sigma
 
-MIB=32
+MIB=8
 HOST=2			# VMADDR_CID_HOST
 program=/usr/lib/sigma-rig/vsock
 size=$(stat -c %s $program)
