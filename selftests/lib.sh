@@ -13,7 +13,7 @@
 set -uo pipefail
 
 TREES=/srv/trees
-GUEST_BOOT=60		# seconds that a guest has to reach a state or its user space
+GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
 OUTPUT=$(mktemp)
 checks=0 failures=0
 
