@@ -106,9 +106,17 @@ check "the guest reaches the server" until_true 20 fetches
 check "and is reached" answers 127.0.0.1 2207
 
 # ---- without warning
-check "passt is killed" kill -9 "$(passt)"
+first=$(passt)
+check "passt is killed" kill -9 "$first"
+check "sigmad says what became of it" until_true 10 sigmad_said "passt ended, and another one serves"
+check "which it is" [ "$(passt)" != "$first" ]
+check "the guest reaches the server" until_true 20 fetches
+check "and is reached" until_true 20 answers 127.0.0.1 2207
+mv $program $program.away
+check "passt is killed where there is no other" kill -9 "$(passt)"
 check "sigmad says what became of it" until_true 10 sigmad_said "net[0-9]*: stopped: passt ended"
 check "the guest sees an unplugged cable" until_true 10 carrier_gone
+mv $program.away $program
 check "g goes on" beats g
 check "g is killed" eval 'sigmactl kill g && wait_gone g'
 check "no passt is left" no_passt

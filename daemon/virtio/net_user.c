@@ -59,7 +59,7 @@ static int net_start(struct virtio_device *dev)
 	return error;
 }
 
-/* When passt has died the guest sees an unplugged cable */
+/* Where no other passt follows one that died the guest sees an unplugged cable */
 static void net_reset(struct virtio_device *dev)
 {
 	process_device_reset(dev);
@@ -97,6 +97,7 @@ int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *confi
 	net->wanted = wanted;
 	net->starter = config->starter;
 	net->process.program = "passt";
+	net->process.lost = "the connections that the guest had are cut";
 	net->process.run = run;
 	net->process.own = OWN_FEATURES;
 	error = process_device_connect(&net->process, virtio_bus_event(bus), why);

@@ -30,7 +30,7 @@ int process_device_connect(struct process_device *device, sd_event *event,
 		return fd;
 	error = vhost_user_open(&device->link, device->program, fd);
 	device->link.own = device->own;
-	device->link.lost = device->lost ? replace : NULL;
+	device->link.lost = replace;
 	if (!error && device->link.nr_queues < device->nr_queues) {
 		snprintf(device->link.why, sizeof(device->link.why), "serves %u queue; it takes %u",
 			 device->link.nr_queues, device->nr_queues);

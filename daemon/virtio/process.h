@@ -19,8 +19,7 @@
  * @run: run one, as @device->backend; a socket connected to it, or a negative errno and @why
  * @nr_queues: that it has to serve, where it says how many it can
  * @own: features that sigmad sees to, and the process doesn't know
- * @lost: what the guest loses with a process that ends, and is followed by another one; NULL: the
- *	  device stops
+ * @lost: what the guest loses with a process that ends, and is followed by another one
  */
 struct process_device {
 	struct virtio_device dev;
