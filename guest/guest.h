@@ -8,6 +8,7 @@
  *	virtio.c	one device: the virtio transport
  *	console.c	the kernel log into shared memory
  *	power.c		every way out of this kernel ends there
+ *	cpu.c		CPUs that stay online
  *	clock.c		wall clock
  *	ptp.c		the host's, for programs that keep this kernel's by it
  *	channel.c doorbell.c apic.c	shared with sigma.ko
@@ -244,6 +245,9 @@ bool sigma_clock_read(const struct sigma_guest *guest, struct sigma_clock *clock
 
 /** sigma_clock_at - the host's CLOCK_REALTIME, ns, when the TSC was @tsc */
 u64 sigma_clock_at(const struct sigma_clock *clock, u64 tsc);
+
+/* cpu.c */
+void sigma_cpu_open(struct sigma_guest *guest);
 
 /* ptp.c */
 void sigma_ptp_open(struct sigma_guest *guest);

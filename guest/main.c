@@ -141,6 +141,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 
 	/* No way back from here: from now on only the host can end this guest */
 	sigma_power_open(guest);
+	sigma_cpu_open(guest);
 	INIT_DELAYED_WORK(&guest->heartbeat, beat);
 	beat(&guest->heartbeat.work);
 	sigma_clock_open(guest);

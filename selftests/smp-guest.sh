@@ -24,6 +24,9 @@ for run in "6.1 no" "6.12 full"; do
 	check "$kernel: interrupts between them arrive" in_guest 1 \
 		"for i in 1 2 3 4; do taskset -c \$((i % 2)) true; done; grep -E '^ *(RES|CAL):' /proc/interrupts | \
 		awk '{ n += \$2 + \$3 } END { exit !n }'"
+	refuse "$kernel: a CPU that nothing could start again stays online" "not supported" \
+		in_guest 1 "echo 0 >/sys/devices/system/cpu/cpu1/online"
+	check "$kernel: it has two CPUs" [ "$(in_guest 1 nproc)" = 2 ]
 	check "$kernel: stops" sigmactl stop g
 	check "$kernel: is gone" wait_gone g
 	check "$kernel: CPUs and memory are back" host_is_as_before
