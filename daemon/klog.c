@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kernel describes itself to crash dump tools by VMCOREINFO, a page of KEY=value
- * lines that starts with OSRELEASE= (Documentation/admin-guide/kdump/vmcoreinfo.rst). The
- * page is found by looking at the start of each page of the guest's memory. From it
- * come the address of the page tables, with which all other addresses are translated as
- * the guest's MMU does, and the layout of the printk ring buffer.
+ * The guest's kernel is found by its VMCOREINFO, which also tells the layout of the printk
+ * ring buffer.
  *
  * That is a ring of descriptors with an equally long array of printk_info beside
  * it, and a ring of text (kernel/printk/printk_ringbuffer.c). A descriptor's state_var has
@@ -13,7 +10,7 @@
  * text ring, say where the record's block of text begins and the next one begins; a block
  * that would not fit before the end of the ring lies at the ring's start.
  *
- * Nothing that is read here can be trusted. All of it goes through read_virtual(), which
+ * Nothing that is read here can be trusted. All of it goes through vmcoreinfo_read(), which
  * reaches no other memory than the guest's; loops and buffers have bounds of their own.
  */
 #include <errno.h>
@@ -25,22 +22,7 @@
 #include <sys/param.h>
 
 #include "klog.h"
-
-#define PAGE_SHIFT		12
-#define PAGE_SIZE		(1ULL << PAGE_SHIFT)
-
-/* Page table entries, SDM vol. 3A 4.5 */
-#define TABLE_SHIFT		9		/* address bits that each level translates */
-#define TABLE_MASK		((1ULL << TABLE_SHIFT) - 1)
-#define ENTRY_PRESENT		(1ULL << 0)
-#define ENTRY_LEAF		(1ULL << 7)	/* in a page directory and the level above */
-#define ENTRY_ADDRESS		0x000ffffffffff000ULL
-#define LEVEL_LEAF_MAX		3		/* 1 GiB pages; level 1 holds 4 KiB pages */
-
-#define KERNEL_MAP		0xffffffff80000000ULL	/* __START_KERNEL_map */
-
-#define VMCOREINFO_START	"OSRELEASE="
-#define CANDIDATES_MAX		16		/* pages that look like one but aren't */
+#include "vmcoreinfo.h"
 
 /* The top bits of state_var */
 #define STATE_SHIFT		62
@@ -60,8 +42,8 @@
 #define TEXT_BITS_MAX		28
 
 /* The values of VMCOREINFO that are needed. All are required. */
-struct vmcoreinfo {
-	uint64_t prb, page_table, phys_base, five_levels, sme_mask;
+struct layout {
+	uint64_t prb;
 	uint64_t desc_ring, text_ring;
 	uint64_t count_bits, descs, infos, head_id, tail_id;
 	uint64_t desc_size, state_var, position, begin, next;
@@ -73,13 +55,9 @@ static const struct {
 	const char *key;
 	int base;
 	size_t offset;
-} vmcoreinfo_keys[] = {
-#define KEY(name, base, field) { "\n" name "=", base, offsetof(struct vmcoreinfo, field) }
+} layout_keys[] = {
+#define KEY(name, base, field) { name, base, offsetof(struct layout, field) }
 	KEY("SYMBOL(prb)", 16, prb),
-	KEY("SYMBOL(swapper_pg_dir)", 16, page_table),
-	KEY("NUMBER(phys_base)", 10, phys_base),
-	KEY("NUMBER(pgtable_l5_enabled)", 10, five_levels),
-	KEY("NUMBER(sme_mask)", 10, sme_mask),
 	KEY("OFFSET(printk_ringbuffer.desc_ring)", 10, desc_ring),
 	KEY("OFFSET(printk_ringbuffer.text_data_ring)", 10, text_ring),
 	KEY("OFFSET(prb_desc_ring.count_bits)", 10, count_bits),
@@ -101,70 +79,17 @@ static const struct {
 };
 
 struct klog {
-	const struct guest_memory *mem;
-	struct vmcoreinfo info;
-	uint64_t page_table;		/* physical */
-	unsigned int levels;
+	struct vmcoreinfo kernel;
+	struct layout layout;
 
 	uint64_t descs, infos, data;	/* virtual */
 	uint64_t count, size;		/* records; bytes of text */
 	uint64_t head, tail;		/* ids of the newest and the oldest record */
 };
 
-static bool read_physical(const struct klog *klog, uint64_t phys, void *buffer, size_t len)
-{
-	const void *at = memory_at(klog->mem, phys, len);
-
-	if (at)
-		memcpy(buffer, at, len);
-	return at;
-}
-
-/* Walk the guest's page tables. @left: bytes up to the end of the page that was found. */
-static bool translate(const struct klog *klog, uint64_t virt, uint64_t *phys, uint64_t *left)
-{
-	uint64_t table = klog->page_table;
-
-	for (unsigned int level = klog->levels; level; level--) {
-		unsigned int shift = PAGE_SHIFT + (level - 1) * TABLE_SHIFT;
-		uint64_t offset = virt & ((1ULL << shift) - 1);
-		uint64_t entry;
-
-		if (!read_physical(klog, table + ((virt >> shift) & TABLE_MASK) * sizeof(entry),
-				   &entry, sizeof(entry)))
-			return false;
-		if (!(entry & ENTRY_PRESENT))
-			return false;
-
-		table = entry & ENTRY_ADDRESS & ~klog->info.sme_mask;
-		if (level == 1 || (level <= LEVEL_LEAF_MAX && entry & ENTRY_LEAF)) {
-			/* In a large page's entry bit 12 is not part of the address */
-			*phys = (table & ~((1ULL << shift) - 1)) + offset;
-			*left = (1ULL << shift) - offset;
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool read_virtual(const struct klog *klog, uint64_t virt, void *buffer, size_t len)
 {
-	uint8_t *to = buffer;
-
-	while (len) {
-		uint64_t phys, left;
-		size_t part;
-
-		if (!translate(klog, virt, &phys, &left))
-			return false;
-		part = MIN(len, left);
-		if (!read_physical(klog, phys, to, part))
-			return false;
-		virt += part;
-		to += part;
-		len -= part;
-	}
-	return true;
+	return vmcoreinfo_read(&klog->kernel, virt, buffer, len);
 }
 
 static bool read_u64(const struct klog *klog, uint64_t virt, uint64_t *value)
@@ -172,38 +97,17 @@ static bool read_u64(const struct klog *klog, uint64_t virt, uint64_t *value)
 	return read_virtual(klog, virt, value, sizeof(*value));
 }
 
-/* @text: the page, NUL-terminated */
-static bool vmcoreinfo_parse(struct vmcoreinfo *info, const char *text)
+/* Find the ring */
+static bool klog_open(struct klog *klog)
 {
-	for (size_t i = 0; i < sizeof(vmcoreinfo_keys) / sizeof(*vmcoreinfo_keys); i++) {
-		const char *key = vmcoreinfo_keys[i].key, *at = strstr(text, key);
-		uint64_t value;
-		char *end;
-
-		if (!at)
-			return false;
-		at += strlen(key);
-		errno = 0;
-		/* phys_base may be negative: the sum with it wraps as intended */
-		value = strtoull(at, &end, vmcoreinfo_keys[i].base);
-		if (errno || end == at || *end != '\n')
-			return false;
-		memcpy((char *)info + vmcoreinfo_keys[i].offset, &value, sizeof(value));
-	}
-	return true;
-}
-
-/* Find the ring by a page of VMCOREINFO. */
-static bool klog_open(struct klog *klog, const char *text)
-{
-	const struct vmcoreinfo *info = &klog->info;
+	struct layout *info = &klog->layout;
 	uint32_t count_bits, size_bits;
 	uint64_t prb, descs, texts;
 
-	if (!vmcoreinfo_parse(&klog->info, text))
-		return false;
-	klog->page_table = info->page_table - KERNEL_MAP + info->phys_base;
-	klog->levels = info->five_levels ? 5 : 4;
+	for (size_t i = 0; i < sizeof(layout_keys) / sizeof(*layout_keys); i++)
+		if (!vmcoreinfo_value(&klog->kernel, layout_keys[i].key, layout_keys[i].base,
+				      (uint64_t *)((char *)info + layout_keys[i].offset)))
+			return false;
 
 	if (!read_u64(klog, info->prb, &prb))
 		return false;
@@ -278,7 +182,7 @@ static size_t print_record(FILE *out, uint64_t time, const char *text, size_t le
  */
 static ssize_t read_record(const struct klog *klog, uint64_t id, char *text, FILE *out)
 {
-	const struct vmcoreinfo *info = &klog->info;
+	const struct layout *info = &klog->layout;
 	uint64_t desc = klog->descs + id % klog->count * info->desc_size;
 	uint64_t meta = klog->infos + id % klog->count * info->info_size;
 	uint64_t state, again, begin, next, time, at, room;
@@ -339,25 +243,10 @@ static int klog_print(const struct klog *klog, FILE *out)
 
 int klog_read(const struct guest_memory *mem, FILE *out)
 {
-	struct klog klog = { .mem = mem };
-	unsigned int candidates = 0;
-	char text[PAGE_SIZE + 1];
+	struct klog klog;
+	int error = vmcoreinfo_find(&klog.kernel, mem);
 
-	for (unsigned int i = 0; i < mem->nr; i++) {
-		const struct memory_segment *segment = &mem->segment[i];
-
-		for (uint64_t at = 0; segment->size - at >= PAGE_SIZE; at += PAGE_SIZE) {
-			const uint8_t *page = mem->base + segment->offset + at;
-
-			if (memcmp(page, VMCOREINFO_START, strlen(VMCOREINFO_START)))
-				continue;
-			memcpy(text, page, PAGE_SIZE);
-			text[PAGE_SIZE] = '\0';
-			if (klog_open(&klog, text))
-				return klog_print(&klog, out);
-			if (++candidates == CANDIDATES_MAX)
-				return -EINVAL;
-		}
-	}
-	return candidates ? -EINVAL : -ENOENT;
+	if (error)
+		return error;
+	return klog_open(&klog) ? klog_print(&klog, out) : -EINVAL;
 }
