@@ -8,6 +8,7 @@
  */
 #include <linux/fs.h>
 #include <linux/idr.h>
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
@@ -236,6 +237,29 @@ static int ioctl_memory_fd(struct sigma_guest *guest)
 	return fd;
 }
 
+/* By way of a copy: user memory may take its time, and stopping a guest needs the lock */
+static int ioctl_read_low(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_low low;
+	void *copy;
+	int err;
+
+	if (copy_from_user(&low, arg, sizeof(low)))
+		return -EFAULT;
+	copy = kmalloc(SIGMA_LOW_SIZE, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+	mutex_lock(&guest->lock);
+	err = guest->gone ? -ENODEV : 0;
+	if (!err)
+		memcpy(copy, phys_to_virt(guest->low_phys), SIGMA_LOW_SIZE);
+	mutex_unlock(&guest->lock);
+	if (!err && copy_to_user(u64_to_user_ptr(low.buffer), copy, SIGMA_LOW_SIZE))
+		err = -EFAULT;
+	kfree(copy);
+	return err;
+}
+
 static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct guest_file *gf = file->private_data;
@@ -256,6 +280,8 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_bind(gf->guest, argp, sigma_iosc_bind_kick);
 	case SIGMA_SET_CALL:
 		return ioctl_bind(gf->guest, argp, sigma_iosc_bind_call);
+	case SIGMA_READ_LOW:
+		return ioctl_read_low(gf->guest, argp);
 	default:
 		return -ENOTTY;
 	}

@@ -155,6 +155,14 @@ struct sigma_eventfd {
 	__s32 fd;
 };
 
+/**
+ * struct sigma_low - argument of SIGMA_READ_LOW
+ * @buffer: address of SIGMA_LOW_SIZE bytes for what is at sigma_info.low_phys
+ */
+struct sigma_low {
+	__u64 buffer;
+};
+
 #define SIGMA_IOC	0xE5
 
 /*
@@ -198,6 +206,9 @@ struct sigma_eventfd {
  *   Bindings outlive the file; SIGMA_STOP, SIGMA_DESTROY or fd == -1 take them back.
  *   EINVAL  doorbell out of range, or fd is no eventfd
  *   EBADF   fd is not open
+ * SIGMA_READ_LOW: copy the low memory, which is not in the memory file.
+ *   EFAULT  @buffer is not all writable
+ *   ENOMEM  no memory for it meanwhile
  */
 #define SIGMA_GET_INFO	_IOR(SIGMA_IOC, 0x10, struct sigma_info)
 #define SIGMA_START	_IOW(SIGMA_IOC, 0x11, struct sigma_start)
@@ -205,5 +216,6 @@ struct sigma_eventfd {
 #define SIGMA_MEMORY_FD	_IO(SIGMA_IOC, 0x13)
 #define SIGMA_SET_KICK	_IOW(SIGMA_IOC, 0x14, struct sigma_eventfd)
 #define SIGMA_SET_CALL	_IOW(SIGMA_IOC, 0x15, struct sigma_eventfd)
+#define SIGMA_READ_LOW	_IOW(SIGMA_IOC, 0x16, struct sigma_low)
 
 #endif
