@@ -14,6 +14,7 @@
  *	vhost.c vhost_user.c	queues that others serve
  *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
+ *	vmcoreinfo.c vmcore.c	its kernel in its memory, and a dump of that for sigmactl
  *	bus.c bus_devices.c	D-Bus, for sigmactl and others
  *	state.c		what the next sigmad needs, should this one die
  *	life.c		what happens when
