@@ -80,7 +80,8 @@ struct verb {
 };
 
 extern const struct verb verb_check, verb_start, verb_stop, verb_kill, verb_list, verb_status,
-			 verb_console, verb_log, verb_wait, verb_disk, verb_net, verb_share;
+			 verb_console, verb_log, verb_wait, verb_disk, verb_net, verb_share,
+			 verb_dump;
 
 /* guests.c */
 
@@ -114,6 +115,9 @@ int guest_views(struct guest_view **guests);
 
 /** guest_check - EXIT_OK when there is such a guest; else an exit status, with a message */
 int guest_check(const char *name);
+
+/** guest_device - open /dev/sigma/NAME; a reported -errno, or -ESRCH, unreported: it has gone */
+int guest_device(const char *name);
 
 /**
  * guest_remove - stop and destroy a guest without its sigmad

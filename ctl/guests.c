@@ -132,6 +132,11 @@ static int open_device(const char *device, const char *name)
 			"; be root, or join the group '" RUNDIR_GROUP "'" : "");
 }
 
+int guest_device(const char *name)
+{
+	return open_device(name, name);
+}
+
 static int destroy(int control, const char *name)
 {
 	const struct timespec wait = { .tv_nsec = BUSY_WAIT_MS * 1000 * 1000 };

@@ -17,6 +17,7 @@
 static const struct verb * const verbs[] = {
 	&verb_check, &verb_start, &verb_stop, &verb_kill, &verb_list, &verb_status,
 	&verb_console, &verb_log, &verb_wait, &verb_disk, &verb_net, &verb_share,
+	&verb_dump,
 };
 
 enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE };	/* options without a letter */

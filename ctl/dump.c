@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl dump. The guest's memory is mapped here, not by its sigmad, so that it makes no
+ * difference whether there is one. While the file is written the guest cannot be destroyed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/user.h>
+#include <unistd.h>
+
+#include "../daemon/vmcore.h"
+#include "ctl.h"
+
+#define VIOLATION_MAX	4096
+
+/* Selectors of Linux, arch/x86/include/asm/segment.h */
+#define KERNEL_CS	0x10
+#define KERNEL_DS	0x18
+#define USER_DS		0x2b
+#define USER_CS		0x33
+
+/**
+ * struct target - where the dump goes
+ * @path: for people
+ * @made: it was made by us: removed if the dump fails
+ * @sparse: it can have holes
+ */
+struct target {
+	int fd;
+	const char *path;
+	bool made, sparse;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+	interrupted = number;
+}
+
+/* What stands behind @key in what sigma.ko says of a violation; hexadecimal */
+static uint64_t number_of(const char *text, const char *key)
+{
+	const char *at = strstr(text, key);
+
+	return at ? strtoull(at + strlen(key), NULL, 16) : 0;
+}
+
+/* Registers are known of the CPU whose guard stopped it; see /sys/class/sigma/NAME/violation */
+static void read_registers(const char *name, struct elf_prstatus *cpus, unsigned int nr)
+{
+	static const char who[] = "(the guest's CPU ";
+	char path[256], text[VIOLATION_MAX];
+	struct user_regs_struct regs = {};
+	unsigned int cpu;
+	const char *at;
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/class/sigma/%s/violation", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	at = strstr(text, who);
+	if (!at)
+		return;
+	cpu = strtoul(at + strlen(who), NULL, 10);
+	if (cpu >= nr)
+		return;
+
+#define REG(name) (regs.name = number_of(text, #name " "))
+	REG(rax); REG(rcx); REG(rdx); REG(rbx); REG(rsp); REG(rbp); REG(rsi); REG(rdi);
+	REG(r8); REG(r9); REG(r10); REG(r11); REG(r12); REG(r13); REG(r14); REG(r15);
+#undef REG
+	regs.orig_rax = -1;
+	regs.rip = number_of(text, "RIP ");
+	regs.eflags = number_of(text, "rflags ");
+	regs.cs = number_of(text, "CPL ") ? USER_CS : KERNEL_CS;
+	regs.ss = regs.cs == USER_CS ? USER_DS : KERNEL_DS;
+	memcpy(cpus[cpu].pr_reg, &regs, sizeof(regs));
+}
+
+/* Anything that is there already is written to unless it is a regular file, which may be a dump */
+static int open_file(struct target *target)
+{
+	struct stat st;
+
+	target->fd = open(target->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	target->made = target->fd >= 0;
+	if (target->made)
+		return 0;
+	if (errno == EEXIST && !stat(target->path, &st)) {
+		if (S_ISREG(st.st_mode))
+			return complain(-EEXIST, "%s: exists already and is not overwritten; remove it, or name another file",
+					target->path);
+		target->fd = open(target->path, O_WRONLY | O_CLOEXEC);
+	}
+	return target->fd < 0 ? complain(-errno, "%s: cannot be written: %s", target->path,
+					 strerror(errno)) : 0;
+}
+
+static int open_target(struct target *target, const char *path)
+{
+	struct stat st;
+
+	*target = (struct target){ .fd = STDOUT_FILENO, .path = path };
+	if (!strcmp(path, "-"))
+		target->path = "standard output";
+	else if (open_file(target))
+		return -EINVAL;
+	if (isatty(target->fd))
+		return complain(-EINVAL, "%s: is a terminal; name a file, or pipe it into a program",
+				target->path);
+	/* Holes where other data is would show that */
+	target->sparse = !fstat(target->fd, &st) && S_ISREG(st.st_mode) &&
+			 !(fcntl(target->fd, F_GETFL) & O_APPEND) &&
+			 lseek(target->fd, 0, SEEK_CUR) == st.st_size;
+	return 0;
+}
+
+static void catch_signals(void)
+{
+	static const int ends[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction action = { .sa_handler = on_signal };
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
+		sigaction(ends[i], &action, NULL);
+	/* EFBIG tells */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+/* On a terminal; @percent is 0 until it was told */
+struct progress {
+	uint64_t started_usec;
+	unsigned int percent;
+};
+
+/* Of what takes more than a moment */
+static bool tell_progress(void *data, uint64_t done, uint64_t size)
+{
+	struct progress *progress = data;
+	unsigned int percent = done * 100 / size;
+
+	if (isatty(STDERR_FILENO) && percent != progress->percent &&
+	    now_usec(CLOCK_MONOTONIC) - progress->started_usec > USEC_PER_SEC) {
+		progress->percent = percent;
+		fprintf(stderr, "\r%3u%%", percent);
+	}
+	return !interrupted;
+}
+
+static int write_dump(struct target *target, struct vmcore *core)
+{
+	struct progress progress = { .started_usec = now_usec(CLOCK_MONOTONIC) };
+	char size[32];
+	int error;
+
+	core->progress = tell_progress;
+	core->data = &progress;
+	if (target->made)
+		catch_signals();
+	error = vmcore_write(core, target->fd, target->sparse);
+	if (progress.percent)
+		fputc('\n', stderr);
+	/* A file system may only tell now that it has no room */
+	if (!error && target->made && fsync(target->fd))
+		error = -errno;
+	if (close(target->fd) && !error)
+		error = -errno;
+	if (!error)
+		return EXIT_OK;
+
+	if (target->made)
+		unlink(target->path);
+	format_size(size, SIGMA_LOW_SIZE + core->mem->size);
+	return complain(EXIT_FAILED, "%s: %s%s%s%s", target->path,
+			error == -EINTR ? "interrupted" : strerror(-error),
+			error == -ENOSPC || error == -EFBIG || error == -EDQUOT ?
+			"; a dump of this guest takes up to " : "",
+			error == -ENOSPC || error == -EFBIG || error == -EDQUOT ? size : "",
+			target->made ? "; the incomplete file was removed" : "");
+}
+
+static int dump(const char *name, int guest_fd, const char *path)
+{
+	static struct elf_prstatus cpus[SIGMA_CPUS_MAX];
+	static uint8_t low[SIGMA_LOW_SIZE];
+	static struct vmcoreinfo kernel;
+	struct sigma_low low_memory = { .buffer = (uintptr_t)low };
+	struct guest_memory memory;
+	struct target target;
+	struct sigma_info info;
+	struct vmcore core;
+	int error, status = EXIT_FAILED;
+
+	if (ioctl(guest_fd, SIGMA_GET_INFO, &info) || ioctl(guest_fd, SIGMA_READ_LOW, &low_memory))
+		return complain(EXIT_FAILED, "%s: cannot read its memory: %s%s", name,
+				strerror(errno), errno == ENOTTY ?
+				"; sigma.ko is older than sigmactl" : "");
+	if (memory_open(&memory, guest_fd, &info))
+		return EXIT_FAILED;
+	if (open_target(&target, path))
+		goto close_memory;
+
+	error = vmcoreinfo_find(&kernel, &memory);
+	if (error)
+		complain(0, "%s: its kernel was not found in its memory%s: the dump has physical addresses only, and no log",
+			 name, error == -ENOENT ? ", it has not got that far" : "");
+	read_registers(name, cpus, info.nr_cpus);
+	core = (struct vmcore) {
+		.mem = &memory, .low = low, .low_phys = info.low_phys,
+		.info = error ? NULL : &kernel, .cpus = cpus, .nr_cpus = info.nr_cpus,
+	};
+	status = write_dump(&target, &core);
+close_memory:
+	memory_close(&memory);
+	return status;
+}
+
+static int run(const struct options *options, char **args)
+{
+	int status, fd;
+
+	status = guest_check(args[0]);
+	if (status)
+		return status;
+	fd = guest_device(args[0]);
+	if (fd == -ESRCH)
+		return complain(EXIT_NO_GUEST, "%s: has just gone", args[0]);
+	if (fd < 0)
+		return EXIT_FAILED;
+	status = dump(args[0], fd, args[1]);
+	close(fd);
+	return status;
+}
+
+const struct verb verb_dump = {
+	.name = "dump",
+	.args = "NAME FILE",
+	.summary = "Write a guest's memory to a file, for crash dump tools",
+	.help =
+"FILE becomes an ELF core such as /proc/vmcore is, as large as the guest's memory, but with\n"
+"holes where that is zero; '-' writes it to standard output. A file that exists is not\n"
+"overwritten. All that the guest knows is in it: only its owner may read it.\n"
+"\n"
+"The guest may run, hang, have panicked, or have died before its driver was up, and its\n"
+"sigmad may be gone. A guest that runs goes on meanwhile: its memory is not of one moment.\n"
+"Registers are known of a CPU that its guard stopped; of others they are zero.\n"
+"\n"
+"Examples:\n"
+"  sigmactl dump demo demo.core\n"
+"  vmcore-dmesg demo.core                       its kernel log (package kexec-tools)\n"
+"  makedumpfile -c -d 31 demo.core demo.small   without caches and free memory\n"
+"  crash vmlinux demo.core                      vmlinux with debugging symbols\n"
+"  sigmactl dump demo - | zstd >demo.core.zst\n",
+	.nr_args = 2,
+	.run = run,
+};
