@@ -90,6 +90,7 @@ extern const struct verb verb_check, verb_start, verb_stop, verb_kill, verb_list
  * @cpus: "2,3"
  * @release: of its kernel, "" while its driver hasn't told
  * @guard: what confines it
+ * @panic: what it said of its panic, if it panicked
  * @violation: why its guard stopped it, if it did and we may know
  */
 struct guest_view {
@@ -98,6 +99,7 @@ struct guest_view {
 	char cpus[512];
 	char release[256];
 	char guard[32];
+	char panic[1024];
 	char violation[256];
 	uint64_t memory;
 	uint64_t heartbeat;

@@ -63,6 +63,7 @@ int guest_view(struct guest_view *guest, const char *name)
 	read_attr(name, "cpus", guest->cpus, sizeof(guest->cpus));
 	read_attr(name, "release", guest->release, sizeof(guest->release));
 	read_attr(name, "guard", guest->guard, sizeof(guest->guard));
+	read_attr(name, "panic", guest->panic, sizeof(guest->panic));
 	read_attr(name, "violation", guest->violation, sizeof(guest->violation));
 	guest->memory = read_number(name, "memory");
 	guest->heartbeat = read_number(name, "heartbeat");
@@ -159,7 +160,7 @@ int guest_remove(const char *name)
 	control = open_device(CONTROL, name);
 	if (control < 0)
 		return control == -ESRCH ? 1 : control;
-	fd = open_device(name, name);
+	fd = guest_device(name);
 	if (fd < 0) {
 		error = fd == -ESRCH ? 1 : fd;
 		goto close_control;

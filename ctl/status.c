@@ -57,6 +57,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	add_string(object, "cpus", guest->cpus);
 	add_number(object, "memory", guest->memory);
 	add_string(object, "guard", guest->guard);
+	add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
 	add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
 	add_string(object, "kernel", guest->release);
 	add_number(object, "heartbeat", guest->heartbeat);
@@ -141,6 +142,8 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	print_state(guest, served);
 	if (served->file)
 		printf("      File: %s\n", served->file);
+	if (guest->panic[0])
+		printf("     Panic: %s\n", guest->panic);
 	if (guest->violation[0])
 		printf(" Violation: %s; all of it: /sys/class/sigma/%s/violation\n", guest->violation,
 		       guest->name);

@@ -15,6 +15,7 @@
  *	guard			what confines it: no, memory or full
  *	guard_exits		how often its CPUs came to the guard, since the start, and for
  *				what: lines of "NAME COUNT", see guard/frame.h
+ *	panic			what it said of its panic, one line; empty unless it panicked
  *	violation		why the guard stopped it, where, and the CPU's registers; empty
  *				unless it is contained
  *
@@ -74,21 +75,42 @@ static ssize_t heartbeat_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(heartbeat);
 
+#define GUEST_TEXT_MAX	256
+
 /* Written by the guest: it may be anything, and change while it is read */
-static ssize_t release_show(struct device *dev, struct device_attribute *attr, char *buf)
+static ssize_t emit_text(char *buf, const char *from, size_t size)
 {
-	struct sigma_iosc_header *header = to_guest(dev)->iosc.header;
-	char release[sizeof(header->guest.release)];
-	char clean[4 * sizeof(release)];
+	char text[GUEST_TEXT_MAX];
 	int len;
 
-	memcpy(release, header->guest.release, sizeof(release));
-	release[sizeof(release) - 1] = '\0';
-	len = string_escape_str(release, clean, sizeof(clean) - 1, ESCAPE_NAP | ESCAPE_HEX, NULL);
-	clean[min_t(int, len, sizeof(clean) - 1)] = '\0';
-	return sysfs_emit(buf, "%s\n", clean);
+	size = min(size, sizeof(text));
+	memcpy(text, from, size);
+	text[size - 1] = '\0';
+	/* Of each byte may become four, and a newline is added */
+	len = string_escape_str(text, buf, PAGE_SIZE - 2, ESCAPE_NAP | ESCAPE_HEX, NULL);
+	buf[len++] = '\n';
+	buf[len] = '\0';
+	return len;
+}
+static_assert(4 * GUEST_TEXT_MAX + 2 <= PAGE_SIZE);
+
+static ssize_t release_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_iosc_guest *shared = &to_guest(dev)->iosc.header->guest;
+
+	return emit_text(buf, shared->release, sizeof(shared->release));
 }
 static DEVICE_ATTR_RO(release);
+
+static ssize_t panic_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_iosc_guest *shared = &to_guest(dev)->iosc.header->guest;
+
+	if (READ_ONCE(to_guest(dev)->state) != SIGMA_STATE_PANICKED)
+		return 0;
+	return emit_text(buf, shared->panic_text, sizeof(shared->panic_text));
+}
+static DEVICE_ATTR_RO(panic);
 
 static ssize_t doorbells_sent_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -186,6 +208,7 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_interrupts_received.attr,
 	&dev_attr_guard.attr,
 	&dev_attr_guard_exits.attr,
+	&dev_attr_panic.attr,
 	&dev_attr_violation.attr,
 	NULL
 };
