@@ -77,6 +77,7 @@ rm $cores/*
 in_guest 1 "(sleep 0.5; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &" >/dev/null
 check "is panicked" wait_state g panicked
 check "its sigmad is killed" kill_sigmad
+check "status tells why" eval 'sigmactl status g | grep "Panic: sysrq triggered crash"'
 check "panicked: is dumped" dump dead
 tools dead -l "Kernel panic.*sysrq triggered crash"
 check "through a pipe it is the same" eval "sigmactl dump g - | cmp - $cores/dead"
