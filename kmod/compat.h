@@ -54,6 +54,11 @@ sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
 #define SIGMA_DEVNODE_CONST
 #endif
 
+/* Renamed */
+#ifndef SIGMA_HAVE_RDMSRQ
+#define rdmsrq_safe_on_cpu	rdmsrl_safe_on_cpu
+#endif
+
 /* vm_flags became read-only */
 #ifndef SIGMA_HAVE_VM_FLAGS_SET
 #include <linux/mm.h>

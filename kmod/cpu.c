@@ -44,6 +44,7 @@
 
 static DEFINE_MUTEX(start_lock);	/* the entry page's parameters */
 static cpumask_t lent;			/* changed by atomic bit operations */
+static DEFINE_PER_CPU(struct sigma_frequency, frequency);	/* of lent ones */
 static struct sigma_identity park_identity;
 static enum cpuhp_state hotplug_state;
 
@@ -137,6 +138,7 @@ int sigma_cpu_lend(unsigned int cpu, char *error, size_t len)
 		snprintf(error, len, "cpu %u: is lent to a guest already", cpu);
 		return -EBUSY;
 	}
+	sigma_frequency_highest(cpu, per_cpu_ptr(&frequency, cpu));
 	err = remove_cpu(cpu);
 	/* Above 0: somebody took it offline meanwhile, so it is not ours to give back online */
 	if (err) {
@@ -147,6 +149,9 @@ int sigma_cpu_lend(unsigned int cpu, char *error, size_t len)
 			 cpu, cpu);
 		return -EBUSY;
 	}
+	if (per_cpu_ptr(&frequency, cpu)->msr)
+		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started\n",
+			cpu, per_cpu_ptr(&frequency, cpu)->msr);
 	pr_info("cpu %u: lent; the host sees it as not present and cannot online it until it is back\n",
 		cpu);
 	return 0;
@@ -216,6 +221,7 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 		   u64 argument)
 {
 	struct entry_params *params = phys_to_virt(sigma_low_entry_page() + ENTRY_PARAMS);
+	const struct sigma_frequency *freq = per_cpu_ptr(&frequency, cpu);
 	static u32 token;
 	int err;
 
@@ -231,6 +237,8 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 		.argument	= argument,
 		.flags		= (boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ENTRY_CLEAR_SPEC_CTRL : 0) |
 				  (x2apic_enabled() ? 0 : ENTRY_XAPIC),
+		.freq_msr	= mode == ENTRY_PARK ? 0 : freq->msr,
+		.freq_value	= freq->value,
 	};
 	wmb();	/* the CPU reads them once it has been started */
 	err = init_sipi(cpu, params, token);

@@ -94,6 +94,12 @@ SYM_DATA_START(sigma_entry_start)
 	orl	$MSR_IA32_APICBASE_ENABLE, %eax
 	wrmsr
 2:
+	movl	ENTRY_FREQ_MSR(%rbp), %ecx
+	jrcxz	3f
+	movl	ENTRY_FREQ_VALUE(%rbp), %eax
+	movl	ENTRY_FREQ_VALUE + 4(%rbp), %edx
+	wrmsr
+3:
 	movl	ENTRY_MODE(%rbp), %ebx
 	movl	ENTRY_APIC_ID(%rbp), %edi
 	movq	ENTRY_TARGET(%rbp), %r10

@@ -19,6 +19,8 @@
 #define ENTRY_TARGET		(ENTRY_PARAMS + 0x18)
 #define ENTRY_ARGUMENT		(ENTRY_PARAMS + 0x20)
 #define ENTRY_FLAGS		(ENTRY_PARAMS + 0x28)
+#define ENTRY_FREQ_MSR		(ENTRY_PARAMS + 0x2c)
+#define ENTRY_FREQ_VALUE	(ENTRY_PARAMS + 0x30)
 
 /* What the CPU is to do */
 #define ENTRY_PARK		0	/* say that it is here, and wait for the next INIT */
@@ -58,6 +60,8 @@
  * @target: physical address
  * @argument: for RSI
  * @flags: ENTRY_CLEAR_SPEC_CTRL, ENTRY_XAPIC
+ * @freq_msr: register that asks for the highest performance, and
+ * @freq_value: what it writes there; 0: none. A CPU that lacks it would reset the machine
  */
 struct entry_params {
 	u32 ack;
@@ -68,11 +72,13 @@ struct entry_params {
 	u64 target;
 	u64 argument;
 	u32 flags;
-	u32 reserved;
+	u32 freq_msr;
+	u64 freq_value;
 };
 
 static_assert(offsetof(struct entry_params, cr3) == ENTRY_CR3 - ENTRY_PARAMS);
 static_assert(offsetof(struct entry_params, flags) == ENTRY_FLAGS - ENTRY_PARAMS);
+static_assert(offsetof(struct entry_params, freq_value) == ENTRY_FREQ_VALUE - ENTRY_PARAMS);
 static_assert(offsetof(struct sigma_iosc_mailbox, command) == MAILBOX_COMMAND);
 static_assert(offsetof(struct sigma_iosc_mailbox, apic_id) == MAILBOX_APIC_ID);
 static_assert(offsetof(struct sigma_iosc_mailbox, wakeup_vector) == MAILBOX_VECTOR);

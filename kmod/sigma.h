@@ -5,6 +5,7 @@
  *	main.c		module, host checks, reboot and suspend
  *	guest.c		a guest's life: create, start, stop, destroy; its state
  *	cpu.c entry.S	lend and return CPUs; start them by INIT-SIPI, park them
+ *	frequency.c	how fast they run
  *	memory.c	lend and return memory
  *	pool.c		memory that was set aside at boot
  *	low.c		pages below 1 MiB
@@ -151,6 +152,20 @@ int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id,
  * May sleep. Return: 0, or -EIO when it could not be confirmed: then it may still run.
  */
 int sigma_cpu_park(unsigned int cpu);
+
+/* frequency.c */
+
+/**
+ * struct sigma_frequency - how a CPU asks for its speed
+ * @msr: register to write; 0: nothing is to be done
+ */
+struct sigma_frequency {
+	u32 msr;
+	u64 value;
+};
+
+/** sigma_frequency_highest - what @cpu, which is online, is to write. May sleep. */
+void sigma_frequency_highest(unsigned int cpu, struct sigma_frequency *freq);
 
 /* clock.c */
 

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How fast a lent CPU runs. What it last asked for stays with it, and a host's driver asks for the
+ * slowest when its CPU goes offline (intel_pstate_hwp_offline(), amd_pstate_epp_offline()). A
+ * guest cannot do much about it: on AMD, drivers need ACPI objects that it doesn't have, and a
+ * guarded one may not write the register. A request by the host's cpufreq policy would be undone
+ * by the same drivers.
+ *
+ * So the CPU asks for the highest performance itself when it arrives at the entry page, each time
+ * that it is started. Nothing has to be restored: when the host onlines the CPU its driver writes
+ * the register anew.
+ *
+ * Left as they were are Intel's CPUs without HWP, which a guest's own intel_pstate steers, and
+ * those that are asked through memory of the firmware.
+ */
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+
+#include "sigma.h"
+
+/* IA32_HWP_REQUEST, SDM vol. 3B 15.4.4: the rest of it stays */
+#define HWP_PERF_MASK		0x00ffffffULL	/* minimum, maximum, desired */
+#define HWP_EPP_MASK		0xff000000ULL
+#define HWP_PERF(perf)		((perf) | (perf) << 8)
+
+/* CPPC_REQUEST, AMD PPR: maximum, minimum, desired, energy preference */
+#define CPPC_MASK		0xffffffffULL
+#define CPPC_PERF(perf)		((perf) | (perf) << 8)
+#define CPPC_HIGHEST(cap)	((cap) >> 24 & 0xff)
+
+/* PERF_CTL, APM vol. 2, 17.1.1: P-state 0 is the fastest */
+#define PSTATE_FASTEST		0
+
+static bool read(unsigned int cpu, u32 msr, u64 *value)
+{
+	return !rdmsrq_safe_on_cpu(cpu, msr, value);
+}
+
+void sigma_frequency_highest(unsigned int cpu, struct sigma_frequency *freq)
+{
+	u64 on, cap, request;
+
+	freq->msr = 0;
+	if (boot_cpu_has(X86_FEATURE_HWP) && read(cpu, MSR_PM_ENABLE, &on) && on & 1) {
+		if (!read(cpu, MSR_HWP_CAPABILITIES, &cap) || !read(cpu, MSR_HWP_REQUEST, &request))
+			return;
+		request &= ~HWP_PERF_MASK;
+		if (boot_cpu_has(X86_FEATURE_HWP_EPP))
+			request &= ~HWP_EPP_MASK;
+		freq->value = request | HWP_PERF(HWP_HIGHEST_PERF(cap));
+		freq->msr = MSR_HWP_REQUEST;
+	} else if (boot_cpu_has(X86_FEATURE_CPPC) && read(cpu, MSR_AMD_CPPC_ENABLE, &on) && on & 1) {
+		if (!read(cpu, MSR_AMD_CPPC_CAP1, &cap) || !read(cpu, MSR_AMD_CPPC_REQ, &request))
+			return;
+		freq->value = (request & ~CPPC_MASK) | CPPC_PERF(CPPC_HIGHEST(cap));
+		freq->msr = MSR_AMD_CPPC_REQ;
+	} else if (boot_cpu_has(X86_FEATURE_HW_PSTATE)) {
+		freq->value = PSTATE_FASTEST;
+		freq->msr = MSR_AMD_PERF_CTL;
+	}
+}
