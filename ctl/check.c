@@ -24,6 +24,7 @@
 #define DEFAULT_MEMORY	(512ULL << 20)
 #define LIBDIR		"/usr/lib/sigma"	/* or $SIGMA_LIBDIR */
 #define GUEST_MODULE	"sigma_guest"
+#define DEVICES_SYSFS	"/sys/devices"
 
 #define SECURE_BOOT \
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -221,8 +222,7 @@ static void check_lockdown(void)
 static void check_cpus(void)
 {
 	cpu_set_t online, lendable, core;
-	char list[256], path[256];
-	bool siblings = false;
+	char list[256], path[256], cores[512], kinds[512];
 
 	if (cpulist_read(CPUS_SYSFS "/online", &online)) {
 		found("cpus", RESULT_FAIL, NULL, "cannot read " CPUS_SYSFS "/online");
@@ -236,16 +236,14 @@ static void check_cpus(void)
 			 cpu);
 		if (cpulist_read(path, &core))
 			continue;
-		siblings |= CPU_COUNT(&core) > 1;
 		if (CPU_ISSET(0, &core))
 			CPU_CLR(cpu, &lendable);
 	}
 	CPU_CLR(0, &lendable);
 
 	if (CPU_COUNT(&lendable))
-		found("cpus", RESULT_OK, NULL, "%d can be lent: %s%s", CPU_COUNT(&lendable),
-		      cpulist_format(&lendable, list, sizeof(list)),
-		      siblings ? " (whole cores: hyperthread siblings go together)" : "");
+		found("cpus", RESULT_OK, NULL, "%d can be lent: %s", CPU_COUNT(&lendable),
+		      cpulist_format(&lendable, list, sizeof(list)));
 	else if (CPU_COUNT(&online) > 1)
 		found("cpus", RESULT_WARN, "set SplitCores=yes in the guest file",
 		      "cpu %s: all share the core of cpu 0, which stays with the host",
@@ -253,6 +251,16 @@ static void check_cpus(void)
 	else
 		found("cpus", RESULT_FAIL, "a second CPU must be online",
 		      "there is one CPU only, which the host needs");
+
+	cpus_cores(CPUS_SYSFS, cores, sizeof(cores));
+	if (*cores)
+		found("cores", RESULT_OK, NULL,
+		      "hyperthread siblings, which are lent together: %s", cores);
+	cpus_kinds(DEVICES_SYSFS, kinds, sizeof(kinds));
+	if (*kinds)
+		found("cores", RESULT_OK, NULL,
+		      "of different kinds: %s; name those you want with CPUs=cpuN in the guest file",
+		      kinds);
 }
 
 static void check_apic(void)

@@ -94,3 +94,42 @@ int cpus_choose(const char *sysfs, unsigned int wanted, bool split_cores,
 			 cpulist_format(&taken, list, sizeof(list)), nr, wanted);
 	return nr;
 }
+
+void cpus_cores(const char *sysfs, char *text, size_t size)
+{
+	cpu_set_t online, core;
+	char path[PATH_MAX];
+	size_t at = 0;
+
+	*text = '\0';
+	snprintf(path, sizeof(path), "%s/online", sysfs);
+	if (cpulist_read(path, &online))
+		return;
+	for (int cpu = 0; cpu < CPU_SETSIZE && at + 1 < size; cpu++) {
+		if (!CPU_ISSET(cpu, &online) || core_of(sysfs, cpu, &core) || CPU_COUNT(&core) < 2)
+			continue;
+		if (at)
+			text[at++] = ' ';
+		cpulist_format(&core, text + at, size - at);
+		at += strlen(text + at);
+		/* Each core once */
+		CPU_XOR(&core, &core, &online);
+		CPU_AND(&online, &online, &core);
+	}
+}
+
+void cpus_kinds(const char *devices, char *text, size_t size)
+{
+	static const char * const kinds[] = { "core", "atom", "lowpower" };
+	char path[PATH_MAX], list[256];
+	cpu_set_t set;
+	size_t at = 0;
+
+	*text = '\0';
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds) && at < size; i++) {
+		snprintf(path, sizeof(path), "%s/cpu_%s/cpus", devices, kinds[i]);
+		if (!cpulist_read(path, &set) && CPU_COUNT(&set))
+			at += snprintf(text + at, size - at, "%s%s %s", at ? ", " : "", kinds[i],
+				       cpulist_format(&set, list, sizeof(list)));
+	}
+}

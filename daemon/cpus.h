@@ -4,6 +4,7 @@
 #define SIGMA_CPUS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../kmod/uapi/sigma.h"
@@ -22,5 +23,19 @@
  */
 int cpus_choose(const char *sysfs, unsigned int wanted, bool split_cores,
 		uint32_t cpus[SIGMA_CPUS_MAX]);
+
+/**
+ * cpus_cores - which CPUs share a core with others: "0,4 1,5"
+ * @sysfs: as above
+ * @text: @size bytes; "" where each has a core of its own
+ */
+void cpus_cores(const char *sysfs, char *text, size_t size);
+
+/**
+ * cpus_kinds - the kinds of cores of a hybrid machine: "core 0-7, atom 8-15"
+ * @devices: /sys/devices, where the kernel has a PMU for each kind, or a copy of its layout
+ * @text: @size bytes; "" where all are of one kind
+ */
+void cpus_kinds(const char *devices, char *text, size_t size);
 
 #endif

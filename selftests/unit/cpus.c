@@ -145,6 +145,45 @@ TEST(offline_cpus_are_not_chosen)
 	EXPECT_STREQ(strerror(EBUSY), choose(4, false));
 }
 
+/* What "sigmactl check" tells */
+static const char *cores(void)
+{
+	static char text[256];
+
+	cpus_cores(sysfs, text, sizeof(text));
+	return text;
+}
+
+TEST(which_share_a_core)
+{
+	char text[6];
+
+	machine("0-5", (const char * const []){ "0-1", "0-1", "2-3", "2-3", "4", "5", NULL });
+	EXPECT_STREQ("0-1 2-3", cores());
+	machine("0-5", (const char * const []){ "0,3", "1,4", "2,5", "0,3", "1,4", "2,5", NULL });
+	EXPECT_STREQ("0,3 1,4 2,5", cores());
+	cpus_cores(sysfs, text, sizeof(text));
+	EXPECT_STREQ("0,3 1", text);
+	machine("0-3", (const char * const []){ "0", "1", "2", "3", NULL });
+	EXPECT_STREQ("", cores());
+}
+
+TEST(kinds_of_cores)
+{
+	char text[64], path[PATH_MAX];
+
+	cpus_kinds(sysfs, text, sizeof(text));
+	EXPECT_STREQ("", text);
+	snprintf(path, sizeof(path), "%s/cpu_core", sysfs);
+	mkdir(path, 0700);
+	put("cpu_core/cpus", "0-7\n");
+	snprintf(path, sizeof(path), "%s/cpu_atom", sysfs);
+	mkdir(path, 0700);
+	put("cpu_atom/cpus", "8-11\n");
+	cpus_kinds(sysfs, text, sizeof(text));
+	EXPECT_STREQ("core 0-7, atom 8-11", text);
+}
+
 TEST(one_cpu)
 {
 	machine("0", (const char * const []){ "0", NULL });
