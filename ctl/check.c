@@ -402,6 +402,10 @@ static int run(const struct options *options, char **args)
 		check_user_network, check_panic, check_guard,
 	};
 
+	if (options->given & OPT_JSON && options->given & OPT_REPORT)
+		return complain(EXIT_USAGE, "--report is text for people: leave out --json");
+	if (options->given & OPT_REPORT)
+		report_print();
 	if (options->given & OPT_JSON)
 		report.json = json_object_new_array();
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++)
@@ -429,9 +433,13 @@ const struct verb verb_check = {
 "what to do behind '->'. Nothing is changed and no module is loaded. The exit status is 1\n"
 "when a line says FAIL.\n"
 "\n"
+"--report puts in front what else a bug report should have: kernel, CPU, ACPI, memory, what\n"
+"sigma.ko said. As root it has more.\n"
+"\n"
 "Examples:\n"
 "  sigmactl check\n"
-"  sigmactl check --json | jq -r '.[] | select(.result == \"FAIL\").remedy'\n",
-	.accepts = OPT_JSON | OPT_NO_LEGEND,
+"  sigmactl check --json | jq -r '.[] | select(.result == \"FAIL\").remedy'\n"
+"  sudo sigmactl check --report >report.txt\n",
+	.accepts = OPT_JSON | OPT_NO_LEGEND | OPT_REPORT,
 	.run = run,
 };

@@ -45,6 +45,7 @@ enum {
 	OPT_MEMORY	= 1 << 6,
 	OPT_READ_ONLY	= 1 << 7,
 	OPT_FORCE	= 1 << 8,
+	OPT_REPORT	= 1 << 9,
 };
 
 /**
@@ -231,6 +232,11 @@ void print_safe(const char *text, size_t len);
 
 /** print_stream - the same for the next piece of a stream */
 void print_stream(struct text_filter *filter, const char *text, size_t len);
+
+/* report.c */
+
+/** report_print - what 'sigmactl check --report' adds to the checks */
+void report_print(void);
 
 /* log.c */
 

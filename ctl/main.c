@@ -20,7 +20,7 @@ static const struct verb * const verbs[] = {
 	&verb_dump,
 };
 
-enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE };	/* options without a letter */
+enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, REPORT };	/* options without a letter */
 
 static const struct {
 	struct option option;
@@ -45,6 +45,8 @@ static const struct {
 	  "      --read-only       add: the guest cannot write to it" },
 	{ { "force", no_argument, NULL, FORCE }, OPT_FORCE,
 	  "      --force           rm: also what the guest has in use" },
+	{ { "report", no_argument, NULL, REPORT }, OPT_REPORT,
+	  "      --report          print what a bug report should have, too" },
 	{ { "help", no_argument, NULL, 'h' }, 0,
 	  "  -h, --help            print this" },
 	{ { "version", no_argument, NULL, VERSION }, 0,

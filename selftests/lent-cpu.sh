@@ -1,9 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=240
+# rig: smp=3 mem=2G timeout=240 kernel=7.2 append=setcpuid=hw_pstate
 #
 # While a CPU is lent nobody takes it, unloads the module or puts the machine to sleep; each is
 # refused with a reason.
+#
+# The host takes its CPUs for such that are asked for speed by AMD's PERF_CTL, so that what starts
+# a lent CPU does write a register for that; the emulated ones have none that would tell.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -19,6 +22,12 @@ check "starts on cpu 2" sigmactl start g
 check "cpu 2 is not the host's" [ "$(online)" = 0-1 ]
 refuse "onlining cpu 2 while it boots" "invalid argument" online_it
 check "user space answers" wait_guest 1
+check "cpu 2 asked for its highest performance" \
+	logged "cpu 2: asks for its highest performance, by MSR 0xc0010062"
+check "a report for bug reports has the guest, and what was said of it" eval \
+	'sigmactl check --report >/tmp/report; grep "^guest g: running, CPUs 2, " /tmp/report &&
+	grep "sigma: cpu 2: lent" /tmp/report && grep "SIGMA guest g$" /tmp/report &&
+	grep "^ok .*cpus " /tmp/report'
 refuse "onlining cpu 2" "invalid argument" online_it
 refuse "chcpu -e 2" "" chcpu -e 2
 check "the kernel log says why" logged "cpu 2: lent; the host .*cannot online it"
