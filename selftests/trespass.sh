@@ -55,12 +55,24 @@ host_text()
 		 die "no text\n"' "$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)"
 }
 
+# The notes of a dump, one of 356 bytes for each CPU, have RIP at 260; they come before memory
+dump_has_rip()
+{
+	local rip cpu notes
+	rip=$(sed -n 's/.*RIP 0x//p' /sys/class/sigma/g/violation)
+	cpu=$(sed -n "s/.*the guest's CPU \([0-9]*\)).*/\1/p" /sys/class/sigma/g/violation)
+	{ sigmactl dump g - || true; } | head -c 65536 >/tmp/dump.head
+	notes=$(od -An -tu8 -j 72 -N 8 /tmp/dump.head)
+	od -An -tx8 -j $((notes + 356 * cpu + 260)) -N 8 /tmp/dump.head | grep -E " 0*$rip$"
+}
+
 # contained WHAT PATTERN: what was tried is known, nothing else has happened, all goes back
 contained()
 {
 	check "$1: the guest is contained" wait_state g contained 30
 	check "$1: what it did is told" violation "$2"
 	check "$1: and where" violation "RIP 0x[0-9a-f]+"
+	check "$1: a dump has it, too" dump_has_rip
 	check "$1: status says so" eval "sigmactl status g | grep -E -- '$2'"
 	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
 	check "$1: CPUs and memory are back" eval \
