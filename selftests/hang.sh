@@ -54,6 +54,9 @@ in_guest 1 "(sleep 1; insmod /root/hang.ko) >/dev/null 2>&1 &" >/dev/null
 check "hangs, and the host knows" wait_state g unresponsive 30
 check "the host is alive and its CPU does not wait for the guest's" timeout 10 sh -c \
 	'sync; echo 1 >/proc/sys/vm/compact_memory; taskset -c 0 true'
+check "it can be dumped, with what it said last" eval 'sigmactl dump g /tmp/core &&
+	[ "$(vmcore-dmesg /tmp/core | grep -c "hang: interrupts off")" = 2 ]'
+rm -f /tmp/core
 check "stop takes force, and says so" eval \
 	'timeout 60 sigmactl stop --timeout=2 g 2>&1 | grep "did not switch itself off in time and was stopped"'
 check "is gone" wait_gone g

@@ -10,6 +10,7 @@ MODULE_PARM_DESC(seconds, "for how long; default: for ever");
 
 static int __init hang_init(void)
 {
+	pr_info("hang: interrupts off\n");
 	local_irq_disable();
 	for (unsigned int ms = 0; !seconds || ms < seconds * MSEC_PER_SEC; ms++)
 		mdelay(1);
