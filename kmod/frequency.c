@@ -31,6 +31,7 @@
 /* PERF_CTL, APM vol. 2, 17.1.1: P-state 0 is the fastest */
 #define PSTATE_FASTEST		0
 
+/* A CPU that lacks the register would reset the machine at the entry page */
 static bool read(unsigned int cpu, u32 msr, u64 *value)
 {
 	return !rdmsrq_safe_on_cpu(cpu, msr, value);
@@ -54,7 +55,7 @@ void sigma_frequency_highest(unsigned int cpu, struct sigma_frequency *freq)
 			return;
 		freq->value = (request & ~CPPC_MASK) | CPPC_PERF(CPPC_HIGHEST(cap));
 		freq->msr = MSR_AMD_CPPC_REQ;
-	} else if (boot_cpu_has(X86_FEATURE_HW_PSTATE)) {
+	} else if (boot_cpu_has(X86_FEATURE_HW_PSTATE) && read(cpu, MSR_AMD_PERF_CTL, &request)) {
 		freq->value = PSTATE_FASTEST;
 		freq->msr = MSR_AMD_PERF_CTL;
 	}
