@@ -24,12 +24,20 @@
 #define KEEP_SHARE	8
 #define KEEP_MIN	(SZ_128M >> PAGE_SHIFT)
 
-static bool host_can_spare(u64 size)
+static u64 spare(void)
 {
-	unsigned long keep = max(totalram_pages() / KEEP_SHARE, (unsigned long)KEEP_MIN);
+	long keep = max(totalram_pages() / KEEP_SHARE, (unsigned long)KEEP_MIN);
 	long available = si_mem_available();
 
-	return available > 0 && (u64)available >= keep + (size >> PAGE_SHIFT);
+	return available > keep ? (u64)(available - keep) << PAGE_SHIFT : 0;
+}
+
+u64 sigma_memory_lendable(void)
+{
+	u64 pool_size, pool_free;
+
+	sigma_pool_sizes(&pool_size, &pool_free);
+	return pool_free + ALIGN_DOWN(spare(), SIGMA_SEGMENT_ALIGN);
 }
 
 /*
@@ -210,7 +218,7 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 	mem->size = size;
 	gather(mem, &left, true, node);
 	/* Before anything is moved about: would the rest leave the host enough? */
-	if (left && host_can_spare((u64)left << PAGE_SHIFT))
+	if (left && spare() >= (u64)left << PAGE_SHIFT)
 		gather(mem, &left, false, node);
 	if (left) {
 		sigma_memory_return(mem);

@@ -249,6 +249,20 @@ int sigma_pool_init(void)
 	return err;
 }
 
+void sigma_pool_sizes(u64 *size, u64 *left)
+{
+	*size = 0;
+	*left = 0;
+	mutex_lock(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges; i++) {
+		unsigned long chunks = ranges[i].size / CHUNK;
+
+		*size += ranges[i].size;
+		*left += (chunks - bitmap_weight(ranges[i].taken, chunks)) * CHUNK;
+	}
+	mutex_unlock(&pool_lock);
+}
+
 void sigma_pool_exit(void)
 {
 	while (nr_ranges)

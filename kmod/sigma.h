@@ -73,6 +73,9 @@ struct sigma_memory {
  */
 int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label);
 
+/** sigma_memory_lendable - bytes that could be lent now; by how much is in one piece, perhaps less */
+u64 sigma_memory_lendable(void);
+
 /** sigma_memory_return - zero it and give it back; no CPU but the host's may reach it */
 void sigma_memory_return(struct sigma_memory *mem);
 
@@ -85,6 +88,9 @@ struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset);
 /* pool.c */
 int sigma_pool_init(void);	/* of the module parameter pool= */
 void sigma_pool_exit(void);
+
+/** sigma_pool_sizes - all bytes of it, and those that no guest has. May sleep. */
+void sigma_pool_sizes(u64 *size, u64 *left);
 
 /** sigma_pool_take - @nr_pages contiguous pages, multiple of 2 MiB; first pfn, 0: none */
 unsigned long sigma_pool_take(unsigned long nr_pages);

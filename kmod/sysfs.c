@@ -19,8 +19,13 @@
  *	violation		why the guard stopped it, where, and the CPU's registers; empty
  *				unless it is contained
  *
- * /sys/class/sigma/control/guard: the strongest guard that this machine has for guests, as above,
- * and unless it is full, ": " and why there is no stronger one.
+ * /sys/class/sigma/control/:
+ *
+ *	guard			the strongest guard that this machine has for guests, as above, and
+ *				unless it is full, ": " and why there is no stronger one
+ *	memory_lendable		bytes that could be lent now, the pool's included
+ *	pool_size		bytes that were set aside for guests (module parameter pool=),
+ *	pool_free		and those of them that no guest has
  */
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
@@ -181,8 +186,35 @@ static ssize_t strongest_show(struct device *dev, struct device_attribute *attr,
 }
 static struct device_attribute dev_attr_strongest = __ATTR(guard, 0444, strongest_show, NULL);
 
+static ssize_t memory_lendable_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", sigma_memory_lendable());
+}
+static DEVICE_ATTR_RO(memory_lendable);
+
+static ssize_t pool_size_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	u64 size, left;
+
+	sigma_pool_sizes(&size, &left);
+	return sysfs_emit(buf, "%llu\n", size);
+}
+static DEVICE_ATTR_RO(pool_size);
+
+static ssize_t pool_free_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	u64 size, left;
+
+	sigma_pool_sizes(&size, &left);
+	return sysfs_emit(buf, "%llu\n", left);
+}
+static DEVICE_ATTR_RO(pool_free);
+
 static struct attribute *sigma_control_attrs[] = {
 	&dev_attr_strongest.attr,
+	&dev_attr_memory_lendable.attr,
+	&dev_attr_pool_size.attr,
+	&dev_attr_pool_free.attr,
 	NULL
 };
 
