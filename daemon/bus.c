@@ -137,6 +137,14 @@ static int get_memory(sd_bus *bus, const char *path, const char *interface,
 	return sd_bus_message_append(reply, "t", (uint64_t)life->guest.info.memory);
 }
 
+static int get_guard(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	struct life *life = data;
+
+	return sd_bus_message_append(reply, "s", guard_name(life->guest.info.guard));
+}
+
 static int get_kernel(sd_bus *bus, const char *path, const char *interface,
 		      const char *property, sd_bus_message *reply, void *data,
 		      sd_bus_error *error)
@@ -237,6 +245,7 @@ static const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("CPUs", "au", get_cpus, 0, CONST),
 	SD_BUS_PROPERTY("Memory", "t", get_memory, 0, CONST),
+	SD_BUS_PROPERTY("Guard", "s", get_guard, 0, CONST),
 	SD_BUS_PROPERTY("Kernel", "s", get_kernel, 0, 0),
 	SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),
 	SD_BUS_PROPERTY("File", "s", get_file, 0, CONST),
@@ -247,6 +256,7 @@ static const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_PROPERTY("StartedUSec", "t", get_started, 0, 0),
 	SD_BUS_PROPERTY("Devices", SIGMA_BUS_DEVICES, bus_get_devices, 0,
 			SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("Counters", SIGMA_BUS_COUNTERS, bus_get_counters, 0, 0),
 	SD_BUS_SIGNAL_WITH_ARGS("StateChanged", SD_BUS_ARGS("s", state), 0),
 	SD_BUS_VTABLE_END
 };

@@ -13,6 +13,9 @@
 /* Its devices: number, kind, name, keys, whether the guest is to let go of it; see devices.h */
 #define SIGMA_BUS_DEVICES	"a(ussasb)"
 
+/* What went through its queues: number, virtio's word, requests, bytes from it and to it */
+#define SIGMA_BUS_COUNTERS	"a(usttt)"
+
 struct bus;
 struct life;
 

@@ -246,3 +246,20 @@ int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const 
 			ret = append_device(reply, &view);
 	return ret < 0 ? ret : sd_bus_message_close_container(reply);
 }
+
+int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	int ret = sd_bus_message_open_container(reply, 'a', "(usttt)");
+	const struct life *life = data;
+	struct virtio_counters moved;
+
+	for (unsigned int id = 0; id < SIGMA_DEVICES && ret >= 0; id++) {
+		const char *type = virtio_bus_counters(life->devices, id, &moved);
+
+		if (type)
+			ret = sd_bus_message_append(reply, "(usttt)", id, type, moved.chains,
+						    moved.bytes_out, moved.bytes_in);
+	}
+	return ret < 0 ? ret : sd_bus_message_close_container(reply);
+}

@@ -32,7 +32,7 @@ struct bus {
 	struct removal removal[REMOVALS_MAX];
 };
 
-/* Methods and a property of the guest; @data is its struct life */
+/* Methods and properties of the guest; @data is its struct life */
 int bus_add_disk(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_add_net(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_add_share(sd_bus_message *m, void *data, sd_bus_error *error);
@@ -41,6 +41,8 @@ int bus_remove_net(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_remove_share(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
 		    sd_bus_message *reply, void *data, sd_bus_error *error);
+int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *data, sd_bus_error *error);
 
 /** bus_drop_removals - nobody waits at this connection any more; what is to leave still is */
 void bus_drop_removals(struct bus *bus, sd_bus *connection);

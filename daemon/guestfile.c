@@ -23,7 +23,6 @@
 #include "hash.h"
 #include "log.h"
 
-#define SUFFIX			".guest"
 #define CONTROL_NAME		"control"	/* /dev/sigma/control is no guest */
 #define MEMORY_DEFAULT		(512ULL << 20)
 #define MAC_MULTICAST		0x01		/* in the first byte */
@@ -374,10 +373,10 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
 {
 	const char *slash = strrchr(name_or_file, '/');
 	const char *base = slash ? slash + 1 : name_or_file;
-	size_t len = strlen(base);
+	size_t len = strlen(base), suffix = strlen(GUEST_SUFFIX);
 
-	if (slash && len > strlen(SUFFIX) && !strcmp(base + len - strlen(SUFFIX), SUFFIX))
-		len -= strlen(SUFFIX);
+	if (slash && len > suffix && !strcmp(base + len - suffix, GUEST_SUFFIX))
+		len -= suffix;
 	if (!guestfile_name_valid(base, len))
 		return -EINVAL;
 	memcpy(name, base, len);
@@ -385,7 +384,7 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
 
 	if (slash)
 		*file = strdup(name_or_file);
-	else if (asprintf(file, GUEST_FILES "/%s" SUFFIX, name) < 0)
+	else if (asprintf(file, GUEST_FILES "/%s" GUEST_SUFFIX, name) < 0)
 		*file = NULL;
 	return *file ? 0 : -ENOMEM;
 }

@@ -69,6 +69,7 @@
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 #define GUEST_FILES		"/etc/sigma"
+#define GUEST_SUFFIX		".guest"
 #define GUESTFILE_MAX		65536	/* bytes */
 #define GUEST_KEYS_MAX		4096	/* bytes of one device's keys */
 #define GUEST_NAME_RULE \

@@ -250,6 +250,7 @@ int life_start(struct life *life)
 	struct timespec now;
 	int error;
 
+	sd_notify(0, "STATUS=Loading its kernel.");
 	error = load_guest(&life->load, life->config, &life->guest.info, &life->memory, &start);
 	load_close(&life->load);
 	if (error)
@@ -377,6 +378,8 @@ static int take(struct life *life)
 		     cpus_choose(CPUS_SYSFS, config->nr_cpus, config->split_cores, chosen);
 		if (nr < 0)
 			return nr;
+		sd_notifyf(0, "STATUS=Taking %d CPU%s and %llu MiB of memory from the host.", nr,
+			   nr == 1 ? "" : "s", (unsigned long long)config->memory >> 20);
 		error = guest_create(&life->guest, config, cpus, nr, why, sizeof(why));
 		if (error != -EBUSY || config->cpus_given)
 			break;

@@ -21,6 +21,7 @@
 #define LOG_LINE_MAX 2048
 #define LOG_FILE_MAX (256 * 1024)	/* bytes of the file, and of the older one */
 
+static const char *log_program = "sigmad";
 static const char *log_guest;
 static bool log_to_journal;
 static _Thread_local FILE *collector;
@@ -52,6 +53,11 @@ void log_open(const char *guest)
 {
 	log_guest = guest;
 	log_to_journal = stderr_is_journal();
+}
+
+void log_as(const char *program)
+{
+	log_program = program;
 }
 
 static int begin_file(const char *path)
@@ -120,8 +126,8 @@ static void log_line(const char *level, const char *kind, const char *fmt, va_li
 	char line[LOG_LINE_MAX];
 	int len, more;
 
-	len = snprintf(line, sizeof(line), "%ssigmad: %s%s%s", log_to_journal ? level : "",
-		       log_guest ?: "", log_guest ? ": " : "", log_to_journal ? "" : kind);
+	len = snprintf(line, sizeof(line), "%s%s: %s%s%s", log_to_journal ? level : "",
+		       log_program, log_guest ?: "", log_guest ? ": " : "", log_to_journal ? "" : kind);
 	more = vsnprintf(line + len, sizeof(line) - len, fmt, ap);
 	if (more < 0)
 		return;

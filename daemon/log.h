@@ -13,6 +13,9 @@
 /** log_open - set the guest's name for all further messages; NULL is allowed */
 void log_open(const char *guest);
 
+/** log_as - messages are those of @program, not of sigmad */
+void log_as(const char *program);
+
 /**
  * log_to_file - send stderr, and with it all further messages, to a file
  *

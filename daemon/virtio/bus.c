@@ -336,6 +336,24 @@ static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *da
 	return 0;
 }
 
+const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
+				struct virtio_counters *counters)
+{
+	const struct virtio_device *dev = bus->device[id];
+
+	*counters = (struct virtio_counters){};
+	if (!dev)
+		return NULL;
+	for (unsigned int i = 0; i < dev->nr_queues; i++) {
+		const struct virtio_counters *moved = &dev->queue[i].moved;
+
+		counters->chains += __atomic_load_n(&moved->chains, __ATOMIC_RELAXED);
+		counters->bytes_out += __atomic_load_n(&moved->bytes_out, __ATOMIC_RELAXED);
+		counters->bytes_in += __atomic_load_n(&moved->bytes_in, __ATOMIC_RELAXED);
+	}
+	return dev->ops->name;
+}
+
 int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_memory *mem,
 		   const struct virtio_bus_ops *ops, void *data)
 {

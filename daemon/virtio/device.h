@@ -62,6 +62,18 @@ uint8_t *vq_take_last(struct vq_buffers *buf);
 /* queue.c: one caller at a time for each queue, in any thread */
 
 /**
+ * struct virtio_counters - what went through queues, headers of requests included
+ * @chains: given back to the guest
+ * @bytes_out: that the guest wanted read
+ * @bytes_in: that were written for it
+ *
+ * Written by the queue's one caller, read by anybody.
+ */
+struct virtio_counters {
+	uint64_t chains, bytes_out, bytes_in;
+};
+
+/**
  * struct virtqueue - one split virtqueue (virtio 1.2, 2.7), device side
  * @size: entries, a power of two; 0: not set up
  * @kick_fd: eventfd that the guest's kick signals; -1 while not set up
@@ -79,6 +91,7 @@ struct virtqueue {
 	int kick_fd, call_fd;
 	uint32_t kick, call;
 	sd_event_source *kick_source;	/* from start to reset, when ops->kick is there */
+	struct virtio_counters moved;	/* since the device was made */
 	/* private to queue.c */
 	struct vring vring;		/* in guest memory */
 	uint16_t last_avail;		/* next entry of the available ring to take */
@@ -253,6 +266,14 @@ void *virtio_bus_request(struct virtio_bus *bus);
  * a message (rate-limited) where it can't be.
  */
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len);
+
+/**
+ * virtio_bus_counters - what went through the queues of device @id; 0 where others serve them
+ *
+ * Return: its ops->name, or NULL when there is no such device.
+ */
+const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
+				struct virtio_counters *counters);
 
 /** virtio_bus_next - the number that the next device gets; -ENOSPC, reported */
 int virtio_bus_next(const struct virtio_bus *bus);

@@ -321,6 +321,19 @@ static int pop_redo(struct virtqueue *vq, struct vq_request *req)
 	return walk_chain(vq, req) ?: 1;
 }
 
+static void count(uint64_t *counter, uint64_t more)
+{
+	write_once(*counter, *counter + more);
+}
+
+/* @ret as virtqueue_pop() returns it */
+static int count_out(struct virtqueue *vq, const struct vq_request *req, int ret)
+{
+	if (ret > 0)
+		count(&vq->moved.bytes_out, req->out.len);
+	return ret;
+}
+
 int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 {
 	int ret;
@@ -330,7 +343,7 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 	if (!vq->size)
 		return 0;
 	if (vq->nr_redo)
-		return pop_redo(vq, req);
+		return count_out(vq, req, pop_redo(vq, req));
 
 	ret = waiting(vq);
 	if (!ret) {
@@ -344,7 +357,7 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 
 	begin_chain(req, next_head(vq));
 	ret = walk_chain(vq, req);
-	return ret < 0 ? ret : take_chain(vq, req->head);
+	return ret < 0 ? ret : count_out(vq, req, take_chain(vq, req->head));
 }
 
 bool virtqueue_catch_up(struct virtqueue *vq)
@@ -412,6 +425,8 @@ void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written)
 	write_once(elem->id, htole32(head));
 	write_once(elem->len, htole32(written));
 	vq->used_idx++;
+	count(&vq->moved.chains, 1);
+	count(&vq->moved.bytes_in, written);
 }
 
 void virtqueue_publish(struct virtqueue *vq)
