@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <libkmod.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -20,6 +19,7 @@
 #include "../daemon/cpus.h"
 #include "../daemon/passt.h"
 #include "ctl.h"
+#include "json.h"
 
 #define DEFAULT_MEMORY	(512ULL << 20)
 #define LIBDIR		"/usr/lib/sigma"	/* or $SIGMA_LIBDIR */
@@ -65,10 +65,10 @@ static void found(const char *check, enum result result, const char *remedy, con
 		return;
 	}
 	object = json_object_new_object();
-	json_object_object_add(object, "check", json_object_new_string(check));
-	json_object_object_add(object, "result", json_object_new_string(result_names[result]));
-	json_object_object_add(object, "text", json_object_new_string(text));
-	json_object_object_add(object, "remedy", remedy ? json_object_new_string(remedy) : NULL);
+	json_add_string(object, "check", check);
+	json_add_string(object, "result", result_names[result]);
+	json_add_string(object, "text", text);
+	json_add_string(object, "remedy", remedy);
 	json_object_array_add(report.json, object);
 }
 
@@ -221,33 +221,18 @@ static void check_lockdown(void)
 
 static void check_cpus(void)
 {
-	cpu_set_t online, lendable, core;
-	char list[256], path[256], cores[512], kinds[512];
+	struct pool_cpus cpus;
+	char list[256], cores[512], kinds[512];
 
-	if (cpulist_read(CPUS_SYSFS "/online", &online)) {
+	if (pool_cpus(&cpus))
 		found("cpus", RESULT_FAIL, NULL, "cannot read " CPUS_SYSFS "/online");
-		return;
-	}
-	lendable = online;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &online))
-			continue;
-		snprintf(path, sizeof(path), CPUS_SYSFS "/cpu%d/topology/thread_siblings_list",
-			 cpu);
-		if (cpulist_read(path, &core))
-			continue;
-		if (CPU_ISSET(0, &core))
-			CPU_CLR(cpu, &lendable);
-	}
-	CPU_CLR(0, &lendable);
-
-	if (CPU_COUNT(&lendable))
-		found("cpus", RESULT_OK, NULL, "%d can be lent: %s", CPU_COUNT(&lendable),
-		      cpulist_format(&lendable, list, sizeof(list)));
-	else if (CPU_COUNT(&online) > 1)
+	else if (CPU_COUNT(&cpus.lendable))
+		found("cpus", RESULT_OK, NULL, "%d can be lent: %s", CPU_COUNT(&cpus.lendable),
+		      cpulist_format(&cpus.lendable, list, sizeof(list)));
+	else if (CPU_COUNT(&cpus.online) > 1)
 		found("cpus", RESULT_WARN, "set SplitCores=yes in the guest file",
 		      "cpu %s: all share the core of cpu 0, which stays with the host",
-		      cpulist_format(&online, list, sizeof(list)));
+		      cpulist_format(&cpus.online, list, sizeof(list)));
 	else
 		found("cpus", RESULT_FAIL, "a second CPU must be online",
 		      "there is one CPU only, which the host needs");
@@ -412,8 +397,7 @@ static int run(const struct options *options, char **args)
 		checks[i]();
 
 	if (report.json) {
-		puts(json_object_to_json_string_ext(report.json, JSON_C_TO_STRING_PRETTY));
-		json_object_put(report.json);
+		json_print(report.json);
 	} else if (!(options->given & OPT_NO_LEGEND)) {
 		printf("\n%s: %u ok, %u to know, %u in the way.\n",
 		       report.count[RESULT_FAIL] ? "This machine cannot run guests as it is" :

@@ -79,8 +79,7 @@ static uint64_t time_left(uint64_t deadline)
 	return now < deadline ? deadline - now : 1;
 }
 
-/* 1 when something was done, 0 when @deadline has come, or -errno */
-static int step(sd_bus *bus, uint64_t deadline)
+int client_step(sd_bus *bus, uint64_t deadline)
 {
 	for (;;) {
 		int ret = sd_bus_process(bus, NULL);
@@ -102,7 +101,7 @@ static int shake_hands(sd_bus *bus, uint64_t deadline)
 
 		if (ret)
 			return ret < 0 ? ret : 0;
-		ret = step(bus, deadline);
+		ret = client_step(bus, deadline);
 		if (ret <= 0)
 			return ret ?: -ETIMEDOUT;
 	}
@@ -180,7 +179,7 @@ static int read_device(sd_bus_message *reply, struct served_device *device)
 	return ret < 0 ? ret : 1;
 }
 
-static int read_devices(sd_bus_message *reply, struct served *served)
+int served_read_devices(sd_bus_message *reply, struct served *served)
 {
 	int ret = sd_bus_message_enter_container(reply, 'v', SIGMA_BUS_DEVICES);
 
@@ -191,6 +190,26 @@ static int read_devices(sd_bus_message *reply, struct served *served)
 		if (ret <= 0)
 			break;
 		served->nr_devices++;
+	}
+	if (ret >= 0)
+		ret = sd_bus_message_exit_container(reply);
+	return ret < 0 ? ret : sd_bus_message_exit_container(reply);
+}
+
+static int read_counters(sd_bus_message *reply, struct served *served)
+{
+	int ret = sd_bus_message_enter_container(reply, 'v', SIGMA_BUS_COUNTERS);
+
+	if (ret >= 0)
+		ret = sd_bus_message_enter_container(reply, 'a', "(usttt)");
+	while (ret >= 0 && served->nr_counters < SIGMA_DEVICES) {
+		struct served_counters *counters = &served->counters[served->nr_counters];
+
+		ret = sd_bus_message_read(reply, "(usttt)", &counters->id, &counters->type,
+					  &counters->requests, &counters->from, &counters->to);
+		if (ret <= 0)
+			break;
+		served->nr_counters++;
 	}
 	if (ret >= 0)
 		ret = sd_bus_message_exit_container(reply);
@@ -221,7 +240,9 @@ static int read_property(sd_bus_message *reply, struct served *served)
 		if (!strcmp(wanted[i].name, name))
 			return sd_bus_message_read(reply, "v", wanted[i].type, wanted[i].to);
 	if (!strcmp(name, "Devices"))
-		return read_devices(reply, served);
+		return served_read_devices(reply, served);
+	if (!strcmp(name, "Counters"))
+		return read_counters(reply, served);
 	return sd_bus_message_skip(reply, "v");
 }
 
@@ -274,12 +295,19 @@ void served_free(struct served *served)
 	sd_bus_message_unref(served->reply);
 }
 
+uint64_t served_uptime(const struct served *served)
+{
+	uint64_t now = now_usec(CLOCK_REALTIME);
+
+	return served->started_usec && served->started_usec < now ? now - served->started_usec : 0;
+}
+
 int client_wait_end(sd_bus *bus, uint64_t deadline)
 {
 	int ret;
 
 	do
-		ret = step(bus, deadline);
+		ret = client_step(bus, deadline);
 	while (ret > 0);
 	return ret ? 0 : -ETIMEDOUT;
 }

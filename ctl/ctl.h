@@ -6,11 +6,16 @@
  *	guests.c	guests as sigma.ko shows them in sysfs, whether or not a sigmad lives
  *	client.c	a guest's sigmad, over D-Bus
  *	text.c		messages, colours, sizes and times for people
+ *	json.c		the same for programs
+ *	sigmad.c	a sigmad that is begun here
+ *	terminal.c	a person's terminal tied to a guest's console
+ *	counters.c	what has come and gone, of each guest
  *	the others	one verb each, with its help
  */
 #ifndef SIGMACTL_H
 #define SIGMACTL_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +35,11 @@ enum {
 	EXIT_USAGE	= 2,
 	EXIT_NO_GUEST	= 3,
 	EXIT_TIMEOUT	= 4,
+	/* how the guest of "run" ended, unless it switched itself off */
+	EXIT_PANICKED	= 10,
+	EXIT_CONTAINED	= 11,
+	EXIT_STOPPED	= 12,
+	EXIT_LOST	= 13,
 };
 
 #define USEC_PER_SEC 1000000ULL
@@ -45,19 +55,29 @@ enum {
 	OPT_MEMORY	= 1 << 6,
 	OPT_READ_ONLY	= 1 << 7,
 	OPT_FORCE	= 1 << 8,
-	OPT_REPORT	= 1 << 9,
+	OPT_ALL		= 1 << 9,
+	OPT_PROPERTY	= 1 << 10,
+	OPT_VALUE	= 1 << 11,
+	OPT_WATCH	= 1 << 12,
+	OPT_PROMETHEUS	= 1 << 13,
+	OPT_REPORT	= 1 << 14,
 };
+
+#define PROPERTIES_MAX 32
 
 /**
  * struct options - the command line
  * @timeout: microseconds; only when @given has OPT_TIMEOUT
  * @lines: last lines wanted; only when @given has OPT_LINES
+ * @properties: as they were given, each perhaps several with commas between
  */
 struct options {
 	unsigned int given;
 	uint64_t timeout;
 	unsigned long lines;
 	const char *state;
+	const char *properties[PROPERTIES_MAX];
+	unsigned int nr_properties;
 };
 
 /**
@@ -80,9 +100,10 @@ struct verb {
 	int (*run)(const struct options *options, char **args);
 };
 
-extern const struct verb verb_check, verb_start, verb_stop, verb_kill, verb_list, verb_status,
-			 verb_console, verb_log, verb_wait, verb_disk, verb_net, verb_share,
-			 verb_dump;
+extern const struct verb verb_check, verb_pool, verb_edit, verb_enable, verb_disable, verb_run,
+			 verb_start, verb_stop, verb_kill, verb_reboot, verb_wait, verb_list,
+			 verb_status, verb_show, verb_stats, verb_events, verb_console, verb_log,
+			 verb_disk, verb_net, verb_share, verb_dump;
 
 /* guests.c */
 
@@ -116,6 +137,14 @@ int guest_view(struct guest_view *guest, const char *name);
 /** guest_views - read all; how many, sorted by name, or -errno. Free *@guests. */
 int guest_views(struct guest_view **guests);
 
+#define GUEST_OFF "off"		/* the state of a guest that there is only a file of */
+
+/** guest_views_all - the same, and those that there are only files of in GUEST_FILES */
+int guest_views_all(struct guest_view **guests);
+
+/** guest_has_file - is there a file in GUEST_FILES of a guest with this name? */
+bool guest_has_file(const char *name);
+
 /** guest_check - EXIT_OK when there is such a guest; else an exit status, with a message */
 int guest_check(const char *name);
 
@@ -128,6 +157,23 @@ int guest_device(const char *name);
  * Return: 0, 1 when there was none any more, or a reported -errno.
  */
 int guest_remove(const char *name);
+
+/** control_number - a file of sigma.ko in /sys/class/sigma/control; 0 when it can't be read */
+uint64_t control_number(const char *attr);
+
+/* pool.c */
+
+/**
+ * struct pool_cpus - the host's CPUs
+ * @lendable: those online that do not share the core of CPU 0
+ * @siblings: some core has several
+ */
+struct pool_cpus {
+	cpu_set_t online, lendable;
+	bool siblings;
+};
+
+int pool_cpus(struct pool_cpus *cpus);	/* 0 or -errno */
 
 /* client.c */
 
@@ -166,6 +212,13 @@ int client_open(sd_bus **bus, const char *name, uint64_t deadline);
  */
 int sigmad_pidfd(const char *name, pid_t *pid);
 
+/* For sd_bus_add_match(): the signal of a change of state, a string */
+#define CLIENT_STATE_CHANGED \
+	"type='signal',interface='" SIGMA_BUS_INTERFACE "',member='StateChanged'"
+
+/** client_step - handle what came, or wait for it: 1; 0 when @deadline has come; or -errno */
+int client_step(sd_bus *bus, uint64_t deadline);
+
 /**
  * client_wait_end - wait until sigmad has given everything back and is gone
  *
@@ -186,6 +239,17 @@ struct served_device {
 };
 
 /**
+ * struct served_counters - what went through the queues of a device that sigmad serves itself
+ * @type: "blk", "net", "console", ...
+ * @requests: and @from, @to: bytes from the guest and to it, with the headers of requests
+ */
+struct served_counters {
+	uint32_t id;
+	const char *type;
+	uint64_t requests, from, to;
+};
+
+/**
  * struct served - what only the guest's sigmad knows
  * @sigmad: all else is 0 and NULL unless it is SIGMAD_SERVES
  * @vsock_cid: 0: it has no AF_VSOCK
@@ -202,6 +266,8 @@ struct served {
 	uint32_t vsock_cid;
 	struct served_device device[SIGMA_DEVICES];
 	unsigned int nr_devices;
+	struct served_counters counters[SIGMA_DEVICES];
+	unsigned int nr_counters;
 	sd_bus_message *reply;
 };
 
@@ -209,13 +275,59 @@ struct served {
 void served_read(struct served *served, const char *name);
 void served_free(struct served *served);
 
+/** served_read_devices - the property Devices, whose variant is next in @reply; or -errno */
+int served_read_devices(sd_bus_message *reply, struct served *served);
+
+/** served_uptime - microseconds since the guest's last start, 0: not known */
+uint64_t served_uptime(const struct served *served);
+
+/* sigmad.c */
+
+/**
+ * sigmad_begin - start a guest, with a sigmad that is a child of this process
+ * @guest: NAME or FILE
+ *
+ * SIGINT and its like are blocked from here on. Return: EXIT_OK when the guest's CPU has begun; or
+ * an exit status, with a message.
+ */
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid);
+
+/* terminal.c */
+
+enum terminal_end {
+	TERMINAL_LEFT,		/* by Ctrl-], or the end of the input */
+	TERMINAL_GUEST_ENDED,
+	TERMINAL_OUTPUT_ENDED,	/* nobody reads it any more */
+	TERMINAL_SIGNAL,
+	TERMINAL_DONE,		/* of struct terminal_watch */
+};
+
+/**
+ * struct terminal_watch - for who wants to know more than the console tells
+ * @bus: connection to the guest's sigmad, whose signals are handled meanwhile
+ * @done: such a handler has seen enough
+ */
+struct terminal_watch {
+	sd_bus *bus;
+	const bool *done;
+};
+
+/** terminal_open - open the guest's console for us alone: a descriptor, or a reported -errno */
+int terminal_open(const char *name);
+
+/**
+ * terminal_talk - tie stdin and stdout to the guest's console
+ * @watch: or NULL; with it the end of the input is not the end
+ */
+enum terminal_end terminal_talk(const char *name, int console, const struct terminal_watch *watch);
+
 /* text.c */
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
 
 /** complain - "sigmactl: text" on stderr; returns @status, so that it can be returned */
 int complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/** colour - the sequence that begins @colour on stdout, "" where that is no terminal */
+/** colour - the sequence that begins @colour on stdout, "" where that is no terminal, or $NO_COLOR */
 const char *colour(enum colour colour);
 enum colour state_colour(const char *state);
 
@@ -226,6 +338,9 @@ const char *format_size(char text[32], uint64_t bytes);
 
 /** format_span - "3min 5s", from microseconds */
 const char *format_span(char text[32], uint64_t usec);
+
+/** text_distance - how many letters must be added, left out or changed to make @b of @a */
+unsigned int text_distance(const char *a, const char *b);
 
 /** print_safe - a text of a guest to stdout, without what could control the terminal */
 void print_safe(const char *text, size_t len);

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "../daemon/bus.h"
 #include "ctl.h"
+#include "json.h"
 
 #define ADD_TIMEOUT	(30 * USEC_PER_SEC)	/* for sigmad */
 #define REMOVE_TIMEOUT	(30 * USEC_PER_SEC)	/* for the guest */
@@ -102,11 +102,10 @@ static void print_added(const struct options *options, const struct kind *kind,
 		return;
 	}
 	object = json_object_new_object();
-	json_object_object_add(object, "id", json_object_new_int64(id));
-	json_object_object_add(object, "kind", json_object_new_string(kind->word));
-	json_object_object_add(object, "name", json_object_new_string(device));
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
-	json_object_put(object);
+	json_add_number(object, "id", id);
+	json_add_string(object, "kind", kind->word);
+	json_add_string(object, "name", device);
+	json_print(object);
 }
 
 static int send_add(const struct options *options, const struct kind *kind, const char *name,

@@ -53,6 +53,11 @@ static uint64_t read_number(const char *name, const char *attr)
 	return strtoull(text, NULL, 10);
 }
 
+uint64_t control_number(const char *attr)
+{
+	return read_number(CONTROL, attr);
+}
+
 int guest_view(struct guest_view *guest, const char *name)
 {
 	memset(guest, 0, sizeof(*guest));
@@ -97,6 +102,65 @@ int guest_views(struct guest_view **guests)
 	}
 	free(entries);
 	return *guests ? found : -ENOMEM;
+}
+
+bool guest_has_file(const char *name)
+{
+	char path[sizeof(GUEST_FILES) + SIGMA_NAME_MAX + sizeof(GUEST_SUFFIX)];
+
+	snprintf(path, sizeof(path), GUEST_FILES "/%s" GUEST_SUFFIX, name);
+	return !access(path, F_OK);
+}
+
+static int is_guest_file(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name), suffix = strlen(GUEST_SUFFIX);
+
+	return len > suffix && !strcmp(entry->d_name + len - suffix, GUEST_SUFFIX) &&
+	       guestfile_name_valid(entry->d_name, len - suffix);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	const struct guest_view *one = a, *other = b;
+
+	return strcmp(one->name, other->name);
+}
+
+int guest_views_all(struct guest_view **guests)
+{
+	int nr = guest_views(guests), found = nr, files;
+	struct dirent **entries;
+	struct guest_view *all;
+
+	if (nr < 0)
+		return nr;
+	files = scandir(GUEST_FILES, &entries, is_guest_file, NULL);
+	if (files < 0 && errno == ENOENT)
+		return nr;
+	if (files < 0) {
+		free(*guests);
+		return -errno;
+	}
+	all = realloc(*guests, (nr + files + 1) * sizeof(*all));
+	if (all)
+		*guests = all;
+	for (int i = 0; i < files; i++) {
+		struct guest_view off = { .state = GUEST_OFF };
+
+		memcpy(off.name, entries[i]->d_name,
+		       strlen(entries[i]->d_name) - strlen(GUEST_SUFFIX));
+		if (all && !bsearch(&off, all, nr, sizeof(off), compare_names))
+			all[found++] = off;
+		free(entries[i]);
+	}
+	free(entries);
+	if (!all) {
+		free(*guests);
+		return -ENOMEM;
+	}
+	qsort(all, found, sizeof(*all), compare_names);
+	return found;
 }
 
 int guest_check(const char *name)

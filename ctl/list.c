@@ -1,80 +1,99 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sigmactl list. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "ctl.h"
+#include "json.h"
 
-/* Microseconds since its last start, 0 when sigmad doesn't tell */
-static uint64_t uptime(const char *name, enum sigmad *sigmad)
+/**
+ * struct row - one guest
+ * @sigmad: "" of a guest that does not run
+ * @uptime: microseconds since its last start, 0 when sigmad doesn't tell
+ */
+struct row {
+	struct guest_view guest;
+	const char *sigmad;
+	uint64_t uptime;
+};
+
+static void ask_sigmad(struct row *row)
 {
-	uint64_t started, now = now_usec(CLOCK_REALTIME);
 	struct served served;
 
-	served_read(&served, name);
-	*sigmad = served.sigmad;
-	started = served.started_usec;
+	row->sigmad = "";
+	if (!strcmp(row->guest.state, GUEST_OFF))
+		return;
+	served_read(&served, row->guest.name);
+	row->sigmad = sigmad_word(served.sigmad);
+	row->uptime = served_uptime(&served);
 	served_free(&served);
-	return started && started < now ? now - started : 0;
 }
 
-static void print_json(const struct guest_view *guests, int nr)
+static void print_json(const struct row *rows, int nr)
 {
 	struct json_object *list = json_object_new_array();
 
-	for (int i = 0; i < nr; i++) {
+	for (const struct row *row = rows; row < rows + nr; row++) {
 		struct json_object *guest = json_object_new_object();
-		enum sigmad sigmad;
-		uint64_t up = uptime(guests[i].name, &sigmad);
 
-		json_object_object_add(guest, "name", json_object_new_string(guests[i].name));
-		json_object_object_add(guest, "state", json_object_new_string(guests[i].state));
-		json_object_object_add(guest, "cpus", json_object_new_string(guests[i].cpus));
-		json_object_object_add(guest, "memory", json_object_new_int64(guests[i].memory));
-		json_object_object_add(guest, "kernel", json_object_new_string(guests[i].release));
-		json_object_object_add(guest, "uptime_usec", json_object_new_int64(up));
-		json_object_object_add(guest, "sigmad",
-				       json_object_new_string(sigmad_word(sigmad)));
+		json_add_string(guest, "name", row->guest.name);
+		json_add_string(guest, "state", row->guest.state);
+		json_add_string(guest, "cpus", row->guest.cpus);
+		json_add_number(guest, "memory", row->guest.memory);
+		json_add_string(guest, "kernel", row->guest.release);
+		json_add_number(guest, "uptime_usec", row->uptime);
+		json_add_string(guest, "sigmad", *row->sigmad ? row->sigmad : NULL);
 		json_object_array_add(list, guest);
 	}
-	puts(json_object_to_json_string_ext(list, JSON_C_TO_STRING_PRETTY));
-	json_object_put(list);
+	json_print(list);
 }
 
-static void print_table(const struct guest_view *guests, int nr, bool legend)
+static int wider(int width, const char *text)
 {
-	int wide_name = strlen("NAME"), wide_kernel = strlen("KERNEL");
-	int wide_cpus = strlen("CPUS");
+	int len = strlen(text);
+
+	return len > width ? len : width;
+}
+
+static const char *or_dash(const char *text)
+{
+	return *text ? text : "-";
+}
+
+static void print_row(const struct row *row, int wide_name, int wide_cpus, int wide_kernel)
+{
+	const struct guest_view *guest = &row->guest;
+	char size[32] = "-", span[32] = "-";
+	bool serves = !strcmp(row->sigmad, sigmad_word(SIGMAD_SERVES));
+
+	if (guest->memory)
+		format_size(size, guest->memory);
+	if (serves)
+		format_span(span, row->uptime);
+	printf("%-*s %s%-12s%s %-*s %8s %-*s %s\n", wide_name, guest->name,
+	       colour(state_colour(guest->state)), guest->state, colour(COLOUR_NONE), wide_cpus,
+	       or_dash(guest->cpus), size, wide_kernel, or_dash(guest->release),
+	       serves ? span : or_dash(row->sigmad));
+}
+
+static void print_table(const struct row *rows, int nr, bool legend)
+{
+	int wide_name = strlen("NAME"), wide_cpus = strlen("CPUS"), wide_kernel = strlen("KERNEL");
 
 	for (int i = 0; i < nr; i++) {
-		int len = strlen(guests[i].name);
-
-		wide_name = len > wide_name ? len : wide_name;
-		len = strlen(guests[i].release);
-		wide_kernel = len > wide_kernel ? len : wide_kernel;
-		len = strlen(guests[i].cpus);
-		wide_cpus = len > wide_cpus ? len : wide_cpus;
+		wide_name = wider(wide_name, rows[i].guest.name);
+		wide_cpus = wider(wide_cpus, rows[i].guest.cpus);
+		wide_kernel = wider(wide_kernel, rows[i].guest.release);
 	}
-
 	if (legend)
 		printf("%s%-*s %-12s %-*s %8s %-*s %s%s\n", colour(COLOUR_BOLD), wide_name, "NAME",
 		       "STATE", wide_cpus, "CPUS", "MEMORY", wide_kernel, "KERNEL", "UPTIME",
 		       colour(COLOUR_NONE));
-	for (int i = 0; i < nr; i++) {
-		const struct guest_view *guest = &guests[i];
-		enum sigmad sigmad;
-		uint64_t up = uptime(guest->name, &sigmad);
-		char size[32], span[32];
-
-		printf("%-*s %s%-12s%s %-*s %8s %-*s %s\n", wide_name, guest->name,
-		       colour(state_colour(guest->state)), guest->state, colour(COLOUR_NONE),
-		       wide_cpus, guest->cpus, format_size(size, guest->memory), wide_kernel,
-		       guest->release[0] ? guest->release : "-",
-		       sigmad == SIGMAD_SERVES ? format_span(span, up) : sigmad_word(sigmad));
-	}
+	for (int i = 0; i < nr; i++)
+		print_row(&rows[i], wide_name, wide_cpus, wide_kernel);
 	if (legend)
 		printf("\n%d guest%s.\n", nr, nr == 1 ? "" : "s");
 }
@@ -82,14 +101,26 @@ static void print_table(const struct guest_view *guests, int nr, bool legend)
 static int run(const struct options *options, char **args)
 {
 	struct guest_view *guests;
-	int nr = guest_views(&guests);
+	struct row *rows;
+	int nr;
 
+	nr = options->given & OPT_ALL ? guest_views_all(&guests) : guest_views(&guests);
 	if (nr < 0)
 		return complain(EXIT_FAILED, "cannot read the list of guests: %s", strerror(-nr));
+	rows = calloc(nr + 1, sizeof(*rows));
+	if (!rows) {
+		free(guests);
+		return complain(EXIT_FAILED, "no memory for the list of guests");
+	}
+	for (int i = 0; i < nr; i++) {
+		rows[i].guest = guests[i];
+		ask_sigmad(&rows[i]);
+	}
 	if (options->given & OPT_JSON)
-		print_json(guests, nr);
+		print_json(rows, nr);
 	else
-		print_table(guests, nr, !(options->given & OPT_NO_LEGEND));
+		print_table(rows, nr, !(options->given & OPT_NO_LEGEND));
+	free(rows);
 	free(guests);
 	return EXIT_OK;
 }
@@ -101,7 +132,8 @@ const struct verb verb_list = {
 	.help =
 "NAME    as in /etc/sigma/NAME.guest\n"
 "STATE   booting until its driver reports, running, unresponsive when its heartbeat\n"
-"        stands still, poweroff, reboot, panicked, stopped, lost; see 'sigmactl wait --help'\n"
+"        stands still, poweroff, reboot, panicked, stopped, lost; see 'sigmactl wait --help'.\n"
+"        With --all also 'off': there is a file in /etc/sigma, and no such guest\n"
 "CPUS    the host's numbers of the CPUs lent to it\n"
 "KERNEL  release that its driver reported\n"
 "UPTIME  since its last start, or why its sigmad doesn't tell: 'gone' (the guest runs on\n"
@@ -110,7 +142,8 @@ const struct verb verb_list = {
 "\n"
 "Examples:\n"
 "  sigmactl list\n"
+"  sigmactl list --all\n"
 "  sigmactl list --json | jq -r '.[] | select(.state == \"running\").name'\n",
-	.accepts = OPT_JSON | OPT_NO_LEGEND,
+	.accepts = OPT_JSON | OPT_NO_LEGEND | OPT_ALL,
 	.run = run,
 };

@@ -8,19 +8,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../daemon/log.h"
 #include "../daemon/version.h"
 #include "ctl.h"
 
 #define TIMEOUT_SEC_MAX	86400
 #define LINES_MAX	1000000
 
-static const struct verb * const verbs[] = {
-	&verb_check, &verb_start, &verb_stop, &verb_kill, &verb_list, &verb_status,
-	&verb_console, &verb_log, &verb_wait, &verb_disk, &verb_net, &verb_share,
-	&verb_dump,
+#define VERBS_MAX	8		/* of one group */
+
+/* All verbs, as the help groups them */
+static const struct {
+	const char *title;
+	const struct verb *verbs[VERBS_MAX];
+} groups[] = {
+	{ "This machine", { &verb_check, &verb_pool } },
+	{ "Guest files", { &verb_edit, &verb_enable, &verb_disable } },
+	{ "Life of a guest", { &verb_run, &verb_start, &verb_stop, &verb_kill, &verb_reboot,
+			       &verb_wait } },
+	{ "What guests do", { &verb_list, &verb_status, &verb_show, &verb_stats, &verb_events } },
+	{ "Talk to a guest", { &verb_console, &verb_log, &verb_dump } },
+	{ "Devices of a guest that runs", { &verb_disk, &verb_net, &verb_share } },
 };
 
-enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, REPORT };	/* options without a letter */
+#define NR_GROUPS (sizeof(groups) / sizeof(*groups))
+
+/* for each verb of each group */
+#define for_each_verb(group, i)						\
+	for (size_t group = 0; group < NR_GROUPS; group++)		\
+		for (size_t i = 0; i < VERBS_MAX && groups[group].verbs[i]; i++)
+
+/* options without a letter */
+enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT };
 
 static const struct {
 	struct option option;
@@ -47,6 +66,16 @@ static const struct {
 	  "      --force           rm: also what the guest has in use" },
 	{ { "report", no_argument, NULL, REPORT }, OPT_REPORT,
 	  "      --report          print what a bug report should have, too" },
+	{ { "all", no_argument, NULL, 'a' }, OPT_ALL,
+	  "  -a, --all             also those that don't run" },
+	{ { "property", required_argument, NULL, 'p' }, OPT_PROPERTY,
+	  "  -p, --property=KEY    only this property; may be repeated" },
+	{ { "value", no_argument, NULL, VALUE }, OPT_VALUE,
+	  "      --value           print values without their KEY=" },
+	{ { "watch", no_argument, NULL, 'w' }, OPT_WATCH,
+	  "  -w, --watch           print it again each second, until Ctrl-C" },
+	{ { "prometheus", no_argument, NULL, PROMETHEUS }, OPT_PROMETHEUS,
+	  "      --prometheus      print it in the format that Prometheus reads" },
 	{ { "help", no_argument, NULL, 'h' }, 0,
 	  "  -h, --help            print this" },
 	{ { "version", no_argument, NULL, VERSION }, 0,
@@ -54,20 +83,24 @@ static const struct {
 };
 
 #define NR_KNOWN (sizeof(known) / sizeof(*known))
-#define NR_VERBS (sizeof(verbs) / sizeof(*verbs))
 
 static void help_program(void)
 {
 	puts("Usage: sigmactl VERB [OPTION]... [NAME]\n"
 	     "Run a second, unmodified Linux kernel beside this one, on a CPU and memory that\n"
 	     "this one lends.\n");
-	for (size_t i = 0; i < NR_VERBS; i++)
-		printf("  %-8s %-15s %s\n", verbs[i]->name, verbs[i]->args, verbs[i]->summary);
+	for_each_verb(group, i) {
+		const struct verb *verb = groups[group].verbs[i];
+
+		if (!i)
+			printf("%s%s:\n", group ? "\n" : "", groups[group].title);
+		printf("  %-8s %-15s %s\n", verb->name, verb->args, verb->summary);
+	}
 	puts("\n"
 	     "A first guest:\n"
 	     "  sigmactl check            is this machine fit for it?\n"
 	     "  modprobe sigma\n"
-	     "  $EDITOR /etc/sigma/demo.guest\n"
+	     "  sigmactl edit demo        such as\n"
 	     "      [Guest]\n"
 	     "      CommandLine=root=/dev/vda rw\n"
 	     "      [Disk]\n"
@@ -76,15 +109,17 @@ static void help_program(void)
 	     "  sigmactl console demo     Ctrl-] leaves\n"
 	     "  sigmactl stop demo        CPU and memory are back\n"
 	     "\n"
-	     "'sigmactl help VERB', or 'sigmactl VERB --help', explains one verb.\n"
+	     "'sigmactl help VERB', or 'sigmactl VERB --help', explains one verb; 'man sigmactl' has\n"
+	     "all of it. Colours are used on a terminal, unless $NO_COLOR is set.\n"
 	     "\n"
-	     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no such guest, 4 timed out.");
+	     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no such guest, 4 timed out; 'run'\n"
+	     "has more, for how its guest ended.");
 }
 
 static void help_verb(const struct verb *verb)
 {
 	printf("Usage: sigmactl %s%s%s%s\n%s.\n\n%s\nOptions:\n", verb->name,
-	       verb->accepts ? " [OPTION]..." : "", verb->nr_args ? " " : "", verb->args,
+	       verb->accepts ? " [OPTION]..." : "", *verb->args ? " " : "", verb->args,
 	       verb->summary, verb->help);
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		if (verb->accepts & known[i].bit || known[i].option.val == 'h')
@@ -93,10 +128,38 @@ static void help_verb(const struct verb *verb)
 
 static const struct verb *find_verb(const char *name)
 {
-	for (size_t i = 0; i < NR_VERBS; i++)
-		if (!strcmp(verbs[i]->name, name))
-			return verbs[i];
+	for_each_verb(group, i)
+		if (!strcmp(groups[group].verbs[i]->name, name))
+			return groups[group].verbs[i];
 	return NULL;
+}
+
+/* The verb that was most likely meant, or NULL */
+static const struct verb *nearest_verb(const char *name)
+{
+	unsigned int least = strlen(name) < 4 ? 2 : 3;	/* as many changes make another word */
+	const struct verb *nearest = NULL;
+
+	for_each_verb(group, i) {
+		const struct verb *verb = groups[group].verbs[i];
+		unsigned int distance = text_distance(name, verb->name);
+
+		if (distance < least) {
+			least = distance;
+			nearest = verb;
+		}
+	}
+	return nearest;
+}
+
+static int complain_verb(const char *name)
+{
+	const struct verb *nearest = nearest_verb(name);
+
+	if (nearest)
+		return complain(EXIT_USAGE, "there is no verb '%s'; did you mean '%s'? 'sigmactl --help' lists them all",
+				name, nearest->name);
+	return complain(EXIT_USAGE, "there is no verb '%s'; 'sigmactl --help' lists them", name);
 }
 
 static int parse_number(const char *option, const char *text, unsigned long max,
@@ -135,6 +198,12 @@ static int take_option(struct options *options, int opt, bool *help)
 	case 's':
 		options->state = optarg;
 		return 0;
+	case 'p':
+		if (options->nr_properties == PROPERTIES_MAX)
+			return complain(-EINVAL, "--property=%s: more than %u of them", optarg,
+					PROPERTIES_MAX);
+		options->properties[options->nr_properties++] = optarg;
+		return 0;
 	case '?':
 		return -EINVAL;		/* getopt has told */
 	default:
@@ -170,8 +239,7 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 	}
 	verb = find_verb(argv[0]);
 	if (!verb)
-		return complain(EXIT_USAGE, "there is no verb '%s'; 'sigmactl --help' lists them",
-				argv[0]);
+		return complain_verb(argv[0]);
 	if (help) {
 		help_verb(verb);
 		return EXIT_OK;
@@ -180,7 +248,7 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 		return EXIT_USAGE;
 	if (verb->more_args ? argc - 1 < verb->nr_args : argc - 1 != verb->nr_args)
 		return complain(EXIT_USAGE, "usage: sigmactl %s%s%s; see 'sigmactl %s --help'",
-				verb->name, verb->nr_args ? " " : "", verb->args, verb->name);
+				verb->name, *verb->args ? " " : "", verb->args, verb->name);
 	return verb->run(options, argv + 1);
 }
 
@@ -191,9 +259,10 @@ int main(int argc, char **argv)
 	bool help = false;
 	int opt;
 
+	log_as("sigmactl");
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		long_options[i] = known[i].option;
-	while ((opt = getopt_long(argc, argv, "jt:s:fn:mh", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "jt:s:fn:map:wh", long_options, NULL)) != -1) {
 		if (opt == VERSION) {
 			puts("sigmactl " SIGMA_VERSION);
 			return EXIT_OK;

@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sigmactl status. */
 #include <inttypes.h>
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "ctl.h"
+#include "json.h"
 
 #define LOG_LINES 10
-
-static void add_string(struct json_object *object, const char *key, const char *value)
-{
-	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
-}
-
-static void add_number(struct json_object *object, const char *key, uint64_t value)
-{
-	json_object_object_add(object, key, json_object_new_int64(value));
-}
 
 static void add_devices(struct json_object *object, const struct served *served)
 {
@@ -29,9 +19,9 @@ static void add_devices(struct json_object *object, const struct served *served)
 		struct json_object *entry = json_object_new_object();
 		struct json_object *keys = json_object_new_object();
 
-		add_number(entry, "id", device->id);
-		add_string(entry, "kind", device->kind);
-		add_string(entry, "name", device->name);
+		json_add_number(entry, "id", device->id);
+		json_add_string(entry, "kind", device->kind);
+		json_add_string(entry, "name", device->name);
 		json_object_object_add(entry, "leaving", json_object_new_boolean(device->leaving));
 		for (char **key = device->keys; key && *key; key++) {
 			char *value = strchr(*key, '=');
@@ -39,7 +29,7 @@ static void add_devices(struct json_object *object, const struct served *served)
 			if (!value)
 				continue;
 			*value = '\0';
-			add_string(keys, *key, value + 1);
+			json_add_string(keys, *key, value + 1);
 			*value = '=';
 		}
 		json_object_object_add(entry, "keys", keys);
@@ -52,29 +42,28 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 {
 	struct json_object *object = json_object_new_object();
 
-	add_string(object, "name", guest->name);
-	add_string(object, "state", guest->state);
-	add_string(object, "cpus", guest->cpus);
-	add_number(object, "memory", guest->memory);
-	add_string(object, "guard", guest->guard);
-	add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
-	add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
-	add_string(object, "kernel", guest->release);
-	add_number(object, "heartbeat", guest->heartbeat);
-	add_number(object, "doorbells_sent", guest->doorbells_sent);
-	add_number(object, "ipis_sent", guest->ipis_sent);
-	add_number(object, "doorbells_received", guest->doorbells_received);
-	add_number(object, "interrupts_received", guest->interrupts_received);
-	add_string(object, "sigmad", sigmad_word(served->sigmad));
-	add_number(object, "pid", served->pid);
-	add_number(object, "started_usec", served->started_usec);
-	add_string(object, "image", served->image);
-	add_string(object, "file", served->file);
-	add_string(object, "console", served->console);
-	add_number(object, "vsock_cid", served->vsock_cid);
+	json_add_string(object, "name", guest->name);
+	json_add_string(object, "state", guest->state);
+	json_add_string(object, "cpus", guest->cpus);
+	json_add_number(object, "memory", guest->memory);
+	json_add_string(object, "guard", guest->guard);
+	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
+	json_add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
+	json_add_string(object, "kernel", guest->release);
+	json_add_number(object, "heartbeat", guest->heartbeat);
+	json_add_number(object, "doorbells_sent", guest->doorbells_sent);
+	json_add_number(object, "ipis_sent", guest->ipis_sent);
+	json_add_number(object, "doorbells_received", guest->doorbells_received);
+	json_add_number(object, "interrupts_received", guest->interrupts_received);
+	json_add_string(object, "sigmad", sigmad_word(served->sigmad));
+	json_add_number(object, "pid", served->pid);
+	json_add_number(object, "started_usec", served->started_usec);
+	json_add_string(object, "image", served->image);
+	json_add_string(object, "file", served->file);
+	json_add_string(object, "console", served->console);
+	json_add_number(object, "vsock_cid", served->vsock_cid);
 	add_devices(object, served);
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
-	json_object_put(object);
+	json_print(object);
 }
 
 static void print_state(const struct guest_view *guest, const struct served *served)

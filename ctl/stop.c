@@ -11,8 +11,6 @@
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
 #define PUT_AWAY_TIMEOUT (60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
 
-#define STATE_CHANGED	"type='signal',interface='" SIGMA_BUS_INTERFACE "',member='StateChanged'"
-
 static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	bool *forced = data;
@@ -36,7 +34,7 @@ static int ask(const char *name, uint64_t timeout, bool *forced)
 	error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
 	if (error)
 		return error;
-	sd_bus_add_match(bus, NULL, STATE_CHANGED, on_state, forced);
+	sd_bus_add_match(bus, NULL, CLIENT_STATE_CHANGED, on_state, forced);
 	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop", NULL,
 				   NULL, "t", timeout);
 	if (error >= 0)

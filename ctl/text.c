@@ -2,6 +2,7 @@
 /* Messages, colours, sizes and times for people. */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,8 +33,11 @@ const char *colour(enum colour colour)
 	};
 	static int terminal = -1;
 
-	if (terminal < 0)
-		terminal = isatty(STDOUT_FILENO);
+	if (terminal < 0) {
+		const char *no = getenv("NO_COLOR");	/* https://no-color.org */
+
+		terminal = isatty(STDOUT_FILENO) && !(no && *no);
+	}
 	return terminal ? sequences[colour] : "";
 }
 
@@ -94,6 +98,36 @@ const char *format_span(char text[32], uint64_t usec)
 			 units[i].name, left % units[i].seconds / units[i + 1].seconds,
 			 units[i + 1].name);
 	return text;
+}
+
+#define DISTANCE_MAX 32		/* longer words are nothing that is known here */
+
+/* Levenshtein's, with one row of the table */
+unsigned int text_distance(const char *a, const char *b)
+{
+	unsigned int row[DISTANCE_MAX + 1];
+	size_t len = strlen(b);
+
+	if (len > DISTANCE_MAX || strlen(a) > DISTANCE_MAX)
+		return DISTANCE_MAX;
+	for (size_t i = 0; i <= len; i++)
+		row[i] = i;
+	for (unsigned int line = 1; *a; a++, line++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = line;
+		for (size_t i = 1; i <= len; i++) {
+			unsigned int change = diagonal + (*a != b[i - 1]);
+
+			diagonal = row[i];
+			if (row[i] + 1 < change)
+				change = row[i] + 1;
+			if (row[i - 1] + 1 < change)
+				change = row[i - 1] + 1;
+			row[i] = change;
+		}
+	}
+	return row[len];
 }
 
 void print_stream(struct text_filter *filter, const char *text, size_t len)

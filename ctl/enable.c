@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl enable and disable. Which links that takes, in a machine that runs systemd or in a
+ * tree that is made for one, is known by systemctl(1).
+ */
+#include <errno.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+static int systemctl(const char *verb, const char *name)
+{
+	char unit[sizeof("sigma@.service") + SIGMA_NAME_MAX];
+	char *argv[] = { "systemctl", (char *)verb, "--", unit, NULL };
+	int error, how;
+	pid_t pid;
+
+	snprintf(unit, sizeof(unit), "sigma@%s.service", name);
+	error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+	if (error)
+		return complain(EXIT_FAILED, "%s: cannot run systemctl: %s; without systemd, have 'sigmactl start %s' run at boot",
+				name, strerror(error), name);
+	if (waitpid(pid, &how, 0) < 0)
+		return complain(EXIT_FAILED, "%s: cannot wait for systemctl: %s", name,
+				strerror(errno));
+	if (WIFEXITED(how) && !WEXITSTATUS(how))
+		return EXIT_OK;
+	return complain(EXIT_FAILED, "%s: systemctl %s %s failed, as it said", name, verb, unit);
+}
+
+static int run(const char *verb, const char *name, bool needs_file)
+{
+	if (!guestfile_name_valid(name, strlen(name)))
+		return guest_check(name);
+	if (needs_file && !guest_has_file(name))
+		return complain(EXIT_NO_GUEST, "%s: there is no " GUEST_FILES "/%s" GUEST_SUFFIX "; 'sigmactl edit %s' writes one",
+				name, name, name);
+	return systemctl(verb, name);
+}
+
+static int run_enable(const struct options *options, char **args)
+{
+	return run("enable", args[0], true);
+}
+
+static int run_disable(const struct options *options, char **args)
+{
+	return run("disable", args[0], false);
+}
+
+const struct verb verb_enable = {
+	.name = "enable",
+	.args = "NAME",
+	.summary = "Have a guest started when the machine boots",
+	.help =
+"By systemd, as sigma@NAME.service. It is not started now: 'sigmactl start NAME' does that.\n"
+"\n"
+"Examples:\n"
+"  sigmactl enable demo\n",
+	.nr_args = 1,
+	.run = run_enable,
+};
+
+const struct verb verb_disable = {
+	.name = "disable",
+	.args = "NAME",
+	.summary = "Have it started no more",
+	.help =
+"Undoes 'sigmactl enable'. A guest that runs goes on: 'sigmactl stop NAME' ends it.\n"
+"\n"
+"Examples:\n"
+"  sigmactl disable demo\n",
+	.nr_args = 1,
+	.run = run_disable,
+};

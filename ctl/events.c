@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl events. States come as uevents of sigma.ko, which sends one for each change, whether or
+ * not a sigmad lives; devices as signals of each guest's sigmad. A sigmad that takes a guest over
+ * is found by the socket that it makes.
+ *
+ * Uevents are heard from the kernel itself: sd-device(3) hears what udevd passes on, and without
+ * one nothing.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <linux/netlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../daemon/bus.h"
+#include "ctl.h"
+#include "json.h"
+
+#define UEVENT_GROUP	1		/* the kernel's own, not udevd's */
+#define UEVENT_MAX	4096		/* bytes: UEVENT_BUFFER_SIZE of the kernel, and the head */
+#define UEVENT_QUEUE	(1 << 20)	/* bytes that wait while we print */
+
+#define DISCONNECTED \
+	"type='signal',sender='org.freedesktop.DBus.Local'," \
+	"path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local'," \
+	"member='Disconnected'"
+#define PROPERTIES		"org.freedesktop.DBus.Properties"
+#define PROPERTIES_CHANGED	"type='signal',interface='" PROPERTIES "',member='PropertiesChanged'"
+
+/**
+ * struct follower - a guest that is followed
+ * @bus: to its sigmad, or NULL
+ * @folder: watched for the socket of the next sigmad
+ * @devices: as they were told last; NULL: not yet
+ */
+struct follower {
+	struct events *events;
+	struct follower *next;
+	char name[SIGMA_NAME_MAX];
+	sd_bus *bus;
+	sd_event_source *folder;
+	struct served *devices;
+};
+
+struct events {
+	sd_event *event;
+	const char *only;		/* this guest; NULL: all */
+	bool json;
+	int uevents;
+	struct follower *followers;
+};
+
+/* What is told */
+
+static struct json_object *new_event(const char *name, const char *what)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_number(object, "time_usec", now_usec(CLOCK_REALTIME));
+	json_add_string(object, "guest", name);
+	json_add_string(object, "event", what);
+	return object;
+}
+
+static void print_head(const char *name, const char *what)
+{
+	uint64_t now = now_usec(CLOCK_REALTIME);
+	time_t seconds = now / USEC_PER_SEC;
+	char text[16] = "";
+	struct tm tm;
+
+	if (localtime_r(&seconds, &tm))
+		strftime(text, sizeof(text), "%H:%M:%S", &tm);
+	printf("%s.%03u %s %s ", text, (unsigned int)(now % USEC_PER_SEC / 1000), name, what);
+}
+
+/* "state" and "sigmad", each with a word */
+static void tell_word(const struct events *events, const char *name, const char *what,
+		      const char *word, enum colour tint)
+{
+	if (events->json) {
+		struct json_object *object = new_event(name, what);
+
+		json_add_string(object, what, word);
+		json_print_line(object);
+		return;
+	}
+	print_head(name, what);
+	printf("%s%s%s\n", colour(tint), word, colour(COLOUR_NONE));
+	fflush(stdout);
+}
+
+static void tell_state(const struct events *events, const char *name, const char *state)
+{
+	tell_word(events, name, "state", state, state_colour(state));
+}
+
+static void tell_device(const struct follower *follower, const char *what,
+			const struct served_device *device)
+{
+	if (follower->events->json) {
+		struct json_object *object = new_event(follower->name, what);
+
+		json_add_number(object, "id", device->id);
+		json_add_string(object, "kind", device->kind);
+		json_add_string(object, "name", device->name);
+		json_print_line(object);
+		return;
+	}
+	print_head(follower->name, what);
+	printf("%" PRIu32 " %s %s\n", device->id, device->kind, device->name);
+	fflush(stdout);
+}
+
+/* Devices */
+
+/* A number is given again, so it alone says nothing */
+static const struct served_device *find_device(const struct served *served,
+					       const struct served_device *wanted)
+{
+	for (unsigned int i = 0; i < served->nr_devices; i++) {
+		const struct served_device *device = &served->device[i];
+
+		if (device->id == wanted->id && !strcmp(device->kind, wanted->kind) &&
+		    !strcmp(device->name, wanted->name))
+			return device;
+	}
+	return NULL;
+}
+
+static void tell_changes(const struct follower *follower, const struct served *before,
+			 const struct served *now)
+{
+	for (unsigned int i = 0; i < before->nr_devices; i++)
+		if (!find_device(now, &before->device[i]))
+			tell_device(follower, "device-removed", &before->device[i]);
+	for (unsigned int i = 0; i < now->nr_devices; i++) {
+		const struct served_device *device = &now->device[i];
+		const struct served_device *old = find_device(before, device);
+
+		if (!old)
+			tell_device(follower, "device-added", device);
+		else if (device->leaving && !old->leaving)
+			tell_device(follower, "device-leaving", device);
+	}
+}
+
+static void forget_devices(struct follower *follower)
+{
+	if (follower->devices)
+		served_free(follower->devices);
+	free(follower->devices);
+	follower->devices = NULL;
+}
+
+/* The property's variant is next in @m, which the strings stay in */
+static int take_devices(struct follower *follower, sd_bus_message *m)
+{
+	struct served *now = calloc(1, sizeof(*now));
+	int ret;
+
+	if (!now)
+		return -ENOMEM;
+	now->reply = sd_bus_message_ref(m);
+	ret = served_read_devices(m, now);
+	if (ret < 0) {
+		served_free(now);
+		free(now);
+		return ret;
+	}
+	if (follower->devices)
+		tell_changes(follower, follower->devices, now);
+	else
+		tell_word(follower->events, follower->name, "sigmad", sigmad_word(SIGMAD_SERVES),
+			  COLOUR_GREEN);
+	forget_devices(follower);
+	follower->devices = now;
+	return 0;
+}
+
+static int on_devices(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	if (!sd_bus_message_is_method_error(m, NULL))
+		take_devices(data, m);
+	return 0;
+}
+
+static int on_properties(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	const char *interface, *name;
+	int ret;
+
+	ret = sd_bus_message_read(m, "s", &interface);
+	if (ret >= 0)
+		ret = sd_bus_message_enter_container(m, 'a', "{sv}");
+	while (ret >= 0) {
+		ret = sd_bus_message_enter_container(m, 'e', "sv");
+		if (ret <= 0)
+			break;
+		ret = sd_bus_message_read(m, "s", &name);
+		if (ret >= 0)
+			ret = strcmp(name, "Devices") ? sd_bus_message_skip(m, "v") :
+							take_devices(data, m);
+		if (ret >= 0)
+			ret = sd_bus_message_exit_container(m);
+	}
+	return 0;
+}
+
+/* Connections */
+
+static void disconnect(struct follower *follower)
+{
+	follower->bus = sd_bus_close_unref(follower->bus);
+	forget_devices(follower);
+}
+
+static int on_disconnected(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct follower *follower = data;
+
+	tell_word(follower->events, follower->name, "sigmad", sigmad_word(SIGMAD_GONE),
+		  COLOUR_YELLOW);
+	disconnect(follower);
+	return 0;
+}
+
+static int start_bus(struct follower *follower)
+{
+	char address[RUNDIR_PATH_MAX + sizeof("unix:path=")];
+	sd_bus *bus;
+	int ret;
+
+	snprintf(address, sizeof(address), "unix:path=" RUNDIR "/%s/bus", follower->name);
+	ret = sd_bus_new(&follower->bus);
+	if (ret < 0)
+		return ret;
+	bus = follower->bus;
+	ret = sd_bus_set_address(bus, address);
+	if (ret >= 0)
+		ret = sd_bus_start(bus);
+	if (ret >= 0)
+		ret = sd_bus_attach_event(bus, follower->events->event, SD_EVENT_PRIORITY_NORMAL);
+	if (ret >= 0)
+		ret = sd_bus_add_match(bus, NULL, DISCONNECTED, on_disconnected, follower);
+	if (ret >= 0)
+		ret = sd_bus_add_match(bus, NULL, PROPERTIES_CHANGED, on_properties, follower);
+	if (ret >= 0)
+		ret = sd_bus_call_method_async(bus, NULL, NULL, SIGMA_BUS_OBJECT, PROPERTIES, "Get",
+					       on_devices, follower, "ss", SIGMA_BUS_INTERFACE,
+					       "Devices");
+	return ret;
+}
+
+static void connect_sigmad(struct follower *follower)
+{
+	int ret;
+
+	if (follower->bus)
+		return;
+	ret = start_bus(follower);
+	if (ret >= 0)
+		return;
+	follower->bus = sd_bus_close_unref(follower->bus);
+	/* One that is gone may come yet, and is told of then */
+	if (sigmad_seen(ret) != SIGMAD_GONE)
+		client_complain(0, follower->name, ret);
+}
+
+/* It is given to the group when it can be connected to */
+static int on_folder(sd_event_source *source, const struct inotify_event *event, void *data)
+{
+	if (event->len && !strcmp(event->name, "bus"))
+		connect_sigmad(data);
+	return 0;
+}
+
+static void watch_folder(struct follower *follower)
+{
+	char path[RUNDIR_PATH_MAX];
+
+	if (follower->folder)
+		return;
+	rundir_path(path, follower->name, "");
+	if (sd_event_add_inotify(follower->events->event, &follower->folder, path,
+				 IN_ATTRIB | IN_ONLYDIR, on_folder, follower) < 0)
+		follower->folder = NULL;	/* it is not there yet, or not for us to see */
+}
+
+/* Guests */
+
+static struct follower *find_follower(struct events *events, const char *name)
+{
+	struct follower *follower = events->followers;
+
+	while (follower && strcmp(follower->name, name))
+		follower = follower->next;
+	return follower;
+}
+
+static void follow(struct events *events, const char *name)
+{
+	struct follower *follower = find_follower(events, name);
+
+	if (!follower) {
+		follower = calloc(1, sizeof(*follower));
+		if (!follower)
+			return;
+		follower->events = events;
+		snprintf(follower->name, sizeof(follower->name), "%s", name);
+		follower->next = events->followers;
+		events->followers = follower;
+	}
+	watch_folder(follower);
+	connect_sigmad(follower);
+}
+
+static void unfollow(struct events *events, const char *name)
+{
+	struct follower **at = &events->followers;
+
+	while (*at && strcmp((*at)->name, name))
+		at = &(*at)->next;
+	if (*at) {
+		struct follower *follower = *at;
+
+		*at = follower->next;
+		disconnect(follower);
+		sd_event_source_disable_unref(follower->folder);
+		free(follower);
+	}
+}
+
+/* The value of @key among the strings of a uevent, which ends with a NUL; or NULL */
+static const char *uevent_value(const char *text, size_t len, const char *key)
+{
+	size_t key_len = strlen(key);
+
+	for (const char *at = text; at < text + len; at += strlen(at) + 1)
+		if (!strncmp(at, key, key_len) && at[key_len] == '=')
+			return at + key_len + 1;
+	return NULL;
+}
+
+static void take_uevent(struct events *events, const char *text, size_t len)
+{
+	const char *subsystem = uevent_value(text, len, "SUBSYSTEM");
+	const char *action = uevent_value(text, len, "ACTION");
+	const char *path = uevent_value(text, len, "DEVPATH");
+	const char *state = uevent_value(text, len, "SIGMA_STATE");
+	const char *name = path ? strrchr(path, '/') : NULL;
+
+	/* /dev/sigma/control is no guest and has no state */
+	if (!subsystem || strcmp(subsystem, "sigma") || !action || !state || !name++ ||
+	    (events->only && strcmp(name, events->only)))
+		return;
+	if (!strcmp(action, "remove")) {
+		tell_state(events, name, "gone");
+		unfollow(events, name);
+	} else if (!strcmp(action, "add") || !strcmp(action, "change")) {
+		tell_state(events, name, state);
+		follow(events, name);
+	}
+}
+
+static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct sockaddr_nl sender;
+	socklen_t sender_len = sizeof(sender);
+	char text[UEVENT_MAX + 1];
+	ssize_t len;
+
+	len = recvfrom(fd, text, UEVENT_MAX, MSG_DONTWAIT, (struct sockaddr *)&sender, &sender_len);
+	if (len < 0) {
+		if (errno == ENOBUFS)
+			complain(0, "some changes of state were missed, since they came faster than they could be printed");
+		return 0;
+	}
+	text[len] = '\0';
+	if (!sender.nl_pid)		/* the kernel's */
+		take_uevent(data, text, len);
+	return 0;
+}
+
+static int open_uevents(void)
+{
+	const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP };
+	const int queue = UEVENT_QUEUE;
+	int fd;
+
+	fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof(queue)) ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address))) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* After the uevents are heard, so that no change is missed between */
+static int tell_present(struct events *events)
+{
+	struct guest_view *guests;
+	int nr = guest_views(&guests);
+
+	for (int i = 0; i < nr; i++) {
+		if (events->only && strcmp(events->only, guests[i].name))
+			continue;
+		tell_state(events, guests[i].name, guests[i].state);
+		follow(events, guests[i].name);
+	}
+	free(guests);
+	return nr < 0 ? nr : 0;
+}
+
+static int run(const struct options *options, char **args)
+{
+	struct events events = { .only = args[0], .json = options->given & OPT_JSON };
+	int error;
+
+	if (args[0] && args[1])
+		return complain(EXIT_USAGE, "name one guest, or none for all; see 'sigmactl events --help'");
+	if (args[0] && !guestfile_name_valid(args[0], strlen(args[0])))
+		return guest_check(args[0]);
+	events.uevents = open_uevents();
+	if (events.uevents < 0)
+		return complain(EXIT_FAILED, "cannot hear of changes (uevents): %s",
+				strerror(-events.uevents));
+	error = sd_event_new(&events.event);
+	if (error >= 0)
+		error = sd_event_add_io(events.event, NULL, events.uevents, EPOLLIN, on_uevent,
+					&events);
+	if (error >= 0)
+		error = tell_present(&events);
+	if (error >= 0)
+		error = sd_event_loop(events.event);
+	while (events.followers)
+		unfollow(&events, events.followers->name);
+	sd_event_unref(events.event);
+	close(events.uevents);
+	return error < 0 ? complain(EXIT_FAILED, "cannot follow changes: %s", strerror(-error)) :
+			   EXIT_OK;
+}
+
+const struct verb verb_events = {
+	.name = "events",
+	.args = "[NAME]",
+	.summary = "Follow what happens to guests",
+	.help =
+"A line for each change, of all guests or of one, until Ctrl-C; first what the guests there are\n"
+"now. Behind the time and the guest's name stands\n"
+"\n"
+"  state STATE                     as in 'sigmactl wait --help', 'gone' at the end\n"
+"  sigmad serves|gone              whether somebody serves its devices\n"
+"  device-added ID KIND NAME       and device-removed; device-leaving: the guest was asked to\n"
+"                                  let go of it\n"
+"\n"
+"With --json each line is an object: time_usec (since 1970), guest, event (the second word\n"
+"above), and state; sigmad; or id, kind and name.\n"
+"\n"
+"Examples:\n"
+"  sigmactl events\n"
+"  sigmactl events --json demo | jq --unbuffered -r 'select(.state == \"panicked\").guest'\n",
+	.accepts = OPT_JSON,
+	.more_args = true,
+	.run = run,
+};

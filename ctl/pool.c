@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/* sigmactl pool. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../daemon/cpulist.h"
+#include "../daemon/cpus.h"
+#include "ctl.h"
+#include "json.h"
+
+#define LENDABLE "(lendable)"
+
+int pool_cpus(struct pool_cpus *cpus)
+{
+	cpu_set_t core;
+	char path[256];
+	int error;
+
+	memset(cpus, 0, sizeof(*cpus));
+	error = cpulist_read(CPUS_SYSFS "/online", &cpus->online);
+	if (error)
+		return error;
+	cpus->lendable = cpus->online;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &cpus->online))
+			continue;
+		snprintf(path, sizeof(path), CPUS_SYSFS "/cpu%d/topology/thread_siblings_list",
+			 cpu);
+		if (cpulist_read(path, &core))
+			continue;
+		cpus->siblings |= CPU_COUNT(&core) > 1;
+		if (CPU_ISSET(0, &core))
+			CPU_CLR(cpu, &cpus->lendable);
+	}
+	CPU_CLR(0, &cpus->lendable);
+	return 0;
+}
+
+/**
+ * struct pool - what could be lent now
+ * @memory: bytes, those of @left included
+ * @set_aside: bytes that the host does not use, and @left: those of them that no guest has
+ */
+struct pool {
+	struct pool_cpus cpus;
+	uint64_t memory, set_aside, left;
+};
+
+static void print_json(const struct guest_view *guests, int nr, const struct pool *pool)
+{
+	struct json_object *all = json_object_new_object(), *list = json_object_new_array();
+	struct json_object *lendable = json_object_new_object();
+	struct json_object *set_aside = json_object_new_object();
+	char cpus[1024];
+
+	for (int i = 0; i < nr; i++) {
+		struct json_object *guest = json_object_new_object();
+
+		json_add_string(guest, "name", guests[i].name);
+		json_add_string(guest, "cpus", guests[i].cpus);
+		json_add_number(guest, "memory", guests[i].memory);
+		json_object_array_add(list, guest);
+	}
+	json_object_object_add(all, "guests", list);
+	json_add_string(lendable, "cpus", cpulist_format(&pool->cpus.lendable, cpus, sizeof(cpus)));
+	json_add_number(lendable, "nr_cpus", CPU_COUNT(&pool->cpus.lendable));
+	json_add_number(lendable, "memory", pool->memory);
+	json_object_object_add(all, "lendable", lendable);
+	json_add_number(set_aside, "memory", pool->set_aside);
+	json_add_number(set_aside, "free", pool->left);
+	json_object_object_add(all, "set_aside", set_aside);
+	json_print(all);
+}
+
+static void print_table(const struct guest_view *guests, int nr, const struct pool *pool,
+			bool legend)
+{
+	int wide = strlen(LENDABLE);
+	char size[32], left[32], cpus[1024];
+
+	for (int i = 0; i < nr; i++) {
+		int len = strlen(guests[i].name);
+
+		wide = len > wide ? len : wide;
+	}
+	if (legend)
+		printf("%s%-*s %8s CPUS%s\n", colour(COLOUR_BOLD), wide, "GUEST", "MEMORY",
+		       colour(COLOUR_NONE));
+	for (int i = 0; i < nr; i++)
+		printf("%-*s %8s %s\n", wide, guests[i].name,
+		       format_size(size, guests[i].memory), guests[i].cpus);
+	cpulist_format(&pool->cpus.lendable, cpus, sizeof(cpus));
+	printf("%s%-*s %8s %s%s\n", colour(COLOUR_GREEN), wide, LENDABLE,
+	       format_size(size, pool->memory), *cpus ? cpus : "-", colour(COLOUR_NONE));
+	if (!legend)
+		return;
+	putchar('\n');
+	if (pool->set_aside)
+		printf("Set aside for guests: %s, of which %s are free.\n",
+		       format_size(size, pool->set_aside), format_size(left, pool->left));
+	if (pool->cpus.siblings)
+		puts("Hyperthread siblings are lent together, unless SplitCores=yes.");
+}
+
+static int run(const struct options *options, char **args)
+{
+	struct guest_view *guests;
+	struct pool pool;
+	int nr, error;
+
+	if (access("/sys/module/sigma", F_OK))
+		return complain(EXIT_FAILED, "sigma.ko is not loaded: as root, modprobe sigma; 'sigmactl check' says what this machine can do");
+	error = pool_cpus(&pool.cpus);
+	if (error)
+		return complain(EXIT_FAILED, "cannot read " CPUS_SYSFS "/online: %s",
+				strerror(-error));
+	pool.memory = control_number("memory_lendable");
+	pool.set_aside = control_number("pool_size");
+	pool.left = control_number("pool_free");
+	nr = guest_views(&guests);
+	if (nr < 0)
+		return complain(EXIT_FAILED, "cannot read the list of guests: %s", strerror(-nr));
+	if (options->given & OPT_JSON)
+		print_json(guests, nr, &pool);
+	else
+		print_table(guests, nr, &pool, !(options->given & OPT_NO_LEGEND));
+	free(guests);
+	return EXIT_OK;
+}
+
+const struct verb verb_pool = {
+	.name = "pool",
+	.args = "",
+	.summary = "Show what is lent to whom, and what could be",
+	.help =
+"A line for each guest, and one for what could be lent now: the CPUs that are online, but for\n"
+"CPU 0 and what shares its core, and the memory that is available beyond what the host keeps for\n"
+"itself, an eighth and at least 128M. Memory that was set aside (modprobe sigma\n"
+"pool=SIZE@ADDRESS) is counted, too. A guest may still get less: what the kernel has pinned\n"
+"cannot be moved out of its way.\n"
+"\n"
+"Examples:\n"
+"  sigmactl pool\n"
+"  sigmactl pool --json | jq .lendable.memory\n",
+	.accepts = OPT_JSON | OPT_NO_LEGEND,
+	.run = run,
+};

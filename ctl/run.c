@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl run: start, console and stop in one, for a guest that has a job to do. How it ended
+ * is told by the last state that its sigmad reported, and by how sigmad, a child of ours, ended.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../daemon/bus.h"
+#include "../daemon/guest.h"
+#include "ctl.h"
+
+#define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
+#define STOP_TIMEOUT	(30 * USEC_PER_SEC)	/* for the guest */
+#define PUT_AWAY_TIMEOUT (60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
+
+/**
+ * struct job - the guest that runs
+ * @state: enum sigma_state, as its sigmad told last
+ * @kept: it is kept for people to look at, and does nothing any more
+ * @asked: how often its end was asked for
+ */
+struct job {
+	const char *name;
+	sd_bus *bus;
+	pid_t sigmad;
+	int state;
+	bool kept;
+	unsigned int asked;
+};
+
+static void set_state(struct job *job, const char *state)
+{
+	int number = guest_state_from_name(state);
+
+	/* Once it is put away a guest that panicked is not told from others any more */
+	if (job->kept || number < 0)
+		return;
+	job->state = number;
+	job->kept = number == SIGMA_STATE_PANICKED || number == SIGMA_STATE_CONTAINED;
+}
+
+static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	const char *state;
+
+	if (sd_bus_message_read(m, "s", &state) > 0)
+		set_state(data, state);
+	return 0;
+}
+
+/* What happened before it is connected is read, what happens later is told */
+static int watch(struct job *job)
+{
+	char *state = NULL;
+	int error;
+
+	error = client_open(&job->bus, job->name, deadline_in(ANSWER_TIMEOUT));
+	if (error)
+		return error;
+	error = sd_bus_add_match(job->bus, NULL, CLIENT_STATE_CHANGED, on_state, job);
+	if (error >= 0)
+		error = sd_bus_get_property_string(job->bus, NULL, SIGMA_BUS_OBJECT,
+						   SIGMA_BUS_INTERFACE, "State", NULL, &state);
+	if (error >= 0)
+		set_state(job, state);
+	free(state);
+	return error < 0 ? error : 0;
+}
+
+/* Once to ask the guest, twice to stop it whatever it does */
+static void ask_end(struct job *job)
+{
+	const char *method = job->asked ? "Kill" : "Stop";
+	sd_bus_message *call = NULL;
+	int error;
+
+	job->asked++;
+	error = sd_bus_message_new_method_call(job->bus, &call, NULL, SIGMA_BUS_OBJECT,
+					       SIGMA_BUS_INTERFACE, method);
+	if (error >= 0 && !strcmp(method, "Stop"))
+		error = sd_bus_message_append(call, "t", STOP_TIMEOUT);
+	if (error >= 0)
+		error = sd_bus_message_set_expect_reply(call, 0);
+	if (error >= 0)
+		error = sd_bus_send(job->bus, call, NULL);
+	sd_bus_message_unref(call);
+	if (error < 0)
+		client_complain(0, job->name, error);
+}
+
+/* The console until the guest ends; true when the person left it before */
+static bool attend(struct job *job, int console)
+{
+	const struct terminal_watch heed = { .bus = job->bus, .done = &job->kept };
+
+	for (;;) {
+		switch (terminal_talk(job->name, console, &heed)) {
+		case TERMINAL_LEFT:
+			return true;
+		case TERMINAL_GUEST_ENDED:
+			return false;
+		case TERMINAL_SIGNAL:
+			ask_end(job);
+			break;
+		default:
+			ask_end(job);
+			return false;
+		}
+	}
+}
+
+/* sigmad has ended, or is about to */
+static int verdict(const struct job *job)
+{
+	int how;
+
+	if (waitpid(job->sigmad, &how, 0) < 0)
+		return complain(EXIT_FAILED, "%s: cannot wait for its sigmad: %s", job->name,
+				strerror(errno));
+	if (WIFSIGNALED(how))
+		return complain(EXIT_LOST, "%s: its sigmad died of signal %d (SIG%s); 'sigmactl start %s' has another one take the guest over, 'sigmactl kill %s' takes CPUs and memory back",
+				job->name, WTERMSIG(how), sigabbrev_np(WTERMSIG(how)) ?: "?",
+				job->name, job->name);
+	switch (job->state) {
+	case SIGMA_STATE_PANICKED:
+		return complain(EXIT_PANICKED, "%s: panicked; 'sigmactl log %s' shows its last words",
+				job->name, job->name);
+	case SIGMA_STATE_CONTAINED:
+		return complain(EXIT_CONTAINED, "%s: was stopped by its guard; dmesg and " RUNDIR_LAST "/%s/sigmad.log tell for what",
+				job->name, job->name);
+	case SIGMA_STATE_STOPPED:
+		return complain(EXIT_STOPPED, "%s: was stopped", job->name);
+	case SIGMA_STATE_LOST:
+		return complain(EXIT_LOST, "%s: a CPU did not answer and may still run: it and the guest's memory stay lost until the machine is restarted",
+				job->name);
+	default:
+		if (!WEXITSTATUS(how))
+			return EXIT_OK;
+		return complain(EXIT_FAILED, "%s: sigmad failed: see " RUNDIR_LAST "/%s/sigmad.log",
+				job->name, job->name);
+	}
+}
+
+static int run(const struct options *options, char **args)
+{
+	char name[SIGMA_NAME_MAX];
+	struct job job = { .name = name, .state = SIGMA_STATE_BOOTING };
+	int console, error, status;
+
+	status = sigmad_begin(args[0], name, &job.sigmad);
+	if (status)
+		return status;
+	error = watch(&job);
+	if (error && sigmad_seen(error) == SIGMAD_GONE)
+		return verdict(&job);		/* it was quick */
+	if (error)
+		return client_complain(EXIT_FAILED, name, error);
+
+	console = terminal_open(name);
+	if (console < 0) {
+		ask_end(&job);
+	} else if (attend(&job, console)) {
+		complain(0, "%s: goes on in the background; 'sigmactl console %s' comes back to it",
+			 name, name);
+		goto close_bus;
+	}
+	if (client_wait_end(job.bus, deadline_in(STOP_TIMEOUT + PUT_AWAY_TIMEOUT)))
+		status = complain(EXIT_TIMEOUT, "%s: still not given back; 'sigmactl kill %s' forces it",
+				  name, name);
+	else
+		status = verdict(&job);
+close_bus:
+	if (console >= 0)
+		close(console);
+	sd_bus_close_unref(job.bus);
+	return status;
+}
+
+const struct verb verb_run = {
+	.name = "run",
+	.args = "NAME|FILE",
+	.summary = "Start a guest, stay at its console until it ends",
+	.help =
+"As 'sigmactl start', with this terminal tied to the guest's console, hvc0, from its first line\n"
+"on. It returns when the guest has ended and CPUs and memory are back, and its exit status\n"
+"tells how that was:\n"
+"\n"
+"   0  the guest switched itself off, or the person left\n"
+"   1  it could not be started, or sigmad failed; see what was said\n"
+"   2  wrong usage\n"
+"   3  no such guest file\n"
+"   4  it was stopped, but CPUs and memory are not back yet\n"
+"  10  it panicked; nothing is kept but its log (sigmactl log NAME)\n"
+"  11  its guard stopped it\n"
+"  12  it was stopped: by 'sigmactl kill', or since it did not switch itself off in time\n"
+"  13  lost: its sigmad died and the guest runs on, or a CPU could not be stopped\n"
+"\n"
+"Ctrl-] leaves the guest running in the background. Ctrl-C on a terminal is the guest's, like\n"
+"any other key. Input need not be a terminal, and its end is not the guest's. SIGTERM, SIGINT and\n"
+"SIGHUP ask the guest to switch itself off, and it is stopped after 30 s; a second one stops it\n"
+"at once, and so does an output that nobody reads.\n"
+"\n"
+"Examples:\n"
+"  sigmactl run demo\n"
+"  timeout 300 sigmactl run ./test.guest </dev/null >test.log && echo passed\n",
+	.nr_args = 1,
+	.run = run,
+};

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A sigmad that is begun here, in the background, until it has started its guest. It tells
+ * so as a service tells systemd, by READY=1 on $NOTIFY_SOCKET (sd_notify(3)), and meanwhile what
+ * it does, by STATUS=. Until then its messages come here; afterwards they go to
+ * /run/sigma/NAME/sigmad.log.
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../daemon/guest.h"
+#include "ctl.h"
+
+#define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)	/* for sigmad */
+#define PROGRESS_MS	1000
+#define STATUS		"STATUS="
+
+/* Where sigmad is: where we are told, beside us (a build tree), or where it was installed */
+static int find_sigmad(char path[PATH_MAX])
+{
+	const char *dir = getenv("SIGMA_LIBEXECDIR");
+	char self[PATH_MAX] = "";
+	const char *own = dirname(self);
+	char tries[4][PATH_MAX + 32];
+
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) > 0)
+		own = dirname(self);
+	snprintf(tries[0], sizeof(tries[0]), "%s/sigmad", dir ?: own);
+	snprintf(tries[1], sizeof(tries[1]), "%s/sigmad", own);
+	snprintf(tries[2], sizeof(tries[2]), "%s/../libexec/sigmad", own);
+	snprintf(tries[3], sizeof(tries[3]), "/usr/libexec/sigmad");
+
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++)
+		if (!access(tries[i], X_OK) && realpath(tries[i], path))
+			return 0;
+	return complain(-ENOENT, "sigmad is neither in %s nor in /usr/libexec: install it, or name its directory with $SIGMA_LIBEXECDIR",
+			dir ?: own);
+}
+
+/**
+ * struct progress - a line that says what takes so long, on a terminal
+ * @what: sigmad's own words
+ */
+struct progress {
+	const char *name;
+	uint64_t begun;
+	char what[128];
+	bool shown;
+};
+
+/* The cursor stays at its start, where a message of sigmad begins then */
+static void show_progress(struct progress *progress)
+{
+	char span[32];
+
+	if (!*progress->what)
+		return;
+	fprintf(stderr, "%s: %s (%s)\x1b[K\r", progress->name, progress->what,
+		format_span(span, now_usec(CLOCK_MONOTONIC) - progress->begun));
+	progress->shown = true;
+}
+
+static void end_progress(const struct progress *progress)
+{
+	if (progress->shown)
+		fputs("\x1b[K", stderr);
+}
+
+/* A datagram socket with an abstract name that the kernel chose, put into $NOTIFY_SOCKET */
+static int make_notify_socket(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(sa_family_t);
+	char name[sizeof(addr.sun_path) + 1];
+	const int on = 1;
+	int fd;
+
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* Anybody may send to an abstract socket, so each message must say from whom it is */
+	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
+	    bind(fd, (struct sockaddr *)&addr, len))
+		goto fail;
+	len = sizeof(addr);
+	if (getsockname(fd, (struct sockaddr *)&addr, &len))
+		goto fail;
+	len -= offsetof(struct sockaddr_un, sun_path);
+	snprintf(name, sizeof(name), "@%.*s", (int)len - 1, addr.sun_path + 1);
+	if (setenv("NOTIFY_SOCKET", name, 1))
+		goto fail;
+	return fd;
+
+fail:
+	close(fd);
+	return -errno;
+}
+
+static int spawn_sigmad(const char *path, const char *guest, pid_t *pid)
+{
+	char *argv[] = { "sigmad", "--background", "--", (char *)guest, NULL };
+	posix_spawnattr_t attr;
+	sigset_t none;
+	int error;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+	error = posix_spawn(pid, path, NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	return -error;
+}
+
+/*
+ * Does the datagram that waits at @fd come from @pid and say READY=1? A STATUS= in it goes to
+ * @progress.
+ */
+static bool is_ready(int fd, pid_t pid, struct progress *progress)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(struct ucred))];
+	} control;
+	char text[1024];
+	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) - 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	const struct cmsghdr *cmsg;
+	struct ucred sender = {};
+	ssize_t len;
+
+	len = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (len < 0)
+		return false;
+	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, (struct cmsghdr *)cmsg))
+		if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_CREDENTIALS)
+			memcpy(&sender, CMSG_DATA(cmsg), sizeof(sender));
+	text[len] = '\0';
+	if (sender.pid != pid)
+		return false;
+	if (!strncmp(text, STATUS, strlen(STATUS)))
+		snprintf(progress->what, sizeof(progress->what), "%.*s",
+			 (int)strcspn(text + strlen(STATUS), "\n"), text + strlen(STATUS));
+	return !strncmp(text, "READY=1", 7) || strstr(text, "\nREADY=1");
+}
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/*
+ * Ctrl-C and its like become sigmad's business, since it knows what to put away. It is in a
+ * session of its own and gets none by itself; two tell it not to wait for the guest.
+ */
+static void interrupt(int pidfd)
+{
+	pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
+	pidfd_send_signal(pidfd, SIGINT, NULL, 0);
+}
+
+/* 0 when the guest is started, -ECHILD when sigmad ended, -EINTR when we ended it, -errno */
+static int wait_ready(const char *name, int notify, int signals, pid_t pid)
+{
+	struct pollfd fds[] = {
+		{ .fd = notify, .events = POLLIN },
+		{ .fd = signals, .events = POLLIN },
+		{ .fd = pidfd_open(pid, 0), .events = POLLIN },
+	};
+	struct progress progress = { .name = name, .begun = now_usec(CLOCK_MONOTONIC) };
+	int every_ms = isatty(STDERR_FILENO) ? PROGRESS_MS : -1;
+	struct signalfd_siginfo info;
+	bool interrupted = false;
+	int ready, result = -EAGAIN;
+
+	if (fds[2].fd < 0)
+		return -errno;
+	while (result == -EAGAIN) {
+		ready = poll(fds, 3, every_ms);
+		if (ready < 0) {
+			if (errno != EINTR)
+				result = -errno;
+		} else if (!ready) {
+			show_progress(&progress);
+		} else if (fds[1].revents) {
+			if (read(signals, &info, sizeof(info)) == sizeof(info))
+				interrupt(fds[2].fd);
+			interrupted = true;
+		} else if (fds[0].revents && is_ready(notify, pid, &progress) && !interrupted) {
+			result = 0;
+		} else if (fds[2].revents) {
+			result = interrupted ? -EINTR : -ECHILD;
+		}
+	}
+	close(fds[2].fd);
+	end_progress(&progress);
+	return result;
+}
+
+/* sigmad has ended. Where it could, it has told why */
+static void tell_end(const char *name, pid_t pid, bool interrupted)
+{
+	struct guest_view guest;
+	bool exists;
+	int how;
+
+	if (waitpid(pid, &how, 0) < 0)
+		return;
+	exists = !guest_view(&guest, name);
+	if (interrupted)
+		complain(0, exists ? "%s: interrupted, but not everything was given back: 'sigmactl kill %s' tries again" :
+			 "%s: interrupted; nothing stays taken", name, name);
+	else if (WIFSIGNALED(how))
+		complain(0, exists ? "%s: sigmad died of signal %d (SIG%s); 'sigmactl kill %s' takes everything back" :
+			 "%s: sigmad died of signal %d (SIG%s); nothing was taken", name,
+			 WTERMSIG(how), sigabbrev_np(WTERMSIG(how)) ?: "?", name);
+}
+
+/* Else sigmad takes the guest over */
+static bool sigmad_lives(const char *name)
+{
+	sd_bus *bus;
+	int error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
+
+	if (!error)
+		sd_bus_close_unref(bus);
+	return !error || sigmad_seen(error) != SIGMAD_GONE;
+}
+
+/* What is known to be wrong before sigmad is asked, for its exit status or a better message */
+static int check(const char *guest, char name[SIGMA_NAME_MAX])
+{
+	struct guest_view view;
+	int error, status = EXIT_OK;
+	char *file;
+
+	error = guestfile_find(guest, name, &file);
+	if (error)
+		return complain(error == -EINVAL ? EXIT_USAGE : EXIT_FAILED, "\"%s\": %s", guest,
+				error == -EINVAL ? GUEST_NAME_RULE : strerror(-error));
+	if (!guest_view(&view, name) && sigmad_lives(name))
+		status = complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' tells more",
+				  name, view.state, name);
+	else if (!guest_exists(name) && access(file, F_OK) && errno == ENOENT)
+		status = complain(EXIT_NO_GUEST, "%s: no such guest: there is no %s; 'sigmactl start --help' shows what it would hold",
+				  name, file);
+	else if (access(RUNDIR, W_OK) && errno == EACCES)
+		status = complain(EXIT_FAILED, "%s: only root starts guests; the group '" RUNDIR_GROUP "' may use those that run",
+				  name);
+	free(file);
+	return status;
+}
+
+static int begin(const char *guest, const char *name, int notify, pid_t *pid)
+{
+	int signals, error, status = EXIT_FAILED;
+	char sigmad[PATH_MAX];
+
+	if (find_sigmad(sigmad))
+		return EXIT_FAILED;
+	signals = open_signals();
+	if (signals < 0)
+		return complain(EXIT_FAILED, "cannot catch signals: %s", strerror(errno));
+	error = spawn_sigmad(sigmad, guest, pid);
+	if (error) {
+		complain(0, "cannot run %s: %s", sigmad, strerror(-error));
+		goto close_signals;
+	}
+	error = wait_ready(name, notify, signals, *pid);
+	if (error == -ECHILD || error == -EINTR)
+		tell_end(name, *pid, error == -EINTR);
+	else if (error)
+		complain(0, "cannot wait for sigmad (pid %d), which goes on: %s", *pid,
+			 strerror(-error));
+	else
+		status = EXIT_OK;
+close_signals:
+	close(signals);
+	return status;
+}
+
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid)
+{
+	int notify, status = check(guest, name);
+
+	if (status)
+		return status;
+	notify = make_notify_socket();
+	if (notify < 0)
+		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s",
+				strerror(-notify));
+	status = begin(guest, name, notify, pid);
+	close(notify);
+	return status;
+}

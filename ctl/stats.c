@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * sigmactl stats. Doorbells are counted by sigma.ko, frames by the tap in the host's kernel, disks
+ * and console by sigmad: each is asked for its own.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "ctl.h"
+#include "json.h"
+#include "stats.h"
+
+#define WATCH_SEC	1
+#define TABLE		"%-*s %-12s %10s %4s %8s %10s %10s %8s %8s %8s %8s %8s\n"
+
+static unsigned int count_words(const char *list)
+{
+	unsigned int nr = *list != '\0';
+
+	for (; *list; list++)
+		nr += *list == ',';
+	return nr;
+}
+
+static uint64_t net_number(const char *interface, const char *what)
+{
+	char path[256], text[32] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", interface, what);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (!fgets(text, sizeof(text), f))
+		*text = '\0';
+	fclose(f);
+	return strtoull(text, NULL, 10);
+}
+
+/* What the tap received was sent by the guest */
+static void count_net(struct moved *moved)
+{
+	moved->from = net_number(moved->name, "rx_bytes");
+	moved->to = net_number(moved->name, "tx_bytes");
+	moved->requests = net_number(moved->name, "rx_packets") +
+			  net_number(moved->name, "tx_packets");
+}
+
+/* What people call it; false when it is none that they know */
+static bool name_device(struct moved *moved, const struct served *served, uint32_t id,
+			const char *type)
+{
+	for (unsigned int i = 0; i < served->nr_devices; i++) {
+		const struct served_device *device = &served->device[i];
+
+		if (device->id != id)
+			continue;
+		snprintf(moved->kind, sizeof(moved->kind), "%s", device->kind);
+		snprintf(moved->name, sizeof(moved->name), "%s", device->name);
+		return true;
+	}
+	snprintf(moved->kind, sizeof(moved->kind), "%s", type);
+	return !strcmp(type, "console");
+}
+
+static void gather_devices(struct stats *stats, const struct served *served)
+{
+	for (unsigned int i = 0; i < served->nr_counters; i++) {
+		const struct served_counters *counters = &served->counters[i];
+		struct moved *moved = &stats->moved[stats->nr_moved];
+
+		if (!name_device(moved, served, counters->id, counters->type))
+			continue;
+		moved->requests = counters->requests;
+		moved->from = counters->from;
+		moved->to = counters->to;
+		if (!strcmp(moved->kind, "net"))
+			count_net(moved);
+		stats->nr_moved++;
+	}
+}
+
+static void gather(struct stats *stats, const struct guest_view *guest)
+{
+	struct served served;
+
+	served_read(&served, guest->name);
+	stats->guest = *guest;
+	stats->nr_cpus = count_words(guest->cpus);
+	stats->sigmad = served.sigmad;
+	stats->uptime = served_uptime(&served);
+	gather_devices(stats, &served);
+	served_free(&served);
+}
+
+/* Of all guests, or of the one that @name is; how many, or -1 with *@status */
+static int gather_all(struct stats **all, const char *name, int *status)
+{
+	struct guest_view *guests;
+	int nr = guest_views(&guests), found = 0;
+
+	*all = nr < 0 ? NULL : calloc(nr + 1, sizeof(**all));
+	if (!*all) {
+		*status = complain(EXIT_FAILED, "cannot read the list of guests");
+		nr = 0;
+	}
+	for (int i = 0; i < nr; i++)
+		if (!name || !strcmp(name, guests[i].name))
+			gather(&(*all)[found++], &guests[i]);
+	free(guests);
+	if (*all && name && !found) {
+		*status = guest_check(name) ?: EXIT_NO_GUEST;	/* it may be back by now */
+		free(*all);
+		*all = NULL;
+	}
+	return *all ? found : -1;
+}
+
+static void print_json(const struct stats *all, int nr, bool line)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (const struct stats *stats = all; stats < all + nr; stats++) {
+		const struct guest_view *guest = &stats->guest;
+		struct json_object *object = json_object_new_object();
+		struct json_object *devices = json_object_new_array();
+
+		json_add_string(object, "name", guest->name);
+		json_add_string(object, "state", guest->state);
+		json_add_string(object, "sigmad", sigmad_word(stats->sigmad));
+		json_add_number(object, "uptime_usec", stats->uptime);
+		json_add_number(object, "nr_cpus", stats->nr_cpus);
+		json_add_number(object, "memory", guest->memory);
+		json_add_number(object, "heartbeat", guest->heartbeat);
+		json_add_number(object, "doorbells_sent", guest->doorbells_sent);
+		json_add_number(object, "ipis_sent", guest->ipis_sent);
+		json_add_number(object, "doorbells_received", guest->doorbells_received);
+		json_add_number(object, "interrupts_received", guest->interrupts_received);
+		for (unsigned int i = 0; i < stats->nr_moved; i++) {
+			const struct moved *moved = &stats->moved[i];
+			struct json_object *device = json_object_new_object();
+
+			json_add_string(device, "kind", moved->kind);
+			json_add_string(device, "name", moved->name);
+			json_add_number(device, "requests", moved->requests);
+			json_add_number(device, "bytes_from", moved->from);
+			json_add_number(device, "bytes_to", moved->to);
+			json_object_array_add(devices, device);
+		}
+		json_object_object_add(object, "devices", devices);
+		json_object_array_add(list, object);
+	}
+	if (line)
+		json_print_line(list);
+	else
+		json_print(list);
+}
+
+/* All devices of a kind */
+static struct moved sum(const struct stats *stats, const char *kind)
+{
+	struct moved all = {};
+
+	for (unsigned int i = 0; i < stats->nr_moved; i++) {
+		if (strcmp(stats->moved[i].kind, kind))
+			continue;
+		all.from += stats->moved[i].from;
+		all.to += stats->moved[i].to;
+	}
+	return all;
+}
+
+static const struct stats *find(const struct stats *all, int nr, const char *name)
+{
+	for (int i = 0; i < nr; i++)
+		if (!strcmp(all[i].guest.name, name))
+			return &all[i];
+	return NULL;
+}
+
+/* Less than before where the guest was started anew */
+static uint64_t since(uint64_t now, uint64_t before)
+{
+	return now >= before ? now - before : now;
+}
+
+/* @before: a look before, whose counters are taken off, or NULL */
+static void print_row(const struct stats *stats, const struct stats *before, int wide)
+{
+	static const struct stats nothing;
+	const struct guest_view *guest = &stats->guest, *then = &(before ?: &nothing)->guest;
+	struct moved disk = sum(stats, "disk"), net = sum(stats, "net");
+	struct moved console = sum(stats, "console");
+	struct moved disk_then = sum(before ?: &nothing, "disk");
+	struct moved net_then = sum(before ?: &nothing, "net");
+	struct moved console_then = sum(before ?: &nothing, "console");
+	char cpus[16], span[32], memory[32], sent[32], received[32], bytes[5][32];
+
+	snprintf(cpus, sizeof(cpus), "%u", stats->nr_cpus);
+	snprintf(sent, sizeof(sent), "%" PRIu64, since(guest->doorbells_sent, then->doorbells_sent));
+	snprintf(received, sizeof(received), "%" PRIu64,
+		 since(guest->doorbells_received, then->doorbells_received));
+	printf(TABLE, wide, guest->name, guest->state,
+	       stats->sigmad == SIGMAD_SERVES ? format_span(span, stats->uptime) :
+						sigmad_word(stats->sigmad),
+	       cpus, format_size(memory, guest->memory), sent, received,
+	       format_size(bytes[0], since(disk.to, disk_then.to)),
+	       format_size(bytes[1], since(disk.from, disk_then.from)),
+	       format_size(bytes[2], since(net.to, net_then.to)),
+	       format_size(bytes[3], since(net.from, net_then.from)),
+	       format_size(bytes[4], since(console.from, console_then.from)));
+}
+
+static void print_table(const struct stats *all, int nr, const struct stats *before, int nr_before,
+			bool legend)
+{
+	int wide = strlen("NAME");
+
+	for (int i = 0; i < nr; i++) {
+		int len = strlen(all[i].guest.name);
+
+		wide = len > wide ? len : wide;
+	}
+	if (legend) {
+		fputs(colour(COLOUR_BOLD), stdout);
+		printf(TABLE, wide, "NAME", "STATE", "UPTIME", "CPUS", "MEMORY", "RUNG", "RINGS",
+		       "DISK-RD", "DISK-WR", "NET-IN", "NET-OUT", "CONSOLE");
+		fputs(colour(COLOUR_NONE), stdout);
+	}
+	for (int i = 0; i < nr; i++)
+		print_row(&all[i], find(before, nr_before, all[i].guest.name), wide);
+	if (legend && before)
+		printf("\nIn the last %d s.\n", WATCH_SEC);
+}
+
+static void print(const struct options *options, const struct stats *all, int nr,
+		  const struct stats *before, int nr_before)
+{
+	if (options->given & OPT_PROMETHEUS)
+		stats_print_prometheus(all, nr);
+	else if (options->given & OPT_JSON)
+		print_json(all, nr, options->given & OPT_WATCH);
+	else
+		print_table(all, nr, before, nr_before, !(options->given & OPT_NO_LEGEND));
+}
+
+static int run(const struct options *options, char **args)
+{
+	const struct timespec pause = { .tv_sec = WATCH_SEC };
+	bool watch = options->given & OPT_WATCH;
+	struct stats *all = NULL, *before = NULL;
+	int nr, nr_before = 0, status = EXIT_OK;
+
+	if (args[0] && args[1])
+		return complain(EXIT_USAGE, "name one guest, or none for all; see 'sigmactl stats --help'");
+	if (watch && options->given & OPT_PROMETHEUS)
+		return complain(EXIT_USAGE, "--prometheus is a look at now, which --watch is not; leave one out");
+	for (;;) {
+		nr = gather_all(&all, args[0], &status);
+		if (nr < 0)
+			break;
+		if (watch && *colour(COLOUR_BOLD) && !(options->given & OPT_JSON))
+			fputs("\x1b[H\x1b[2J", stdout);
+		print(options, all, nr, before, nr_before);
+		free(before);
+		before = all;
+		nr_before = nr;
+		if (!watch || fflush(stdout))
+			break;
+		nanosleep(&pause, NULL);
+	}
+	free(before);
+	return status;
+}
+
+const struct verb verb_stats = {
+	.name = "stats",
+	.args = "[NAME]",
+	.summary = "Show what guests have moved, in numbers",
+	.help =
+"RUNG     doorbells that the host rang for the guest\n"
+"RINGS    doorbells that the guest rang; both count from when the guest was made\n"
+"DISK-RD  bytes that the guest read from its disks, and DISK-WR: wrote, with the headers of\n"
+"         requests; a disk with Socket= is counted by who serves it, not here\n"
+"NET-IN   bytes that the guest's NICs received, and NET-OUT: sent; not with User=yes\n"
+"CONSOLE  bytes that the guest wrote to its console\n"
+"\n"
+"These count from when the device was made, or another sigmad took the guest over. With --watch\n"
+"it is what was added in the last second, each second; with --json then a line each, of totals.\n"
+"UPTIME is why sigmad doesn't tell where it doesn't, as in 'sigmactl list'.\n"
+"\n"
+"Examples:\n"
+"  sigmactl stats\n"
+"  sigmactl stats --watch demo\n"
+"  sigmactl stats --prometheus >/var/lib/prometheus/node-exporter/sigma.prom\n",
+	.accepts = OPT_JSON | OPT_NO_LEGEND | OPT_WATCH | OPT_PROMETHEUS,
+	.more_args = true,
+	.run = run,
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What "sigmactl stats" knows of guests, and prints for people, for programs and for Prometheus. */
+#ifndef SIGMACTL_STATS_H
+#define SIGMACTL_STATS_H
+
+#include "ctl.h"
+
+/**
+ * struct moved - what a device has moved
+ * @kind: "disk", "net", "console", ...
+ * @name: path of a disk, interface of a NIC, else ""
+ * @requests: of a NIC: frames
+ * @from: and @to: bytes from the guest and to it
+ */
+struct moved {
+	char kind[16];
+	char name[PATH_MAX];
+	uint64_t requests, from, to;
+};
+
+/**
+ * struct stats - one guest
+ * @uptime: microseconds; 0: not known
+ */
+struct stats {
+	struct guest_view guest;
+	enum sigmad sigmad;
+	unsigned int nr_cpus;
+	uint64_t uptime;
+	struct moved moved[SIGMA_DEVICES];
+	unsigned int nr_moved;
+};
+
+/** stats_print_prometheus - in the text format 0.0.4 of Prometheus */
+void stats_print_prometheus(const struct stats *all, int nr);
+
+#endif
