@@ -23,6 +23,10 @@ KVERSION ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVERSION)/build
 MODDIR ?= /lib/modules/$(KVERSION)/updates
 LIBDIR := $(PREFIX)/lib/sigma
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+# Debian keeps site-functions for what the administrator writes
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
+MANUALS := $(wildcard docs/*.[1-8])
 VERSION := $(shell sed -n 's/.*SIGMA_VERSION "\(.*\)"/\1/p' daemon/version.h)
 
 CC ?= gcc
@@ -53,6 +57,7 @@ daemon_obj := $(daemon_src:%.c=$(O)/%.o)
 ctl_obj := $(ctl_src:%.c=$(O)/%.o)
 library_obj := $(filter-out $(O)/daemon/main.o,$(daemon_obj))
 sanitized_obj := $(library_obj:$(O)/%.o=$(O)/sanitized/%.o)
+sanitized_ctl_obj := $(patsubst $(O)/%,$(O)/sanitized/%,$(filter-out $(O)/ctl/main.o,$(ctl_obj)))
 # each fuzz target is a unit test, too
 units := $(unit_src:selftests/unit/%.c=$(O)/unit/%) $(fuzz_src:selftests/fuzz/%.c=$(O)/unit/fuzz-%)
 # what the tests run inside of the virtual machines
@@ -92,6 +97,9 @@ $(O)/sanitized/%.o: %.c
 $(O)/sanitized/libsigma.a: $(sanitized_obj)
 	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
+$(O)/sanitized/libctl.a: $(sanitized_ctl_obj)
+	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
+
 $(O)/libsigma.a: $(library_obj)
 	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
@@ -127,7 +135,7 @@ $(O)/libiosc.pc: lib/libiosc.pc.in daemon/version.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' $< >$@
 
-$(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libsigma.a
+$(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libctl.a $(O)/sanitized/libsigma.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
 
@@ -189,8 +197,11 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/lib $(O)/$(LIBIOSC)
 	$(Q)ln -sf $(LIBIOSC) $(DESTDIR)$(PREFIX)/lib/libiosc.so
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/pkgconfig $(O)/libiosc.pc
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 docs/iosc.3
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man4 docs/iosc.4
+	$(Q)for page in $(MANUALS); do \
+		$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$${page##*.} $$page || exit; \
+	done
+	$(Q)$(INSTALL) -D -m 644 ctl/completion/sigmactl.bash $(DESTDIR)$(BASH_COMPLETIONS)/sigmactl
+	$(Q)$(INSTALL) -D -m 644 ctl/completion/sigmactl.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_sigmactl
 	$(if $(DESTDIR),,$(activate))
 
 # The library's cache, and what a boot would do with the rules: the group, /run/sigma and the
@@ -239,5 +250,6 @@ clean:
 		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.*
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
--include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj)) \
+-include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj) \
+		       $(sanitized_ctl_obj)) \
 	 $(wildcard $(O)/sanitized/selftests/*/*.d $(O)/selftests/*/*.d)

@@ -4,6 +4,8 @@
 
 #include "json.h"
 
+#define FLAGS JSON_C_TO_STRING_NOSLASHESCAPE	/* paths stay legible */
+
 void json_add_string(struct json_object *object, const char *key, const char *value)
 {
 	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
@@ -16,13 +18,13 @@ void json_add_number(struct json_object *object, const char *key, uint64_t value
 
 void json_print(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | FLAGS));
 	json_object_put(object);
 }
 
 void json_print_line(struct json_object *object)
 {
-	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN));
+	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | FLAGS));
 	fflush(stdout);
 	json_object_put(object);
 }

@@ -94,7 +94,7 @@ static void help_program(void)
 
 		if (!i)
 			printf("%s%s:\n", group ? "\n" : "", groups[group].title);
-		printf("  %-8s %-15s %s\n", verb->name, verb->args, verb->summary);
+		printf("  %-8s %-15s  %s\n", verb->name, verb->args, verb->summary);
 	}
 	puts("\n"
 	     "A first guest:\n"

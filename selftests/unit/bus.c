@@ -48,6 +48,7 @@ static void serve(int fd, int ready)
 	life.guest.info.cpus[0] = 2;
 	life.guest.info.cpus[1] = 3;
 	life.guest.info.memory = 512 << 20;
+	life.guest.info.guard = SIGMA_GUARD_MEMORY;
 	header->guest.heartbeat = htole64(99);
 	strcpy(header->guest.release, "6.1.0\x1b[2J");
 
@@ -168,6 +169,7 @@ TEST(properties)
 	EXPECT_EQ(512 << 20, get_number("Memory"));
 	EXPECT_EQ(99, get_number("Heartbeat"));
 	EXPECT_EQ(42, get_number("StartedUSec"));
+	EXPECT_STREQ("memory", get_string("Guard"));
 	ASSERT_TRUE(sd_bus_get_property(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
 					"CPUs", NULL, &reply, "au") >= 0);
 	EXPECT_TRUE(sd_bus_message_read_array(reply, 'u', (const void **)&cpus, &size) >= 0);
@@ -175,6 +177,70 @@ TEST(properties)
 	EXPECT_EQ(3, cpus[1]);
 	sd_bus_message_unref(reply);
 	end();
+}
+
+/* Nothing moves here, but each device has its line */
+TEST(counters)
+{
+	static const char *const expected[] = { "console", "rng" };
+	sd_bus_message *reply = NULL;
+	uint64_t requests, from, to;
+	const char *type;
+	uint32_t id;
+
+	ASSERT_TRUE(begin());
+	ASSERT_TRUE(sd_bus_get_property(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
+					"Counters", NULL, &reply, SIGMA_BUS_COUNTERS) >= 0);
+	ASSERT_TRUE(sd_bus_message_enter_container(reply, 'a', "(usttt)") > 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		ASSERT_TRUE(sd_bus_message_read(reply, "(usttt)", &id, &type, &requests, &from,
+						&to) > 0);
+		EXPECT_EQ(i, id);
+		EXPECT_STREQ(expected[i], type);
+		EXPECT_EQ(0, requests + from + to);
+	}
+	EXPECT_EQ(1, sd_bus_message_at_end(reply, false));
+	sd_bus_message_unref(reply);
+	end();
+}
+
+static int on_changed(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	const char *interface, *property;
+	bool *seen = data;
+
+	if (sd_bus_message_read(m, "s", &interface) > 0 &&
+	    sd_bus_message_enter_container(m, 'a', "{sv}") > 0 &&
+	    sd_bus_message_enter_container(m, 'e', "sv") > 0 &&
+	    sd_bus_message_read(m, "s", &property) > 0)
+		*seen |= !strcmp(property, "Devices");
+	return 0;
+}
+
+static int add(const char *method, const char *key, const char *why, uint32_t *id);
+
+/* Who follows a guest gets the new list with the signal */
+TEST(change_of_devices_is_told)
+{
+	char key[96], file[64];
+	bool seen = false;
+	uint32_t id;
+
+	ASSERT_TRUE(begin());
+	snprintf(file, sizeof(file), "%s/told.img", dir);
+	ASSERT_EQ(0, close(creat(file, 0600)) | truncate(file, 4096));
+	snprintf(key, sizeof(key), "Path=%s", file);
+	ASSERT_TRUE(sd_bus_add_match(client, NULL,
+				     "type='signal',member='PropertiesChanged'", on_changed,
+				     &seen) >= 0);
+	EXPECT_EQ(0, add("AddDisk", key, NULL, &id));
+	do
+		while (sd_bus_process(client, NULL) > 0)
+			;
+	while (!seen && sd_bus_wait(client, SECOND) > 0);
+	EXPECT_TRUE(seen);
+	end();
+	unlink(file);
 }
 
 TEST(client_of_a_bus_daemon)

@@ -106,6 +106,32 @@ TEST(chain_is_translated)
 	EXPECT_TRUE(ring_called(&ring));
 }
 
+/* Of the device, over a reset of its queue */
+TEST(what_moves_is_counted)
+{
+	struct guest *guest GUEST = guest_new();
+	struct virtqueue *vq = &dummy_new(guest)->queue[0];
+	const struct buffer chain[] = {
+		{ SEGMENT_0 + 0x8000, 16, 0 }, { SEGMENT_1, 512, W },
+	};
+	struct virtio_counters moved;
+	struct ring ring;
+
+	EXPECT_TRUE(!virtio_bus_counters(guest->bus, 1, &moved));
+	for (unsigned int i = 1; i <= 2; i++) {
+		start(guest, &ring, 0);
+		ring_add(&ring, chain, 2);
+		ASSERT_EQ(1, virtqueue_pop(vq, &req));
+		virtqueue_push(vq, req.head, 7);
+		virtqueue_notify(vq);
+		EXPECT_STREQ("dummy", virtio_bus_counters(guest->bus, 0, &moved));
+		EXPECT_EQ(i, moved.chains);
+		EXPECT_EQ(16 * i, moved.bytes_out);
+		EXPECT_EQ(7 * i, moved.bytes_in);
+		virtio_bus_reset(guest->bus);
+	}
+}
+
 TEST(unpop_gives_it_again)
 {
 	struct guest *guest GUEST = guest_new();

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+# bash completion for sigmactl(1). Verbs and options are read from its --help, so that they stand
+# there alone, and names from the guests and guest files that there are.
+
+_sigmactl_verbs()
+{
+	sigmactl --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  .*  [A-Z].*/\1/p'
+}
+
+# _sigmactl_options VERB: the long ones
+_sigmactl_options()
+{
+	sigmactl "${1:---help}" --help 2>/dev/null | sed -n 's/^  \(-[a-z], \|    \)\(--[a-z-]*\).*/\2/p'
+}
+
+# _sigmactl_names off|on|all: of guests that do not run, that run, or of all
+_sigmactl_names()
+{
+	sigmactl list --all --no-legend 2>/dev/null |
+		awk -v which="$1" 'which == "all" || ($2 == "off") == (which == "off") { print $1 }'
+}
+
+# _sigmactl_devices NAME KIND: names of a guest's devices
+_sigmactl_devices()
+{
+	sigmactl show -p Device --value "$1" 2>/dev/null |
+		awk -v kind="$2" '$2 == kind { print $3 }'
+}
+
+_sigmactl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb="" word
+	local words=() choices="" i
+
+	# What was said so far, without options and their values; "=" is a word to bash
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		-t|-s|-n|-p|--timeout|--state|--lines|--property)
+			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
+			i=$((i + 1)) ;;
+		-*|=)	;;
+		*)	words+=("$word") ;;
+		esac
+	done
+	if [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [ "$cur" = = ]; then
+		cur=""
+	fi
+	verb=${words[0]}
+	COMPREPLY=()
+
+	case $prev in
+	-s|--state)
+		choices=$(sigmactl help wait | sed -n '/^States:/,/^$/s/^[States: ]* \([a-z][a-z]*\)  .*/\1/p') ;;
+	-p|--property)
+		choices=$(sigmactl help show | sed -n '/^Name State/,/^$/{s/,//g; s/  .*//; s/ /\n/g; p}') ;;
+	-t|-n|--timeout|--lines)
+		return ;;
+	*)
+		if [[ $cur == -* ]]; then
+			choices=$(_sigmactl_options "$verb")
+		elif [ ${#words[@]} = 0 ]; then
+			choices="$(_sigmactl_verbs) help"
+		else
+			_sigmactl_argument
+		fi ;;
+	esac
+	# shellcheck disable=SC2207 # none of these words has a blank
+	COMPREPLY+=($(compgen -W "$choices" -- "$cur"))
+}
+
+# The next argument of $verb, into $choices
+_sigmactl_argument()
+{
+	local nr=${#words[@]}
+
+	case $verb:$nr in
+	help:1)
+		choices=$(_sigmactl_verbs) ;;
+	start:1|run:1)
+		choices=$(_sigmactl_names off)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.guest' -- "$cur"; compgen -d -- "$cur") ;;
+	edit:1|enable:1|disable:1|show:1)
+		choices=$(_sigmactl_names all) ;;
+	check:*|list:*|pool:*)
+		;;
+	disk:1|net:1|share:1)
+		choices="add rm" ;;
+	disk:2|net:2|share:2)
+		choices=$(_sigmactl_names on) ;;
+	disk:3|net:3|share:3)
+		if [ "${words[1]}" = rm ]; then
+			choices=$(_sigmactl_devices "${words[2]}" "$verb")
+		elif [ "$verb" != net ]; then
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi ;;
+	*:1)
+		choices=$(_sigmactl_names on) ;;
+	esac
+}
+
+complete -F _sigmactl sigmactl

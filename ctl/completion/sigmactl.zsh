@@ -1,0 +1,74 @@
+#compdef sigmactl
+# SPDX-License-Identifier: GPL-2.0
+# zsh completion for sigmactl(1): verbs with what they do and options are read from its --help,
+# names from the guests and guest files that there are.
+
+_sigmactl_verbs()
+{
+	local -a verbs
+	verbs=(${(f)"$(_call_program verbs sigmactl --help 2>/dev/null |
+		sed -n 's/^  \([a-z][a-z]*\)  .*  \([A-Z].*\)/\1:\2/p')"})
+	verbs+=('help:Explain a verb')
+	_describe -t verbs verb verbs
+}
+
+_sigmactl_options()
+{
+	local -a options
+	options=(${(f)"$(_call_program options sigmactl ${1:---help} --help 2>/dev/null |
+		sed -n 's/^  \(-[a-z], \|    \)\(--[a-z-]*\)[^ ]*  *\(.*\)/\2:\3/p')"})
+	_describe -t options option options
+}
+
+# _sigmactl_names off|on|all
+_sigmactl_names()
+{
+	local -a names
+	names=(${(f)"$(_call_program guests sigmactl list --all --no-legend 2>/dev/null |
+		awk -v which=$1 'which == "all" || ($2 == "off") == (which == "off") { print $1 ":" $2 }')"})
+	_describe -t guests guest names
+}
+
+_sigmactl_devices()
+{
+	local -a devices
+	devices=(${(f)"$(_call_program devices sigmactl show -p Device --value $1 2>/dev/null |
+		awk -v kind=$2 '$2 == kind { print $3 }')"})
+	compadd -a devices
+}
+
+_sigmactl()
+{
+	local -a said
+	local verb nr
+	said=(${${words[2,CURRENT-1]}:#-*})
+	verb=${said[1]:-}
+	nr=$#said
+
+	if [[ $words[CURRENT] == --state=* ]]; then
+		compset -P '*='
+		compadd ${(f)"$(sigmactl help wait |
+			sed -n '/^States:/,/^$/s/^[States: ]* \([a-z][a-z]*\)  .*/\1/p')"}
+		return
+	elif [[ $words[CURRENT] == -* ]]; then
+		_sigmactl_options $verb
+		return
+	fi
+	case $verb:$nr in
+	:0|help:1)		_sigmactl_verbs ;;
+	start:1|run:1)		_sigmactl_names off; _files -g '*.guest' ;;
+	edit:1|enable:1|disable:1|show:1)	_sigmactl_names all ;;
+	check:*|list:*|pool:*)	;;
+	disk:1|net:1|share:1)	compadd add rm ;;
+	disk:2|net:2|share:2)	_sigmactl_names on ;;
+	disk:3|net:3|share:3)
+		if [[ $said[2] == rm ]]; then
+			_sigmactl_devices $said[3] $verb
+		elif [[ $verb != net ]]; then
+			_files
+		fi ;;
+	*:1)			_sigmactl_names on ;;
+	esac
+}
+
+_sigmactl "$@"

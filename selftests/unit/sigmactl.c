@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What sigmactl makes of numbers and words, for people and for Prometheus. */
+#include <stdlib.h>
+
+#include "../../ctl/stats.h"
+#include "tap.h"
+
+TEST(distance_of_words)
+{
+	EXPECT_EQ(0, text_distance("start", "start"));
+	EXPECT_EQ(0, text_distance("", ""));
+	EXPECT_EQ(4, text_distance("", "stop"));
+	EXPECT_EQ(4, text_distance("stop", ""));
+	EXPECT_EQ(1, text_distance("stat", "start"));
+	EXPECT_EQ(1, text_distance("stopp", "stop"));
+	EXPECT_EQ(1, text_distance("lost", "list"));
+	EXPECT_EQ(2, text_distance("strat", "start"));
+	EXPECT_EQ(3, text_distance("kitten", "sitting"));
+	/* Longer than the table is wide */
+	EXPECT_TRUE(text_distance("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", "a") > 8);
+	EXPECT_TRUE(text_distance("a", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz") > 8);
+}
+
+TEST(sizes_and_spans)
+{
+	char text[32];
+
+	EXPECT_STREQ("0B", format_size(text, 0));
+	EXPECT_STREQ("512M", format_size(text, 512 << 20));
+	EXPECT_STREQ("1.5G", format_size(text, 3ULL << 29));
+	EXPECT_STREQ("15.9E", format_size(text, UINT64_MAX));
+	EXPECT_STREQ("0s", format_span(text, 0));
+	EXPECT_STREQ("3min 5s", format_span(text, 185 * USEC_PER_SEC));
+	EXPECT_STREQ("1d 0h", format_span(text, 86400 * USEC_PER_SEC));
+}
+
+/* What it prints, to be freed */
+static char *prometheus(const struct stats *all, int nr)
+{
+	FILE *out = tmpfile();
+	int before = dup(STDOUT_FILENO);
+	char *text = calloc(1, 1 << 16);
+
+	fflush(stdout);
+	dup2(fileno(out), STDOUT_FILENO);
+	stats_print_prometheus(all, nr);
+	fflush(stdout);
+	dup2(before, STDOUT_FILENO);
+	close(before);
+	rewind(out);
+	text[fread(text, 1, (1 << 16) - 1, out)] = '\0';
+	fclose(out);
+	return text;
+}
+
+static unsigned int count(const char *text, const char *word)
+{
+	unsigned int nr = 0;
+
+	for (text = strstr(text, word); text; text = strstr(text + 1, word))
+		nr++;
+	return nr;
+}
+
+#define EXPECT_LINE(line, text) EXPECT_EQ(1, count(text, "\n" line "\n"))
+
+TEST(prometheus_of_two_guests)
+{
+	struct stats *all = calloc(2, sizeof(*all));
+	char *text;
+
+	strcpy(all[0].guest.name, "web");
+	strcpy(all[0].guest.state, "running");
+	all[0].guest.memory = 1 << 30;
+	all[0].guest.doorbells_sent = UINT64_MAX;
+	all[0].nr_cpus = 2;
+	all[0].uptime = 61 * USEC_PER_SEC + 5;
+	all[0].nr_moved = 1;
+	strcpy(all[0].moved[0].kind, "disk");
+	strcpy(all[0].moved[0].name, "/srv/a\"b\\c\nd.img");
+	all[0].moved[0].from = 7;
+	strcpy(all[1].guest.name, "db");
+	strcpy(all[1].guest.state, "panicked");
+	all[1].sigmad = SIGMAD_GONE;
+
+	text = prometheus(all, 2);
+	EXPECT_LINE("sigma_guest_state{guest=\"web\",state=\"running\"} 1", text);
+	EXPECT_LINE("sigma_guest_state{guest=\"web\",state=\"panicked\"} 0", text);
+	EXPECT_LINE("sigma_guest_state{guest=\"db\",state=\"panicked\"} 1", text);
+	EXPECT_LINE("sigma_guest_uptime_seconds{guest=\"web\"} 61.000005", text);
+	EXPECT_LINE("sigma_guest_sigmad_up{guest=\"web\"} 1", text);
+	EXPECT_LINE("sigma_guest_sigmad_up{guest=\"db\"} 0", text);
+	EXPECT_LINE("sigma_guest_cpus{guest=\"web\"} 2", text);
+	EXPECT_LINE("sigma_guest_memory_bytes{guest=\"web\"} 1073741824", text);
+	EXPECT_LINE("sigma_guest_doorbells_sent_total{guest=\"web\"} 18446744073709551615", text);
+	EXPECT_LINE("sigma_device_bytes_from_guest_total{guest=\"web\",kind=\"disk\",device=\"/srv/a\\\"b\\\\c\\nd.img\"} 7",
+		    text);
+	/* Each metric is said once to be what it is */
+	EXPECT_EQ(1, count(text, "# TYPE sigma_guest_state gauge\n"));
+	EXPECT_EQ(count(text, "# HELP "), count(text, "# TYPE "));
+	free(text);
+	free(all);
+}
+
+TEST(prometheus_of_none)
+{
+	char *text = prometheus(NULL, 0);
+
+	EXPECT_EQ(0, count(text, "{"));
+	EXPECT_TRUE(count(text, "# TYPE ") > 8);
+	free(text);
+}
+
+TEST_HARNESS_MAIN
