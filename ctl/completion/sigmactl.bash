@@ -98,6 +98,9 @@ _sigmactl_argument()
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi ;;
+	dump:2)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*:1)
 		choices=$(_sigmactl_names on) ;;
 	esac

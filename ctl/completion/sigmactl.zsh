@@ -67,6 +67,7 @@ _sigmactl()
 		elif [[ $verb != net ]]; then
 			_files
 		fi ;;
+	dump:2)			_files ;;
 	*:1)			_sigmactl_names on ;;
 	esac
 }
