@@ -267,6 +267,7 @@ int life_start(struct life *life)
 		error = guest_update(&life->guest);
 	if (error)
 		return error;
+	bus_state_changed(life->bus);
 	clock_gettime(CLOCK_REALTIME, &now);
 	life->state->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
 	return sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
