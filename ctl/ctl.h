@@ -103,7 +103,7 @@ struct verb {
 extern const struct verb verb_check, verb_pool, verb_edit, verb_enable, verb_disable, verb_run,
 			 verb_start, verb_stop, verb_kill, verb_reboot, verb_wait, verb_list,
 			 verb_status, verb_show, verb_stats, verb_events, verb_console, verb_log,
-			 verb_disk, verb_net, verb_share, verb_dump;
+			 verb_nmi, verb_dump, verb_disk, verb_net, verb_share;
 
 /* guests.c */
 

@@ -27,7 +27,7 @@ static const struct {
 	{ "Life of a guest", { &verb_run, &verb_start, &verb_stop, &verb_kill, &verb_reboot,
 			       &verb_wait } },
 	{ "What guests do", { &verb_list, &verb_status, &verb_show, &verb_stats, &verb_events } },
-	{ "Talk to a guest", { &verb_console, &verb_log, &verb_dump } },
+	{ "Talk to a guest", { &verb_console, &verb_log, &verb_nmi, &verb_dump } },
 	{ "Devices of a guest that runs", { &verb_disk, &verb_net, &verb_share } },
 };
 

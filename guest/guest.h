@@ -10,6 +10,7 @@
  *	power.c		every way out of this kernel ends there
  *	cpu.c		CPUs that stay online
  *	clock.c		wall clock
+ *	nmi.c		a backtrace, for the host
  *	ptp.c		the host's, for programs that keep this kernel's by it
  *	channel.c doorbell.c apic.c	shared with sigma.ko
  *
@@ -251,5 +252,8 @@ void sigma_cpu_open(struct sigma_guest *guest);
 
 /* ptp.c */
 void sigma_ptp_open(struct sigma_guest *guest);
+
+/* nmi.c */
+void sigma_nmi_open(struct sigma_guest *guest);	/* claim the NMIs that the host sends */
 
 #endif

@@ -146,6 +146,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	beat(&guest->heartbeat.work);
 	sigma_clock_open(guest);
 	sigma_ptp_open(guest);
+	sigma_nmi_open(guest);
 
 	err = sigma_iosc_open(guest);
 	if (err) {

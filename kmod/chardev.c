@@ -274,6 +274,8 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_start(gf->guest, argp);
 	case SIGMA_STOP:
 		return sigma_guest_stop(gf->guest);
+	case SIGMA_NMI:
+		return sigma_guest_nmi(gf->guest);
 	case SIGMA_MEMORY_FD:
 		return ioctl_memory_fd(gf->guest);
 	case SIGMA_SET_KICK:

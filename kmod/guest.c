@@ -19,8 +19,10 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
+#include <asm/apic.h>
 #include <asm/tsc.h>
 
+#include "apic.h"
 #include "entry.h"
 #include "sigma.h"
 
@@ -497,6 +499,7 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 		sigma_iosc_reset(guest);
 		guest->missed_beats = 0;
 		guest->heartbeat = 0;
+		guest->nmis = 0;
 		set_state(guest, SIGMA_STATE_BOOTING);
 		err = start_cpus(guest, args);
 		if (err)
@@ -514,6 +517,31 @@ int sigma_guest_stop(struct sigma_guest *guest)
 
 	mutex_lock(&guest->lock);
 	err = guest->gone ? -ENODEV : stop_locked(guest);
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
+/*
+ * Its first CPU alone: from when the driver is up it has a handler, while others may still wait at
+ * the mailbox, where an NMI would be a triple fault.
+ */
+int sigma_guest_nmi(struct sigma_guest *guest)
+{
+	struct sigma_iosc_header *header = guest->iosc.header;
+	int err;
+
+	mutex_lock(&guest->lock);
+	if (guest->gone) {
+		err = -ENODEV;
+	} else if (guest->state != SIGMA_STATE_RUNNING &&
+		   guest->state != SIGMA_STATE_UNRESPONSIVE) {
+		err = -EPIPE;
+	} else if (!READ_ONCE(header->guest.takes_nmis)) {
+		err = -EOPNOTSUPP;
+	} else {
+		WRITE_ONCE(header->nmis, cpu_to_le32(++guest->nmis));
+		err = sigma_apic_send(guest->apic_ids[0], APIC_DM_NMI);
+	}
 	mutex_unlock(&guest->lock);
 	return err;
 }

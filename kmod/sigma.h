@@ -313,6 +313,7 @@ struct sigma_guest {
 	struct delayed_work health_work;
 	u64 heartbeat;
 	unsigned int missed_beats;
+	u32 nmis;			/* sent since its start */
 };
 
 extern struct mutex sigma_guests_lock;
@@ -321,6 +322,7 @@ int sigma_guest_create(struct sigma_create *args);
 int sigma_guest_destroy(const char *name);
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
 int sigma_guest_stop(struct sigma_guest *guest);
+int sigma_guest_nmi(struct sigma_guest *guest);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
 /** sigma_guests_close - true: refuse to create and start guests from now on */
 void sigma_guests_close(bool close);

@@ -112,7 +112,8 @@ struct sigma_iosc_guest {
 	__le32 state;			/* enum sigma_guest_state */
 	__le32 version;			/* SIGMA_IOSC_VERSION of sigma_guest.ko */
 	__le64 heartbeat;		/* incremented every SIGMA_HEARTBEAT_MS */
-	__u8 pad[48];
+	__le32 takes_nmis;		/* 1: it claims those that the host counts in `nmis` */
+	__u8 pad[44];
 	char release[64];		/* utsname release, NUL-terminated */
 	char panic_text[192];		/* first line of the panic, NUL-terminated */
 };
@@ -154,7 +155,9 @@ struct sigma_iosc_header {
 	__le32 size;			/* SIGMA_IOSC_SIZE */
 	char name[32];			/* the guest's name, NUL-terminated */
 	__le32 guarded;			/* 1: it is to do SIGMA_GUARD_CALL_UP */
-	__u8 pad0[12];
+	/* written by the host at any time */
+	__le32 nmis;			/* incremented before each NMI that it sends */
+	__u8 pad0[8];
 
 	struct sigma_iosc_clock clock;
 	struct sigma_iosc_doorbell to_host;

@@ -199,6 +199,10 @@ struct sigma_low {
  * SIGMA_STOP: stop its CPUs with INIT, whatever they do, and park them. Its memory and
  *   the IOSC window stay as they are. No error when it does not run.
  *   EIO     a CPU did not answer; it is SIGMA_STATE_LOST then
+ * SIGMA_NMI: send an NMI to its first CPU, whose driver logs what it interrupted.
+ *   EPIPE   its driver is not up: a kernel that can't take an NMI would reset the machine
+ *   EOPNOTSUPP  its driver does not take NMIs
+ *   EIO     the local APIC did not send it
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
  *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
@@ -217,5 +221,6 @@ struct sigma_low {
 #define SIGMA_SET_KICK	_IOW(SIGMA_IOC, 0x14, struct sigma_eventfd)
 #define SIGMA_SET_CALL	_IOW(SIGMA_IOC, 0x15, struct sigma_eventfd)
 #define SIGMA_READ_LOW	_IOW(SIGMA_IOC, 0x16, struct sigma_low)
+#define SIGMA_NMI	_IO(SIGMA_IOC, 0x17)
 
 #endif
