@@ -26,10 +26,6 @@
 #define UEVENT_MAX	4096		/* bytes: UEVENT_BUFFER_SIZE of the kernel, and the head */
 #define UEVENT_QUEUE	(1 << 20)	/* bytes that wait while we print */
 
-#define DISCONNECTED \
-	"type='signal',sender='org.freedesktop.DBus.Local'," \
-	"path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local'," \
-	"member='Disconnected'"
 #define PROPERTIES		"org.freedesktop.DBus.Properties"
 #define PROPERTIES_CHANGED	"type='signal',interface='" PROPERTIES "',member='PropertiesChanged'"
 
@@ -248,7 +244,8 @@ static int start_bus(struct follower *follower)
 	if (ret >= 0)
 		ret = sd_bus_attach_event(bus, follower->events->event, SD_EVENT_PRIORITY_NORMAL);
 	if (ret >= 0)
-		ret = sd_bus_add_match(bus, NULL, DISCONNECTED, on_disconnected, follower);
+		ret = sd_bus_add_match(bus, NULL, SIGMA_BUS_DISCONNECTED, on_disconnected,
+					follower);
 	if (ret >= 0)
 		ret = sd_bus_add_match(bus, NULL, PROPERTIES_CHANGED, on_properties, follower);
 	if (ret >= 0)

@@ -2,6 +2,7 @@
 /* JSON: see json.h. */
 #include <stdio.h>
 
+#include "ctl.h"
 #include "json.h"
 
 #define FLAGS JSON_C_TO_STRING_NOSLASHESCAPE	/* paths stay legible */
@@ -14,6 +15,15 @@ void json_add_string(struct json_object *object, const char *key, const char *va
 void json_add_number(struct json_object *object, const char *key, uint64_t value)
 {
 	json_object_object_add(object, key, json_object_new_uint64(value));
+}
+
+void json_add_counters(struct json_object *object, const struct guest_view *guest)
+{
+	json_add_number(object, "heartbeat", guest->heartbeat);
+	json_add_number(object, "doorbells_sent", guest->doorbells_sent);
+	json_add_number(object, "ipis_sent", guest->ipis_sent);
+	json_add_number(object, "doorbells_received", guest->doorbells_received);
+	json_add_number(object, "interrupts_received", guest->interrupts_received);
 }
 
 void json_print(struct json_object *object)

@@ -10,6 +10,11 @@
 void json_add_string(struct json_object *object, const char *key, const char *value);
 void json_add_number(struct json_object *object, const char *key, uint64_t value);
 
+struct guest_view;
+
+/** json_add_counters - those that sigma.ko keeps of the guest */
+void json_add_counters(struct json_object *object, const struct guest_view *guest);
+
 /** json_print - to stdout over several lines, and free it */
 void json_print(struct json_object *object);
 

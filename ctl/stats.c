@@ -133,11 +133,7 @@ static void print_json(const struct stats *all, int nr, bool line)
 		json_add_number(object, "uptime_usec", stats->uptime);
 		json_add_number(object, "nr_cpus", stats->nr_cpus);
 		json_add_number(object, "memory", guest->memory);
-		json_add_number(object, "heartbeat", guest->heartbeat);
-		json_add_number(object, "doorbells_sent", guest->doorbells_sent);
-		json_add_number(object, "ipis_sent", guest->ipis_sent);
-		json_add_number(object, "doorbells_received", guest->doorbells_received);
-		json_add_number(object, "interrupts_received", guest->interrupts_received);
+		json_add_counters(object, guest);
 		for (unsigned int i = 0; i < stats->nr_moved; i++) {
 			const struct moved *moved = &stats->moved[i];
 			struct json_object *device = json_object_new_object();

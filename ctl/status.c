@@ -50,11 +50,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
 	json_add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
 	json_add_string(object, "kernel", guest->release);
-	json_add_number(object, "heartbeat", guest->heartbeat);
-	json_add_number(object, "doorbells_sent", guest->doorbells_sent);
-	json_add_number(object, "ipis_sent", guest->ipis_sent);
-	json_add_number(object, "doorbells_received", guest->doorbells_received);
-	json_add_number(object, "interrupts_received", guest->interrupts_received);
+	json_add_counters(object, guest);
 	json_add_string(object, "sigmad", sigmad_word(served->sigmad));
 	json_add_number(object, "pid", served->pid);
 	json_add_number(object, "started_usec", served->started_usec);

@@ -26,11 +26,6 @@
 #define CONNECT_USEC	100000		/* in which CONNECT_BURST clients are taken at most */
 #define CONNECT_BURST	100
 
-#define DISCONNECTED \
-	"type='signal',sender='org.freedesktop.DBus.Local'," \
-	"path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local'," \
-	"member='Disconnected'"
-
 /* org.sigma.Guest */
 
 static int method_power_off(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -314,7 +309,7 @@ static int serve(struct bus *bus, sd_bus *conn, int fd)
 	if (ret >= 0)
 		ret = sd_bus_start(conn);
 	if (ret >= 0)
-		ret = sd_bus_add_match(conn, NULL, DISCONNECTED, on_disconnected, bus);
+		ret = sd_bus_add_match(conn, NULL, SIGMA_BUS_DISCONNECTED, on_disconnected, bus);
 	if (ret >= 0)
 		ret = sd_bus_add_object_vtable(conn, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
 					       guest_vtable, bus->life);

@@ -10,6 +10,12 @@
 #define SIGMA_BUS_OBJECT	"/org/sigma/Guest"
 #define SIGMA_BUS_INTERFACE	"org.sigma.Guest"
 
+/* For sd_bus_add_match(): the connection has ended, as sd-bus itself tells */
+#define SIGMA_BUS_DISCONNECTED \
+	"type='signal',sender='org.freedesktop.DBus.Local'," \
+	"path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local'," \
+	"member='Disconnected'"
+
 /* Its devices: number, kind, name, keys, whether the guest is to let go of it; see devices.h */
 #define SIGMA_BUS_DEVICES	"a(ussasb)"
 
