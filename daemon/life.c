@@ -7,7 +7,7 @@
  *	life_take_over	instead of both, when another sigmad died and the guest did not
  *	event loop	the guest's messages go to the virtio bus; a change of its state is
  *			acted on: power-off ends the loop, reboot starts it again, after a panic it
- *			is kept for people to look at
+ *			is kept for people to look at, or ended where systemd starts it again
  *	life_end	the reverse of life_make
  *
  * Messages are only read while the ring to the guest has room for the answer, so a
@@ -36,6 +36,9 @@
 
 /* Far from where the sum with the clock overflows: a year */
 #define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
+
+/* In which the heartbeat of a service's guest may come back */
+#define HANG_USEC		(30 * 1000000ULL)
 
 /* Times that CPUs are chosen anew because others took the first choice meanwhile */
 #define CHOICES_MAX		8
@@ -80,6 +83,8 @@ static void save_log(struct life *life)
 
 static void tell_kept(struct life *life)
 {
+	if (life->service)
+		return;
 	log_info("it is kept as it is: 'sigmactl log %s' shows its last words, 'sigmactl stop %s' gives its CPUs and memory back",
 		 life->guest.name, life->guest.name);
 }
@@ -143,6 +148,39 @@ static void restart(struct life *life)
 		leave(life, EXIT_FAILURE);
 }
 
+/* Who asked for its end doesn't want it started again */
+static void leave_failed(struct life *life)
+{
+	leave(life, life->ending ? EXIT_FAILURE : LIFE_GUEST_FAILED);
+}
+
+/* It panicked, or its guard stopped it */
+static void on_failure(struct life *life)
+{
+	save_log(life);
+	if (life->ending || life->service)
+		leave_failed(life);
+}
+
+static int on_hang(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct life *life = data;
+
+	log_warning("the guest's heartbeat has not come back and it is stopped");
+	guest_stop(&life->guest);
+	leave_failed(life);
+	return 0;
+}
+
+static void watch_hang(struct life *life)
+{
+	life->hang = sd_event_source_disable_unref(life->hang);
+	if (life->service && life->guest.info.state == SIGMA_STATE_UNRESPONSIVE &&
+	    sd_event_add_time_relative(life->event, &life->hang, CLOCK_MONOTONIC, HANG_USEC, 0,
+				       on_hang, life) < 0)
+		log_warning("no timer: a guest that hangs is not started again");
+}
+
 static void on_state(struct life *life)
 {
 	if (guest_update(&life->guest)) {
@@ -151,6 +189,7 @@ static void on_state(struct life *life)
 	}
 	bus_state_changed(life->bus);
 	sd_notifyf(0, "STATUS=Guest is %s.", guest_state_name(life->guest.info.state));
+	watch_hang(life);
 
 	switch (life->guest.info.state) {
 	case SIGMA_STATE_RUNNING:
@@ -172,15 +211,11 @@ static void on_state(struct life *life)
 		break;
 	case SIGMA_STATE_PANICKED:
 		tell_panic(life);
-		save_log(life);
-		if (life->ending)
-			leave(life, EXIT_FAILURE);
+		on_failure(life);
 		break;
 	case SIGMA_STATE_CONTAINED:
 		tell_violation(life);
-		save_log(life);
-		if (life->ending)
-			leave(life, EXIT_FAILURE);
+		on_failure(life);
 		break;
 	case SIGMA_STATE_STOPPED:
 		log_warning("the guest was stopped by somebody else");
@@ -512,7 +547,11 @@ int life_take_over(struct life *life)
 	virtio_bus_resume(life->devices);
 	guestlog_drain(life->log);
 	log_info("took over the guest, which a sigmad that died had left");
-	return sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
+	error = sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
+	/* It may have ended, or failed, while nobody watched */
+	if (error >= 0)
+		on_state(life);
+	return error;
 }
 
 int life_end(struct life *life)
@@ -524,6 +563,7 @@ int life_end(struct life *life)
 	if (!is_kept(life))
 		save_log(life);
 	sd_event_source_disable_unref(life->timer);
+	sd_event_source_disable_unref(life->hang);
 	devices_free(life);
 	sd_event_source_disable_unref(life->messages);
 	guestlog_close(life->log);

@@ -18,17 +18,22 @@
 #include "state.h"
 #include "virtio/device.h"
 
+/* Exit status of sigmad for a guest that failed */
+#define LIFE_GUEST_FAILED 3
+
 struct bus;
 
 /**
  * struct life - everything there is of the guest
  * @console: "/dev/pts/N" of hvc0
  * @stop_timeout: microseconds from asking the guest to power off to stopping it
+ * @service: systemd starts it again, so that a guest that fails is ended instead of kept
  * @ending: somebody asked for its end; what it does now is no surprise
  * @state: for the next sigmad, in the file @state_fd
  * @signalled: signals that asked for its end
  * @load: kernel and initrd, until they are in its memory
  * @timer: runs from a request to power off
+ * @hang: runs while the heartbeat of a service's guest stands still
  */
 struct life {
 	sd_event *event;
@@ -43,15 +48,17 @@ struct life {
 	struct bus *bus;
 	char *console;
 	uint64_t stop_timeout;
+	bool service;
 	bool ending;
 	unsigned int signalled;
 	sd_event_source *timer;
+	sd_event_source *hang;
 	sd_event_source *messages;
 };
 
 /**
  * life_make - make the devices, take CPUs and memory, but don't start yet
- * @life: with @event, @config and @stop_timeout set, the rest zero
+ * @life: with @event, @config, @stop_timeout and @service set, the rest zero
  *
  * What can be wrong with the guest's file, its kernel, disks and networks is found before
  * anything is taken. Return: 0, or a reported negative errno: nothing was taken then.

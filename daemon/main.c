@@ -55,32 +55,36 @@ static const char help[] =
 "                      signal, it is stopped\n"
 "  --background        once the guest is started, let go of the terminal and write\n"
 "                      messages to /run/sigma/NAME/sigmad.log\n"
+"  --service           as sigma@.service has it: a guest that panics, hangs for 30 s or is\n"
+"                      contained by its guard is ended, not kept to be looked at\n"
 "  --help, --version\n"
 "\n"
-"Under systemd it is a Type=notify service. While it runs, /run/sigma/NAME holds\n"
+"While it runs, /run/sigma/NAME holds\n"
 "  console  the guest's console, a terminal\n"
 "  log      the guest's kernel log\n"
 "  bus      D-Bus: busctl --address=unix:path=/run/sigma/NAME/bus introspect \\\n"
 "               org.sigma /org/sigma/Guest\n"
 "\n"
-"Exit status: 0 the guest switched itself off or was stopped as asked, 1 anything else,\n"
-"2 wrong usage.\n";
+"Exit status: 0 the guest switched itself off or was stopped as asked, 2 wrong usage,\n"
+"3 with --service: the guest panicked, hung or was contained, 1 anything else.\n";
 
 struct options {
 	const char *guest;		/* NAME or FILE */
 	unsigned long stop_timeout;	/* seconds */
 	bool background;
+	bool service;
 };
 
 /* Return: -1 to go on, else the exit status */
 static int parse_options(struct options *options, int argc, char **argv)
 {
-	enum { HELP = 1, VERSION, STOP_TIMEOUT, BACKGROUND };
+	enum { HELP = 1, VERSION, STOP_TIMEOUT, BACKGROUND, SERVICE };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
 		{ "stop-timeout", required_argument, NULL, STOP_TIMEOUT },
 		{ "background", no_argument, NULL, BACKGROUND },
+		{ "service", no_argument, NULL, SERVICE },
 		{}
 	};
 	char *end;
@@ -107,6 +111,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 			break;
 		case BACKGROUND:
 			options->background = true;
+			break;
+		case SERVICE:
+			options->service = true;
 			break;
 		default:
 			fputs("See 'sigmad --help'.\n", stderr);
@@ -237,6 +244,8 @@ static int serve(struct life *life, const struct options *options)
 
 	if (life->state->started_usec || !life_start(life)) {
 		sd_notify(0, "READY=1");
+		/* Its first sign of life has systemd wait for more, so not before the loop */
+		sd_event_set_watchdog(life->event, true);
 		if (options->background)
 			leave_terminal(life->config->name);
 		status = sd_event_loop(life->event);
@@ -245,7 +254,9 @@ static int serve(struct life *life, const struct options *options)
 			status = EXIT_FAILURE;
 		}
 	}
-	return life_end(life) ? EXIT_FAILURE : status;
+	if (life_end(life))
+		status = EXIT_FAILURE;
+	return status;
 }
 
 int main(int argc, char **argv)
@@ -270,6 +281,7 @@ int main(int argc, char **argv)
 	status = EXIT_FAILURE;
 	life.config = &config;
 	life.stop_timeout = options.stop_timeout * 1000000ULL;
+	life.service = options.service;
 	if (sd_event_new(&life.event) < 0) {
 		log_error(-ENOMEM, "cannot make an event loop");
 		goto free_config;
