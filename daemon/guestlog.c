@@ -23,6 +23,7 @@
 
 #include "../kmod/uapi/iosc.h"
 #include "guestlog.h"
+#include "journal.h"
 #include "log.h"
 #include "rundir.h"
 #include "text.h"
@@ -93,12 +94,18 @@ static uint64_t ring_head(const struct guestlog *log)
 	return le64toh(__atomic_load_n(&log->ring->head, __ATOMIC_ACQUIRE));
 }
 
+/* What came over the ring */
+static void tell(struct guestlog *log, const char *text, size_t len)
+{
+	guestlog_write(log, text, len);
+	journal_write(JOURNAL_KERNEL, text, len);
+}
+
 static void write_missed(struct guestlog *log, uint64_t bytes)
 {
 	char text[64];
 
-	guestlog_write(log, text, snprintf(text, sizeof(text), "<missed %" PRIu64 " bytes>\n",
-					   bytes));
+	tell(log, text, snprintf(text, sizeof(text), "<missed %" PRIu64 " bytes>\n", bytes));
 }
 
 /* Bytes of [@log->tail, @head) that the ring no longer holds */
@@ -133,7 +140,7 @@ void guestlog_drain(struct guestlog *log)
 		late = len;
 	if (missed + late)
 		write_missed(log, missed + late);
-	guestlog_write(log, log->buffer + late, len - late);
+	tell(log, log->buffer + late, len - late);
 	*log->tail = head;
 }
 

@@ -16,6 +16,7 @@
  *	guestlog.c klog.c	the guest's kernel log
  *	vmcoreinfo.c vmcore.c	its kernel in its memory, and a dump of that for sigmactl
  *	bus.c bus_devices.c	D-Bus, for sigmactl and others
+ *	journal.c	what the guest says, in the host's journal
  *	state.c		what the next sigmad needs, should this one die
  *	life.c		what happens when
  */
@@ -32,6 +33,7 @@
 
 #include "backend.h"
 #include "devices.h"
+#include "journal.h"
 #include "life.h"
 #include "log.h"
 #include "rundir.h"
@@ -55,8 +57,9 @@ static const char help[] =
 "                      signal, it is stopped\n"
 "  --background        once the guest is started, let go of the terminal and write\n"
 "                      messages to /run/sigma/NAME/sigmad.log\n"
-"  --service           as sigma@.service has it: a guest that panics, hangs for 30 s or is\n"
-"                      contained by its guard is ended, not kept to be looked at\n"
+"  --service           as sigma@.service has it: what the guest says goes to the journal, too,\n"
+"                      and one that panics, hangs for 30 s or is contained by its guard\n"
+"                      is ended, not kept to be looked at\n"
 "  --help, --version\n"
 "\n"
 "While it runs, /run/sigma/NAME holds\n"
@@ -286,8 +289,11 @@ int main(int argc, char **argv)
 		log_error(-ENOMEM, "cannot make an event loop");
 		goto free_config;
 	}
+	if (options.service)
+		journal_open(config.name);
 	if (!catch_signals(&life))
 		status = serve(&life, &options);
+	journal_close();
 	sd_event_unref(life.event);
 free_config:
 	guestfile_free(&config);

@@ -24,12 +24,14 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../journal.h"
 #include "../log.h"
 #include "device.h"
 
 #define QUEUE_SIZE	64
 #define BATCH		64
 #define BACKLOG		65536		/* power of two */
+#define JOURNAL_ROOM	(1 << 20)	/* bytes of a batch, each of which is looked at */
 #define COLUMNS		80
 #define ROWS		24
 
@@ -91,6 +93,23 @@ static void put(struct console *con, const uint8_t *from, size_t len)
 	}
 }
 
+/* To the journal, as far as there is @room */
+static void tell(size_t *room, const char *from, size_t len)
+{
+	static const char missed[] = "<missed what follows>\n";
+
+	if (!*room)
+		return;
+	if (len < *room) {
+		*room -= len;
+		journal_write(JOURNAL_CONSOLE, from, len);
+	} else {
+		journal_write(JOURNAL_CONSOLE, from, *room);
+		journal_write(JOURNAL_CONSOLE, missed, sizeof(missed) - 1);
+		*room = 0;
+	}
+}
+
 /* Write to the pty what it takes and add it to @done; false: it is full for now */
 static bool put_out(struct console *con, const void *from, size_t len, size_t *done)
 {
@@ -135,11 +154,14 @@ static void tx_run(struct console *con)
 {
 	struct virtqueue *vq = &con->dev.queue[TX];
 	struct vq_request *req = &con->request;
+	size_t room = JOURNAL_ROOM;
 	unsigned int done = 0;
 
 	while (done < BATCH && virtqueue_pop(vq, req) > 0) {
-		for (unsigned int i = 0; i < req->out.nr; i++)
+		for (unsigned int i = 0; i < req->out.nr; i++) {
 			put(con, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
+			tell(&room, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
+		}
 		virtqueue_push(vq, req->head, 0);
 		done++;
 	}

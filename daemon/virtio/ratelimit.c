@@ -8,8 +8,7 @@
 #include "../log.h"
 #include "ratelimit.h"
 
-/* May another message be written? Before it, @left_out were not */
-static bool take(struct ratelimit *limit, uint32_t *left_out)
+bool ratelimit_take(struct ratelimit *limit, uint32_t burst, uint32_t *left_out)
 {
 	uint64_t old = __atomic_load_n(&limit->state, __ATOMIC_RELAXED), new;
 	struct timespec now;
@@ -23,12 +22,12 @@ static bool take(struct ratelimit *limit, uint32_t *left_out)
 			new = nr < UINT32_MAX ? old + 1 : old;
 		} else {
 			new = (uint64_t)now.tv_sec << 32 | 1;
-			if (nr > RATELIMIT_BURST)
-				*left_out = nr - RATELIMIT_BURST;
+			if (nr > burst)
+				*left_out = nr - burst;
 		}
 	} while (!__atomic_compare_exchange_n(&limit->state, &old, new, true, __ATOMIC_RELAXED,
 					      __ATOMIC_RELAXED));
-	return (uint32_t)new <= RATELIMIT_BURST;
+	return (uint32_t)new <= burst;
 }
 
 void warn_limited(struct ratelimit *limit, const char *fmt, ...)
@@ -37,7 +36,7 @@ void warn_limited(struct ratelimit *limit, const char *fmt, ...)
 	char text[2048];
 	va_list ap;
 
-	if (!take(limit, &left_out))
+	if (!ratelimit_take(limit, RATELIMIT_BURST, &left_out))
 		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);

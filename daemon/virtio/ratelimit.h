@@ -6,6 +6,7 @@
 #ifndef SIGMA_VIRTIO_RATELIMIT_H
 #define SIGMA_VIRTIO_RATELIMIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define RATELIMIT_SECONDS	10
@@ -19,6 +20,12 @@
 struct ratelimit {
 	uint64_t state;
 };
+
+/**
+ * ratelimit_take - may another message be written, of @burst in RATELIMIT_SECONDS? Any thread
+ * @left_out: out: how many were not, before this one
+ */
+bool ratelimit_take(struct ratelimit *limit, uint32_t burst, uint32_t *left_out);
 
 /**
  * warn_limited - log_warning() unless there were too many

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The guest's words in the journal: see journal.h.
+ *
+ * They go over a stream (sd_journal_stream_fd(3)), where text can't become a field, whatever it
+ * holds. Only whole lines are written, in one piece: else half of one would stay when the journal
+ * is too slow for the rest.
+ *
+ * The kernel writes to the console, too. What looks like a line of its log there is left out: the
+ * log itself has it, with those that the console doesn't show.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "../kmod/uapi/sigma.h"
+#include "journal.h"
+#include "text.h"
+#include "virtio/ratelimit.h"
+
+struct stream {
+	char identifier[SIGMA_NAME_MAX + 16];	/* "": nothing is to be written */
+	int fd;					/* -1: none, or it broke */
+	struct text_filter filter;
+	struct ratelimit limit;
+	uint32_t left_out;
+	char line[JOURNAL_LINE_MAX + TEXT_HELD_MAX + 1];
+	size_t len;
+};
+
+static struct stream streams[JOURNAL_STREAMS];
+
+void journal_open(const char *guest)
+{
+	static const char * const sources[] = {
+		[JOURNAL_KERNEL]	= "kernel",
+		[JOURNAL_CONSOLE]	= "console",
+	};
+
+	for (unsigned int i = 0; i < JOURNAL_STREAMS; i++) {
+		snprintf(streams[i].identifier, sizeof(streams[i].identifier), "%s@%s",
+			 sources[i], guest);
+		streams[i].fd = -1;
+	}
+}
+
+static void close_stream(struct stream *stream)
+{
+	if (stream->fd >= 0)
+		close(stream->fd);
+	stream->fd = -1;
+}
+
+void journal_close(void)
+{
+	for (unsigned int i = 0; i < JOURNAL_STREAMS; i++) {
+		if (*streams[i].identifier)
+			close_stream(&streams[i]);
+		*streams[i].identifier = '\0';
+	}
+}
+
+/* A journal that was started anew is connected to again */
+static bool is_open(struct stream *stream)
+{
+	if (stream->fd >= 0)
+		return true;
+	stream->fd = sd_journal_stream_fd(stream->identifier, LOG_INFO, false);
+	if (stream->fd < 0)
+		return false;
+	fcntl(stream->fd, F_SETFL, O_NONBLOCK);
+	return true;
+}
+
+static bool put(struct stream *stream, const char *text, size_t len)
+{
+	ssize_t written;
+
+	if (!is_open(stream))
+		return false;
+	written = write(stream->fd, text, len);
+	if (written >= 0 || errno != EAGAIN) {
+		if (written == (ssize_t)len)
+			return true;
+		close_stream(stream);
+	}
+	return false;
+}
+
+/* "[    1.234567] " */
+static bool is_kernels(const char *line, size_t len)
+{
+	size_t i = 0;
+
+	if (i == len || line[i++] != '[')
+		return false;
+	while (i < len && line[i] == ' ')
+		i++;
+	while (i < len && isdigit((unsigned char)line[i]))
+		i++;
+	if (i == len || line[i++] != '.')
+		return false;
+	while (i < len && isdigit((unsigned char)line[i]))
+		i++;
+	return i < len && line[i] == ']';
+}
+
+static void put_line(struct stream *stream)
+{
+	uint32_t left_out = 0;
+	char note[64];
+
+	if (!ratelimit_take(&stream->limit, JOURNAL_BURST, &left_out))
+		return;
+	stream->left_out += left_out;
+	if (stream->left_out &&
+	    put(stream, note, snprintf(note, sizeof(note), "<%u lines are left out here>\n",
+				       stream->left_out)))
+		stream->left_out = 0;
+	stream->line[stream->len] = '\n';
+	if (!put(stream, stream->line, stream->len + 1))
+		stream->left_out++;
+}
+
+static void end_line(struct stream *stream)
+{
+	if (stream->len && (stream == &streams[JOURNAL_KERNEL] ||
+			    !is_kernels(stream->line, stream->len)))
+		put_line(stream);
+	stream->len = 0;
+}
+
+void journal_write(enum journal_stream nr, const char *text, size_t len)
+{
+	struct stream *stream = &streams[nr];
+
+	if (!*stream->identifier)
+		return;
+	for (size_t i = 0; i < len; i++) {
+		stream->len += text_clean(&stream->filter, text + i, 1,
+					  stream->line + stream->len);
+		if (stream->len && stream->line[stream->len - 1] == '\n') {
+			stream->len--;
+			end_line(stream);
+		} else if (stream->len >= JOURNAL_LINE_MAX) {
+			end_line(stream);
+		}
+	}
+}
