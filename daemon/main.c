@@ -16,7 +16,7 @@
  *	guestlog.c klog.c	the guest's kernel log
  *	vmcoreinfo.c vmcore.c	its kernel in its memory, and a dump of that for sigmactl
  *	bus.c bus_devices.c	D-Bus, for sigmactl and others
- *	journal.c	what the guest says, in the host's journal
+ *	systembus.c journal.c	what the host's systemd hears of the guest
  *	state.c		what the next sigmad needs, should this one die
  *	life.c		what happens when
  */
@@ -37,6 +37,7 @@
 #include "life.h"
 #include "log.h"
 #include "rundir.h"
+#include "systembus.h"
 #include "version.h"
 
 #define EXIT_USAGE		2
@@ -58,8 +59,8 @@ static const char help[] =
 "  --background        once the guest is started, let go of the terminal and write\n"
 "                      messages to /run/sigma/NAME/sigmad.log\n"
 "  --service           as sigma@.service has it: what the guest says goes to the journal, too,\n"
-"                      and one that panics, hangs for 30 s or is contained by its guard\n"
-"                      is ended, not kept to be looked at\n"
+"                      systemd-machined lists it, and one that panics, hangs for 30 s or\n"
+"                      is contained by its guard is ended, not kept to be looked at\n"
 "  --help, --version\n"
 "\n"
 "While it runs, /run/sigma/NAME holds\n"
@@ -147,7 +148,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 /* Before any thread is made, so that they all leave the signals to the event loop */
 static int catch_signals(struct life *life)
 {
-	static const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT };
+	/* The last one is what systemd-machined powers a machine off with */
+	const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGRTMIN + 4 };
 	int error = 0;
 	sigset_t set;
 
@@ -236,6 +238,7 @@ close_state:
 
 static int serve(struct life *life, const struct options *options)
 {
+	struct systembus *systembus;
 	int status = EXIT_FAILURE;
 
 	if (life->state) {
@@ -245,6 +248,7 @@ static int serve(struct life *life, const struct options *options)
 		return EXIT_FAILURE;
 	}
 
+	systembus = systembus_open(life->event, life->config->name, life->service);
 	if (life->state->started_usec || !life_start(life)) {
 		sd_notify(0, "READY=1");
 		/* Its first sign of life has systemd wait for more, so not before the loop */
@@ -259,6 +263,7 @@ static int serve(struct life *life, const struct options *options)
 	}
 	if (life_end(life))
 		status = EXIT_FAILURE;
+	systembus_close(systembus);
 	return status;
 }
 

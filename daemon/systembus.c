@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The host's systemd: see systembus.h.
+ *
+ * machined knows a machine by its unit as well as by its name. So a guest that was taken over may
+ * still be registered, with the leader that died: it is asked for the machine of this process,
+ * whose unit is the same, before the guest is registered.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <unistd.h>
+
+#include "../kmod/uapi/sigma.h"
+#include "log.h"
+#include "systembus.h"
+
+#define LOGIN		"org.freedesktop.login1"
+#define LOGIN_OBJECT	"/org/freedesktop/login1", "org.freedesktop.login1.Manager"
+#define MACHINES	"org.freedesktop.machine1"
+#define MACHINES_OBJECT	"/org/freedesktop/machine1", "org.freedesktop.machine1.Manager"
+
+struct systembus {
+	sd_bus *bus;
+	char name[SIGMA_NAME_MAX];
+	int inhibitor;		/* -1: none; the machine may sleep once it is closed */
+	bool registered;
+};
+
+static void tell_failure(const char *what, const sd_bus_error *error)
+{
+	if (!sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) &&
+	    !sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+		log_info("%s: %s", what, error->message);
+}
+
+static int on_inhibited(sd_bus_message *reply, void *data, sd_bus_error *unused)
+{
+	struct systembus *bus = data;
+	int fd;
+
+	if (sd_bus_message_is_method_error(reply, NULL))
+		tell_failure("systemd-logind is not told that the machine can't sleep",
+			     sd_bus_message_get_error(reply));
+	else if (sd_bus_message_read(reply, "h", &fd) > 0)
+		bus->inhibitor = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return 0;
+}
+
+static int on_registered(sd_bus_message *reply, void *data, sd_bus_error *unused)
+{
+	struct systembus *bus = data;
+
+	bus->registered = !sd_bus_message_is_method_error(reply, NULL);
+	if (!bus->registered)
+		tell_failure("systemd-machined does not list the guest",
+			     sd_bus_message_get_error(reply));
+	return 0;
+}
+
+/* Nobody waits for the answer */
+static void unregister(struct systembus *bus)
+{
+	sd_bus_message *call = NULL;
+
+	if (sd_bus_message_new_method_call(bus->bus, &call, MACHINES, MACHINES_OBJECT,
+					   "UnregisterMachine") >= 0 &&
+	    sd_bus_message_append(call, "s", bus->name) >= 0 &&
+	    sd_bus_message_set_expect_reply(call, false) >= 0)
+		sd_bus_send(bus->bus, call, NULL);
+	sd_bus_message_unref(call);
+}
+
+static int on_looked_up(sd_bus_message *reply, void *data, sd_bus_error *unused)
+{
+	struct systembus *bus = data;
+
+	if (!sd_bus_message_is_method_error(reply, NULL))
+		unregister(bus);
+	/* Name, no ID, who registers it, class, leader, no root directory */
+	sd_bus_call_method_async(bus->bus, NULL, MACHINES, MACHINES_OBJECT, "RegisterMachine",
+				 on_registered, bus, "sayssus", bus->name, 0, "sigma", "vm",
+				 (uint32_t)getpid(), "");
+	return 0;
+}
+
+struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit)
+{
+	struct systembus *bus = calloc(1, sizeof(*bus));
+	char why[SIGMA_NAME_MAX + 40];
+	int ret;
+
+	if (!bus)
+		return NULL;
+	bus->inhibitor = -1;
+	snprintf(bus->name, sizeof(bus->name), "%s", name);
+	ret = sd_bus_open_system(&bus->bus);
+	if (ret >= 0)
+		ret = sd_bus_attach_event(bus->bus, event, SD_EVENT_PRIORITY_NORMAL);
+	/* The end of the loop is not yet the end of the guest */
+	if (ret >= 0)
+		ret = sd_bus_set_close_on_exit(bus->bus, false);
+	snprintf(why, sizeof(why), "SIGMA guest %s would not survive it", name);
+	if (ret >= 0)
+		ret = sd_bus_call_method_async(bus->bus, NULL, LOGIN, LOGIN_OBJECT, "Inhibit",
+					       on_inhibited, bus, "ssss", "sleep", "sigmad", why,
+					       "block");
+	if (ret >= 0 && is_unit)
+		ret = sd_bus_call_method_async(bus->bus, NULL, MACHINES, MACHINES_OBJECT,
+					       "GetMachineByPID", on_looked_up, bus, "u",
+					       (uint32_t)getpid());
+	if (ret >= 0)
+		return bus;
+	systembus_close(bus);
+	return NULL;
+}
+
+void systembus_close(struct systembus *bus)
+{
+	if (!bus)
+		return;
+	if (bus->registered) {
+		unregister(bus);
+		sd_bus_flush(bus->bus);
+	}
+	sd_bus_detach_event(bus->bus);
+	sd_bus_close_unref(bus->bus);
+	if (bus->inhibitor >= 0)
+		close(bus->inhibitor);
+	free(bus);
+}
