@@ -77,7 +77,8 @@ all: modules user
 modules:
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc
+user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
+      $(O)/sigma@.service
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl
 	@mkdir -p $(@D)
@@ -135,6 +136,10 @@ $(O)/libiosc.pc: lib/libiosc.pc.in daemon/version.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' $< >$@
 
+$(O)/sigma@.service: udev/sigma@.service.in Makefile
+	@mkdir -p $(@D)
+	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' $< >$@
+
 $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libctl.a $(O)/sanitized/libsigma.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
@@ -191,6 +196,7 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(O)/sigma@.service udev/sigma.slice
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a
@@ -204,8 +210,8 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 ctl/completion/sigmactl.zsh $(DESTDIR)$(ZSH_COMPLETIONS)/_sigmactl
 	$(if $(DESTDIR),,$(activate))
 
-# The library's cache, and what a boot would do with the rules: the group, /run/sigma and the
-# devices' permissions
+# The library's cache, and what a boot would do with the rules and units: the group, /run/sigma
+# and the devices' permissions
 define activate
 $(Q)if [ "$$(id -u)" = 0 ]; then ldconfig; fi
 $(Q)if command -v systemd-sysusers >/dev/null; then \
@@ -220,6 +226,7 @@ $(Q)if command -v udevadm >/dev/null; then \
 	udevadm control --reload && udevadm trigger --subsystem-match=sigma || \
 	echo "udev does not run: /dev/sigma gets its group at the next boot"; \
 fi
+$(Q)if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 endef
 
 check:
@@ -247,7 +254,8 @@ style:
 
 clean:
 	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench $(O)/selftests \
-		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.*
+		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
+		$(O)/sigma@.service
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj) \
