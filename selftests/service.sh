@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=400 init=systemd
+#
+# A guest as a service of a host that runs systemd: what systemctl, journalctl, machinectl and
+# systemd-inhibit make of it, and what becomes of it when sigmad or the guest fails.
+
+. "$(dirname "$0")/lib.sh"
+[ -d /run/systemd/system ] || skip_all "systemd is not PID 1"
+need_sigma
+
+unit=sigma@web.service
+things=/srv/things
+
+property() { systemctl show --value --property="$1" $unit; }
+has() { [ "$(property "$1")" = "$2" ] || { echo "$1=$(property "$1")"; return 1; }; }
+is_restarted() { has NRestarts "$1" && has ActiveState active; }
+kill_sigmad() { pgrep -x sigmad | grep -x "$(property MainPID)" && pkill -9 -x sigmad; }
+boot_id() { in_guest 1 "cat /proc/sys/kernel/random/boot_id"; }
+is_another()
+{
+	local id
+	id=$(boot_id) && [ -n "$id" ] && [ "$id" != "$1" ]
+}
+journal() { journalctl --sync && journalctl --no-pager --output=cat SIGMA_GUEST=web "$@"; }
+said() { journal --identifier="$1" | grep -- "$2"; }
+is_listed() { machinectl list --no-legend | grep -E '^web +vm +sigma' && leads; }
+leads() { [ "$(machinectl show --value --property=Leader web)" = "$(property MainPID)" ]; }
+inhibits() { systemd-inhibit --list --no-legend | grep "sigmad.*sleep.*SIGMA guest web.*block"; }
+is_down() { has ActiveState inactive && has Result success && is_gone web; }
+unlisted() { ! machinectl list --no-legend | grep -w web && ! inhibits; }
+
+mkdir -p $things /var/log/journal
+echo "from the host" >$things/note
+journalctl --flush
+check "systemd likes the unit" systemd-analyze --man=no verify $unit
+say "$(systemd-analyze security --no-pager $unit | tail -n 1)"
+guest web disk=/dev/vdb net=1 line=[Share] line=Path=$things
+machinectl list >/dev/null
+remember_host
+check "sigma.ko is unloaded" modprobe -r sigma
+
+# ---- started, and what is seen of it
+check "systemctl start loads it and starts the guest" systemctl start $unit
+check "the unit is active" has ActiveState active
+check "the guest's user space answers" wait_guest 1
+check "systemctl status tells the guest's state" until_true 10 has StatusText "Guest is running."
+check "it is in sigma.slice" has Slice sigma.slice
+check "the guest's kernel log is in the journal, once" \
+	[ "$(journal | grep -c 'Linux version')" = 1 ]
+check "in the kernel's name" said kernel@web "Linux version"
+check "what is written to its console is there" eval \
+	'in_guest 1 "echo words on the console >/dev/console" &&
+	 until_true 10 said console@web "words on the console"'
+check "and what sigmad says" said sigmad "web: the guest is running"
+check "a share is served" [ "$(in_guest 1 'mkdir -p /run/things &&
+	mount -t virtiofs things /run/things && cat /run/things/note')" = "from the host" ]
+check "machinectl lists it" until_true 10 is_listed
+check "the machine can't sleep" until_true 10 inhibits
+refuse "a second sigmad is refused" "exists already" sigmactl start web
+
+# ---- sigmad dies, and then the guest
+id=$(boot_id)
+check "sigmad is killed" kill_sigmad
+check "the unit restarts" until_true "$GUEST_BOOT" is_restarted 1
+check "into the guest that runs" [ "$(boot_id)" = "${id:-none}" ]
+check "the journal tells" said sigmad "took over the guest"
+check "machinectl lists the new one" until_true 10 is_listed
+check "the machine can't sleep" until_true 10 inhibits
+check "the guest panics" in_guest 1 "echo 1 >/proc/sys/kernel/sysrq; (sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &"
+check "that fails the unit, which restarts" until_true "$GUEST_BOOT" is_restarted 2
+check "another guest boots" until_true "$GUEST_BOOT" guest_answers 1
+check "it is another one" is_another "$id"
+check "the panic is in the journal" said kernel@web "sysrq: Trigger a crash"
+check "and its status" eval \
+	'journalctl --unit=$unit | grep "Main process exited, code=exited, status=3"'
+
+# ---- its ends
+check "the guest switches itself off" \
+	in_guest 1 "(sleep 1; /usr/lib/sigma-rig/guest-rc poweroff) >/dev/null 2>&1 &"
+check "that ends the unit, a success" until_true 20 is_down
+check "systemctl start" systemctl start $unit
+check "the guest's user space answers" wait_guest 1
+check "systemctl stop" systemctl stop $unit
+check "ends the unit, a success" is_down
+check "the guest switched itself off, too" \
+	[ "$(journal --identifier=sigmad | grep -c "the guest switched itself off")" = 2 ]
+check "nobody lists it any more" until_true 10 unlisted
+check "systemctl start" systemctl start $unit
+check "sigmactl stop does not wait for a guest that does not answer" sigmactl stop --timeout=1 web
+check "that ends the unit, a success, too" until_true 10 is_down
+check "all is back" host_is_as_before
+finish
