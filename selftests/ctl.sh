@@ -184,7 +184,7 @@ check "colours on a terminal" eval 'script -qec "sigmactl list" /dev/null | grep
 check "none with NO_COLOR" eval '! script -qec "NO_COLOR=1 sigmactl list" /dev/null | grep $'"'\x1b'"
 check "none in a pipe" eval '! sigmactl list | grep $'"'\x1b'"
 check "log" eval 'sigmactl log g | grep "Linux version"'
-console_says() { grep -a "^6\.1" /tmp/console; }
+console_says() { tr '\r' '\n' </tmp/console | grep -a '^6\.1'; }
 check "console" \
 	eval '(echo uname -r; until_true 20 console_says >&2) | sigmactl console g >/tmp/console; console_says'
 check "nmi" sigmactl nmi g
