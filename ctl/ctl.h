@@ -161,6 +161,16 @@ int guest_remove(const char *name);
 /** control_number - a file of sigma.ko in /sys/class/sigma/control; 0 when it can't be read */
 uint64_t control_number(const char *attr);
 
+/* systemctl.c */
+
+/**
+ * systemctl - have a guest's unit, sigma@NAME.service, started, stopped and the like
+ * @option: one for @verb, or "--"
+ *
+ * Return: EXIT_OK, or EXIT_FAILED, reported.
+ */
+int systemctl(const char *verb, const char *option, const char *name);
+
 /* pool.c */
 
 /**

@@ -1,35 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * sigmactl enable and disable. Which links that takes, in a machine that runs systemd or in a
- * tree that is made for one, is known by systemctl(1).
- */
-#include <errno.h>
-#include <spawn.h>
+/* sigmactl enable and disable. */
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "ctl.h"
-
-static int systemctl(const char *verb, const char *name)
-{
-	char unit[sizeof("sigma@.service") + SIGMA_NAME_MAX];
-	char *argv[] = { "systemctl", (char *)verb, "--", unit, NULL };
-	int error, how;
-	pid_t pid;
-
-	snprintf(unit, sizeof(unit), "sigma@%s.service", name);
-	error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
-	if (error)
-		return complain(EXIT_FAILED, "%s: cannot run systemctl: %s; without systemd, have 'sigmactl start %s' run at boot",
-				name, strerror(error), name);
-	if (waitpid(pid, &how, 0) < 0)
-		return complain(EXIT_FAILED, "%s: cannot wait for systemctl: %s", name,
-				strerror(errno));
-	if (WIFEXITED(how) && !WEXITSTATUS(how))
-		return EXIT_OK;
-	return complain(EXIT_FAILED, "%s: systemctl %s %s failed, as it said", name, verb, unit);
-}
 
 static int run(const char *verb, const char *name, bool needs_file)
 {
@@ -38,7 +11,7 @@ static int run(const char *verb, const char *name, bool needs_file)
 	if (needs_file && !guest_has_file(name))
 		return complain(EXIT_NO_GUEST, "%s: there is no " GUEST_FILES "/%s" GUEST_SUFFIX "; 'sigmactl edit %s' writes one",
 				name, name, name);
-	return systemctl(verb, name);
+	return systemctl(verb, "--", name);
 }
 
 static int run_enable(const struct options *options, char **args)

@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <systemd/sd-login.h>
 #include <unistd.h>
 
 #include "../daemon/bus.h"
@@ -36,6 +38,18 @@ static int ask(const char *name)
 	return error;
 }
 
+/* Else systemd would run another one, and that take the guest over */
+static void stop_service(const char *name, pid_t pid)
+{
+	char *unit;
+
+	if (sd_pid_get_unit(pid, &unit) < 0)
+		return;
+	if (!strncmp(unit, "sigma@", strlen("sigma@")))
+		systemctl("stop", "--no-block", name);
+	free(unit);
+}
+
 /* End a sigmad that doesn't answer; 0 or a reported -errno */
 static int kill_sigmad(const char *name)
 {
@@ -49,6 +63,7 @@ static int kill_sigmad(const char *name)
 			complain(end.fd, "%s: its sigmad does not answer, nor can it be told which process it is: %s; end it and try again",
 				 name, strerror(-end.fd));
 	complain(0, "%s: its sigmad (pid %d) does not answer and is killed", name, pid);
+	stop_service(name, pid);
 	if (pidfd_send_signal(end.fd, SIGKILL, NULL, 0) && errno != ESRCH)
 		error = complain(-errno, "%s: its sigmad cannot be killed: %s%s", name,
 				 strerror(errno), errno == EPERM ? "; be root" : "");

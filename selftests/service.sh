@@ -89,5 +89,9 @@ check "nobody lists it any more" until_true 10 unlisted
 check "systemctl start" systemctl start $unit
 check "sigmactl stop does not wait for a guest that does not answer" sigmactl stop --timeout=1 web
 check "that ends the unit, a success, too" until_true 10 is_down
+check "systemctl start" systemctl start $unit
+check "sigmad is halted" pkill -STOP -x sigmad
+check "sigmactl kill ends it, and the guest" sigmactl kill web
+check "its unit does not restart" until_true 10 eval 'has ActiveState failed && is_gone web'
 check "all is back" host_is_as_before
 finish

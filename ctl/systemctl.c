@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Runs systemctl(1), which knows machines that run systemd and trees that are made for one. */
+#include <errno.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl.h"
+
+int systemctl(const char *verb, const char *option, const char *name)
+{
+	char unit[sizeof("sigma@.service") + SIGMA_NAME_MAX];
+	char *argv[] = { "systemctl", (char *)verb, (char *)option, unit, NULL };
+	int error, how;
+	pid_t pid;
+
+	snprintf(unit, sizeof(unit), "sigma@%s.service", name);
+	error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
+	if (error)
+		return complain(EXIT_FAILED, "%s: cannot run systemctl: %s; without systemd, have 'sigmactl start %s' run at boot",
+				name, strerror(error), name);
+	if (waitpid(pid, &how, 0) < 0)
+		return complain(EXIT_FAILED, "%s: cannot wait for systemctl: %s", name,
+				strerror(errno));
+	if (WIFEXITED(how) && !WEXITSTATUS(how))
+		return EXIT_OK;
+	return complain(EXIT_FAILED, "%s: systemctl %s %s failed, as it said", name, verb, unit);
+}
