@@ -125,7 +125,7 @@ static void check_module(void)
 		      "sigma.ko is installed for kernel %s but not loaded", uts.release);
 	else
 		found("module", RESULT_FAIL,
-		      "build and install it (make && make install), then: modprobe sigma",
+		      "install the package sigma-dkms and the kernel's headers, or build it (make && make install); then: modprobe sigma",
 		      "there is no sigma.ko for the running kernel %s", uts.release);
 	kmod_module_unref_list(list);
 	kmod_unref(ctx);
@@ -184,7 +184,7 @@ static void check_initrd(void)
 		      "there is a " GUEST_MODULE ".ko for guests of kernel %s", uts.release);
 	else
 		found("drivers", RESULT_WARN,
-		      "build and install it (make && make install), or set Kernel= to one that has it",
+		      "install the package sigma-dkms and the kernel's headers, or build it (make && make install); or set Kernel= to one that has it",
 		      "there is neither %s nor another " GUEST_MODULE ".ko for the running kernel",
 		      path);
 	kmod_module_unref_list(list);

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../log.h"
+#include "../version.h"
 #include "load.h"
 
 #define SIGMA_LIBDIR_DEFAULT	"/usr/lib/sigma"
@@ -200,8 +201,9 @@ static int add_guest_module(struct module_list *list, const char *version, const
 	snprintf(path, sizeof(path), "%s/%s/" GUEST_MODULE ".ko", libdir(), version);
 	if (access(path, R_OK))
 		return log_error(-ENOENT, "no " GUEST_MODULE
-				 ".ko for Linux %s, neither in %s nor %s: %s; install linux-headers-%s and build it: make -C /lib/modules/%s/build M=$PWD/guest modules",
-				 version, tree, path, strerror(errno), version, version);
+				 ".ko for Linux %s, neither in %s nor %s: %s; install linux-headers-%s, then: dkms install sigma/"
+				 SIGMA_VERSION " -k %s, or in SIGMA's sources: make install KVERSION=%s",
+				 version, tree, path, strerror(errno), version, version, version);
 	return add_guest_file(list, path, version);
 }
 

@@ -118,6 +118,26 @@ TEST(load_order)
 	EXPECT_TRUE(place_of("crc32c_a") && place_of("crc32c_a") < place_of("ext4"));
 }
 
+TEST(guest_module_from_dkms)
+{
+	char path[256];
+	int error;
+
+	NEED_TREE();
+	snprintf(path, sizeof(path), "%s/dkms/lib/modules/" TREE_VERSION, dir);
+	setenv("SIGMA_LIBDIR", "/no/such/folder", 1);
+	capture_start();
+	/* With a user's initrd it takes nothing else from there */
+	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null");
+	EXPECT_STREQ("", capture_end());
+	snprintf(path, sizeof(path), "%s/sigma", dir);
+	setenv("SIGMA_LIBDIR", path, 1);
+	ASSERT_EQ(0, error);
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+	EXPECT_TRUE(place_of("virtio_ring") < place_of("sigma_guest"));
+}
+
 TEST(with_a_user_initrd)
 {
 	static const char theirs[] = "compressed";	/* 10 bytes: padded by 2 */
@@ -142,6 +162,7 @@ TEST(with_a_user_initrd)
 
 TEST(what_is_missing)
 {
+	const char *said;
 	char path[256];
 
 	capture_start();
@@ -151,7 +172,9 @@ TEST(what_is_missing)
 	NEED_TREE();
 	capture_start();
 	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL));
-	EXPECT_SAID("no sigma_guest.ko for Linux 0.0.0", capture_end());
+	said = capture_end();
+	EXPECT_SAID("no sigma_guest.ko for Linux 0.0.0", said);
+	EXPECT_SAID(" -k 0.0.0, or in SIGMA's sources", said);
 	capture_start();
 	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL));
 	EXPECT_SAID("the guest's kernel is other", capture_end());

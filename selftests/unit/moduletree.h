@@ -8,6 +8,7 @@
  *						crc32c first; virtio_rng is built in
  *	DIR/sigma/VERSION/sigma_guest.ko	depends on virtio and virtio_ring
  *	DIR/sigma/damaged/VERSION/sigma_guest.ko	its first 300 bytes
+ *	DIR/dkms/lib/modules/VERSION	the first one with it, as DKMS lays it out
  *	DIR/sigma/guest-init
  */
 #ifndef SIGMA_TEST_MODULETREE_H
@@ -38,8 +39,10 @@ static const char moduletree_script[] =
 	"xz $tree/kernel/virtio_blk.ko\n"
 	"echo kernel/virtio_rng.ko >$tree/modules.builtin; : >$tree/modules.order\n"
 	"depmod -b . $version\n"
-	"module sigma_guest '' depends=virtio,virtio_ring\n"
+	"module sigma_guest virtio_ring depends=virtio,virtio_ring\n"
 	"mv $tree/kernel/sigma_guest.ko sigma/$version\n"
+	"mkdir -p dkms/$tree; cp -r $tree dkms/lib/modules; mkdir -p dkms/$tree/updates/dkms\n"
+	"cp sigma/$version/sigma_guest.ko dkms/$tree/updates/dkms; depmod -b dkms $version\n"
 	"mkdir -p sigma/other sigma/damaged/$version\n"
 	"head -c 300 sigma/$version/sigma_guest.ko >sigma/damaged/$version/sigma_guest.ko\n"
 	"module sigma_guest '' depends=virtio 1.2.3; mv $tree/kernel/sigma_guest.ko sigma/other\n"
