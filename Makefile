@@ -41,7 +41,7 @@ DAEMON_LIBS := libsystemd libkmod libarchive libnl-3.0 libnl-route-3.0 inih libu
 CTL_LIBS := libsystemd libkmod json-c inih
 
 sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \
-	       -I$(O)/daemon/load -MMD -MP \
+	       -DSIGMA_LIBDIR='"$(LIBDIR)"' -I$(O)/daemon/load -MMD -MP \
 	       $(shell $(PKG_CONFIG) --cflags $(DAEMON_LIBS) $(CTL_LIBS))
 daemon_ldlibs = $(shell $(PKG_CONFIG) --libs $(DAEMON_LIBS)) -lpthread -lutil
 ctl_ldlibs = $(shell $(PKG_CONFIG) --libs $(CTL_LIBS))
@@ -140,6 +140,15 @@ $(O)/sigma@.service: udev/sigma@.service.in Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' $< >$@
 
+# What has the PREFIX in it is made again for another one
+$(O)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
+
+$(O)/daemon/load/initrd.o $(O)/ctl/check.o $(O)/libiosc.pc $(O)/sigma@.service: $(O)/prefix
+
+FORCE:
+
 $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libctl.a $(O)/sanitized/libsigma.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
@@ -183,10 +192,8 @@ rings: $(O)/bench/rings
 install: install-modules install-user
 
 install-modules: modules
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(MODDIR) kmod/sigma.ko
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(LIBDIR)/$(KVERSION) guest/sigma_guest.ko
-	$(Q)$(STRIP) --strip-debug $(DESTDIR)$(MODDIR)/sigma.ko \
-		$(DESTDIR)$(LIBDIR)/$(KVERSION)/sigma_guest.ko
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(MODDIR) kmod/sigma.ko guest/sigma_guest.ko
+	$(Q)$(STRIP) --strip-debug $(DESTDIR)$(MODDIR)/sigma.ko $(DESTDIR)$(MODDIR)/sigma_guest.ko
 	$(if $(DESTDIR),,$(Q)depmod $(KVERSION))
 
 install-user: user
@@ -255,7 +262,7 @@ style:
 clean:
 	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench $(O)/selftests \
 		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
-		$(O)/sigma@.service
+		$(O)/sigma@.service $(O)/prefix
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj) \

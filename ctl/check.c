@@ -22,7 +22,6 @@
 #include "json.h"
 
 #define DEFAULT_MEMORY	(512ULL << 20)
-#define LIBDIR		"/usr/lib/sigma"	/* or $SIGMA_LIBDIR */
 #define GUEST_MODULE	"sigma_guest"
 #define DEVICES_SYSFS	"/sys/devices"
 
@@ -157,7 +156,7 @@ static void check_initrd(void)
 
 	uname(&uts);
 	if (!dir || !*dir)
-		dir = LIBDIR;
+		dir = SIGMA_LIBDIR;
 
 	snprintf(path, sizeof(path), "%s/guest-init", dir);
 	if (access(path, R_OK))

@@ -23,7 +23,6 @@
 #include "../version.h"
 #include "load.h"
 
-#define SIGMA_LIBDIR_DEFAULT	"/usr/lib/sigma"
 #define MODULES_DEFAULT		"/lib/modules"
 #define GUEST_MODULE		"sigma_guest"
 #define MODULES_MAX		128		/* with dependencies; 20 are usual */
@@ -57,7 +56,7 @@ static const char *libdir(void)
 {
 	const char *dir = getenv("SIGMA_LIBDIR");
 
-	return dir && *dir ? dir : SIGMA_LIBDIR_DEFAULT;
+	return dir && *dir ? dir : SIGMA_LIBDIR;
 }
 
 static int add_module(struct module_list *list, struct kmod_module *mod);

@@ -88,7 +88,7 @@ struct initrd {
  * where /lib is often a symbolic link, which an archive's folder would replace.
  *
  * sigma_guest.ko is taken from the module tree, else from $SIGMA_LIBDIR/VERSION/; /init is
- * $SIGMA_LIBDIR/guest-init. SIGMA_LIBDIR is /usr/lib/sigma unless the environment says else.
+ * $SIGMA_LIBDIR/guest-init. SIGMA_LIBDIR is PREFIX/lib/sigma unless the environment says else.
  */
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
 		 const char *user);
