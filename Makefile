@@ -2,6 +2,7 @@
 #
 #	make			modules for the running kernel (KDIR=...) and user space
 #	make install		both (DESTDIR=, PREFIX=)
+#	make install-dkms	sources of the modules, for "dkms install sigma/VERSION"
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
@@ -28,6 +29,10 @@ BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 MANUALS := $(wildcard docs/*.[1-8])
 VERSION := $(shell sed -n 's/.*SIGMA_VERSION "\(.*\)"/\1/p' daemon/version.h)
+# Where DKMS, initramfs-tools and dracut look, whatever the PREFIX
+SRCDIR := /usr/src/sigma-$(VERSION)
+INITRAMFS_HOOKS ?= /usr/share/initramfs-tools/hooks
+DRACUT_MODULES ?= /usr/lib/dracut/modules.d
 
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
@@ -70,7 +75,8 @@ MAKEFLAGS += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all modules user unit fuzz programs rings install install-modules install-user check bench demo shell style clean
+.PHONY: all modules user unit fuzz programs rings install install-modules install-user \
+	install-hooks install-dkms check bench demo shell style clean
 
 all: modules user
 
@@ -189,12 +195,26 @@ $(O)/bench/%: $(O)/selftests/bench/%.o $(O)/libsigma.a
 
 rings: $(O)/bench/rings
 
-install: install-modules install-user
+install: install-modules install-user install-hooks
 
 install-modules: modules
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(MODDIR) kmod/sigma.ko guest/sigma_guest.ko
 	$(Q)$(STRIP) --strip-debug $(DESTDIR)$(MODDIR)/sigma.ko $(DESTDIR)$(MODDIR)/sigma_guest.ko
 	$(if $(DESTDIR),,$(Q)depmod $(KVERSION))
+
+# What puts sigma_guest.ko into a distribution's own initrd
+install-hooks:
+	$(Q)$(INSTALL) -D -m 755 packaging/initramfs-tools/hook $(DESTDIR)$(INITRAMFS_HOOKS)/sigma
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(DRACUT_MODULES)/90sigma packaging/dracut/module-setup.sh
+
+DKMS_SOURCES = Kbuild $(shell find kmod guest -path guest/init -prune -o ! -name '*.mod.c' \
+	\( -name '*.[chS]' -o -name '*.mk' -o -name Kbuild \) -print)
+
+install-dkms: install-hooks
+	$(Q)for source in $(DKMS_SOURCES); do \
+		$(INSTALL) -D -m 644 $$source $(DESTDIR)$(SRCDIR)/$$source || exit; \
+	done
+	$(Q)sed 's,@VERSION@,$(VERSION),' packaging/dkms.conf.in >$(DESTDIR)$(SRCDIR)/dkms.conf
 
 install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(O)/sigmad
