@@ -3,6 +3,7 @@
 #	make			modules for the running kernel (KDIR=...) and user space
 #	make install		both (DESTDIR=, PREFIX=)
 #	make install-dkms	sources of the modules, for "dkms install sigma/VERSION"
+#	make deb		Debian packages, in O/deb; DKMS builds the modules
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
@@ -76,7 +77,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PHONY: all modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms check bench demo shell style clean
+	install-hooks install-dkms deb check bench demo shell style clean
 
 all: modules user
 
@@ -256,6 +257,11 @@ fi
 $(Q)if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 endef
 
+deb:
+	$(Q)rm -rf $(O)/deb
+	$(Q)$(MAKE) install-user install-dkms DESTDIR=$(O)/deb/sigma PREFIX=/usr
+	$(Q)packaging/deb $(O)/deb $(VERSION)
+
 check:
 	$(Q)selftests/rig/check $(T)
 
@@ -282,7 +288,7 @@ style:
 clean:
 	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench $(O)/selftests \
 		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
-		$(O)/sigma@.service $(O)/prefix
+		$(O)/sigma@.service $(O)/prefix $(O)/deb
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj) \
