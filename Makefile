@@ -4,6 +4,7 @@
 #	make install		both (DESTDIR=, PREFIX=)
 #	make install-dkms	sources of the modules, for "dkms install sigma/VERSION"
 #	make deb		Debian packages, in O/deb; DKMS builds the modules
+#	make check-packages	do they install and go again? DEBIAN=12 or 13
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
@@ -77,7 +78,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PHONY: all modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms deb check bench demo shell style clean
+	install-hooks install-dkms deb check check-packages bench demo shell style clean
 
 all: modules user
 
@@ -264,6 +265,11 @@ deb:
 
 check:
 	$(Q)selftests/rig/check $(T)
+
+DEBIAN ?= 12
+check-packages:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/packages/run $(DEBIAN)
 
 ROUNDS ?= 3
 bench:
