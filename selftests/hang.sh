@@ -53,7 +53,7 @@ check "user space answers again" wait_guest 1
 in_guest 1 "(sleep 1; insmod /root/hang.ko) >/dev/null 2>&1 &" >/dev/null
 check "hangs, and the host knows" wait_state g unresponsive 30
 check "an NMI gets through to it" sigmactl nmi g
-shows_where() { sigmactl log --memory g | grep -A 20 "NMI from the host" | grep hang_init; }
+shows_where() { sigmactl log --memory g | grep -A 60 "NMI from the host" | grep hang_init; }
 check "and shows where it hangs" until_true 10 shows_where
 check "the host is alive and its CPU does not wait for the guest's" timeout 10 sh -c \
 	'sync; echo 1 >/proc/sys/vm/compact_memory; taskset -c 0 true'
