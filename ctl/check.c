@@ -23,7 +23,6 @@
 
 #define DEFAULT_MEMORY	(512ULL << 20)
 #define GUEST_MODULE	"sigma_guest"
-#define DEVICES_SYSFS	"/sys/devices"
 
 #define SECURE_BOOT \
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -220,10 +219,10 @@ static void check_lockdown(void)
 
 static void check_cpus(void)
 {
-	struct pool_cpus cpus;
+	struct host_cpus cpus;
 	char list[256], cores[512], kinds[512];
 
-	if (pool_cpus(&cpus))
+	if (cpus_read(CPUS_SYSFS, &cpus))
 		found("cpus", RESULT_FAIL, NULL, "cannot read " CPUS_SYSFS "/online");
 	else if (CPU_COUNT(&cpus.lendable))
 		found("cpus", RESULT_OK, NULL, "%d can be lent: %s", CPU_COUNT(&cpus.lendable),

@@ -171,20 +171,6 @@ uint64_t control_number(const char *attr);
  */
 int systemctl(const char *verb, const char *option, const char *name);
 
-/* pool.c */
-
-/**
- * struct pool_cpus - the host's CPUs
- * @lendable: those online that do not share the core of CPU 0
- * @siblings: some core has several
- */
-struct pool_cpus {
-	cpu_set_t online, lendable;
-	bool siblings;
-};
-
-int pool_cpus(struct pool_cpus *cpus);	/* 0 or -errno */
-
 /* client.c */
 
 /** enum sigmad - what is seen of a guest's sigmad */

@@ -12,39 +12,13 @@
 
 #define LENDABLE "(lendable)"
 
-int pool_cpus(struct pool_cpus *cpus)
-{
-	cpu_set_t core;
-	char path[256];
-	int error;
-
-	memset(cpus, 0, sizeof(*cpus));
-	error = cpulist_read(CPUS_SYSFS "/online", &cpus->online);
-	if (error)
-		return error;
-	cpus->lendable = cpus->online;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &cpus->online))
-			continue;
-		snprintf(path, sizeof(path), CPUS_SYSFS "/cpu%d/topology/thread_siblings_list",
-			 cpu);
-		if (cpulist_read(path, &core))
-			continue;
-		cpus->siblings |= CPU_COUNT(&core) > 1;
-		if (CPU_ISSET(0, &core))
-			CPU_CLR(cpu, &cpus->lendable);
-	}
-	CPU_CLR(0, &cpus->lendable);
-	return 0;
-}
-
 /**
  * struct pool - what could be lent now
  * @memory: bytes, those of @left included
  * @set_aside: bytes that the host does not use, and @left: those of them that no guest has
  */
 struct pool {
-	struct pool_cpus cpus;
+	struct host_cpus cpus;
 	uint64_t memory, set_aside, left;
 };
 
@@ -112,7 +86,7 @@ static int run(const struct options *options, char **args)
 
 	if (access("/sys/module/sigma", F_OK))
 		return complain(EXIT_FAILED, "sigma.ko is not loaded: as root, modprobe sigma; 'sigmactl check' says what this machine can do");
-	error = pool_cpus(&pool.cpus);
+	error = cpus_read(CPUS_SYSFS, &pool.cpus);
 	if (error)
 		return complain(EXIT_FAILED, "cannot read " CPUS_SYSFS "/online: %s",
 				strerror(-error));

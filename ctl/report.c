@@ -158,7 +158,7 @@ static void report_cpus(void)
 	print_value("SMT", CPUS_SYSFS "/smt/control");
 	cpus_cores(CPUS_SYSFS, text, sizeof(text));
 	printf("siblings: %s\n", *text ? text : "none");
-	cpus_kinds("/sys/devices", text, sizeof(text));
+	cpus_kinds(DEVICES_SYSFS, text, sizeof(text));
 	printf("kinds: %s\n", *text ? text : "one");
 	print_value("frequency driver", CPUS_SYSFS "/cpufreq/policy0/scaling_driver");
 	print_value("frequency governor", CPUS_SYSFS "/cpufreq/policy0/scaling_governor");

@@ -95,6 +95,29 @@ int cpus_choose(const char *sysfs, unsigned int wanted, bool split_cores,
 	return nr;
 }
 
+int cpus_read(const char *sysfs, struct host_cpus *cpus)
+{
+	char path[PATH_MAX];
+	cpu_set_t core;
+	int error;
+
+	memset(cpus, 0, sizeof(*cpus));
+	snprintf(path, sizeof(path), "%s/online", sysfs);
+	error = cpulist_read(path, &cpus->online);
+	if (error)
+		return error;
+	cpus->lendable = cpus->online;
+	CPU_CLR(0, &cpus->lendable);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &cpus->online) || core_of(sysfs, cpu, &core))
+			continue;
+		cpus->siblings |= CPU_COUNT(&core) > 1;
+		if (CPU_ISSET(0, &core))
+			CPU_CLR(cpu, &cpus->lendable);
+	}
+	return 0;
+}
+
 void cpus_cores(const char *sysfs, char *text, size_t size)
 {
 	cpu_set_t online, core;

@@ -108,6 +108,23 @@ TEST(without_hyperthreads)
 	EXPECT_TRUE(strstr(said, "core of cpu 0 stays"));
 }
 
+TEST(what_can_be_lent)
+{
+	struct host_cpus host;
+	char text[64];
+
+	machine("0-3", (const char * const []){ "0", "1", "2", "3", NULL });
+	ASSERT_EQ(0, cpus_read(sysfs, &host));
+	EXPECT_STREQ("1-3", cpulist_format(&host.lendable, text, sizeof(text)));
+	EXPECT_TRUE(!host.siblings);
+	machine("0-5,7", (const char * const []){ "0,4", "1,5", "2,6", "3,7", "0,4", "1,5", "2,6",
+						  "3,7", NULL });
+	ASSERT_EQ(0, cpus_read(sysfs, &host));
+	EXPECT_STREQ("0-5,7", cpulist_format(&host.online, text, sizeof(text)));
+	EXPECT_STREQ("1-3,5,7", cpulist_format(&host.lendable, text, sizeof(text)));
+	EXPECT_TRUE(host.siblings);
+}
+
 TEST(whole_cores)
 {
 	machine("0-7", (const char * const []){ "0,4", "1,5", "2,6", "3,7", "0,4", "1,5", "2,6",
