@@ -15,7 +15,6 @@
 #ifndef SIGMACTL_H
 #define SIGMACTL_H
 
-#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
