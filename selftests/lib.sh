@@ -13,6 +13,7 @@
 set -uo pipefail
 
 TREES=/srv/trees
+VMLINUX=/run/vmlinux
 GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
 OUTPUT=$(mktemp)
 checks=0 failures=0
@@ -105,6 +106,8 @@ need_sigma()
 	[ "$(id -u)" = 0 ] || skip_all "needs root"
 	modprobe sigma || skip_all "cannot load sigma.ko"
 	mkdir -p /etc/sigma
+	# each start reads it, from the share much slower
+	cp /run/rig/vmlinux $VMLINUX
 }
 
 # ---- the host
@@ -181,16 +184,18 @@ kernel_image()
 #
 #	cpus= memory=		as in the file; default 1, 256M, which is soon zeroed
 #	guard=memory		as in the file
-#	kernel=6.12		one of the trees; default: what sigmad takes by default
+#	kernel=6.12		the bzImage of one of the trees, or "host": what sigmad takes by default.
+#				Default: the host's kernel, too, as a vmlinux, which boots sooner
 #	disk=PATH		repeatable; the first is the root file system
 #	net=N			network 10.9.N.0/24, the host is .1, the guest .2
 #	run=COMMAND		see rig/guest-rc
-#	append=WORDS		more for the guest's command line
+#	append=WORDS		more for the guest's command line, which says mitigations=off: a CPU that
+#				is emulated has nothing to mitigate, and loses time
 #	line=TEXT		one more line of the file, below the last disk= or net=
 guest()
 {
-	local name=$1 word cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc"
-	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 v
+	local name=$1 word cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off"
+	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel=""
 	shift
 	echo "[Guest]" >"$file"
 	for word in "$@"; do
@@ -198,11 +203,7 @@ guest()
 		cpus=*)		cpus=${word#*=} ;;
 		memory=*)	memory=${word#*=} ;;
 		guard=*)	echo "Guard=${word#*=}" >>"$file" ;;
-		kernel=*)	v=$(kernel_version "${word#*=}")
-				{
-					echo "Kernel=$(kernel_image "${word#*=}")"
-					echo "Modules=$TREES/${word#*=}/lib/modules/$v"
-				} >>"$file" ;;
+		kernel=*)	kernel=${word#*=} ;;
 		disk=*)		devices+="[Disk]"$'\n'"Path=${word#*=}"$'\n' ;;
 		net=*)		devices+="[Network]"$'\n'"Address=10.9.${word#*=}.1/24"$'\n'
 				cmdline+=" rig.ip=10.9.${word#*=}.2/24" ;;
@@ -213,6 +214,12 @@ guest()
 		esac
 	done
 	{
+		case $kernel in
+		"")	echo "Kernel=$VMLINUX" ;;
+		host)	;;
+		*)	echo "Kernel=$(kernel_image "$kernel")"
+			echo "Modules=$TREES/$kernel/lib/modules/$(kernel_version "$kernel")" ;;
+		esac
 		echo "CPUs=$cpus"
 		echo "Memory=$memory"
 		echo "CommandLine=$cmdline"

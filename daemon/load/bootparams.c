@@ -74,17 +74,17 @@ static uint64_t largest_free(const struct placement *placement)
  * The kernel runs from the next multiple of its alignment, but moves itself up when that
  * is below pref_address: don't let it. Return: 0 when there is no room; no segment is there.
  */
-static uint64_t place_kernel(struct placement *placement, const struct bzimage *image)
+static uint64_t place_kernel(struct placement *placement, const struct kernel *kernel)
 {
-	uint64_t align = MAX((uint64_t)image->alignment, SIGMA_SEGMENT_ALIGN);
+	uint64_t align = MAX((uint64_t)kernel->alignment, SIGMA_SEGMENT_ALIGN);
 	unsigned int best = placement->nr;
 	uint64_t address = 0, room = 0;
 
 	for (unsigned int i = 0; i < placement->nr; i++) {
 		const struct range *range = &placement->free[i];
-		uint64_t start = align_up(MAX(range->start, image->pref_address), align);
+		uint64_t start = align_up(MAX(range->start, kernel->pref_address), align);
 
-		if (start < range->end && range->end - start >= image->init_size &&
+		if (start < range->end && range->end - start >= kernel->init_size &&
 		    range->end - start > room) {
 			best = i;
 			address = start;
@@ -95,7 +95,7 @@ static uint64_t place_kernel(struct placement *placement, const struct bzimage *
 		return 0;
 
 	/* What lies below it in the segment is left out here, and free for the kernel */
-	placement->free[best].start = align_up(address + image->init_size, PAGE_SIZE);
+	placement->free[best].start = align_up(address + kernel->init_size, PAGE_SIZE);
 	return address;
 }
 
@@ -196,17 +196,17 @@ static const char *const cmdline_base[] = {
  * A kernel from 6.9 on wants to see the machine's boot CPU in the MADT, finds that
  * it doesn't run on it, and leaves it alone. An older one would try to start it.
  */
-static bool list_host_bsp(const struct bzimage *image)
+static bool list_host_bsp(const struct kernel *kernel)
 {
-	return image->major > BSP_MAJOR ||
-	       (image->major == BSP_MAJOR && image->minor >= BSP_MINOR);
+	return kernel->major > BSP_MAJOR ||
+	       (kernel->major == BSP_MAJOR && kernel->minor >= BSP_MINOR);
 }
 
 /* Return: the command line, to be freed, or NULL after a message. */
 static char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
-			   const struct bzimage *image)
+			   const struct kernel *kernel)
 {
-	size_t max = MIN(image->cmdline_max, CMDLINE_MAX - 1), len = 0;
+	size_t max = MIN(kernel->cmdline_max, CMDLINE_MAX - 1), len = 0;
 	char *cmdline = NULL;
 	FILE *out = open_memstream(&cmdline, &len);
 	bool failed;
@@ -218,7 +218,7 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 		fprintf(out, "%s ", cmdline_base[i]);
 	/* No timer of the host's is needed to find out how fast the TSC runs */
 	fprintf(out, "tsc_early_khz=%u nr_cpus=%u ", info->tsc_khz, info->nr_cpus);
-	if (!list_host_bsp(image))
+	if (!list_host_bsp(kernel))
 		fprintf(out, "disable_cpu_apicid=%u ", info->bsp_apic_id);
 	/* Last, so that the user's word counts where two contradict */
 	fputs(config->cmdline, out);
@@ -261,15 +261,15 @@ static int too_little_memory(const struct guest_config *config, const char *what
 }
 
 static int layout_build(struct layout *layout, const struct guest_config *config,
-			const struct guest_memory *mem, const struct bzimage *image,
+			const struct guest_memory *mem, const struct kernel *kernel,
 			const struct initrd *initrd, size_t cmdline_size)
 {
 	struct placement placement;
 
 	placement_init(&placement, mem);
-	layout->kernel = place_kernel(&placement, image);
+	layout->kernel = place_kernel(&placement, kernel);
 	if (!layout->kernel)
-		return too_little_memory(config, "the kernel", image->init_size, &placement);
+		return too_little_memory(config, "the kernel", kernel->init_size, &placement);
 
 	layout->initrd = place(&placement, initrd->size);
 	if (!layout->initrd)
@@ -284,22 +284,12 @@ static int layout_build(struct layout *layout, const struct guest_config *config
 	return 0;
 }
 
-/* The setup header ends where the jump at its start goes to (boot.rst, "Details") */
-static void copy_setup_header(struct boot_params *params, const struct bzimage *image)
-{
-	size_t start = offsetof(struct boot_params, hdr);
-	size_t jump = start + offsetof(struct setup_header, jump);
-	size_t size = jump + 2 + image->data[jump + 1] - start;
-
-	memcpy(&params->hdr, image->data + start, MIN(size, sizeof(params->hdr)));
-}
-
 static void fill_boot_params(struct boot_params *params, const struct sigma_info *info,
-			     const struct guest_memory *mem, const struct bzimage *image,
+			     const struct guest_memory *mem, const struct kernel *kernel,
 			     const struct layout *layout, const struct initrd *initrd)
 {
 	memset(params, 0, sizeof(*params));
-	copy_setup_header(params, image);
+	params->hdr = kernel->hdr;
 	params->hdr.type_of_loader = LOADER_UNDEFINED;
 	params->hdr.ramdisk_image = layout->initrd;
 	params->ext_ramdisk_image = layout->initrd >> 32;
@@ -312,14 +302,14 @@ static void fill_boot_params(struct boot_params *params, const struct sigma_info
 }
 
 static int write_acpi(const struct sigma_info *info, const struct guest_memory *mem,
-		      const struct bzimage *image, uint64_t phys)
+		      const struct kernel *kernel, uint64_t phys)
 {
 	const struct acpi_layout acpi = {
 		.iosc_phys = info->iosc_phys,
 		.mailbox_phys = info->iosc_phys + SIGMA_IOSC_MAILBOX_OFF,
 		.ioapic_phys = info->ioapic_phys,
 		.bsp_apic_id = info->bsp_apic_id,
-		.list_bsp = list_host_bsp(image),
+		.list_bsp = list_host_bsp(kernel),
 		.nr_cpus = info->nr_cpus,
 		.apic_ids = info->apic_ids,
 	};
@@ -337,7 +327,7 @@ static ssize_t check_cmdline(const struct load *load, const struct guest_config 
 	const struct sigma_info info = {
 		.tsc_khz = UINT32_MAX, .nr_cpus = SIGMA_CPUS_MAX, .bsp_apic_id = UINT32_MAX,
 	};
-	char *cmdline = cmdline_build(config, &info, &load->image);
+	char *cmdline = cmdline_build(config, &info, &load->kernel);
 	ssize_t size;
 
 	if (!cmdline)
@@ -356,7 +346,7 @@ static int check_room(const struct load *load, const struct guest_config *config
 	};
 	struct layout layout;
 
-	return layout_build(&layout, config, &mem, &load->image, &load->initrd, cmdline_size);
+	return layout_build(&layout, config, &mem, &load->kernel, &load->initrd, cmdline_size);
 }
 
 int load_open(struct load *load, const struct guest_config *config)
@@ -364,14 +354,14 @@ int load_open(struct load *load, const struct guest_config *config)
 	ssize_t cmdline_size;
 	int error;
 
-	error = bzimage_open(&load->image, config->kernel);
+	error = kernel_open(&load->kernel, config->kernel);
 	if (error)
 		return error;
 	cmdline_size = check_cmdline(load, config);
 	error = cmdline_size < 0 ? cmdline_size :
-		initrd_build(&load->initrd, load->image.version, config->modules, config->initrd);
+		initrd_build(&load->initrd, load->kernel.version, config->modules, config->initrd);
 	if (error)
-		goto close_image;
+		goto close_kernel;
 	error = check_room(load, config, cmdline_size);
 	if (error)
 		goto free_initrd;
@@ -379,34 +369,34 @@ int load_open(struct load *load, const struct guest_config *config)
 
 free_initrd:
 	initrd_free(&load->initrd);
-close_image:
-	bzimage_close(&load->image);
+close_kernel:
+	kernel_close(&load->kernel);
 	return error;
 }
 
 void load_close(struct load *load)
 {
 	initrd_free(&load->initrd);
-	bzimage_close(&load->image);
+	kernel_close(&load->kernel);
 }
 
 int load_guest(const struct load *load, const struct guest_config *config,
 	       const struct sigma_info *info, const struct guest_memory *mem,
 	       struct sigma_start *start)
 {
-	const struct bzimage *image = &load->image;
+	const struct kernel *kernel = &load->kernel;
 	const struct initrd *initrd = &load->initrd;
 	struct layout layout = { 0 };
 	size_t cmdline_size;
 	char *cmdline;
 	int error;
 
-	cmdline = cmdline_build(config, info, image);
+	cmdline = cmdline_build(config, info, kernel);
 	if (!cmdline)
 		return -EINVAL;
 	cmdline_size = strlen(cmdline) + 1;
 
-	error = layout_build(&layout, config, mem, image, initrd, cmdline_size);
+	error = layout_build(&layout, config, mem, kernel, initrd, cmdline_size);
 	if (error)
 		goto free_cmdline;
 
@@ -417,19 +407,18 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	if (info->state != SIGMA_STATE_CREATED)
 		memset(mem->base, 0, mem->size);
 
-	error = write_acpi(info, mem, image, layout.acpi);
+	error = write_acpi(info, mem, kernel, layout.acpi);
 	if (error)
 		goto free_cmdline;
-	memcpy(memory_at(mem, layout.kernel, image->init_size), image->data + image->setup_size,
-	       image->size - image->setup_size);
+	kernel_copy(kernel, memory_at(mem, layout.kernel, kernel->init_size));
 	memcpy(memory_at(mem, layout.initrd, initrd->size), initrd->data, initrd->size);
 	memcpy(memory_at(mem, layout.cmdline, cmdline_size), cmdline, cmdline_size);
 	fill_boot_params(memory_at(mem, layout.params, sizeof(struct boot_params)), info, mem,
-			 image, &layout, initrd);
+			 kernel, &layout, initrd);
 
-	start->entry = layout.kernel + BZIMAGE_ENTRY_64;
+	start->entry = layout.kernel + kernel->entry;
 	start->boot_params = layout.params;
-	log_info("Linux %s at %#" PRIx64 ", initrd at %#" PRIx64 ", %zu KiB", image->version,
+	log_info("Linux %s at %#" PRIx64 ", initrd at %#" PRIx64 ", %zu KiB", kernel->version,
 		 layout.kernel, layout.initrd, initrd->size / 1024);
 
 free_cmdline:

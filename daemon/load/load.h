@@ -3,7 +3,9 @@
  * Loading a guest: everything that must lie in its memory before its first
  * instruction.
  *
- *	bzimage.c	checks the kernel image and copies it in
+ *	kernel.c	reads the kernel image, and copies it in
+ *	bzimage.c	a bzImage: checks it
+ *	vmlinux.c	an ELF file: checks it
  *	initrd.c	the user's initrd and the one made here, as one cpio chain
  *	acpi.c		RSDP, XSDT, FADT, MADT, DSDT (from sigma.asl)
  *	bootparams.c	e820, command line, struct boot_params; where all of it goes
@@ -11,6 +13,7 @@
 #ifndef SIGMA_LOAD_H
 #define SIGMA_LOAD_H
 
+#include <asm/bootparam.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,26 +43,51 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	       const struct sigma_info *info, const struct guest_memory *mem,
 	       struct sigma_start *start);
 
-/* bzimage.c */
+/* kernel.c */
 
-/* Where the 64-bit entry is in the protected-mode part (boot.rst, 64-bit boot protocol) */
-#define BZIMAGE_ENTRY_64	0x200
+/* The oldest kernel that SIGMA knows how to keep away from the host's hardware. */
+#define KERNEL_MAJOR_MIN	6
+#define KERNEL_MINOR_MIN	1
 
-struct bzimage {
+#define KERNEL_SEGMENTS_MAX	16
+#define BOOT_FLAG		0xaa55		/* of a setup header */
+#define BOOT_HEADER_MAGIC	0x53726448	/* "HdrS" */
+
+/** struct kernel_segment - bytes of the image that lie together in memory */
+struct kernel_segment {
+	size_t from;			/* in the file */
+	size_t size;
+	uint64_t to;			/* from where the kernel is loaded */
+};
+
+/** struct kernel - a kernel image, read and checked; a bzImage or a vmlinux */
+struct kernel {
 	uint8_t *data;			/* the whole file */
 	size_t size;
-	size_t setup_size;		/* bytes of real-mode part; protected mode follows */
-	uint64_t init_size;		/* contiguous bytes that the kernel needs */
-	uint64_t pref_address;
-	uint32_t alignment;
+	uint64_t init_size;		/* contiguous bytes that the kernel needs, all segments in it */
+	uint64_t pref_address;		/* would move itself up to there from below */
+	uint32_t alignment;		/* of where it is loaded: a power of 2 */
 	uint32_t cmdline_max;		/* without the NUL */
-	char version[128];		/* "6.1.0-50-amd64", first word of kernel_version */
+	unsigned int nr_segments;
+	struct kernel_segment segment[KERNEL_SEGMENTS_MAX];
+	uint64_t entry;			/* in 64-bit mode; from where it is loaded */
+	struct setup_header hdr;	/* for the boot parameters */
+	size_t version_at, version_end;	/* in the file, where the text begins; 0: it has none */
+	char version[128];		/* "6.1.0-50-amd64" */
 	unsigned int major, minor;	/* of version */
 };
 
-/** bzimage_open - read and check; what is wrong with a bad one is reported */
-int bzimage_open(struct bzimage *image, const char *path);
-void bzimage_close(struct bzimage *image);
+/** kernel_open - read and check; what is wrong with a bad one is reported */
+int kernel_open(struct kernel *kernel, const char *path);
+/** kernel_copy - write its segments to @to, which has init_size bytes, zeroed */
+void kernel_copy(const struct kernel *kernel, uint8_t *to);
+void kernel_close(struct kernel *kernel);
+
+/* bzimage.c, vmlinux.c: what kernel_open() takes it for. 0 or a negative errno that was reported. */
+bool is_bzimage(const struct kernel *kernel);
+int bzimage_parse(struct kernel *kernel, const char *path);
+bool is_vmlinux(const struct kernel *kernel);
+int vmlinux_parse(struct kernel *kernel, const char *path);
 
 /* initrd.c */
 struct initrd {
@@ -96,7 +124,7 @@ void initrd_free(struct initrd *initrd);
 
 /** struct load - kernel and initrd, read and checked */
 struct load {
-	struct bzimage image;
+	struct kernel kernel;
 	struct initrd initrd;
 };
 

@@ -155,8 +155,8 @@ TEST(above_4g)
 	ASSERT_TRUE(params);
 
 	/* the kernel in the largest piece, the initrd at the top of the highest */
-	EXPECT_EQ(mem.segment[1].phys + BZIMAGE_ENTRY_64, start.entry);
-	kernel = memory_at(&mem, start.entry - BZIMAGE_ENTRY_64, IMAGE_CODE_SIZE);
+	EXPECT_EQ(mem.segment[1].phys + IMAGE_ENTRY_64, start.entry);
+	kernel = memory_at(&mem, start.entry - IMAGE_ENTRY_64, IMAGE_CODE_SIZE);
 	EXPECT_EQ(IMAGE_CODE_BYTE, kernel[0]);
 	EXPECT_EQ(IMAGE_CODE_BYTE, kernel[IMAGE_CODE_SIZE - 1]);
 	initrd = memory_at(&mem, initrd_at(), params->hdr.ramdisk_size);
@@ -184,7 +184,7 @@ TEST(nothing_overlaps)
 		capture_start();
 		ASSERT_EQ(0, load());
 		capture_end();
-		part[0].at = start.entry - BZIMAGE_ENTRY_64;
+		part[0].at = start.entry - IMAGE_ENTRY_64;
 		part[0].size = IMAGE_INIT_SIZE;
 		part[1].at = initrd_at();
 		part[1].size = params->hdr.ramdisk_size;
@@ -232,7 +232,7 @@ TEST(not_below_its_preferred_address)
 	capture_start();
 	ASSERT_EQ(0, load());
 	capture_end();
-	EXPECT_EQ(IMAGE_PREF_ADDRESS + BZIMAGE_ENTRY_64, start.entry);
+	EXPECT_EQ(IMAGE_PREF_ADDRESS + IMAGE_ENTRY_64, start.entry);
 }
 
 TEST(command_line)

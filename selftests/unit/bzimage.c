@@ -10,7 +10,7 @@
 
 static uint8_t file[IMAGE_SIZE];
 static struct setup_header *hdr = (struct setup_header *)(file + IMAGE_HEADER_AT);
-static struct bzimage image;
+static struct kernel image;
 static const char *said;
 static char path[] = "/tmp/sigma-unit-XXXXXX";
 
@@ -31,7 +31,7 @@ static int open_bytes(size_t size)
 	}
 	close(fd);
 	capture_start();
-	error = bzimage_open(&image, path);
+	error = kernel_open(&image, path);
 	said = capture_end();
 	unlink(path);
 	return error;
@@ -48,8 +48,12 @@ TEST(a_good_one)
 	good();
 	ASSERT_EQ(0, open_bytes(sizeof(file)));
 	EXPECT_STREQ("", said);
-	EXPECT_EQ(IMAGE_SETUP_SIZE, image.setup_size);
-	EXPECT_EQ(0x90, image.data[image.setup_size]);
+	EXPECT_EQ(1, image.nr_segments);
+	EXPECT_EQ(IMAGE_SETUP_SIZE, image.segment[0].from);
+	EXPECT_EQ(IMAGE_CODE_SIZE, image.segment[0].size);
+	EXPECT_EQ(0, image.segment[0].to);
+	EXPECT_EQ(IMAGE_ENTRY_64, image.entry);
+	EXPECT_EQ(0x90, image.data[image.segment[0].from]);
 	EXPECT_EQ(0x3000000, image.init_size);
 	EXPECT_EQ(0x1000000, image.pref_address);
 	EXPECT_EQ(0x200000, image.alignment);
@@ -57,7 +61,7 @@ TEST(a_good_one)
 	EXPECT_STREQ("6.1.0-50-amd64", image.version);
 	EXPECT_EQ(6, image.major);
 	EXPECT_EQ(1, image.minor);
-	bzimage_close(&image);
+	kernel_close(&image);
 }
 
 TEST(other_files)
@@ -65,7 +69,6 @@ TEST(other_files)
 	static const struct {
 		const char *start, *what;
 	} others[] = {
-		{ "\x7f" "ELF\2\1\1", "an ELF file" },
 		{ "\x1f\x8b\x08", "gzip data" },
 		{ "\xfd" "7zXZ", "xz data" },
 		{ "\x28\xb5\x2f\xfd", "zstd data" },
@@ -88,7 +91,7 @@ TEST(short_files)
 {
 	good();
 	EXPECT_EQ(-EINVAL, open_bytes(0));
-	EXPECT_SAID("0 bytes cannot be a bzImage", said);
+	EXPECT_SAID("0 bytes cannot be a kernel", said);
 	for (size_t size = 1; size < 0x264; size += 7)
 		EXPECT_EQ(-EINVAL, open_bytes(size));
 	EXPECT_EQ(-EINVAL, open_bytes(IMAGE_SETUP_SIZE));
@@ -123,7 +126,7 @@ TEST(damaged_ones)
 {
 	good();
 	hdr->boot_flag = 0;
-	EXPECT_BAD("not a bzImage");
+	EXPECT_BAD("not a bzImage but an EFI program");
 	good();
 	hdr->setup_sects = 0xff;
 	EXPECT_BAD("truncated");
@@ -159,10 +162,10 @@ TEST(damaged_ones)
 TEST(no_file)
 {
 	capture_start();
-	EXPECT_EQ(-ENOENT, bzimage_open(&image, "/tmp/no/such/vmlinuz"));
+	EXPECT_EQ(-ENOENT, kernel_open(&image, "/tmp/no/such/vmlinuz"));
 	EXPECT_SAID("/tmp/no/such/vmlinuz: cannot open the kernel: No such file", capture_end());
 	capture_start();
-	EXPECT_EQ(-EINVAL, bzimage_open(&image, "/tmp"));
+	EXPECT_EQ(-EINVAL, kernel_open(&image, "/tmp"));
 	EXPECT_SAID("not a regular file", capture_end());
 }
 

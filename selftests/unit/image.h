@@ -17,6 +17,7 @@
 #define IMAGE_CODE_BYTE		0x90
 #define IMAGE_INIT_SIZE		0x3000000
 #define IMAGE_PREF_ADDRESS	0x1000000
+#define IMAGE_ENTRY_64		0x200
 
 static inline void image_make(uint8_t file[IMAGE_SIZE], const char *version)
 {

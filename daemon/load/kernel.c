@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads a kernel image and finds out what it is.
+ *
+ * People give all sorts of files as a kernel: what is none is named as what it is.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../log.h"
+#include "load.h"
+
+#define IMAGE_SIZE_MAX		(1UL << 30)
+
+static const struct {
+	size_t offset;
+	const char *magic;
+	size_t len;
+	const char *what;
+} other_files[] = {
+	{ 0, "\x1f\x8b", 2,
+	  "gzip data (vmlinux.gz, or an initrd?); give the bzImage, usually /boot/vmlinuz-*" },
+	{ 0, "\xfd" "7zXZ", 5,
+	  "xz data; give the bzImage, usually /boot/vmlinuz-*" },
+	{ 0, "\x28\xb5\x2f\xfd", 4,
+	  "zstd data (an initrd?); give the bzImage, usually /boot/vmlinuz-*" },
+	{ 0, "070701", 6,
+	  "a cpio archive; that belongs in Initrd=, Kernel= needs a bzImage" },
+	{ 56, "ARM\x64", 4,
+	  "an arm64 kernel; a guest runs on this machine's x86-64 cores" },
+	{ 0, "MZ", 2,
+	  "an EFI program without a Linux header; out of a unified image take .linux, with objcopy" },
+};
+
+static int not_a_kernel(const struct kernel *kernel, const char *path)
+{
+	for (size_t i = 0; i < sizeof(other_files) / sizeof(*other_files); i++)
+		if (kernel->size >= other_files[i].offset + other_files[i].len &&
+		    !memcmp(kernel->data + other_files[i].offset, other_files[i].magic,
+			    other_files[i].len))
+			return log_error(-EINVAL, "%s: not a bzImage but %s", path,
+					 other_files[i].what);
+
+	return log_error(-EINVAL,
+			 "%s: not a Linux kernel image; give a bzImage, usually /boot/vmlinuz-*",
+			 path);
+}
+
+static int read_file(struct kernel *kernel, const char *path)
+{
+	struct stat st;
+	int fd, error;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return log_error(-errno, "%s: cannot open the kernel: %m", path);
+
+	error = -EINVAL;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		log_error(error, "%s: not a regular file; Kernel= needs a bzImage or vmlinux",
+			  path);
+		goto close;
+	}
+	if (!st.st_size || (size_t)st.st_size > IMAGE_SIZE_MAX) {
+		log_error(error, "%s: %lld bytes cannot be a kernel%s", path,
+			  (long long)st.st_size,
+			  st.st_size ? "; take debug information out with strip --strip-debug" : "");
+		goto close;
+	}
+
+	kernel->size = st.st_size;
+	kernel->data = malloc(kernel->size);
+	if (!kernel->data) {
+		error = log_error(-ENOMEM, "%s: no memory for its %zu bytes", path, kernel->size);
+		goto close;
+	}
+
+	for (size_t done = 0; done < kernel->size; ) {
+		ssize_t n = read(fd, kernel->data + done, kernel->size - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			error = log_error(n ? -errno : -EIO, "%s: cannot read: %s", path,
+					  n ? strerror(errno) : "it became shorter meanwhile");
+			goto free;
+		}
+		done += n;
+	}
+	close(fd);
+	return 0;
+
+free:
+	kernel_close(kernel);
+close:
+	close(fd);
+	return error;
+}
+
+static int read_version(struct kernel *kernel, const char *path)
+{
+	const char *text = (const char *)kernel->data + kernel->version_at;
+	size_t max = kernel->version_end - kernel->version_at, len = 0;
+
+	if (!kernel->version_at)
+		return log_error(-EINVAL,
+				 "%s: damaged: it does not say which kernel version it is; install the kernel again",
+				 path);
+
+	/* It becomes part of paths: nothing but what a release name is made of */
+	while (len < max && len < sizeof(kernel->version) - 1 &&
+	       (isalnum((unsigned char)text[len]) || strchr("._+~-", text[len])) && text[len])
+		len++;
+	memcpy(kernel->version, text, len);
+	kernel->version[len] = '\0';
+
+	if (sscanf(kernel->version, "%u.%u", &kernel->major, &kernel->minor) != 2)
+		return log_error(-EINVAL,
+				 "%s: damaged: \"%s\" is no kernel version; install the kernel again",
+				 path, kernel->version);
+
+	if (kernel->major < KERNEL_MAJOR_MIN ||
+	    (kernel->major == KERNEL_MAJOR_MIN && kernel->minor < KERNEL_MINOR_MIN))
+		return log_error(-EINVAL, "%s: Linux %s is too old for a guest; use %u.%u or newer",
+				 path, kernel->version, KERNEL_MAJOR_MIN, KERNEL_MINOR_MIN);
+	return 0;
+}
+
+int kernel_open(struct kernel *kernel, const char *path)
+{
+	int error;
+
+	memset(kernel, 0, sizeof(*kernel));
+	error = read_file(kernel, path);
+	if (error)
+		return error;
+
+	if (is_bzimage(kernel))
+		error = bzimage_parse(kernel, path);
+	else if (is_vmlinux(kernel))
+		error = vmlinux_parse(kernel, path);
+	else
+		error = not_a_kernel(kernel, path);
+	if (!error)
+		error = read_version(kernel, path);
+	if (error)
+		kernel_close(kernel);
+	return error;
+}
+
+void kernel_copy(const struct kernel *kernel, uint8_t *to)
+{
+	for (unsigned int i = 0; i < kernel->nr_segments; i++)
+		memcpy(to + kernel->segment[i].to, kernel->data + kernel->segment[i].from,
+		       kernel->segment[i].size);
+}
+
+void kernel_close(struct kernel *kernel)
+{
+	free(kernel->data);
+	kernel->data = NULL;
+}
