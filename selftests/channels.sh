@@ -39,7 +39,7 @@ say_hello()
 hears_hello() { listens "$1" "$2" && say_hello "$1" && host_said "$1" hello; }
 
 cp $program /run/program.disk && truncate -s 1M /run/program.disk
-guest g kernel=6.1 disk=/dev/vdb disk=/run/program.disk net=1 \
+guest g disk=/dev/vdb disk=/run/program.disk net=1 \
 	line=[Channel] line=Number=14 line=User=nobody line=Mode=0600
 remember_host
 check "starts" sigmactl start g

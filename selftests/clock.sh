@@ -43,7 +43,7 @@ chrony_follows() { in_guest 1 "chronyc -n waitsync 40 0.0005 0 0.5"; }
 cp $program /run/program.disk && truncate -s 1M /run/program.disk
 check "the host counts by the TSC" [ "$(cat $clocksource)" = tsc ]
 remember_host
-guest g kernel="${KERNEL:-6.1}" disk=/dev/vdb disk=/run/program.disk net=1
+guest g ${KERNEL:+kernel=$KERNEL} disk=/dev/vdb disk=/run/program.disk net=1
 check "g starts" sigmactl start g
 check "it answers" wait_guest 1
 check "it has a PTP clock" eval '

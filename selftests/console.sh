@@ -38,7 +38,7 @@ left() { ! kill -0 "$terminal" 2>/dev/null; }
 # The end of "sigmactl console", and its exit status
 leaves() { until_true 20 left || { echo "it is still there"; return 1; }; wait "$terminal"; }
 
-guest g kernel=6.1 disk=/dev/vdb net=1
+guest g disk=/dev/vdb net=1
 check "starts" sigmactl start g
 check "user space answers" wait_guest 1
 

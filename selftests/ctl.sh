@@ -64,7 +64,7 @@ left() { ! kill -0 "$terminal" 2>/dev/null; }
 leaves() { until_true 20 left || { echo "it is still there"; return 1; }; wait "$terminal"; }
 
 # ---- what there is before any guest
-guest g kernel=6.1 disk=/dev/vdb net=1
+guest g disk=/dev/vdb net=1
 remember_host
 check "a guest file without a guest is listed as off" \
 	json '.[] | .name == "g" and .state == "off"' sigmactl list --all --json
@@ -227,11 +227,11 @@ check "its end is told" hears '.state == "gone"'
 kill $follower
 
 # ---- how guests of run end
-guest j kernel=6.1 disk=/dev/vdb "run=seq 1 5000 >/dev/hvc0; echo the last line >/dev/hvc0"
+guest j disk=/dev/vdb "run=seq 1 5000 >/dev/hvc0; echo the last line >/dev/hvc0"
 check "run: power-off is success" status 0 eval 'sigmactl run j </dev/null >/tmp/out'
 check "all that it printed is here" \
 	eval '[ "$(tr -d "\r" </tmp/out | grep -cxE "[0-9]+")" = 5000 ] && grep -q "^the last line" /tmp/out'
-guest p kernel=6.1 disk=/dev/vdb "run=echo c >/proc/sysrq-trigger"
+guest p disk=/dev/vdb "run=echo c >/proc/sysrq-trigger"
 check "run: a panic is 10" status 10 eval 'sigmactl run p </dev/null >/tmp/out'
 check "and its log is kept" eval 'sigmactl log p | grep -i panic'
 run_killed()

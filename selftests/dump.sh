@@ -52,7 +52,7 @@ kill_sigmad()
 }
 
 # ---- one that runs
-guest g kernel=6.1 memory=128M disk=/dev/vdb net=1
+guest g memory=128M disk=/dev/vdb net=1
 check "starts" sigmactl start g
 check "user space answers" wait_guest 1
 in_guest 1 "echo the dump has this >/dev/kmsg" >/dev/null

@@ -74,7 +74,7 @@ check "what this machine can do" sigmactl check
 say "$(cat "$OUTPUT")"
 
 step "2. A guest is a file"
-guest demo disk=$image net=1
+guest demo kernel=host disk=$image net=1
 say "$(cat /etc/sigma/demo.guest)"
 start=$(now)
 check "sigmactl start demo" sigmactl start demo

@@ -16,7 +16,7 @@ for guard in memory full; do
 		"g.guest:[0-9]+: Guard=: .*has no AMD SVM" sigmactl start g
 done
 check "nothing was taken" host_is_as_before
-guest g kernel=6.1 guard=auto disk=/dev/vdb net=1
+guest g guard=auto disk=/dev/vdb net=1
 check "auto: the guest starts" sigmactl start g
 check "auto: user space answers" wait_guest 1
 check "auto: it is not confined, and says so" [ "$(cat /sys/class/sigma/g/guard)" = no ]

@@ -34,7 +34,7 @@ size=$(stat -c %s $module)
 cp $module /tmp/hang.disk
 truncate -s %512 /tmp/hang.disk
 
-guest g kernel=6.1 disk=/dev/vdb disk=/tmp/hang.disk net=1
+guest g disk=/dev/vdb disk=/tmp/hang.disk net=1
 check "starts" sigmactl start g
 check "user space answers" wait_guest 1
 check "takes the module" in_guest 1 "head -c $size /dev/vdb >/root/hang.ko && modinfo /root/hang.ko"

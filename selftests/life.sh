@@ -99,7 +99,7 @@ check "listening to uevents" until_true 10 monitor_ready
 
 # ---- a good life, in another year
 check "the host's clock is stepped" date -s '2031-02-03 04:05:06'
-guest g kernel=6.1 memory=${MEMORY}M disk=/dev/vdb net=1
+guest g memory=${MEMORY}M disk=/dev/vdb net=1
 check "starts" sigmactl start g
 check "user space answers" wait_guest 1
 check "state is running" [ "$(attribute state)" = running ]
@@ -160,7 +160,7 @@ sigmactl start --help | sed -n '/^\[Guest\]/,/^Examples/{/^Examples/d;p}' >/etc/
 check "the guest file in the help is one" eval 'sigmactl start h && sigmactl kill h'
 
 # ---- its sigmad is killed
-guest g kernel=6.1 memory=128M disk=/dev/vdb net=1
+guest g memory=128M disk=/dev/vdb net=1
 check "starts" sigmactl start g
 check "its driver is up" wait_state g running
 check "sigmad is killed" kill_sigmad

@@ -45,7 +45,7 @@ remember_host
 before_addresses=$(addresses)
 
 # ---- two NICs
-guest g kernel=6.1 disk=/dev/vdb append=rig.ip=10.9.1.2/24 \
+guest g disk=/dev/vdb append=rig.ip=10.9.1.2/24 \
 	line=[Network] line=Bridge=br0 \
 	line=[Network] line=Address=10.9.2.1/24 line=MACAddress=$MAC
 check "g starts" sigmactl start g
@@ -74,7 +74,7 @@ check "all is back" host_is_as_before
 
 # ---- two guests
 check "g starts again" sigmactl start g
-guest h kernel=6.1 disk=/dev/vdc net=3 line=[Network] line=Bridge=br0 line=VHost=no
+guest h disk=/dev/vdc net=3 line=[Network] line=Bridge=br0 line=VHost=no
 check "h starts" sigmactl start h
 check "both are ports of the bridge" [ "$(ports | wc -w)" = 2 ]
 check "sigmad moves the frames of h's second NIC" [ "$(vhosts h)" = 1 ]

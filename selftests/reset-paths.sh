@@ -11,7 +11,7 @@ remember_host
 
 boot()
 {
-	guest g kernel=6.1 disk=/dev/vdb net=1
+	guest g disk=/dev/vdb net=1
 	sigmactl start g && wait_guest 1
 }
 

@@ -34,7 +34,7 @@ shares=(line=[Share] line=Path=$things line=[Share] line=Path=$papers line=ReadO
 remember_host
 
 # ---- without
-guest g kernel=6.1 disk=/dev/vdb net=1 "${shares[@]}"
+guest g disk=/dev/vdb net=1 "${shares[@]}"
 mv $program $program.away
 refuse "without virtiofsd it does not start" "g.guest:[0-9]+: \[Share\].*install the package" \
 	sigmactl start g

@@ -11,7 +11,7 @@ truncate -s %512 /tmp/trespass.disk
 # boot GUARD [CPUS]
 boot()
 {
-	guest g kernel=6.1 guard="$1" cpus="${2:-1}" disk=/dev/vdb disk=/tmp/trespass.disk net=1
+	guest g guard="$1" cpus="${2:-1}" disk=/dev/vdb disk=/tmp/trespass.disk net=1
 	sigmactl start g && wait_guest 1 &&
 		in_guest 1 "head -c $size /dev/vdb >/root/trespass.ko"
 }

@@ -8,7 +8,7 @@
 need_sigma
 remember_host
 
-guest a kernel=6.1 disk=/dev/vdb net=1
+guest a disk=/dev/vdb net=1
 guest b kernel=6.12 disk=/dev/vdc net=2
 lists() { sigmactl list | awk -v name="$1" '$1 == name { found = 1 } END { exit !found }'; }
 overlap() { cat /sys/class/sigma/{a,b}/segments | sort | uniq -d | grep -q .; }

@@ -57,7 +57,7 @@ server=$!
 # shellcheck disable=SC2016 # expanded by the inner shell
 busybox nc -ll -p 5001 -e sh -c 'cat >/run/got' &
 taker=$!
-guest g kernel="${KERNEL:-6.1}" disk=/dev/vdb net=1 line=[Network] line=User=yes \
+guest g ${KERNEL:+kernel=$KERNEL} disk=/dev/vdb net=1 line=[Network] line=User=yes \
 	line=Forward=tcp:2207:7 line=Forward=tcp:127.0.0.1:2208:7 line=Forward=udp:5353:5300
 remember_host
 
@@ -89,7 +89,7 @@ check "or at one alone" eval 'answers 127.0.0.1 2208 && ! ask $HERE 2208'
 in_guest 1 "printf '%s\n' 'local stratum 8' 'allow all' 'port 5300' >/run/chrony.conf
 	&& chronyd -f /run/chrony.conf"
 check "so is one of UDP" tells_time
-guest h kernel="${KERNEL:-6.1}" disk=/dev/vdc line=[Network] line=User=yes line=Forward=tcp:5000:7
+guest h ${KERNEL:+kernel=$KERNEL} disk=/dev/vdc line=[Network] line=User=yes line=Forward=tcp:5000:7
 refuse "a port that is in use is refused" "5000" sigmactl start h
 
 # ---- its next kernel, another sigmad
