@@ -31,6 +31,7 @@ nothing_taken()
 
 # Kernels with one thing wrong each, before the host's memory is looked at
 head -c 100000 /dev/urandom >/tmp/noise
+cp /bin/true /tmp/program
 head -c 2000000 "$image" >/tmp/truncated
 head -c 300 "$image" >/tmp/short
 : >/tmp/empty
@@ -81,7 +82,7 @@ nothing_taken "kernel: no such file" "$file:2:.*/nokernel" "[Guest]\nKernel=/nok
 check "guest files: all is as before" host_is_as_before
 
 # ---- kernels
-for bad in noise truncated short empty magic old setup not64 fixed; do
+for bad in noise program truncated short empty magic old setup not64 fixed; do
 	nothing_taken "kernel: $bad" "/tmp/$bad" "[Guest]\nKernel=/tmp/$bad\n"
 done
 

@@ -13,7 +13,7 @@
 
 guest_cpu=$(($(nproc) - 1))
 host_cpus=0-$((guest_cpu - 1))
-CMDLINE="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc rig.ip=10.9.1.2/24"
+CMDLINE="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off rig.ip=10.9.1.2/24"
 TAP=bench-kvm
 INITRD=/run/bench/initrd
 qemu_pid=""
