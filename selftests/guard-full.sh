@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=300 qemu=-cpu qemu=max
+# rig: smp=3 mem=2G timeout=300 cpu=max
 #
 # Guests that are confined in full: interrupts reach their own CPUs and the host's doorbell, and
 # sending them is all for which they leave their CPUs.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=500 append=intel_iommu=on qemu=-machine qemu=kernel-irqchip=split qemu=-cpu qemu=max,+x2apic qemu=-device qemu=intel-iommu,intremap=on,eim=on
+# rig: smp=3 mem=2G timeout=500 append=intel_iommu=on qemu=-machine qemu=kernel-irqchip=split cpu=max,+x2apic qemu=-device qemu=intel-iommu,intremap=on,eim=on
 #
 # A host in x2APIC mode with interrupt remapping, as laptops are. A guest that is not confined
 # finds no remapping and takes its own core back to xAPIC; doorbells and INIT go both ways all
