@@ -62,6 +62,7 @@ static void gather(struct properties *properties, const struct guest_view *guest
 	add(properties, "CPUs", "%s", guest->cpus);
 	add(properties, "Memory", "%" PRIu64, guest->memory);
 	add(properties, "Guard", "%s", guest->guard);
+	add(properties, "Panic", "%s", guest->panic);
 	add(properties, "Violation", "%s", guest->violation);
 	add(properties, "Kernel", "%s", guest->release);
 	add(properties, "Image", "%s", served->image ?: "");
@@ -201,7 +202,7 @@ const struct verb verb_show = {
 "commas between. With --value there are only values, each in a line, in the order below. Of a\n"
 "guest that there is only a file of, Name, State=off and File are shown.\n"
 "\n"
-"Name State CPUs Guard Violation Kernel Image File Console  as in 'sigmactl status'\n"
+"Name State CPUs Guard Panic Violation Kernel Image File Console  as in 'sigmactl status'\n"
 "Memory               bytes\n"
 "VSockCID             0: no AF_VSOCK\n"
 "Sigmad               serves, gone, denied or silent; unless it serves, what only sigmad\n"

@@ -152,6 +152,16 @@ static int get_kernel(sd_bus *bus, const char *path, const char *interface,
 	return sd_bus_message_append(reply, "s", release);
 }
 
+static int get_panic(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	struct life *life = data;
+	char text[GUEST_PANIC_MAX];
+
+	guest_panic(&life->guest, text);
+	return sd_bus_message_append(reply, "s", text);
+}
+
 static int get_image(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *data, sd_bus_error *error)
 {
@@ -241,6 +251,7 @@ static const sd_bus_vtable guest_vtable[] = {
 	SD_BUS_PROPERTY("CPUs", "au", get_cpus, 0, CONST),
 	SD_BUS_PROPERTY("Memory", "t", get_memory, 0, CONST),
 	SD_BUS_PROPERTY("Guard", "s", get_guard, 0, CONST),
+	SD_BUS_PROPERTY("Panic", "s", get_panic, 0, 0),
 	SD_BUS_PROPERTY("Kernel", "s", get_kernel, 0, 0),
 	SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),
 	SD_BUS_PROPERTY("File", "s", get_file, 0, CONST),

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -376,4 +377,12 @@ void guest_text(const struct guest *guest, size_t offset, char *text, size_t siz
 		text[i] = c >= ' ' && c <= '~' ? c : '?';
 	}
 	text[i] = '\0';
+}
+
+void guest_panic(const struct guest *guest, char text[GUEST_PANIC_MAX])
+{
+	*text = '\0';
+	if (guest->info.state == SIGMA_STATE_PANICKED)
+		guest_text(guest, offsetof(struct sigma_iosc_guest, panic_text), text,
+			   GUEST_PANIC_MAX);
 }

@@ -120,6 +120,11 @@ int guard_from_name(const char *name);
  */
 void guest_text(const struct guest *guest, size_t offset, char *text, size_t size);
 
+#define GUEST_PANIC_MAX	sizeof(((struct sigma_iosc_guest *)0)->panic_text)
+
+/** guest_panic - what it said of its panic, likewise; "" unless it panicked */
+void guest_panic(const struct guest *guest, char text[GUEST_PANIC_MAX]);
+
 /** guest_driver_seen - has its driver been up since the last start? */
 bool guest_driver_seen(const struct guest *guest);
 

@@ -15,7 +15,6 @@
  * nothing is queued here.
  */
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,10 +97,9 @@ static bool is_kept(const struct life *life)
 
 static void tell_panic(struct life *life)
 {
-	char text[sizeof(((struct sigma_iosc_guest *)0)->panic_text)];
+	char text[GUEST_PANIC_MAX];
 
-	guest_text(&life->guest, offsetof(struct sigma_iosc_guest, panic_text), text,
-		   sizeof(text));
+	guest_panic(&life->guest, text);
 	log_warning("the guest panicked: %s", text[0] ? text : "(no reason given)");
 	tell_kept(life);
 }

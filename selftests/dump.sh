@@ -76,7 +76,11 @@ rm $cores/*
 # ---- one that panicked, and has no sigmad
 in_guest 1 "(sleep 0.5; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &" >/dev/null
 check "is panicked" wait_state g panicked
+panic="sysrq triggered crash"
+check "its bus tells why" eval 'busctl --address=unix:path=/run/sigma/g/bus get-property \
+	org.sigma /org/sigma/Guest org.sigma.Guest Panic | grep -x "s \"$panic\""'
 check "its sigmad is killed" kill_sigmad
+check "show tells why" [ "$(sigmactl show -p Panic --value g)" = "$panic" ]
 check "status tells why" eval 'sigmactl status g | grep "Panic: sysrq triggered crash"'
 check "panicked: is dumped" dump dead
 tools dead -l "Kernel panic.*sysrq triggered crash"

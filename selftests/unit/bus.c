@@ -26,6 +26,7 @@ static char path[64], address[96];
 static int device;		/* the guest's end of /dev/sigma/NAME */
 static pid_t server;
 static sd_bus *client;
+static enum sigma_state guest_state = SIGMA_STATE_RUNNING;
 
 static uint8_t iosc[SIGMA_IOSC_SIZE] __attribute__((aligned(4096)));
 
@@ -43,7 +44,7 @@ static void serve(int fd, int ready)
 	strcpy(life.guest.name, "demo");
 	life.guest.fd = fd;
 	life.guest.iosc = iosc;
-	life.guest.info.state = SIGMA_STATE_RUNNING;
+	life.guest.info.state = guest_state;
 	life.guest.info.nr_cpus = 2;
 	life.guest.info.cpus[0] = 2;
 	life.guest.info.cpus[1] = 3;
@@ -51,6 +52,7 @@ static void serve(int fd, int ready)
 	life.guest.info.guard = SIGMA_GUARD_MEMORY;
 	header->guest.heartbeat = htole64(99);
 	strcpy(header->guest.release, "6.1.0\x1b[2J");
+	strcpy(header->guest.panic_text, "VFS:\x1b[2J no root");
 
 	signal(SIGPIPE, SIG_IGN);	/* as sigmad does */
 	/* the child's stderr is the test's; what it says is of no interest */
@@ -170,6 +172,7 @@ TEST(properties)
 	EXPECT_EQ(99, get_number("Heartbeat"));
 	EXPECT_EQ(42, get_number("StartedUSec"));
 	EXPECT_STREQ("memory", get_string("Guard"));
+	EXPECT_STREQ("", get_string("Panic"));
 	ASSERT_TRUE(sd_bus_get_property(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
 					"CPUs", NULL, &reply, "au") >= 0);
 	EXPECT_TRUE(sd_bus_message_read_array(reply, 'u', (const void **)&cpus, &size) >= 0);
@@ -177,6 +180,16 @@ TEST(properties)
 	EXPECT_EQ(3, cpus[1]);
 	sd_bus_message_unref(reply);
 	end();
+}
+
+TEST(panic)
+{
+	guest_state = SIGMA_STATE_PANICKED;
+	ASSERT_TRUE(begin());
+	EXPECT_STREQ("panicked", get_string("State"));
+	EXPECT_STREQ("VFS:?[2J no root", get_string("Panic"));
+	end();
+	guest_state = SIGMA_STATE_RUNNING;
 }
 
 /* Nothing moves here, but each device has its line */
