@@ -21,7 +21,7 @@ check "which were seen" [ "$(count ipi)" -gt "$ipis" ]
 attempt what=init to=0
 contained "INIT to the host" "sent an interrupt that it may not send, ICR 0xc500"
 
-check "a guest is up" boot full
+check "a guest of a service is up" boot_by full /usr/libexec/sigmad --service g
 attempt what=stray to=0
-contained "stray vector to the host" "sent an interrupt that it may not send, ICR 0x31"
+ended "stray vector to the host" 3 "sent an interrupt that it may not send, ICR 0x31"
 finish

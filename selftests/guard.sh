@@ -27,7 +27,7 @@ check "the module leaves, to be loaded again" in_guest 1 'rmmod trespass'
 attempt what=triple
 contained "triple fault" "triple fault"
 
-check "a guest is up" boot memory
+check "a guest with a job is up" boot_by memory sigmactl run g
 attempt what=write at=$text_phys
-contained "write to the host's kernel" "wrote to address 0x0*$(printf %x $text_phys)"
+ended "write to the host's kernel" 11 "wrote to address 0x0*$(printf %x $text_phys)"
 finish

@@ -12,8 +12,18 @@ truncate -s %512 /tmp/trespass.disk
 boot()
 {
 	guest g guard="$1" cpus="${2:-1}" disk=/dev/vdb disk=/tmp/trespass.disk net=1
-	sigmactl start g && wait_guest 1 &&
-		in_guest 1 "head -c $size /dev/vdb >/root/trespass.ko"
+	sigmactl start g && takes_module
+}
+
+takes_module() { wait_guest 1 && in_guest 1 "head -c $size /dev/vdb >/root/trespass.ko"; }
+
+# boot_by GUARD COMMAND...: with a command that stays as long as the guest, its process $job
+boot_by()
+{
+	guest g guard="$1" disk=/dev/vdb disk=/tmp/trespass.disk net=1
+	"${@:2}" </dev/null >/tmp/job 2>&1 &
+	job=$!
+	until_true "$GUEST_BOOT" guest_answers 1 && takes_module
 }
 
 exits() { cat /sys/class/sigma/g/guard_exits; }
@@ -77,6 +87,19 @@ contained()
 	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
 	check "$1: CPUs and memory are back" eval \
 		'sigmactl stop g; wait_gone g && host_is_as_before'
+}
+
+ends_with() { wait "$job"; local got=$?; echo "exit status $got"; [ $got = "$1" ]; }
+job_said() { cat /tmp/job /run/sigma/.last/g/sigmad.log | grep -E -- "$1"; }
+
+# ended WHAT STATUS PATTERN: the guest of boot_by() is not kept, and all goes back at once
+ended()
+{
+	check "$1: who runs it ends with status $2" ends_with "$2"
+	check "$1: what it did is told" job_said "the guard stopped the guest: .*$3"
+	check "$1: and where" job_said "RIP 0x[0-9a-f]+"
+	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
+	check "$1: CPUs and memory are back" eval 'is_gone g && host_is_as_before'
 }
 
 text=$(host_text)
