@@ -239,6 +239,11 @@ int guest_stop(struct guest *guest)
 			 "the guest cannot be stopped: %s", strerror(errno));
 }
 
+int guest_nmi(struct guest *guest)
+{
+	return ioctl(guest->fd, SIGMA_NMI) ? -errno : 0;
+}
+
 int guest_receive(struct guest *guest, void *msg)
 {
 	ssize_t len = read(guest->fd, msg, SIGMA_MSG_MAX);

@@ -79,6 +79,9 @@ int guest_stop(struct guest *guest);
 /** guest_receive - read one control message of at most SIGMA_MSG_MAX bytes: read(2), -errno */
 int guest_receive(struct guest *guest, void *msg);
 
+/** guest_nmi - have the driver log what its first CPU does; 0 or -errno, not reported */
+int guest_nmi(struct guest *guest);
+
 /** guest_send - write one control message. 0 or -errno, not reported */
 int guest_send(struct guest *guest, const void *msg, size_t len);
 

@@ -36,9 +36,6 @@
 /* Far from where the sum with the clock overflows: a year */
 #define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
 
-/* In which the heartbeat of a service's guest may come back */
-#define HANG_USEC		(30 * 1000000ULL)
-
 /* Times that CPUs are chosen anew because others took the first choice meanwhile */
 #define CHOICES_MAX		8
 
@@ -165,6 +162,8 @@ static int on_hang(sd_event_source *source, uint64_t usec, void *data)
 	struct life *life = data;
 
 	log_warning("the guest's heartbeat has not come back and it is stopped");
+	guestlog_drain(life->log);
+	save_klog(life, "it hangs");
 	guest_stop(&life->guest);
 	leave_failed(life);
 	return 0;
@@ -173,9 +172,12 @@ static int on_hang(sd_event_source *source, uint64_t usec, void *data)
 static void watch_hang(struct life *life)
 {
 	life->hang = sd_event_source_disable_unref(life->hang);
-	if (life->service && life->guest.info.state == SIGMA_STATE_UNRESPONSIVE &&
-	    sd_event_add_time_relative(life->event, &life->hang, CLOCK_MONOTONIC, HANG_USEC, 0,
-				       on_hang, life) < 0)
+	if (!life->service || life->guest.info.state != SIGMA_STATE_UNRESPONSIVE)
+		return;
+	/* So that the log in its memory tells where it hangs, should it not come back */
+	guest_nmi(&life->guest);
+	if (sd_event_add_time_relative(life->event, &life->hang, CLOCK_MONOTONIC,
+				       life->hang_timeout, 0, on_hang, life) < 0)
 		log_warning("no timer: a guest that hangs is not started again");
 }
 

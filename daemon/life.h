@@ -27,6 +27,7 @@ struct bus;
  * struct life - everything there is of the guest
  * @console: "/dev/pts/N" of hvc0
  * @stop_timeout: microseconds from asking the guest to power off to stopping it
+ * @hang_timeout: microseconds in which the heartbeat of a service's guest may come back
  * @service: systemd starts it again, so that a guest that fails is ended instead of kept
  * @ending: somebody asked for its end; what it does now is no surprise
  * @state: for the next sigmad, in the file @state_fd
@@ -48,6 +49,7 @@ struct life {
 	struct bus *bus;
 	char *console;
 	uint64_t stop_timeout;
+	uint64_t hang_timeout;
 	bool service;
 	bool ending;
 	unsigned int signalled;
@@ -58,7 +60,7 @@ struct life {
 
 /**
  * life_make - make the devices, take CPUs and memory, but don't start yet
- * @life: with @event, @config, @stop_timeout and @service set, the rest zero
+ * @life: with @event, @config, @stop_timeout, @hang_timeout and @service set, the rest zero
  *
  * What can be wrong with the guest's file, its kernel, disks and networks is found before
  * anything is taken. Return: 0, or a reported negative errno: nothing was taken then.

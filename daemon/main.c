@@ -20,6 +20,7 @@
  *	state.c		what the next sigmad needs, should this one die
  *	life.c		what happens when
  */
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -42,7 +43,8 @@
 
 #define EXIT_USAGE		2
 #define STOP_TIMEOUT_SEC	30
-#define STOP_TIMEOUT_SEC_MAX	86400
+#define HANG_TIMEOUT_SEC	30
+#define TIMEOUT_SEC_MAX		86400
 
 static const char help[] =
 "Usage: sigmad [OPTION]... NAME|FILE\n"
@@ -59,8 +61,10 @@ static const char help[] =
 "  --background        once the guest is started, let go of the terminal and write\n"
 "                      messages to /run/sigma/NAME/sigmad.log\n"
 "  --service           as sigma@.service has it: what the guest says goes to the journal, too,\n"
-"                      systemd-machined lists it, and one that panics, hangs for 30 s or\n"
-"                      is contained by its guard is ended, not kept to be looked at\n"
+"                      systemd-machined lists it, and one that panics, hangs or is contained\n"
+"                      by its guard is ended, not kept to be looked at\n"
+"  --hang-timeout=SEC  with --service: the heartbeat of a guest that hangs may come back for\n"
+"                      SEC seconds (30)\n"
 "  --help, --version\n"
 "\n"
 "While it runs, /run/sigma/NAME holds\n"
@@ -74,27 +78,44 @@ static const char help[] =
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	unsigned long stop_timeout;	/* seconds */
+	unsigned long stop_timeout;	/* seconds, this and the next one */
+	unsigned long hang_timeout;
 	bool background;
 	bool service;
 };
 
+static bool parse_seconds(const char *option, const char *text, unsigned long *seconds)
+{
+	char *end;
+
+	errno = 0;
+	*seconds = strtoul(text, &end, 10);
+	if (!errno && isdigit((unsigned char)*text) && !*end && *seconds <= TIMEOUT_SEC_MAX)
+		return true;
+	log_error(-EINVAL, "--%s=%s: give whole seconds, at most %d", option, text,
+		  TIMEOUT_SEC_MAX);
+	return false;
+}
+
 /* Return: -1 to go on, else the exit status */
 static int parse_options(struct options *options, int argc, char **argv)
 {
-	enum { HELP = 1, VERSION, STOP_TIMEOUT, BACKGROUND, SERVICE };
+	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BACKGROUND, SERVICE };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
 		{ "stop-timeout", required_argument, NULL, STOP_TIMEOUT },
+		{ "hang-timeout", required_argument, NULL, HANG_TIMEOUT },
 		{ "background", no_argument, NULL, BACKGROUND },
 		{ "service", no_argument, NULL, SERVICE },
 		{}
 	};
-	char *end;
 	int opt;
 
-	*options = (struct options){ .stop_timeout = STOP_TIMEOUT_SEC };
+	*options = (struct options){
+		.stop_timeout = STOP_TIMEOUT_SEC,
+		.hang_timeout = HANG_TIMEOUT_SEC,
+	};
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (opt) {
 		case HELP:
@@ -104,14 +125,12 @@ static int parse_options(struct options *options, int argc, char **argv)
 			puts("sigmad " SIGMA_VERSION);
 			return EXIT_SUCCESS;
 		case STOP_TIMEOUT:
-			errno = 0;
-			options->stop_timeout = strtoul(optarg, &end, 10);
-			if (errno || end == optarg || *end ||
-			    options->stop_timeout > STOP_TIMEOUT_SEC_MAX) {
-				log_error(-EINVAL, "--stop-timeout=%s: give whole seconds, at most %d",
-					  optarg, STOP_TIMEOUT_SEC_MAX);
+			if (!parse_seconds("stop-timeout", optarg, &options->stop_timeout))
 				return EXIT_USAGE;
-			}
+			break;
+		case HANG_TIMEOUT:
+			if (!parse_seconds("hang-timeout", optarg, &options->hang_timeout))
+				return EXIT_USAGE;
 			break;
 		case BACKGROUND:
 			options->background = true;
@@ -289,6 +308,7 @@ int main(int argc, char **argv)
 	status = EXIT_FAILURE;
 	life.config = &config;
 	life.stop_timeout = options.stop_timeout * 1000000ULL;
+	life.hang_timeout = options.hang_timeout * 1000000ULL;
 	life.service = options.service;
 	if (sd_event_new(&life.event) < 0) {
 		log_error(-ENOMEM, "cannot make an event loop");

@@ -11,6 +11,7 @@ need_sigma
 
 unit=sigma@web.service
 things=/srv/things
+dropin=/run/systemd/system/sigma@.service.d/test.conf
 
 property() { systemctl show --value --property="$1" $unit; }
 has() { [ "$(property "$1")" = "$2" ] || { echo "$1=$(property "$1")"; return 1; }; }
@@ -28,12 +29,18 @@ is_listed() { machinectl list --no-legend | grep -E '^web +vm +sigma' && leads; 
 leads() { [ "$(machinectl show --value --property=Leader web)" = "$(property MainPID)" ]; }
 inhibits() { systemd-inhibit --list --no-legend | grep "sigmad.*sleep.*SIGMA guest web.*block"; }
 is_down() { has ActiveState inactive && has Result success && is_gone web; }
+# What the unit has from its next start on
+drop_in() { printf '[Service]\n%s\n' "$@" >$dropin && systemctl daemon-reload; }
 unlisted() { ! machinectl list --no-legend | grep -w web && ! inhibits; }
 
-mkdir -p $things /var/log/journal
+mkdir -p $things /var/log/journal "${dropin%/*}"
 echo "from the host" >$things/note
+cp /usr/lib/sigma-rig/hang.ko $things
 journalctl --flush
 check "systemd likes the unit" systemd-analyze --man=no verify $unit
+check "and so do those who ask it for help" eval \
+	'[ "$(property Documentation)" = "man:sigmad(8) man:sigma.guest(5)" ] &&
+	 [ -e /usr/share/man/man8/sigmad.8 ] && [ -e /usr/share/man/man5/sigma.guest.5 ]'
 say "$(systemd-analyze security --no-pager $unit | tail -n 1)"
 guest web disk=/dev/vdb net=1 line=[Share] line=Path=$things
 machinectl list >/dev/null
@@ -67,6 +74,7 @@ check "into the guest that runs" [ "$(boot_id)" = "${id:-none}" ]
 check "the journal tells" said sigmad "took over the guest"
 check "machinectl lists the new one" until_true 10 is_listed
 check "the machine can't sleep" until_true 10 inhibits
+drop_in ExecStart= "ExecStart=/usr/libexec/sigmad --service --hang-timeout=5 %i"
 check "the guest panics" in_guest 1 "echo 1 >/proc/sys/kernel/sysrq; (sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &"
 check "that fails the unit, which restarts" until_true "$GUEST_BOOT" is_restarted 2
 check "another guest boots" until_true "$GUEST_BOOT" guest_answers 1
@@ -74,6 +82,15 @@ check "it is another one" is_another "$id"
 check "the panic is in the journal" said kernel@web "sysrq: Trigger a crash"
 check "and its status" eval \
 	'journalctl --unit=$unit | grep "Main process exited, code=exited, status=3"'
+rm $dropin
+systemctl daemon-reload
+id=$(boot_id)
+check "that one hangs" in_guest 1 "mkdir -p /run/things && mount -t virtiofs things /run/things &&
+	cp /run/things/hang.ko /run && (sleep 1; insmod /run/hang.ko) >/dev/null 2>&1 &"
+check "that fails the unit, which restarts, too" until_true "$GUEST_BOOT" is_restarted 3
+check "another guest boots" until_true "$GUEST_BOOT" guest_answers 1
+check "it is another one" is_another "$id"
+check "where the last one hung is in the journal" said kernel@web "hang_init"
 
 # ---- its ends
 check "the guest switches itself off" \
@@ -93,5 +110,13 @@ check "systemctl start" systemctl start $unit
 check "sigmad is halted" pkill -STOP -x sigmad
 check "sigmactl kill ends it, and the guest" sigmactl kill web
 check "its unit does not restart" until_true 10 eval 'has ActiveState failed && is_gone web'
+
+# ---- one that hears nothing, of which systemd has had enough
+guest web append=rdinit=/nowhere
+drop_in TimeoutStopSec=5
+check "systemctl start" systemctl start $unit
+check "systemctl stop" systemctl stop $unit
+check "its sigmad was killed" has Result timeout
+check "and then the guest" is_gone web
 check "all is back" host_is_as_before
 finish
