@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=400 init=systemd
+# rig: smp=3 mem=2G timeout=600 init=systemd
 #
 # A guest as a service of a host that runs systemd: what systemctl, journalctl, machinectl and
 # systemd-inhibit make of it, and what becomes of it when sigmad or the guest fails.
