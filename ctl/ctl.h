@@ -334,6 +334,9 @@ const char *format_size(char text[32], uint64_t bytes);
 /** format_span - "3min 5s", from microseconds */
 const char *format_span(char text[32], uint64_t usec);
 
+/** wider - of a column: @width, or what @text takes */
+int wider(int width, const char *text);
+
 /** text_distance - how many letters must be added, left out or changed to make @b of @a */
 unsigned int text_distance(const char *a, const char *b);
 

@@ -51,13 +51,6 @@ static void print_json(const struct row *rows, int nr)
 	json_print(list);
 }
 
-static int wider(int width, const char *text)
-{
-	int len = strlen(text);
-
-	return len > width ? len : width;
-}
-
 static const char *or_dash(const char *text)
 {
 	return *text ? text : "-";

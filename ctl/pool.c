@@ -54,11 +54,8 @@ static void print_table(const struct guest_view *guests, int nr, const struct po
 	int wide = strlen(LENDABLE);
 	char size[32], left[32], cpus[1024];
 
-	for (int i = 0; i < nr; i++) {
-		int len = strlen(guests[i].name);
-
-		wide = len > wide ? len : wide;
-	}
+	for (int i = 0; i < nr; i++)
+		wide = wider(wide, guests[i].name);
 	if (legend)
 		printf("%s%-*s %8s CPUS%s\n", colour(COLOUR_BOLD), wide, "GUEST", "MEMORY",
 		       colour(COLOUR_NONE));

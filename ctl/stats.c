@@ -214,11 +214,8 @@ static void print_table(const struct stats *all, int nr, const struct stats *bef
 {
 	int wide = strlen("NAME");
 
-	for (int i = 0; i < nr; i++) {
-		int len = strlen(all[i].guest.name);
-
-		wide = len > wide ? len : wide;
-	}
+	for (int i = 0; i < nr; i++)
+		wide = wider(wide, all[i].guest.name);
 	if (legend) {
 		fputs(colour(COLOUR_BOLD), stdout);
 		printf(TABLE, wide, "NAME", "STATE", "UPTIME", "CPUS", "MEMORY", "RUNG", "RINGS",

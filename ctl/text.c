@@ -103,6 +103,13 @@ const char *format_span(char text[32], uint64_t usec)
 #define DISTANCE_MAX 32		/* longer words are nothing that is known here */
 
 /* Levenshtein's, with one row of the table */
+int wider(int width, const char *text)
+{
+	int len = strlen(text);
+
+	return len > width ? len : width;
+}
+
 unsigned int text_distance(const char *a, const char *b)
 {
 	unsigned int row[DISTANCE_MAX + 1];
