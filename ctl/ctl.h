@@ -165,10 +165,11 @@ uint64_t control_number(const char *attr);
 /**
  * systemctl - have a guest's unit, sigma@NAME.service, started, stopped and the like
  * @option: one for @verb, or "--"
+ * @remedy: where there is no systemctl
  *
  * Return: EXIT_OK, or EXIT_FAILED, reported.
  */
-int systemctl(const char *verb, const char *option, const char *name);
+int systemctl(const char *verb, const char *option, const char *name, const char *remedy);
 
 /* client.c */
 

@@ -11,7 +11,7 @@ static int run(const char *verb, const char *name, bool needs_file)
 	if (needs_file && !guest_has_file(name))
 		return complain(EXIT_NO_GUEST, "%s: there is no " GUEST_FILES "/%s" GUEST_SUFFIX "; 'sigmactl edit %s' writes one",
 				name, name, name);
-	return systemctl(verb, "--", name);
+	return systemctl(verb, "--", name, "without systemd, have 'sigmactl start' run at boot");
 }
 
 static int run_enable(const struct options *options, char **args)

@@ -46,7 +46,8 @@ static void stop_service(const char *name, pid_t pid)
 	if (sd_pid_get_unit(pid, &unit) < 0)
 		return;
 	if (!strncmp(unit, "sigma@", strlen("sigma@")))
-		systemctl("stop", "--no-block", name);
+		systemctl("stop", "--no-block", name,
+			  "have it in $PATH, else systemd starts another sigmad for the guest");
 	free(unit);
 }
 

@@ -8,7 +8,7 @@
 
 #include "ctl.h"
 
-int systemctl(const char *verb, const char *option, const char *name)
+int systemctl(const char *verb, const char *option, const char *name, const char *remedy)
 {
 	char unit[sizeof("sigma@.service") + SIGMA_NAME_MAX];
 	char *argv[] = { "systemctl", (char *)verb, (char *)option, unit, NULL };
@@ -18,8 +18,8 @@ int systemctl(const char *verb, const char *option, const char *name)
 	snprintf(unit, sizeof(unit), "sigma@%s.service", name);
 	error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ);
 	if (error)
-		return complain(EXIT_FAILED, "%s: cannot run systemctl: %s; without systemd, have 'sigmactl start %s' run at boot",
-				name, strerror(error), name);
+		return complain(EXIT_FAILED, "%s: cannot run systemctl: %s; %s", name,
+				strerror(error), remedy);
 	if (waitpid(pid, &how, 0) < 0)
 		return complain(EXIT_FAILED, "%s: cannot wait for systemctl: %s", name,
 				strerror(errno));
