@@ -24,61 +24,79 @@ static unsigned int count_words(const char *list)
 	return nr;
 }
 
-static uint64_t net_number(const char *interface, const char *what)
+static bool net_number(uint64_t *number, const char *interface, const char *what)
 {
-	char path[256], text[32] = "";
+	char path[256], text[32];
+	bool known;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", interface, what);
 	f = fopen(path, "re");
 	if (!f)
-		return 0;
-	if (!fgets(text, sizeof(text), f))
-		*text = '\0';
+		return false;
+	known = fgets(text, sizeof(text), f);
 	fclose(f);
-	return strtoull(text, NULL, 10);
+	if (known)
+		*number = strtoull(text, NULL, 10);
+	return known;
 }
 
-/* What the tap received was sent by the guest */
-static void count_net(struct moved *moved)
+/* What the tap received was sent by the guest. False of one without a tap: User=yes */
+static bool count_net(struct moved *moved)
 {
-	moved->from = net_number(moved->name, "rx_bytes");
-	moved->to = net_number(moved->name, "tx_bytes");
-	moved->requests = net_number(moved->name, "rx_packets") +
-			  net_number(moved->name, "tx_packets");
+	uint64_t sent, received;
+
+	if (!net_number(&moved->from, moved->name, "rx_bytes") ||
+	    !net_number(&moved->to, moved->name, "tx_bytes") ||
+	    !net_number(&sent, moved->name, "rx_packets") ||
+	    !net_number(&received, moved->name, "tx_packets"))
+		return false;
+	moved->requests = sent + received;
+	return true;
 }
 
-/* What people call it; false when it is none that they know */
-static bool name_device(struct moved *moved, const struct served *served, uint32_t id,
-			const char *type)
-{
-	for (unsigned int i = 0; i < served->nr_devices; i++) {
-		const struct served_device *device = &served->device[i];
-
-		if (device->id != id)
-			continue;
-		snprintf(moved->kind, sizeof(moved->kind), "%s", device->kind);
-		snprintf(moved->name, sizeof(moved->name), "%s", device->name);
-		return true;
-	}
-	snprintf(moved->kind, sizeof(moved->kind), "%s", type);
-	return !strcmp(type, "console");
-}
-
-static void gather_devices(struct stats *stats, const struct served *served)
+/* False where sigmad doesn't serve it itself */
+static bool count_served(struct moved *moved, const struct served *served, uint32_t id)
 {
 	for (unsigned int i = 0; i < served->nr_counters; i++) {
 		const struct served_counters *counters = &served->counters[i];
-		struct moved *moved = &stats->moved[stats->nr_moved];
 
-		if (!name_device(moved, served, counters->id, counters->type))
+		if (counters->id != id)
 			continue;
 		moved->requests = counters->requests;
 		moved->from = counters->from;
 		moved->to = counters->to;
-		if (!strcmp(moved->kind, "net"))
-			count_net(moved);
+		return true;
+	}
+	return false;
+}
+
+static void gather_console(struct stats *stats, const struct served *served)
+{
+	for (unsigned int i = 0; i < served->nr_counters; i++) {
+		struct moved *moved = &stats->moved[stats->nr_moved];
+
+		if (strcmp(served->counters[i].type, "console"))
+			continue;
+		strcpy(moved->kind, "console");
+		count_served(moved, served, served->counters[i].id);
 		stats->nr_moved++;
+	}
+}
+
+/* What nobody here counts is left out: 0 would be a lie */
+static void gather_devices(struct stats *stats, const struct served *served)
+{
+	gather_console(stats, served);
+	for (unsigned int i = 0; i < served->nr_devices; i++) {
+		const struct served_device *device = &served->device[i];
+		struct moved *moved = &stats->moved[stats->nr_moved];
+
+		snprintf(moved->kind, sizeof(moved->kind), "%s", device->kind);
+		snprintf(moved->name, sizeof(moved->name), "%s", device->name);
+		if (strcmp(moved->kind, "net") ? count_served(moved, served, device->id) :
+						 count_net(moved))
+			stats->nr_moved++;
 	}
 }
 
@@ -154,14 +172,20 @@ static void print_json(const struct stats *all, int nr, bool line)
 		json_print(list);
 }
 
-/* All devices of a kind */
-static struct moved sum(const struct stats *stats, const char *kind)
+/* All devices of a kind that are counted: @nr */
+struct sum {
+	unsigned int nr;
+	uint64_t from, to;
+};
+
+static struct sum sum(const struct stats *stats, const char *kind)
 {
-	struct moved all = {};
+	struct sum all = {};
 
 	for (unsigned int i = 0; i < stats->nr_moved; i++) {
 		if (strcmp(stats->moved[i].kind, kind))
 			continue;
+		all.nr++;
 		all.from += stats->moved[i].from;
 		all.to += stats->moved[i].to;
 	}
@@ -182,16 +206,21 @@ static uint64_t since(uint64_t now, uint64_t before)
 	return now >= before ? now - before : now;
 }
 
+static const char *format_bytes(char text[32], const struct sum *sum, uint64_t now,
+				uint64_t before)
+{
+	return sum->nr ? format_size(text, since(now, before)) : "-";
+}
+
 /* @before: a look before, whose counters are taken off, or NULL */
 static void print_row(const struct stats *stats, const struct stats *before, int wide)
 {
 	static const struct stats nothing;
 	const struct guest_view *guest = &stats->guest, *then = &(before ?: &nothing)->guest;
-	struct moved disk = sum(stats, "disk"), net = sum(stats, "net");
-	struct moved console = sum(stats, "console");
-	struct moved disk_then = sum(before ?: &nothing, "disk");
-	struct moved net_then = sum(before ?: &nothing, "net");
-	struct moved console_then = sum(before ?: &nothing, "console");
+	struct sum disk = sum(stats, "disk"), disk_then = sum(before ?: &nothing, "disk");
+	struct sum net = sum(stats, "net"), net_then = sum(before ?: &nothing, "net");
+	struct sum console = sum(stats, "console");
+	struct sum console_then = sum(before ?: &nothing, "console");
 	char cpus[16], span[32], memory[32], sent[32], received[32], bytes[5][32];
 
 	snprintf(cpus, sizeof(cpus), "%u", stats->nr_cpus);
@@ -202,11 +231,11 @@ static void print_row(const struct stats *stats, const struct stats *before, int
 	       stats->sigmad == SIGMAD_SERVES ? format_span(span, stats->uptime) :
 						sigmad_word(stats->sigmad),
 	       cpus, format_size(memory, guest->memory), sent, received,
-	       format_size(bytes[0], since(disk.to, disk_then.to)),
-	       format_size(bytes[1], since(disk.from, disk_then.from)),
-	       format_size(bytes[2], since(net.to, net_then.to)),
-	       format_size(bytes[3], since(net.from, net_then.from)),
-	       format_size(bytes[4], since(console.from, console_then.from)));
+	       format_bytes(bytes[0], &disk, disk.to, disk_then.to),
+	       format_bytes(bytes[1], &disk, disk.from, disk_then.from),
+	       format_bytes(bytes[2], &net, net.to, net_then.to),
+	       format_bytes(bytes[3], &net, net.from, net_then.from),
+	       format_bytes(bytes[4], &console, console.from, console_then.from));
 }
 
 static void print_table(const struct stats *all, int nr, const struct stats *before, int nr_before,
@@ -276,10 +305,12 @@ const struct verb verb_stats = {
 "RUNG     doorbells that the host rang for the guest\n"
 "RINGS    doorbells that the guest rang; both count from when the guest was made\n"
 "DISK-RD  bytes that the guest read from its disks, and DISK-WR: wrote, with the headers of\n"
-"         requests; a disk with Socket= is counted by who serves it, not here\n"
-"NET-IN   bytes that the guest's NICs received, and NET-OUT: sent; not with User=yes\n"
+"         requests\n"
+"NET-IN   bytes that the guest's NICs received, and NET-OUT: sent\n"
 "CONSOLE  bytes that the guest wrote to its console\n"
 "\n"
+"What others serve they count: disks with Socket= and NICs with User=yes are left out here, of\n"
+"--json and --prometheus, too, and '-' is shown where there is no other.\n"
 "These count from when the device was made, or another sigmad took the guest over. With --watch\n"
 "it is what was added in the last second, each second; with --json then a line each, of totals.\n"
 "UPTIME is why sigmad doesn't tell where it doesn't, as in 'sigmactl list'.\n"

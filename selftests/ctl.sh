@@ -160,6 +160,9 @@ check "show refuses a key that there is not" status 2 sigmactl show -p Colour g
 check "stats: the root disk was read and the console written" \
 	json '.[0].devices | (.[] | select(.kind == "disk").bytes_to > 100000),
 	      (.[] | select(.kind == "console").bytes_from > 10)' sigmactl stats --json g
+check "stats: so was its NIC used, which the host's kernel serves" \
+	json '.[0].devices[] | select(.kind == "net") | .bytes_from > 0 and .bytes_to > 0 and .requests > 1' \
+	sigmactl stats --json g
 in_guest 1 "dd if=/dev/zero of=/root/data bs=1M count=4 conv=fsync status=none" >/dev/null
 check "stats: 4 MiB written are counted" \
 	json '.[0].devices[] | select(.kind == "disk").bytes_from > 4194304' sigmactl stats --json

@@ -118,6 +118,9 @@ has_address() { in_guest 1 "ip link set $1 up && ip addr add $2/24 dev $1" && pi
 sees() { grep -a "$1" /run/screen; }
 check "blk works" same_disk /dev/vdb
 check "blk-socket works" same_disk /dev/vdc
+check "stats tell of disks but what others serve" eval \
+	'sigmactl stats --json g | jq -e "[.[0].devices[] | select(.kind == \"disk\").name] ==
+		[\"/dev/vdb\", \"$data\"]"'
 check "net-vhost works" has_address eth1 10.9.2.2
 check "net works" has_address eth2 10.9.3.2
 check "vsock works" eval 'in_guest 1 "/run/vsock serve 5000" &&

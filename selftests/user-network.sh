@@ -83,6 +83,9 @@ check "and sends as much" eval '
 		sha256sum </run/made" | cut -d " " -f 1) &&
 	until_true 10 eval "[ \$(sum /run/got) = $made ]"'
 rm -f /run/got
+check "stats don't say that nothing went through this NIC" eval \
+	'sigmactl stats --json g | jq -e "[.[0].devices[] | select(.kind == \"net\")] | length == 1 and
+		.[0].bytes_from > 0 and .[0].name != \"user-1\""'
 check "a port of the host is the guest's" answers 127.0.0.1 2207
 check "at any address" answers $HERE 2207
 check "or at one alone" eval 'answers 127.0.0.1 2208 && ! ask $HERE 2208'

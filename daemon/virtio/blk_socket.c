@@ -112,6 +112,7 @@ static void blk_socket_destroy(struct virtio_device *dev)
 static const struct virtio_device_ops blk_socket_ops = {
 	.name		= "blk",
 	.device_id	= VIRTIO_ID_BLOCK,
+	.elsewhere	= true,
 	.start		= blk_socket_start,
 	.reset		= blk_socket_reset,
 	.destroy	= blk_socket_destroy,

@@ -342,7 +342,7 @@ const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
 	const struct virtio_device *dev = bus->device[id];
 
 	*counters = (struct virtio_counters){};
-	if (!dev)
+	if (!dev || dev->ops->elsewhere)
 		return NULL;
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
 		const struct virtio_counters *moved = &dev->queue[i].moved;

@@ -178,6 +178,7 @@ void virtqueue_kick(struct virtqueue *vq);
 struct virtio_device_ops {
 	const char *name;		/* "blk", for messages */
 	uint32_t device_id;		/* virtio 1.2 section 5 */
+	bool elsewhere;			/* others serve its queues, so that nothing is counted */
 	/* DRIVER_OK: serve the queues that are set up; 0 or -errno, with a limited warning */
 	int (*start)(struct virtio_device *dev);
 	/* after start: on return no queue is touched any more; they go away next */
@@ -268,9 +269,9 @@ void *virtio_bus_request(struct virtio_bus *bus);
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len);
 
 /**
- * virtio_bus_counters - what went through the queues of device @id; 0 where others serve them
+ * virtio_bus_counters - what went through the queues of device @id
  *
- * Return: its ops->name, or NULL when there is no such device.
+ * Return: its ops->name, or NULL when there is no such device, or others serve it.
  */
 const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
 				struct virtio_counters *counters);

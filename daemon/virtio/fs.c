@@ -50,6 +50,7 @@ static void fs_destroy(struct virtio_device *dev)
 static const struct virtio_device_ops fs_ops = {
 	.name		= "fs",
 	.device_id	= VIRTIO_ID_FS,
+	.elsewhere	= true,
 	.start		= process_device_start,
 	.reset		= process_device_reset,
 	.destroy	= fs_destroy,

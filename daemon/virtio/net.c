@@ -205,6 +205,7 @@ static const struct virtio_device_ops net_ops = {
 static const struct virtio_device_ops vhost_net_ops = {
 	.name		= "net",
 	.device_id	= VIRTIO_ID_NET,
+	.elsewhere	= true,
 	.start		= net_start,
 	.reset		= vhost_net_reset,
 	.destroy	= net_destroy,

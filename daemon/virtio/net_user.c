@@ -78,6 +78,7 @@ static void net_destroy(struct virtio_device *dev)
 static const struct virtio_device_ops net_ops = {
 	.name		= "net",
 	.device_id	= VIRTIO_ID_NET,
+	.elsewhere	= true,
 	.start		= net_start,
 	.reset		= net_reset,
 	.destroy	= net_destroy,

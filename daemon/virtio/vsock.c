@@ -100,6 +100,7 @@ static void vsock_destroy(struct virtio_device *dev)
 static const struct virtio_device_ops vsock_ops = {
 	.name		= "vsock",
 	.device_id	= VIRTIO_ID_VSOCK,
+	.elsewhere	= true,
 	.start		= vsock_start,
 	.reset		= vsock_reset,
 	.destroy	= vsock_destroy,
