@@ -28,6 +28,8 @@
 #include "rundir.h"
 #include "text.h"
 
+#define LINE_MAX_SEEN 512	/* more than is needed to tell a line of a kernel log from others */
+
 struct guestlog {
 	const struct sigma_iosc_log *ring;
 	uint64_t *tail;			/* bytes of the ring taken or given up */
@@ -142,6 +144,25 @@ void guestlog_drain(struct guestlog *log)
 		write_missed(log, missed + late);
 	tell(log, log->buffer + late, len - late);
 	*log->tail = head;
+}
+
+const char *guestlog_rest(const struct guestlog *log, const char *text, size_t size)
+{
+	char last[LINE_MAX_SEEN];
+	uint64_t tail = *log->tail;
+	size_t len = MIN(tail, sizeof(last));
+	const char *line, *end, *rest = text;
+
+	for (size_t i = 0; i < len; i++)
+		last[i] = log->ring->data[(tail - len + i) % SIGMA_IOSC_LOG_BYTES];
+	end = memrchr(last, '\n', len);
+	if (!end++)
+		return text;
+	line = memrchr(last, '\n', end - 1 - last);
+	line = line ? line + 1 : last;
+	for (const char *at = text; (at = memmem(at, text + size - at, line, end - line)); )
+		rest = at += end - line;
+	return rest;
 }
 
 static int on_doorbell(sd_event_source *source, int fd, uint32_t revents, void *data)

@@ -31,6 +31,14 @@ void guestlog_drain(struct guestlog *log);
 /** guestlog_restart - the ring will be empty: the guest is about to be started */
 void guestlog_restart(struct guestlog *log);
 
+/**
+ * guestlog_rest - what of the guest's kernel log never came over the ring
+ * @text: @size bytes of the log as it lies in the guest's memory
+ *
+ * Return: where in @text it begins: behind the last line that came, or at its start.
+ */
+const char *guestlog_rest(const struct guestlog *log, const char *text, size_t size);
+
 /** guestlog_write - append text; control characters become '?' */
 void guestlog_write(struct guestlog *log, const char *text, size_t len);
 

@@ -26,6 +26,7 @@
 #include "channels.h"
 #include "cpus.h"
 #include "devices.h"
+#include "journal.h"
 #include "klog.h"
 #include "life.h"
 #include "log.h"
@@ -40,6 +41,16 @@
 #define CHOICES_MAX		8
 
 /* What the guest leaves behind */
+
+/* The file has it in one piece; the journal has what came over the ring already */
+static void write_klog(struct life *life, const char *text, size_t size)
+{
+	const char *rest = guestlog_rest(life->log, text, size);
+
+	guestlog_write(life->log, text, size);
+	journal_write(JOURNAL_KERNEL, "\n", 1);
+	journal_write(JOURNAL_KERNEL, rest, text + size - rest);
+}
 
 static void save_klog(struct life *life, const char *why)
 {
@@ -60,7 +71,7 @@ static void save_klog(struct life *life, const char *why)
 		log_warning("the guest's kernel log was not found in its memory: %s",
 			    strerror(-error));
 	else
-		guestlog_write(life->log, text, size);
+		write_klog(life, text, size);
 	free(text);
 }
 

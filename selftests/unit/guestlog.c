@@ -128,6 +128,33 @@ TEST(restarts)
 	end();
 }
 
+TEST(what_did_not_come)
+{
+	static const char memory[] = "--- why ---\n[1.0] one\n[2.0] two\n[2.1] two\n[3.0] three\n";
+	const size_t size = sizeof(memory) - 1;
+
+	ASSERT_TRUE(begin());
+	EXPECT_STREQ(memory, guestlog_rest(guestlog, memory, size));
+	say("[1.0] one\n[2.0] tw");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("[2.0] two\n[2.1] two\n[3.0] three\n", guestlog_rest(guestlog, memory, size));
+	say("o\n");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("[2.1] two\n[3.0] three\n", guestlog_rest(guestlog, memory, size));
+	say("[2.1] two\n[3.0] three\n");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("", guestlog_rest(guestlog, memory, size));
+	for (unsigned int i = 0; i < SIGMA_IOSC_LOG_BYTES - 10; i++)
+		say("x");
+	say("\n[1.0] one\n");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ("[2.0] two\n[2.1] two\n[3.0] three\n", guestlog_rest(guestlog, memory, size));
+	say("[9.0] not in memory\n");
+	guestlog_drain(guestlog);
+	EXPECT_STREQ(memory, guestlog_rest(guestlog, memory, size));
+	end();
+}
+
 TEST(terminal_commands_are_taken_out)
 {
 	ASSERT_TRUE(begin());
