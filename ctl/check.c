@@ -242,7 +242,7 @@ static void check_cpus(void)
 	cpus_kinds(DEVICES_SYSFS, kinds, sizeof(kinds));
 	if (*kinds)
 		found("cores", RESULT_OK, NULL,
-		      "of different kinds: %s; name those you want with CPUs=cpuN in the guest file",
+		      "of different kinds: %s; CPUs=2 efficiency, say, in the guest file takes what you want",
 		      kinds);
 }
 

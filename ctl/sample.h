@@ -5,7 +5,7 @@
 
 #define GUESTFILE_SAMPLE \
 "[Guest]\n" \
-"# How many CPUs, or which ones of the host: cpu3 or cpu2,cpu4-7\n" \
+"# How many CPUs, of any kind or, say, 2 efficiency; or which ones of the host: cpu2,cpu4-7\n" \
 "CPUs=1\n" \
 "# With K, M, G or T; rounded up to 2M\n" \
 "Memory=512M\n" \

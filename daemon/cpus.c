@@ -56,7 +56,7 @@ static void take_threads(cpu_set_t *free, cpu_set_t *taken, int wanted)
 			CPU_SET(cpu, taken);
 }
 
-int cpus_choose(const char *sysfs, unsigned int wanted, bool split_cores,
+int cpus_choose(const char *sysfs, const cpu_set_t *among, unsigned int wanted, bool split_cores,
 		uint32_t cpus[SIGMA_CPUS_MAX])
 {
 	cpu_set_t online, free, taken;
@@ -69,6 +69,8 @@ int cpus_choose(const char *sysfs, unsigned int wanted, bool split_cores,
 		return log_error(error, "cannot read the list of online CPUs, %s: %s", path,
 				 strerror(-error));
 
+	if (among)
+		CPU_AND(&online, &online, among);
 	free = online;
 	CPU_ZERO(&taken);
 	if (split_cores) {
@@ -82,8 +84,8 @@ int cpus_choose(const char *sysfs, unsigned int wanted, bool split_cores,
 	}
 
 	if (CPU_COUNT(&taken) < (int)wanted || CPU_COUNT(&taken) > SIGMA_CPUS_MAX)
-		return log_error(-EBUSY, "cannot lend %u CPUs: of the online CPUs (%s) the core of cpu 0 stays with the host; ask for fewer%s",
-				 wanted, cpulist_format(&online, list, sizeof(list)),
+		return log_error(-EBUSY, "cannot lend %u CPUs: of the online CPUs%s (%s) the core of cpu 0 stays with the host; ask for fewer%s",
+				 wanted, among ? " of that kind" : "", cpulist_format(&online, list, sizeof(list)),
 				 split_cores ? "" : ", or set SplitCores=yes");
 
 	for (uint32_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
@@ -141,18 +143,51 @@ void cpus_cores(const char *sysfs, char *text, size_t size)
 	}
 }
 
+/* In a guest file, and in the name of the kernel's PMU */
+static const struct {
+	const char *name, *pmu;
+} kinds[CPU_KINDS] = {
+	[CPU_KIND_PERFORMANCE]	= { "performance", "core" },
+	[CPU_KIND_EFFICIENCY]	= { "efficiency", "atom" },
+	[CPU_KIND_LOW_POWER]	= { "low-power", "lowpower" },
+};
+
+int cpu_kind_from_name(const char *name)
+{
+	for (int kind = CPU_KIND_ANY + 1; kind < CPU_KINDS; kind++)
+		if (!strcmp(name, kinds[kind].name))
+			return kind;
+	return -EINVAL;
+}
+
+static int read_kind(const char *devices, enum cpu_kind kind, cpu_set_t *set)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/cpu_%s/cpus", devices, kinds[kind].pmu);
+	return cpulist_read(path, set);
+}
+
+int cpus_of_kind(const char *devices, enum cpu_kind kind, const char *where, cpu_set_t *set)
+{
+	if (read_kind(devices, kind, set))
+		return log_error(-ENODEV, "%s: CPUs=: this machine has no %s cores, or its kernel cannot tell them; 'sigmactl check' shows the kinds it has; give a count alone, or name CPUs (CPUs=cpu2,cpu4-7)",
+				 where, kinds[kind].name);
+	if (!CPU_COUNT(set))
+		return log_error(-EBUSY, "%s: CPUs=: no %s core is online; 'sigmactl pool' shows whether other guests have them; end one of those, or leave the kind out",
+				 where, kinds[kind].name);
+	return 0;
+}
+
 void cpus_kinds(const char *devices, char *text, size_t size)
 {
-	static const char * const kinds[] = { "core", "atom", "lowpower" };
-	char path[PATH_MAX], list[256];
+	char list[256];
 	cpu_set_t set;
 	size_t at = 0;
 
 	*text = '\0';
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds) && at < size; i++) {
-		snprintf(path, sizeof(path), "%s/cpu_%s/cpus", devices, kinds[i]);
-		if (!cpulist_read(path, &set) && CPU_COUNT(&set))
-			at += snprintf(text + at, size - at, "%s%s %s", at ? ", " : "", kinds[i],
-				       cpulist_format(&set, list, sizeof(list)));
-	}
+	for (int kind = CPU_KIND_ANY + 1; kind < CPU_KINDS && at < size; kind++)
+		if (!read_kind(devices, kind, &set) && CPU_COUNT(&set))
+			at += snprintf(text + at, size - at, "%s%s %s", at ? ", " : "",
+				       kinds[kind].name, cpulist_format(&set, list, sizeof(list)));
 }

@@ -3,8 +3,9 @@
  * The guest file, /etc/sigma/NAME.guest: INI in the style of systemd.nspawn(5).
  *
  *	[Guest]
- *	CPUs=1			count ("2"), or the host's CPU numbers as a list after "cpu":
- *				"cpu3", "cpu2,cpu3", "cpu4-7"; default 1
+ *	CPUs=1			count ("2"), also of a kind ("2 efficiency", "performance"), or the
+ *				host's CPU numbers as a list after "cpu": "cpu3", "cpu2,cpu3",
+ *				"cpu4-7"; default 1
  *	Memory=512M		K, M, G suffixes; rounded up to 2 MiB; default 512M
  *	Kernel=/boot/vmlinuz-X	default: the host's running kernel, /boot/vmlinuz-$(uname -r)
  *	Initrd=			default: none; one made by sigmad is always added
@@ -61,6 +62,7 @@
 
 #include "../kmod/uapi/channel.h"
 #include "../kmod/uapi/sigma.h"
+#include "cpus.h"
 
 #define GUEST_DISKS_MAX		16
 #define GUEST_NETS_MAX		8
@@ -155,6 +157,7 @@ struct guest_config {
 	uint32_t text_len;
 	uint32_t starter;	/* user ID, which its reader sets: see backend.h */
 	unsigned int nr_cpus;	/* wanted; > 0 */
+	enum cpu_kind cpu_kind;	/* of these, unless they are given */
 	bool cpus_given;	/* cpus[] were named, else sigmad chooses */
 	uint32_t cpus[SIGMA_CPUS_MAX];
 	uint64_t memory;	/* bytes, multiple of SIGMA_SEGMENT_ALIGN */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "guest.h"
 #include "guestparser.h"
 
@@ -28,27 +29,44 @@ static void set_string(struct parser *parser, char **to, const char *value)
 		wrong(parser, -ENOMEM, "no memory to read this file");
 }
 
-/* A count, or CPU numbers: "cpu2,cpu4-7" */
-static void set_cpus(struct parser *parser, const char *value)
+#define CPUS_REMEDY	"give a count (CPUs=2), which may have a kind of cores (CPUs=2 efficiency), or CPUs of the host (CPUs=cpu2,cpu4-7)"
+
+/* What is behind a count, or there without one */
+static void set_cpu_kind(struct parser *parser, const char *value, const char *name)
 {
-	static const char remedy[] = "give a count (CPUs=2) or CPUs of the host (CPUs=cpu2,cpu4-7)";
+	int kind = cpu_kind_from_name(name);
+
+	if (kind < 0)
+		wrong(parser, -EINVAL, "CPUs=%s: \"%s\" is no kind of cores: not performance, efficiency or low-power; " CPUS_REMEDY,
+		      value, name);
+	else
+		parser->config->cpu_kind = kind;
+}
+
+static void set_cpu_count(struct parser *parser, const char *value)
+{
+	unsigned long count;
+	char *end;
+
+	errno = 0;
+	count = strtoul(value, &end, 10);
+	if (errno || (*end && !isblank((unsigned char)*end)) || !count || count > SIGMA_CPUS_MAX) {
+		wrong(parser, -EINVAL, "CPUs=%s: not 1 to %u CPUs; " CPUS_REMEDY, value,
+		      SIGMA_CPUS_MAX);
+		return;
+	}
+	parser->config->nr_cpus = count;
+	if (*end)
+		set_cpu_kind(parser, value, end + strspn(end, " \t"));
+}
+
+/* "cpu2,cpu4-7" */
+static void set_cpu_list(struct parser *parser, const char *value)
+{
 	struct guest_config *config = parser->config;
 	unsigned long first, last;
 	const char *at = value;
 	char *end;
-
-	config->cpus_line = parser->line;
-	if (isdigit((unsigned char)*at)) {
-		errno = 0;
-		first = strtoul(at, &end, 10);
-		if (errno || *end || !first || first > SIGMA_CPUS_MAX) {
-			wrong(parser, -EINVAL, "CPUs=%s: not 1 to %u CPUs; %s", value,
-			      SIGMA_CPUS_MAX, remedy);
-			return;
-		}
-		config->nr_cpus = first;
-		return;
-	}
 
 	config->cpus_given = true;
 	config->nr_cpus = 0;
@@ -89,7 +107,18 @@ static void set_cpus(struct parser *parser, const char *value)
 	return;
 
 malformed:
-	wrong(parser, -EINVAL, "CPUs=%s: neither a count nor a list of CPUs; %s", value, remedy);
+	wrong(parser, -EINVAL, "CPUs=%s: not a list of CPUs; " CPUS_REMEDY, value);
+}
+
+static void set_cpus(struct parser *parser, const char *value)
+{
+	parser->config->cpus_line = parser->line;
+	if (isdigit((unsigned char)*value))
+		set_cpu_count(parser, value);
+	else if (!strncmp(value, "cpu", 3))
+		set_cpu_list(parser, value);
+	else
+		set_cpu_kind(parser, value, value);
 }
 
 static void set_memory(struct parser *parser, const char *value)

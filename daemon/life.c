@@ -15,6 +15,7 @@
  * nothing is queued here.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -410,6 +411,22 @@ static int tell_refusal(const struct guest_config *config, int error, const char
 	return log_error(error, "%s: the guest cannot be made: %s", config->file, why);
 }
 
+/* CPUs, where the file doesn't name them; how many, or a reported -errno */
+static int choose(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_MAX])
+{
+	char where[PATH_MAX + 16];
+	cpu_set_t of_kind;
+	int error;
+
+	if (config->cpu_kind == CPU_KIND_ANY)
+		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->split_cores, chosen);
+	snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
+	error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &of_kind);
+	if (error)
+		return error;
+	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->split_cores, chosen);
+}
+
 /* Between the choice of CPUs and their lending somebody else may lend the same ones */
 static int take(struct life *life)
 {
@@ -421,8 +438,7 @@ static int take(struct life *life)
 	for (unsigned int i = 0; i < CHOICES_MAX; i++) {
 		const uint32_t *cpus = config->cpus_given ? config->cpus : chosen;
 
-		nr = config->cpus_given ? (int)config->nr_cpus :
-		     cpus_choose(CPUS_SYSFS, config->nr_cpus, config->split_cores, chosen);
+		nr = config->cpus_given ? (int)config->nr_cpus : choose(config, chosen);
 		if (nr < 0)
 			return nr;
 		sd_notifyf(0, "STATUS=Taking %d CPU%s and %llu MiB of memory from the host.", nr,

@@ -54,7 +54,7 @@ static const char *choose(unsigned int wanted, bool split)
 	int nr;
 
 	capture_start();
-	nr = cpus_choose(sysfs, wanted, split, cpus);
+	nr = cpus_choose(sysfs, NULL, wanted, split, cpus);
 	said = capture_end();
 	if (nr < 0)
 		return strerror(-nr);
@@ -198,7 +198,53 @@ TEST(kinds_of_cores)
 	mkdir(path, 0700);
 	put("cpu_atom/cpus", "8-11\n");
 	cpus_kinds(sysfs, text, sizeof(text));
-	EXPECT_STREQ("core 0-7, atom 8-11", text);
+	EXPECT_STREQ("performance 0-7, efficiency 8-11", text);
+}
+
+static const char *choose_kind(const char *name, unsigned int wanted, bool split)
+{
+	static char list[256], error[4096];
+	cpu_set_t set;
+	int ret;
+
+	capture_start();
+	ret = cpus_of_kind(sysfs, cpu_kind_from_name(name), "web.guest:3", &set);
+	said = capture_end();
+	if (ret) {
+		snprintf(error, sizeof(error), "%s", said);
+		return error;
+	}
+	capture_start();
+	ret = cpus_choose(sysfs, &set, wanted, split, cpus);
+	said = capture_end();
+	if (ret < 0)
+		return strerror(-ret);
+	CPU_ZERO(&set);
+	for (int i = 0; i < ret; i++)
+		CPU_SET(cpus[i], &set);
+	return cpulist_format(&set, list, sizeof(list));
+}
+
+/* The last test's kinds, on four big cores with two threads each and four small ones with one */
+TEST(chosen_by_kind)
+{
+	machine("0-11", (const char * const []){ "0-1", "0-1", "2-3", "2-3", "4-5", "4-5", "6-7",
+						 "6-7", "8", "9", "10", "11", NULL });
+	EXPECT_STREQ("6-7", choose_kind("performance", 1, false));
+	EXPECT_STREQ("7", choose_kind("performance", 1, true));
+	EXPECT_STREQ("2-7", choose_kind("performance", 6, false));
+	EXPECT_STREQ(strerror(EBUSY), choose_kind("performance", 7, false));
+	EXPECT_TRUE(strstr(said, "online CPUs of that kind (0-7)"));
+	EXPECT_STREQ("10-11", choose_kind("efficiency", 2, false));
+	EXPECT_STREQ("8-11", choose_kind("efficiency", 4, false));
+	EXPECT_STREQ(strerror(EBUSY), choose_kind("efficiency", 5, false));
+	EXPECT_TRUE(strstr(choose_kind("low-power", 1, false),
+			   "web.guest:3: CPUs=: this machine has no low-power cores"));
+	EXPECT_TRUE(strstr(said, "'sigmactl check' shows the kinds"));
+	put("cpu_atom/cpus", "\n");
+	EXPECT_TRUE(strstr(choose_kind("efficiency", 1, false),
+			   "web.guest:3: CPUs=: no efficiency core is online"));
+	EXPECT_EQ(-EINVAL, cpu_kind_from_name("atom"));
 }
 
 TEST(one_cpu)

@@ -349,19 +349,40 @@ TEST(long_lines)
 	guestfile_free(&config);
 }
 
+TEST(cpus_of_a_kind)
+{
+	ASSERT_EQ(0, load(KERNEL "CPUs=2 efficiency\n"));
+	EXPECT_EQ(2, config.nr_cpus);
+	EXPECT_EQ(CPU_KIND_EFFICIENCY, config.cpu_kind);
+	EXPECT_FALSE(config.cpus_given);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "CPUs=low-power\n"));
+	EXPECT_EQ(1, config.nr_cpus);
+	EXPECT_EQ(CPU_KIND_LOW_POWER, config.cpu_kind);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "CPUs=3\n"));
+	EXPECT_EQ(CPU_KIND_ANY, config.cpu_kind);
+	guestfile_free(&config);
+}
+
 TEST(bad_cpus)
 {
+	EXPECT_WRONG(KERNEL "CPUs=2 fast\n", 3, "\"fast\" is no kind of cores: not performance");
+	EXPECT_WRONG(KERNEL "CPUs=2 efficiency cores\n", 3, "is no kind of cores");
+	EXPECT_WRONG(KERNEL "CPUs=Performance\n", 3, "(CPUs=2 efficiency)");
+	EXPECT_WRONG(KERNEL "CPUs=0 efficiency\n", 3, "not 1 to 64");
+	EXPECT_WRONG(KERNEL "CPUs=cpu2 efficiency\n", 3, "not a list of CPUs");
 	EXPECT_WRONG(KERNEL "CPUs=0\n", 3, "not 1 to 64");
 	EXPECT_WRONG(KERNEL "CPUs=65\n", 3, "not 1 to 64");
 	EXPECT_WRONG(KERNEL "CPUs=99999999999999999999\n", 3, "not 1 to 64");
 	EXPECT_WRONG(KERNEL "CPUs=2,3\n", 3, "not 1 to 64");
-	EXPECT_WRONG(KERNEL "CPUs=-1\n", 3, "neither a count nor a list");
-	EXPECT_WRONG(KERNEL "CPUs=cpu\n", 3, "neither a count nor a list");
-	EXPECT_WRONG(KERNEL "CPUs=cpu3-\n", 3, "neither a count nor a list");
-	EXPECT_WRONG(KERNEL "CPUs=cpu5-3\n", 3, "neither a count nor a list");
-	EXPECT_WRONG(KERNEL "CPUs=cpu3,\n", 3, "neither a count nor a list");
-	EXPECT_WRONG(KERNEL "CPUs=cpu3,4\n", 3, "neither a count nor a list");
-	EXPECT_WRONG(KERNEL "CPUs=cpu99999999999999999999\n", 3, "neither a count nor a list");
+	EXPECT_WRONG(KERNEL "CPUs=-1\n", 3, "\"-1\" is no kind of cores");
+	EXPECT_WRONG(KERNEL "CPUs=cpu\n", 3, "not a list of CPUs");
+	EXPECT_WRONG(KERNEL "CPUs=cpu3-\n", 3, "not a list of CPUs");
+	EXPECT_WRONG(KERNEL "CPUs=cpu5-3\n", 3, "not a list of CPUs");
+	EXPECT_WRONG(KERNEL "CPUs=cpu3,\n", 3, "not a list of CPUs");
+	EXPECT_WRONG(KERNEL "CPUs=cpu3,4\n", 3, "not a list of CPUs");
+	EXPECT_WRONG(KERNEL "CPUs=cpu99999999999999999999\n", 3, "not a list of CPUs");
 	EXPECT_WRONG(KERNEL "CPUs=cpu0\n", 3, "CPU 0 always stays");
 	EXPECT_WRONG(KERNEL "CPUs=cpu3,cpu2-4\n", 3, "CPU 3 is there twice");
 	EXPECT_WRONG(KERNEL "CPUs=cpu1-4000000000\n", 3, "more than 64 CPUs");
