@@ -58,6 +58,8 @@ remember_host
 # ---- guest files
 refuse "no such guest" "/etc/sigma/nobody.guest" sigmactl start nobody
 nothing_taken "unknown key" "$file:2:.*Colour" "[Guest]\nColour=green\n"
+nothing_taken "no such cores" "$file:2: CPUs=: this machine has no efficiency cores.*sigmactl check" \
+	"[Guest]\nCPUs=2 efficiency\n[Disk]\nPath=/dev/vdb\n"
 nothing_taken "unknown section" "$file:1:" "[Ghost]\nCPUs=1\n"
 nothing_taken "no key at all" "$file:2:" "[Guest]\nwhat is this\n"
 nothing_taken "memory is no number" "$file:2:" "[Guest]\nMemory=lots\n"

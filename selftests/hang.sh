@@ -35,8 +35,9 @@ cp $module /tmp/hang.disk
 truncate -s %512 /tmp/hang.disk
 
 guest g disk=/dev/vdb disk=/tmp/hang.disk net=1
-check "starts" sigmactl start g
-check "user space answers" wait_guest 1
+sigmactl run g </dev/null >/tmp/job 2>&1 &
+job=$!
+check "starts, and user space answers" until_true "$GUEST_BOOT" guest_answers 1
 check "takes the module" in_guest 1 "head -c $size /dev/vdb >/root/hang.ko && modinfo /root/hang.ko"
 check "its heart beats" beats g
 udevadm monitor --kernel --property --subsystem-match=sigma >$events 2>&1 &
@@ -63,5 +64,7 @@ rm -f /tmp/core
 check "stop takes force, and says so" eval \
 	'timeout 60 sigmactl stop --timeout=2 g 2>&1 | grep "did not switch itself off in time and was stopped"'
 check "is gone" wait_gone g
+ends_with() { wait "$job"; local got=$?; echo "exit status $got"; [ $got = "$1" ]; }
+check "who ran it learns that it was stopped" ends_with 12
 check "CPUs and memory are back" host_is_as_before
 finish

@@ -161,9 +161,13 @@ check "the guest file in the help is one" eval 'sigmactl start h && sigmactl kil
 
 # ---- its sigmad is killed
 guest g memory=128M disk=/dev/vdb net=1
-check "starts" sigmactl start g
+sigmactl run g </dev/null >/tmp/job 2>&1 &
+job=$!
+check "starts" until_true 60 eval '! is_gone g'
 check "its driver is up" wait_state g running
 check "sigmad is killed" kill_sigmad
+check "who ran it is told that it is lost, and what to do" eval \
+	'exit_status 13 wait $job; grep "died of signal 9.*sigmactl start g.*takes* the guest over" /tmp/job'
 check "the guest's heart beats on" beats g
 check "it is listed, and runs" listed_as running
 check "its state can be read" eval 'sigmactl status g | grep "sigmad:.*gone"'

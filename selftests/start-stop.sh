@@ -10,10 +10,24 @@ need_sigma
 
 CYCLES=20
 
+# The guest of a job, of which a signal asks the end: it switches itself off, or this fails
+run_until()
+{
+	local job
+	sigmactl run g </dev/null >/tmp/job 2>&1 &
+	job=$!
+	until_true 60 eval '! is_gone g' && wait_logged g 'guest-rc: up' && kill -"$1" $job
+	wait $job
+}
+
 # Each fifth is let boot to user space and asked to power off; the others are killed after a
 # different while each.
 cycle()
 {
+	case $1 in
+	10)	run_until TERM && is_gone g; return ;;
+	20)	run_until INT && is_gone g; return ;;
+	esac
 	sigmactl start g || return
 	if [ $(($1 % 5)) = 0 ]; then
 		wait_logged g 'guest-rc: up' && sigmactl stop g || return
