@@ -20,6 +20,9 @@
 
 #define READ_TIMEOUT (2 * USEC_PER_SEC)
 
+/* A change of state, a string */
+#define STATE_CHANGED "type='signal',interface='" SIGMA_BUS_INTERFACE "',member='StateChanged'"
+
 enum sigmad sigmad_seen(int error)
 {
 	switch (-error) {
@@ -124,6 +127,28 @@ int client_open(sd_bus **out, const char *name, uint64_t deadline)
 		error = shake_hands(bus, deadline);
 	if (error >= 0)
 		error = sd_bus_set_method_call_timeout(bus, time_left(deadline));
+	if (error < 0) {
+		sd_bus_close_unref(bus);
+		return error;
+	}
+	*out = bus;
+	return 0;
+}
+
+int client_watch(sd_bus **out, const char *name, uint64_t deadline,
+		 sd_bus_message_handler_t on_state, void *data, char **state)
+{
+	sd_bus *bus;
+	int error;
+
+	error = client_open(&bus, name, deadline);
+	if (error)
+		return error;
+	/* What happened before it is connected is read, what happens later is told */
+	error = sd_bus_add_match(bus, NULL, STATE_CHANGED, on_state, data);
+	if (error >= 0 && state)
+		error = sd_bus_get_property_string(bus, NULL, SIGMA_BUS_OBJECT,
+						   SIGMA_BUS_INTERFACE, "State", NULL, state);
 	if (error < 0) {
 		sd_bus_close_unref(bus);
 		return error;

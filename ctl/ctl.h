@@ -4,6 +4,7 @@
  *
  *	main.c		the table of verbs, options, help
  *	guests.c	guests as sigma.ko shows them in sysfs, whether or not a sigmad lives
+ *	uevents.c	what happens to them
  *	client.c	a guest's sigmad, over D-Bus
  *	text.c		messages, colours, sizes and times for people
  *	json.c		the same for programs
@@ -160,6 +161,26 @@ int guest_remove(const char *name);
 /** control_number - a file of sigma.ko in /sys/class/sigma/control; 0 when it can't be read */
 uint64_t control_number(const char *attr);
 
+/* uevents.c */
+
+#define UEVENT_MAX	4096	/* bytes: UEVENT_BUFFER_SIZE of the kernel, and the head */
+
+/**
+ * struct uevent - what happened to a guest
+ * @action: "add", "change", "remove", ...
+ * @text: what the others point into
+ */
+struct uevent {
+	const char *action, *name, *state;
+	char text[UEVENT_MAX + 1];
+};
+
+/** uevents_open - a socket that hears what happens from now on; or -errno */
+int uevents_open(void);
+
+/** uevent_read - take the next one: 1; 0: none has come; -ENOBUFS: some were lost; or -errno */
+int uevent_read(int fd, struct uevent *uevent);
+
 /* systemctl.c */
 
 /**
@@ -208,9 +229,12 @@ int client_open(sd_bus **bus, const char *name, uint64_t deadline);
  */
 int sigmad_pidfd(const char *name, pid_t *pid);
 
-/* For sd_bus_add_match(): the signal of a change of state, a string */
-#define CLIENT_STATE_CHANGED \
-	"type='signal',interface='" SIGMA_BUS_INTERFACE "',member='StateChanged'"
+/**
+ * client_watch - connect as client_open() does, and have @on_state handle each change of state
+ * @state: out: the present one, to be freed; or NULL
+ */
+int client_watch(sd_bus **bus, const char *name, uint64_t deadline,
+		 sd_bus_message_handler_t on_state, void *data, char **state);
 
 /** client_step - handle what came, or wait for it: 1; 0 when @deadline has come; or -errno */
 int client_step(sd_bus *bus, uint64_t deadline);

@@ -3,17 +3,12 @@
  * sigmactl events. States come as uevents of sigma.ko, which sends one for each change, whether or
  * not a sigmad lives; devices as signals of each guest's sigmad. A sigmad that takes a guest over
  * is found by the socket that it makes.
- *
- * Uevents are heard from the kernel itself: sd-device(3) hears what udevd passes on, and without
- * one nothing.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/socket.h>
 #include <systemd/sd-event.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,10 +16,6 @@
 #include "../daemon/bus.h"
 #include "ctl.h"
 #include "json.h"
-
-#define UEVENT_GROUP	1		/* the kernel's own, not udevd's */
-#define UEVENT_MAX	4096		/* bytes: UEVENT_BUFFER_SIZE of the kernel, and the head */
-#define UEVENT_QUEUE	(1 << 20)	/* bytes that wait while we print */
 
 #define PROPERTIES		"org.freedesktop.DBus.Properties"
 #define PROPERTIES_CHANGED	"type='signal',interface='" PROPERTIES "',member='PropertiesChanged'"
@@ -334,74 +325,29 @@ static void unfollow(struct events *events, const char *name)
 	}
 }
 
-/* The value of @key among the strings of a uevent, which ends with a NUL; or NULL */
-static const char *uevent_value(const char *text, size_t len, const char *key)
+static void take_uevent(struct events *events, const struct uevent *uevent)
 {
-	size_t key_len = strlen(key);
-
-	for (const char *at = text; at < text + len; at += strlen(at) + 1)
-		if (!strncmp(at, key, key_len) && at[key_len] == '=')
-			return at + key_len + 1;
-	return NULL;
-}
-
-static void take_uevent(struct events *events, const char *text, size_t len)
-{
-	const char *subsystem = uevent_value(text, len, "SUBSYSTEM");
-	const char *action = uevent_value(text, len, "ACTION");
-	const char *path = uevent_value(text, len, "DEVPATH");
-	const char *state = uevent_value(text, len, "SIGMA_STATE");
-	const char *name = path ? strrchr(path, '/') : NULL;
-
-	/* /dev/sigma/control is no guest and has no state */
-	if (!subsystem || strcmp(subsystem, "sigma") || !action || !state || !name++ ||
-	    (events->only && strcmp(name, events->only)))
+	if (events->only && strcmp(uevent->name, events->only))
 		return;
-	if (!strcmp(action, "remove")) {
-		tell_state(events, name, "gone");
-		unfollow(events, name);
-	} else if (!strcmp(action, "add") || !strcmp(action, "change")) {
-		tell_state(events, name, state);
-		follow(events, name);
+	if (!strcmp(uevent->action, "remove")) {
+		tell_state(events, uevent->name, "gone");
+		unfollow(events, uevent->name);
+	} else if (!strcmp(uevent->action, "add") || !strcmp(uevent->action, "change")) {
+		tell_state(events, uevent->name, uevent->state);
+		follow(events, uevent->name);
 	}
 }
 
 static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
-	struct sockaddr_nl sender;
-	socklen_t sender_len = sizeof(sender);
-	char text[UEVENT_MAX + 1];
-	ssize_t len;
+	struct uevent uevent;
+	int ret;
 
-	len = recvfrom(fd, text, UEVENT_MAX, MSG_DONTWAIT, (struct sockaddr *)&sender, &sender_len);
-	if (len < 0) {
-		if (errno == ENOBUFS)
-			complain(0, "some changes of state were missed, since they came faster than they could be printed");
-		return 0;
-	}
-	text[len] = '\0';
-	if (!sender.nl_pid)		/* the kernel's */
-		take_uevent(data, text, len);
+	while ((ret = uevent_read(fd, &uevent)) > 0)
+		take_uevent(data, &uevent);
+	if (ret == -ENOBUFS)
+		complain(0, "some changes of state were missed, since they came faster than they could be printed");
 	return 0;
-}
-
-static int open_uevents(void)
-{
-	const struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP };
-	const int queue = UEVENT_QUEUE;
-	int fd;
-
-	fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
-	if (fd < 0)
-		return -errno;
-	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof(queue)) ||
-	    bind(fd, (const struct sockaddr *)&address, sizeof(address))) {
-		int error = -errno;
-
-		close(fd);
-		return error;
-	}
-	return fd;
 }
 
 /* After the uevents are heard, so that no change is missed between */
@@ -429,7 +375,7 @@ static int run(const struct options *options, char **args)
 		return complain(EXIT_USAGE, "name one guest, or none for all; see 'sigmactl events --help'");
 	if (args[0] && !guestfile_name_valid(args[0], strlen(args[0])))
 		return guest_check(args[0]);
-	events.uevents = open_uevents();
+	events.uevents = uevents_open();
 	if (events.uevents < 0)
 		return complain(EXIT_FAILED, "cannot hear of changes (uevents): %s",
 				strerror(-events.uevents));

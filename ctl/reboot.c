@@ -27,13 +27,11 @@ static int ask(const char *name, uint64_t deadline, sd_bus_error *why)
 	sd_bus *bus;
 	int error;
 
-	error = client_open(&bus, name, deadline);
+	error = client_watch(&bus, name, deadline, on_state, &begun, NULL);
 	if (error)
 		return error;
-	error = sd_bus_add_match(bus, NULL, CLIENT_STATE_CHANGED, on_state, &begun);
-	if (error >= 0)
-		error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
-					   "Reboot", why, NULL, NULL);
+	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Reboot", why,
+				   NULL, NULL);
 	if (error >= 0) {
 		do
 			error = client_step(bus, deadline);

@@ -53,23 +53,18 @@ static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 0;
 }
 
-/* What happened before it is connected is read, what happens later is told */
 static int watch(struct job *job)
 {
-	char *state = NULL;
+	char *state;
 	int error;
 
-	error = client_open(&job->bus, job->name, deadline_in(ANSWER_TIMEOUT));
+	error = client_watch(&job->bus, job->name, deadline_in(ANSWER_TIMEOUT), on_state, job,
+			     &state);
 	if (error)
 		return error;
-	error = sd_bus_add_match(job->bus, NULL, CLIENT_STATE_CHANGED, on_state, job);
-	if (error >= 0)
-		error = sd_bus_get_property_string(job->bus, NULL, SIGMA_BUS_OBJECT,
-						   SIGMA_BUS_INTERFACE, "State", NULL, &state);
-	if (error >= 0)
-		set_state(job, state);
+	set_state(job, state);
 	free(state);
-	return error < 0 ? error : 0;
+	return 0;
 }
 
 /* Once to ask the guest, twice to stop it whatever it does */

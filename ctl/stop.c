@@ -31,10 +31,9 @@ static int ask(const char *name, uint64_t timeout, bool *forced)
 	sd_bus *bus;
 	int error;
 
-	error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
+	error = client_watch(&bus, name, deadline_in(ANSWER_TIMEOUT), on_state, forced, NULL);
 	if (error)
 		return error;
-	sd_bus_add_match(bus, NULL, CLIENT_STATE_CHANGED, on_state, forced);
 	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop", NULL,
 				   NULL, "t", timeout);
 	if (error >= 0)

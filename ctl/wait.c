@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl wait. It looks at sysfs again and again instead of polling the guest's device,
- * because the guest, and so the device, may not be there yet or go away meanwhile.
+ * sigmactl wait. It looks at sysfs each time that a uevent of sigma.ko or a signal of the guest's
+ * sigmad says that something has changed. Both are listened to before the look, so that nothing
+ * is missed.
  */
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/param.h>
+#include <unistd.h>
 
 #include "../daemon/guest.h"
 #include "ctl.h"
 
-#define LOOK_EVERY_MS 50
+#define ANSWER_TIMEOUT (2 * USEC_PER_SEC)
 
 #define GONE "gone"	/* no state of a guest: there is none */
 
@@ -41,40 +47,69 @@ static bool can_become(const char *now, const char *wanted)
 	}
 }
 
+static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	bool *changed = data;
+
+	*changed = true;
+	return 0;
+}
+
 /*
  * Has the guest's sigmad seen that state, too? Then it has done what it does on it: after a
- * panic, say, the log is complete. One that can't be asked is not waited for.
+ * panic, say, the log is complete. If not, it is waited for until it sees another one. One that
+ * can't be asked is not waited for.
  */
-static bool sigmad_knows(const char *name, const char *state)
+static bool sigmad_knows(const char *name, const char *state, uint64_t deadline)
 {
-	struct served served;
-	bool knows;
+	bool changed = false, knows;
+	char *seen;
+	sd_bus *bus;
 
-	served_read(&served, name);
-	knows = !served.state || !strcmp(served.state, state);
-	served_free(&served);
+	if (client_watch(&bus, name, deadline_in(ANSWER_TIMEOUT), on_state, &changed, &seen))
+		return true;
+	knows = !strcmp(seen, state);
+	while (!knows && !changed && client_step(bus, deadline) > 0)
+		;
+	free(seen);
+	sd_bus_close_unref(bus);
 	return knows;
 }
 
-static int run(const struct options *options, char **args)
+/* Wait for what happens to the guest next, at most until @deadline; 0 or -errno */
+static int wait_change(int uevents, const char *name, uint64_t deadline)
 {
-	const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000 * 1000 };
-	uint64_t end = deadline_in(options->timeout);
-	const char *name = args[0], *wanted = options->state;
-	struct guest_view guest;
-	int status;
-
-	status = check_wanted(wanted);
-	if (!status && (strcmp(wanted, GONE) || !guestfile_name_valid(name, strlen(name))))
-		status = guest_check(name);
-	if (status)
-		return status;
+	struct pollfd fd = { .fd = uevents, .events = POLLIN };
+	struct uevent uevent;
+	uint64_t now;
+	int ret;
 
 	for (;;) {
+		while ((ret = uevent_read(uevents, &uevent)) > 0)
+			if (!strcmp(uevent.name, name))
+				return 0;
+		if (ret)
+			return ret == -ENOBUFS ? 0 : ret;
+		now = now_usec(CLOCK_MONOTONIC);
+		if (now >= deadline)
+			return 0;
+		poll(&fd, 1, deadline == UINT64_MAX ? -1 :
+		     (int)MIN((deadline - now) / 1000 + 1, (uint64_t)INT_MAX));
+	}
+}
+
+static int wait_state(int uevents, const char *name, const struct options *options)
+{
+	uint64_t end = options->given & OPT_TIMEOUT ? deadline_in(options->timeout) : UINT64_MAX;
+	const char *wanted = options->state;
+	struct guest_view guest;
+	int error = 0;
+
+	while (!error) {
 		const char *state = guest_view(&guest, name) ? GONE : guest.state;
 
 		if (!strcmp(state, wanted) &&
-		    (!strcmp(state, GONE) || sigmad_knows(name, state)))
+		    (!strcmp(state, GONE) || sigmad_knows(name, state, end)))
 			return EXIT_OK;
 		if (!strcmp(state, GONE))
 			return complain(EXIT_NO_GUEST, "%s: is gone and was never seen %s", name,
@@ -82,12 +117,34 @@ static int run(const struct options *options, char **args)
 		if (strcmp(state, wanted) && !can_become(state, wanted))
 			return complain(EXIT_FAILED, "%s: is %s, and will not be %s any more",
 					name, state, wanted);
-		if (options->given & OPT_TIMEOUT && now_usec(CLOCK_MONOTONIC) >= end)
+		if (now_usec(CLOCK_MONOTONIC) >= end)
 			return complain(EXIT_TIMEOUT, "%s: is %s, not %s, after %llu s", name,
 					state, wanted,
 					(unsigned long long)(options->timeout / USEC_PER_SEC));
-		nanosleep(&pause, NULL);
+		if (strcmp(state, wanted))
+			error = wait_change(uevents, name, end);
 	}
+	return complain(EXIT_FAILED, "%s: cannot hear of changes (uevents): %s", name,
+			strerror(-error));
+}
+
+static int run(const struct options *options, char **args)
+{
+	const char *name = args[0], *wanted = options->state;
+	int uevents, status;
+
+	status = check_wanted(wanted);
+	if (!status && (strcmp(wanted, GONE) || !guestfile_name_valid(name, strlen(name))))
+		status = guest_check(name);
+	if (status)
+		return status;
+	uevents = uevents_open();
+	if (uevents < 0)
+		return complain(EXIT_FAILED, "%s: cannot hear of changes (uevents): %s", name,
+				strerror(-uevents));
+	status = wait_state(uevents, name, options);
+	close(uevents);
+	return status;
 }
 
 const struct verb verb_wait = {
