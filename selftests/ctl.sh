@@ -193,7 +193,18 @@ check "console" \
 check "nmi" sigmactl nmi g
 check "the guest tells where it was, and goes on" \
 	eval 'wait_logged g "NMI from the host, CPU 0 is here" && guest_logged g "Call Trace" && in_guest 1 true'
-check "wait gives up in time" status 4 sigmactl wait --state=poweroff --timeout=1 g
+sigmactl wait --state=poweroff --timeout=3 g 2>/dev/null &
+waiter=$!
+wakes() { awk '$1 == "voluntary_ctxt_switches:" { print $2 }' /proc/$waiter/status; }
+sleeps()
+{
+	local first last
+	sleep 1
+	first=$(wakes) && sleep 1 && last=$(wakes) && echo "woke $((last - first)) times" &&
+		[ $((last - first)) -le 3 ]
+}
+check "wait sleeps while nothing happens" sleeps
+check "and gives up in time" status 4 wait $waiter
 
 # ---- completion
 check "verbs" offers "start stop status stats" st
