@@ -134,6 +134,9 @@ struct guest_view {
 /** guest_view - read one guest; 0 or -ENOENT, without a message */
 int guest_view(struct guest_view *guest, const char *name);
 
+/** guest_gathered - bytes of memory taken so far for a guest that is being made; else 0 */
+uint64_t guest_gathered(const char *name);
+
 /** guest_views - read all; how many, sorted by name, or -errno. Free *@guests. */
 int guest_views(struct guest_view **guests);
 

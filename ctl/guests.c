@@ -58,6 +58,19 @@ uint64_t control_number(const char *attr)
 	return read_number(CONTROL, attr);
 }
 
+uint64_t guest_gathered(const char *name)
+{
+	char text[SIGMA_NAME_MAX + 32], *bytes;
+
+	if (read_attr(CONTROL, "gathering", text, sizeof(text)))
+		return 0;
+	bytes = strchr(text, ' ');
+	if (!bytes)
+		return 0;
+	*bytes++ = '\0';
+	return strcmp(text, name) ? 0 : strtoull(bytes, NULL, 10);
+}
+
 int guest_view(struct guest_view *guest, const char *name)
 {
 	memset(guest, 0, sizeof(*guest));

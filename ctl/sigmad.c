@@ -64,11 +64,13 @@ struct progress {
 /* The cursor stays at its start, where a message of sigmad begins then */
 static void show_progress(struct progress *progress)
 {
-	char span[32];
+	uint64_t gathered = guest_gathered(progress->name);
+	char span[32], size[32];
 
 	if (!*progress->what)
 		return;
-	fprintf(stderr, "%s: %s (%s)\x1b[K\r", progress->name, progress->what,
+	fprintf(stderr, "%s: %s (%s%s%s)\x1b[K\r", progress->name, progress->what,
+		gathered ? format_size(size, gathered) : "", gathered ? " so far, " : "",
 		format_span(span, now_usec(CLOCK_MONOTONIC) - progress->begun));
 	progress->shown = true;
 }

@@ -33,6 +33,8 @@
 
 DEFINE_MUTEX(sigma_guests_lock);	/* of the list, and of lending and returning CPUs */
 static LIST_HEAD(guests);
+static DEFINE_MUTEX(gathering_lock);	/* of the next one; inside sigma_guests_lock */
+static struct sigma_guest *gathering;	/* whose memory is being gathered, which may take long */
 static bool closed;		/* the machine restarts or sleeps: nothing may start */
 
 static const char *const state_names[] = {
@@ -297,6 +299,25 @@ static int lend_cpus(struct sigma_guest *guest, struct sigma_create *args)
 	return 0;
 }
 
+static void set_gathering(struct sigma_guest *guest)
+{
+	mutex_lock(&gathering_lock);
+	gathering = guest;
+	mutex_unlock(&gathering_lock);
+}
+
+int sigma_guest_show_gathering(char *buf)
+{
+	int len = 0;
+
+	mutex_lock(&gathering_lock);
+	if (gathering)
+		len = sysfs_emit(buf, "%s %llu\n", gathering->name,
+				 READ_ONCE(gathering->memory.gathered));
+	mutex_unlock(&gathering_lock);
+	return len;
+}
+
 static int create_locked(struct sigma_create *args)
 {
 	struct sigma_guest *guest;
@@ -326,8 +347,10 @@ static int create_locked(struct sigma_create *args)
 		goto exit_iosc;
 	}
 
+	set_gathering(guest);
 	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->cpus[0]),
 				guest->label);
+	set_gathering(NULL);
 	if (err) {
 		fail(args, err, "cannot gather %llu MiB of memory: the host has %lu MiB available and keeps an eighth of its memory for itself; ask for less, or free some",
 		     args->memory >> 20, si_mem_available() >> (20 - PAGE_SHIFT));

@@ -204,6 +204,7 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 		if (from_pool ? take_from_pool(mem, nr) : take_one(mem, node, nr)) {
 			zero_pages(mem->piece[mem->nr_pieces - 1].pfn, nr);
 			*left -= nr;
+			WRITE_ONCE(mem->gathered, mem->size - ((u64)*left << PAGE_SHIFT));
 		} else {
 			nr /= 2;
 		}

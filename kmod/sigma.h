@@ -57,6 +57,7 @@ struct sigma_piece {
 
 struct sigma_memory {
 	u64 size;
+	u64 gathered;			/* of it, so far */
 	unsigned int nr_pieces;
 	struct sigma_piece piece[SIGMA_SEGMENTS_MAX];
 	unsigned int nr_segments;	/* pieces, sorted, those that touch merged */
@@ -324,6 +325,9 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 int sigma_guest_stop(struct sigma_guest *guest);
 int sigma_guest_nmi(struct sigma_guest *guest);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
+
+/** sigma_guest_show_gathering - "NAME BYTES" while a guest's memory is gathered; the length */
+int sigma_guest_show_gathering(char *buf);
 /** sigma_guests_close - true: refuse to create and start guests from now on */
 void sigma_guests_close(bool close);
 

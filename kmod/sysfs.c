@@ -26,6 +26,8 @@
  *	memory_lendable		bytes that could be lent now, the pool's included
  *	pool_size		bytes that were set aside for guests (module parameter pool=),
  *	pool_free		and those of them that no guest has
+ *	gathering		"NAME BYTES" while memory is taken for a guest: how much of it there
+ *				is so far; else empty
  */
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
@@ -210,11 +212,18 @@ static ssize_t pool_free_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(pool_free);
 
+static ssize_t gathering_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sigma_guest_show_gathering(buf);
+}
+static DEVICE_ATTR_RO(gathering);
+
 static struct attribute *sigma_control_attrs[] = {
 	&dev_attr_strongest.attr,
 	&dev_attr_memory_lendable.attr,
 	&dev_attr_pool_size.attr,
 	&dev_attr_pool_free.attr,
+	&dev_attr_gathering.attr,
 	NULL
 };
 

@@ -36,6 +36,21 @@ check "the running host: all is back" host_is_as_before
 
 check "memmap=: the module takes the range" with_pool "256M@$kept"
 check "memmap=: every test of the program" all_of $kept $size
+guest g disk=/dev/vdb memory=1536M
+gathering=/sys/class/sigma/control/gathering
+# The largest pieces are taken first, so that there are some, of which it is told one by one
+tells_progress()
+{
+	local name bytes
+	sigmactl start g &
+	until [ "${bytes:-0}" -gt 0 ]; do
+		kill -0 $! || return
+		read -r name bytes <$gathering
+	done
+	wait $! && echo "$name: $bytes so far" && [ "$name" = g ] && [ "$bytes" -lt $((1536 << 20)) ]
+}
+check "memmap=: while memory is gathered it is told how much" tells_progress
+check "memmap=: and nothing afterwards" eval '[ -z "$(cat $gathering)" ] && sigmactl kill g && wait_gone g'
 guest g disk=/dev/vdb memory=256M
 check "memmap=: a guest runs in it" eval \
 	'sigmactl start g && wait_logged g "guest-rc: up" && grep -q "$kept-" /sys/class/sigma/g/segments'
