@@ -56,6 +56,8 @@ check "and its guest is killed" eval 'sigmactl kill g && wait_gone g'
 remember_host
 
 # ---- guest files
+refuse "a timeout that is none" "--hang-timeout=soon: give whole seconds" \
+	/usr/libexec/sigmad --hang-timeout=soon g
 refuse "no such guest" "/etc/sigma/nobody.guest" sigmactl start nobody
 nothing_taken "unknown key" "$file:2:.*Colour" "[Guest]\nColour=green\n"
 nothing_taken "no such cores" "$file:2: CPUs=: this machine has no efficiency cores.*sigmactl check" \
