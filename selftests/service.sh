@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=600 init=systemd
+# rig: smp=3 mem=2G timeout=700 init=systemd
 #
 # A guest as a service of a host that runs systemd: what systemctl, journalctl, machinectl and
 # systemd-inhibit make of it, and what becomes of it when sigmad or the guest fails.
@@ -39,7 +39,7 @@ cp /usr/lib/sigma-rig/hang.ko $things
 journalctl --flush
 check "systemd likes the unit" systemd-analyze --man=no verify $unit
 check "it names its manual pages" eval \
-	'property Documentation; property Documentation | grep "man:sigmad(8) .*man:sigma.guest(5)"'
+	'property Documentation; property Documentation | grep "man:sigmad(8).*man:sigma.guest(5)"'
 say "$(systemd-analyze security --no-pager $unit | tail -n 1)"
 guest web disk=/dev/vdb net=1 line=[Share] line=Path=$things
 machinectl list >/dev/null
@@ -112,7 +112,7 @@ check "its unit does not restart" until_true 10 eval 'has ActiveState failed && 
 
 # ---- one that hears nothing, of which systemd has had enough
 guest web append=rdinit=/nowhere
-drop_in TimeoutStopSec=5
+drop_in TimeoutStopSec=15
 check "systemctl start" systemctl start $unit
 check "systemctl stop" systemctl stop $unit
 check "its sigmad was killed" has Result timeout
