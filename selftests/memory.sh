@@ -36,9 +36,9 @@ check "the running host: all is back" host_is_as_before
 
 check "memmap=: the module takes the range" with_pool "256M@$kept"
 check "memmap=: every test of the program" all_of $kept $size
-guest g disk=/dev/vdb memory=1536M
+guest g disk=/dev/vdb memory=768M
 gathering=/sys/class/sigma/control/gathering
-# The largest pieces are taken first, so that there are some, of which it is told one by one
+# The range comes first, and then what the running host gives
 tells_progress()
 {
 	local name bytes
@@ -47,7 +47,7 @@ tells_progress()
 		kill -0 $! || return
 		read -r name bytes <$gathering
 	done
-	wait $! && echo "$name: $bytes so far" && [ "$name" = g ] && [ "$bytes" -lt $((1536 << 20)) ]
+	wait $! && echo "$name: $bytes so far" && [ "$name" = g ] && [ "$bytes" -lt $((768 << 20)) ]
 }
 check "memmap=: while memory is gathered it is told how much" tells_progress
 check "memmap=: and nothing afterwards" eval '[ -z "$(cat $gathering)" ] && sigmactl kill g && wait_gone g'
