@@ -525,7 +525,8 @@ void guard_start(struct guard_frame *frame)
 	struct svm_vmcb *vmcb = vmcb_of(frame);
 
 	set_idt(frame);
-	guard_wrmsr(MSR_EFER, read_msr(MSR_EFER) | EFER_BIT(SVME));
+	/* Only with NX does a nested fault tell of an instruction fetch (APM vol. 2, 15.25.6) */
+	guard_wrmsr(MSR_EFER, read_msr(MSR_EFER) | EFER_BIT(SVME) | EFER_BIT(NX));
 	guard_wrmsr(SVM_MSR_VM_HSAVE_PA, frame->hsave);
 	if (shared_of(frame)->kind == SIGMA_GUARD_FULL)
 		guard_wrmsr(MSR_IA32_APICBASE, read_msr(MSR_IA32_APICBASE) | APIC_BASE_X2APIC);
