@@ -54,6 +54,7 @@
 #define XAPIC_BUSY_POLLS	100000
 #define ICR_VECTOR		0xff
 #define ICR_MODE		0x700
+#define ICR_MODE_SMI		0x200
 #define ICR_MODE_NMI		0x400
 #define ICR_LOGICAL		(1 << 11)
 #define ICR_SHORTHAND		(3 << 18)
@@ -374,7 +375,7 @@ static bool write_icr(struct guard_frame *frame, u64 icr)
 	return guard_wrmsr(MSR_X2APIC_ICR, filtered);
 }
 
-/* The registers in the permission map, see svm.c; the rest never comes here. */
+/* The registers in the permission map, see msr.c; the rest never comes here. */
 static bool write_msr(struct guard_frame *frame, u32 msr, u64 value)
 {
 	u64 now;
@@ -383,6 +384,8 @@ static bool write_msr(struct guard_frame *frame, u32 msr, u64 value)
 		return write_efer(frame, value);
 	if (msr == MSR_IA32_APICBASE)
 		return write_apic_base(frame, value);
+	if (msr >= MSR_X2APIC_LVT_FIRST && msr <= MSR_X2APIC_LVT_LAST)
+		return (value & ICR_MODE) != ICR_MODE_SMI && guard_wrmsr(msr, value);
 	/* What it holds already changes nothing, and kernels like to make sure */
 	return guard_rdmsr(msr, &now) && now == value;
 }

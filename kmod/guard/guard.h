@@ -11,7 +11,7 @@
  *				MiB is a page of its own at 0, zeroes that can only be read, and
  *				the low pages that it was given
  *	I/O ports		not there: reads give all ones, writes vanish
- *	machine-wide registers	#GP, but for writing what they hold already: see svm.c
+ *	machine-wide registers	#GP, but for writing what they hold already: see msr.c
  *	virtualisation, SKINIT	#UD
  *	INVD			WBINVD
  *	triple fault		stops the guest, like all that is left
@@ -25,6 +25,7 @@
  *
  *	svm.c svm.h	AMD SVM: what the machine can do, control blocks, permission maps
  *	npt.c		nested page tables
+ *	msr.c		registers: which a guest may use, and why
  *	report.c	what it has seen
  *	run.S exit.c	the program on the lent CPU; frame.h is what it shares with these
  *
@@ -38,7 +39,7 @@
 #include "../sigma.h"
 #include "frame.h"
 
-/* svm.c, npt.c */
+/* svm.c, npt.c, msr.c */
 
 #define NPT_READ	0
 #define NPT_WRITE	1
@@ -74,5 +75,8 @@ int guard_npt_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, bo
 
 /** guard_npt_build - @guard->npt with all that is @guest's, and nothing else */
 int guard_npt_build(struct sigma_guard *guard, const struct sigma_guest *guest);
+
+/** guard_msrpm_fill - write the permission map of registers, SVM_MSRPM_SIZE bytes, for @kind */
+void guard_msrpm_fill(u8 *map, enum sigma_guard_kind kind);
 
 #endif

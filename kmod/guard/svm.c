@@ -36,43 +36,6 @@ extern const u8 sigma_guard_program[], sigma_guard_program_end[];
 
 static void *program;			/* the copy that runs */
 
-/*
- * Registers that a guest writes without our seeing it: each acts on the CPU that it is written
- * on and on nothing else. All others are looked at, see write_msr() in exit.c, so whatever a
- * future CPU adds is denied. Denied of those known, for what they reach:
- *
- *	TSC, TSC_ADJUST		the CPU must go back to the host with its clock as it was
- *	APIC_BASE		see write_apic_base()
- *	MTRRs, TOP_MEM, IORRs, SYSCFG	what lies at an address, for the whole machine
- *	SMM registers, HWCR	SMM runs above us all; HWCR locks it
- *	VM_CR, VM_HSAVE_PA, TSC_RATIO	the guard itself
- *	MCE banks, microcode, power, cache allocation, northbridge counters	shared with other CPUs
- */
-static const struct msr_range {
-	u32 first, last;
-} own_msrs[] = {
-	{ 0x00000048, 0x00000049 },	/* SPEC_CTRL, PRED_CMD */
-	{ 0x0000010b, 0x0000010b },	/* FLUSH_CMD */
-	{ 0x00000174, 0x00000176 },	/* SYSENTER */
-	{ 0x000001d9, 0x000001d9 },	/* DEBUGCTL */
-	{ 0x00000277, 0x00000277 },	/* PAT, which nested paging keeps for each */
-	{ 0x000006a0, 0x000006a8 },	/* CET */
-	{ 0x000006e0, 0x000006e0 },	/* TSC_DEADLINE */
-	{ 0x00000802, 0x0000083f },	/* x2APIC, without the ICR in SIGMA_GUARD_FULL */
-	{ 0x00000da0, 0x00000da0 },	/* XSS */
-	{ 0xc0000081, 0xc0000084 },	/* STAR to SFMASK */
-	{ 0xc0000100, 0xc0000103 },	/* FS, GS, KERNEL_GS, TSC_AUX */
-	{ 0xc0000300, 0xc0000303 },	/* the core's performance counters */
-	{ 0xc0010000, 0xc0010007 },
-	{ 0xc0010200, 0xc001020b },
-};
-
-/* These tell of the host's memory; all others may be read */
-static const struct msr_range hidden_msrs[] = {
-	{ 0xc0010111, 0xc0010113 },	/* SMM_BASE, SMM_ADDR, SMM_MASK */
-	{ SVM_MSR_VM_HSAVE_PA, SVM_MSR_VM_HSAVE_PA },
-};
-
 static const char *missing_for_memory(void)
 {
 	u32 low, high;
@@ -111,52 +74,13 @@ enum sigma_guard_kind sigma_guard_strongest(void)
 	return kind;
 }
 
-/* Where @msr is in its map: byte and the bit for reads, the one above is for writes */
-static u8 *msr_bits(u8 *map, u32 msr, unsigned int *shift)
-{
-	static const u32 bases[SVM_MSRPM_RANGES] = SVM_MSRPM_RANGE_BASES;
-
-	for (unsigned int i = 0; i < SVM_MSRPM_RANGES; i++) {
-		u32 index = msr - bases[i];
-
-		if (index < SVM_MSRPM_RANGE_MSRS) {
-			*shift = index % 4 * 2;
-			return map + i * SVM_MSRPM_RANGE_BYTES + index / 4;
-		}
-	}
-	return NULL;
-}
-
-static void pass_msr(u8 *map, u32 msr, bool read, bool write)
-{
-	unsigned int shift;
-	u8 *bits = msr_bits(map, msr, &shift);
-
-	*bits = (*bits & ~(3 << shift)) | ((read ? 0 : 1) | (write ? 0 : 2)) << shift;
-}
-
-static void fill_msrpm(u8 *map, enum sigma_guard_kind kind)
-{
-	/* Reads pass, writes don't: bits 0 and 1 of each pair */
-	memset(map, 0xff, SVM_MSRPM_SIZE);
-	memset(map, 0xaa, SVM_MSRPM_RANGES * SVM_MSRPM_RANGE_BYTES);
-	for (size_t i = 0; i < ARRAY_SIZE(own_msrs); i++)
-		for (u32 msr = own_msrs[i].first; msr <= own_msrs[i].last; msr++)
-			pass_msr(map, msr, true, true);
-	for (size_t i = 0; i < ARRAY_SIZE(hidden_msrs); i++)
-		for (u32 msr = hidden_msrs[i].first; msr <= hidden_msrs[i].last; msr++)
-			pass_msr(map, msr, false, false);
-	if (kind == SIGMA_GUARD_FULL)
-		pass_msr(map, MSR_X2APIC_ICR, true, false);
-}
-
 static int make_maps(struct sigma_guard *guard, enum sigma_guard_kind kind)
 {
 	guard->msrpm = alloc_pages_exact(SVM_MSRPM_SIZE, GFP_KERNEL);
 	guard->iopm = alloc_pages_exact(SVM_IOPM_SIZE, GFP_KERNEL);
 	if (!guard->msrpm || !guard->iopm)
 		return -ENOMEM;
-	fill_msrpm(guard->msrpm, kind);
+	guard_msrpm_fill(guard->msrpm, kind);
 	memset(guard->iopm, 0xff, SVM_IOPM_SIZE);
 	return 0;
 }
