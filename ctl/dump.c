@@ -15,8 +15,7 @@
 
 #include "../daemon/vmcore.h"
 #include "ctl.h"
-
-#define VIOLATION_MAX	4096
+#include "violation.h"
 
 /* Selectors of Linux, arch/x86/include/asm/segment.h */
 #define KERNEL_CS	0x10
@@ -43,49 +42,25 @@ static void on_signal(int number)
 	interrupted = number;
 }
 
-/* What stands behind @key in what sigma.ko says of a violation; hexadecimal */
-static uint64_t number_of(const char *text, const char *key)
-{
-	const char *at = strstr(text, key);
-
-	return at ? strtoull(at + strlen(key), NULL, 16) : 0;
-}
-
-/* Registers are known of the CPU whose guard stopped it; see /sys/class/sigma/NAME/violation */
+/* Registers are known of the CPU whose guard stopped it */
 static void read_registers(const char *name, struct elf_prstatus *cpus, unsigned int nr)
 {
-	static const char who[] = "(the guest's CPU ";
-	char path[256], text[VIOLATION_MAX];
 	struct user_regs_struct regs = {};
-	unsigned int cpu;
-	const char *at;
-	ssize_t len;
-	int fd;
+	struct violation violation;
 
-	snprintf(path, sizeof(path), "/sys/class/sigma/%s/violation", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[len > 0 ? len : 0] = '\0';
-	at = strstr(text, who);
-	if (!at)
-		return;
-	cpu = strtoul(at + strlen(who), NULL, 10);
-	if (cpu >= nr)
+	if (violation_read(&violation, name) || violation.guest_cpu >= nr)
 		return;
 
-#define REG(name) (regs.name = number_of(text, #name " "))
+#define REG(name) (regs.name = violation_register(&violation, #name))
 	REG(rax); REG(rcx); REG(rdx); REG(rbx); REG(rsp); REG(rbp); REG(rsi); REG(rdi);
 	REG(r8); REG(r9); REG(r10); REG(r11); REG(r12); REG(r13); REG(r14); REG(r15);
+	REG(rip);
 #undef REG
 	regs.orig_rax = -1;
-	regs.rip = number_of(text, "RIP ");
-	regs.eflags = number_of(text, "rflags ");
-	regs.cs = number_of(text, "CPL ") ? USER_CS : KERNEL_CS;
-	regs.ss = regs.cs == USER_CS ? USER_DS : KERNEL_DS;
-	memcpy(cpus[cpu].pr_reg, &regs, sizeof(regs));
+	regs.eflags = violation_register(&violation, "rflags");
+	regs.cs = violation.cpl ? USER_CS : KERNEL_CS;
+	regs.ss = violation.cpl ? USER_DS : KERNEL_DS;
+	memcpy(cpus[violation.guest_cpu].pr_reg, &regs, sizeof(regs));
 }
 
 /* Anything that is there already is written to unless it is a regular file, which may be a dump */

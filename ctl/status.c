@@ -7,6 +7,7 @@
 
 #include "ctl.h"
 #include "json.h"
+#include "violation.h"
 
 #define LOG_LINES 10
 
@@ -38,9 +39,27 @@ static void add_devices(struct json_object *object, const struct served *served)
 	json_object_object_add(object, "devices", list);
 }
 
+/* Registers have all 64 bits, more than a number of JSON is sure to keep */
+static struct json_object *violation_where(const struct violation *violation)
+{
+	struct json_object *object = json_object_new_object(), *list = json_object_new_object();
+	char text[32];
+
+	json_add_number(object, "cpu", violation->cpu);
+	json_add_number(object, "guest_cpu", violation->guest_cpu);
+	json_add_number(object, "cpl", violation->cpl);
+	for (unsigned int i = 0; i < VIOLATION_REGISTERS; i++) {
+		snprintf(text, sizeof(text), "0x%" PRIx64, violation->registers[i].value);
+		json_add_string(list, violation->registers[i].name, text);
+	}
+	json_object_object_add(object, "registers", list);
+	return object;
+}
+
 static void print_json(const struct guest_view *guest, const struct served *served)
 {
 	struct json_object *object = json_object_new_object();
+	struct violation violation;
 
 	json_add_string(object, "name", guest->name);
 	json_add_string(object, "state", guest->state);
@@ -49,6 +68,8 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_add_string(object, "guard", guest->guard);
 	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
 	json_add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
+	json_object_object_add(object, "violation_where", violation_read(&violation, guest->name) ?
+			       NULL : violation_where(&violation));
 	json_add_string(object, "kernel", guest->release);
 	json_add_counters(object, guest);
 	json_add_string(object, "sigmad", sigmad_word(served->sigmad));
@@ -118,6 +139,18 @@ static void print_devices(const struct served *served)
 	}
 }
 
+static void print_violation(const struct guest_view *guest)
+{
+	struct violation violation;
+	char *rest = violation.text, *line;
+
+	if (violation_read(&violation, guest->name))
+		return;
+	for (const char *title = " Violation: "; (line = strsep(&rest, "\n")) && *line;
+	     title = "            ")
+		printf("%s%s\n", title, line);
+}
+
 static void print_people(const struct guest_view *guest, const struct served *served)
 {
 	char size[32];
@@ -129,9 +162,7 @@ static void print_people(const struct guest_view *guest, const struct served *se
 		printf("      File: %s\n", served->file);
 	if (guest->panic[0])
 		printf("     Panic: %s\n", guest->panic);
-	if (guest->violation[0])
-		printf(" Violation: %s; all of it: /sys/class/sigma/%s/violation\n", guest->violation,
-		       guest->name);
+	print_violation(guest);
 	printf("     Guard: %s\n", guest->guard);
 	printf("      CPUs: %s\n", guest->cpus);
 	printf("    Memory: %s\n", format_size(size, guest->memory));
@@ -190,7 +221,8 @@ const struct verb verb_status = {
 "'sigmactl disk|net|share rm' takes.\n"
 "\n"
 "The guard is \"full\", \"memory\" or \"no\" (Guard= in the guest file). Where it stopped the\n"
-"guest, the state is \"contained\", and the violation says for what, to root alone.\n"
+"guest, the state is \"contained\", and the violation says for what, on which CPU and\n"
+"with which registers, to root alone.\n"
 "\n"
 "sigmad serves the guest's devices. In JSON it is \"serves\", \"gone\" (ended, which the\n"
 "guest survived), \"denied\" (you may not ask it) or \"silent\" (it does not answer); what\n"
