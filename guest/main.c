@@ -117,6 +117,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	if (!guest)
 		return -ENOMEM;
 	guest->dev = &pdev->dev;
+	platform_set_drvdata(pdev, guest);
 
 	err = map_window(guest, pdev);
 	if (err)
@@ -173,11 +174,27 @@ static const struct acpi_device_id sigma_guest_ids[] = {
 };
 MODULE_DEVICE_TABLE(acpi, sigma_guest_ids);
 
+/* What the host cannot count: interrupts that it took for several are one to it */
+static ssize_t ipis_sent_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_guest *guest = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%ld\n", atomic_long_read(&guest->iosc.doorbell_tx.ipis));
+}
+static DEVICE_ATTR_RO(ipis_sent);
+
+static struct attribute *sigma_guest_attrs[] = {
+	&dev_attr_ipis_sent.attr,
+	NULL
+};
+ATTRIBUTE_GROUPS(sigma_guest);
+
 static struct platform_driver sigma_guest_driver = {
 	.probe	= sigma_guest_probe,
 	.driver	= {
 		.name			= "sigma_guest",
 		.acpi_match_table	= sigma_guest_ids,
+		.dev_groups		= sigma_guest_groups,
 		.suppress_bind_attrs	= true,
 	},
 };
