@@ -10,6 +10,8 @@ need_sigma
 remember_host
 . "$(dirname "$0")/trespass.sh"
 
+reach_out full
+
 check "a guest with two CPUs is up" boot full 2
 check "it says how it is confined" [ "$(cat /sys/class/sigma/g/guard)" = full ]
 check "both CPUs are in use" [ "$(in_guest 1 nproc)" = 2 ]

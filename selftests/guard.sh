@@ -12,6 +12,8 @@ remember_host
 
 check "check tells what this machine can do" eval 'sigmactl check | grep -E "guard +full"'
 
+reach_out memory
+
 check "a guest with two CPUs is up" boot memory 2
 check "it says how it is confined" [ "$(cat /sys/class/sigma/g/guard)" = memory ]
 check "both CPUs are in use" [ "$(in_guest 1 nproc)" = 2 ]

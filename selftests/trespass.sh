@@ -105,3 +105,14 @@ ended()
 text=$(host_text)
 text_phys=$((0x$(awk '/Kernel code/ { split($1, range, "-"); print range[1] }' /proc/iomem)))
 check "the host's kernel can be read" [ -n "$text" ]
+# reach_out GUARD: programs/wild.c, and its table
+reach_out()
+{
+	local status
+	/usr/lib/sigma-rig/wild "$1" >/tmp/wild 2>&1
+	status=$?
+	check "$(grep -c '^[^#]' /tmp/wild) attempts at what is not its own end as they must" [ $status = 0 ]
+	say "$(cat /tmp/wild)"
+	check "CPUs and memory are back" host_is_as_before
+}
+

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The guests of wild.c: what they do, which runs wherever it is copied, and how they are run. */
+#ifndef SIGMA_TEST_WILD_H
+#define SIGMA_TEST_WILD_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../../kmod/uapi/sigma.h"
+
+#define PAGE		0x1000ULL
+#define MIB		(1ULL << 20)
+#define GIB		(1ULL << 30)
+#define MEMORY		(4 * MIB)
+#define SECONDS_TO_END	60		/* of one attempt */
+
+/* The guest's memory, from its start */
+#define CODE_OFF	0x0000ULL
+#define PARAMS_OFF	0x1000ULL
+#define ROOT_OFF	0x2000ULL
+#define TABLE_OFF	0x3000ULL	/* of the first 512 GiB */
+#define FAR_TABLE_OFF	0x4000ULL	/* and of those with the target */
+#define IDT_OFF		0x5000ULL
+#define FOUND_OFF	0x6000ULL
+#define STACK_END_OFF	0x8000ULL
+
+#define PRESENT_RW	0x3ULL
+#define LARGE		0x80ULL
+#define CS64		0x10
+#define INTERRUPT_GATE	0x8e00
+#define GP_VECTOR	13
+
+#define FOUND_MAX	512
+#define PATTERN(n)	(0x0101010101010101ULL * (n))	/* in R9 to R15 */
+
+/* In the guest's memory; the code has the offsets */
+struct params {
+	uint64_t cr3;			/* 0x00 */
+	uint64_t stack;			/* 0x08 */
+	uint64_t target;		/* 0x10: what to hit */
+	uint64_t value;			/* 0x18: or where a range ends */
+	uint64_t done;			/* 0x20: the guest came to its end */
+	uint64_t result;		/* 0x28 */
+	uint64_t found;			/* 0x30: table of 32-bit words, result: of how many */
+	uint8_t idtr[10];		/* 0x38 */
+	uint8_t gdtr[10];		/* 0x42 */
+};
+_Static_assert(offsetof(struct params, idtr) == 0x38, "the code has the offsets");
+_Static_assert(offsetof(struct params, gdtr) == 0x42, "the code has the offsets");
+
+/* RSI: struct params. The instruction that hits is at hit_* */
+asm(".pushsection .rodata\n"
+    ".globl code_start, code_end\n"
+    "code_start:\n"
+    ".macro begin name\n"
+    ".globl \\name\n"
+    "\\name:\n"
+    "	mov 0x00(%rsi), %rax\n"
+    "	mov %rax, %cr3\n"
+    "	mov 0x08(%rsi), %rsp\n"
+    "	lidt 0x38(%rsi)\n"
+    "	mov 0x10(%rsi), %rdx\n"
+    "	mov 0x18(%rsi), %rbx\n"
+    "	.irp n, 9, 10, 11, 12, 13, 14, 15\n"
+    "	movabs $(0x0101010101010101 * \\n), %r\\n\n"
+    "	.endr\n"
+    ".endm\n"
+    ".macro hit name\n"
+    ".globl \\name\n"
+    "\\name:\n"
+    ".endm\n"
+
+    "begin do_read\n"
+    "hit hit_read\n"
+    "	mov (%rdx), %rax\n"
+    "	mov %rax, 0x28(%rsi)\n"
+    "	jmp end\n"
+
+    "begin do_write\n"
+    "hit hit_write\n"
+    "	mov %rbx, (%rdx)\n"
+    "	jmp end\n"
+
+    "begin do_run\n"
+    "	jmp *%rdx\n"
+
+    /* The next instruction is looked up in the table that is hit */
+    "begin do_walk\n"
+    "	mov %rdx, %cr3\n"
+    "hit hit_walk\n"
+    "	jmp end\n"
+
+    /* To a register of the local APIC. R8 is 0 when it is refused */
+    "begin do_send\n"
+    "	mov %edx, %ecx\n"
+    "	mov $1, %r8d\n"
+    "	mov %ebx, %eax\n"
+    "	mov %rbx, %rdx\n"
+    "	shr $32, %rdx\n"
+    "hit hit_send\n"
+    "	wrmsr\n"
+    "	mov %r8, 0x28(%rsi)\n"
+    "	jmp end\n"
+
+    /* All that can be read in a range, in one word */
+    "begin do_scan\n"
+    "	xor %eax, %eax\n"
+    "1:	or (%rdx), %rax\n"
+    "	add $8, %rdx\n"
+    "	cmp %rbx, %rdx\n"
+    "	jb 1b\n"
+    "	mov %rax, 0x28(%rsi)\n"
+    "	jmp end\n"
+
+    /* Where it has been put: the page tables and the segments that it starts with */
+    ".globl do_look\n"
+    "do_look:\n"
+    "	mov %cr3, %rax\n"
+    "	mov %rax, 0x28(%rsi)\n"
+    "	sgdt 0x42(%rsi)\n"
+    "	jmp end\n"
+
+    /* Registers in a range that can be written, with all bits the other way round */
+    "begin do_registers\n"
+    "	mov 0x30(%rsi), %rdi\n"
+    "	xor %r9d, %r9d\n"
+    "	mov %edx, %ecx\n"
+    "1:	xor %eax, %eax\n"
+    "	xor %edx, %edx\n"
+    "	rdmsr\n"
+    "	not %eax\n"
+    "	not %edx\n"
+    "	mov $1, %r8d\n"
+    "	wrmsr\n"
+    "	test %r8d, %r8d\n"
+    "	jz 2f\n"
+    "	mov %ecx, (%rdi,%r9,4)\n"
+    "	inc %r9d\n"
+    "	cmp $512, %r9d\n"
+    "	je 3f\n"
+    "2:	inc %ecx\n"
+    "	cmp %ebx, %ecx\n"
+    "	jbe 1b\n"
+    "3:	mov %r9, 0x28(%rsi)\n"
+    "	jmp end\n"
+
+    /* Ports that answer, by bytes and by 32 bits; all are written to */
+    "begin do_ports\n"
+    "	mov 0x30(%rsi), %rdi\n"
+    "	xor %r9d, %r9d\n"
+    "	xor %edx, %edx\n"
+    "1:	in %dx, %al\n"
+    "	mov %eax, %r8d\n"
+    "	in %dx, %eax\n"
+    "	and %r8b, %al\n"
+    "	out %al, %dx\n"
+    "	out %eax, %dx\n"
+    "	inc %eax\n"
+    "	jz 2f\n"
+    "	mov %edx, (%rdi,%r9,4)\n"
+    "	inc %r9d\n"
+    "	cmp $512, %r9d\n"
+    "	je 3f\n"
+    "2:	inc %edx\n"
+    "	cmp $0x10000, %edx\n"
+    "	jb 1b\n"
+    "3:	mov %r9, 0x28(%rsi)\n"
+    "	jmp end\n"
+
+    "begin do_count\n"
+    "1:	incq 0x28(%rsi)\n"
+    "	pause\n"
+    "	jmp 1b\n"
+
+    "end:\n"
+    "	movq $1, 0x20(%rsi)\n"
+    "1:	cli\n"
+    "	hlt\n"
+    "	jmp 1b\n"
+
+    /* #GP: RDMSR and WRMSR have two bytes */
+    ".globl refused\n"
+    "refused:\n"
+    "	xor %r8d, %r8d\n"
+    "	add $8, %rsp\n"
+    "	addq $2, (%rsp)\n"
+    "	iretq\n"
+    "code_end:\n"
+    ".popsection\n");
+
+extern const uint8_t code_start[], code_end[], refused[];
+extern const uint8_t do_read[], do_write[], do_run[], do_walk[], do_send[], do_scan[], do_look[],
+		     do_registers[], do_ports[], do_count[];
+extern const uint8_t hit_read[], hit_write[], hit_walk[], hit_send[];
+
+/* A guest as this program has it */
+struct guest {
+	int fd, memory;
+	uint8_t *map;
+	uint64_t phys;			/* of its memory */
+	struct sigma_info info;
+};
+
+static int control;
+static struct guest wild, other;
+static enum sigma_guard_kind kind;
+
+static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf(": %s\n", strerror(errno));
+	exit(1);
+}
+
+/* The guests */
+
+static void make(struct guest *guest, const char *name, unsigned int cpu)
+{
+	struct sigma_create args = { .memory = MEMORY, .nr_cpus = 1, .cpus = { cpu },
+				     .guard = kind };
+	char path[64];
+
+	snprintf(args.name, sizeof(args.name), "%s", name);
+	if (ioctl(control, SIGMA_CREATE, &args))
+		die("%s: %s", name, args.error);
+	snprintf(path, sizeof(path), "/dev/sigma/%s", name);
+	guest->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (guest->fd < 0 || ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))
+		die("%s", path);
+	guest->memory = ioctl(guest->fd, SIGMA_MEMORY_FD);
+	guest->map = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, guest->memory, 0);
+	if (guest->map == MAP_FAILED)
+		die("%s: its memory", name);
+	guest->phys = guest->info.segments[0].phys;
+}
+
+static void destroy(struct guest *guest)
+{
+	struct sigma_destroy args;
+
+	memcpy(args.name, guest->info.name, sizeof(args.name));
+	munmap(guest->map, MEMORY);
+	close(guest->memory);
+	close(guest->fd);
+	if (ioctl(control, SIGMA_DESTROY, &args))
+		die("%s: is not given back", args.name);
+}
+
+static volatile struct params *params_of(const struct guest *guest)
+{
+	return (struct params *)(guest->map + PARAMS_OFF);
+}
+
+static uint64_t address_of(const struct guest *guest, const uint8_t *label)
+{
+	return guest->phys + CODE_OFF + (label - code_start);
+}
+
+/* 512 GiB, each address at itself */
+static void fill_table(struct guest *guest, uint64_t table_off, uint64_t address)
+{
+	uint64_t *root = (uint64_t *)(guest->map + ROOT_OFF);
+	uint64_t *table = (uint64_t *)(guest->map + table_off);
+	uint64_t first = address & ~(512 * GIB - 1);
+
+	root[address / (512 * GIB) & 511] = (guest->phys + table_off) | PRESENT_RW;
+	for (unsigned int i = 0; i < 512; i++)
+		table[i] = (first + i * GIB) | PRESENT_RW | LARGE;
+}
+
+static void fill_gate(struct guest *guest, unsigned int vector, const uint8_t *label)
+{
+	uint64_t handler = address_of(guest, label);
+	uint64_t gate[2] = {
+		(handler & 0xffff) | CS64 << 16 | (uint64_t)INTERRUPT_GATE << 32 |
+			(handler & 0xffff0000) << 32,
+		handler >> 32,
+	};
+
+	memcpy(guest->map + IDT_OFF + vector * sizeof(gate), gate, sizeof(gate));
+}
+
+static void start(struct guest *guest, const uint8_t *label, uint64_t target, uint64_t value)
+{
+	struct sigma_start args = { .entry = address_of(guest, label),
+				    .boot_params = guest->phys + PARAMS_OFF };
+	struct params params = { .cr3 = guest->phys + ROOT_OFF,
+				 .stack = guest->phys + STACK_END_OFF, .target = target,
+				 .value = value, .found = guest->phys + FOUND_OFF };
+	uint16_t limit = PAGE - 1;
+	uint64_t idt = guest->phys + IDT_OFF;
+
+	memset(guest->map, 0, STACK_END_OFF);
+	memcpy(guest->map + CODE_OFF, code_start, code_end - code_start);
+	memcpy(params.idtr, &limit, sizeof(limit));
+	memcpy(params.idtr + sizeof(limit), &idt, sizeof(idt));
+	memcpy(guest->map + PARAMS_OFF, &params, sizeof(params));
+	fill_table(guest, FAR_TABLE_OFF, target);
+	fill_table(guest, TABLE_OFF, 0);
+	fill_gate(guest, GP_VECTOR, refused);
+	if (ioctl(guest->fd, SIGMA_START, &args))
+		die("%s: does not start", guest->info.name);
+}
+
+static uint32_t state(struct guest *guest)
+{
+	if (ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))
+		die("%s: has no state", guest->info.name);
+	return guest->info.state;
+}
+
+/* Return: whether it came to its end; else it is contained */
+static bool until_end(struct guest *guest)
+{
+	struct pollfd change = { .fd = guest->fd, .events = POLLPRI };
+
+	for (unsigned int ms = 0; ms < SECONDS_TO_END * 1000; ms++) {
+		if (state(guest) == SIGMA_STATE_CONTAINED)
+			return false;
+		if (params_of(guest)->done)
+			return true;
+		poll(&change, 1, 1);
+	}
+	errno = ETIMEDOUT;
+	die("neither contained nor done");
+}
+
+static bool run(const uint8_t *label, uint64_t target, uint64_t value)
+{
+	bool done;
+
+	start(&wild, label, target, value);
+	done = until_end(&wild);
+	if (ioctl(wild.fd, SIGMA_STOP))
+		die("does not stop");
+	return done;
+}
+
+#endif
