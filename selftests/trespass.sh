@@ -4,6 +4,7 @@
 # that what it tries ends with it.
 
 module=/usr/lib/sigma-rig/trespass.ko
+LOG=/run/sigma/g/sigmad.log
 size=$(stat -c %s $module)
 cp $module /tmp/trespass.disk
 truncate -s %512 /tmp/trespass.disk
@@ -28,14 +29,46 @@ boot_by()
 
 exits() { cat /sys/class/sigma/g/guard_exits; }
 exits_but() { exits | grep -v "^$1 "; }
+# What a guest of one CPU has sent, while its exits are counted before and after
+ipis_are_doorbells()
+{
+	local before sent after
+	before=$(count ipi)
+	sent=$(in_guest 1 'cat /sys/bus/platform/drivers/sigma_guest/*/ipis_sent')
+	after=$(count ipi)
+	echo "exits for interrupts: $before, then $after; doorbells sent by interrupt: $sent"
+	# Asking takes some, too
+	[ "$before" -le "$sent" ] && [ "$sent" -le "$after" ] && [ $((after - before)) -lt 50 ]
+}
 count() { awk -v name="$1" '$1 == name { print $2 }' /sys/class/sigma/g/guard_exits; }
 
-# Disk, network and programs
+# Disk and programs: reads and writes, forks, execs, pipes and switches between processes
+LOAD='dd if=/dev/zero of=/root/file bs=1M count=16 conv=fsync &&
+	dd if=/root/file of=/dev/null bs=1M iflag=direct &&
+	for i in $(seq 30); do ls -l / | sort | wc -l >/dev/null || exit; done &&
+	{ coproc cat; } && for i in $(seq 300); do
+		echo $i >&${COPROC[1]} && read -r back <&${COPROC[0]} && [ $back = $i ] || exit; done &&
+	kill $COPROC_PID'
+
+# From the guest by TCP, and both ways in large frames
+load_network()
+{
+	local bytes
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	bytes=$(timeout 60 bash -c 'exec 3<>"/dev/tcp/10.9.1.2/7"
+		echo "head -c 4M /dev/zero" >&3; wc -c <&3')
+	[ "$bytes" -ge $((4 << 20)) ] && ping -q -f -c 300 -s 1400 10.9.1.2
+}
+
+# Rounds of it for LOAD_SECONDS, one at least
 load()
 {
-	in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=16 conv=fsync &&
-		for i in $(seq 50); do ls -l / >/dev/null; done' &&
-		ping -c 10 -i 0.1 10.9.1.2
+	local end=$((SECONDS + ${LOAD_SECONDS:-1})) rounds=0
+	until [ $rounds -gt 0 ] && [ $SECONDS -ge $end ]; do
+		GUEST_TIMEOUT=120 in_guest 1 "$LOAD" && load_network || return
+		rounds=$((rounds + 1))
+	done
+	echo "$rounds rounds of load" | tee /tmp/rounds
 }
 
 # attempt PARAMETERS: load it. Left to itself: it kills who should answer
@@ -76,6 +109,20 @@ dump_has_rip()
 	od -An -tx8 -j $((notes + 356 * cpu + 260)) -N 8 /tmp/dump.head | grep -E " 0*$rip$"
 }
 
+# As people read it, and as programs do
+status_has()
+{
+	local status rip
+	status=$(sigmactl status g)
+	rip=$(sed -n 's/.*RIP //p' /sys/class/sigma/g/violation)
+	grep -E -- "Violation: $1" <<<"$status" && grep -E " RIP $rip$" <<<"$status" &&
+		grep -E " r15 [0-9a-f]{16}$" <<<"$status" &&
+		sigmactl status --json g | jq -e --arg rip "$rip" --arg r15 \
+			"0x$(sed -n 's/.*r15 0*\([0-9a-f]\)/\1/p' /sys/class/sigma/g/violation)" \
+			'.violation_where | .registers.rip == $rip and .registers.r15 == $r15 and
+			 .cpl == 0 and (.registers | length) == 23'
+}
+
 # contained WHAT PATTERN: what was tried is known, nothing else has happened, all goes back
 contained()
 {
@@ -83,28 +130,14 @@ contained()
 	check "$1: what it did is told" violation "$2"
 	check "$1: and where" violation "RIP 0x[0-9a-f]+"
 	check "$1: a dump has it, too" dump_has_rip
-	check "$1: status says so" eval "sigmactl status g | grep -E -- '$2'"
+	check "$1: status says so, with CPU and registers" status_has "$2"
+	check "$1: so does its log" eval \
+		"grep -E -- 'guard stopped the guest: $2' $LOG && grep -E 'guest: r12 [0-9a-f]{16}' $LOG"
 	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
 	check "$1: CPUs and memory are back" eval \
 		'sigmactl stop g; wait_gone g && host_is_as_before'
 }
 
-ends_with() { wait "$job"; local got=$?; echo "exit status $got"; [ $got = "$1" ]; }
-job_said() { grep -rhE -- "$1" /tmp/job /run/sigma/.last/g; }
-
-# ended WHAT STATUS PATTERN: the guest of boot_by() is not kept, and all goes back at once
-ended()
-{
-	check "$1: who runs it ends with status $2" ends_with "$2"
-	check "$1: what it did is told" job_said "the guard stopped the guest: $3"
-	check "$1: and where" job_said "RIP 0x[0-9a-f]+"
-	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
-	check "$1: CPUs and memory are back" eval 'is_gone g && host_is_as_before'
-}
-
-text=$(host_text)
-text_phys=$((0x$(awk '/Kernel code/ { split($1, range, "-"); print range[1] }' /proc/iomem)))
-check "the host's kernel can be read" [ -n "$text" ]
 # reach_out GUARD: programs/wild.c, and its table
 reach_out()
 {
@@ -116,3 +149,6 @@ reach_out()
 	check "CPUs and memory are back" host_is_as_before
 }
 
+text=$(host_text)
+text_phys=$((0x$(awk '/Kernel code/ { split($1, range, "-"); print range[1] }' /proc/iomem)))
+check "the host's kernel can be read" [ -n "$text" ]
