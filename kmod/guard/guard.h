@@ -16,8 +16,9 @@
  *	INVD			WBINVD
  *	triple fault		stops the guest, like all that is left
  *	interrupts to others	SIGMA_GUARD_FULL: stop the guest. It is in x2APIC mode, where each
- *				interrupt it sends is one exit. SIGMA_GUARD_MEMORY: not seen, so
- *				that sending one costs nothing
+ *				interrupt it sends is one exit, and each write of a local vector,
+ *				which may not be an SMI. SIGMA_GUARD_MEMORY: not seen, so that
+ *				sending one costs nothing
  *
  * CPUID is seen until the guest's driver is up: it hides from a booting kernel what it cannot
  * use, and in SIGMA_GUARD_FULL shows the signature of KVM without any of its features, since
