@@ -2,9 +2,11 @@
 #
 #	make			modules for the running kernel (KDIR=...) and user space
 #	make install		both (DESTDIR=, PREFIX=)
+#	make uninstall		takes back what "install" with the same PREFIX= and KVERSION= did
 #	make install-dkms	sources of the modules, for "dkms install sigma/VERSION"
 #	make deb		Debian packages, in O/deb; DKMS builds the modules
-#	make check-packages	do they install and go again? DEBIAN=12 or 13
+#	make check-packages	do they install and go again, and does "make install"?
+#				DEBIAN=12 or 13
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
@@ -78,7 +80,8 @@ endif
 
 .DELETE_ON_ERROR:
 .PHONY: all modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms deb check check-packages bench demo shell style clean
+	install-hooks install-dkms uninstall deb check check-packages bench demo shell \
+	style clean
 
 all: modules user
 
@@ -255,6 +258,26 @@ $(Q)if command -v udevadm >/dev/null; then \
 	udevadm control --reload && udevadm trigger --subsystem-match=sigma || \
 	echo "udev does not run: /dev/sigma gets its group at the next boot"; \
 fi
+$(Q)if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+endef
+
+# What install would lay out, file by file. Guest files and the group stay
+uninstall:
+	$(if $(DESTDIR),,$(Q)for guest in /sys/class/sigma/*/state; do \
+		[ ! -e $$guest ] || { echo "$$guest: guests are there; 'sigmactl stop' them first" >&2; exit 1; }; \
+	done)
+	$(Q)rm -rf $(O)/installed
+	$(Q)$(MAKE) install DESTDIR=$(abspath $(O)/installed)
+	$(Q)cd $(O)/installed && find . ! -type d -exec rm -f $(abspath $(DESTDIR))/{} \;
+	$(Q)cd $(O)/installed && find . -depth -type d -name '*sigma' \
+		-exec rmdir --ignore-fail-on-non-empty $(abspath $(DESTDIR))/{} \;
+	$(Q)rm -r $(O)/installed
+	$(if $(DESTDIR),,$(forget))
+
+define forget
+$(Q)rm -rf /run/sigma
+$(Q)depmod $(KVERSION)
+$(Q)ldconfig
 $(Q)if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 endef
 
