@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=500 qemu=-cpu qemu=max
+# rig: smp=3 mem=2G timeout=500 cpu=max
 #
 # Guests that are confined in full: interrupts reach their own CPUs and the host's doorbell, and
 # sending them is all for which they leave their CPUs.
@@ -23,7 +23,7 @@ check "which were seen" [ "$(count ipi)" -gt "$ipis" ]
 attempt what=init to=0
 contained "INIT to the host" "sent an interrupt that it may not send, ICR 0xc500"
 
-check "a guest with one CPU is up" boot full
+check "a guest of a service is up, with one CPU" boot_by full /usr/libexec/sigmad --service g
 before_load=$(exits_but ipi)
 check "it works: disk, network, programs" load
 check "it left its CPU as often as it rang by an interrupt" ipis_are_doorbells

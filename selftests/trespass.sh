@@ -138,6 +138,19 @@ contained()
 		'sigmactl stop g; wait_gone g && host_is_as_before'
 }
 
+ends_with() { wait "$job"; local got=$?; echo "exit status $got"; [ $got = "$1" ]; }
+job_said() { grep -rhE -- "$1" /tmp/job /run/sigma/.last/g; }
+
+# ended WHAT STATUS PATTERN: the guest of boot_by() is not kept, and all goes back at once
+ended()
+{
+	check "$1: who runs it ends with status $2" ends_with "$2"
+	check "$1: what it did is told" job_said "the guard stopped the guest: $3"
+	check "$1: and where" job_said "RIP 0x[0-9a-f]+"
+	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
+	check "$1: CPUs and memory are back" eval 'is_gone g && host_is_as_before'
+}
+
 # reach_out GUARD: programs/wild.c, and its table
 reach_out()
 {
