@@ -214,6 +214,13 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 	if (!out)
 		goto no_memory;
 
+	/*
+	 * Until sigma_guest.ko brings hvc0 there is no other /dev/console. Without one init has no
+	 * standard files, and udevd of a distribution's initrd, its sockets taken for them, loads
+	 * no module. This one shows nothing, there is no screen.
+	 */
+	if (config->initrd)
+		fputs("console=tty0 ", out);
 	for (size_t i = 0; i < COUNT(cmdline_base); i++)
 		fprintf(out, "%s ", cmdline_base[i]);
 	/* No timer of the host's is needed to find out how fast the TSC runs */

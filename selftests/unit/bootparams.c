@@ -249,6 +249,23 @@ TEST(command_line)
 	EXPECT_STREQ(" root=/dev/vda", strrchr(cmdline(), ' '));
 	/* TREE_VERSION is later than 6.9: the MADT tells it */
 	EXPECT_FALSE(strstr(cmdline(), "disable_cpu_apicid"));
+	EXPECT_FALSE(strstr(cmdline(), "console=tty0"));
+}
+
+/* The last console= is /dev/console */
+TEST(the_programs_of_an_initrd_have_a_console)
+{
+	const char *early;
+
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	config.initrd = kernel_path;	/* bytes are bytes */
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	early = strstr(cmdline(), "console=tty0 ");
+	ASSERT_NE(NULL, early);
+	EXPECT_TRUE(strstr(early, " console=hvc0 "));
 }
 
 TEST(too_long_a_command_line)
