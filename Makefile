@@ -5,8 +5,8 @@
 #	make uninstall		takes back what "install" with the same PREFIX= and KVERSION= did
 #	make install-dkms	sources of the modules, for "dkms install sigma/VERSION"
 #	make deb		Debian packages, in O/deb; DKMS builds the modules
-#	make check-packages	do they install and go again, and does "make install"?
-#				DEBIAN=12 or 13
+#	make check-packages	do they install and go again, and does "make install", and do
+#				guests boot with Debian's own initrds? DEBIAN=12 or 13
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
