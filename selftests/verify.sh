@@ -30,7 +30,7 @@ job="--name=verify --thread --verify=crc32c --verify_fatal=1"
 depths()
 {
 	local depth engines=("$@")
-	printf '%s\n' [global] thread direct=1 rw=randwrite bssplit=$SIZES size=3M \
+	printf '%s\n' [global] thread direct=1 rw=randwrite bssplit=$SIZES size=2M \
 		verify=crc32c verify_fatal=1 verify_backlog=96
 	for depth in $DEPTHS; do
 		printf '%s\n' "[depth $depth]" stonewall "iodepth=$depth" "ioengine=${engines[0]}"
@@ -78,7 +78,7 @@ refuse "is seen by fio in the guest" "verify: bad|verify failed" \
 round() { in_guest 1 "cat /run/round"; }
 has_gone_on() { [ "$(round)" -gt "$1" ]; }
 busy="$job --group_reporting --output=/run/fio --rw=randwrite --direct=1 --bssplit=$SIZES
-	--verify_backlog=200 --size=4M --ioengine=libaio --iodepth=128 --filename=/dev/vdb
+	--verify_backlog=200 --size=2M --ioengine=libaio --iodepth=128 --filename=/dev/vdb
 	--name=cached --rw=randwrite --direct=0 --bs=4k --size=1M --ioengine=psync --fsync=32
 	--verify=crc32c --verify_fatal=1 --filename=/dev/vdc"
 check "fio begins a round after the other" in_guest 1 "echo 0 >/run/round;
