@@ -71,6 +71,58 @@ check "the guest goes on" in_guest 1 "umount -l /run/b; true"
 check "its file system has what was written last" eval "mkdir -p /mnt/b && mount -o loop $dir/b.img /mnt/b &&
 	[ \"\$(cat /mnt/b/file)\" = mine ] && umount /mnt/b"
 
+# ---- disks of qemu-storage-daemon: a qcow2 image, and by NBD its snapshot
+# qmp COMMAND [ARGUMENTS]: ask the one that runs as "storage"
+qmp()
+{
+	local line
+	jq -cn "{execute: \"$1\", arguments: {${2:-}}}" >&"${storage[1]}"
+	while read -r -t 20 -u "${storage[0]}" line; do
+		case $line in
+		*'"return"'*)	return 0 ;;
+		*'"error"'*)	break ;;
+		esac
+	done
+	echo "$1: $line"
+	return 1
+}
+# qcow2 NODE: make an image and open it
+qcow2()
+{
+	: >"$dir/$1.qcow2"
+	qmp blockdev-add "driver: \"file\", \"node-name\": \"$1-file\", filename: \"$dir/$1.qcow2\"" &&
+		qmp blockdev-create "\"job-id\": \"make-$1\",
+			options: {driver: \"qcow2\", file: \"$1-file\", size: $((8 * MIB))}" &&
+		until_true 20 qmp job-dismiss "id: \"make-$1\"" &&
+		qmp blockdev-add "driver: \"qcow2\", \"node-name\": \"$1\", file: \"$1-file\", backing: null"
+}
+coproc storage { exec qemu-storage-daemon --chardev stdio,id=qmp --monitor chardev=qmp; }
+check "a storage daemon serves a qcow2 image" eval 'qmp qmp_capabilities && qcow2 base &&
+	qmp block-export-add "type: \"vhost-user-blk\", id: \"disk\", \"node-name\": \"base\",
+		writable: true, addr: {type: \"unix\", path: \"/run/qcow2\"}"'
+check "it is added" ctl disk add g Socket=/run/qcow2
+check "the guest writes to it" eval 'comes /dev/vdb &&
+	in_guest 1 "dd if=/run/data of=/dev/vdb bs=64K oflag=direct status=none"'
+check "a snapshot is taken" eval \
+	'qcow2 top && qmp blockdev-snapshot "node: \"base\", overlay: \"top\""'
+check "the guest writes on" in_guest 1 "dd if=/dev/zero of=/dev/vdb bs=64K count=1 oflag=direct status=none"
+check "what it was goes out by NBD" eval '
+	qmp nbd-server-start "addr: {type: \"unix\", data: {path: \"/run/nbd\"}}" &&
+	qmp block-export-add "type: \"nbd\", id: \"old\", \"node-name\": \"base\", name: \"old\""'
+qemu-storage-daemon --blockdev driver=nbd,node-name=old,export=old,server.type=unix,server.path=/run/nbd \
+	--export type=vhost-user-blk,id=old,node-name=old,addr.type=unix,addr.path=/run/old &
+nbd_client=$!
+check "another one serves that" until_true 20 test -S /run/old
+check "it is added, too" eval 'ctl disk add g Socket=/run/old && comes /dev/vdc'
+check "the guest finds there what it wrote at first" [ "$(in_guest 1 \
+	"head -c $MIB /dev/vdc | sha256sum | cut -d ' ' -f 1")" = "$wrote" ]
+check "and on its disk what it wrote last" [ "$(in_guest 1 \
+	"head -c 64K /dev/vdb | tr -d '\0' | wc -c; head -c $MIB /dev/vdb | tail -c 960K |
+		cmp - <(tail -c 960K /run/data) && echo same")" = $'0\nsame' ]
+check "both are removed" eval 'ctl disk rm g /run/old && ctl disk rm g /run/qcow2'
+kill $nbd_client "$storage_PID"
+wait $nbd_client
+
 # ---- a NIC
 links=$(host_links)
 check "a NIC is added" ctl net add g address=10.9.2.1/24
