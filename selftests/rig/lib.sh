@@ -56,8 +56,8 @@ in_tree()
 	' sh "$tree" "$TOP" "$@"
 }
 
-# The machine's own QEMU is good enough. Before 9 there is no x2APIC under TCG; before 11 CPUs that
-# are emulated side by side now and then lose each other's wake-ups.
+# The machine's own QEMU is good enough. Before 9 there is no x2APIC under TCG; with 10 a host now and
+# then stood still while it booted, see "vm".
 own_qemu()
 {
 	local major
