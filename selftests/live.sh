@@ -109,7 +109,7 @@ check "the guest writes on" in_guest 1 "dd if=/dev/zero of=/dev/vdb bs=64K count
 check "what it was goes out by NBD" eval '
 	qmp nbd-server-start "addr: {type: \"unix\", data: {path: \"/run/nbd\"}}" &&
 	qmp block-export-add "type: \"nbd\", id: \"old\", \"node-name\": \"base\", name: \"old\""'
-qemu-storage-daemon --blockdev driver=nbd,node-name=old,export=old,server.type=unix,server.path=/run/nbd \
+qemu-storage-daemon --blockdev driver=nbd,node-name=old,read-only=on,export=old,server.type=unix,server.path=/run/nbd \
 	--export type=vhost-user-blk,id=old,node-name=old,addr.type=unix,addr.path=/run/old &
 nbd_client=$!
 check "another one serves that" until_true 20 test -S /run/old
