@@ -2,12 +2,9 @@
 /* A kernel's ELF file: one that is made here, and each way in which one can be no good. */
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 
-#include "../../daemon/load/load.h"
-#include "capture.h"
-#include "tap.h"
+#include "kernelfile.h"
 
 #define TEXT_AT		0x1000
 #define DATA_AT		0x2000
@@ -20,9 +17,6 @@ static struct {
 	uint8_t rest[0x3000 - sizeof(Elf64_Ehdr) - 3 * sizeof(Elf64_Phdr)];
 } file;
 
-static struct kernel kernel;
-static const char *said;
-static char path[] = "/tmp/sigma-unit-XXXXXX";
 
 /* As 6.1 lays itself out: text, data with a bss, and a note, which is no memory of its own */
 static void good(void)
@@ -54,62 +48,38 @@ static void good(void)
 	strcpy((char *)&file + VERSION_AT, "Linux version 6.1.0-50-amd64 (builder@host) #1 SMP");
 }
 
-static int open_bytes(size_t size)
-{
-	int fd, error;
-
-	strcpy(path + strlen(path) - 6, "XXXXXX");
-	fd = mkstemp(path);
-	if (fd < 0 || write(fd, &file, size) != (ssize_t)size) {
-		perror(path);
-		exit(EXIT_FAILURE);
-	}
-	close(fd);
-	capture_start();
-	error = kernel_open(&kernel, path);
-	said = capture_end();
-	unlink(path);
-	return error;
-}
-
-#define EXPECT_BAD(what) do {						\
-	EXPECT_EQ(-EINVAL, open_bytes(sizeof(file)));			\
-	EXPECT_SAID(path, said);					\
-	EXPECT_SAID(what, said);					\
-} while (0)
-
 TEST(a_good_one)
 {
 	static uint8_t memory[0x700000];
 
 	good();
-	ASSERT_EQ(0, open_bytes(sizeof(file)));
+	ASSERT_EQ(0, open_bytes(&file, sizeof(file)));
 	EXPECT_STREQ("", said);
-	EXPECT_EQ(2, kernel.nr_segments);
-	EXPECT_EQ(sizeof(memory), kernel.init_size);
-	EXPECT_EQ(0x70, kernel.entry);
-	EXPECT_EQ(0x200000, kernel.alignment);
-	EXPECT_EQ(2047, kernel.cmdline_max);
-	EXPECT_EQ(0x53726448, kernel.hdr.header);
-	EXPECT_STREQ("6.1.0-50-amd64", kernel.version);
-	EXPECT_EQ(6, kernel.major);
-	EXPECT_EQ(1, kernel.minor);
+	EXPECT_EQ(2, image.nr_segments);
+	EXPECT_EQ(sizeof(memory), image.init_size);
+	EXPECT_EQ(0x70, image.entry);
+	EXPECT_EQ(0x200000, image.alignment);
+	EXPECT_EQ(2047, image.cmdline_max);
+	EXPECT_EQ(0x53726448, image.hdr.header);
+	EXPECT_STREQ("6.1.0-50-amd64", image.version);
+	EXPECT_EQ(6, image.major);
+	EXPECT_EQ(1, image.minor);
 
-	kernel_copy(&kernel, memory);
+	kernel_copy(&image, memory);
 	EXPECT_EQ(0x90, memory[0]);
 	EXPECT_EQ(0, memory[SEGMENT_SIZE]);
 	EXPECT_EQ(0xda, memory[0x400000]);
 	EXPECT_EQ(0xda, memory[0x400000 + SEGMENT_SIZE - 1]);
 	EXPECT_EQ(0, memory[0x400000 + SEGMENT_SIZE]);
-	kernel_close(&kernel);
+	kernel_close(&image);
 }
 
 TEST(short_files)
 {
 	good();
 	for (size_t size = SELFMAG; size < sizeof(file.elf) + sizeof(file.segment); size += 7)
-		EXPECT_EQ(-EINVAL, open_bytes(size));
-	EXPECT_EQ(-EINVAL, open_bytes(DATA_AT));
+		EXPECT_EQ(-EINVAL, open_bytes(&file, size));
+	EXPECT_EQ(-EINVAL, open_bytes(&file, DATA_AT));
 	EXPECT_SAID("truncated: 8192 bytes, at least 12288 are expected", said);
 }
 
