@@ -72,8 +72,13 @@ static void tell_guard(struct sigma_guest *guest)
 {
 	if (!guest->header->guarded)
 		return;
-	asm volatile("1: vmmcall\n2:\n" _ASM_EXTABLE(1b, 2b)
-		     : : "a" (SIGMA_GUARD_CALL_UP) : "memory");
+	if (boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+	    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON)
+		asm volatile("1: vmmcall\n2:\n" _ASM_EXTABLE(1b, 2b)
+			     : : "a" (SIGMA_GUARD_CALL_UP) : "memory");
+	else
+		asm volatile("1: vmcall\n2:\n" _ASM_EXTABLE(1b, 2b)
+			     : : "a" (SIGMA_GUARD_CALL_UP) : "memory");
 }
 
 static void say_up(struct sigma_guest *guest)

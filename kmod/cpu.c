@@ -226,6 +226,9 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 	int err;
 
 	mutex_lock(&start_lock);
+	/* In VMX operation a CPU does not take the first one: it leaves that, see guard/program */
+	if (boot_cpu_has(X86_FEATURE_VMX))
+		send_init(sigma_cpu_apic_id(cpu));
 	if (!++token)
 		token++;
 	*params = (struct entry_params) {

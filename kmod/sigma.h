@@ -224,7 +224,7 @@ int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int f
 int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int fd);
 u64 sigma_iosc_phys(const struct sigma_guest *guest);
 
-/* guard/svm.c; guard/guard.h tells how it works. All may sleep, under guest->lock */
+/* guard/build.c; guard/guard.h tells how it works. All may sleep, under guest->lock */
 
 struct sigma_guard;
 struct guard_shared;

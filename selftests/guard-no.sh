@@ -13,7 +13,7 @@ check "check tells that guests are not confined, and why" eval \
 for guard in memory full; do
 	guest g guard=$guard disk=/dev/vdb
 	refuse "Guard=$guard is refused, with its line and the reason" \
-		"g.guest:[0-9]+: Guard=: .*has no AMD SVM" sigmactl start g
+		"g.guest:[0-9]+: Guard=: .*has neither AMD SVM nor Intel VMX" sigmactl start g
 done
 check "nothing was taken" host_is_as_before
 guest g guard=auto disk=/dev/vdb net=1

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What sigma.ko and the guard's program on the lent CPUs (run.S, exit.c) share. All of it is the
- * host's memory, which no guest can reach. The host fills it in before a CPU starts; while the
- * CPU runs, each field has one writer.
+ * What sigma.ko and the guard's program on the lent CPUs (program/) share. All of it is the host's
+ * memory, which no guest can reach. The host fills it in before a CPU starts; while the CPU runs,
+ * each field has one writer.
  */
 #ifndef _SIGMA_GUARD_FRAME_H
 #define _SIGMA_GUARD_FRAME_H
 
 /* Offsets in struct guard_frame, for the assembler */
 #define GUARD_FRAME_SIZE	0x1000
-#define GUARD_FRAME_VMCB	0x00
+#define GUARD_FRAME_CONTROL	0x00
+#define GUARD_FRAME_NMI		0x34
+#define GUARD_FRAME_LAUNCHED	0x38
 #define GUARD_FRAME_GPR(n)	(0x80 + 8 * (n))	/* n as in an instruction's encoding */
 
 #ifndef __ASSEMBLY__
@@ -24,9 +26,10 @@ enum guard_exit {
 	GUARD_EXIT_MSR_DENIED,		/* answered with #GP */
 	GUARD_EXIT_IO,			/* ports are not there */
 	GUARD_EXIT_IPI,			/* full: each one the guest sends */
-	GUARD_EXIT_CALL,		/* VMMCALL */
+	GUARD_EXIT_CALL,		/* VMMCALL, VMCALL */
 	GUARD_EXIT_INVD,		/* done as WBINVD */
-	GUARD_EXIT_SVM,			/* SVM's own instructions, answered with #UD */
+	GUARD_EXIT_VIRT,		/* virtualisation's own instructions, answered with #UD */
+	GUARD_EXIT_CONTROL,		/* VMX: CR0.NE, CR4.VMXE and XCR0, which it watches */
 	GUARD_EXITS
 };
 
@@ -47,7 +50,7 @@ enum guard_reason {
  * @write: it was a write
  * @fetch: it was an instruction fetch
  * @info: see enum guard_reason
- * @gpr: as in struct guard_frame, with RAX and RSP
+ * @gpr: as in struct guard_frame
  */
 struct guard_report {
 	u32 reason;
@@ -92,21 +95,30 @@ struct guard_gate {			/* of an IDT, APM vol. 2, 4.8.4 */
 
 /**
  * struct guard_frame - one CPU's, a page; its stack is what is left of the page
- * @vmcb: physical addresses, which the guard's page tables map to themselves:
- * @hsave: control block, CPU's own save area,
+ * @control: physical addresses, which the guard's page tables map to themselves: VMCB or VMCS,
+ * @region: what the CPU wants for itself: host save area, or VMXON region; not mapped,
  * @shared: struct guard_shared,
- * @mailbox: wake-up mailbox at which this CPU waits first; 0: it boots the guest
- * @gpr: of the guest while it is left; RAX and RSP are in the control block
+ * @mailbox: wake-up mailbox at which this CPU waits first; 0: it boots the guest,
+ * @rip: where it begins then,
+ * @fields: VMX: struct vmx_fields, what the VMCS is to hold
+ * @nmi: VMX: an NMI came while the guest was left, and is the guest's
+ * @launched: VMX: the guest has run
+ * @vmx_on: VMX: this CPU is in VMX operation
+ * @gpr: of the guest while it is left
  * @exits: by enum guard_exit
  */
 struct guard_frame {
-	u64 vmcb;
-	u64 hsave;
+	u64 control;
+	u64 region;
 	u64 shared;
 	u64 mailbox;
+	u64 rip;
+	u64 fields;
 	u32 apic_id;
-	u32 zero;
-	u64 pad[11];
+	u32 nmi;
+	u32 launched;
+	u32 vmx_on;
+	u64 pad[8];
 	u64 gpr[16];
 	u64 exits[GUARD_EXITS];
 	struct guard_report report;
@@ -116,8 +128,12 @@ struct guard_frame {
 
 #define GUARD_STACK_MIN	1024
 
-_Static_assert(__builtin_offsetof(struct guard_frame, vmcb) == GUARD_FRAME_VMCB, "vmcb");
-_Static_assert(__builtin_offsetof(struct guard_frame, gpr) == GUARD_FRAME_GPR(0), "gpr");
+#define _GUARD_OFFSET(field, offset) \
+	_Static_assert(__builtin_offsetof(struct guard_frame, field) == (offset), #field)
+_GUARD_OFFSET(control, GUARD_FRAME_CONTROL);
+_GUARD_OFFSET(nmi, GUARD_FRAME_NMI);
+_GUARD_OFFSET(launched, GUARD_FRAME_LAUNCHED);
+_GUARD_OFFSET(gpr, GUARD_FRAME_GPR(0));
 _Static_assert(sizeof(struct guard_frame) + GUARD_STACK_MIN <= GUARD_FRAME_SIZE, "guard_frame");
 #endif
 

@@ -24,11 +24,13 @@
  * use, and in SIGMA_GUARD_FULL shows the signature of KVM without any of its features, since
  * a kernel uses x2APIC without interrupt remapping only under a hypervisor.
  *
- *	svm.c svm.h	AMD SVM: what the machine can do, control blocks, permission maps
- *	npt.c		nested page tables
+ *	build.c		what confines one guest: control blocks, page tables, frames
+ *	svm.c svm.h	AMD SVM: what the machine can do, how its control block is filled
+ *	vmx.c vmx.h	the same of Intel VMX
+ *	nested.c	nested page tables
  *	msr.c		registers: which a guest may use, and why
  *	report.c	what it has seen
- *	run.S exit.c	the program on the lent CPU; frame.h is what it shares with these
+ *	program/	what runs on the lent CPU: program.h; frame.h is what it shares with these
  *
  * Everything is made anew for each start of a guest, and after that only read here.
  */
@@ -40,44 +42,77 @@
 #include "../sigma.h"
 #include "frame.h"
 
-/* svm.c, npt.c, msr.c */
+struct sigma_guard;
 
-#define NPT_READ	0
-#define NPT_WRITE	1
+/**
+ * struct guard_backend - one kind of virtualisation
+ * @program: what runs on the lent CPUs, up to @program_end
+ * @missing: why this machine can't do it, for people; NULL: it can
+ * @automatic: SIGMA_GUARD_AUTO may choose it; not where nobody has seen it work
+ * @fill: write what @frame's CPU enters the guest with; @gdt: for the guest. 0 or -ENOMEM
+ * @nested: flags of entries of nested page tables: of those that point to a table, of pages to
+ *	    read, to read and write, and of a device's
+ * @msr_map_size: bytes, as @io_map_size, which is 0 where none is needed
+ * @clear_msr_map: make all registers readable and none writable
+ * @set_msr: what the guest may do with @msr unseen
+ */
+struct guard_backend {
+	const u8 *program, *program_end;
+	const char *(*missing)(void);
+	bool automatic;
+	int (*fill)(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt);
+	struct {
+		u64 table, read, write, device;
+	} nested;
+	size_t msr_map_size, io_map_size;
+	void (*clear_msr_map)(u8 *map);
+	void (*set_msr)(u8 *map, u32 msr, bool read, bool write);
+};
+
+extern const struct guard_backend guard_svm, guard_vmx;
+
+/* What registers hold after a reset */
+#define PAT_AFTER_RESET		0x0007040600070406ULL
+#define DR6_AFTER_RESET		0xffff0ff0ULL
+#define DR7_AFTER_RESET		0x400ULL
 
 /**
  * struct sigma_guard - what confines one running guest
  * @pages: all single pages below, to be freed
- * @npt: root of the nested page tables
- * @msrpm: permission maps, contiguous
+ * @nested: root of the nested page tables
+ * @msr_map: permission map of registers, contiguous, as
+ * @io_map: of I/O ports; NULL where no map is needed to refuse them all
  * @identity: the program's page tables
  * @boot: page tables on which the guest starts; it may write to them
  * @frame: of each CPU
  */
 struct sigma_guard {
+	const struct guard_backend *backend;
 	struct list_head pages;
-	u64 *npt;
-	void *msrpm, *iopm;
+	u64 *nested;
+	void *msr_map, *io_map;
 	struct sigma_identity identity;
 	struct sigma_identity boot;
 	struct guard_frame *frame[SIGMA_CPUS_MAX];
 };
 
+/* nested.c, msr.c */
+
 /** guard_page - a zeroed page, freed with the guard; NULL when there is none. May sleep. */
 void *guard_page(struct sigma_guard *guard);
 
 /**
- * guard_npt_map - let the guest see [@phys, @phys + @size) at @address
- * @write: NPT_READ or NPT_WRITE; all of it is executable
+ * guard_nested_map - let the guest see [@phys, @phys + @size) at @address
+ * @flags: one of guard->backend->nested; all of it is executable
  *
  * Page-aligned; replaces what was there. May sleep. Return: 0 or -ENOMEM.
  */
-int guard_npt_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, bool write);
+int guard_nested_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, u64 flags);
 
-/** guard_npt_build - @guard->npt with all that is @guest's, and nothing else */
-int guard_npt_build(struct sigma_guard *guard, const struct sigma_guest *guest);
+/** guard_nested_build - @guard->nested with all that is @guest's, and nothing else */
+int guard_nested_build(struct sigma_guard *guard, const struct sigma_guest *guest);
 
-/** guard_msrpm_fill - write the permission map of registers, SVM_MSRPM_SIZE bytes, for @kind */
-void guard_msrpm_fill(u8 *map, enum sigma_guard_kind kind);
+/** guard_fill_msr_map - write @guard->msr_map for @kind */
+void guard_fill_msr_map(const struct sigma_guard *guard, enum sigma_guard_kind kind);
 
 #endif

@@ -3,7 +3,7 @@
  * Model-specific registers: which of them a guest may use. What can be written without our seeing
  * it is listed here, each for acting on nothing but the CPU that it is written on; that CPU goes
  * back to the host by way of INIT and the host's own set-up of a CPU that comes online. All
- * others are looked at by write_msr() in exit.c, and refused with #GP, so whatever a future CPU
+ * others are looked at by write_msr() in program/decide.c, and refused with #GP, so whatever a future CPU
  * adds is, too. Reads pass, but for what tells of the host's memory.
  *
  * Of the registers that APM vol. 2, appendix A, and the manuals of families 17h to 1Ah name, these
@@ -30,10 +30,29 @@
  *	DE, BU and FP configuration	choice, which holds for the guest, too
  *	VIRT_SPEC_CTRL			of hypervisors, not of CPUs
  *	PREFETCH_CONTROL, UMWAIT	the host would get the CPU back with them
+ *
+ * Of those that SDM vol. 4 names for Intel's, besides what the two have in common:
+ *
+ *	FEATURE_CONTROL, VMX_*		the guard itself
+ *	MISC_ENABLE, MISC_FEATURE_*,	what this CPU is and how it works around its faults: the host's
+ *	POWER_CTL, PLATFORM_INFO, ...	choice, or the package's
+ *	PERF_CTL, HWP, ENERGY_PERF_*,	frequency and power; HWP and its like are of the core, but the
+ *	CLOCK_MODULATION, THERM_*,	host asks for them, see frequency.c
+ *	RAPL, *_CST_*, TURBO_*
+ *	TEST_CTRL, CORE_CAPABILITIES	split locks and other traps of the core, which both threads have
+ *	MC_CTL2				machine checks' interrupts, of banks that are shared
+ *	DS_AREA, PEBS, PT		write to memory past the guest's knowledge; CPUID does not show
+ *					them
+ *	LBR				a reset leaves what the host branched to in them
+ *	QM_*, L2 and L3 masks, MBA	caches that all share
+ *	uncore, CBO, IMC, PCIe units	counters of the package
+ *	SGX keys, TME, PCONFIG, KEYLOCKER	keys of the machine
+ *	UINTR, FRED			interrupts to any CPU; what is new waits for a look
  */
 #include <linux/kernel.h>
 #include <linux/string.h>
 
+#include "apic.h"
 #include "guard.h"
 #include "svm.h"
 
@@ -58,10 +77,26 @@ static const struct msr_range {
 	/* The local APIC and its timer; SIGMA_GUARD_FULL filters some of it, see watched_msrs */
 	{ 0x000006e0, 0x000006e0 },	/* TSC_DEADLINE */
 	{ 0x00000802, 0x0000083f },
+}, own_amd_msrs[] = {
 	/* Performance counters of the core; their interrupt is the local APIC's */
 	{ 0xc0000300, 0xc0000303 },	/* PERF_CNTR_GLOBAL_STATUS to _STATUS_SET */
 	{ 0xc0010000, 0xc0010007 },	/* PERF_CTL0-3, PERF_CTR0-3 */
 	{ 0xc0010200, 0xc001020b },	/* PERF_CTL0, PERF_CTR0 to PERF_CTR5 */
+}, own_intel_msrs[] = {
+	/* Saved, loaded and checked by the CPU as the guest is left and entered (SDM 27.3.2.1) */
+	{ 0xc0000080, 0xc0000080 },	/* EFER */
+	/* A word that CPUID puts the microcode's version into */
+	{ 0x0000008b, 0x0000008b },	/* BIOS_SIGN_ID */
+	/* Transactions of this thread may be made to abort */
+	{ 0x00000122, 0x00000122 },	/* TSX_CTRL */
+	/* Bounds of pointers, MPX */
+	{ 0x00000d90, 0x00000d90 },	/* BNDCFGS */
+	/* Performance counters of the thread; their interrupt is the local APIC's */
+	{ 0x000000c1, 0x000000c8 },	/* PMC0-7 */
+	{ 0x00000186, 0x0000018d },	/* PERFEVTSEL0-7 */
+	{ 0x00000309, 0x0000030c },	/* FIXED_CTR0-3 */
+	{ 0x0000038d, 0x00000391 },	/* FIXED_CTR_CTRL to PERF_GLOBAL_STATUS_SET */
+	{ 0x000004c1, 0x000004c8 },	/* A_PMC0-7, the same of full width */
 };
 
 /* Of the local APIC, in SIGMA_GUARD_FULL: what reaches other CPUs, or SMM */
@@ -70,50 +105,49 @@ static const struct msr_range watched_msrs[] = {
 	{ MSR_X2APIC_LVT_FIRST, MSR_X2APIC_LVT_LAST },
 };
 
-static const struct msr_range hidden_msrs[] = {
+/* A read tells of the host's memory */
+static const struct msr_range hidden_amd_msrs[] = {
 	{ 0xc0010111, 0xc0010113 },	/* SMM_BASE, SMM_ADDR, SMM_MASK */
 	{ SVM_MSR_VM_HSAVE_PA, SVM_MSR_VM_HSAVE_PA },
 	{ 0xc0011030, 0xc001103d },	/* IBS: may have a sample of the host's, with addresses */
+}, hidden_intel_msrs[] = {
+	{ 0x0000009b, 0x0000009b },	/* SMM_MONITOR_CTL */
+	{ 0x0000009e, 0x0000009e },	/* SMBASE */
+	{ 0x000001f2, 0x000001f3 },	/* SMRR */
+	{ 0x000001c8, 0x000001c9 },	/* LBR_SELECT, LASTBRANCH_TOS */
+	{ 0x000001dd, 0x000001de },	/* LER_FROM_LIP, LER_TO_LIP */
+	{ 0x00000560, 0x0000057f },	/* RTIT_*: processor trace */
+	{ 0x00000600, 0x00000600 },	/* DS_AREA */
+	{ 0x00000680, 0x0000069f },	/* LASTBRANCH_*_FROM_IP */
+	{ 0x000006c0, 0x000006df },	/* LASTBRANCH_*_TO_IP */
+	{ 0x00000dc0, 0x00000ddf },	/* LASTBRANCH_INFO_* */
+	{ 0x00001200, 0x0000121f },	/* LBR_*_INFO, then */
+	{ 0x00001500, 0x0000151f },	/* LBR_*_FROM_IP, */
+	{ 0x00001600, 0x0000161f },	/* LBR_*_TO_IP: architectural */
 };
 
-/* Where @msr is in its map: byte and the bit for reads, the one above is for writes */
-static u8 *msr_bits(u8 *map, u32 msr, unsigned int *shift)
-{
-	static const u32 bases[SVM_MSRPM_RANGES] = SVM_MSRPM_RANGE_BASES;
-
-	for (unsigned int i = 0; i < SVM_MSRPM_RANGES; i++) {
-		u32 index = msr - bases[i];
-
-		if (index < SVM_MSRPM_RANGE_MSRS) {
-			*shift = index % 4 * 2;
-			return map + i * SVM_MSRPM_RANGE_BYTES + index / 4;
-		}
-	}
-	return NULL;
-}
-
-static void pass_msr(u8 *map, u32 msr, bool read, bool write)
-{
-	unsigned int shift;
-	u8 *bits = msr_bits(map, msr, &shift);
-
-	*bits = (*bits & ~(3 << shift)) | ((read ? 0 : 1) | (write ? 0 : 2)) << shift;
-}
-
-static void pass_msrs(u8 *map, const struct msr_range *ranges, size_t nr, bool read, bool write)
+static void set_msrs(const struct sigma_guard *guard, const struct msr_range *ranges, size_t nr,
+		     bool read, bool write)
 {
 	for (size_t i = 0; i < nr; i++)
 		for (u32 msr = ranges[i].first; msr <= ranges[i].last; msr++)
-			pass_msr(map, msr, read, write);
+			guard->backend->set_msr(guard->msr_map, msr, read, write);
 }
 
-void guard_msrpm_fill(u8 *map, enum sigma_guard_kind kind)
+#define SET_MSRS(guard, ranges, read, write) \
+	set_msrs(guard, ranges, ARRAY_SIZE(ranges), read, write)
+
+void guard_fill_msr_map(const struct sigma_guard *guard, enum sigma_guard_kind kind)
 {
-	/* Reads pass, writes don't: bits 0 and 1 of each pair */
-	memset(map, 0xff, SVM_MSRPM_SIZE);
-	memset(map, 0xaa, SVM_MSRPM_RANGES * SVM_MSRPM_RANGE_BYTES);
-	pass_msrs(map, own_msrs, ARRAY_SIZE(own_msrs), true, true);
-	pass_msrs(map, hidden_msrs, ARRAY_SIZE(hidden_msrs), false, false);
+	guard->backend->clear_msr_map(guard->msr_map);
+	SET_MSRS(guard, own_msrs, true, true);
+	if (guard->backend == &guard_svm) {
+		SET_MSRS(guard, own_amd_msrs, true, true);
+		SET_MSRS(guard, hidden_amd_msrs, false, false);
+	} else {
+		SET_MSRS(guard, own_intel_msrs, true, true);
+		SET_MSRS(guard, hidden_intel_msrs, false, false);
+	}
 	if (kind == SIGMA_GUARD_FULL)
-		pass_msrs(map, watched_msrs, ARRAY_SIZE(watched_msrs), true, false);
+		SET_MSRS(guard, watched_msrs, true, false);
 }

@@ -15,7 +15,8 @@ static const char *const exit_names[GUARD_EXITS] = {
 	[GUARD_EXIT_IPI]	= "ipi",
 	[GUARD_EXIT_CALL]	= "call",
 	[GUARD_EXIT_INVD]	= "invd",
-	[GUARD_EXIT_SVM]	= "svm",
+	[GUARD_EXIT_VIRT]	= "virt",
+	[GUARD_EXIT_CONTROL]	= "control",
 };
 
 static const char *const kind_names[] = {

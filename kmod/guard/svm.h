@@ -12,10 +12,6 @@
 
 #define SVM_MSR_VM_CR		0xc0010114
 #define SVM_MSR_VM_HSAVE_PA	0xc0010117
-/* Those of the x2APIC that the guard may watch */
-#define MSR_X2APIC_ICR		0x830
-#define MSR_X2APIC_LVT_FIRST	0x833		/* thermal, performance, LINT0, LINT1, error */
-#define MSR_X2APIC_LVT_LAST	0x837
 #define SVM_VM_CR_R_INIT	(1 << 1)	/* INIT becomes an exception */
 #define SVM_VM_CR_SVMDIS	(1 << 4)
 

@@ -122,7 +122,8 @@ struct sigma_iosc_guest {
 
 /*
  * A guarded guest leaves CPUID to its guard while it boots. When its driver is up it gives it
- * back by one VMMCALL with this in RAX, at CPL 0. Any other VMMCALL is #UD, as without a guard.
+ * back by one VMMCALL (Intel: VMCALL) with this in RAX, at CPL 0. Any other is #UD, as without
+ * a guard.
  */
 #define SIGMA_GUARD_CALL_UP	0x7075414d47495355ULL	/* "USIGMAup" */
 

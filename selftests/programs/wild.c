@@ -390,7 +390,7 @@ static void try_all_registers(void)
 	try_registers(0xc0012000, 0xc0012fff);
 }
 
-/* All ones, but for the two that kernels wait at: see read_port() in kmod/guard/exit.c */
+/* All ones, but for the two that kernels wait at: see read_port() in kmod/guard/program/decide.c */
 static void try_ports(void)
 {
 	const uint32_t *found = (const uint32_t *)(wild.map + FOUND_OFF);

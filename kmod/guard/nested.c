@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nested page tables: what of the machine's memory exists for a guest (APM vol. 2, 15.25). They
- * are host memory that is not mapped in themselves. A guest's addresses are the machine's, but
- * for the pages of the first MiB that it was not given.
+ * Nested page tables: what of the machine's memory exists for a guest (APM vol. 2, 15.25; SDM vol.
+ * 3C, 29.3). They are host memory that is not mapped in themselves. A guest's addresses are the
+ * machine's, but for the pages of the first MiB that it was not given.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -14,8 +14,7 @@
 #define LEVELS		4
 #define LARGE_SIZE	0x200000ULL
 #define ADDRESS_MASK	0x000ffffffffff000ULL
-/* The guest's accesses count as a user's */
-#define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_USER)
+#define LARGE		(1 << 7)	/* in entries of level 2, on all CPUs */
 
 void *guard_page(struct sigma_guard *guard)
 {
@@ -30,7 +29,7 @@ void *guard_page(struct sigma_guard *guard)
 /* The entry for @address in a table of @level, 1: of 4 KiB pages. NULL: out of memory */
 static u64 *walk(struct sigma_guard *guard, u64 address, int level)
 {
-	u64 *table = guard->npt;
+	u64 *table = guard->nested;
 
 	for (int l = LEVELS; ; l--) {
 		u64 *entry = &table[address >> (PAGE_SHIFT + 9 * (l - 1)) & (PTRS_PER_PTE - 1)];
@@ -42,16 +41,14 @@ static u64 *walk(struct sigma_guard *guard, u64 address, int level)
 
 			if (!next)
 				return NULL;
-			*entry = virt_to_phys(next) | TABLE_FLAGS;
+			*entry = virt_to_phys(next) | guard->backend->nested.table;
 		}
 		table = phys_to_virt(*entry & ADDRESS_MASK);
 	}
 }
 
-int guard_npt_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, bool write)
+int guard_nested_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, u64 flags)
 {
-	u64 flags = _PAGE_PRESENT | _PAGE_USER | (write ? _PAGE_RW : 0);
-
 	while (size) {
 		bool large = !((address | phys) & (LARGE_SIZE - 1)) && size >= LARGE_SIZE;
 		u64 step = large ? LARGE_SIZE : PAGE_SIZE;
@@ -59,7 +56,7 @@ int guard_npt_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, bo
 
 		if (!entry)
 			return -ENOMEM;
-		*entry = phys | flags | (large ? _PAGE_PSE : 0);
+		*entry = phys | flags | (large ? LARGE : 0);
 		address += step;
 		phys += step;
 		size -= step;
@@ -69,7 +66,7 @@ int guard_npt_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, bo
 
 static int map_own(struct sigma_guard *guard, u64 phys, u64 size)
 {
-	return guard_npt_map(guard, phys, phys, size, NPT_WRITE);
+	return guard_nested_map(guard, phys, phys, size, guard->backend->nested.write);
 }
 
 /* Page 0, which kernels look into for the BIOS data area, zeroes, and what it was given */
@@ -79,20 +76,20 @@ static int map_first_mib(struct sigma_guard *guard, const struct sigma_guest *gu
 	int err = zero && first ? 0 : -ENOMEM;
 
 	for (u64 address = PAGE_SIZE; !err && address < SZ_1M; address += PAGE_SIZE)
-		err = guard_npt_map(guard, address, virt_to_phys(zero), PAGE_SIZE, NPT_READ);
+		err = guard_nested_map(guard, address, virt_to_phys(zero), PAGE_SIZE, guard->backend->nested.read);
 	if (!err)
-		err = guard_npt_map(guard, 0, virt_to_phys(first), PAGE_SIZE, NPT_WRITE);
+		err = guard_nested_map(guard, 0, virt_to_phys(first), PAGE_SIZE, guard->backend->nested.write);
 	/* With the page behind, which passes for an I/O APIC */
 	return err ?: map_own(guard, guest->low_phys, SIGMA_LOW_SIZE + PAGE_SIZE);
 }
 
-int guard_npt_build(struct sigma_guard *guard, const struct sigma_guest *guest)
+int guard_nested_build(struct sigma_guard *guard, const struct sigma_guest *guest)
 {
 	struct page *page;
 	int err;
 
-	guard->npt = guard_page(guard);
-	if (!guard->npt)
+	guard->nested = guard_page(guard);
+	if (!guard->nested)
 		return -ENOMEM;
 	err = map_first_mib(guard, guest);
 	for (unsigned int i = 0; !err && i < guest->memory.nr_segments; i++)
@@ -104,6 +101,7 @@ int guard_npt_build(struct sigma_guard *guard, const struct sigma_guest *guest)
 	list_for_each_entry(page, &guard->boot.pages, lru)
 		err = err ?: map_own(guard, page_to_phys(page), PAGE_SIZE);
 	if (!err && guest->guard_kind == SIGMA_GUARD_MEMORY)
-		err = map_own(guard, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE);
+		err = guard_nested_map(guard, APIC_DEFAULT_PHYS_BASE, APIC_DEFAULT_PHYS_BASE,
+				       PAGE_SIZE, guard->backend->nested.device);
 	return err;
 }

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What confines one guest, made anew for each of its starts: see guard.h.
+ *
+ * The programs that run on the lent CPUs are part of this module's data. One copy of the one for
+ * this machine, in pages of its own, serves all guests. Its page tables map it, the frames, the
+ * entry page, the IOSC window and the local APIC, each to its own address, so that the CPU can go
+ * from the entry page into it as it would go into a kernel.
+ */
+#include <linux/gfp.h>
+#include <linux/io.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <asm/apicdef.h>
+#include <asm/cpufeature.h>
+#include <asm/processor.h>
+
+#include "../entry.h"
+#include "guard.h"
+
+#define X2APIC_LEAF		1
+#define X2APIC_LEAF_X2APIC	(1 << 21)	/* ECX */
+
+static const struct guard_backend *backend;	/* NULL: this machine has none */
+static void *program;				/* the copy that runs */
+
+static size_t program_size(void)
+{
+	return backend->program_end - backend->program;
+}
+
+static const char *missing_for_memory(void)
+{
+	if (!backend)
+		return "this CPU has neither AMD SVM nor Intel VMX, or the firmware switched it off";
+	return backend->missing();
+}
+
+const char *sigma_guard_missing(enum sigma_guard_kind kind)
+{
+	const char *missing = NULL;
+
+	if (kind != SIGMA_GUARD_NO)
+		missing = missing_for_memory();
+	if (!missing && kind == SIGMA_GUARD_FULL &&
+	    !(cpuid_ecx(X2APIC_LEAF) & X2APIC_LEAF_X2APIC))
+		missing = "this CPU has no x2APIC mode, without which nobody sees the interrupts that a guest sends";
+	return missing;
+}
+
+enum sigma_guard_kind sigma_guard_strongest(void)
+{
+	enum sigma_guard_kind kind = SIGMA_GUARD_FULL;
+
+	if (!backend || !backend->automatic)
+		return SIGMA_GUARD_NO;
+	while (sigma_guard_missing(kind))
+		kind--;
+	return kind;
+}
+
+static int make_maps(struct sigma_guard *guard, enum sigma_guard_kind kind)
+{
+	guard->msr_map = alloc_pages_exact(backend->msr_map_size, GFP_KERNEL);
+	if (!guard->msr_map)
+		return -ENOMEM;
+	guard_fill_msr_map(guard, kind);
+	if (!backend->io_map_size)
+		return 0;
+	guard->io_map = alloc_pages_exact(backend->io_map_size, GFP_KERNEL);
+	if (!guard->io_map)
+		return -ENOMEM;
+	memset(guard->io_map, 0xff, backend->io_map_size);
+	return 0;
+}
+
+/* The program's page tables: what it uses, for each CPU, and where it comes from */
+static int map_program(struct sigma_guard *guard, const struct sigma_guest *guest)
+{
+	int err = sigma_identity_init(&guard->identity);
+
+	if (!err)
+		err = sigma_identity_map(&guard->identity, 0, SZ_1M);
+	if (!err)
+		err = sigma_identity_map(&guard->identity, virt_to_phys(program),
+					 program_size());
+	if (!err)
+		err = sigma_identity_map(&guard->identity, virt_to_phys(guest->guard_shared),
+					 PAGE_SIZE);
+	if (!err)
+		err = sigma_identity_map(&guard->identity, sigma_iosc_phys(guest),
+					 SIGMA_IOSC_SIZE);
+	return err ?: sigma_identity_map(&guard->identity, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE);
+}
+
+static int make_frame(struct sigma_guard *guard, const struct sigma_guest *guest,
+		      unsigned int i, u64 gdt)
+{
+	struct guard_frame *frame = guard_page(guard);
+	void *control = guard_page(guard), *region = guard_page(guard);
+	int err;
+
+	if (!frame || !control || !region)
+		return -ENOMEM;
+	err = sigma_identity_map(&guard->identity, virt_to_phys(frame), PAGE_SIZE);
+	if (!err)
+		err = sigma_identity_map(&guard->identity, virt_to_phys(control), PAGE_SIZE);
+	if (err)
+		return err;
+	frame->control = virt_to_phys(control);
+	frame->region = virt_to_phys(region);
+	frame->shared = virt_to_phys(guest->guard_shared);
+	frame->apic_id = guest->apic_ids[i];
+	if (i)
+		frame->mailbox = sigma_iosc_phys(guest) + SIGMA_IOSC_MAILBOX_OFF;
+	guard->frame[i] = frame;
+	return backend->fill(guard, frame, gdt);
+}
+
+static int make_frames(struct sigma_guard *guard, const struct sigma_guest *guest)
+{
+	void *gdt = guard_page(guard);
+	int err;
+
+	if (!gdt)
+		return -ENOMEM;
+	memcpy(gdt, sigma_entry_gdt, ENTRY_GDT_SIZE);
+	err = guard_nested_map(guard, virt_to_phys(gdt), virt_to_phys(gdt), PAGE_SIZE,
+			       backend->nested.write);
+	for (unsigned int i = 0; !err && i < guest->nr_cpus; i++)
+		err = make_frame(guard, guest, i, virt_to_phys(gdt));
+	return err;
+}
+
+int sigma_guard_build(struct sigma_guest *guest)
+{
+	struct guard_shared *shared = guest->guard_shared;
+	struct sigma_guard *guard;
+	int err;
+
+	sigma_guard_free(guest);
+	guard = kzalloc(sizeof(*guard), GFP_KERNEL);
+	if (!guard)
+		return -ENOMEM;
+	guest->guard = guard;
+	guard->backend = backend;
+	INIT_LIST_HEAD(&guard->pages);
+
+	err = sigma_guest_map_identity(guest, &guard->boot);
+	if (!err)
+		err = make_maps(guard, guest->guard_kind);
+	if (!err)
+		err = guard_nested_build(guard, guest);
+	if (!err)
+		err = map_program(guard, guest);
+	if (!err)
+		err = make_frames(guard, guest);
+	if (err) {
+		sigma_guard_free(guest);
+		return err;
+	}
+
+	shared->kind = guest->guard_kind;
+	shared->up = 0;
+	shared->pending = sigma_iosc_phys(guest) + SIGMA_IOSC_HEADER_OFF +
+			  offsetof(struct sigma_iosc_header,
+				   to_host.pending[SIGMA_DOORBELL_STATE / 64]);
+	shared->nr_cpus = guest->nr_cpus;
+	memcpy(shared->apic_ids, guest->apic_ids, sizeof(shared->apic_ids));
+	return 0;
+}
+
+void sigma_guard_publish(struct sigma_guest *guest, u64 target)
+{
+	struct guard_shared *shared = guest->guard_shared;
+
+	if (!shared || shared->doorbell[0] == target)
+		return;
+	for (unsigned int i = GUARD_DOORBELLS - 1; i; i--)
+		WRITE_ONCE(shared->doorbell[i], shared->doorbell[i - 1]);
+	WRITE_ONCE(shared->doorbell[0], target);
+}
+
+void sigma_guard_free(struct sigma_guest *guest)
+{
+	struct sigma_guard *guard = guest->guard;
+	struct page *page, *next;
+
+	if (!guard)
+		return;
+	guest->guard = NULL;
+	list_for_each_entry_safe(page, next, &guard->pages, lru) {
+		list_del(&page->lru);
+		__free_page(page);
+	}
+	if (guard->msr_map)
+		free_pages_exact(guard->msr_map, backend->msr_map_size);
+	if (guard->io_map)
+		free_pages_exact(guard->io_map, backend->io_map_size);
+	sigma_identity_free(&guard->identity);
+	sigma_identity_free(&guard->boot);
+	kfree(guard);
+}
+
+int sigma_guard_start_cpu(struct sigma_guest *guest, unsigned int i, u64 entry, u64 argument)
+{
+	struct sigma_guard *guard = guest->guard;
+	struct guard_frame *frame = guard->frame[i];
+
+	frame->rip = entry;
+	frame->gpr[6] = argument;	/* RSI */
+	return sigma_cpu_start(guest->cpus[i], ENTRY_JUMP, &guard->identity,
+			       virt_to_phys(program), virt_to_phys(frame));
+}
+
+int sigma_guard_init(void)
+{
+	if (boot_cpu_has(X86_FEATURE_SVM))
+		backend = &guard_svm;
+	else if (boot_cpu_has(X86_FEATURE_VMX))
+		backend = &guard_vmx;
+	else
+		return 0;
+	program = alloc_pages_exact(program_size(), GFP_KERNEL);
+	if (!program)
+		return -ENOMEM;
+	memcpy(program, backend->program, program_size());
+	return 0;
+}
+
+void sigma_guard_exit(void)
+{
+	if (backend)
+		free_pages_exact(program, program_size());
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guard on an AMD CPU: enters the guest, and comes back where it is left. See program.h.
+ *
+ * From the first exit on the global interrupt flag is clear here: INIT and NMI wait until the
+ * guest runs again. RSP is in the frame's page. INIT ends it at any time.
+ */
+#include "gprs.h"
+
+	.text
+	.code64
+	.section .text.entry, "ax"
+
+/* The host starts the CPU here, in 64-bit mode; RSI: struct guard_frame */
+	.globl	guard_entry
+guard_entry:
+	leaq	GUARD_FRAME_SIZE(%rsi), %rsp
+	movq	%rsi, %rdi
+	pushq	%rdi
+	pushq	%rdi
+	call	guard_start
+
+.Lenter:
+	movq	(%rsp), %rdi
+	movq	GUARD_FRAME_CONTROL(%rdi), %rax
+	load_gprs
+	vmrun	%rax
+	/* RAX, RSP and the flags are ours again, the rest is the guest's */
+	movq	(%rsp), %rax
+	save_gprs
+	movq	%rax, %rdi
+	call	guard_exit
+	jmp	.Lenter
+
+	.text
+
+/* Nobody has a use for an NMI that comes before the guest runs or after it was stopped */
+	.globl	guard_nmi
+guard_nmi:
+	iretq
+
+	.section .note.GNU-stack, "", @progbits

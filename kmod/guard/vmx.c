@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The guard on Intel CPUs: what VMX has to have, and the VMCS that a guest starts with. */
+#include <linux/io.h>
+#include <asm/cpufeature.h>
+#include <asm/msr.h>
+#include <asm/processor.h>
+#include <asm/processor-flags.h>
+
+#include "../entry.h"
+#include "guard.h"
+#include "vmx.h"
+
+#define GUEST_VPID		1		/* 0 is the host's */
+#define NO_VMCS			(~0ULL)
+
+#define PROC_CONTROLS	(CPU_BASED_UNCOND_IO_EXITING | CPU_BASED_USE_MSR_BITMAPS | \
+			 CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
+#define PROC2_CONTROLS	(SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_UNRESTRICTED_GUEST | \
+			 SECONDARY_EXEC_ENABLE_VPID)
+/* Instructions that are #UD in a guest without these, where the CPU has them at all */
+#define PROC2_WHERE_KNOWN	(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID | \
+				 VMX_PROC2_XSAVES)
+#define EXIT_CONTROLS	(VM_EXIT_HOST_ADDR_SPACE_SIZE | VM_EXIT_SAVE_DEBUG_CONTROLS | \
+			 VM_EXIT_SAVE_IA32_PAT | VM_EXIT_LOAD_IA32_PAT | \
+			 VM_EXIT_SAVE_IA32_EFER | VM_EXIT_LOAD_IA32_EFER)
+#define ENTRY_CONTROLS	(VM_ENTRY_LOAD_DEBUG_CONTROLS | VM_ENTRY_IA32E_MODE | \
+			 VM_ENTRY_LOAD_IA32_PAT | VM_ENTRY_LOAD_IA32_EFER)
+#define EPT_CAPABILITIES \
+	(VMX_EPT_PAGE_WALK_4_BIT | VMX_EPTP_WB_BIT | VMX_EPT_2MB_PAGE_BIT | VMX_EPT_INVEPT_BIT | \
+	 VMX_EPT_EXTENT_GLOBAL_BIT | VMX_VPID_INVVPID_BIT << 32 | \
+	 VMX_VPID_EXTENT_GLOBAL_CONTEXT_BIT << 32)
+
+#define EPT_TYPE_WB		(VMX_TYPE_WB << VMX_EPT_MT_EPTE_SHIFT)
+#define EPT_READ		(VMX_EPT_READABLE_MASK | VMX_EPT_EXECUTABLE_MASK)
+
+extern const u8 guard_vmx_program[], guard_vmx_program_end[];
+
+static u64 read_msr(u32 msr)
+{
+	u32 low = 0, high = 0;
+
+	if (rdmsr_safe(msr, &low, &high))
+		return 0;
+	return (u64)high << 32 | low;
+}
+
+/* What must be set of a group of controls is in the lower half, what may be in the upper one */
+static bool allowed(u32 msr, u32 controls)
+{
+	return !(controls & ~(u32)(read_msr(msr) >> 32));
+}
+
+static u32 with_fixed(u32 msr, u32 controls)
+{
+	return controls | (u32)read_msr(msr);
+}
+
+static const char *vmx_missing(void)
+{
+	u64 control = read_msr(MSR_IA32_FEAT_CTL), basic = read_msr(MSR_IA32_VMX_BASIC);
+
+	if (!(control & FEAT_CTL_LOCKED) || !(control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX))
+		return "the firmware switched VMX off; switch it on in its set-up";
+	if (!(basic & VMX_TRUE_CONTROLS) ||
+	    (basic >> VMX_BASIC_TYPE_SHIFT & VMX_BASIC_TYPE_MASK) != VMX_TYPE_WB)
+		return "this CPU's VMX is too old to leave interrupts and page tables to a guest";
+	if (!allowed(MSR_IA32_VMX_TRUE_PROCBASED_CTLS, PROC_CONTROLS) ||
+	    !allowed(MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_CONTROLS))
+		return "this CPU's VMX has no nested paging (EPT), no VPID or no unrestricted guest";
+	if (!allowed(MSR_IA32_VMX_TRUE_EXIT_CTLS, EXIT_CONTROLS) ||
+	    !allowed(MSR_IA32_VMX_TRUE_ENTRY_CTLS, ENTRY_CONTROLS))
+		return "this CPU's VMX does not switch IA32_EFER and IA32_PAT";
+	if (~read_msr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAPABILITIES)
+		return "this CPU's nested paging (EPT) has no large pages, or no way to flush all";
+	return NULL;
+}
+
+static void vmx_clear_msr_map(u8 *map)
+{
+	memset(map, 0, VMX_MSR_MAP_WRITES);
+	memset(map + VMX_MSR_MAP_WRITES, 0xff, VMX_MSR_MAP_SIZE - VMX_MSR_MAP_WRITES);
+}
+
+static void set_bit_of(u8 *map, u32 index, bool set)
+{
+	map[index / 8] = (map[index / 8] & ~(1 << index % 8)) | set << index % 8;
+}
+
+static void vmx_set_msr(u8 *map, u32 msr, bool read, bool write)
+{
+	if (msr >= VMX_MSR_MAP_HIGH) {
+		map += VMX_MSR_MAP_HIGH_BYTES;
+		msr -= VMX_MSR_MAP_HIGH;
+	}
+	if (msr >= VMX_MSR_MAP_MSRS)
+		return;
+	set_bit_of(map, msr, !read);
+	set_bit_of(map + VMX_MSR_MAP_WRITES, msr, !write);
+}
+
+static void add(struct vmx_fields *fields, u32 encoding, u64 value)
+{
+	fields->field[fields->nr++] = (struct vmx_field) { encoding, value };
+}
+
+/* The fields of each segment lie in the same order, ES to TR, two apart in each row */
+static void add_segment(struct vmx_fields *fields, unsigned int i, u16 selector, u32 limit,
+			u32 rights)
+{
+	add(fields, GUEST_ES_SELECTOR + 2 * i, selector);
+	add(fields, GUEST_ES_LIMIT + 2 * i, limit);
+	add(fields, GUEST_ES_AR_BYTES + 2 * i, rights);
+	add(fields, GUEST_ES_BASE + 2 * i, 0);
+}
+
+static void add_controls(struct vmx_fields *fields, const struct sigma_guard *guard)
+{
+	u32 known = PROC2_WHERE_KNOWN & read_msr(MSR_IA32_VMX_PROCBASED_CTLS2) >> 32;
+	u64 cr0_fixed = read_msr(MSR_IA32_VMX_CR0_FIXED0);
+
+	add(fields, PIN_BASED_VM_EXEC_CONTROL, with_fixed(MSR_IA32_VMX_TRUE_PINBASED_CTLS, 0));
+	add(fields, CPU_BASED_VM_EXEC_CONTROL,
+	    with_fixed(MSR_IA32_VMX_TRUE_PROCBASED_CTLS, PROC_CONTROLS));
+	add(fields, SECONDARY_VM_EXEC_CONTROL,
+	    with_fixed(MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_CONTROLS | known));
+	add(fields, VM_EXIT_CONTROLS, with_fixed(MSR_IA32_VMX_TRUE_EXIT_CTLS, EXIT_CONTROLS));
+	add(fields, VM_ENTRY_CONTROLS, with_fixed(MSR_IA32_VMX_TRUE_ENTRY_CTLS, ENTRY_CONTROLS));
+	add(fields, MSR_BITMAP, virt_to_phys(guard->msr_map));
+	add(fields, EPT_POINTER, virt_to_phys(guard->nested) | VMX_TYPE_WB | VMX_EPTP_PWL_4);
+	add(fields, VIRTUAL_PROCESSOR_ID, GUEST_VPID);
+	if (known & VMX_PROC2_XSAVES)
+		add(fields, XSS_EXIT_BITMAP, 0);
+	add(fields, EXCEPTION_BITMAP, 0);
+	add(fields, PAGE_FAULT_ERROR_CODE_MASK, 0);
+	add(fields, PAGE_FAULT_ERROR_CODE_MATCH, 0);
+	add(fields, CR3_TARGET_COUNT, 0);
+	add(fields, VM_EXIT_MSR_STORE_COUNT, 0);
+	add(fields, VM_EXIT_MSR_LOAD_COUNT, 0);
+	add(fields, VM_ENTRY_MSR_LOAD_COUNT, 0);
+	add(fields, VM_ENTRY_INTR_INFO_FIELD, 0);
+	/* What VMX wants set, the guest may think is not; PE and PG are its own all the same */
+	add(fields, CR0_GUEST_HOST_MASK, cr0_fixed & ~(u64)(X86_CR0_PE | X86_CR0_PG));
+	add(fields, CR0_READ_SHADOW, X86_CR0_PG | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE);
+	add(fields, CR4_GUEST_HOST_MASK, read_msr(MSR_IA32_VMX_CR4_FIXED0));
+	add(fields, CR4_READ_SHADOW, 0);
+}
+
+/* As the 64-bit boot protocol has it (Documentation/arch/x86/boot.rst) */
+static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard, u64 gdt)
+{
+	enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
+
+	for (unsigned int i = ES; i <= GS; i++)
+		add_segment(fields, i, i == CS ? ENTRY_CS64 : ENTRY_DS, U32_MAX,
+			    i == CS ? VMX_RIGHTS_CODE64 : VMX_RIGHTS_DATA);
+	add_segment(fields, LDTR, 0, 0, VMX_AR_UNUSABLE_MASK);
+	add_segment(fields, TR, 0, 0, VMX_RIGHTS_TSS);
+	add(fields, GUEST_GDTR_BASE, gdt);
+	add(fields, GUEST_GDTR_LIMIT, ENTRY_GDT_SIZE - 1);
+	add(fields, GUEST_IDTR_BASE, 0);
+	add(fields, GUEST_IDTR_LIMIT, 0);
+	add(fields, GUEST_CR0, X86_CR0_PG | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE |
+			       read_msr(MSR_IA32_VMX_CR0_FIXED0));
+	add(fields, GUEST_CR3, virt_to_phys(guard->boot.root));
+	add(fields, GUEST_CR4, X86_CR4_PAE | read_msr(MSR_IA32_VMX_CR4_FIXED0));
+	add(fields, GUEST_IA32_EFER, EFER_LME | EFER_LMA);
+	add(fields, GUEST_IA32_PAT, PAT_AFTER_RESET);
+	add(fields, GUEST_IA32_DEBUGCTL, 0);
+	add(fields, GUEST_DR7, DR7_AFTER_RESET);
+	add(fields, GUEST_RSP, 0);
+	add(fields, GUEST_RFLAGS, X86_EFLAGS_FIXED);
+	add(fields, GUEST_SYSENTER_CS, 0);
+	add(fields, GUEST_SYSENTER_ESP, 0);
+	add(fields, GUEST_SYSENTER_EIP, 0);
+	add(fields, GUEST_INTERRUPTIBILITY_INFO, 0);
+	add(fields, GUEST_ACTIVITY_STATE, GUEST_ACTIVITY_ACTIVE);
+	add(fields, GUEST_PENDING_DBG_EXCEPTIONS, 0);
+	add(fields, VMCS_LINK_POINTER, NO_VMCS);
+}
+
+/* What the program knows better, it adds itself: see write_host() in program/vmx.c */
+static void add_host(struct vmx_fields *fields)
+{
+	add(fields, HOST_ES_SELECTOR, ENTRY_DS);
+	add(fields, HOST_CS_SELECTOR, ENTRY_CS64);
+	add(fields, HOST_SS_SELECTOR, ENTRY_DS);
+	add(fields, HOST_DS_SELECTOR, ENTRY_DS);
+	add(fields, HOST_FS_SELECTOR, ENTRY_DS);
+	add(fields, HOST_GS_SELECTOR, ENTRY_DS);
+	/* Must not be 0, and is not used (SDM vol. 3C, 27.2.3) */
+	add(fields, HOST_TR_SELECTOR, ENTRY_DS);
+	add(fields, HOST_FS_BASE, 0);
+	add(fields, HOST_GS_BASE, 0);
+	add(fields, HOST_TR_BASE, 0);
+	add(fields, HOST_IA32_PAT, PAT_AFTER_RESET);
+	add(fields, HOST_IA32_SYSENTER_CS, 0);
+	add(fields, HOST_IA32_SYSENTER_ESP, 0);
+	add(fields, HOST_IA32_SYSENTER_EIP, 0);
+}
+
+static int vmx_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt)
+{
+	u32 revision = read_msr(MSR_IA32_VMX_BASIC) & VMX_BASIC_REVISION;
+	struct vmx_fields *fields = guard_page(guard);
+	int err;
+
+	if (!fields)
+		return -ENOMEM;
+	err = sigma_identity_map(&guard->identity, virt_to_phys(fields), PAGE_SIZE);
+	if (err)
+		return err;
+	add_controls(fields, guard);
+	add_guest(fields, guard, gdt);
+	add_host(fields);
+	*(u32 *)phys_to_virt(frame->control) = revision;
+	*(u32 *)phys_to_virt(frame->region) = revision;
+	frame->fields = virt_to_phys(fields);
+	return 0;
+}
+
+const struct guard_backend guard_vmx = {
+	.program	= guard_vmx_program,
+	.program_end	= guard_vmx_program_end,
+	.missing	= vmx_missing,
+	.fill		= vmx_fill,
+	.nested		= {
+		.table	= VMX_EPT_RWX_MASK,
+		.read	= EPT_READ | EPT_TYPE_WB,
+		.write	= VMX_EPT_RWX_MASK | EPT_TYPE_WB,
+		.device	= VMX_EPT_RWX_MASK,	/* uncached */
+	},
+	.msr_map_size	= VMX_MSR_MAP_SIZE,
+	.clear_msr_map	= vmx_clear_msr_map,
+	.set_msr	= vmx_set_msr,
+};
