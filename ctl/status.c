@@ -5,11 +5,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "../daemon/guest.h"
 #include "ctl.h"
 #include "json.h"
 #include "violation.h"
 
 #define LOG_LINES 10
+#define LONG_BOOT (60 * USEC_PER_SEC)
 
 static void add_devices(struct json_object *object, const struct served *served)
 {
@@ -86,6 +88,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 static void print_state(const struct guest_view *guest, const struct served *served)
 {
 	time_t started = served->started_usec / USEC_PER_SEC;
+	uint64_t age = now_usec(CLOCK_REALTIME) - served->started_usec;
 	char when[64], span[32];
 	struct tm tm;
 
@@ -93,8 +96,10 @@ static void print_state(const struct guest_view *guest, const struct served *ser
 	       colour(COLOUR_NONE));
 	if (started && localtime_r(&started, &tm) &&
 	    strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M:%S %Z", &tm))
-		printf("; started %s, %s ago", when,
-		       format_span(span, now_usec(CLOCK_REALTIME) - served->started_usec));
+		printf("; started %s, %s ago", when, format_span(span, age));
+	if (started && age > LONG_BOOT &&
+	    !strcmp(guest->state, guest_state_name(SIGMA_STATE_BOOTING)))
+		printf("; longer than most take: it may hang, or have no sigma_guest.ko");
 	putchar('\n');
 }
 

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "boot.h"
 #include "bus.h"
 #include "channels.h"
 #include "cpus.h"
@@ -136,6 +137,9 @@ static void tell_violation(struct life *life)
 
 static void leave(struct life *life, int status)
 {
+	/* A success must not look as if it had never been started */
+	if (status == EXIT_SUCCESS)
+		boot_ready(life);
 	sd_notify(0, "STOPPING=1");
 	bus_linger(life->bus);
 	sd_event_exit(life->event, status);
@@ -169,15 +173,21 @@ static void on_failure(struct life *life)
 		leave_failed(life);
 }
 
+void life_fail(struct life *life)
+{
+	guestlog_drain(life->log);
+	if (guest_driver_seen(&life->guest))
+		save_klog(life, "it hangs");
+	guest_stop(&life->guest);
+	leave_failed(life);
+}
+
 static int on_hang(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct life *life = data;
 
 	log_warning("the guest's heartbeat has not come back and it is stopped");
-	guestlog_drain(life->log);
-	save_klog(life, "it hangs");
-	guest_stop(&life->guest);
-	leave_failed(life);
+	life_fail(life);
 	return 0;
 }
 
@@ -188,9 +198,18 @@ static void watch_hang(struct life *life)
 		return;
 	/* So that the log in its memory tells where it hangs, should it not come back */
 	guest_nmi(&life->guest);
+	if (life->hang_timeout == UINT64_MAX)
+		return;
 	if (sd_event_add_time_relative(life->event, &life->hang, CLOCK_MONOTONIC,
 				       life->hang_timeout, 0, on_hang, life) < 0)
 		log_warning("no timer: a guest that hangs is not started again");
+}
+
+static void tell_state(struct life *life)
+{
+	bus_state_changed(life->bus);
+	sd_notifyf(0, "STATUS=Guest is %s.", guest_state_name(life->guest.info.state));
+	boot_watch(life);
 }
 
 static void on_state(struct life *life)
@@ -199,8 +218,7 @@ static void on_state(struct life *life)
 		leave(life, EXIT_FAILURE);
 		return;
 	}
-	bus_state_changed(life->bus);
-	sd_notifyf(0, "STATUS=Guest is %s.", guest_state_name(life->guest.info.state));
+	tell_state(life);
 	watch_hang(life);
 
 	switch (life->guest.info.state) {
@@ -314,9 +332,9 @@ int life_start(struct life *life)
 		error = guest_update(&life->guest);
 	if (error)
 		return error;
-	bus_state_changed(life->bus);
 	clock_gettime(CLOCK_REALTIME, &now);
 	life->state->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+	tell_state(life);
 	return sd_event_source_set_io_events(life->messages, ALWAYS | EPOLLIN);
 }
 
@@ -591,6 +609,7 @@ int life_end(struct life *life)
 		save_log(life);
 	sd_event_source_disable_unref(life->timer);
 	sd_event_source_disable_unref(life->hang);
+	boot_end(life);
 	devices_free(life);
 	sd_event_source_disable_unref(life->messages);
 	guestlog_close(life->log);

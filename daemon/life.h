@@ -27,14 +27,18 @@ struct bus;
  * struct life - everything there is of the guest
  * @console: "/dev/pts/N" of hvc0
  * @stop_timeout: microseconds from asking the guest to power off to stopping it
- * @hang_timeout: microseconds in which the heartbeat of a service's guest may come back
+ * @hang_timeout: microseconds in which the heartbeat of a service's guest may come back, this and
+ *	the next one UINT64_MAX: it has for ever
+ * @boot_timeout: microseconds from its start in which its driver is to be up
  * @service: systemd starts it again, so that a guest that fails is ended instead of kept
  * @ending: somebody asked for its end; what it does now is no surprise
  * @state: for the next sigmad, in the file @state_fd
+ * @ready: who started us was told that it is started
  * @signalled: signals that asked for its end
  * @load: kernel and initrd, until they are in its memory
  * @timer: runs from a request to power off
  * @hang: runs while the heartbeat of a service's guest stands still
+ * @boot: runs until its driver is up, as does @look; for each, see boot.c
  */
 struct life {
 	sd_event *event;
@@ -50,17 +54,21 @@ struct life {
 	char *console;
 	uint64_t stop_timeout;
 	uint64_t hang_timeout;
+	uint64_t boot_timeout;
 	bool service;
 	bool ending;
+	bool ready;
 	unsigned int signalled;
 	sd_event_source *timer;
 	sd_event_source *hang;
+	sd_event_source *boot;
+	sd_event_source *look;
 	sd_event_source *messages;
 };
 
 /**
  * life_make - make the devices, take CPUs and memory, but don't start yet
- * @life: with @event, @config, @stop_timeout, @hang_timeout and @service set, the rest zero
+ * @life: with @event, @config, the timeouts and @service set, the rest zero
  *
  * What can be wrong with the guest's file, its kernel, disks and networks is found before
  * anything is taken. Return: 0, or a reported negative errno: nothing was taken then.
@@ -92,6 +100,9 @@ void life_power_off(struct life *life, uint64_t timeout_usec);
 
 /** life_reboot - ask the guest to restart; 0, or -errno when it can't be asked */
 int life_reboot(struct life *life);
+
+/** life_fail - stop the guest, which hangs, and end the event loop with LIFE_GUEST_FAILED */
+void life_fail(struct life *life);
 
 /** life_kill - stop the guest now and end the event loop */
 void life_kill(struct life *life);

@@ -18,7 +18,7 @@
  *	bus.c bus_devices.c	D-Bus, for sigmactl and others
  *	systembus.c journal.c	what the host's systemd hears of the guest
  *	state.c		what the next sigmad needs, should this one die
- *	life.c		what happens when
+ *	life.c boot.c	what happens when
  */
 #include <ctype.h>
 #include <errno.h>
@@ -42,8 +42,10 @@
 #include "version.h"
 
 #define EXIT_USAGE		2
+#define USEC_PER_SEC		1000000ULL
 #define STOP_TIMEOUT_SEC	30
 #define HANG_TIMEOUT_SEC	30
+#define BOOT_TIMEOUT_SEC	300
 #define TIMEOUT_SEC_MAX		86400
 
 static const char help[] =
@@ -65,7 +67,12 @@ static const char help[] =
 "                      by its guard is ended, not kept to be looked at\n"
 "  --hang-timeout=SEC  with --service: the heartbeat of a guest that hangs may come back for\n"
 "                      SEC seconds (30)\n"
+"  --boot-timeout=SEC  a guest whose driver is not up SEC seconds (300) after its start is\n"
+"                      reported; with --service, where READY=1 waits for the driver, it is\n"
+"                      ended, too\n"
 "  --help, --version\n"
+"\n"
+"SEC may be \"infinity\", for no timeout.\n"
 "\n"
 "While it runs, /run/sigma/NAME holds\n"
 "  console  the guest's console, a terminal\n"
@@ -74,25 +81,32 @@ static const char help[] =
 "               org.sigma /org/sigma/Guest\n"
 "\n"
 "Exit status: 0 the guest switched itself off or was stopped as asked, 2 wrong usage,\n"
-"3 with --service: the guest panicked, hung or was contained, 1 anything else.\n";
+"3 with --service: the guest did not boot, panicked, hung or was contained, 1 anything else.\n";
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	unsigned long stop_timeout;	/* seconds, this and the next one */
-	unsigned long hang_timeout;
+	uint64_t stop_timeout;		/* microseconds, UINT64_MAX: none; as the next two */
+	uint64_t hang_timeout;
+	uint64_t boot_timeout;
 	bool background;
 	bool service;
 };
 
-static bool parse_seconds(const char *option, const char *text, unsigned long *seconds)
+static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
 {
+	unsigned long seconds;
 	char *end;
 
-	errno = 0;
-	*seconds = strtoul(text, &end, 10);
-	if (!errno && isdigit((unsigned char)*text) && !*end && *seconds <= TIMEOUT_SEC_MAX)
+	if (!strcmp(text, "infinity")) {
+		*usec = UINT64_MAX;
 		return true;
-	log_error(-EINVAL, "--%s=%s: give whole seconds, at most %d", option, text,
+	}
+	errno = 0;
+	seconds = strtoul(text, &end, 10);
+	*usec = seconds * USEC_PER_SEC;
+	if (!errno && isdigit((unsigned char)*text) && !*end && seconds <= TIMEOUT_SEC_MAX)
+		return true;
+	log_error(-EINVAL, "--%s=%s: give whole seconds, at most %d, or \"infinity\"", option, text,
 		  TIMEOUT_SEC_MAX);
 	return false;
 }
@@ -100,12 +114,14 @@ static bool parse_seconds(const char *option, const char *text, unsigned long *s
 /* Return: -1 to go on, else the exit status */
 static int parse_options(struct options *options, int argc, char **argv)
 {
-	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BACKGROUND, SERVICE };
+	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, BACKGROUND,
+	       SERVICE };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
 		{ "stop-timeout", required_argument, NULL, STOP_TIMEOUT },
 		{ "hang-timeout", required_argument, NULL, HANG_TIMEOUT },
+		{ "boot-timeout", required_argument, NULL, BOOT_TIMEOUT },
 		{ "background", no_argument, NULL, BACKGROUND },
 		{ "service", no_argument, NULL, SERVICE },
 		{}
@@ -113,8 +129,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 	int opt;
 
 	*options = (struct options){
-		.stop_timeout = STOP_TIMEOUT_SEC,
-		.hang_timeout = HANG_TIMEOUT_SEC,
+		.stop_timeout = STOP_TIMEOUT_SEC * USEC_PER_SEC,
+		.hang_timeout = HANG_TIMEOUT_SEC * USEC_PER_SEC,
+		.boot_timeout = BOOT_TIMEOUT_SEC * USEC_PER_SEC,
 	};
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (opt) {
@@ -125,11 +142,15 @@ static int parse_options(struct options *options, int argc, char **argv)
 			puts("sigmad " SIGMA_VERSION);
 			return EXIT_SUCCESS;
 		case STOP_TIMEOUT:
-			if (!parse_seconds("stop-timeout", optarg, &options->stop_timeout))
+			if (!parse_timeout("stop-timeout", optarg, &options->stop_timeout))
 				return EXIT_USAGE;
 			break;
 		case HANG_TIMEOUT:
-			if (!parse_seconds("hang-timeout", optarg, &options->hang_timeout))
+			if (!parse_timeout("hang-timeout", optarg, &options->hang_timeout))
+				return EXIT_USAGE;
+			break;
+		case BOOT_TIMEOUT:
+			if (!parse_timeout("boot-timeout", optarg, &options->boot_timeout))
 				return EXIT_USAGE;
 			break;
 		case BACKGROUND:
@@ -269,7 +290,6 @@ static int serve(struct life *life, const struct options *options)
 
 	systembus = systembus_open(life->event, life->config->name, life->service);
 	if (life->state->started_usec || !life_start(life)) {
-		sd_notify(0, "READY=1");
 		/* Its first sign of life has systemd wait for more, so not before the loop */
 		sd_event_set_watchdog(life->event, true);
 		if (options->background)
@@ -307,8 +327,9 @@ int main(int argc, char **argv)
 
 	status = EXIT_FAILURE;
 	life.config = &config;
-	life.stop_timeout = options.stop_timeout * 1000000ULL;
-	life.hang_timeout = options.hang_timeout * 1000000ULL;
+	life.stop_timeout = options.stop_timeout;
+	life.hang_timeout = options.hang_timeout;
+	life.boot_timeout = options.boot_timeout;
 	life.service = options.service;
 	if (sd_event_new(&life.event) < 0) {
 		log_error(-ENOMEM, "cannot make an event loop");

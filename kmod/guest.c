@@ -569,6 +569,26 @@ int sigma_guest_nmi(struct sigma_guest *guest)
 	return err;
 }
 
+/* Its text first, since the change of state has people read it. The guest writes none any more */
+int sigma_guest_panicked(struct sigma_guest *guest, const struct sigma_panic *panic)
+{
+	char *text = guest->iosc.header->guest.panic_text;
+	int err;
+
+	static_assert(sizeof(panic->text) == sizeof(guest->iosc.header->guest.panic_text));
+	mutex_lock(&guest->lock);
+	if (guest->gone) {
+		err = -ENODEV;
+	} else if (guest->state != SIGMA_STATE_BOOTING) {
+		err = -EPIPE;
+	} else {
+		strscpy(text, panic->text, sizeof(panic->text));
+		err = park(guest, SIGMA_STATE_PANICKED);
+	}
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info)
 {
 	mutex_lock(&guest->lock);

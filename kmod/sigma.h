@@ -324,6 +324,7 @@ int sigma_guest_destroy(const char *name);
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
 int sigma_guest_stop(struct sigma_guest *guest);
 int sigma_guest_nmi(struct sigma_guest *guest);
+int sigma_guest_panicked(struct sigma_guest *guest, const struct sigma_panic *panic);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
 
 /** sigma_guest_show_gathering - "NAME BYTES" while a guest's memory is gathered; the length */

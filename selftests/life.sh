@@ -181,13 +181,15 @@ check "all is back" host_is_as_before
 # second one's does not answer
 for kernel in 6.1 6.12 7.2; do
 	guest g kernel=$kernel memory=128M append="rdinit=/nowhere"
-	in_memory() { sigmactl log --memory g | grep "Kernel panic.*$1"; }
 	check "$kernel: starts" sigmactl start g
-	check "$kernel: its panic is found in its memory" until_true $GUEST_BOOT in_memory "VFS"
-	check "$kernel: and its first line" eval \
+	refuse "$kernel: who waits for it is told that it died" "is panicked.*will not be running" \
+		timeout $GUEST_BOOT sigmactl wait --state=running g
+	check "$kernel: status tells why" eval 'sigmactl status g | grep "Panic: VFS: "'
+	check "$kernel: so does its bus" eval 'busctl --address=unix:path=/run/sigma/g/bus \
+		get-property org.sigma /org/sigma/Guest org.sigma.Guest Panic | grep "VFS: "'
+	check "$kernel: its log is in its memory, from its first line" eval \
 		'sigmactl log --memory g | sed -n 1p | grep "Linux version $(kernel_version $kernel) "'
 	check "$kernel: so it is without --memory" eval 'sigmactl log g | grep "Kernel panic"'
-	check "$kernel: state is booting" [ "$(state g)" = booting ]
 	[ $kernel != 6.1 ] || check "$kernel: sigmad is killed" kill_sigmad
 	[ $kernel != 6.12 ] || check "$kernel: sigmad is halted" signal_sigmad -STOP
 	check "$kernel: is killed" eval 'sigmactl kill g && wait_gone g'

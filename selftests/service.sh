@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=700 init=systemd
+# rig: smp=3 mem=2G timeout=1000 init=systemd
 #
 # A guest as a service of a host that runs systemd: what systemctl, journalctl, machinectl and
 # systemd-inhibit make of it, and what becomes of it when sigmad or the guest fails.
@@ -29,6 +29,7 @@ is_listed() { machinectl list --no-legend | grep -E '^web +vm +sigma' && leads; 
 leads() { [ "$(machinectl show --value --property=Leader web)" = "$(property MainPID)" ]; }
 inhibits() { systemd-inhibit --list --no-legend | grep "sigmad.*sleep.*SIGMA guest web.*block"; }
 is_down() { has ActiveState inactive && has Result success && is_gone web; }
+is_activating() { has ActiveState activating && [ "$(state web)" = booting ]; }
 # What the unit has from its next start on
 drop_in() { printf '[Service]\n%s\n' "$@" >$dropin && systemctl daemon-reload; }
 unlisted() { ! machinectl list --no-legend | grep -w web && ! inhibits; }
@@ -111,13 +112,56 @@ check "sigmad is halted" pkill -STOP -x sigmad
 check "sigmactl kill ends it, and the guest" sigmactl kill web
 check "its unit does not restart" until_true 10 eval 'has ActiveState failed && is_gone web'
 
-# ---- one that hears nothing, of which systemd has had enough
+# ---- guests that do not come up
+systemctl reset-failed
 guest web append=rdinit=/nowhere
-drop_in TimeoutStopSec=15
-check "systemctl start" systemctl start $unit
+refuse "one that panics before its driver is up fails its start" "Job for $unit failed" \
+	systemctl start $unit
+check "sigmad has told why" said sigmad "the guest panicked: VFS: "
+check "and the guest" said kernel@web "Kernel panic - not syncing: VFS: "
+guest web disk=/dev/vdb net=1
+check "its unit restarts, and is active once the guest boots" \
+	until_true $((2 * GUEST_BOOT)) has ActiveState active
+check "the guest's user space answers" wait_guest 1
+check "systemctl stop" systemctl stop $unit
+
+# Its init does nothing, and loads no driver
+mkdir -p /tmp/deaf/bin
+cp "$(command -v busybox)" /tmp/deaf/bin/busybox
+printf '#!/bin/busybox sh\nexec /bin/busybox sleep 1000000\n' >/tmp/deaf/init
+chmod +x /tmp/deaf/init
+(cd /tmp/deaf && find . | busybox cpio -o -H newc) >/tmp/deaf.initrd 2>"$OUTPUT"
+guest web append=deaf
+sed -i "/^Memory=/a Initrd=/tmp/deaf.initrd" /etc/sigma/web.guest
+systemctl reset-failed
+drop_in Restart=no ExecStart= "ExecStart=/usr/libexec/sigmad --service --boot-timeout=20 %i"
+refuse "one that never comes up fails its start" "Job for $unit failed" systemctl start $unit
+check "sigmad has told why" said sigmad "driver is not up 20 s after its start"
+check "and the guest how far it came" said kernel@web "Kernel command line:.* deaf"
+check "its unit failed" eval \
+	'has ActiveState failed && has Result exit-code && has ExecMainStatus 3 && is_gone web'
+drop_in ExecStart= "ExecStart=/usr/libexec/sigmad --service --stop-timeout=1 %i"
+check "one that takes its time" systemctl start --no-block $unit
+check "is not active yet" until_true 60 is_activating
+check "systemctl stop" systemctl stop $unit
+check "ends the unit, a success" is_down
+drop_in ExecStart= \
+	"ExecStart=/usr/libexec/sigmad --service --stop-timeout=1 --boot-timeout=infinity %i"
+check "one that has all the time it wants is started at once" systemctl start $unit
+check "and is booting" [ "$(property StatusText)" = "Guest is booting." ]
+check "systemctl stop" systemctl stop $unit
+check "ends the unit, a success" is_down
+# When it is asked to power off it hears nothing, and systemd has had enough
+drop_in TimeoutStopSec=5 ExecStart= \
+	"ExecStart=/usr/libexec/sigmad --service --boot-timeout=infinity %i"
+check "the same one again" systemctl start $unit
 check "systemctl stop" systemctl stop $unit
 check "its sigmad was killed" has Result timeout
 check "and then the guest" is_gone web
+rm $dropin /tmp/deaf.initrd
+systemctl reset-failed
+systemctl daemon-reload
+
 # journald keeps the journal mapped, which has grown by what guests said
 journalctl --rotate
 check "all is back" host_is_as_before

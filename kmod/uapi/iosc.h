@@ -107,7 +107,7 @@ enum sigma_guest_state {
 	SIGMA_GUEST_PANIC	= 4,	/* final: parked after a panic; see panic_text */
 };
 
-/* Written by the guest alone. */
+/* Written by the guest alone; panic_text by the host, for one that panicked before it could. */
 struct sigma_iosc_guest {
 	__le32 state;			/* enum sigma_guest_state */
 	__le32 version;			/* SIGMA_IOSC_VERSION of sigma_guest.ko */
