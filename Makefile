@@ -9,6 +9,7 @@
 #				guests boot with Debian's own initrds? DEBIAN=12 or 13
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
+#	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
 #	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
@@ -80,7 +81,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PHONY: all modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms uninstall deb check check-packages bench demo shell \
+	install-hooks install-dkms uninstall deb check check-vmx check-packages bench demo shell \
 	style clean
 
 all: modules user
@@ -288,6 +289,9 @@ deb:
 
 check:
 	$(Q)selftests/rig/check $(T)
+
+check-vmx:
+	$(Q)selftests/rig/check --vmx $(T)
 
 DEBIAN ?= 12
 check-packages:
