@@ -183,7 +183,7 @@ kernel_image()
 # guest NAME KEY=VALUE...: write /etc/sigma/NAME.guest
 #
 #	cpus= memory=		as in the file; default 1, 256M, which is soon zeroed
-#	guard=memory		as in the file
+#	guard=memory		as in the file; default $GUARD
 #	kernel=6.12		the bzImage of one of the trees, or "host": what sigmad takes by default.
 #				Default: the host's kernel, too, as a vmlinux, which boots sooner
 #	disk=PATH		repeatable; the first is the root file system
@@ -195,14 +195,14 @@ kernel_image()
 guest()
 {
 	local name=$1 word cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off"
-	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel=""
+	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel="" guard=${GUARD:-}
 	shift
 	echo "[Guest]" >"$file"
 	for word in "$@"; do
 		case $word in
 		cpus=*)		cpus=${word#*=} ;;
 		memory=*)	memory=${word#*=} ;;
-		guard=*)	echo "Guard=${word#*=}" >>"$file" ;;
+		guard=*)	guard=${word#*=} ;;
 		kernel=*)	kernel=${word#*=} ;;
 		disk=*)		devices+="[Disk]"$'\n'"Path=${word#*=}"$'\n' ;;
 		net=*)		devices+="[Network]"$'\n'"Address=10.9.${word#*=}.1/24"$'\n'
@@ -222,6 +222,7 @@ guest()
 		esac
 		echo "CPUs=$cpus"
 		echo "Memory=$memory"
+		[ -z "$guard" ] || echo "Guard=$guard"
 		echo "CommandLine=$cmdline"
 		echo "$devices"
 	} >>"$file"

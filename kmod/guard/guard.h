@@ -48,7 +48,7 @@ struct sigma_guard;
  * struct guard_backend - one kind of virtualisation
  * @program: what runs on the lent CPUs, up to @program_end
  * @missing: why this machine can't do it, for people; NULL: it can
- * @automatic: SIGMA_GUARD_AUTO may choose it; not where nobody has seen it work
+ * @automatic: SIGMA_GUARD_AUTO may choose it; not where too little of it is tested
  * @fill: write what @frame's CPU enters the guest with; @gdt: for the guest. 0 or -ENOMEM
  * @nested: flags of entries of nested page tables: of those that point to a table, of pages to
  *	    read, to read and write, and of a device's
