@@ -72,13 +72,14 @@ static int map_own(struct sigma_guard *guard, u64 phys, u64 size)
 /* Page 0, which kernels look into for the BIOS data area, zeroes, and what it was given */
 static int map_first_mib(struct sigma_guard *guard, const struct sigma_guest *guest)
 {
+	u64 read = guard->backend->nested.read, write = guard->backend->nested.write;
 	void *zero = guard_page(guard), *first = guard_page(guard);
 	int err = zero && first ? 0 : -ENOMEM;
 
 	for (u64 address = PAGE_SIZE; !err && address < SZ_1M; address += PAGE_SIZE)
-		err = guard_nested_map(guard, address, virt_to_phys(zero), PAGE_SIZE, guard->backend->nested.read);
+		err = guard_nested_map(guard, address, virt_to_phys(zero), PAGE_SIZE, read);
 	if (!err)
-		err = guard_nested_map(guard, 0, virt_to_phys(first), PAGE_SIZE, guard->backend->nested.write);
+		err = guard_nested_map(guard, 0, virt_to_phys(first), PAGE_SIZE, write);
 	/* With the page behind, which passes for an I/O APIC */
 	return err ?: map_own(guard, guest->low_phys, SIGMA_LOW_SIZE + PAGE_SIZE);
 }

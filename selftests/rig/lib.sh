@@ -94,3 +94,33 @@ vmlinuz()
 	done
 	die "build/trees/$1: no kernel image; remove build/trees/$1.recipe to make it again"
 }
+
+# make_initrd ROOT KERNEL IMAGE MODULE...: an initrd of initrd-init, busybox out of that root, and
+# these modules of that kernel with all they need, in load order
+make_initrd()
+{
+	local root=$1 kernel=$2 image=$3 dir=$3.dir module file name
+
+	shift 3
+	rm -rf "$dir"
+	mkdir -p "$dir"/{bin,dev,proc,sys,root,modules}
+	cp "$TREES/$root/usr/bin/busybox" "$dir/bin/"
+	install -m 755 "$RIG/initrd-init" "$dir/init"
+	for file in $(
+		for module in "$@"; do
+			/usr/sbin/modprobe -d "$TREES/$kernel" -S "$(version "$kernel")" \
+				--show-depends "$module"
+		done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }'
+	); do
+		name=${file##*/}
+		case $name in
+		*.xz)	xz -dc "$file" >"$dir/modules/${name%.xz}" ;;
+		*.zst)	zstd -qdc "$file" >"$dir/modules/${name%.zst}" ;;
+		*)	cp "$file" "$dir/modules/" ;;
+		esac
+		echo "${name%%.ko*}.ko" >>"$dir/modules/order"
+	done
+	(cd "$dir" && find . | cpio --quiet -o -H newc -R 0:0) >"$image.new"
+	mv "$image.new" "$image"
+	rm -rf "$dir"
+}

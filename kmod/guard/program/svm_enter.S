@@ -5,21 +5,11 @@
  * From the first exit on the global interrupt flag is clear here: INIT and NMI wait until the
  * guest runs again. RSP is in the frame's page. INIT ends it at any time.
  */
-#include "gprs.h"
+#include "enter.h"
 
 	.text
 	.code64
-	.section .text.entry, "ax"
-
-/* The host starts the CPU here, in 64-bit mode; RSI: struct guard_frame */
-	.globl	guard_entry
-guard_entry:
-	leaq	GUARD_FRAME_SIZE(%rsi), %rsp
-	movq	%rsi, %rdi
-	pushq	%rdi
-	pushq	%rdi
-	call	guard_start
-
+	entry
 .Lenter:
 	movq	(%rsp), %rdi
 	movq	GUARD_FRAME_CONTROL(%rdi), %rax

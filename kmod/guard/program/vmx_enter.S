@@ -6,21 +6,11 @@
  * 26.2). An NMI does not wait: one that comes while the guest is left is the guest's, and is
  * given to it at the next entry. RSP is in the frame's page.
  */
-#include "gprs.h"
+#include "enter.h"
 
 	.text
 	.code64
-	.section .text.entry, "ax"
-
-/* The host starts the CPU here, in 64-bit mode; RSI: struct guard_frame */
-	.globl	guard_entry
-guard_entry:
-	leaq	GUARD_FRAME_SIZE(%rsi), %rsp
-	movq	%rsi, %rdi
-	pushq	%rdi
-	pushq	%rdi
-	call	guard_start
-
+	entry
 .Lenter:
 	movq	(%rsp), %rdi
 	cmpl	$0, GUARD_FRAME_NMI(%rdi)

@@ -1,6 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A guest's general registers, but for RAX and RSP, which not every kind of CPU leaves to us */
+/*
+ * What svm_enter.S and vmx_enter.S share: the program's first instructions, and a guest's general
+ * registers, but for RAX and RSP, which not every kind of CPU leaves to us.
+ */
 #include "../frame.h"
+
+/*
+ * The host starts the CPU here, in 64-bit mode; RSI: struct guard_frame, which is on top of
+ * the stack from now on.
+ */
+	.macro entry
+	.section .text.entry, "ax"
+	.globl	guard_entry
+guard_entry:
+	leaq	GUARD_FRAME_SIZE(%rsi), %rsp
+	movq	%rsi, %rdi
+	pushq	%rdi
+	pushq	%rdi
+	call	guard_start
+	.endm
 
 /* From the frame at RDI */
 	.macro load_gprs
