@@ -138,6 +138,16 @@ static void check_violation(const char *what, uint64_t rip)
 		WRONG("it is: %s", text);
 }
 
+/* Whether it was the guest, which writes MARK, or the host */
+static void print_word(const uint8_t *before, const uint8_t *after, uint64_t offset)
+{
+	uint64_t was, is;
+
+	memcpy(&was, before + offset, sizeof(was));
+	memcpy(&is, after + offset, sizeof(is));
+	printf(" from %016" PRIx64 " to %016" PRIx64, was, is);
+}
+
 /*
  * One attempt, which must end it. @what is told of it, and that it was done at @rip. Of memory at
  * @target the host has @size bytes around it to compare, 0: of a device it has none.
@@ -145,7 +155,7 @@ static void check_violation(const char *what, uint64_t rip)
 static void contained(const char *name, const uint8_t *label, uint64_t rip, uint64_t target,
 		      uint64_t value, uint64_t size, const char *what)
 {
-	uint8_t before[PAGE], after[PAGE];
+	uint8_t before[PAGE], after[PAGE] = { 0 };
 	uint64_t from = target & (PAGE - 1) & ~(size - 1);
 	bool done, same;
 
@@ -157,6 +167,8 @@ static void contained(const char *name, const uint8_t *label, uint64_t rip, uint
 		same = read_phys(target & ~(PAGE - 1), after) &&
 		       !memcmp(before + from, after + from, size);
 		printf(", %s", same ? "unchanged" : "CHANGED");
+		if (!same)
+			print_word(before, after, target & (PAGE - 1) & ~7ULL);
 		failed |= !same;
 	}
 	printf(" (0x%" PRIx64 ")\n", value == MARK ? target : value ?: target);
