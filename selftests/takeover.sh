@@ -21,12 +21,13 @@ kill_sigmad()
 }
 
 # The writer in the guest numbers its rounds: in each it writes 1 MiB of numbers with many
-# requests at a time, makes it stable, reads it back past its cache and compares
+# requests at a time, makes it stable, reads it back past its cache and compares. Whoever looks for
+# the number finds one at any time
 writer='i=0; while [ ! -e /run/enough ]; do i=$((i + 1));
 	yes "round $i of the writer" | head -c 1048576 >/run/out;
 	dd if=/run/out of=/dev/vdb bs=128K oflag=direct conv=fsync status=none || echo "write $i" >>/run/failed;
 	dd if=/dev/vdb bs=128K iflag=direct count=8 status=none | cmp - /run/out || echo "read $i" >>/run/failed;
-	echo $i >/run/round; done; : >/run/ended'
+	echo $i >/run/next; mv /run/next /run/round; done; : >/run/ended'
 round() { in_guest 1 "cat /run/round"; }
 has_gone_on() { [ "$(round)" -gt "$1" ]; }
 

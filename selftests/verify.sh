@@ -75,6 +75,7 @@ refuse "is seen by fio in the guest" "verify: bad|verify failed" \
 	fio_in_guest $job --verify_only $cached --filename=/dev/vdc
 
 # ---- sigmad dies, another one takes over
+# Whoever looks for the number of rounds finds one at any time
 round() { in_guest 1 "cat /run/round"; }
 has_gone_on() { [ "$(round)" -gt "$1" ]; }
 busy="$job --group_reporting --output=/run/fio --rw=randwrite --direct=1 --bssplit=$SIZES
@@ -82,7 +83,8 @@ busy="$job --group_reporting --output=/run/fio --rw=randwrite --direct=1 --bsspl
 	--name=cached --rw=randwrite --direct=0 --bs=4k --size=1M --ioengine=psync --fsync=32
 	--verify=crc32c --verify_fatal=1 --filename=/dev/vdc"
 check "fio begins a round after the other" in_guest 1 "echo 0 >/run/round;
-	( i=0; while [ ! -e /run/enough ] && fio $busy; do i=\$((i + 1)); echo \$i >/run/round; done;
+	( i=0; while [ ! -e /run/enough ] && fio $busy; do i=\$((i + 1));
+		echo \$i >/run/next; mv /run/next /run/round; done;
 	[ -e /run/enough ] || : >/run/failed; : >/run/ended ) >/dev/null 2>&1 </dev/null &"
 check "and ends one" until_true 60 has_gone_on 0
 for ((n = 1; n <= KILLS; n++)); do
