@@ -23,7 +23,7 @@ module_param(to, uint, 0);
 
 #define MARK	0x600df00d600df00dUL
 
-/* Registers that reach past their CPU, and a bit that nobody sets for nothing */
+/* Registers that reach past their CPU, AMD's and Intel's, and a bit that nobody sets for nothing */
 static const struct {
 	const char *name;
 	u32 msr;
@@ -36,7 +36,20 @@ static const struct {
 	{ "MTRR fixed",		0x00000250, 1 },
 	{ "MTRR default",	0x000002ff, 1 << 11 },
 	{ "machine check",	0x00000400, 1 },
-	{ "microcode",		0xc0010020, 1 },
+	{ "FEATURE_CONTROL",	0x0000003a, 1 << 2 },
+	{ "BIOS_UPDT_TRIG",	0x00000079, 1 << 12 },
+	{ "SMM_MONITOR_CTL",	0x0000009b, 1 },
+	{ "MISC_ENABLE",	0x000001a0, 1 << 22 },
+	{ "PERF_CTL",		0x00000199, 1 << 8 },
+	{ "CLOCK_MODULATION",	0x0000019a, 1 << 4 },
+	{ "SMRR",		0x000001f2, 1 << 12 },
+	{ "POWER_CTL",		0x000001fc, 1 << 1 },
+	{ "VMX_BASIC",		0x00000480, 1 },
+	{ "RTIT_CTL",		0x00000570, 1 },
+	{ "DS_AREA",		0x00000600, 1 << 12 },
+	{ "PKG_POWER_LIMIT",	0x00000610, 1 },
+	{ "PQR_ASSOC",		0x00000c8f, 1 },
+	{ "PATCH_LOADER",	0xc0010020, 1 },
 	{ "SYSCFG",		0xc0010010, 1 << 20 },
 	{ "HWCR",		0xc0010015, 1 },
 	{ "IORR",		0xc0010016, 1 << 12 },
@@ -64,14 +77,18 @@ static void try_registers(void)
 	}
 }
 
-#define try_instruction(name, text) do {						\
+#define try_with(name, text, value) do {						\
+	u64 block[2] = { }, rax = value;						\
 	int done = 0;									\
 											\
 	asm volatile("1: " text "\n movl $1, %0\n2:\n" _ASM_EXTABLE(1b, 2b)		\
-		     : "+r" (done) : "a" (0UL), "c" (0UL) : "memory");			\
+		     : "+r" (done), "+m" (block), "+a" (rax)				\
+		     : "c" (0UL), "d" (0UL) : "cc", "memory");				\
 	pr_info("trespass: %s: %s\n", name, done ? "DONE" : "refused");			\
 } while (0)
+#define try_instruction(name, text)	try_with(name, text, 0)
 
+/* Of AMD and of Intel: no CPU has both, and the others are undefined then */
 static void try_instructions(void)
 {
 	try_instruction("VMRUN", "vmrun");
@@ -82,6 +99,24 @@ static void try_instructions(void)
 	try_instruction("INVLPGA", "invlpga");
 	try_instruction("SKINIT", "skinit");
 	try_instruction("VMMCALL", "vmmcall");
+	try_instruction("VMXON", "vmxon %1");
+	try_instruction("VMXOFF", "vmxoff");
+	try_instruction("VMCLEAR", "vmclear %1");
+	try_instruction("VMPTRLD", "vmptrld %1");
+	try_instruction("VMPTRST", "vmptrst %1");
+	try_instruction("VMREAD", "vmread %%rax, %1");
+	try_instruction("VMWRITE", "vmwrite %1, %%rax");
+	try_instruction("VMLAUNCH", "vmlaunch");
+	try_instruction("VMRESUME", "vmresume");
+	try_instruction("VMCALL", "vmcall");
+	try_instruction("VMFUNC", "vmfunc");
+	try_instruction("INVEPT", "invept %1, %%rax");
+	try_instruction("INVVPID", "invvpid %1, %%rax");
+	try_instruction("GETSEC", "getsec");
+	try_instruction("XSETBV of nothing", "xsetbv");
+	/* On AMD it is no bit of CR4; QEMU takes such a one for the end of the guest, not for #GP */
+	if (boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)
+		try_with("set CR4.VMXE", "movq %%rax, %%cr4", native_read_cr4() | X86_CR4_VMXE);
 }
 
 /* Reads give all ones where nothing is, and a written port would reset the machine */
