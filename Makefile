@@ -89,8 +89,10 @@ all: modules user
 modules:
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
+units := $(addprefix $(O)/,sigma@.service sigma-unserved@.service)
+
 user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
-      $(O)/sigma@.service
+      $(units)
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl
 	@mkdir -p $(@D)
@@ -148,7 +150,7 @@ $(O)/libiosc.pc: lib/libiosc.pc.in daemon/version.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' $< >$@
 
-$(O)/sigma@.service: udev/sigma@.service.in Makefile
+$(units): $(O)/%: udev/%.in Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' $< >$@
 
@@ -157,7 +159,7 @@ $(O)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
 
-$(O)/daemon/load/initrd.o $(O)/ctl/check.o $(O)/libiosc.pc $(O)/sigma@.service: $(O)/prefix
+$(O)/daemon/load/initrd.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
 
 FORCE:
 
@@ -229,7 +231,7 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(O)/sigma@.service udev/sigma.slice
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(units) udev/sigma.slice
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a
@@ -321,7 +323,7 @@ style:
 clean:
 	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench $(O)/selftests \
 		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
-		$(O)/sigma@.service $(O)/prefix $(O)/deb
+		$(units) $(O)/prefix $(O)/deb
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj) \

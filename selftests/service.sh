@@ -29,6 +29,7 @@ is_listed() { machinectl list --no-legend | grep -E '^web +vm +sigma' && leads; 
 leads() { [ "$(machinectl show --value --property=Leader web)" = "$(property MainPID)" ]; }
 inhibits() { systemd-inhibit --list --no-legend | grep "sigmad.*sleep.*SIGMA guest web.*block"; }
 is_down() { has ActiveState inactive && has Result success && is_gone web; }
+is_between() { has SubState auto-restart; }
 is_activating() { has ActiveState activating && [ "$(state web)" = booting ]; }
 # What the unit has from its next start on
 drop_in() { printf '[Service]\n%s\n' "$@" >$dropin && systemctl daemon-reload; }
@@ -39,6 +40,7 @@ echo "from the host" >$things/note
 cp /usr/lib/sigma-rig/hang.ko $things
 journalctl --flush
 check "systemd likes the unit" systemd-analyze --man=no verify $unit
+check "and the one for guests that it left" systemd-analyze --man=no verify sigma-unserved@web.service
 check "it names its manual pages" eval \
 	'property Documentation; property Documentation | grep "man:sigmad(8).*man:sigma.guest(5)"'
 say "$(systemd-analyze security --no-pager $unit | tail -n 1)"
@@ -104,6 +106,15 @@ check "ends the unit, a success" is_down
 check "the guest switched itself off, too" \
 	[ "$(journal --identifier=sigmad | grep -c "the guest switched itself off")" = 2 ]
 check "nobody lists it any more" until_true 10 unlisted
+drop_in RestartSec=20
+check "systemctl start" systemctl start $unit
+check "sigmad is killed" kill_sigmad
+check "its unit is about to restart" until_true 5 is_between
+check "systemctl stop" systemctl stop $unit
+check "ends the guest, too, which nobody serves" until_true 20 is_gone web
+check "the unit stays down" has ActiveState inactive
+rm $dropin
+systemctl daemon-reload
 check "systemctl start" systemctl start $unit
 check "sigmactl stop does not wait for a guest that does not answer" sigmactl stop --timeout=1 web
 check "that ends the unit, a success, too" until_true 10 is_down
