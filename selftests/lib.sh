@@ -190,11 +190,12 @@ kernel_image()
 #	net=N			network 10.9.N.0/24, the host is .1, the guest .2
 #	run=COMMAND		see rig/guest-rc
 #	append=WORDS		more for the guest's command line, which says mitigations=off: a CPU that
-#				is emulated has nothing to mitigate, and loses time
+#				is emulated has nothing to mitigate, and loses time; first $APPEND
 #	line=TEXT		one more line of the file, below the last disk= or net=
 guest()
 {
-	local name=$1 word cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off"
+	local name=$1 word
+	local cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off${APPEND:+ $APPEND}"
 	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel="" guard=${GUARD:-}
 	shift
 	echo "[Guest]" >"$file"

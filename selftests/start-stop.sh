@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib.sh"
 need_sigma
 
-CYCLES=20
+: "${CYCLES:=20}"
 
 # The guest of a job, of which a signal asks the end: it switches itself off, or this fails
 run_until()

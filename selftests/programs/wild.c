@@ -351,21 +351,34 @@ static void try_first_mib(void)
 }
 
 /* Registers that act on their own CPU alone. Nothing else may be written: see kmod/guard/msr.c */
-static const struct {
+static const struct registers {
 	uint32_t first, last;
 } own_registers[] = {
 	{ 0x48, 0x49 }, { 0x10b, 0x10b }, { 0x174, 0x176 }, { 0x1d9, 0x1d9 }, { 0x277, 0x277 },
 	{ 0x6a0, 0x6a8 }, { 0x6e0, 0x6e0 }, { 0xda0, 0xda0 },
-	{ 0xc0000081, 0xc0000084 }, { 0xc0000100, 0xc0000103 }, { 0xc0000300, 0xc0000303 },
-	{ 0xc0010000, 0xc0010007 }, { 0xc0010200, 0xc001020b },
+	{ 0xc0000081, 0xc0000084 }, { 0xc0000100, 0xc0000103 },
+	{ }
+}, own_amd_registers[] = {
+	{ 0xc0000300, 0xc0000303 }, { 0xc0010000, 0xc0010007 }, { 0xc0010200, 0xc001020b },
+	{ }
+}, own_intel_registers[] = {
+	{ 0x8b, 0x8b }, { 0xc1, 0xc8 }, { 0x122, 0x122 }, { 0x186, 0x18d }, { 0x309, 0x30c },
+	{ 0x38d, 0x391 }, { 0x4c1, 0x4c8 }, { 0xd90, 0xd90 }, { 0xc0000080, 0xc0000080 },
+	{ }
 };
+
+static bool is_among(const struct registers *range, uint32_t msr)
+{
+	for (; range->last; range++)
+		if (msr >= range->first && msr <= range->last)
+			return true;
+	return false;
+}
 
 static bool is_own_register(uint32_t msr)
 {
-	for (size_t i = 0; i < sizeof(own_registers) / sizeof(own_registers[0]); i++)
-		if (msr >= own_registers[i].first && msr <= own_registers[i].last)
-			return true;
-	return false;
+	return is_among(own_registers, msr) ||
+	       is_among(__builtin_cpu_is("intel") ? own_intel_registers : own_amd_registers, msr);
 }
 
 /* What was written with all its bits the other way round, and may not be */
