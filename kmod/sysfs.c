@@ -181,13 +181,10 @@ static DEVICE_ATTR_ADMIN_RO(violation);	/* as segments, above */
 static ssize_t strongest_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	enum sigma_guard_kind kind = sigma_guard_strongest();
-	const char *why;
 
 	if (kind == SIGMA_GUARD_FULL)
 		return sysfs_emit(buf, "%s\n", sigma_guard_name(kind));
-	why = sigma_guard_missing(kind + 1) ?:
-	      "Intel VMX is used only on request, Guard=memory or Guard=full: it is tested little, and only emulated";
-	return sysfs_emit(buf, "%s: %s\n", sigma_guard_name(kind), why);
+	return sysfs_emit(buf, "%s: %s\n", sigma_guard_name(kind), sigma_guard_missing(kind + 1));
 }
 static struct device_attribute dev_attr_strongest = __ATTR(guard, 0444, strongest_show, NULL);
 

@@ -52,8 +52,6 @@ enum sigma_guard_kind sigma_guard_strongest(void)
 {
 	enum sigma_guard_kind kind = SIGMA_GUARD_FULL;
 
-	if (!backend || !backend->automatic)
-		return SIGMA_GUARD_NO;
 	while (sigma_guard_missing(kind))
 		kind--;
 	return kind;

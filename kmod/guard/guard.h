@@ -48,7 +48,6 @@ struct sigma_guard;
  * struct guard_backend - one kind of virtualisation
  * @program: what runs on the lent CPUs, up to @program_end
  * @missing: why this machine can't do it, for people; NULL: it can
- * @automatic: SIGMA_GUARD_AUTO may choose it; not where too little of it is tested
  * @fill: write what @frame's CPU enters the guest with; @gdt: for the guest. 0 or -ENOMEM
  * @nested: flags of entries of nested page tables: of those that point to a table, of pages to
  *	    read, to read and write, and of a device's
@@ -59,7 +58,6 @@ struct sigma_guard;
 struct guard_backend {
 	const u8 *program, *program_end;
 	const char *(*missing)(void);
-	bool automatic;
 	int (*fill)(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt);
 	struct {
 		u64 table, read, write, device;

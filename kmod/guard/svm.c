@@ -104,7 +104,6 @@ const struct guard_backend guard_svm = {
 	.program	= guard_svm_program,
 	.program_end	= guard_svm_program_end,
 	.missing	= svm_missing,
-	.automatic	= true,
 	.fill		= svm_fill,
 	.nested		= {
 		.table	= _PAGE_PRESENT | _PAGE_RW | _PAGE_USER,
