@@ -191,7 +191,7 @@ $(O)/programs/%: selftests/programs/%.c
 
 $(O)/programs/channels $(O)/programs/roundtrip: $(O)/libiosc.a
 
-unit: $(units)
+unit: $(unit_tests)
 
 fuzz: $(fuzz_src:selftests/fuzz/%.c=$(O)/fuzz/%)
 
