@@ -56,6 +56,7 @@ sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
 
 /* Renamed */
 #ifndef SIGMA_HAVE_RDMSRQ
+#define rdmsrq_safe		rdmsrl_safe
 #define rdmsrq_safe_on_cpu	rdmsrl_safe_on_cpu
 #endif
 

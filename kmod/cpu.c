@@ -28,6 +28,7 @@
 #include <linux/topology.h>
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
+#include <asm/msr.h>
 #include <asm/smp.h>
 
 #include "apic.h"
@@ -41,6 +42,25 @@
 #define XAPIC_ID_MAX	254	/* 255 means all */
 #define RETURN_TRIES	20	/* while CPU hotplug is disabled for a moment: PCI probes do */
 #define RETURN_MS	100
+
+#define CPUID_1_ECX_XSAVE	BIT(26)
+
+/*
+ * INIT leaves these as the last owner had them, and they tell the next one of its addresses, or
+ * change how it runs. All are 0 after a reset. The kernel that comes sets those it has a use for.
+ */
+static const u32 left_msrs[] = {
+	MSR_IA32_SPEC_CTRL, MSR_IA32_DEBUGCTLMSR,
+	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
+	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
+	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
+	MSR_IA32_XSS, MSR_IA32_XFD, MSR_IA32_XFD_ERR, MSR_IA32_BNDCFGS,
+	MSR_IA32_U_CET, MSR_IA32_S_CET, MSR_IA32_PL0_SSP, MSR_IA32_PL1_SSP, MSR_IA32_PL2_SSP,
+	MSR_IA32_PL3_SSP, MSR_IA32_INT_SSP_TAB,
+};
+static_assert(ARRAY_SIZE(left_msrs) < ENTRY_CLEAR_MAX);
+
+static u32 clear_msrs[ENTRY_CLEAR_MAX];	/* those of them that these CPUs have, and a 0 */
 
 static DEFINE_MUTEX(start_lock);	/* the entry page's parameters */
 static cpumask_t lent;			/* changed by atomic bit operations */
@@ -238,11 +258,12 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 		.cr3		= virt_to_phys(id->root),
 		.target		= target,
 		.argument	= argument,
-		.flags		= (boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL) ? ENTRY_CLEAR_SPEC_CTRL : 0) |
+		.flags		= (cpuid_ecx(1) & CPUID_1_ECX_XSAVE ? ENTRY_XSAVE : 0) |
 				  (x2apic_enabled() ? 0 : ENTRY_XAPIC),
 		.freq_msr	= mode == ENTRY_PARK ? 0 : freq->msr,
 		.freq_value	= freq->value,
 	};
+	memcpy(params->clear, clear_msrs, sizeof(clear_msrs));
 	wmb();	/* the CPU reads them once it has been started */
 	err = init_sipi(cpu, params, token);
 	/* Parked, or too late: nobody may come here any more and find the next one's parameters */
@@ -267,9 +288,21 @@ int sigma_cpu_park(unsigned int cpu)
 	return send_to(cpu, ENTRY_PARK, &park_identity, 0, 0);
 }
 
+static void find_msrs(void)
+{
+	unsigned int nr = 0;
+	u64 value;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(left_msrs); i++)
+		if (!rdmsrq_safe(left_msrs[i], &value))
+			clear_msrs[nr++] = left_msrs[i];
+}
+
 int sigma_cpu_init(void)
 {
 	int err;
+
+	find_msrs();
 
 	err = sigma_identity_init(&park_identity);
 	if (err)

@@ -4,10 +4,11 @@
  *
  * A start-up IPI with vector V starts the CPU in real mode at CS = V << 8, IP = 0 (SDM
  * vol. 3A, 9.4.4). From there it goes through protected mode to 64-bit mode. EBP holds the
- * page's address all the way, so the code runs wherever it is copied. INIT leaves MSRs and
- * the cache bits of CR0 as the last owner had them (SDM vol. 3A, table 10-1), so all that
- * matters is set, not assumed. The stack is only used before the acknowledgement: after it
- * the next CPU may be on its way through this page.
+ * page's address all the way, so the code runs wherever it is copied. INIT leaves MSRs, the
+ * registers of x87, SSE, AVX and what came after them, and the cache bits of CR0 as the last owner
+ * had them (SDM vol. 3A, table 10-1), so all that matters is set, not assumed, and all that tells of
+ * that owner is cleared. The stack is only used before the acknowledgement: after it the next CPU
+ * may be on its way through this page.
  */
 #include <linux/linkage.h>
 #include <asm/msr-index.h>
@@ -17,10 +18,12 @@
 
 #define APIC_BASE_X2APIC	(1 << 10)
 
+#define XFEATURE_MASK_FP	(1 << 0)
+
 #define OFFSET(label)		((label) - sigma_entry_start)
 
 	.section .rodata, "a"
-	.balign	16
+	.balign	64
 	.code16
 SYM_DATA_START(sigma_entry_start)
 	cli
@@ -75,13 +78,35 @@ SYM_DATA_START(sigma_entry_start)
 	.code64
 .Llong_mode:
 	movl	%ebp, %ebp	/* the upper half is undefined after the switch */
-	testl	$ENTRY_CLEAR_SPEC_CTRL, ENTRY_FLAGS(%rbp)
-	jz	1f
-	movl	$MSR_IA32_SPEC_CTRL, %ecx
 	xorl	%eax, %eax
 	xorl	%edx, %edx
+	leaq	ENTRY_CLEAR(%rbp), %rbx
+.Lclear:
+	movl	(%rbx), %ecx
+	jrcxz	.Lcleared
 	wrmsr
+	addq	$4, %rbx
+	jmp	.Lclear
+
+.Lcleared:
+	movl	$(X86_CR4_PAE | X86_CR4_OSFXSR), %eax
+	movq	%rax, %cr4
+	fxrstor	OFFSET(.Lfpu)(%rbp)
+	testl	$ENTRY_XSAVE, ENTRY_FLAGS(%rbp)
+	jz	1f
+	movl	$(X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXSAVE), %eax
+	movq	%rax, %cr4
+	/* Nothing is held by a component that XCR0 does not enable: it is the last owner's still */
+	orl	$-1, %eax
+	movl	%eax, %edx
+	xrstor	OFFSET(.Lfpu)(%rbp)
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	movl	$XFEATURE_MASK_FP, %eax
+	xsetbv
 1:
+	movl	$X86_CR4_PAE, %eax
+	movq	%rax, %cr4
 	/* INIT left the mode as it was; from x2APIC the way leads through off (SDM 11.12.5) */
 	testl	$ENTRY_XAPIC, ENTRY_FLAGS(%rbp)
 	jz	2f
@@ -130,6 +155,14 @@ SYM_DATA_START(sigma_entry_start)
 	/* Clearing the command is the acknowledgement (ACPI 6.4, 5.2.12.19) */
 	movw	$0, MAILBOX_COMMAND(%r10)
 	jmp	*%rax
+
+	/* For FXRSTOR and XRSTOR: all as after a reset, by XSTATE_BV of 0 (SDM vol. 1, 13.8.1) */
+	.balign	64
+.Lfpu:
+	.word	0x37f		/* FCW */
+	.org	.Lfpu + 24
+	.long	0x1f80		/* MXCSR */
+	.org	.Lfpu + 576
 
 	.balign	8
 	.globl	sigma_entry_gdt

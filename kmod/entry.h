@@ -21,6 +21,9 @@
 #define ENTRY_FLAGS		(ENTRY_PARAMS + 0x28)
 #define ENTRY_FREQ_MSR		(ENTRY_PARAMS + 0x2c)
 #define ENTRY_FREQ_VALUE	(ENTRY_PARAMS + 0x30)
+#define ENTRY_CLEAR		(ENTRY_PARAMS + 0x38)
+
+#define ENTRY_CLEAR_MAX		32	/* registers, and a 0 */
 
 /* What the CPU is to do */
 #define ENTRY_PARK		0	/* say that it is here, and wait for the next INIT */
@@ -28,7 +31,7 @@
 #define ENTRY_MAILBOX		2	/* wait at the wake-up mailbox at target */
 
 /* Flags */
-#define ENTRY_CLEAR_SPEC_CTRL	1	/* the CPU has IA32_SPEC_CTRL */
+#define ENTRY_XSAVE		1	/* the CPU has XRSTOR */
 #define ENTRY_XAPIC		2	/* the host's APICs are in xAPIC mode */
 
 /* struct sigma_iosc_mailbox, for the assembler */
@@ -59,9 +62,10 @@
  * @cr3: identity page tables, below 4 GiB; they stay as long as the CPU uses them
  * @target: physical address
  * @argument: for RSI
- * @flags: ENTRY_CLEAR_SPEC_CTRL, ENTRY_XAPIC
+ * @flags: ENTRY_XSAVE, ENTRY_XAPIC
  * @freq_msr: register that asks for the highest performance, and
- * @freq_value: what it writes there; 0: none. A CPU that lacks it would reset the machine
+ * @freq_value: what it writes there; 0: none. A CPU that lacks it would reset the machine, as with
+ * @clear: registers to write 0 to, up to one that is 0
  */
 struct entry_params {
 	u32 ack;
@@ -74,11 +78,14 @@ struct entry_params {
 	u32 flags;
 	u32 freq_msr;
 	u64 freq_value;
+	u32 clear[ENTRY_CLEAR_MAX];
 };
 
 static_assert(offsetof(struct entry_params, cr3) == ENTRY_CR3 - ENTRY_PARAMS);
 static_assert(offsetof(struct entry_params, flags) == ENTRY_FLAGS - ENTRY_PARAMS);
 static_assert(offsetof(struct entry_params, freq_value) == ENTRY_FREQ_VALUE - ENTRY_PARAMS);
+static_assert(offsetof(struct entry_params, clear) == ENTRY_CLEAR - ENTRY_PARAMS);
+static_assert(ENTRY_PARAMS + sizeof(struct entry_params) <= 0x1000);
 static_assert(offsetof(struct sigma_iosc_mailbox, command) == MAILBOX_COMMAND);
 static_assert(offsetof(struct sigma_iosc_mailbox, apic_id) == MAILBOX_APIC_ID);
 static_assert(offsetof(struct sigma_iosc_mailbox, wakeup_vector) == MAILBOX_VECTOR);

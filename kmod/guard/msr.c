@@ -2,7 +2,8 @@
 /*
  * Model-specific registers: which of them a guest may use. What can be written without our seeing
  * it is listed here, each for acting on nothing but the CPU that it is written on; that CPU goes
- * back to the host by way of INIT and the host's own set-up of a CPU that comes online. All
+ * back to the host by way of INIT, left_msrs of cpu.c, and the host's own set-up of a CPU that comes
+ * online. It comes to the guest by the first two, so that reads do not tell of the host. All
  * others are looked at by write_msr() in program/decide.c, and refused with #GP, so whatever a future CPU
  * adds is, too. Reads pass, but for what tells of the host's memory.
  *
@@ -26,6 +27,7 @@
  *	PQR, L3 QOS, bandwidth		caches that all share
  *	counters of L2, L3 and fabric	events of others
  *	IBS				it finds no use: CPUID does not show it
+ *	LBR				a reset leaves what the host branched to in them
  *	CPUID overrides, LS, IC, DC,	what this CPU is and how it works around its faults: the host's
  *	DE, BU and FP configuration	choice, which holds for the guest, too
  *	VIRT_SPEC_CTRL			of hypervisors, not of CPUs
@@ -43,7 +45,6 @@
  *	MC_CTL2				machine checks' interrupts, of banks that are shared
  *	DS_AREA, PEBS, PT		write to memory past the guest's knowledge; CPUID does not show
  *					them
- *	LBR				a reset leaves what the host branched to in them
  *	QM_*, L2 and L3 masks, MBA	caches that all share
  *	uncore, CBO, IMC, PCIe units	counters of the package
  *	SGX keys, TME, PCONFIG, KEYLOCKER	keys of the machine
@@ -71,7 +72,8 @@ static const struct msr_range {
 	{ 0x000001d9, 0x000001d9 },	/* DEBUGCTL */
 	/* Nested paging has one for the guest (APM vol. 2, 15.25.2) */
 	{ 0x00000277, 0x00000277 },	/* PAT */
-	/* Shadow stacks are memory, which is nested-paged; states to save are this CPU's */
+	/* Shadow stacks are memory, which is nested-paged; states to save, and to trap, are this CPU's */
+	{ 0x000001c4, 0x000001c5 },	/* XFD, XFD_ERR */
 	{ 0x000006a0, 0x000006a8 },	/* U_CET to ISST_ADDR */
 	{ 0x00000da0, 0x00000da0 },	/* XSS */
 	/* The local APIC and its timer; SIGMA_GUARD_FULL filters some of it, see watched_msrs */
@@ -107,6 +109,8 @@ static const struct msr_range watched_msrs[] = {
 
 /* A read tells of the host's memory */
 static const struct msr_range hidden_amd_msrs[] = {
+	{ 0x000001db, 0x000001de },	/* LAST_BRANCH_FROM_IP to LAST_INT_TO_IP */
+	{ 0xc0010300, 0xc001031f },	/* SAMP_BR_FROM, SAMP_BR_TO */
 	{ 0xc0010111, 0xc0010113 },	/* SMM_BASE, SMM_ADDR, SMM_MASK */
 	{ SVM_MSR_VM_HSAVE_PA, SVM_MSR_VM_HSAVE_PA },
 	{ 0xc0011030, 0xc001103d },	/* IBS: may have a sample of the host's, with addresses */

@@ -28,6 +28,8 @@
 #define HIT		sizeof(uint64_t)
 #define MARK		0x600df00d600df00dULL
 
+#define LEFT		0x600df008	/* an address to most registers, and aligned */
+
 #define X2APIC_ICR	0x830
 #define X2APIC_LVT	0x833		/* thermal, performance, LINT0, LINT1, error */
 #define X2APIC_LVT_END	0x838
@@ -354,8 +356,8 @@ static void try_first_mib(void)
 static const struct registers {
 	uint32_t first, last;
 } own_registers[] = {
-	{ 0x48, 0x49 }, { 0x10b, 0x10b }, { 0x174, 0x176 }, { 0x1d9, 0x1d9 }, { 0x277, 0x277 },
-	{ 0x6a0, 0x6a8 }, { 0x6e0, 0x6e0 }, { 0xda0, 0xda0 },
+	{ 0x48, 0x49 }, { 0x10b, 0x10b }, { 0x174, 0x176 }, { 0x1c4, 0x1c5 }, { 0x1d9, 0x1d9 },
+	{ 0x277, 0x277 }, { 0x6a0, 0x6a8 }, { 0x6e0, 0x6e0 }, { 0xda0, 0xda0 },
 	{ 0xc0000081, 0xc0000084 }, { 0xc0000100, 0xc0000103 },
 	{ }
 }, own_amd_registers[] = {
@@ -413,6 +415,47 @@ static void try_all_registers(void)
 	try_registers(0xc0002000, 0xc0002fff);
 	try_registers(0xc0010000, 0xc0011fff);
 	try_registers(0xc0012000, 0xc0012fff);
+}
+
+/* Offsets in the table of do_inherit */
+#define FXSAVE_ST0	0x220
+#define FXSAVE_END	0x3a0		/* behind XMM15 */
+#define YMM_OFF		0x400
+#define YMM_END		0x420
+#define XCR0_RESET	1
+
+static bool is_zero(const uint8_t *from, const uint8_t *end)
+{
+	while (from < end && !*from)
+		from++;
+	return from == end;
+}
+
+static void try_inherit(const char *owner)
+{
+	const uint8_t *found = wild.map + FOUND_OFF;
+	const uint64_t *values = (const uint64_t *)found;
+	unsigned int nr = left_msrs_end - left_msrs;
+	bool vectors, registers = false;
+	uint64_t xcr0;
+
+	if (!run(do_inherit, 0, 0))
+		die("contained by reading registers of its own");
+	for (unsigned int i = 0; i < nr; i++) {
+		if (values[i])
+			WRONG("register 0x%x holds 0x%" PRIx64 " of %s", left_msrs[i], values[i],
+			      owner);
+		registers |= values[i];
+	}
+	vectors = !is_zero(found + FXSAVE_ST0, found + FXSAVE_END) ||
+		  !is_zero(found + YMM_OFF, found + YMM_END);
+	if (vectors)
+		WRONG("vector registers hold what %s left", owner);
+	xcr0 = params_of(&wild)->result;
+	if (xcr0 && xcr0 != XCR0_RESET)
+		WRONG("XCR0 is 0x%" PRIx64, xcr0);
+	printf("registers as %s left them: %s\n", owner,
+	       registers || vectors ? "READ" : "as after a reset");
 }
 
 /* All ones, but for the two that kernels wait at: see read_port() in kmod/guard/program/decide.c */
@@ -485,6 +528,10 @@ int main(int argc, char **argv)
 	make(&other, "other", 2);
 	start(&other, do_count, 0, 0);
 
+	try_inherit("the host");
+	if (!run(do_leave, 0, LEFT))
+		die("contained by writing registers of its own");
+	try_inherit("a guest");
 	try_host();
 	try_other_guest();
 	try_devices();

@@ -178,6 +178,88 @@ asm(".pushsection .rodata\n"
     "3:	mov %r9, 0x28(%rsi)\n"
     "	jmp end\n"
 
+    /* Into the table: what the registers of left_msrs hold, x87 and XMM, and the upper half of YMM */
+    "begin do_inherit\n"
+    "	mov 0x30(%rsi), %rdi\n"
+    "	lea left_msrs(%rip), %r12\n"
+    "1:	mov (%r12), %ecx\n"
+    "	jrcxz 2f\n"
+    "	xor %eax, %eax\n"
+    "	xor %edx, %edx\n"
+    "	rdmsr\n"
+    "	mov %eax, (%rdi)\n"
+    "	mov %edx, 4(%rdi)\n"
+    "	add $4, %r12\n"
+    "	add $8, %rdi\n"
+    "	jmp 1b\n"
+    "2:	mov 0x30(%rsi), %rdi\n"
+    "	mov %cr4, %rax\n"
+    "	or $0x200, %rax\n"		/* OSFXSR */
+    "	mov %rax, %cr4\n"
+    "	fxsave 0x200(%rdi)\n"
+    "	call enable_avx\n"
+    "	jz end\n"
+    "	mov %r13, 0x28(%rsi)\n"
+    "	vextractf128 $1, %ymm0, 0x400(%rdi)\n"
+    "	vextractf128 $1, %ymm15, 0x410(%rdi)\n"
+    "	jmp end\n"
+
+    /* And something into each of them, where the value is allowed */
+    "begin do_leave\n"
+    "	lea left_msrs(%rip), %r12\n"
+    "1:	mov (%r12), %ecx\n"
+    "	jrcxz 2f\n"
+    "	mov %ebx, %eax\n"
+    "	xor %edx, %edx\n"
+    "	wrmsr\n"
+    "	add $4, %r12\n"
+    "	jmp 1b\n"
+    "2:	mov %ebx, %ebx\n"
+    "	mov %cr4, %rax\n"
+    "	or $0x200, %rax\n"
+    "	mov %rax, %cr4\n"
+    "	fldpi\n"
+    "	movq %rbx, %xmm0\n"
+    "	movq %rbx, %xmm15\n"
+    "	call enable_avx\n"
+    "	jz end\n"
+    "	vinsertf128 $1, %xmm0, %ymm0, %ymm0\n"
+    "	vinsertf128 $1, %xmm15, %ymm15, %ymm15\n"
+    "	jmp end\n"
+
+    /* R13: what XCR0 was before. ZF: the CPU has no AVX */
+    "enable_avx:\n"
+    "	mov $1, %eax\n"
+    "	mov %rbx, %r14\n"
+    "	cpuid\n"
+    "	mov %r14, %rbx\n"
+    "	not %ecx\n"
+    "	and $0x14000000, %ecx\n"	/* XSAVE, AVX */
+    "	jz 1f\n"
+    "	xor %eax, %eax\n"
+    "	ret\n"
+    "1:	mov %cr4, %rax\n"
+    "	or $0x40000, %rax\n"		/* OSXSAVE */
+    "	mov %rax, %cr4\n"
+    "	xor %ecx, %ecx\n"
+    "	xgetbv\n"
+    "	mov %eax, %r13d\n"
+    "	mov $7, %eax\n"
+    "	xor %edx, %edx\n"
+    "	xsetbv\n"
+    "	or $1, %eax\n"
+    "	ret\n"
+
+    /* Those of kmod/cpu.c */
+    ".balign 4\n"
+    ".globl left_msrs, left_msrs_end\n"
+    "left_msrs:\n"
+    "	.long 0x48, 0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084\n"
+    "	.long 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103, 0xda0, 0x1c4, 0x1c5, 0xd90\n"
+    "	.long 0x6a0, 0x6a2, 0x6a4, 0x6a5, 0x6a6, 0x6a7, 0x6a8, 0x1d9\n"
+    "left_msrs_end:\n"
+    "	.long 0\n"
+
     "begin do_count\n"
     "1:	incq 0x28(%rsi)\n"
     "	pause\n"
@@ -201,7 +283,8 @@ asm(".pushsection .rodata\n"
 
 extern const uint8_t code_start[], code_end[], refused[];
 extern const uint8_t do_read[], do_write[], do_run[], do_walk[], do_send[], do_scan[], do_look[],
-		     do_registers[], do_ports[], do_count[];
+		     do_registers[], do_ports[], do_inherit[], do_leave[], do_count[];
+extern const uint32_t left_msrs[], left_msrs_end[];
 extern const uint8_t hit_read[], hit_write[], hit_walk[], hit_send[];
 
 /* A guest as this program has it */

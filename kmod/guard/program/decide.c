@@ -111,6 +111,9 @@ static void hide_features(u32 leaf, u32 subleaf, u32 *eax, u32 *ebx, u32 *ecx, u
 	case 0x80000008:
 		*ebx &= ~(1u << 3);		/* INVLPGB: not enabled in the control block */
 		break;
+	case 0x80000022:
+		*eax &= ~(1u << 1);		/* last branches */
+		break;
 	}
 }
 
