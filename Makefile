@@ -9,6 +9,7 @@
 #				guests boot with Debian's own initrds? DEBIAN=12 or 13
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
+#	make check-kgdb		does gdb debug a guest's kernel through its console? Builds a kernel
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -69,7 +70,7 @@ library_obj := $(filter-out $(O)/daemon/main.o,$(daemon_obj))
 sanitized_obj := $(library_obj:$(O)/%.o=$(O)/sanitized/%.o)
 sanitized_ctl_obj := $(patsubst $(O)/%,$(O)/sanitized/%,$(filter-out $(O)/ctl/main.o,$(ctl_obj)))
 # each fuzz target is a unit test, too
-units := $(unit_src:selftests/unit/%.c=$(O)/unit/%) $(fuzz_src:selftests/fuzz/%.c=$(O)/unit/fuzz-%)
+unit_tests := $(unit_src:selftests/unit/%.c=$(O)/unit/%) $(fuzz_src:selftests/fuzz/%.c=$(O)/unit/fuzz-%)
 # what the tests run inside of the virtual machines
 programs := $(patsubst selftests/programs/%.c,$(O)/programs/%,$(wildcard selftests/programs/*.c))
 
@@ -81,8 +82,8 @@ endif
 
 .DELETE_ON_ERROR:
 .PHONY: all modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms uninstall deb check check-vmx check-packages bench demo shell \
-	style clean
+	install-hooks install-dkms uninstall deb check check-vmx check-packages check-kgdb bench \
+	demo shell style clean
 
 all: modules user
 
@@ -299,6 +300,10 @@ DEBIAN ?= 12
 check-packages:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/packages/run $(DEBIAN)
+
+check-kgdb:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/kgdb/run
 
 ROUNDS ?= 3
 bench:

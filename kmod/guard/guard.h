@@ -14,6 +14,7 @@
  *	machine-wide registers	#GP, but for writing what they hold already: see msr.c
  *	virtualisation, SKINIT	#UD
  *	INVD			WBINVD
+ *	what the CPU held before	nothing: ../entry.S has cleared its registers
  *	triple fault		stops the guest, like all that is left
  *	interrupts to others	SIGMA_GUARD_FULL: stop the guest. It is in x2APIC mode, where each
  *				interrupt it sends is one exit, and each write of a local vector,
