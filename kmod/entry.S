@@ -6,8 +6,8 @@
  * vol. 3A, 9.4.4). From there it goes through protected mode to 64-bit mode. EBP holds the
  * page's address all the way, so the code runs wherever it is copied. INIT leaves MSRs, the
  * registers of x87, SSE, AVX and what came after them, and the cache bits of CR0 as the last owner
- * had them (SDM vol. 3A, table 10-1), so all that matters is set, not assumed, and all that tells of
- * that owner is cleared. The stack is only used before the acknowledgement: after it the next CPU
+ * had them (SDM vol. 3A, table 10-1), so all that matters is set, not assumed, and all that tells
+ * of that owner is cleared. The stack is only used before the acknowledgement: after it the next CPU
  * may be on its way through this page.
  */
 #include <linux/linkage.h>

@@ -263,9 +263,15 @@ is_gone()
 	[ ! -e "/sys/class/sigma/$1" ]
 }
 
+# Its sigmad ends a moment later
+has_ended()
+{
+	is_gone "$1" && ! pgrep -f "sigmad( .*)? $1\$" >/dev/null
+}
+
 wait_gone()
 {
-	until_true "${2:-$GUEST_BOOT}" is_gone "$1" || { echo "guest $1 is $(state "$1")"; return 1; }
+	until_true "${2:-$GUEST_BOOT}" has_ended "$1" || { echo "guest $1 is $(state "$1")"; return 1; }
 }
 
 # in_guest N COMMAND: run it in the guest of network N; its output and exit status. The command

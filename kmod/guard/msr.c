@@ -2,10 +2,10 @@
 /*
  * Model-specific registers: which of them a guest may use. What can be written without our seeing
  * it is listed here, each for acting on nothing but the CPU that it is written on; that CPU goes
- * back to the host by way of INIT, left_msrs of cpu.c, and the host's own set-up of a CPU that comes
- * online. It comes to the guest by the first two, so that reads do not tell of the host. All
- * others are looked at by write_msr() in program/decide.c, and refused with #GP, so whatever a future CPU
- * adds is, too. Reads pass, but for what tells of the host's memory.
+ * back to the host by way of INIT, left_msrs of cpu.c, and the host's own set-up of a CPU that
+ * comes online. It comes to the guest by the first two, so that reads do not tell of the host. All
+ * others are looked at by write_msr() in program/decide.c, and refused with #GP, so whatever a
+ * future CPU adds is, too. Reads pass, but for what tells of the host's memory.
  *
  * Of the registers that APM vol. 2, appendix A, and the manuals of families 17h to 1Ah name, these
  * are refused for what they reach:
@@ -72,7 +72,7 @@ static const struct msr_range {
 	{ 0x000001d9, 0x000001d9 },	/* DEBUGCTL */
 	/* Nested paging has one for the guest (APM vol. 2, 15.25.2) */
 	{ 0x00000277, 0x00000277 },	/* PAT */
-	/* Shadow stacks are memory, which is nested-paged; states to save, and to trap, are this CPU's */
+	/* Shadow stacks are memory, which is nested-paged; states to save or trap are this CPU's */
 	{ 0x000001c4, 0x000001c5 },	/* XFD, XFD_ERR */
 	{ 0x000006a0, 0x000006a8 },	/* U_CET to ISST_ADDR */
 	{ 0x00000da0, 0x00000da0 },	/* XSS */

@@ -178,7 +178,7 @@ asm(".pushsection .rodata\n"
     "3:	mov %r9, 0x28(%rsi)\n"
     "	jmp end\n"
 
-    /* Into the table: what the registers of left_msrs hold, x87 and XMM, and the upper half of YMM */
+    /* Into the table: what the registers of left_msrs, x87, XMM and the upper half of YMM hold */
     "begin do_inherit\n"
     "	mov 0x30(%rsi), %rdi\n"
     "	lea left_msrs(%rip), %r12\n"
