@@ -138,16 +138,18 @@ host_resources()
 	cat /proc/iomem
 }
 
-# In KiB, with the free pages that each CPU keeps for itself; caches are dropped first
+# In KiB: with the free pages that each CPU keeps for itself, and with what processes and files in
+# their use hold, which grows with a host's own services. Caches are dropped first.
 free_memory()
 {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	awk '$1 == "MemFree:" { free = $2 } $1 == "count:" { pages += $2 }
-	     END { print free + 4 * pages }' /proc/meminfo /proc/zoneinfo
+	awk '$1 ~ /^(MemFree|Buffers|Cached|AnonPages):/ { free += $2 } $1 == "Shmem:" { free -= $2 }
+	     $1 == "count:" { free += 4 * $2 } END { print free }' /proc/meminfo /proc/zoneinfo
 }
 
 before=$(mktemp)
+meminfo_before=$(mktemp)
 free_before=0
 FREE_SLACK=8192		# KiB that come and go on a live host
 
@@ -155,6 +157,7 @@ remember_host()
 {
 	host_resources >"$before"
 	free_before=$(free_memory)
+	cat /proc/meminfo >"$meminfo_before"
 }
 
 host_is_as_before()
@@ -162,8 +165,11 @@ host_is_as_before()
 	local free
 	host_resources | diff "$before" - || return
 	free=$(free_memory)
+	[ "$free" -lt $((free_before - FREE_SLACK)) ] || return 0
 	echo "free memory: $free_before KiB before, $free KiB now"
-	[ "$free" -ge $((free_before - FREE_SLACK)) ]
+	awk '{ name = $1 } NR == FNR { before[name] = $2; next }
+	     $2 != before[name] { print name, before[name], $2, $3 }' "$meminfo_before" /proc/meminfo
+	return 1
 }
 
 # ---- guests
