@@ -9,7 +9,9 @@
 #				guests boot with Debian's own initrds? DEBIAN=12 or 13
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
 #				CPU=max: with SVM, so that all guests are confined, and slow
-#	make check-kgdb		does gdb debug a guest's kernel through its console? Builds a kernel
+#	make check-load		does a guarded guest under load for a minute ever leave its CPU?
+#	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
+#				dump? Builds a kernel
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -82,8 +84,8 @@ endif
 
 .DELETE_ON_ERROR:
 .PHONY: all modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms uninstall deb check check-vmx check-packages check-kgdb bench \
-	demo shell style clean
+	install-hooks install-dkms uninstall deb check check-vmx check-packages check-kgdb \
+	check-load bench demo shell style clean
 
 all: modules user
 
@@ -304,6 +306,10 @@ check-packages:
 check-kgdb:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/kgdb/run
+
+check-load:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/load/run
 
 ROUNDS ?= 3
 bench:
