@@ -8,12 +8,15 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "rundir.h"
 #include "state.h"
 
+#define LOCK_TRIES	250
+#define LOCK_PAUSE	20000000	/* ns */
 #define MAGIC	0x3145544154534753ULL	/* "SGSTATE1"; another digit with another meaning */
 
 static int map(struct guest_state **state, int fd)
@@ -98,17 +101,35 @@ static int check(int fd, struct guest_state **state)
 	return -ESTALE;
 }
 
+/*
+ * A sigmad that was killed has its lock until the kernel is done with its memory and its requests,
+ * which nothing tells, nor does a lock with a timeout exist: wait for up to five seconds.
+ */
+static int lock(int fd)
+{
+	const struct timespec pause = { .tv_nsec = LOCK_PAUSE };
+	unsigned int tries = LOCK_TRIES;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK)
+			return -errno;
+		if (!--tries)
+			return -EBUSY;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 int state_take(struct guest_state **state, int *fd, const char *name)
 {
 	char path[RUNDIR_PATH_MAX];
-	int error = 0;
+	int error;
 
 	rundir_path(path, name, STATE_FILE);
 	*fd = open(path, O_RDWR | O_CLOEXEC);
 	if (*fd < 0)
 		return -errno;
-	if (flock(*fd, LOCK_EX | LOCK_NB))
-		error = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	error = lock(*fd);
 	if (!error)
 		error = check(*fd, state);
 	if (error)

@@ -70,6 +70,7 @@ int state_show(int fd, const char *name);
 /**
  * state_take - open and lock what the last sigmad of the guest @name left
  *
+ * Context: waits for a sigmad that is about to end.
  * Return: 0; -ENOENT: nothing; -EBUSY: its sigmad lives; -ESTALE: it was of another
  * version; another negative errno. Nothing is reported.
  */

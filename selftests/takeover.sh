@@ -29,6 +29,7 @@ writer='i=0; while [ ! -e /run/enough ]; do i=$((i + 1));
 	dd if=/dev/vdb bs=128K iflag=direct count=8 status=none | cmp - /run/out || echo "read $i" >>/run/failed;
 	echo $i >/run/next; mv /run/next /run/round; done; : >/run/ended'
 round() { in_guest 1 "cat /run/round"; }
+is_locked() { ! flock --nonblock /run/sigma/g/state true; }
 has_gone_on() { [ "$(round)" -gt "$1" ]; }
 
 guest g disk=/dev/vdb disk=$image net=1
@@ -43,6 +44,9 @@ for ((n = 1; n <= ROUNDS; n++)); do
 	echo "Memory=lots" >>/etc/sigma/g.guest
 	check "round $n: sigmad is killed" kill_sigmad
 	check "round $n: the guest's heart beats" beats g
+	# As the kernel does that is not done with the last one yet
+	flock /run/sigma/g/state sleep 1 &
+	check "round $n: its lock is there" until_true 10 is_locked
 	check "round $n: start takes it over" sigmactl start g
 	check "round $n: it answers" wait_guest 1
 	check "round $n: it goes on writing" until_true 60 has_gone_on "$(round)"
