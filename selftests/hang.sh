@@ -9,7 +9,7 @@
 need_sigma
 remember_host
 
-AWAY=20			# seconds
+: "${AWAY:=20}"	# seconds
 NOTICED_MAX=5		# after its last beat: 3, and what an emulated host adds
 events=/tmp/events
 
