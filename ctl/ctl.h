@@ -309,11 +309,16 @@ uint64_t served_uptime(const struct served *served);
 /**
  * sigmad_begin - start a guest, with a sigmad that is a child of this process
  * @guest: NAME or FILE
+ * @notify: out, where not NULL: its notify socket, to be closed soon, since sigmad waits when nobody
+ *	    reads it
  *
  * SIGINT and its like are blocked from here on. Return: EXIT_OK when the guest's CPU has begun; or
  * an exit status, with a message.
  */
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid);
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *notify);
+
+/** sigmad_last_state - the guest's last state that waits at the socket; -ENOMSG: none */
+int sigmad_last_state(int notify, pid_t pid);
 
 /* terminal.c */
 

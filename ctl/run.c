@@ -33,10 +33,8 @@ struct job {
 	unsigned int asked;
 };
 
-static void set_state(struct job *job, const char *state)
+static void set_state(struct job *job, int number)
 {
-	int number = guest_state_from_name(state);
-
 	/* Once it is put away a guest that panicked is not told from others any more */
 	if (job->kept || number < 0)
 		return;
@@ -49,7 +47,7 @@ static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 	const char *state;
 
 	if (sd_bus_message_read(m, "s", &state) > 0)
-		set_state(data, state);
+		set_state(data, guest_state_from_name(state));
 	return 0;
 }
 
@@ -62,7 +60,7 @@ static int watch(struct job *job)
 			     &state);
 	if (error)
 		return error;
-	set_state(job, state);
+	set_state(job, guest_state_from_name(state));
 	free(state);
 	return 0;
 }
@@ -145,14 +143,19 @@ static int run(const struct options *options, char **args)
 {
 	char name[SIGMA_NAME_MAX];
 	struct job job = { .name = name, .state = SIGMA_STATE_BOOTING };
-	int console, error, status;
+	int notify, console, error, status;
+	bool gone;
 
-	status = sigmad_begin(args[0], name, &job.sigmad);
+	status = sigmad_begin(args[0], name, &job.sigmad, &notify);
 	if (status)
 		return status;
 	error = watch(&job);
-	if (error && sigmad_seen(error) == SIGMAD_GONE)
-		return verdict(&job);		/* it was quick */
+	gone = error && sigmad_seen(error) == SIGMAD_GONE;
+	if (gone)			/* it was quick */
+		set_state(&job, sigmad_last_state(notify, job.sigmad));
+	close(notify);
+	if (gone)
+		return verdict(&job);
 	if (error)
 		return client_complain(EXIT_FAILED, name, error);
 

@@ -27,6 +27,7 @@
 #define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)	/* for sigmad */
 #define PROGRESS_MS	1000
 #define STATUS		"STATUS="
+#define MESSAGE_MAX	1024
 
 /* Where sigmad is: where we are told, beside us (a build tree), or where it was installed */
 static int find_sigmad(char path[PATH_MAX])
@@ -127,18 +128,14 @@ static int spawn_sigmad(const char *path, const char *guest, pid_t *pid)
 	return -error;
 }
 
-/*
- * Does the datagram that waits at @fd come from @pid and say READY=1? A STATUS= in it goes to
- * @progress.
- */
-static bool is_ready(int fd, pid_t pid, struct progress *progress)
+/* The next datagram that waits at @fd, empty when it is not from @pid; -EAGAIN: none waits */
+static int receive(int fd, pid_t pid, char *text, size_t size)
 {
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(struct ucred))];
 	} control;
-	char text[1024];
-	struct iovec iov = { .iov_base = text, .iov_len = sizeof(text) - 1 };
+	struct iovec iov = { .iov_base = text, .iov_len = size - 1 };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = &control, .msg_controllen = sizeof(control),
@@ -149,12 +146,20 @@ static bool is_ready(int fd, pid_t pid, struct progress *progress)
 
 	len = recvmsg(fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (len < 0)
-		return false;
+		return -errno;
 	for (cmsg = CMSG_FIRSTHDR(&msg); cmsg; cmsg = CMSG_NXTHDR(&msg, (struct cmsghdr *)cmsg))
 		if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_CREDENTIALS)
 			memcpy(&sender, CMSG_DATA(cmsg), sizeof(sender));
-	text[len] = '\0';
-	if (sender.pid != pid)
+	text[sender.pid == pid ? len : 0] = '\0';
+	return 0;
+}
+
+/* Does the datagram that waits say READY=1? A STATUS= in it goes to @progress */
+static bool is_ready(int fd, pid_t pid, struct progress *progress)
+{
+	char text[MESSAGE_MAX];
+
+	if (receive(fd, pid, text, sizeof(text)))
 		return false;
 	if (!strncmp(text, STATUS, strlen(STATUS)))
 		snprintf(progress->what, sizeof(progress->what), "%.*s",
@@ -212,8 +217,9 @@ static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 			if (read(signals, &info, sizeof(info)) == sizeof(info))
 				interrupt(fds[2].fd);
 			interrupted = true;
-		} else if (fds[0].revents && is_ready(notify, pid, &progress) && !interrupted) {
-			result = 0;
+		} else if (fds[0].revents) {
+			if (is_ready(notify, pid, &progress) && !interrupted)
+				result = 0;
 		} else if (fds[2].revents) {
 			result = interrupted ? -EINTR : -ECHILD;
 		}
@@ -305,7 +311,21 @@ close_signals:
 	return status;
 }
 
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid)
+int sigmad_last_state(int notify, pid_t pid)
+{
+	char text[MESSAGE_MAX], said[MESSAGE_MAX];
+	int state = -ENOMSG;
+
+	while (!receive(notify, pid, text, sizeof(text)))
+		for (int i = 0; i < GUEST_STATES; i++) {
+			snprintf(said, sizeof(said), STATUS GUEST_STATUS, guest_state_name(i));
+			if (!strcmp(text, said))
+				state = i;
+		}
+	return state;
+}
+
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *out)
 {
 	int notify, status = check(guest, name);
 
@@ -316,6 +336,9 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid)
 		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s",
 				strerror(-notify));
 	status = begin(guest, name, notify, pid);
-	close(notify);
+	if (!status && out)
+		*out = notify;
+	else
+		close(notify);
 	return status;
 }

@@ -113,6 +113,9 @@ bool guest_runs(const struct guest *guest);
 
 #define GUEST_STATES (SIGMA_STATE_CONTAINED + 1)	/* numbered from 0 */
 
+/* What sigmad says of it by sd_notify(3), with a state's name */
+#define GUEST_STATUS "Guest is %s."
+
 const char *guest_state_name(uint32_t state);
 
 /** guest_state_from_name - an enum sigma_state, or -EINVAL */

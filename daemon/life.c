@@ -208,7 +208,7 @@ static void watch_hang(struct life *life)
 static void tell_state(struct life *life)
 {
 	bus_state_changed(life->bus);
-	sd_notifyf(0, "STATUS=Guest is %s.", guest_state_name(life->guest.info.state));
+	sd_notifyf(0, "STATUS=" GUEST_STATUS, guest_state_name(life->guest.info.state));
 	boot_watch(life);
 }
 
@@ -394,7 +394,7 @@ void life_kill(struct life *life)
 	error = guest_stop(&life->guest);
 	/* Clients learn how it ended, before the connection does */
 	if (!guest_update(&life->guest))
-		bus_state_changed(life->bus);
+		tell_state(life);
 	leave(life, error ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 

@@ -3,7 +3,7 @@
 # rig: smp=2 mem=2G timeout=300
 #
 # sigmactl as a person and as a program use it: every verb, its exit status, JSON as jq reads it,
-# completion in bash, the manual pages, and errors that say what to do.
+# completion in bash and zsh, the manual pages, and errors that say what to do.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -220,6 +220,15 @@ type_keys $'sigmactl po\t--no-leg\t| sed s/^/seen:/\r'
 check "by the Tab key, too" shows "^seen:.lendable."
 type_keys $'exit\r'
 leaves
+on_terminal "zsh -f"
+type_keys $'autoload -U compinit && compinit -u && echo ready | sed s/^/is:/\r'
+check "zsh is there" shows "^is:ready"
+type_keys $'sigmactl po\t--no-leg\t| sed s/^/seen:/\r'
+check "its Tab key knows verbs and options" shows "^seen:.lendable."
+type_keys $'sigmactl show \t-p State --value | sed s/^/is:/\r'
+check "and guests" shows "^is:running"
+type_keys $'exit\r'
+leaves
 
 # ---- devices, as they are told
 truncate -s 8M /root/extra.img
@@ -255,6 +264,18 @@ run_killed()
 	wait $!
 }
 check "run: a kill is 12" status 12 run_killed
+# Before it has heard that the guest was started
+run_outrun()
+{
+	local job
+	sigmactl run g </dev/null >/dev/null &
+	job=$!
+	until_true 20 test -e /sys/class/sigma/g && kill -STOP $job &&
+		until_true 20 eval '[ "$(state g)" != created ]' && sigmactl kill g
+	kill -CONT $job
+	wait $job
+}
+check "run: one that comes first is, too" status 12 run_outrun
 check "run: no such guest is 3" status 3 sigmactl run nosuch
 check "CPUs and memory are back" host_is_as_before
 
