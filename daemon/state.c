@@ -8,15 +8,14 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "log.h"
 #include "rundir.h"
 #include "state.h"
 
-#define LOCK_TRIES	250
-#define LOCK_PAUSE	20000000	/* ns */
+#define LOCK_SECONDS	5
 #define MAGIC	0x3145544154534753ULL	/* "SGSTATE1"; another digit with another meaning */
 
 static int map(struct guest_state **state, int fd)
@@ -101,23 +100,9 @@ static int check(int fd, struct guest_state **state)
 	return -ESTALE;
 }
 
-/*
- * A sigmad that was killed has its lock until the kernel is done with its memory and its requests,
- * which nothing tells, nor does a lock with a timeout exist: wait for up to five seconds.
- */
-static int lock(int fd)
+static int try_lock(void *fd)
 {
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE };
-	unsigned int tries = LOCK_TRIES;
-
-	while (flock(fd, LOCK_EX | LOCK_NB)) {
-		if (errno != EWOULDBLOCK)
-			return -errno;
-		if (!--tries)
-			return -EBUSY;
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	return lock_file(*(int *)fd, LOCK_EX);
 }
 
 int state_take(struct guest_state **state, int *fd, const char *name)
@@ -129,7 +114,7 @@ int state_take(struct guest_state **state, int *fd, const char *name)
 	*fd = open(path, O_RDWR | O_CLOEXEC);
 	if (*fd < 0)
 		return -errno;
-	error = lock(*fd);
+	error = lock_patiently(try_lock, fd, LOCK_SECONDS);
 	if (!error)
 		error = check(*fd, state);
 	if (error)

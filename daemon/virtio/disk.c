@@ -17,23 +17,28 @@
 #include <sys/ioctl.h>
 #include <sys/param.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../guestfile.h"
+#include "../lock.h"
 #include "../log.h"
 #include "device.h"
 #include "disk.h"
 
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* larger st_blksize: no physical block, a hint */
-#define LOCK_TRIES		100
-#define LOCK_PAUSE		20000000	/* ns */
+#define LOCK_SECONDS		2
 #define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
 
+static int try_lock(void *what)
+{
+	struct disk *disk = what;
+
+	return lock_file(disk->fd, disk->read_only ? LOCK_SH : LOCK_EX);
+}
+
 /*
- * Call @claim until it succeeds, for up to two seconds, as long as the file is busy. Two may hold
- * it for a moment, and nothing tells when it is over, nor does a lock with a timeout exist:
+ * Two may hold a disk for a moment:
  *
  * - udevd has a shared lock on a block device while it probes it, which it does whenever somebody
  *   who could write closes it, as mkfs or the guest before did (systemd,
@@ -41,27 +46,9 @@
  * - a sigmad that was killed, whose requests the kernel goes on with. They move data of
  *   the disk and of the guest, so nobody else may use it before.
  */
-static int claim_patiently(struct disk *disk, int (*claim)(struct disk *disk))
-{
-	const struct timespec pause = { .tv_nsec = LOCK_PAUSE };
-	unsigned int tries = LOCK_TRIES;
-	int ret;
-
-	while ((ret = claim(disk)) == -EBUSY && --tries)
-		nanosleep(&pause, NULL);
-	return ret;
-}
-
-static int try_lock(struct disk *disk)
-{
-	if (!flock(disk->fd, (disk->read_only ? LOCK_SH : LOCK_EX) | LOCK_NB))
-		return 0;
-	return errno == EWOULDBLOCK ? -EBUSY : -errno;
-}
-
 static int lock(struct disk *disk)
 {
-	int ret = claim_patiently(disk, try_lock);
+	int ret = lock_patiently(try_lock, disk, LOCK_SECONDS);
 
 	if (ret == -EBUSY)
 		return log_error(ret, disk->read_only ?
@@ -72,8 +59,9 @@ static int lock(struct disk *disk)
 }
 
 /* The open file that direct_fd is has a lock of its own, which its requests keep: see above */
-static int try_lock_direct(struct disk *disk)
+static int try_lock_direct(void *what)
 {
+	struct disk *disk = what;
 	struct flock lock = {
 		.l_type = disk->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET,
 		.l_start = DIRECT_LOCK_AT, .l_len = 1,
@@ -163,8 +151,10 @@ static int set_block_size(struct disk *disk, unsigned int size)
  * A block device is opened for writing with O_EXCL, which keeps off whoever else the kernel
  * knows to hold it: a mount, LVM, RAID (open(2)). Readers share it, so there is only the lock.
  */
-static int try_open(struct disk *disk)
+static int try_open(void *what)
 {
+	struct disk *disk = what;
+
 	disk->fd = open(disk->path, disk->flags);
 	return disk->fd < 0 ? -errno : 0;
 }
@@ -179,7 +169,7 @@ static int open_path(struct disk *disk, struct stat *st)
 		flags |= O_EXCL;
 
 	disk->flags = flags;
-	ret = claim_patiently(disk, try_open);
+	ret = lock_patiently(try_open, disk, LOCK_SECONDS);
 	if (ret == -EBUSY)
 		return log_error(ret, "disk %s is mounted or otherwise in use on the host; unmount it first",
 				 disk->path);
@@ -217,7 +207,7 @@ static int open_direct(struct disk *disk)
 	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
 		align *= 2;
 	disk->direct_align = align;
-	ret = align > DIRECT_ALIGN_MAX ? 0 : claim_patiently(disk, try_lock_direct);
+	ret = align > DIRECT_ALIGN_MAX ? 0 : lock_patiently(try_lock_direct, disk, LOCK_SECONDS);
 	if (!ret && align <= DIRECT_ALIGN_MAX)
 		return 0;
 	close(disk->direct_fd);
