@@ -151,14 +151,26 @@ static void print_word(const uint8_t *before, const uint8_t *after, uint64_t off
 }
 
 /*
+ * What the guest would have written is not there. All of the page that only the guest would write
+ * to is as before; of one that the host may use meanwhile (@size is HIT) the word tells.
+ */
+static bool is_unharmed(const uint8_t *before, const uint8_t *after, uint64_t target, uint64_t size,
+			uint64_t value)
+{
+	uint64_t from = target & (PAGE - 1);
+
+	return size == HIT ? memcmp(after + from, &value, HIT) :
+			     !memcmp(before, after, size);
+}
+
+/*
  * One attempt, which must end it. @what is told of it, and that it was done at @rip. Of memory at
- * @target the host has @size bytes around it to compare, 0: of a device it has none.
+ * @target the host has the page to compare, or the word; @size is 0 of a device, which it has not.
  */
 static void contained(const char *name, const uint8_t *label, uint64_t rip, uint64_t target,
 		      uint64_t value, uint64_t size, const char *what)
 {
-	uint8_t before[PAGE], after[PAGE] = { 0 };
-	uint64_t from = target & (PAGE - 1) & ~(size - 1);
+	uint8_t before[PAGE], after[PAGE];
 	bool done, same;
 
 	if (size && !read_phys(target & ~(PAGE - 1), before))
@@ -166,9 +178,10 @@ static void contained(const char *name, const uint8_t *label, uint64_t rip, uint
 	done = run(label, target, value);
 	printf("%s: %s", name, done ? "DONE" : "contained");
 	if (size) {
-		same = read_phys(target & ~(PAGE - 1), after) &&
-		       !memcmp(before + from, after + from, size);
-		printf(", %s", same ? "unchanged" : "CHANGED");
+		if (!read_phys(target & ~(PAGE - 1), after))
+			die("%s: the host has lost 0x%" PRIx64, name, target);
+		same = is_unharmed(before, after, target, size, value);
+		printf(", %s", !same ? "CHANGED" : size == HIT ? "not written" : "unchanged");
 		if (!same)
 			print_word(before, after, target & (PAGE - 1) & ~7ULL);
 		failed |= !same;
@@ -301,7 +314,7 @@ static bool is_own(uint64_t page)
 	       page - wild.info.low_phys <= SIGMA_LOW_SIZE;
 }
 
-/* What lies there may be the host's own to use meanwhile, so that the word is all to compare */
+/* What lies there may be the host's own to use meanwhile: see is_unharmed() */
 static void try_beside(const char *name, uint64_t first, uint64_t size)
 {
 	char title[64];
