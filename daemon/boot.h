@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest from its start until its driver is up. Meanwhile it has no voice and no heartbeat: one
- * that dies is found by what is in its memory, one that is stuck by the time that it takes.
+ * A guest from its start until its driver is up. Meanwhile it has no voice and no heartbeat: that
+ * one has panicked the host's kernel finds in its memory, and one that is stuck takes too long.
  */
 #ifndef SIGMA_BOOT_H
 #define SIGMA_BOOT_H
@@ -11,9 +11,8 @@ struct life;
 /**
  * boot_watch - the guest was started, taken over, or has another state
  *
- * As long as it boots it is watched: one whose panic is found in its memory becomes
- * SIGMA_STATE_PANICKED, one that takes longer than @life->boot_timeout is reported and, as a
- * service's, is a failure. Once it runs READY=1 is sent, or at once where nobody waits for that.
+ * One that boots for longer than @life->boot_timeout is reported and, as a service's, is a failure.
+ * Once it runs READY=1 is sent, or at once where nobody waits for that.
  */
 void boot_watch(struct life *life);
 

@@ -244,14 +244,6 @@ int guest_nmi(struct guest *guest)
 	return ioctl(guest->fd, SIGMA_NMI) ? -errno : 0;
 }
 
-int guest_set_panicked(struct guest *guest, const char *text)
-{
-	struct sigma_panic panic;
-
-	snprintf(panic.text, sizeof(panic.text), "%s", text);
-	return ioctl(guest->fd, SIGMA_PANIC, &panic) ? -errno : 0;
-}
-
 int guest_receive(struct guest *guest, void *msg)
 {
 	ssize_t len = read(guest->fd, msg, SIGMA_MSG_MAX);

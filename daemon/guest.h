@@ -82,13 +82,6 @@ int guest_receive(struct guest *guest, void *msg);
 /** guest_nmi - have the driver log what its first CPU does; 0 or -errno, not reported */
 int guest_nmi(struct guest *guest);
 
-/**
- * guest_set_panicked - it panicked before its driver was up to tell so: park its CPUs, say why
- *
- * Return: 0; -EPIPE: its driver came up, or it was stopped; another negative errno. Not reported.
- */
-int guest_set_panicked(struct guest *guest, const char *text);
-
 /** guest_send - write one control message. 0 or -errno, not reported */
 int guest_send(struct guest *guest, const void *msg, size_t len);
 

@@ -41,9 +41,6 @@
 #define RECORD_BITS_MAX		24
 #define TEXT_BITS_MAX		28
 
-/* What panic() in kernel/panic.c begins with, behind the time */
-#define PANIC "] Kernel panic - not syncing: "
-
 /* The values of VMCOREINFO that are needed. All are required. */
 struct layout {
 	uint64_t prb;
@@ -252,41 +249,4 @@ int klog_read(const struct guest_memory *mem, FILE *out)
 	if (error)
 		return error;
 	return klog_open(&klog) ? klog_print(&klog, out) : -EINVAL;
-}
-
-/* Only what panic() says stands at the start of a line; the first one is the cause of others */
-static bool find_panic(const char *log, char *text, size_t size)
-{
-	const char *line = log, *end, *at;
-
-	for (; *line; line = end + 1) {
-		end = strchrnul(line, '\n');
-		at = strchr(line, ']');
-		if (at && at < end && !strncmp(at, PANIC, strlen(PANIC))) {
-			at += strlen(PANIC);
-			snprintf(text, size, "%.*s", (int)(end - at), at);
-			return true;
-		}
-		if (!*end)
-			break;
-	}
-	return false;
-}
-
-bool klog_panic(const struct guest_memory *mem, char *text, size_t size)
-{
-	char *log = NULL;
-	size_t log_size;
-	FILE *out = open_memstream(&log, &log_size);
-	bool found;
-	int error;
-
-	if (!out)
-		return false;
-	error = klog_read(mem, out);
-	if (fclose(out))
-		error = -errno;
-	found = !error && find_panic(log, text, size);
-	free(log);
-	return found;
 }

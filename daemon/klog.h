@@ -6,7 +6,6 @@
 #ifndef SIGMA_KLOG_H
 #define SIGMA_KLOG_H
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #include "memory.h"
@@ -27,11 +26,5 @@
  * before); -EINVAL when what is there makes no sense. Nothing is reported by it.
  */
 int klog_read(const struct guest_memory *mem, FILE *out);
-
-/**
- * klog_panic - did the kernel whose log is in the guest's memory panic?
- * @text: out: why, at most @size - 1 bytes of it
- */
-bool klog_panic(const struct guest_memory *mem, char *text, size_t size);
 
 #endif

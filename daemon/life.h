@@ -38,7 +38,7 @@ struct bus;
  * @load: kernel and initrd, until they are in its memory
  * @timer: runs from a request to power off
  * @hang: runs while the heartbeat of a service's guest stands still
- * @boot: runs until its driver is up, as does @look; for each, see boot.c
+ * @boot: runs until its driver is up
  */
 struct life {
 	sd_event *event;
@@ -62,7 +62,6 @@ struct life {
 	sd_event_source *timer;
 	sd_event_source *hang;
 	sd_event_source *boot;
-	sd_event_source *look;
 	sd_event_source *messages;
 };
 

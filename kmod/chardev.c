@@ -213,16 +213,6 @@ static int ioctl_start(struct sigma_guest *guest, void __user *arg)
 	return sigma_guest_start(guest, &start);
 }
 
-static int ioctl_panic(struct sigma_guest *guest, void __user *arg)
-{
-	struct sigma_panic panic;
-
-	if (copy_from_user(&panic, arg, sizeof(panic)))
-		return -EFAULT;
-	panic.text[sizeof(panic.text) - 1] = '\0';
-	return sigma_guest_panicked(guest, &panic);
-}
-
 static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
 		      int (*bind)(struct sigma_guest *guest, unsigned int doorbell, int fd))
 {
@@ -286,8 +276,6 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return sigma_guest_stop(gf->guest);
 	case SIGMA_NMI:
 		return sigma_guest_nmi(gf->guest);
-	case SIGMA_PANIC:
-		return ioctl_panic(gf->guest, argp);
 	case SIGMA_MEMORY_FD:
 		return ioctl_memory_fd(gf->guest);
 	case SIGMA_SET_KICK:

@@ -100,6 +100,13 @@ static enum sigma_state reported_state(const struct sigma_guest *guest)
 	}
 }
 
+/* Its text first, since the change of state has people read it. The guest writes none any more. */
+void sigma_guest_panicked(struct sigma_guest *guest, const char *text)
+{
+	strscpy(guest->iosc.header->guest.panic_text, text, SIGMA_PANIC_MAX);
+	park(guest, SIGMA_STATE_PANICKED);
+}
+
 /* Of a guest that was alive: has its guard stopped one of its CPUs? Then the others stop, too. */
 static bool contained(struct sigma_guest *guest)
 {
@@ -255,6 +262,7 @@ static struct sigma_guest *new_guest(const struct sigma_create *args)
 	init_waitqueue_head(&guest->wait);
 	INIT_WORK(&guest->state_work, state_work);
 	INIT_DELAYED_WORK(&guest->health_work, health_work);
+	sigma_bootlog_init(guest);
 	guest->nr_cpus = args->nr_cpus;
 	for (unsigned int i = 0; i < guest->nr_cpus; i++) {
 		guest->cpus[i] = args->cpus[i];
@@ -452,6 +460,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	sigma_iosc_exit(guest);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
+	sigma_bootlog_exit(guest);
 	sigma_guard_free(guest);
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
@@ -525,10 +534,12 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 		guest->nmis = 0;
 		set_state(guest, SIGMA_STATE_BOOTING);
 		err = start_cpus(guest, args);
-		if (err)
+		if (err) {
 			park(guest, SIGMA_STATE_STOPPED);
-		else
+		} else {
 			schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
+			sigma_bootlog_watch(guest);
+		}
 	}
 	mutex_unlock(&guest->lock);
 	return err;
@@ -564,26 +575,6 @@ int sigma_guest_nmi(struct sigma_guest *guest)
 	} else {
 		WRITE_ONCE(header->nmis, cpu_to_le32(++guest->nmis));
 		err = sigma_apic_send(guest->apic_ids[0], APIC_DM_NMI);
-	}
-	mutex_unlock(&guest->lock);
-	return err;
-}
-
-/* Its text first, since the change of state has people read it. The guest writes none any more */
-int sigma_guest_panicked(struct sigma_guest *guest, const struct sigma_panic *panic)
-{
-	char *text = guest->iosc.header->guest.panic_text;
-	int err;
-
-	static_assert(sizeof(panic->text) == sizeof(guest->iosc.header->guest.panic_text));
-	mutex_lock(&guest->lock);
-	if (guest->gone) {
-		err = -ENODEV;
-	} else if (guest->state != SIGMA_STATE_BOOTING) {
-		err = -EPIPE;
-	} else {
-		strscpy(text, panic->text, sizeof(panic->text));
-		err = park(guest, SIGMA_STATE_PANICKED);
 	}
 	mutex_unlock(&guest->lock);
 	return err;

@@ -91,9 +91,12 @@ static int __init sigma_init(void)
 	err = sigma_iosc_setup();
 	if (err)
 		goto exit_guard;
-	err = sigma_channels_setup();
+	err = sigma_bootlog_setup();
 	if (err)
 		goto teardown_iosc;
+	err = sigma_channels_setup();
+	if (err)
+		goto teardown_bootlog;
 	err = register_reboot_notifier(&reboot_notifier);
 	if (err)
 		goto teardown_channels;
@@ -111,6 +114,8 @@ unregister_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
 teardown_channels:
 	sigma_channels_teardown();
+teardown_bootlog:
+	sigma_bootlog_teardown();
 teardown_iosc:
 	sigma_iosc_teardown();
 exit_guard:
@@ -133,6 +138,7 @@ static void __exit sigma_exit(void)
 	unregister_pm_notifier(&suspend_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
 	sigma_channels_teardown();
+	sigma_bootlog_teardown();
 	sigma_iosc_teardown();
 	sigma_guard_exit();
 	sigma_cpu_exit();

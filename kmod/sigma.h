@@ -12,6 +12,7 @@
  *	identity.c	page tables for a CPU that arrives
  *	iosc.c		the IOSC window: rings, doorbells, eventfds
  *	clock.c		the wall clock in it
+ *	bootlog.c	the panic of a guest that boots
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
@@ -271,6 +272,39 @@ int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len
 /** sigma_guard_show_exits - "NAME COUNT" lines; as sigma_guard_describe() */
 int sigma_guard_show_exits(const struct sigma_guest *guest, char *text, size_t len);
 
+/* bootlog.c */
+
+#define SIGMA_PANIC_MAX	sizeof_field(struct sigma_iosc_guest, panic_text)
+
+/**
+ * struct sigma_bootlog - what is known of the log of a guest that boots; its work's own, but @begun
+ * @begun: the guest was started anew
+ * @offset: in its memory, where the search for logs goes on
+ * @looks: since its start; @next_search: before that many there is none
+ * @found: where logs begin, the last ones of @nr_found: offset of a text, and its record's id
+ */
+struct sigma_bootlog {
+	struct delayed_work work;
+	bool begun;
+	u64 offset;
+	unsigned int looks, next_search;
+	unsigned int nr_found;
+	struct sigma_bootlog_start {
+		u64 offset;
+		u64 id;			/* 0: none */
+	} found[4];
+};
+
+int sigma_bootlog_setup(void);	/* once, for the module */
+void sigma_bootlog_teardown(void);
+void sigma_bootlog_init(struct sigma_guest *guest);
+
+/** sigma_bootlog_watch - it was started: see whether it panics, as long as it boots */
+void sigma_bootlog_watch(struct sigma_guest *guest);
+
+/** sigma_bootlog_exit - its memory is about to go; it does not boot. May sleep. */
+void sigma_bootlog_exit(struct sigma_guest *guest);
+
 /* guest.c */
 
 /**
@@ -314,6 +348,7 @@ struct sigma_guest {
 	struct delayed_work health_work;
 	u64 heartbeat;
 	unsigned int missed_beats;
+	struct sigma_bootlog bootlog;
 	u32 nmis;			/* sent since its start */
 };
 
@@ -324,8 +359,10 @@ int sigma_guest_destroy(const char *name);
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
 int sigma_guest_stop(struct sigma_guest *guest);
 int sigma_guest_nmi(struct sigma_guest *guest);
-int sigma_guest_panicked(struct sigma_guest *guest, const struct sigma_panic *panic);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
+
+/** sigma_guest_panicked - it could not say so itself: stop it, keep @text; under guest->lock */
+void sigma_guest_panicked(struct sigma_guest *guest, const char *text);
 
 /** sigma_guest_show_gathering - "NAME BYTES" while a guest's memory is gathered; the length */
 int sigma_guest_show_gathering(char *buf);

@@ -44,12 +44,6 @@ tools()
 }
 
 dump() { sigmactl dump g "$cores/$1"; }
-sigmad_pid() { sigmactl status --json g | jq -e .pid; }
-kill_sigmad()
-{
-	local pid
-	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
-}
 
 # ---- one that runs
 guest g memory=128M disk=/dev/vdb net=1
@@ -92,8 +86,8 @@ rm $cores/*
 # ---- one that died before its driver was up
 guest g kernel=6.12 memory=128M append="rdinit=/nowhere"
 check "6.12: starts" sigmactl start g
-check "its panic is in its memory" until_true $GUEST_BOOT eval \
-	'sigmactl log --memory g | grep "Kernel panic"'
+check "it is panicked" wait_state g panicked
+check "its panic is in its memory" eval 'sigmactl log --memory g | grep "Kernel panic"'
 check "died early: is dumped" dump early
 tools early -c "Kernel panic.*VFS"
 check "is killed" eval 'sigmactl kill g && wait_gone g'

@@ -275,6 +275,14 @@ has_ended()
 	is_gone "$1" && ! pgrep -f "sigmad( .*)? $1\$" >/dev/null
 }
 
+# Of g, if no other guest is named
+sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e .pid; }
+kill_sigmad()
+{
+	local pid
+	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
+}
+
 wait_gone()
 {
 	until_true "${2:-$GUEST_BOOT}" has_ended "$1" || { echo "guest $1 is $(state "$1")"; return 1; }

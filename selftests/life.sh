@@ -37,14 +37,7 @@ rises()
 	[ "$(attribute "$1")" -gt "$first" ]
 }
 
-sigmad_pid() { sigmactl status --json g | jq -e .pid; }
 listed_as() { sigmactl list --json | jq -e --arg s "$1" '.[] | select(.name == "g") | .state == $s'; }
-# Its devices go with it: what is left is sigma.ko's
-kill_sigmad()
-{
-	local pid
-	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
-}
 
 # What "status" and "list" say of the sigmad, of which the question must not take long
 sigmad_is()

@@ -20,7 +20,6 @@ mac() { in_guest "$1" "cat /sys/class/net/$2/address"; }
 addresses() { ip -4 -o addr show | awk '{ print $2, $4 }'; }
 has_address() { addresses | grep -F "$1" >/dev/null; }
 reaches() { ping -c 1 -W 5 "$1"; }
-sigmad_pid() { sigmactl status --json "$1" | jq .pid; }
 # How many NICs of a guest the host's kernel serves
 vhosts() { find "/proc/$(sigmad_pid "$1")/fd" -lname /dev/vhost-net | wc -l; }
 # CPU time of a guest's sigmad, without that of vhost's threads: 1/100 s

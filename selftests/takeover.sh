@@ -13,13 +13,6 @@ image=/var/lib/sigma/data.img
 mkdir -p "${image%/*}"
 truncate -s 8M $image
 
-sigmad_pid() { sigmactl status --json g | jq -e .pid; }
-kill_sigmad()
-{
-	local pid
-	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
-}
-
 # The writer in the guest numbers its rounds: in each it writes 1 MiB of numbers with many
 # requests at a time, makes it stable, reads it back past its cache and compares. Whoever looks for
 # the number finds one at any time

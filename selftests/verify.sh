@@ -42,13 +42,6 @@ fio_in_guest() { GUEST_TIMEOUT=120 in_guest 1 "fio --output=/run/fio $* || { tai
 verify_depths() { fio_in_guest "--filename=$1 - <<<$(printf %q "$(depths "${@:2}")")"; }
 verify_on_host() { timeout 60 fio $job --verify_only "$@"; }
 
-sigmad_pid() { sigmactl status --json g | jq -e .pid; }
-kill_sigmad()
-{
-	local pid
-	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
-}
-
 guest g net=1 disk=/dev/vdb disk=$ram disk=$file disk="$loop" disk=$stable
 remember_host
 check "starts" sigmactl start g

@@ -163,14 +163,6 @@ struct sigma_low {
 	__u64 buffer;
 };
 
-/**
- * struct sigma_panic - argument of SIGMA_PANIC
- * @text: the first line of the panic, NUL-terminated; what people read in sysfs "panic"
- */
-struct sigma_panic {
-	char text[192];
-};
-
 #define SIGMA_IOC	0xE5
 
 /*
@@ -211,10 +203,6 @@ struct sigma_panic {
  *   EPIPE   its driver is not up: a kernel that can't take an NMI would reset the machine
  *   EOPNOTSUPP  its driver does not take NMIs
  *   EIO     the local APIC did not send it
- * SIGMA_PANIC: the guest died of a panic before its driver was up to tell so, as somebody read in
- *   its memory: stop it as SIGMA_STOP does, and have it SIGMA_STATE_PANICKED.
- *   EPIPE   it is not SIGMA_STATE_BOOTING
- *   EIO     a CPU did not answer; it is SIGMA_STATE_LOST then
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
  *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
@@ -234,6 +222,5 @@ struct sigma_panic {
 #define SIGMA_SET_CALL	_IOW(SIGMA_IOC, 0x15, struct sigma_eventfd)
 #define SIGMA_READ_LOW	_IOW(SIGMA_IOC, 0x16, struct sigma_low)
 #define SIGMA_NMI	_IO(SIGMA_IOC, 0x17)
-#define SIGMA_PANIC	_IOW(SIGMA_IOC, 0x18, struct sigma_panic)
 
 #endif

@@ -181,25 +181,6 @@ TEST(output_is_bounded)
 	EXPECT_TRUE(strstr(text, "\n<cut after "));
 }
 
-TEST(a_panic)
-{
-	char why[16];
-
-	make(4);
-	log_text(0, "a user: Kernel panic - not syncing: no");
-	EXPECT_TRUE(!klog_panic(&mem, why, sizeof(why)));
-	log_text(0, "Kernel panic - not syncing: VFS: what a root");
-	log_text(0, "Kernel panic - not syncing: and what a stack");
-	ASSERT_TRUE(klog_panic(&mem, why, sizeof(why)));
-	EXPECT_STREQ("VFS: what a roo", why);
-	make(4);
-	log_text(0, "Kernel panic - not syncing: ");
-	ASSERT_TRUE(klog_panic(&mem, why, sizeof(why)));
-	EXPECT_STREQ("", why);
-	memory[VMCOREINFO] ^= 1;
-	EXPECT_TRUE(!klog_panic(&mem, why, sizeof(why)));
-}
-
 /* Whatever is in these pages: no crash, no endless loop */
 TEST(noise)
 {

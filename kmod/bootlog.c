@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Does a guest panic while it boots? Until its driver is up it has no voice and no heartbeat, but
+ * what its kernel logs is text in its memory, and the last that a kernel does is to log its panic.
+ * Once a second, as long as it boots, that is looked for.
+ *
+ * A record's text lies behind the 62-bit id of the record, in blocks of whole words that are
+ * filled one after the other (struct prb_data_block in kernel/printk/printk_ringbuffer.h). The
+ * first ids are those before 0, or before 2^32, and the banner is among the first records. So its
+ * text behind such an id is where a log begins, and what panic() says, with an id that follows that
+ * one, is a panic of the same log. It is complete when the block of the next record follows, as one
+ * always does. A kernel may move its log, once, early: what is found last is not all that is looked
+ * at.
+ *
+ * Memory is searched for logs over and over until there is one, later ever more rarely, and each
+ * time for LOOK_NS at most, in a thread that may sleep. Nothing but the guest's memory is read, each
+ * word once, and none is written: a guest that is up to something can have itself stopped.
+ */
+#include <linux/io.h>
+#include <linux/ktime.h>
+#include <linux/sched.h>
+
+#include "sigma.h"
+
+#define LOOK_PERIOD	HZ
+#define LOOK_NS		(250 * NSEC_PER_MSEC)
+#define STEP		SZ_256K		/* bytes between looks at the clock */
+#define OVERLAP		SZ_64		/* what is searched for is shorter */
+#define LOG_SIZE	SZ_4M		/* of a log: it is searched for a panic that far */
+#define ID_MASK		GENMASK_ULL(61, 0)
+#define FIRST_IDS	0xff000000U	/* lower half of the first ones, or more */
+#define IDS_MAX		BIT_ULL(24)	/* records of one boot */
+#define IDS_MIXED	16
+
+#define BANNER		"Linux version "
+#define PANIC		"Kernel panic - not syncing: "
+
+static struct workqueue_struct *bootlog_wq;
+
+/* A part of the guest's memory, which the host maps as a whole */
+struct view {
+	const u64 *at, *end;
+};
+
+static struct view view_from(const struct sigma_memory *mem, u64 offset, u64 max)
+{
+	struct view view = { };
+
+	for (unsigned int i = 0; i < mem->nr_segments; i++) {
+		const struct sigma_segment *seg = &mem->segment[i];
+
+		if (offset < seg->size) {
+			view.at = phys_to_virt(seg->phys + offset);
+			view.end = view.at + min(seg->size - offset, max) / sizeof(u64);
+			break;
+		}
+		offset -= seg->size;
+	}
+	return view;
+}
+
+static bool text_is(const u64 *at, const u64 *end, const char *text)
+{
+	size_t len = strlen(text);
+	const char *bytes = (const char *)at;
+
+	if ((const char *)end - bytes < (long)len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (READ_ONCE(bytes[i]) != text[i])
+			return false;
+	return true;
+}
+
+/*
+ * The next block whose text begins with @text, from @view.at on, which goes behind its id.
+ * Return: the id, 0: there is none.
+ */
+static u64 next_record(struct view *view, const char *text)
+{
+	u64 first, id;
+
+	memcpy(&first, text, sizeof(first));
+	while (view->end - view->at > 1) {
+		view->at++;
+		if (READ_ONCE(*view->at) != first || !text_is(view->at, view->end, text))
+			continue;
+		id = READ_ONCE(view->at[-1]);
+		if (id && !(id & ~ID_MASK))
+			return id;
+	}
+	return 0;
+}
+
+static bool is_alive(const struct sigma_guest *guest)
+{
+	return READ_ONCE(guest->state) == SIGMA_STATE_BOOTING && !READ_ONCE(guest->bootlog.begun);
+}
+
+static bool is_first(u64 id)
+{
+	return lower_32_bits(id) >= FIRST_IDS &&
+	       (!upper_32_bits(id) || upper_32_bits(id) == upper_32_bits(ID_MASK));
+}
+
+static void remember(struct sigma_bootlog *log, u64 offset, u64 id)
+{
+	for (unsigned int i = 0; i < ARRAY_SIZE(log->found); i++)
+		if (log->found[i].id && log->found[i].offset == offset)
+			return;
+	log->found[log->nr_found++ % ARRAY_SIZE(log->found)] =
+		(struct sigma_bootlog_start){ .offset = offset, .id = id };
+}
+
+/* Go on with the search for logs. All of the memory is through: then it is at rest for a while. */
+static void search(struct sigma_guest *guest)
+{
+	struct sigma_bootlog *log = &guest->bootlog;
+	u64 end = ktime_get_ns() + LOOK_NS, id;
+	struct view view;
+
+	if (log->looks < log->next_search)
+		return;
+	do {
+		view = view_from(&guest->memory, log->offset, STEP + OVERLAP);
+		if (!view.at) {
+			log->offset = 0;
+			log->next_search = log->nr_found ? 2 * log->looks : log->looks;
+			return;
+		}
+		for (const u64 *start = view.at; (id = next_record(&view, BANNER)); )
+			if (is_first(id))
+				remember(log, log->offset + (view.at - start) * sizeof(u64), id);
+		log->offset += STEP;
+		cond_resched();
+	} while (is_alive(guest) && ktime_get_ns() < end);
+}
+
+/*
+ * Where the block of a record begins that follows @id, no more than @max bytes on; NULL: nowhere.
+ * Several CPUs may have mixed up the order a little.
+ */
+static const u64 *next_block(const struct view *view, u64 id, size_t max)
+{
+	const u64 *end = min(view->end, view->at + max / sizeof(u64));
+
+	for (const u64 *at = view->at; at < end; at++)
+		if (((READ_ONCE(*at) - id - 1) & ID_MASK) < IDS_MIXED)
+			return at;
+	return NULL;
+}
+
+/*
+ * The kernel takes its two bytes of KERN_EMERG from the front of the text, and the newline off its
+ * end: the last two characters, which were moved, are still there once more.
+ */
+static size_t without_rest(const char *text, size_t len)
+{
+	return len >= 4 && !memcmp(text + len - 4, text + len - 2, 2) ? len - 2 : len;
+}
+
+/* The first line of what lies from @from to @end; @size bytes with the NUL */
+static void copy_line(const char *from, const char *end, char *text, size_t size)
+{
+	size_t len = 0;
+
+	while (from < end && len < size - 1) {
+		text[len] = READ_ONCE(*from++);
+		if (!text[len])
+			break;
+		if (text[len] == '\n') {
+			if (from == end || !READ_ONCE(*from))
+				len = without_rest(text, len);
+			break;
+		}
+		len++;
+	}
+	text[len] = '\0';
+}
+
+/* @text: what the kernel gives as the reason */
+static bool find_panic(const struct sigma_guest *guest, const struct sigma_bootlog_start *start,
+		       char *text, size_t size)
+{
+	struct view view = view_from(&guest->memory, start->offset, LOG_SIZE);
+	const u64 *end;
+	u64 id;
+
+	if (!start->id || !view.at)
+		return false;
+	while ((id = next_record(&view, PANIC))) {
+		end = next_block(&view, id, SZ_1K);
+		if (((id - start->id) & ID_MASK) >= IDS_MAX || !end)
+			continue;
+		copy_line((const char *)view.at + strlen(PANIC), (const char *)end, text, size);
+		return true;
+	}
+	return false;
+}
+
+static void bootlog_work(struct work_struct *work)
+{
+	struct sigma_guest *guest = container_of(to_delayed_work(work), struct sigma_guest,
+						 bootlog.work);
+	struct sigma_bootlog *log = &guest->bootlog;
+	char text[SIGMA_PANIC_MAX];
+	bool panicked = false;
+
+	if (xchg(&log->begun, false)) {
+		log->offset = 0;
+		log->looks = log->next_search = log->nr_found = 0;
+		memset(log->found, 0, sizeof(log->found));
+	}
+	log->looks++;
+	search(guest);
+	for (unsigned int i = 0; !panicked && i < ARRAY_SIZE(log->found); i++)
+		panicked = find_panic(guest, &log->found[i], text, sizeof(text));
+
+	mutex_lock(&guest->lock);
+	if (panicked && is_alive(guest))
+		sigma_guest_panicked(guest, text);
+	if (guest->state == SIGMA_STATE_BOOTING)
+		queue_delayed_work(bootlog_wq, &log->work, LOOK_PERIOD);
+	mutex_unlock(&guest->lock);
+}
+
+void sigma_bootlog_init(struct sigma_guest *guest)
+{
+	INIT_DELAYED_WORK(&guest->bootlog.work, bootlog_work);
+}
+
+void sigma_bootlog_watch(struct sigma_guest *guest)
+{
+	lockdep_assert_held(&guest->lock);
+	WRITE_ONCE(guest->bootlog.begun, true);
+	mod_delayed_work(bootlog_wq, &guest->bootlog.work, LOOK_PERIOD);
+}
+
+void sigma_bootlog_exit(struct sigma_guest *guest)
+{
+	cancel_delayed_work_sync(&guest->bootlog.work);
+}
+
+/* Of many GiB it uses a CPU for long, which must not keep others' work from it */
+int sigma_bootlog_setup(void)
+{
+	bootlog_wq = alloc_workqueue("sigma_bootlog", WQ_UNBOUND, 0);
+	return bootlog_wq ? 0 : -ENOMEM;
+}
+
+void sigma_bootlog_teardown(void)
+{
+	destroy_workqueue(bootlog_wq);
+}

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Guests that do nothing, whose memory holds what looks like the log of a kernel: for bootlog.sh,
+ * in a host that can lend CPU 1. Of each the line "ok CASE" or "not ok CASE: WHY"; the exit status
+ * is 1 when one of them was not as it must be.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../../kmod/uapi/sigma.h"
+
+#define PAGE		0x1000UL
+#define MEMORY		(4UL << 20)
+#define PARAMS_OFF	PAGE
+#define LOG		0x100000UL	/* where most of the logs are */
+#define OTHER_LOG	0x200000UL
+#define STEP		0x40000UL	/* that the host reads at a time */
+#define FIRST_ID	0x3ffffffffffff000UL
+#define ID_MASK		0x3fffffffffffffffUL
+
+#define BANNER		"Linux version 6.1.0-test"
+#define PANIC		"Kernel panic - not syncing: "
+
+#define SECONDS_TO_PANIC	60
+#define SECONDS_TO_LIVE		5	/* many looks */
+
+static int control;
+static uint8_t *memory;
+
+static void __attribute__((noreturn)) die(const char *what)
+{
+	printf("not ok %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+/* A block of a printk ring buffer. Return: where the next one begins. */
+static uint64_t put(uint64_t off, uint64_t id, const char *text)
+{
+	size_t len = strlen(text);
+
+	id &= ID_MASK;
+	memcpy(memory + off, &id, sizeof(id));
+	memcpy(memory + off + sizeof(id), text, len);
+	return off + sizeof(id) + (len + 7) / 8 * 8;
+}
+
+static uint64_t put_banner(uint64_t off)
+{
+	return put(off, FIRST_ID, BANNER);
+}
+
+/* What is kept of one that is longer */
+#define X16		"xxxxxxxxxxxxxxxx"
+#define X64		X16 X16 X16 X16
+#define LONG		X64 X64 X16 X16 X16 "xxxxxxxxxxxxxxx"
+
+/* Cases: what is in the memory */
+
+static void plain(void)
+{
+	uint64_t off = put_banner(LOG);
+
+	off = put(off, FIRST_ID + 1, "Command line: panic=0");
+	off = put(off, FIRST_ID + 2, PANIC "no root");
+	put(off, FIRST_ID + 3, "CPU: 0 PID: 1");
+}
+
+static void lines(void)
+{
+	put(put(put_banner(LOG), FIRST_ID + 1, PANIC "one\ntwo"), FIRST_ID + 2, "CPU: 0");
+}
+
+/* As kernels leave it: two bytes were taken from its front. And their ids begin before 2^32 */
+static void moved_text(void)
+{
+	uint64_t off = put(LOG, 0xfffff000, BANNER);
+
+	put(put(off, 0x100000001, PANIC "block(0,0)" "0)\n"), 0x100000002, "CPU: 0");
+}
+
+static void moved_lines(void)
+{
+	put(put(put_banner(LOG), FIRST_ID + 1, PANIC "abab\nb" "\nb" "\n"), FIRST_ID + 2, "CPU: 0");
+}
+
+/* Its text ends with the block; the next id begins with what could be a letter */
+static void no_gap(void)
+{
+	put(put(put_banner(LOG), FIRST_ID + 0x40, PANIC "abcd"), FIRST_ID + 0x41, "CPU: 0");
+}
+
+static void no_reason(void)
+{
+	put(put(put_banner(LOG), FIRST_ID + 1, PANIC), FIRST_ID + 2, "CPU: 0");
+}
+
+static void long_reason(void)
+{
+	static char text[800] = PANIC;
+
+	memset(text + strlen(PANIC), 'x', sizeof(text) - strlen(PANIC) - 1);
+	put(put(put_banner(LOG), FIRST_ID + 1, text), FIRST_ID + 2, "CPU: 0");
+}
+
+/* Its ids have come to 0 meanwhile, and several CPUs wrote */
+static void later(void)
+{
+	uint64_t off = put_banner(LOG) + 0x20000;
+
+	put(put(off, 1UL << 20, PANIC "late"), (1UL << 20) + 2, "CPU: 0");
+}
+
+static void moved(void)
+{
+	put(put_banner(LOG), FIRST_ID + 1, "setup_log_buf");
+	put(put(put_banner(OTHER_LOG), FIRST_ID + 2, PANIC "moved"), FIRST_ID + 3, "CPU: 0");
+}
+
+static void between_steps(void)
+{
+	put(put(put_banner(2 * STEP - 8), FIRST_ID + 1, PANIC "step"), FIRST_ID + 2, "CPU: 0");
+}
+
+static void many_logs(void)
+{
+	uint64_t off = LOG;
+
+	for (unsigned int i = 0; i < 10000; i++)
+		off = put_banner(off);
+	put(put(off, FIRST_ID + 1, PANIC "many"), FIRST_ID + 2, "CPU: 0");
+}
+
+static void no_log(void)
+{
+	put(put(LOG, FIRST_ID + 1, PANIC "no"), FIRST_ID + 2, "CPU: 0");
+}
+
+/* What a kernel has as data, or a file: words, but no record */
+static void no_record(void)
+{
+	put(put(put(LOG, 0, BANNER), FIRST_ID + 1, PANIC "no"), FIRST_ID + 2, "CPU: 0");
+	put(put(put_banner(OTHER_LOG), 0x6961727420736120, PANIC "%s"), 0, "");
+}
+
+static void other_log(void)
+{
+	put(put(put_banner(LOG), FIRST_ID - 1, PANIC "no"), FIRST_ID, "CPU: 0");
+}
+
+static void in_a_line(void)
+{
+	put(put(put_banner(LOG), FIRST_ID + 1, "a user: " PANIC "no"), FIRST_ID + 2, "CPU: 0");
+}
+
+static void unfinished(void)
+{
+	put(put_banner(LOG), FIRST_ID + 1, PANIC "no");
+}
+
+static void at_the_end(void)
+{
+	put_banner(LOG);
+	put(MEMORY - 40, FIRST_ID + 1, PANIC "last");
+}
+
+static void log_at_the_end(void)
+{
+	put(MEMORY - 24, FIRST_ID, "Linux version 6.");
+}
+
+static void only_a_start(void)
+{
+	put_banner(LOG);
+	put(MEMORY - 16, FIRST_ID + 1, "Kernel p");
+}
+
+/* @panic: what is told of it; NULL: it boots on */
+static const struct {
+	const char *name;
+	void (*fill)(void);
+	const char *panic;
+} cases[] = {
+	{ "a panic", plain, "no root" },
+	{ "several lines", lines, "one" },
+	{ "as kernels leave it", moved_text, "block(0,0)" },
+	{ "several lines as kernels leave them", moved_lines, "abab" },
+	{ "nothing between records", no_gap, "abcd" },
+	{ "without a reason", no_reason, "" },
+	{ "with a long reason", long_reason, LONG },
+	{ "late, with several CPUs", later, "late" },
+	{ "in a log that was moved", moved, "moved" },
+	{ "in a log between two steps", between_steps, "step" },
+	{ "in the last of many logs", many_logs, "many" },
+	{ "no log", no_log, NULL },
+	{ "no records", no_record, NULL },
+	{ "of another log", other_log, NULL },
+	{ "amidst a line", in_a_line, NULL },
+	{ "unfinished", unfinished, NULL },
+	{ "at the end of the memory", at_the_end, NULL },
+	{ "log at the end of the memory", log_at_the_end, NULL },
+	{ "cut by the end of the memory", only_a_start, NULL },
+};
+
+/* The guest */
+
+static int make(struct sigma_info *info)
+{
+	struct sigma_create args = { .name = "bootlog", .memory = MEMORY, .nr_cpus = 1,
+				     .cpus = { 1 }, .guard = SIGMA_GUARD_NO };
+	int fd;
+
+	if (ioctl(control, SIGMA_CREATE, &args)) {
+		printf("# %s\n", args.error);
+		die("SIGMA_CREATE");
+	}
+	fd = open("/dev/sigma/bootlog", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, SIGMA_GET_INFO, info))
+		die("/dev/sigma/bootlog");
+	return fd;
+}
+
+static void destroy(void)
+{
+	struct sigma_destroy args = { .name = "bootlog" };
+
+	if (ioctl(control, SIGMA_DESTROY, &args))
+		die("SIGMA_DESTROY");
+}
+
+/* Its state after @seconds, or when it has another one before */
+static uint32_t wait_state(int fd, struct sigma_info *info, int seconds)
+{
+	struct pollfd change = { .fd = fd, .events = POLLPRI };
+
+	do {
+		if (ioctl(fd, SIGMA_GET_INFO, info))
+			die("SIGMA_GET_INFO");
+	} while (info->state == SIGMA_STATE_BOOTING && poll(&change, 1, seconds * 1000) == 1);
+	return info->state;
+}
+
+static bool panic_is(const char *wanted)
+{
+	char text[4096];
+	int fd = open("/sys/class/sigma/bootlog/panic", O_RDONLY | O_CLOEXEC);
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+
+	close(fd);
+	if (len < 0)
+		die("its panic");
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	if (!strcmp(text, wanted))
+		return true;
+	printf("# its panic is '%s'\n", text);
+	return false;
+}
+
+static bool try(void (*fill)(void), const char *panic)
+{
+	static const uint8_t spin[] = { 0xf3, 0x90, 0xeb, 0xfc };
+	struct sigma_info info;
+	struct sigma_start start;
+	int fd = make(&info), memory_fd = ioctl(fd, SIGMA_MEMORY_FD);
+	uint32_t state;
+	bool right;
+
+	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
+	close(memory_fd);
+	if (memory == MAP_FAILED)
+		die("its memory");
+	memcpy(memory, spin, sizeof(spin));
+	start.entry = info.segments[0].phys;
+	start.boot_params = start.entry + PARAMS_OFF;
+	if (ioctl(fd, SIGMA_START, &start))
+		die("SIGMA_START");
+	/* What is looked for comes while it runs */
+	fill();
+	state = wait_state(fd, &info, panic ? SECONDS_TO_PANIC : SECONDS_TO_LIVE);
+	if (panic)
+		right = state == SIGMA_STATE_PANICKED && panic_is(panic);
+	else
+		right = state == SIGMA_STATE_BOOTING;
+	if (!right)
+		printf("# its state is %u\n", state);
+	munmap(memory, MEMORY);
+	close(fd);
+	destroy();
+	return right;
+}
+
+int main(void)
+{
+	bool failed = false;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	control = open("/dev/sigma/control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		die("/dev/sigma/control");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		bool right = try(cases[i].fill, cases[i].panic);
+
+		printf("%s %s\n", right ? "ok" : "not ok", cases[i].name);
+		failed |= !right;
+	}
+	return failed;
+}
