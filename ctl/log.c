@@ -4,16 +4,16 @@
  * daemon/guestlog.h): together at most a megabyte, so they are simply read.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../daemon/bus.h"
 #include "ctl.h"
 
-#define LOOK_EVERY_MS	100
 #define MEMORY_TIMEOUT	(10 * USEC_PER_SEC)	/* all of the guest's may have to be searched */
 
 static FILE *open_log(const char *dir, const char *name, const char *file)
@@ -172,28 +172,82 @@ static void print_rest(struct text_filter *filter, FILE *log)
 	fflush(stdout);
 }
 
-/* Print what is added to @log, until the guest is gone; closes it */
-static void follow(const char *name, FILE *log)
+/* The folder of this name, which may be another one by now; 0 or -errno */
+static int watch_folder(int inotify, const char *name)
 {
-	const struct timespec pause = { .tv_nsec = LOOK_EVERY_MS * 1000 * 1000 };
+	char path[RUNDIR_PATH_MAX];
+
+	rundir_path(path, name, "");
+	if (inotify_add_watch(inotify, path, IN_CREATE | IN_MODIFY | IN_MOVED_TO) < 0 &&
+	    errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* Until something has been written or happened. Return: false: nobody reads what is printed. */
+static bool wait_change(int inotify, int uevents)
+{
+	struct pollfd fds[] = {
+		{ .fd = inotify, .events = POLLIN },
+		{ .fd = uevents, .events = POLLIN },
+		{ .fd = STDOUT_FILENO },
+	};
+	char buffer[4096];
+	struct uevent uevent;
+
+	poll(fds, sizeof(fds) / sizeof(*fds), -1);
+	while (read(inotify, buffer, sizeof(buffer)) > 0)
+		;
+	while (uevent_read(uevents, &uevent) > 0)
+		;
+	return !fds[2].revents;
+}
+
+/* Print what is added to @log, until the guest is gone; closes it. Return: 0 or -errno */
+static int follow_by(int inotify, int uevents, const char *name, FILE *log)
+{
 	struct text_filter filter = {};
 	struct guest_view guest;
+	bool heard = true;
+	int error = 0;
 
-	while (log && !ferror(stdout)) {
+	while (log && heard && !ferror(stdout) && !error) {
+		bool gone;
+		FILE *next;
+
+		error = watch_folder(inotify, name);
 		/* First: when the guest is gone, or the next file there, this one is complete */
-		bool gone = guest_view(&guest, name);
-		FILE *next = open_next(name, log);
-
+		gone = guest_view(&guest, name);
+		next = open_next(name, log);
 		print_rest(&filter, log);
 		if (next || gone) {
 			fclose(log);
 			log = next;
-		} else {
-			nanosleep(&pause, NULL);
+		} else if (!error) {
+			heard = wait_change(inotify, uevents);
 		}
 	}
 	if (log)
 		fclose(log);
+	return error;
+}
+
+static int follow(const char *name, FILE *log)
+{
+	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), uevents = uevents_open(), error;
+
+	if (inotify < 0 || uevents < 0) {
+		error = uevents < 0 ? uevents : -errno;
+		fclose(log);
+	} else {
+		error = follow_by(inotify, uevents, name, log);
+	}
+	if (inotify >= 0)
+		close(inotify);
+	if (uevents >= 0)
+		close(uevents);
+	return error ? complain(EXIT_FAILED, "%s: cannot follow its log: %s", name,
+				strerror(-error)) : EXIT_OK;
 }
 
 /* The guest kernel's own buffer, which sigmad finds in the guest's memory */
@@ -253,9 +307,8 @@ static int run(const struct options *options, char **args)
 	print_last(text, len, options);
 	free(text);
 	if (follows)
-		follow(name, log);
-	else
-		fclose(log);
+		return follow(name, log);
+	fclose(log);
 	return EXIT_OK;
 }
 

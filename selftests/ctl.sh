@@ -193,18 +193,36 @@ check "console" \
 check "nmi" sigmactl nmi g
 check "the guest tells where it was, and goes on" \
 	eval 'wait_logged g "NMI from the host, CPU 0 is here" && guest_logged g "Call Trace" && in_guest 1 true'
-sigmactl wait --state=poweroff --timeout=3 g 2>/dev/null &
-waiter=$!
-wakes() { awk '$1 == "voluntary_ctxt_switches:" { print $2 }' /proc/$waiter/status; }
+wakes() { awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$1/status"; }
 sleeps()
 {
 	local first last
 	sleep 1
-	first=$(wakes) && sleep 1 && last=$(wakes) && echo "woke $((last - first)) times" &&
+	first=$(wakes "$1") && sleep 1 && last=$(wakes "$1") && echo "woke $((last - first)) times" &&
 		[ $((last - first)) -le 3 ]
 }
-check "wait sleeps while nothing happens" sleeps
+sigmactl wait --state=poweroff --timeout=3 g 2>/dev/null &
+waiter=$!
+check "wait sleeps while nothing happens" sleeps $waiter
 check "and gives up in time" status 4 wait $waiter
+
+# ---- the log, as it grows
+followed() { until_true 20 grep -q "$1" /tmp/followed; }
+sigmactl log -f -n 1 g >/tmp/followed &
+log_follower=$!
+sleeps $log_follower >/dev/null	# it has begun
+check "log -f begins with the last line" [ "$(wc -l </tmp/followed)" = 1 ]
+check "sleeps while nothing happens" sleeps $log_follower
+in_guest 1 "echo on >/proc/sys/kernel/printk_devkmsg; echo something happens >/dev/kmsg" >/dev/null
+check "prints what comes" followed "something happens$"
+FILL="which is long enough to have the log's file full before all were written, and more"
+check "a guest that logs much" in_guest 1 \
+	"for i in \$(seq 6000); do echo \"line \$i, $FILL\"; done >/dev/kmsg"
+check "goes on in the next file" followed "line 6000, "
+check "of which there is one" [ -s /run/sigma/g/log.1 ]
+check "nothing is lost that was not told" eval \
+	'[ "$(grep -c "line [0-9]*, " /tmp/followed)" = 6000 ] || grep "<missed [0-9]* bytes>" /tmp/followed'
+check "log -f ends when nobody reads" timeout 10 bash -c 'sigmactl log -f g | head -n 1'
 
 # ---- completion
 check "verbs" offers "start stop status stats" st
@@ -247,6 +265,8 @@ check "it was started again" [ "$(sigmactl show -p StartedUSec --value g)" -gt "
 check "in so many words" hears '.state == "reboot"'
 check "stop, before it is up" sigmactl stop --timeout=1 g
 check "its end is told" hears '.state == "gone"'
+check "log -f has seen it begin anew" grep -c "Linux version" /tmp/followed
+check "and ends with it" status 0 wait $log_follower
 kill $follower
 
 # ---- how guests of run end
