@@ -189,32 +189,128 @@ static void check_initrd(void)
 	kmod_unref(ctx);
 }
 
-static void check_lockdown(void)
+/* Where DKMS has the certificate of the key that it signs with: since 3.0, and on Ubuntu */
+static const char *find_certificate(void)
 {
-	static const char remedy[] =
-		"sign sigma.ko with a key that the firmware trusts (mokutil --import), or switch Secure Boot off in the firmware's settings";
-	char text[128], secure[5];
+	static const char * const paths[] = {
+		"/var/lib/dkms/mok.pub", "/var/lib/shim-signed/mok/MOK.der",
+	};
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		if (!access(paths[i], F_OK))
+			return paths[i];
+	return NULL;
+}
+
+static bool secure_boot_is_on(void)
+{
+	char variable[5];
 	ssize_t len = -1;
 	int fd;
-
-	read_line("/sys/kernel/security/lockdown", text, sizeof(text));
-	if (strstr(text, "[integrity]") || strstr(text, "[confidentiality]"))
-		found("lockdown", RESULT_FAIL, remedy,
-		      "the kernel is locked down (%s): it takes signed modules only", text);
-	else
-		found("lockdown", RESULT_OK, NULL, "the kernel is not locked down");
 
 	fd = open(SECURE_BOOT, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
 		/* four bytes of attributes, then the variable: 1 is on (UEFI 2.10, 3.3) */
-		len = read(fd, secure, sizeof(secure));
+		len = read(fd, variable, sizeof(variable));
 		close(fd);
 	}
-	if (len == sizeof(secure) && secure[4] == 1)
-		found("secureboot", RESULT_WARN, remedy,
-		      "Secure Boot is on: most distributions then refuse unsigned modules");
+	return len == sizeof(variable) && variable[4] == 1;
+}
+
+/* Why the kernel takes no module without a signature, @size bytes; false: it takes any */
+static bool needs_signature(char *why, size_t size)
+{
+	char text[128];
+
+	read_line("/sys/kernel/security/lockdown", text, sizeof(text));
+	if (strstr(text, "[integrity]") || strstr(text, "[confidentiality]")) {
+		snprintf(why, size, "the kernel is locked down%s",
+			 secure_boot_is_on() ? " by Secure Boot" : "");
+		return true;
+	}
+	snprintf(why, size, "module.sig_enforce is set");
+	return *read_line("/sys/module/module/parameters/sig_enforce", text, sizeof(text)) == 'Y';
+}
+
+/* Has the kernel a key of that name? Only root sees all: proc_keys(5) */
+static bool kernel_has_key(const char *name)
+{
+	FILE *file = fopen("/proc/keys", "re");
+	char line[512], wanted[256];
+	bool has = false;
+
+	snprintf(wanted, sizeof(wanted), " asymmetri %s: ", name);
+	while (file && !has && fgets(line, sizeof(line), file))
+		has = strstr(line, wanted);
+	if (file)
+		fclose(file);
+	return has;
+}
+
+/*
+ * Who signed sigma.ko, @size bytes, "" when that can't be told.
+ * Return: 1; 0: nobody did; -ENOENT: there is none.
+ */
+static int find_signer(char *signer, size_t size)
+{
+	struct kmod_list *modules = NULL, *info = NULL, *at;
+	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	struct kmod_module *module = NULL;
+	int is_signed = 0;
+
+	*signer = '\0';
+	if (ctx && !kmod_module_new_from_lookup(ctx, "sigma", &modules) && modules)
+		module = kmod_module_get_module(modules);
 	else
-		found("secureboot", RESULT_OK, NULL, "Secure Boot is off, or there is none");
+		is_signed = -ENOENT;
+	if (module && kmod_module_get_info(module, &info) > 0)
+		kmod_list_foreach(at, info) {
+			const char *key = kmod_module_info_get_key(at);
+
+			if (!strcmp(key, "sig_id"))
+				is_signed = 1;
+			if (!strcmp(key, "signer"))
+				snprintf(signer, size, "%s", kmod_module_info_get_value(at));
+		}
+	kmod_module_info_free_list(info);
+	kmod_module_unref(module);
+	kmod_module_unref_list(modules);
+	kmod_unref(ctx);
+	return is_signed;
+}
+
+static void check_signature(void)
+{
+	char why[64], signer[128], remedy[256];
+	const char *certificate = find_certificate();
+	int is_signed = find_signer(signer, sizeof(signer));
+
+	snprintf(remedy, sizeof(remedy),
+		 "as root: mokutil --import %s; then restart, and choose 'Enroll MOK' in the menu that comes before the system",
+		 certificate ?: "CERTIFICATE, that of the key");
+	if (!needs_signature(why, sizeof(why)))
+		found("secureboot", RESULT_OK, NULL,
+		      "Secure Boot is %s: this kernel takes modules without a signature",
+		      secure_boot_is_on() ? "on, but not in force" : "off, or there is none");
+	else if (!access("/sys/module/sigma", F_OK))
+		found("secureboot", RESULT_OK, NULL, "%s, and took sigma.ko for its signature", why);
+	else if (is_signed < 0)
+		found("secureboot", RESULT_WARN, NULL, "%s: it takes signed modules only", why);
+	else if (!is_signed)
+		found("secureboot", RESULT_FAIL,
+		      "install the package sigma-dkms, since DKMS signs what it builds; or sign it, with scripts/sign-file of the kernel's headers",
+		      "%s: it takes signed modules only, and sigma.ko has no signature", why);
+	else if (kernel_has_key(signer))
+		found("secureboot", RESULT_OK, NULL,
+		      "%s, and has the key that sigma.ko is signed with, '%s'", why, signer);
+	else if (geteuid())
+		found("secureboot", RESULT_WARN, "be root, and check again",
+		      "%s: whether it has the key that sigma.ko is signed with, '%s', only root can see",
+		      why, signer);
+	else
+		found("secureboot", RESULT_FAIL, remedy,
+		      "%s, and does not have the key that sigma.ko is signed with, '%s'", why,
+		      signer);
 }
 
 static void check_cpus(void)
@@ -380,7 +476,7 @@ static void check_guard(void)
 static int run(const struct options *options, char **args)
 {
 	static void (* const checks[])(void) = {
-		check_module, check_devices, check_lockdown, check_cpus, check_apic,
+		check_module, check_devices, check_signature, check_cpus, check_apic,
 		check_hypervisor, check_memory, check_kernel, check_initrd, check_network,
 		check_user_network, check_panic, check_guard,
 	};
