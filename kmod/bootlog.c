@@ -31,6 +31,7 @@
 #define FIRST_IDS	0xff000000U	/* lower half of the first ones, or more */
 #define IDS_MAX		BIT_ULL(24)	/* records of one boot */
 #define IDS_MIXED	16
+#define RECORD_SIZE	SZ_2K		/* kernels cut a text at 1024 bytes */
 
 #define BANNER		"Linux version "
 #define PANIC		"Kernel panic - not syncing: "
@@ -189,8 +190,10 @@ static bool find_panic(const struct sigma_guest *guest, const struct sigma_bootl
 	if (!start->id || !view.at)
 		return false;
 	while ((id = next_record(&view, PANIC))) {
-		end = next_block(&view, id, SZ_1K);
-		if (((id - start->id) & ID_MASK) >= IDS_MAX || !end)
+		if (((id - start->id) & ID_MASK) >= IDS_MAX)
+			continue;
+		end = next_block(&view, id, RECORD_SIZE);
+		if (!end)
 			continue;
 		copy_line((const char *)view.at + strlen(PANIC), (const char *)end, text, size);
 		return true;
@@ -213,8 +216,10 @@ static void bootlog_work(struct work_struct *work)
 	}
 	log->looks++;
 	search(guest);
-	for (unsigned int i = 0; !panicked && i < ARRAY_SIZE(log->found); i++)
+	for (unsigned int i = 0; !panicked && i < ARRAY_SIZE(log->found); i++) {
 		panicked = find_panic(guest, &log->found[i], text, sizeof(text));
+		cond_resched();
+	}
 
 	mutex_lock(&guest->lock);
 	if (panicked && is_alive(guest))
