@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../kmod/uapi/sigma.h"
@@ -236,6 +237,14 @@ static void destroy(void)
 		die("SIGMA_DESTROY");
 }
 
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec + time.tv_nsec / 1e9;
+}
+
 /* Its state after @seconds, or when it has another one before */
 static uint32_t wait_state(int fd, struct sigma_info *info, int seconds)
 {
@@ -272,6 +281,7 @@ static bool try(void (*fill)(void), const char *panic)
 	struct sigma_start start;
 	int fd = make(&info), memory_fd = ioctl(fd, SIGMA_MEMORY_FD);
 	uint32_t state;
+	double begun;
 	bool right;
 
 	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
@@ -285,11 +295,14 @@ static bool try(void (*fill)(void), const char *panic)
 		die("SIGMA_START");
 	/* What is looked for comes while it runs */
 	fill();
+	begun = now();
 	state = wait_state(fd, &info, panic ? SECONDS_TO_PANIC : SECONDS_TO_LIVE);
-	if (panic)
+	if (panic) {
+		printf("# seen after %.1f s\n", now() - begun);
 		right = state == SIGMA_STATE_PANICKED && panic_is(panic);
-	else
+	} else {
 		right = state == SIGMA_STATE_BOOTING;
+	}
 	if (!right)
 		printf("# its state is %u\n", state);
 	munmap(memory, MEMORY);
