@@ -189,16 +189,19 @@ static void check_initrd(void)
 	kmod_unref(ctx);
 }
 
-/* Where DKMS has the certificate of the key that it signs with: since 3.0, and on Ubuntu */
-static const char *find_certificate(void)
+/* Where DKMS has the certificate of the key of that name: since 3.0, and on Ubuntu; or NULL */
+static const char *find_certificate(const char *signer)
 {
-	static const char * const paths[] = {
-		"/var/lib/dkms/mok.pub", "/var/lib/shim-signed/mok/MOK.der",
+	static const struct {
+		const char *signer, *path;
+	} known[] = {
+		{ "DKMS module signing key", "/var/lib/dkms/mok.pub" },
+		{ "Secure Boot Module Signature key", "/var/lib/shim-signed/mok/MOK.der" },
 	};
 
-	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
-		if (!access(paths[i], F_OK))
-			return paths[i];
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (strstr(signer, known[i].signer) && !access(known[i].path, F_OK))
+			return known[i].path;
 	return NULL;
 }
 
@@ -232,16 +235,16 @@ static bool needs_signature(char *why, size_t size)
 	return *read_line("/sys/module/module/parameters/sig_enforce", text, sizeof(text)) == 'Y';
 }
 
-/* Has the kernel a key of that name? Only root sees all: proc_keys(5) */
+/* Has the kernel a key of that name, which may follow an organization's? Only root sees all */
 static bool kernel_has_key(const char *name)
 {
 	FILE *file = fopen("/proc/keys", "re");
 	char line[512], wanted[256];
 	bool has = false;
 
-	snprintf(wanted, sizeof(wanted), " asymmetri %s: ", name);
+	snprintf(wanted, sizeof(wanted), " %s: ", name);
 	while (file && !has && fgets(line, sizeof(line), file))
-		has = strstr(line, wanted);
+		has = strstr(line, " asymmetri ") && strstr(line, wanted);
 	if (file)
 		fclose(file);
 	return has;
@@ -249,57 +252,64 @@ static bool kernel_has_key(const char *name)
 
 /*
  * Who signed sigma.ko, @size bytes, "" when that can't be told.
- * Return: 1; 0: nobody did; -ENOENT: there is none.
+ * Return: 1; 0: nobody did; -ENOENT: there is none; another negative errno: it can't be read.
  */
 static int find_signer(char *signer, size_t size)
 {
 	struct kmod_list *modules = NULL, *info = NULL, *at;
 	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
 	struct kmod_module *module = NULL;
-	int is_signed = 0;
+	int ret = -ENOENT;
 
 	*signer = '\0';
 	if (ctx && !kmod_module_new_from_lookup(ctx, "sigma", &modules) && modules)
 		module = kmod_module_get_module(modules);
-	else
-		is_signed = -ENOENT;
-	if (module && kmod_module_get_info(module, &info) > 0)
-		kmod_list_foreach(at, info) {
-			const char *key = kmod_module_info_get_key(at);
+	if (module)
+		ret = kmod_module_get_info(module, &info);
+	if (ret > 0)
+		ret = 0;
+	kmod_list_foreach(at, info) {
+		const char *key = kmod_module_info_get_key(at);
 
-			if (!strcmp(key, "sig_id"))
-				is_signed = 1;
-			if (!strcmp(key, "signer"))
-				snprintf(signer, size, "%s", kmod_module_info_get_value(at));
-		}
+		if (!strcmp(key, "sig_id"))
+			ret = 1;
+		if (!strcmp(key, "signer"))
+			snprintf(signer, size, "%s", kmod_module_info_get_value(at));
+	}
 	kmod_module_info_free_list(info);
 	kmod_module_unref(module);
 	kmod_module_unref_list(modules);
 	kmod_unref(ctx);
-	return is_signed;
+	return ret;
 }
 
 static void check_signature(void)
 {
 	char why[64], signer[128], remedy[256];
-	const char *certificate = find_certificate();
 	int is_signed = find_signer(signer, sizeof(signer));
 
 	snprintf(remedy, sizeof(remedy),
 		 "as root: mokutil --import %s; then restart, and choose 'Enroll MOK' in the menu that comes before the system",
-		 certificate ?: "CERTIFICATE, that of the key");
+		 find_certificate(signer) ?: "CERTIFICATE, that of the key");
 	if (!needs_signature(why, sizeof(why)))
 		found("secureboot", RESULT_OK, NULL,
 		      "Secure Boot is %s: this kernel takes modules without a signature",
 		      secure_boot_is_on() ? "on, but not in force" : "off, or there is none");
 	else if (!access("/sys/module/sigma", F_OK))
 		found("secureboot", RESULT_OK, NULL, "%s, and took sigma.ko for its signature", why);
-	else if (is_signed < 0)
+	else if (is_signed == -ENOENT)
 		found("secureboot", RESULT_WARN, NULL, "%s: it takes signed modules only", why);
+	else if (is_signed < 0)
+		found("secureboot", RESULT_WARN, NULL,
+		      "%s: whether sigma.ko is signed can't be told: %s", why,
+		      strerror(-is_signed));
 	else if (!is_signed)
 		found("secureboot", RESULT_FAIL,
 		      "install the package sigma-dkms, since DKMS signs what it builds; or sign it, with scripts/sign-file of the kernel's headers",
 		      "%s: it takes signed modules only, and sigma.ko has no signature", why);
+	else if (!*signer)
+		found("secureboot", RESULT_WARN, "if it is not taken, sign it by a key that is enrolled: mokutil --list-enrolled",
+		      "%s: it takes signed modules only, and who signed sigma.ko can't be told", why);
 	else if (kernel_has_key(signer))
 		found("secureboot", RESULT_OK, NULL,
 		      "%s, and has the key that sigma.ko is signed with, '%s'", why, signer);

@@ -9,11 +9,13 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../daemon/bus.h"
 #include "ctl.h"
 
+#define GATHER_MS	20
 #define MEMORY_TIMEOUT	(10 * USEC_PER_SEC)	/* all of the guest's may have to be searched */
 
 static FILE *open_log(const char *dir, const char *name, const char *file)
@@ -144,6 +146,11 @@ static FILE *open_next(const char *name, FILE *log)
 		FILE *older = open_log(dirs[i], name, "log.1");
 		bool here = newer && same_file(newer, log);
 
+		/* It was just moved away */
+		if (!newer && older && same_file(older, log)) {
+			fclose(older);
+			return NULL;
+		}
 		if (newer && older && !here && !same_file(older, log)) {
 			puts("<missed some bytes>");
 			fclose(newer);
@@ -192,6 +199,7 @@ static bool wait_change(int inotify, int uevents)
 		{ .fd = uevents, .events = POLLIN },
 		{ .fd = STDOUT_FILENO },
 	};
+	const struct timespec gather = { .tv_nsec = GATHER_MS * 1000 * 1000 };
 	char buffer[4096];
 	struct uevent uevent;
 
@@ -200,6 +208,8 @@ static bool wait_change(int inotify, int uevents)
 		;
 	while (uevent_read(uevents, &uevent) > 0)
 		;
+	/* So that one that never stops is read in larger pieces */
+	nanosleep(&gather, NULL);
 	return !fds[2].revents;
 }
 

@@ -18,6 +18,7 @@
  */
 #include <linux/io.h>
 #include <linux/ktime.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 
 #include "sigma.h"
@@ -26,7 +27,8 @@
 #define LOOK_NS		(250 * NSEC_PER_MSEC)
 #define STEP		SZ_256K		/* bytes between looks at the clock */
 #define OVERLAP		SZ_64		/* what is searched for is shorter */
-#define LOG_SIZE	SZ_4M		/* of a log: it is searched for a panic that far */
+#define LOG_SIZE	SZ_16M		/* of a log: it is searched for a panic that far */
+#define LOOKS_EAGER	60		/* so long a kernel may take to its banner */
 #define ID_MASK		GENMASK_ULL(61, 0)
 #define FIRST_IDS	0xff000000U	/* lower half of the first ones, or more */
 #define IDS_MAX		BIT_ULL(24)	/* records of one boot */
@@ -43,6 +45,17 @@ struct view {
 	const u64 *at, *end;
 };
 
+/* A page whose memory is broken must not be read, and is not mapped any more */
+static u64 sound_bytes(u64 phys, u64 len)
+{
+	u64 at = phys;
+
+	while (at < phys + len && !PageHWPoison(pfn_to_page(PHYS_PFN(at))))
+		at = ALIGN_DOWN(at, PAGE_SIZE) + PAGE_SIZE;
+	return min(at - phys, len);
+}
+
+/* At most @max bytes from @offset on; nothing but NULL behind the end of the memory */
 static struct view view_from(const struct sigma_memory *mem, u64 offset, u64 max)
 {
 	struct view view = { };
@@ -52,7 +65,9 @@ static struct view view_from(const struct sigma_memory *mem, u64 offset, u64 max
 
 		if (offset < seg->size) {
 			view.at = phys_to_virt(seg->phys + offset);
-			view.end = view.at + min(seg->size - offset, max) / sizeof(u64);
+			view.end = view.at + sound_bytes(seg->phys + offset,
+							 min(seg->size - offset, max)) /
+					     sizeof(u64);
 			break;
 		}
 		offset -= seg->size;
@@ -113,7 +128,10 @@ static void remember(struct sigma_bootlog *log, u64 offset, u64 id)
 		(struct sigma_bootlog_start){ .offset = offset, .id = id };
 }
 
-/* Go on with the search for logs. All of the memory is through: then it is at rest for a while. */
+/*
+ * Go on with the search for logs. Once all of the memory is through, and there was one, or it takes
+ * longer than a kernel would, it rests for as long as the guest has booted.
+ */
 static void search(struct sigma_guest *guest)
 {
 	struct sigma_bootlog *log = &guest->bootlog;
@@ -126,7 +144,8 @@ static void search(struct sigma_guest *guest)
 		view = view_from(&guest->memory, log->offset, STEP + OVERLAP);
 		if (!view.at) {
 			log->offset = 0;
-			log->next_search = log->nr_found ? 2 * log->looks : log->looks;
+			log->next_search = log->nr_found || log->looks > LOOKS_EAGER ?
+					   2 * log->looks : log->looks;
 			return;
 		}
 		for (const u64 *start = view.at; (id = next_record(&view, BANNER)); )

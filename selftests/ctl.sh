@@ -207,16 +207,16 @@ check "wait sleeps while nothing happens" sleeps $waiter
 check "and gives up in time" status 4 wait $waiter
 
 # ---- the log, as it grows
-followed() { until_true 20 grep -q "$1" /tmp/followed; }
+followed() { until_true 60 grep -q "$1" /tmp/followed; }
 sigmactl log -f -n 1 g >/tmp/followed &
 log_follower=$!
-sleeps $log_follower >/dev/null	# it has begun
-check "log -f begins with the last line" [ "$(wc -l </tmp/followed)" = 1 ]
+check "log -f begins with the last line" until_true 20 eval \
+	'[ -s /tmp/followed ] && sigmactl log -n 9 g | grep -Fx "$(head -n 1 /tmp/followed)"'
 check "sleeps while nothing happens" sleeps $log_follower
 in_guest 1 "echo on >/proc/sys/kernel/printk_devkmsg; echo something happens >/dev/kmsg" >/dev/null
 check "prints what comes" followed "something happens$"
 FILL="which is long enough to have the log's file full before all were written, and more"
-check "a guest that logs much" in_guest 1 \
+GUEST_TIMEOUT=120 check "a guest that logs much" in_guest 1 \
 	"for i in \$(seq 6000); do echo \"line \$i, $FILL\"; done >/dev/kmsg"
 check "goes on in the next file" followed "line 6000, "
 check "of which there is one" [ -s /run/sigma/g/log.1 ]
@@ -240,7 +240,7 @@ type_keys $'exit\r'
 leaves
 on_terminal "zsh -f"
 type_keys $'autoload -U compinit && compinit -u && echo ready | sed s/^/is:/\r'
-check "zsh is there" shows "^is:ready"
+check "zsh is there" shows "^is:ready" 60
 type_keys $'sigmactl po\t--no-leg\t| sed s/^/seen:/\r'
 check "its Tab key knows verbs and options" shows "^seen:.lendable."
 type_keys $'sigmactl show \t-p State --value | sed s/^/is:/\r'
@@ -263,6 +263,8 @@ started=$(sigmactl show -p StartedUSec --value g)
 check "reboot returns when it has begun anew" sigmactl reboot g
 check "it was started again" [ "$(sigmactl show -p StartedUSec --value g)" -gt "$started" ]
 check "in so many words" hears '.state == "reboot"'
+check "it has begun to log" until_true $GUEST_BOOT eval \
+	'sigmactl log --memory g | grep "Linux version"'
 check "stop, before it is up" sigmactl stop --timeout=1 g
 check "its end is told" hears '.state == "gone"'
 check "log -f has seen it begin anew" grep -c "Linux version" /tmp/followed

@@ -32,7 +32,7 @@
 #define PANIC		"Kernel panic - not syncing: "
 
 #define SECONDS_TO_PANIC	60
-#define SECONDS_TO_LIVE		5	/* many looks */
+#define SECONDS_TO_LIVE		3	/* more than one look */
 
 static int control;
 static uint8_t *memory;
