@@ -59,9 +59,9 @@ on_terminal()
 }
 type_keys() { printf '%s' "$1" >&$keyboard; }
 sees() { tr '\r' '\n' <$screen | grep -aE "$1"; }
-shows() { until_true "${2:-20}" sees "$1" || { cat -v $screen | tail -n 20; return 1; }; }
+shows() { until_true "${2:-60}" sees "$1" || { cat -v $screen | tail -n 20; return 1; }; }
 left() { ! kill -0 "$terminal" 2>/dev/null; }
-leaves() { until_true 20 left || { echo "it is still there"; return 1; }; wait "$terminal"; }
+leaves() { until_true 60 left || { echo "it is still there"; return 1; }; wait "$terminal"; }
 
 # ---- what there is before any guest
 guest g disk=/dev/vdb net=1
@@ -138,7 +138,7 @@ sigmactl events --json >$events &
 follower=$!
 on_terminal "sigmactl run g"
 check "run starts the guest and connects this terminal" shows "Connected to g"
-check "a shell is there" shows "^bash-|root@|# " 60
+check "a shell is there" shows "^bash-|root@|# "
 type_keys $'echo $((6 * 7)) is the answer\r'
 check "which answers" shows "^42 is the answer"
 type_keys "$LEAVE"
@@ -240,7 +240,7 @@ type_keys $'exit\r'
 leaves
 on_terminal "zsh -f"
 type_keys $'autoload -U compinit && compinit -u && echo ready | sed s/^/is:/\r'
-check "zsh is there" shows "^is:ready" 60
+check "zsh is there" shows "^is:ready"
 type_keys $'sigmactl po\t--no-leg\t| sed s/^/seen:/\r'
 check "its Tab key knows verbs and options" shows "^seen:.lendable."
 type_keys $'sigmactl show \t-p State --value | sed s/^/is:/\r'
