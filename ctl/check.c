@@ -106,10 +106,31 @@ static bool cpu_flag(const char *flag)
 	return there;
 }
 
+/* As modprobe would find it, to be unreferenced; NULL: it is not installed for the running kernel */
+static struct kmod_module *find_module(struct kmod_ctx *ctx, const char *name)
+{
+	struct kmod_module *module = NULL;
+	struct kmod_list *list = NULL;
+
+	if (ctx && !kmod_module_new_from_lookup(ctx, name, &list) && list)
+		module = kmod_module_get_module(list);
+	kmod_module_unref_list(list);
+	return module;
+}
+
+static bool is_installed(const char *name)
+{
+	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
+	struct kmod_module *module = find_module(ctx, name);
+	bool installed = module;
+
+	kmod_module_unref(module);
+	kmod_unref(ctx);
+	return installed;
+}
+
 static void check_module(void)
 {
-	struct kmod_list *list = NULL;
-	struct kmod_ctx *ctx;
 	struct utsname uts;
 
 	if (!access("/sys/module/sigma", F_OK)) {
@@ -117,16 +138,13 @@ static void check_module(void)
 		return;
 	}
 	uname(&uts);
-	ctx = kmod_new(NULL, NULL);
-	if (ctx && !kmod_module_new_from_lookup(ctx, "sigma", &list) && list)
+	if (is_installed("sigma"))
 		found("module", RESULT_WARN, "as root: modprobe sigma",
 		      "sigma.ko is installed for kernel %s but not loaded", uts.release);
 	else
 		found("module", RESULT_FAIL,
 		      "install the package sigma-dkms and the kernel's headers, or build it (make && make install); then: modprobe sigma",
 		      "there is no sigma.ko for the running kernel %s", uts.release);
-	kmod_module_unref_list(list);
-	kmod_unref(ctx);
 }
 
 static void check_devices(void)
@@ -148,9 +166,7 @@ static void check_devices(void)
 static void check_initrd(void)
 {
 	const char *dir = getenv("SIGMA_LIBDIR");
-	struct kmod_list *list = NULL;
 	char path[PATH_MAX];
-	struct kmod_ctx *ctx;
 	struct utsname uts;
 
 	uname(&uts);
@@ -174,10 +190,8 @@ static void check_initrd(void)
 		return;
 	}
 
-	ctx = kmod_new(NULL, NULL);
 	snprintf(path, sizeof(path), "%s/%s/" GUEST_MODULE ".ko", dir, uts.release);
-	if (!access(path, R_OK) ||
-	    (ctx && !kmod_module_new_from_lookup(ctx, GUEST_MODULE, &list) && list))
+	if (!access(path, R_OK) || is_installed(GUEST_MODULE))
 		found("drivers", RESULT_OK, NULL,
 		      "there is a " GUEST_MODULE ".ko for guests of kernel %s", uts.release);
 	else
@@ -185,8 +199,6 @@ static void check_initrd(void)
 		      "install the package sigma-dkms and the kernel's headers, or build it (make && make install); or set Kernel= to one that has it",
 		      "there is neither %s nor another " GUEST_MODULE ".ko for the running kernel",
 		      path);
-	kmod_module_unref_list(list);
-	kmod_unref(ctx);
 }
 
 /* Where DKMS has the certificate of the key of that name: since 3.0, and on Ubuntu; or NULL */
@@ -256,14 +268,12 @@ static bool kernel_has_key(const char *name)
  */
 static int find_signer(char *signer, size_t size)
 {
-	struct kmod_list *modules = NULL, *info = NULL, *at;
 	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
-	struct kmod_module *module = NULL;
+	struct kmod_module *module = find_module(ctx, "sigma");
+	struct kmod_list *info = NULL, *at;
 	int ret = -ENOENT;
 
 	*signer = '\0';
-	if (ctx && !kmod_module_new_from_lookup(ctx, "sigma", &modules) && modules)
-		module = kmod_module_get_module(modules);
 	if (module)
 		ret = kmod_module_get_info(module, &info);
 	if (ret > 0)
@@ -278,49 +288,58 @@ static int find_signer(char *signer, size_t size)
 	}
 	kmod_module_info_free_list(info);
 	kmod_module_unref(module);
-	kmod_module_unref_list(modules);
 	kmod_unref(ctx);
 	return ret;
 }
 
-static void check_signature(void)
+/* Will a kernel that is strict, because of @why, take the sigma.ko that is installed? */
+static void check_signer(const char *why)
 {
-	char why[64], signer[128], remedy[256];
+	char signer[128], remedy[256];
 	int is_signed = find_signer(signer, sizeof(signer));
 
-	snprintf(remedy, sizeof(remedy),
-		 "as root: mokutil --import %s; then restart, and choose 'Enroll MOK' in the menu that comes before the system",
-		 find_certificate(signer) ?: "CERTIFICATE, that of the key");
+	if (is_signed == -ENOENT) {
+		found("secureboot", RESULT_WARN, NULL, "%s: it takes signed modules only", why);
+	} else if (is_signed < 0) {
+		found("secureboot", RESULT_WARN, NULL,
+		      "%s: whether sigma.ko is signed can't be told: %s", why,
+		      strerror(-is_signed));
+	} else if (!is_signed) {
+		found("secureboot", RESULT_FAIL,
+		      "install the package sigma-dkms, since DKMS signs what it builds; or sign it, with scripts/sign-file of the kernel's headers",
+		      "%s: it takes signed modules only, and sigma.ko has no signature", why);
+	} else if (!*signer) {
+		found("secureboot", RESULT_WARN, "if it is not taken, sign it by a key that is enrolled: mokutil --list-enrolled",
+		      "%s: it takes signed modules only, and who signed sigma.ko can't be told", why);
+	} else if (kernel_has_key(signer)) {
+		found("secureboot", RESULT_OK, NULL,
+		      "%s, and has the key that sigma.ko is signed with, '%s'", why, signer);
+	} else if (geteuid()) {
+		found("secureboot", RESULT_WARN, "be root, and check again",
+		      "%s: whether it has the key that sigma.ko is signed with, '%s', only root can see",
+		      why, signer);
+	} else {
+		snprintf(remedy, sizeof(remedy),
+			 "as root: mokutil --import %s; then restart, and choose 'Enroll MOK' in the menu that comes before the system",
+			 find_certificate(signer) ?: "CERTIFICATE, that of the key");
+		found("secureboot", RESULT_FAIL, remedy,
+		      "%s, and does not have the key that sigma.ko is signed with, '%s'", why,
+		      signer);
+	}
+}
+
+static void check_signature(void)
+{
+	char why[64];
+
 	if (!needs_signature(why, sizeof(why)))
 		found("secureboot", RESULT_OK, NULL,
 		      "Secure Boot is %s: this kernel takes modules without a signature",
 		      secure_boot_is_on() ? "on, but not in force" : "off, or there is none");
 	else if (!access("/sys/module/sigma", F_OK))
 		found("secureboot", RESULT_OK, NULL, "%s, and took sigma.ko for its signature", why);
-	else if (is_signed == -ENOENT)
-		found("secureboot", RESULT_WARN, NULL, "%s: it takes signed modules only", why);
-	else if (is_signed < 0)
-		found("secureboot", RESULT_WARN, NULL,
-		      "%s: whether sigma.ko is signed can't be told: %s", why,
-		      strerror(-is_signed));
-	else if (!is_signed)
-		found("secureboot", RESULT_FAIL,
-		      "install the package sigma-dkms, since DKMS signs what it builds; or sign it, with scripts/sign-file of the kernel's headers",
-		      "%s: it takes signed modules only, and sigma.ko has no signature", why);
-	else if (!*signer)
-		found("secureboot", RESULT_WARN, "if it is not taken, sign it by a key that is enrolled: mokutil --list-enrolled",
-		      "%s: it takes signed modules only, and who signed sigma.ko can't be told", why);
-	else if (kernel_has_key(signer))
-		found("secureboot", RESULT_OK, NULL,
-		      "%s, and has the key that sigma.ko is signed with, '%s'", why, signer);
-	else if (geteuid())
-		found("secureboot", RESULT_WARN, "be root, and check again",
-		      "%s: whether it has the key that sigma.ko is signed with, '%s', only root can see",
-		      why, signer);
 	else
-		found("secureboot", RESULT_FAIL, remedy,
-		      "%s, and does not have the key that sigma.ko is signed with, '%s'", why,
-		      signer);
+		check_signer(why);
 }
 
 static void check_cpus(void)

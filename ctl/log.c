@@ -145,13 +145,13 @@ static FILE *open_next(const char *name, FILE *log)
 		FILE *newer = open_log(dirs[i], name, "log");
 		FILE *older = open_log(dirs[i], name, "log.1");
 		bool here = newer && same_file(newer, log);
+		bool moved = older && same_file(older, log);
 
-		/* It was just moved away */
-		if (!newer && older && same_file(older, log)) {
+		if (moved && !newer) {		/* just now */
 			fclose(older);
 			return NULL;
 		}
-		if (newer && older && !here && !same_file(older, log)) {
+		if (newer && older && !here && !moved) {
 			puts("<missed some bytes>");
 			fclose(newer);
 			return older;

@@ -108,7 +108,8 @@ static u64 next_record(struct view *view, const char *text)
 	return 0;
 }
 
-static bool is_alive(const struct sigma_guest *guest)
+/* And was not started anew meanwhile */
+static bool boots_on(const struct sigma_guest *guest)
 {
 	return READ_ONCE(guest->state) == SIGMA_STATE_BOOTING && !READ_ONCE(guest->bootlog.begun);
 }
@@ -153,7 +154,7 @@ static void search(struct sigma_guest *guest)
 				remember(log, log->offset + (view.at - start) * sizeof(u64), id);
 		log->offset += STEP;
 		cond_resched();
-	} while (is_alive(guest) && ktime_get_ns() < end);
+	} while (boots_on(guest) && ktime_get_ns() < end);
 }
 
 /*
@@ -241,7 +242,7 @@ static void bootlog_work(struct work_struct *work)
 	}
 
 	mutex_lock(&guest->lock);
-	if (panicked && is_alive(guest))
+	if (panicked && boots_on(guest))
 		sigma_guest_panicked(guest, text);
 	if (guest->state == SIGMA_STATE_BOOTING)
 		queue_delayed_work(bootlog_wq, &log->work, LOOK_PERIOD);

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Guests that do nothing, whose memory holds what looks like the log of a kernel: for bootlog.sh,
- * in a host that can lend CPU 1. Of each the line "ok CASE" or "not ok CASE: WHY"; the exit status
- * is 1 when one of them was not as it must be.
+ * in a host that can lend CPU 1. Of each the line "ok CASE" or "not ok CASE", behind one that tells
+ * why; the exit status is 1 when one of them was not as it must be.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "../../kmod/uapi/sigma.h"
+#include "guest.h"
 
-#define PAGE		0x1000UL
-#define MEMORY		(4UL << 20)
 #define PARAMS_OFF	PAGE
 #define LOG		0x100000UL	/* where most of the logs are */
 #define OTHER_LOG	0x200000UL
@@ -34,14 +28,7 @@
 #define SECONDS_TO_PANIC	60
 #define SECONDS_TO_LIVE		3	/* more than one look */
 
-static int control;
-static uint8_t *memory;
-
-static void __attribute__((noreturn)) die(const char *what)
-{
-	printf("not ok %s: %s\n", what, strerror(errno));
-	exit(1);
-}
+static struct guest guest;
 
 /* A block of a printk ring buffer. Return: where the next one begins. */
 static uint64_t put(uint64_t off, uint64_t id, const char *text)
@@ -49,8 +36,8 @@ static uint64_t put(uint64_t off, uint64_t id, const char *text)
 	size_t len = strlen(text);
 
 	id &= ID_MASK;
-	memcpy(memory + off, &id, sizeof(id));
-	memcpy(memory + off + sizeof(id), text, len);
+	memcpy(guest.map + off, &id, sizeof(id));
+	memcpy(guest.map + off + sizeof(id), text, len);
 	return off + sizeof(id) + (len + 7) / 8 * 8;
 }
 
@@ -58,11 +45,6 @@ static uint64_t put_banner(uint64_t off)
 {
 	return put(off, FIRST_ID, BANNER);
 }
-
-/* What is kept of one that is longer */
-#define X16		"xxxxxxxxxxxxxxxx"
-#define X64		X16 X16 X16 X16
-#define LONG		X64 X64 X16 X16 X16 "xxxxxxxxxxxxxxx"
 
 /* Cases: what is in the memory */
 
@@ -104,12 +86,14 @@ static void no_reason(void)
 	put(put(put_banner(LOG), FIRST_ID + 1, PANIC), FIRST_ID + 2, "CPU: 0");
 }
 
+#define TEN	"0123456789"
+#define FIFTY	TEN TEN TEN TEN TEN
+#define LONG	FIFTY FIFTY FIFTY TEN TEN TEN TEN "0"	/* what is kept of one that is longer */
+
 static void long_reason(void)
 {
-	static char text[800] = PANIC;
-
-	memset(text + strlen(PANIC), 'x', sizeof(text) - strlen(PANIC) - 1);
-	put(put(put_banner(LOG), FIRST_ID + 1, text), FIRST_ID + 2, "CPU: 0");
+	put(put(put_banner(LOG), FIRST_ID + 1, PANIC LONG "123456789" FIFTY FIFTY FIFTY FIFTY),
+	    FIRST_ID + 2, "CPU: 0");
 }
 
 /* Its ids have come to 0 meanwhile, and several CPUs wrote */
@@ -211,32 +195,6 @@ static const struct {
 	{ "cut by the end of the memory", only_a_start, NULL },
 };
 
-/* The guest */
-
-static int make(struct sigma_info *info)
-{
-	struct sigma_create args = { .name = "bootlog", .memory = MEMORY, .nr_cpus = 1,
-				     .cpus = { 1 }, .guard = SIGMA_GUARD_NO };
-	int fd;
-
-	if (ioctl(control, SIGMA_CREATE, &args)) {
-		printf("# %s\n", args.error);
-		die("SIGMA_CREATE");
-	}
-	fd = open("/dev/sigma/bootlog", O_RDWR | O_CLOEXEC);
-	if (fd < 0 || ioctl(fd, SIGMA_GET_INFO, info))
-		die("/dev/sigma/bootlog");
-	return fd;
-}
-
-static void destroy(void)
-{
-	struct sigma_destroy args = { .name = "bootlog" };
-
-	if (ioctl(control, SIGMA_DESTROY, &args))
-		die("SIGMA_DESTROY");
-}
-
 static double now(void)
 {
 	struct timespec time;
@@ -246,15 +204,13 @@ static double now(void)
 }
 
 /* Its state after @seconds, or when it has another one before */
-static uint32_t wait_state(int fd, struct sigma_info *info, int seconds)
+static uint32_t wait_state(int seconds)
 {
-	struct pollfd change = { .fd = fd, .events = POLLPRI };
+	struct pollfd change = { .fd = guest.fd, .events = POLLPRI };
 
-	do {
-		if (ioctl(fd, SIGMA_GET_INFO, info))
-			die("SIGMA_GET_INFO");
-	} while (info->state == SIGMA_STATE_BOOTING && poll(&change, 1, seconds * 1000) == 1);
-	return info->state;
+	while (state(&guest) == SIGMA_STATE_BOOTING && poll(&change, 1, seconds * 1000) == 1)
+		;
+	return guest.info.state;
 }
 
 static bool panic_is(const char *wanted)
@@ -277,37 +233,30 @@ static bool panic_is(const char *wanted)
 static bool try(void (*fill)(void), const char *panic)
 {
 	static const uint8_t spin[] = { 0xf3, 0x90, 0xeb, 0xfc };
-	struct sigma_info info;
 	struct sigma_start start;
-	int fd = make(&info), memory_fd = ioctl(fd, SIGMA_MEMORY_FD);
-	uint32_t state;
+	uint32_t found;
 	double begun;
 	bool right;
 
-	memory = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, memory_fd, 0);
-	close(memory_fd);
-	if (memory == MAP_FAILED)
-		die("its memory");
-	memcpy(memory, spin, sizeof(spin));
-	start.entry = info.segments[0].phys;
-	start.boot_params = start.entry + PARAMS_OFF;
-	if (ioctl(fd, SIGMA_START, &start))
-		die("SIGMA_START");
+	make(&guest, "bootlog", 1);
+	memcpy(guest.map, spin, sizeof(spin));
+	start.entry = guest.phys;
+	start.boot_params = guest.phys + PARAMS_OFF;
+	if (ioctl(guest.fd, SIGMA_START, &start))
+		die("bootlog: does not start");
 	/* What is looked for comes while it runs */
 	fill();
 	begun = now();
-	state = wait_state(fd, &info, panic ? SECONDS_TO_PANIC : SECONDS_TO_LIVE);
+	found = wait_state(panic ? SECONDS_TO_PANIC : SECONDS_TO_LIVE);
 	if (panic) {
 		printf("# seen after %.1f s\n", now() - begun);
-		right = state == SIGMA_STATE_PANICKED && panic_is(panic);
+		right = found == SIGMA_STATE_PANICKED && panic_is(panic);
 	} else {
-		right = state == SIGMA_STATE_BOOTING;
+		right = found == SIGMA_STATE_BOOTING;
 	}
 	if (!right)
-		printf("# its state is %u\n", state);
-	munmap(memory, MEMORY);
-	close(fd);
-	destroy();
+		printf("# its state is %u\n", found);
+	destroy(&guest);
 	return right;
 }
 

@@ -3,26 +3,14 @@
 #ifndef SIGMA_TEST_WILD_H
 #define SIGMA_TEST_WILD_H
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "../../kmod/uapi/sigma.h"
+#include "guest.h"
 
-#define PAGE		0x1000ULL
-#define MIB		(1ULL << 20)
 #define GIB		(1ULL << 30)
-#define MEMORY		(4 * MIB)
 #define SECONDS_TO_END	60		/* of one attempt */
 
 /* The guest's memory, from its start */
@@ -287,62 +275,7 @@ extern const uint8_t do_read[], do_write[], do_run[], do_walk[], do_send[], do_s
 extern const uint32_t left_msrs[], left_msrs_end[];
 extern const uint8_t hit_read[], hit_write[], hit_walk[], hit_send[];
 
-/* A guest as this program has it */
-struct guest {
-	int fd, memory;
-	uint8_t *map;
-	uint64_t phys;			/* of its memory */
-	struct sigma_info info;
-};
-
-static int control;
 static struct guest wild, other;
-static enum sigma_guard_kind kind;
-
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf(": %s\n", strerror(errno));
-	exit(1);
-}
-
-/* The guests */
-
-static void make(struct guest *guest, const char *name, unsigned int cpu)
-{
-	struct sigma_create args = { .memory = MEMORY, .nr_cpus = 1, .cpus = { cpu },
-				     .guard = kind };
-	char path[64];
-
-	snprintf(args.name, sizeof(args.name), "%s", name);
-	if (ioctl(control, SIGMA_CREATE, &args))
-		die("%s: %s", name, args.error);
-	snprintf(path, sizeof(path), "/dev/sigma/%s", name);
-	guest->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (guest->fd < 0 || ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))
-		die("%s", path);
-	guest->memory = ioctl(guest->fd, SIGMA_MEMORY_FD);
-	guest->map = mmap(NULL, MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, guest->memory, 0);
-	if (guest->map == MAP_FAILED)
-		die("%s: its memory", name);
-	guest->phys = guest->info.segments[0].phys;
-}
-
-static void destroy(struct guest *guest)
-{
-	struct sigma_destroy args;
-
-	memcpy(args.name, guest->info.name, sizeof(args.name));
-	munmap(guest->map, MEMORY);
-	close(guest->memory);
-	close(guest->fd);
-	if (ioctl(control, SIGMA_DESTROY, &args))
-		die("%s: is not given back", args.name);
-}
 
 static volatile struct params *params_of(const struct guest *guest)
 {
@@ -398,13 +331,6 @@ static void start(struct guest *guest, const uint8_t *label, uint64_t target, ui
 	fill_gate(guest, GP_VECTOR, refused);
 	if (ioctl(guest->fd, SIGMA_START, &args))
 		die("%s: does not start", guest->info.name);
-}
-
-static uint32_t state(struct guest *guest)
-{
-	if (ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))
-		die("%s: has no state", guest->info.name);
-	return guest->info.state;
 }
 
 /* Return: whether it came to its end; else it is contained */
