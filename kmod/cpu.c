@@ -3,14 +3,19 @@
  * Lending CPUs.
  *
  * A lent CPU is an offline CPU of the host that we keep from coming online. It is in one of
- * three places: in the host's offline loop (just lent), in the guest (started), or waiting
- * for a start-up IPI (parked). INIT, then a start-up IPI, brings it from any of them to our
- * entry page, whatever it was doing and however it was left: INIT is a reset of the core. That
- * it did arrive is seen by its acknowledgement in the page. Only then may the guest's memory
- * be freed. A CPU that is to be parked gets a second INIT after that and no start-up IPI: in
- * that state it executes nothing, NMIs and SMIs included, and needs no memory (SDM vol. 3A,
- * 9.4.2; smp_park_other_cpus_in_init() does the same). The host takes a CPU back in its usual
- * way of onlining, by an INIT of its own.
+ * three places: in the host's offline loop (just lent), in the guest (started), or halted in our
+ * entry pages (parked). INIT, then a start-up IPI, brings it from any of them to the entry pages,
+ * whatever it was doing and however it was left: INIT is a reset of the core. That it did arrive is
+ * seen by its acknowledgement. Only then may the guest's memory be freed. The host takes a CPU back
+ * in its usual way of onlining, by an INIT of its own.
+ *
+ * A parked CPU is halted with handlers for NMIs and machine checks. It is not left waiting for a
+ * start-up IPI: firmware that gathers all CPUs in SMM, where such a CPU does not come, has hung
+ * laptops (smp_park_other_cpus_in_init() did so until kernel commit fbe1bf1e5ff1). Only a kernel
+ * that comes by kexec, which overwrites our pages, gets it in that state.
+ *
+ * The CPUs of one guest are reset together before the first of them is started: none can send an
+ * NMI to another one that is on its way then.
  *
  * While it is lent, a CPU is not "present", as if it had been unplugged. Without that, broadcast
  * IPIs would reach the guest: once every present CPU has booted, x86 kernels send them by
@@ -18,7 +23,7 @@
  * own. A CPU that is present without being in cpus_booted_once_mask, or the reverse, makes
  * apic_smt_update() turn the shorthand off; it runs at the end of each CPU hotplug operation.
  *
- * Starts go one after the other, because the entry page's parameters are one set.
+ * Starts go one after the other, because the entry pages tell one CPU at a time.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -35,6 +40,8 @@
 #include "entry.h"
 #include "sigma.h"
 
+#define INIT_ASSERT	(APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT)
+#define INIT_DEASSERT	(APIC_INT_LEVELTRIG | APIC_DM_INIT)
 #define INIT_US		10000	/* MP specification 1.4, B.4 */
 #define SIPI_US		200
 #define SIPI_TRIES	2	/* likewise: a second one where the first went unseen */
@@ -43,26 +50,7 @@
 #define RETURN_TRIES	20	/* while CPU hotplug is disabled for a moment: PCI probes do */
 #define RETURN_MS	100
 
-#define CPUID_1_ECX_XSAVE	BIT(26)
-
-/*
- * INIT leaves these as the last owner had them, and they tell the next one of its addresses, or
- * change how it runs. All are 0 after a reset. The kernel that comes sets those it has a use for.
- */
-static const u32 left_msrs[] = {
-	MSR_IA32_SPEC_CTRL, MSR_IA32_DEBUGCTLMSR,
-	MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_ESP, MSR_IA32_SYSENTER_EIP,
-	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK,
-	MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_TSC_AUX,
-	MSR_IA32_XSS, MSR_IA32_XFD, MSR_IA32_XFD_ERR, MSR_IA32_BNDCFGS,
-	MSR_IA32_U_CET, MSR_IA32_S_CET, MSR_IA32_PL0_SSP, MSR_IA32_PL1_SSP, MSR_IA32_PL2_SSP,
-	MSR_IA32_PL3_SSP, MSR_IA32_INT_SSP_TAB,
-};
-static_assert(ARRAY_SIZE(left_msrs) < ENTRY_CLEAR_MAX);
-
-static u32 clear_msrs[ENTRY_CLEAR_MAX];	/* those of them that these CPUs have, and a 0 */
-
-static DEFINE_MUTEX(start_lock);	/* the entry page's parameters */
+static DEFINE_MUTEX(start_lock);	/* what the entry pages tell */
 static cpumask_t lent;			/* changed by atomic bit operations */
 static DEFINE_PER_CPU(struct sigma_frequency, frequency);	/* of lent ones */
 static struct sigma_identity park_identity;
@@ -189,16 +177,19 @@ int sigma_cpu_return(unsigned int cpu)
 			break;
 		msleep(RETURN_MS);
 	}
-	if (err < 0)
+	if (err < 0) {
+		/* Not to rest in our pages for ever, which may go */
+		sigma_cpu_reset(&cpu, 1);
 		pr_err("cpu %u: was given back, but the host could not online it (error %d); try: chcpu -e %u\n",
 		       cpu, err, cpu);
+	}
 	return err < 0 ? err : 0;
 }
 
-static bool wait_for_ack(struct entry_params *params, u32 token, unsigned int usecs)
+static bool wait_for_arrival(u32 token, unsigned int usecs)
 {
 	for (unsigned int waited = 0; ; waited += 20) {
-		if (READ_ONCE(params->ack) == token)
+		if (sigma_entry_arrived(token))
 			return true;
 		if (waited >= usecs)
 			return false;
@@ -208,18 +199,18 @@ static bool wait_for_ack(struct entry_params *params, u32 token, unsigned int us
 
 static int send_init(u32 apic_id)
 {
-	int err = sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT);
+	int err = sigma_apic_send(apic_id, INIT_ASSERT);
 
 	if (err)
 		return err;
 	usleep_range(INIT_US, INIT_US + 1000);
-	return sigma_apic_send(apic_id, APIC_INT_LEVELTRIG | APIC_DM_INIT);
+	return sigma_apic_send(apic_id, INIT_DEASSERT);
 }
 
-static int init_sipi(unsigned int cpu, struct entry_params *params, u32 token)
+static int init_sipi(unsigned int cpu, u32 token)
 {
 	u32 apic_id = sigma_cpu_apic_id(cpu);
-	u32 vector = sigma_low_entry_page() >> PAGE_SHIFT;
+	u32 vector = sigma_entry_page() >> PAGE_SHIFT;
 	int err;
 
 	err = send_init(apic_id);
@@ -231,43 +222,24 @@ static int init_sipi(unsigned int cpu, struct entry_params *params, u32 token)
 		err = sigma_apic_send(apic_id, APIC_DM_STARTUP | vector);
 		if (err)
 			return err;
-		if (wait_for_ack(params, token, SIPI_US))
+		if (wait_for_arrival(token, SIPI_US))
 			return 0;
 	}
-	return wait_for_ack(params, token, ARRIVE_MS * USEC_PER_MSEC) ? 0 : -EIO;
+	return wait_for_arrival(token, ARRIVE_MS * USEC_PER_MSEC) ? 0 : -EIO;
 }
 
-static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
-		   u64 argument)
+static int send(const struct entry_order *order)
 {
-	struct entry_params *params = phys_to_virt(sigma_low_entry_page() + ENTRY_PARAMS);
-	const struct sigma_frequency *freq = per_cpu_ptr(&frequency, cpu);
-	static u32 token;
+	unsigned int cpu = order->cpu;
 	int err;
 
 	mutex_lock(&start_lock);
 	/* In VMX operation a CPU does not take the first one: it leaves that, see guard/program */
 	if (boot_cpu_has(X86_FEATURE_VMX))
 		send_init(sigma_cpu_apic_id(cpu));
-	if (!++token)
-		token++;
-	*params = (struct entry_params) {
-		.token		= token,
-		.mode		= mode,
-		.apic_id	= sigma_cpu_apic_id(cpu),
-		.cr3		= virt_to_phys(id->root),
-		.target		= target,
-		.argument	= argument,
-		.flags		= (cpuid_ecx(1) & CPUID_1_ECX_XSAVE ? ENTRY_XSAVE : 0) |
-				  (x2apic_enabled() ? 0 : ENTRY_XAPIC),
-		.freq_msr	= mode == ENTRY_PARK ? 0 : freq->msr,
-		.freq_value	= freq->value,
-	};
-	memcpy(params->clear, clear_msrs, sizeof(clear_msrs));
-	wmb();	/* the CPU reads them once it has been started */
-	err = init_sipi(cpu, params, token);
-	/* Parked, or too late: nobody may come here any more and find the next one's parameters */
-	if (err || mode == ENTRY_PARK)
+	err = init_sipi(cpu, sigma_entry_tell(order));
+	/* Too late: nobody may come here any more and find the next one's orders */
+	if (err)
 		send_init(sigma_cpu_apic_id(cpu));
 	mutex_unlock(&start_lock);
 
@@ -280,34 +252,37 @@ static int send_to(unsigned int cpu, u32 mode, const struct sigma_identity *id, 
 int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
 		    u64 argument)
 {
-	return send_to(cpu, mode, id, target, argument);
+	return send(&(struct entry_order) {
+		.cpu = cpu, .mode = mode, .id = id, .target = target, .argument = argument,
+		.freq = per_cpu_ptr(&frequency, cpu),
+	});
 }
 
 int sigma_cpu_park(unsigned int cpu)
 {
-	return send_to(cpu, ENTRY_PARK, &park_identity, 0, 0);
+	return send(&(struct entry_order) {
+		.cpu = cpu, .mode = ENTRY_PARK, .id = &park_identity,
+	});
 }
 
-static void find_msrs(void)
+/* One wait serves all of them. One that did not take it is told when it is parked. */
+void sigma_cpu_reset(const u32 *cpus, unsigned int nr)
 {
-	unsigned int nr = 0;
-	u64 value;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(left_msrs); i++)
-		if (!rdmsrq_safe(left_msrs[i], &value))
-			clear_msrs[nr++] = left_msrs[i];
+	for (unsigned int i = 0; i < nr; i++)
+		sigma_apic_send(sigma_cpu_apic_id(cpus[i]), INIT_ASSERT);
+	usleep_range(INIT_US, INIT_US + 1000);
+	for (unsigned int i = 0; i < nr; i++)
+		sigma_apic_send(sigma_cpu_apic_id(cpus[i]), INIT_DEASSERT);
 }
 
 int sigma_cpu_init(void)
 {
 	int err;
 
-	find_msrs();
-
 	err = sigma_identity_init(&park_identity);
 	if (err)
 		return err;
-	err = sigma_identity_map(&park_identity, 0, SZ_1M);
+	err = sigma_entry_map(&park_identity);
 	if (err)
 		goto free_identity;
 

@@ -1,14 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The entry page: see entry.h.
+ * The entry pages' code: see entry.h.
  *
  * A start-up IPI with vector V starts the CPU in real mode at CS = V << 8, IP = 0 (SDM
- * vol. 3A, 9.4.4). From there it goes through protected mode to 64-bit mode. EBP holds the
+ * vol. 3A, 9.4.4). From there it goes through protected mode to 64-bit mode. EBP holds the first
  * page's address all the way, so the code runs wherever it is copied. INIT leaves MSRs, the
  * registers of x87, SSE, AVX and what came after them, and the cache bits of CR0 as the last owner
  * had them (SDM vol. 3A, table 10-1), so all that matters is set, not assumed, and all that tells
- * of that owner is cleared. The stack is only used before the acknowledgement: after it the next CPU
- * may be on its way through this page.
+ * of that owner is cleared.
+ *
+ * An NMI or a machine check may come at any instruction. With no handler either is a triple fault,
+ * which resets the machine, and so is a machine check while CR4.MCE is clear. So the IDT is loaded
+ * first, MCE is set next, and what takes long comes after both. One table serves three formats of
+ * gates, since a vector's 4, 8 and 16 bytes lie at different places. MCG_STATUS is cleared by
+ * whoever takes a machine check: while MCIP is set the next one is a reset, too. The banks are left
+ * to the host, which takes the same machine check, or polls them.
+ *
+ * The stack on the way is only used before the acknowledgement: after it the next CPU may be on its
+ * way through these pages. A CPU that rests has a stack of its own.
  */
 #include <linux/linkage.h>
 #include <asm/msr-index.h>
@@ -20,26 +29,34 @@
 
 #define XFEATURE_MASK_FP	(1 << 0)
 
+#define WRMSR_SIZE		2
+#define SELECTOR_SIZE		8
+
 #define OFFSET(label)		((label) - sigma_entry_start)
 
 	.section .rodata, "a"
 	.balign	64
 	.code16
 SYM_DATA_START(sigma_entry_start)
+	/*
+	 * INIT has left SS:SP at 0: what an NMI here pushes goes to the end of the first 64 KiB,
+	 * which the host leaves to the firmware
+	 */
+	lidtl	%cs:ENTRY_IDTR
 	cli
 	cld
-	wbinvd
 	xorl	%ebp, %ebp
 	movw	%cs, %bp
 	movw	%bp, %ds
 	movw	%bp, %ss
+	movl	$ENTRY_STACK_TOP, %esp
 	shll	$4, %ebp
-	movl	$ENTRY_PARAMS, %esp
 
-	leal	OFFSET(sigma_entry_gdt)(%ebp), %eax
-	pushl	%eax
-	pushw	$(ENTRY_GDT_SIZE - 1)
-	lgdtl	%ss:(%esp)
+	movl	ENTRY_CR4, %eax
+	andl	$X86_CR4_MCE, %eax
+	movl	%eax, %cr4
+	wbinvd
+	lgdtl	ENTRY_GDTR
 
 	/* Nothing but the far jump may follow the switch (SDM vol. 3A, 10.9.1) */
 	pushl	$ENTRY_CS32
@@ -49,7 +66,35 @@ SYM_DATA_START(sigma_entry_start)
 	movl	%eax, %cr0
 	lretl
 
+	.globl	sigma_entry_mc16
+sigma_entry_mc16:
+	pushl	%eax
+	pushl	%ecx
+	pushl	%edx
+	movl	$MSR_IA32_MCG_STATUS, %ecx
+	xorl	%eax, %eax
+	xorl	%edx, %edx
+	wrmsr
+	popl	%edx
+	popl	%ecx
+	popl	%eax
+	.globl	sigma_entry_nmi16
+sigma_entry_nmi16:
+	iretw
+
 	.code32
+	/*
+	 * All up to 64-bit mode can be done once more, and a return could not: between the switch
+	 * and the far jump CS holds no selector. NMIs stay blocked until IRETQ below.
+	 */
+	.globl	sigma_entry_mc32
+sigma_entry_mc32:
+	movl	$MSR_IA32_MCG_STATUS, %ecx
+	xorl	%eax, %eax
+	xorl	%edx, %edx
+	wrmsr
+	.globl	sigma_entry_nmi32
+sigma_entry_nmi32:
 .Lprotected_mode:
 	movl	$ENTRY_DS, %eax
 	movl	%eax, %ds
@@ -57,44 +102,64 @@ SYM_DATA_START(sigma_entry_start)
 	movl	%eax, %fs
 	movl	%eax, %gs
 	movl	%eax, %ss
-	leal	ENTRY_PARAMS(%ebp), %esp
+	leal	ENTRY_STACK_TOP(%ebp), %esp
 
-	movl	$X86_CR4_PAE, %eax
+	movl	ENTRY_CR4(%ebp), %eax
+	andl	$(X86_CR4_PAE | X86_CR4_MCE), %eax
 	movl	%eax, %cr4
 	movl	ENTRY_CR3(%ebp), %eax
 	movl	%eax, %cr3
-	/* All other bits of EFER off: SVM must be off for a guest, NX is its own choice */
+	/* All other bits of EFER off: SVM must be off for a guest */
 	movl	$MSR_EFER, %ecx
-	movl	$(1 << _EFER_LME), %eax
+	movl	ENTRY_EFER(%ebp), %eax
 	xorl	%edx, %edx
 	wrmsr
-	movl	$(X86_CR0_PG | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE), %eax
-	movl	%eax, %cr0
 	pushl	$ENTRY_CS64
 	leal	OFFSET(.Llong_mode)(%ebp), %eax
 	pushl	%eax
+	movl	$ENTRY_CR0, %eax
+	movl	%eax, %cr0
 	lretl
 
 	.code64
 .Llong_mode:
 	movl	%ebp, %ebp	/* the upper half is undefined after the switch */
-	xorl	%eax, %eax
-	xorl	%edx, %edx
-	leaq	ENTRY_CLEAR(%rbp), %rbx
-.Lclear:
-	movl	(%rbx), %ecx
-	jrcxz	.Lcleared
-	wrmsr
-	addq	$4, %rbx
-	jmp	.Lclear
+	leaq	ENTRY_STACK_TOP(%rbp), %rsp
+	lidt	ENTRY_IDTR64(%rbp)
+	/* Ends the blocking of NMIs, if there was one */
+	pushq	$ENTRY_DS
+	leaq	ENTRY_STACK_TOP(%rbp), %rax
+	pushq	%rax
+	pushq	$X86_EFLAGS_FIXED
+	pushq	$ENTRY_CS64
+	leaq	OFFSET(.Lwrites)(%rbp), %rax
+	pushq	%rax
+	iretq
 
-.Lcleared:
-	movl	$(X86_CR4_PAE | X86_CR4_OSFXSR), %eax
-	movq	%rax, %cr4
+.Lwrites:
+	leaq	ENTRY_WRITES(%rbp), %rbx
+.Lnext:
+	movl	(%rbx), %ecx
+	jrcxz	.Lwritten
+	movl	8(%rbx), %eax
+	movl	12(%rbx), %edx
+.Lwrmsr:
+	wrmsr
+	addq	$ENTRY_WRITE_SIZE, %rbx
+	jmp	.Lnext
+
+.Lwritten:
+	/* Overwrites what buffers of the core still hold, where microcode does (MDS, TAA and kin) */
+	pushq	$ENTRY_DS
+	verw	(%rsp)
+	addq	$SELECTOR_SIZE, %rsp
+	movl	ENTRY_CR4(%rbp), %r8d
+	movq	%r8, %cr4
 	fxrstor	OFFSET(.Lfpu)(%rbp)
 	testl	$ENTRY_XSAVE, ENTRY_FLAGS(%rbp)
 	jz	1f
-	movl	$(X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXSAVE), %eax
+	movl	%r8d, %eax
+	orl	$X86_CR4_OSXSAVE, %eax
 	movq	%rax, %cr4
 	/* Nothing is held by a component that XCR0 does not enable: it is the last owner's still */
 	orl	$-1, %eax
@@ -104,9 +169,8 @@ SYM_DATA_START(sigma_entry_start)
 	xorl	%edx, %edx
 	movl	$XFEATURE_MASK_FP, %eax
 	xsetbv
+	movq	%r8, %cr4
 1:
-	movl	$X86_CR4_PAE, %eax
-	movq	%rax, %cr4
 	/* INIT left the mode as it was; from x2APIC the way leads through off (SDM 11.12.5) */
 	testl	$ENTRY_XAPIC, ENTRY_FLAGS(%rbp)
 	jz	2f
@@ -119,12 +183,7 @@ SYM_DATA_START(sigma_entry_start)
 	orl	$MSR_IA32_APICBASE_ENABLE, %eax
 	wrmsr
 2:
-	movl	ENTRY_FREQ_MSR(%rbp), %ecx
-	jrcxz	3f
-	movl	ENTRY_FREQ_VALUE(%rbp), %eax
-	movl	ENTRY_FREQ_VALUE + 4(%rbp), %edx
-	wrmsr
-3:
+	movl	ENTRY_STACK(%rbp), %esp
 	movl	ENTRY_MODE(%rbp), %ebx
 	movl	ENTRY_APIC_ID(%rbp), %edi
 	movq	ENTRY_TARGET(%rbp), %r10
@@ -156,6 +215,39 @@ SYM_DATA_START(sigma_entry_start)
 	movw	$0, MAILBOX_COMMAND(%r10)
 	jmp	*%rax
 
+	.globl	sigma_entry_mc64
+sigma_entry_mc64:
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	movl	$MSR_IA32_MCG_STATUS, %ecx
+	xorl	%eax, %eax
+	xorl	%edx, %edx
+	wrmsr
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	.globl	sigma_entry_nmi64
+sigma_entry_nmi64:
+	iretq
+
+	/* A register of the list that this CPU does not have is skipped */
+	.globl	sigma_entry_gp64
+sigma_entry_gp64:
+	pushq	%rax
+	leaq	.Lwrmsr(%rip), %rax
+	cmpq	%rax, 16(%rsp)
+	popq	%rax
+	jne	sigma_entry_fault64
+	addq	$8, %rsp		/* the error code */
+	addq	$WRMSR_SIZE, (%rsp)
+	iretq
+
+	/* Without an acknowledgement: the host says that the CPU does not answer */
+	.globl	sigma_entry_fault64
+sigma_entry_fault64:
+	jmp	.Lpark
+
 	/* For FXRSTOR and XRSTOR: all as after a reset, by XSTATE_BV of 0 (SDM vol. 1, 13.8.1) */
 	.balign	64
 .Lfpu:
@@ -171,6 +263,6 @@ sigma_entry_gdt:
 	.quad	0x00cf9b000000ffff	/* ENTRY_CS32: flat 32-bit code */
 	.quad	0x00af9b000000ffff	/* ENTRY_CS64: flat 64-bit code */
 	.quad	0x00cf93000000ffff	/* ENTRY_DS: flat data */
-	/* Fails to assemble where the code does not leave room for the stack */
-	.org	sigma_entry_start + ENTRY_PARAMS - ENTRY_STACK_SIZE
+	/* Fails to assemble where the code does not fit */
+	.org	sigma_entry_start + ENTRY_DATA
 SYM_DATA_END_LABEL(sigma_entry_start, SYM_L_GLOBAL, sigma_entry_end)

@@ -1,38 +1,57 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The entry page: where a lent CPU arrives after INIT-SIPI, and from where it goes on
- * to the guest, to the wake-up mailbox, or to rest. The code is in entry.S; a copy of it runs
- * at a page below 1 MiB, with this parameter block at its end and the stack below that.
+ * The entry pages: where a lent CPU arrives after INIT and a start-up IPI, and from where it goes
+ * on to the guest, to the wake-up mailbox, or to rest. entry.S is the code, arrival.c makes the pages.
+ * They lie below 1 MiB, one behind the other:
+ *
+ *	code	a copy of entry.S; never written to
+ *	data	struct entry_data: what the next CPU is told, the IDTs, the stack on the way
+ *	stacks	one for each CPU of the machine, for its NMIs and machine checks while it rests
  */
 #ifndef _SIGMA_ENTRY_H
 #define _SIGMA_ENTRY_H
 
-#define ENTRY_PARAMS		0xf00	/* offset of struct entry_params in the page */
+/* Offsets from the first page; see struct entry_data */
+#define ENTRY_DATA		0x1000
+#define ENTRY_ACK		(ENTRY_DATA + 0x00)
+#define ENTRY_TOKEN		(ENTRY_DATA + 0x04)
+#define ENTRY_MODE		(ENTRY_DATA + 0x08)
+#define ENTRY_APIC_ID		(ENTRY_DATA + 0x0c)
+#define ENTRY_CR3		(ENTRY_DATA + 0x10)
+#define ENTRY_TARGET		(ENTRY_DATA + 0x18)
+#define ENTRY_ARGUMENT		(ENTRY_DATA + 0x20)
+#define ENTRY_STACK		(ENTRY_DATA + 0x28)
+#define ENTRY_FLAGS		(ENTRY_DATA + 0x2c)
+#define ENTRY_EFER		(ENTRY_DATA + 0x30)
+#define ENTRY_CR4		(ENTRY_DATA + 0x34)
+#define ENTRY_IDTR		(ENTRY_DATA + 0x38)
+#define ENTRY_GDTR		(ENTRY_DATA + 0x42)
+#define ENTRY_IDTR64		(ENTRY_DATA + 0x4c)
+#define ENTRY_STACK_TOP		(ENTRY_DATA + 0x600)	/* of the stack on the way */
+#define ENTRY_WRITES		ENTRY_STACK_TOP
+#define ENTRY_STACKS		(ENTRY_DATA + 0x1000)
 
-#define ENTRY_STACK_SIZE	0x100	/* below ENTRY_PARAMS */
-
-#define ENTRY_ACK		(ENTRY_PARAMS + 0x00)
-#define ENTRY_TOKEN		(ENTRY_PARAMS + 0x04)
-#define ENTRY_MODE		(ENTRY_PARAMS + 0x08)
-#define ENTRY_APIC_ID		(ENTRY_PARAMS + 0x0c)
-#define ENTRY_CR3		(ENTRY_PARAMS + 0x10)
-#define ENTRY_TARGET		(ENTRY_PARAMS + 0x18)
-#define ENTRY_ARGUMENT		(ENTRY_PARAMS + 0x20)
-#define ENTRY_FLAGS		(ENTRY_PARAMS + 0x28)
-#define ENTRY_FREQ_MSR		(ENTRY_PARAMS + 0x2c)
-#define ENTRY_FREQ_VALUE	(ENTRY_PARAMS + 0x30)
-#define ENTRY_CLEAR		(ENTRY_PARAMS + 0x38)
-
-#define ENTRY_CLEAR_MAX		32	/* registers, and a 0 */
+#define ENTRY_WRITES_MAX	160	/* registers, and a 0 */
+#define ENTRY_WRITE_SIZE	16
+#define ENTRY_CPU_STACK_SIZE	256	/* a machine check, and an NMI on top of it */
 
 /* What the CPU is to do */
-#define ENTRY_PARK		0	/* say that it is here, and wait for the next INIT */
+#define ENTRY_PARK		0	/* say that it is here, and rest */
 #define ENTRY_JUMP		1	/* jump to target with RSI = argument */
 #define ENTRY_MAILBOX		2	/* wait at the wake-up mailbox at target */
 
 /* Flags */
 #define ENTRY_XSAVE		1	/* the CPU has XRSTOR */
 #define ENTRY_XAPIC		2	/* the host's APICs are in xAPIC mode */
+
+/*
+ * Control registers as 64-bit firmware hands them over (UEFI 2.10, 2.3.4; the values are edk2's,
+ * less CR4.DE). Kernels that start from the mailbox in 64-bit mode keep EFER as they find it, and
+ * use NX in their first page tables; CR4.MCE they keep, too, and without it any machine check that
+ * the CPU is told of resets the machine.
+ */
+#define ENTRY_CR0	(X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP | X86_CR0_PE)
+#define ENTRY_CR4_ALWAYS (X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
 
 /* struct sigma_iosc_mailbox, for the assembler */
 #define MAILBOX_COMMAND		0
@@ -53,8 +72,14 @@
 
 #include "uapi/iosc.h"
 
+/* For LIDT and LGDT; in 16 and 32-bit mode they take the lower half of the base */
+struct entry_table {
+	u16 limit;
+	u64 base;
+} __packed;
+
 /**
- * struct entry_params - what the CPU that arrives next is told
+ * struct entry_data - what the CPU that arrives next is told
  * @ack: written by the CPU: @token, once it has read all of the others
  * @token: new for each start, never 0
  * @mode: ENTRY_PARK, ENTRY_JUMP or ENTRY_MAILBOX
@@ -62,12 +87,19 @@
  * @cr3: identity page tables, below 4 GiB; they stay as long as the CPU uses them
  * @target: physical address
  * @argument: for RSI
+ * @stack: top of this CPU's own; physical, as all addresses here
  * @flags: ENTRY_XSAVE, ENTRY_XAPIC
- * @freq_msr: register that asks for the highest performance, and
- * @freq_value: what it writes there; 0: none. A CPU that lacks it would reset the machine, as with
- * @clear: registers to write 0 to, up to one that is 0
+ * @efer: and @cr4: to hand over; their upper halves are 0
+ * @idtr: for real mode and 32-bit mode, and the first instructions of 64-bit mode
+ * @gdtr: for all modes
+ * @idtr64: for 64-bit mode
+ * @idt: a handler for NMI and one for a machine check, each in the three formats, which do not
+ *	 overlap
+ * @idt64: all exceptions
+ * @writes: registers to write on arrival, in this order, up to one that is 0. One that the CPU
+ *	    lacks is skipped
  */
-struct entry_params {
+struct entry_data {
 	u32 ack;
 	u32 token;
 	u32 mode;
@@ -75,17 +107,41 @@ struct entry_params {
 	u64 cr3;
 	u64 target;
 	u64 argument;
+	u32 stack;
 	u32 flags;
-	u32 freq_msr;
-	u64 freq_value;
-	u32 clear[ENTRY_CLEAR_MAX];
+	u32 efer;
+	u32 cr4;
+	struct entry_table idtr, gdtr, idtr64;
+	u8 pad[10];
+	u8 idt[0x130] __aligned(16);
+	u8 idt64[0x200] __aligned(16);
+	u8 way[0x600 - 0x390];		/* stack on the way */
+	struct entry_write {
+		u32 msr;
+		u32 zero;
+		u64 value;
+	} writes[ENTRY_WRITES_MAX];
 };
 
-static_assert(offsetof(struct entry_params, cr3) == ENTRY_CR3 - ENTRY_PARAMS);
-static_assert(offsetof(struct entry_params, flags) == ENTRY_FLAGS - ENTRY_PARAMS);
-static_assert(offsetof(struct entry_params, freq_value) == ENTRY_FREQ_VALUE - ENTRY_PARAMS);
-static_assert(offsetof(struct entry_params, clear) == ENTRY_CLEAR - ENTRY_PARAMS);
-static_assert(ENTRY_PARAMS + sizeof(struct entry_params) <= 0x1000);
+#define _ENTRY_OFFSET(field, offset) \
+	static_assert(offsetof(struct entry_data, field) == (offset) - ENTRY_DATA)
+_ENTRY_OFFSET(ack, ENTRY_ACK);
+_ENTRY_OFFSET(token, ENTRY_TOKEN);
+_ENTRY_OFFSET(mode, ENTRY_MODE);
+_ENTRY_OFFSET(apic_id, ENTRY_APIC_ID);
+_ENTRY_OFFSET(cr3, ENTRY_CR3);
+_ENTRY_OFFSET(target, ENTRY_TARGET);
+_ENTRY_OFFSET(argument, ENTRY_ARGUMENT);
+_ENTRY_OFFSET(stack, ENTRY_STACK);
+_ENTRY_OFFSET(flags, ENTRY_FLAGS);
+_ENTRY_OFFSET(efer, ENTRY_EFER);
+_ENTRY_OFFSET(cr4, ENTRY_CR4);
+_ENTRY_OFFSET(idtr, ENTRY_IDTR);
+_ENTRY_OFFSET(gdtr, ENTRY_GDTR);
+_ENTRY_OFFSET(idtr64, ENTRY_IDTR64);
+_ENTRY_OFFSET(writes, ENTRY_WRITES);
+static_assert(sizeof(struct entry_write) == ENTRY_WRITE_SIZE);
+static_assert(sizeof(struct entry_data) == 0x1000);
 static_assert(offsetof(struct sigma_iosc_mailbox, command) == MAILBOX_COMMAND);
 static_assert(offsetof(struct sigma_iosc_mailbox, apic_id) == MAILBOX_APIC_ID);
 static_assert(offsetof(struct sigma_iosc_mailbox, wakeup_vector) == MAILBOX_VECTOR);
@@ -94,6 +150,47 @@ static_assert(SIGMA_MAILBOX_WAKEUP == MAILBOX_WAKEUP);
 /* The code in this module's image; it runs at any page-aligned address below 1 MiB */
 extern const u8 sigma_entry_start[], sigma_entry_end[];
 extern const u8 sigma_entry_gdt[];	/* ENTRY_GDT_SIZE bytes */
+extern const u8 sigma_entry_nmi16[], sigma_entry_mc16[];
+extern const u8 sigma_entry_nmi32[], sigma_entry_mc32[];
+extern const u8 sigma_entry_nmi64[], sigma_entry_mc64[], sigma_entry_gp64[];
+extern const u8 sigma_entry_fault64[];
+
+#define SIGMA_PAT_AFTER_RESET	0x0007040600070406ULL
+
+struct sigma_identity;
+struct sigma_frequency;
+
+/**
+ * struct entry_order - what a CPU is to do when it arrives
+ * @mode: ENTRY_PARK, ENTRY_JUMP or ENTRY_MAILBOX
+ * @id: page tables, with the entry pages in them
+ * @freq: how it asks for its speed; NULL: not at all
+ */
+struct entry_order {
+	unsigned int cpu;
+	u32 mode;
+	const struct sigma_identity *id;
+	u64 target, argument;
+	const struct sigma_frequency *freq;
+};
+
+/* arrival.c */
+int sigma_entry_init(void);
+void sigma_entry_exit(void);
+u64 sigma_entry_page(void);		/* physical address of the first page */
+
+/** sigma_entry_efer - and sigma_entry_cr4: what this machine's CPUs hand over */
+u64 sigma_entry_efer(void);
+u64 sigma_entry_cr4(void);
+
+/** sigma_entry_map - map the entry pages; may sleep. Return: 0 or -ENOMEM. */
+int sigma_entry_map(struct sigma_identity *id);
+
+/** sigma_entry_tell - leave @order for the CPU that arrives next; one at a time. Return: its token */
+u32 sigma_entry_tell(const struct entry_order *order);
+
+/** sigma_entry_arrived - has the CPU with that token arrived? From then on the next one may be told */
+bool sigma_entry_arrived(u32 token);
 #endif
 
 #endif

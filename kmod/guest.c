@@ -75,6 +75,8 @@ static int park(struct sigma_guest *guest, enum sigma_state state)
 {
 	int err = 0;
 
+	sigma_guard_stopping(guest);
+	sigma_cpu_reset(guest->cpus, guest->nr_cpus);
 	for (unsigned int i = 0; i < guest->nr_cpus; i++)
 		err = sigma_cpu_park(guest->cpus[i]) ?: err;
 	if (err)
@@ -276,12 +278,13 @@ int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_ident
 	int err = sigma_identity_init(id);
 
 	if (!err)
-		err = sigma_identity_map(id, 0, SZ_1M);
+		err = sigma_identity_map(id, 0, SZ_1M, SIGMA_IDENTITY_ALL);
 	if (!err)
-		err = sigma_identity_map(id, sigma_iosc_phys(guest), SIGMA_IOSC_SIZE);
+		err = sigma_identity_map(id, sigma_iosc_phys(guest), SIGMA_IOSC_SIZE,
+					 SIGMA_IDENTITY_WRITE);
 	for (unsigned int i = 0; !err && i < guest->memory.nr_segments; i++)
 		err = sigma_identity_map(id, guest->memory.segment[i].phys,
-					 guest->memory.segment[i].size);
+					 guest->memory.segment[i].size, SIGMA_IDENTITY_ALL);
 	if (err)
 		sigma_identity_free(id);
 	return err;
@@ -631,6 +634,8 @@ void sigma_guests_stop_all(void)
 		mutex_lock(&guest->lock);
 		if (guest->state != SIGMA_STATE_LOST)
 			park(guest, SIGMA_STATE_STOPPED);
+		/* The next kernel may use our pages, and must find these CPUs doing nothing there */
+		sigma_cpu_reset(guest->cpus, guest->nr_cpus);
 		mutex_unlock(&guest->lock);
 	}
 	mutex_unlock(&sigma_guests_lock);

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Identity page tables for a CPU that arrives: the host's memory, which no guest can free.
- * They name nothing but what was mapped, in 2 MiB pages, so that a stray access before the
- * guest has tables of its own faults instead of reaching the host. All pages lie below
- * 4 GiB, because CR3 is loaded in protected mode.
+ * They name nothing but what was mapped, so that a stray access before the guest has tables of its
+ * own faults instead of reaching the host. All pages lie below 4 GiB, because CR3 is loaded in
+ * protected mode.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
+#include <asm/cpufeature.h>
 
 #include "sigma.h"
 
 #define LEVELS		4
 #define LARGE_PAGE	0x200000ULL
 #define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW)
-#define LARGE_FLAGS	(_PAGE_PRESENT | _PAGE_RW | _PAGE_PSE)
 #define ADDRESS_MASK	0x000ffffffffff000ULL	/* of an entry, SDM vol. 3A, 4.5 */
 
 static u64 *new_table(struct sigma_identity *id)
@@ -35,34 +35,54 @@ int sigma_identity_init(struct sigma_identity *id)
 	return id->root ? 0 : -ENOMEM;
 }
 
-static int map_one(struct sigma_identity *id, u64 phys)
+/* The entry for @phys in a table of @level, 1: of 4 KiB pages. NULL: out of memory */
+static u64 *walk(struct sigma_identity *id, u64 phys, int level)
 {
 	u64 *table = id->root;
 
-	for (int level = LEVELS; level > 2; level--) {
-		u64 *entry = &table[phys >> (12 + 9 * (level - 1)) & (PTRS_PER_PTE - 1)];
+	for (int l = LEVELS; ; l--) {
+		u64 *entry = &table[phys >> (PAGE_SHIFT + 9 * (l - 1)) & (PTRS_PER_PTE - 1)];
 
+		if (l == level)
+			return entry;
 		if (!*entry) {
 			u64 *next = new_table(id);
 
 			if (!next)
-				return -ENOMEM;
+				return NULL;
 			*entry = virt_to_phys(next) | TABLE_FLAGS;
 		}
 		table = phys_to_virt(*entry & ADDRESS_MASK);
 	}
-	table[phys >> 21 & (PTRS_PER_PTE - 1)] = phys | LARGE_FLAGS;
-	return 0;
 }
 
-int sigma_identity_map(struct sigma_identity *id, u64 phys, u64 size)
+static u64 page_flags(unsigned int flags)
 {
-	u64 end = ALIGN(phys + size, LARGE_PAGE);
-	int err = 0;
+	u64 entry = _PAGE_PRESENT;
 
-	for (phys = ALIGN_DOWN(phys, LARGE_PAGE); phys < end && !err; phys += LARGE_PAGE)
-		err = map_one(id, phys);
-	return err;
+	if (flags & SIGMA_IDENTITY_WRITE)
+		entry |= _PAGE_RW;
+	if (flags & SIGMA_IDENTITY_UNCACHED)
+		entry |= _PAGE_PCD | _PAGE_PWT;
+	if (!(flags & SIGMA_IDENTITY_EXEC) && boot_cpu_has(X86_FEATURE_NX))
+		entry |= _PAGE_NX;
+	return entry;
+}
+
+int sigma_identity_map(struct sigma_identity *id, u64 phys, u64 size, unsigned int flags)
+{
+	while (size) {
+		bool large = !(phys & (LARGE_PAGE - 1)) && size >= LARGE_PAGE;
+		u64 step = large ? LARGE_PAGE : PAGE_SIZE;
+		u64 *entry = walk(id, phys, large ? 2 : 1);
+
+		if (!entry)
+			return -ENOMEM;
+		*entry = phys | page_flags(flags) | (large ? _PAGE_PSE : 0);
+		phys += step;
+		size -= step;
+	}
+	return 0;
 }
 
 void sigma_identity_free(struct sigma_identity *id)

@@ -16,7 +16,6 @@
 #include <linux/mutex.h>
 #include <asm/pgtable.h>
 
-#include "entry.h"
 #include "sigma.h"
 
 #define LOW_FIRST	(SZ_64K >> PAGE_SHIFT)
@@ -24,7 +23,6 @@
 
 static DEFINE_MUTEX(low_lock);
 static DECLARE_BITMAP(low_taken, LOW_PAGES);	/* lent, or not ours to lend */
-static u64 entry_page;
 
 static bool is_real_mode_blob(unsigned long pfn)
 {
@@ -68,12 +66,7 @@ void sigma_low_return(u64 phys, unsigned int nr)
 	mutex_unlock(&low_lock);
 }
 
-u64 sigma_low_entry_page(void)
-{
-	return entry_page;
-}
-
-int sigma_low_init(void)
+void sigma_low_init(void)
 {
 	unsigned long pfn;
 
@@ -85,17 +78,4 @@ int sigma_low_init(void)
 			break;
 		clear_bit(pfn, low_taken);
 	}
-
-	entry_page = sigma_low_lend(1);
-	if (!entry_page) {
-		pr_err("no usable memory below 1 MiB, where a CPU has to start: cannot run guests on this machine\n");
-		return -ENOMEM;
-	}
-	memcpy(phys_to_virt(entry_page), sigma_entry_start, sigma_entry_end - sigma_entry_start);
-	return 0;
-}
-
-void sigma_low_exit(void)
-{
-	sigma_low_return(entry_page, 1);
 }

@@ -12,6 +12,7 @@
 #include <asm/cpufeature.h>
 
 #include "apic.h"
+#include "entry.h"
 #include "sigma.h"
 
 static int check_host(void)
@@ -76,12 +77,13 @@ static int __init sigma_init(void)
 	err = sigma_apic_init();
 	if (err)
 		return err;
-	err = sigma_low_init();
+	sigma_low_init();
+	err = sigma_entry_init();
 	if (err)
 		goto exit_apic;
 	err = sigma_pool_init();
 	if (err)
-		goto exit_low;
+		goto exit_entry;
 	err = sigma_cpu_init();
 	if (err)
 		goto exit_pool;
@@ -124,8 +126,8 @@ exit_cpu:
 	sigma_cpu_exit();
 exit_pool:
 	sigma_pool_exit();
-exit_low:
-	sigma_low_exit();
+exit_entry:
+	sigma_entry_exit();
 exit_apic:
 	sigma_apic_exit();
 	return err;
@@ -143,7 +145,7 @@ static void __exit sigma_exit(void)
 	sigma_guard_exit();
 	sigma_cpu_exit();
 	sigma_pool_exit();
-	sigma_low_exit();
+	sigma_entry_exit();
 	sigma_apic_exit();
 }
 

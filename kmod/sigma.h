@@ -4,7 +4,8 @@
  *
  *	main.c		module, host checks, reboot and suspend
  *	guest.c		a guest's life: create, start, stop, destroy; its state
- *	cpu.c entry.S	lend and return CPUs; start them by INIT-SIPI, park them
+ *	cpu.c		lend and return CPUs; start them by INIT-SIPI, park them
+ *	entry.S arrival.c	where they arrive
  *	frequency.c	how fast they run
  *	memory.c	lend and return memory
  *	pool.c		memory that was set aside at boot
@@ -101,9 +102,7 @@ unsigned long sigma_pool_take(unsigned long nr_pages);
 bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
 
 /* low.c */
-int sigma_low_init(void);	/* find usable pages and take the entry page */
-void sigma_low_exit(void);
-u64 sigma_low_entry_page(void);	/* physical address of the entry page */
+void sigma_low_init(void);	/* find usable pages */
 
 /** sigma_low_lend - @nr contiguous zeroed pages below 1 MiB; physical address, 0: none */
 u64 sigma_low_lend(unsigned int nr);
@@ -119,8 +118,19 @@ struct sigma_identity {
 
 int sigma_identity_init(struct sigma_identity *id);
 
-/** sigma_identity_map - map [@phys, @phys + @size) in 2 MiB pages, rounded outwards */
-int sigma_identity_map(struct sigma_identity *id, u64 phys, u64 size);
+/* What a page is good for besides being read */
+#define SIGMA_IDENTITY_WRITE	1
+#define SIGMA_IDENTITY_EXEC	2
+#define SIGMA_IDENTITY_UNCACHED	4
+#define SIGMA_IDENTITY_ALL	(SIGMA_IDENTITY_WRITE | SIGMA_IDENTITY_EXEC)
+
+/**
+ * sigma_identity_map - map [@phys, @phys + @size), page-aligned, and nothing else
+ * @flags: SIGMA_IDENTITY_*
+ *
+ * Ranges must not overlap. May sleep. Return: 0 or -ENOMEM.
+ */
+int sigma_identity_map(struct sigma_identity *id, u64 phys, u64 size, unsigned int flags);
 void sigma_identity_free(struct sigma_identity *id);
 
 /* cpu.c */
@@ -160,6 +170,13 @@ int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id,
  * May sleep. Return: 0, or -EIO when it could not be confirmed: then it may still run.
  */
 int sigma_cpu_park(unsigned int cpu);
+
+/**
+ * sigma_cpu_reset - send INIT to lent CPUs, which wait for a start-up IPI then
+ *
+ * They execute nothing until they are parked, started or given back. Not confirmed. May sleep.
+ */
+void sigma_cpu_reset(const u32 *cpus, unsigned int nr);
 
 /* frequency.c */
 
@@ -250,6 +267,9 @@ void sigma_guard_free(struct sigma_guest *guest);
  * @entry: and @argument, for RSI: where the boot CPU, 0, begins; others wait at the mailbox
  */
 int sigma_guard_start_cpu(struct sigma_guest *guest, unsigned int i, u64 entry, u64 argument);
+
+/** sigma_guard_stopping - its CPUs are about to be stopped, and may not send NMIs any more */
+void sigma_guard_stopping(struct sigma_guest *guest);
 
 /** sigma_guard_publish - the host's doorbell is now @target. Any context, one at a time. */
 void sigma_guard_publish(struct sigma_guest *guest, u64 target);

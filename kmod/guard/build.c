@@ -4,8 +4,9 @@
  *
  * The programs that run on the lent CPUs are part of this module's data. One copy of the one for
  * this machine, in pages of its own, serves all guests. Its page tables map it, the frames, the
- * entry page, the IOSC window and the local APIC, each to its own address, so that the CPU can go
- * from the entry page into it as it would go into a kernel.
+ * entry pages, the IOSC window and the local APIC, each to its own address, so that the CPU can go
+ * from the entry pages into it as it would go into a kernel. They map these pages alone; but for
+ * code, none is executable, and no code can be written to.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -72,23 +73,29 @@ static int make_maps(struct sigma_guard *guard, enum sigma_guard_kind kind)
 	return 0;
 }
 
+static int map_data(struct sigma_guard *guard, void *page)
+{
+	return sigma_identity_map(&guard->identity, virt_to_phys(page), PAGE_SIZE,
+				  SIGMA_IDENTITY_WRITE);
+}
+
 /* The program's page tables: what it uses, for each CPU, and where it comes from */
 static int map_program(struct sigma_guard *guard, const struct sigma_guest *guest)
 {
 	int err = sigma_identity_init(&guard->identity);
 
 	if (!err)
-		err = sigma_identity_map(&guard->identity, 0, SZ_1M);
+		err = sigma_entry_map(&guard->identity);
 	if (!err)
 		err = sigma_identity_map(&guard->identity, virt_to_phys(program),
-					 program_size());
+					 PAGE_ALIGN(program_size()), SIGMA_IDENTITY_EXEC);
 	if (!err)
-		err = sigma_identity_map(&guard->identity, virt_to_phys(guest->guard_shared),
-					 PAGE_SIZE);
+		err = map_data(guard, guest->guard_shared);
 	if (!err)
 		err = sigma_identity_map(&guard->identity, sigma_iosc_phys(guest),
-					 SIGMA_IOSC_SIZE);
-	return err ?: sigma_identity_map(&guard->identity, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE);
+					 SIGMA_IOSC_SIZE, SIGMA_IDENTITY_WRITE);
+	return err ?: sigma_identity_map(&guard->identity, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE,
+					 SIGMA_IDENTITY_WRITE | SIGMA_IDENTITY_UNCACHED);
 }
 
 static int make_frame(struct sigma_guard *guard, const struct sigma_guest *guest,
@@ -100,9 +107,7 @@ static int make_frame(struct sigma_guard *guard, const struct sigma_guest *guest
 
 	if (!frame || !control || !region)
 		return -ENOMEM;
-	err = sigma_identity_map(&guard->identity, virt_to_phys(frame), PAGE_SIZE);
-	if (!err)
-		err = sigma_identity_map(&guard->identity, virt_to_phys(control), PAGE_SIZE);
+	err = map_data(guard, frame) ?: map_data(guard, control);
 	if (err)
 		return err;
 	frame->control = virt_to_phys(control);
@@ -160,12 +165,19 @@ int sigma_guard_build(struct sigma_guest *guest)
 
 	shared->kind = guest->guard_kind;
 	shared->up = 0;
+	shared->stopping = 0;
 	shared->pending = sigma_iosc_phys(guest) + SIGMA_IOSC_HEADER_OFF +
 			  offsetof(struct sigma_iosc_header,
 				   to_host.pending[SIGMA_DOORBELL_STATE / 64]);
 	shared->nr_cpus = guest->nr_cpus;
 	memcpy(shared->apic_ids, guest->apic_ids, sizeof(shared->apic_ids));
 	return 0;
+}
+
+void sigma_guard_stopping(struct sigma_guest *guest)
+{
+	if (guest->guard_shared)
+		WRITE_ONCE(guest->guard_shared->stopping, 1);
 }
 
 void sigma_guard_publish(struct sigma_guest *guest, u64 target)

@@ -68,6 +68,8 @@ struct guard_report {
  * @nr_cpus: and @apic_ids: the guest's CPUs
  * @next_rip: the CPU tells where the instruction ends that made it leave the guest
  * @up: a guest's CPU said that its driver is up
+ * @stopping: the host resets the guest's CPUs one after the other: an NMI to one of them is lost.
+ *	      Written by the host
  * @doorbell: {APIC ID, vector} to interrupt the host with, as SIGMA_DOORBELL_TARGET(): the one
  *	      now, and those before, since vectors move. Written by the host
  * @pending: address of the word in the IOSC window with the host's SIGMA_DOORBELL_STATE
@@ -77,6 +79,8 @@ struct guard_shared {
 	u32 nr_cpus;
 	u32 next_rip;
 	u32 up;
+	u32 stopping;
+	u32 zero;
 	u64 doorbell[GUARD_DOORBELLS];
 	u64 pending;
 	u32 apic_ids[SIGMA_CPUS_MAX];

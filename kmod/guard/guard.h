@@ -71,7 +71,6 @@ struct guard_backend {
 extern const struct guard_backend guard_svm, guard_vmx;
 
 /* What registers hold after a reset */
-#define PAT_AFTER_RESET		0x0007040600070406ULL
 #define DR6_AFTER_RESET		0xffff0ff0ULL
 #define DR7_AFTER_RESET		0x400ULL
 

@@ -86,14 +86,14 @@ static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 		.nested_cr3	= virt_to_phys(guard->nested),
 		.cs = code, .ds = data, .es = data, .ss = data, .fs = data, .gs = data,
 		.gdtr		= { .base = gdt, .limit = ENTRY_GDT_SIZE - 1 },
-		.efer		= EFER_SVME | EFER_LME | EFER_LMA,
-		.cr0		= X86_CR0_PG | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE,
+		.efer		= EFER_SVME | EFER_LMA | sigma_entry_efer(),
+		.cr0		= ENTRY_CR0,
 		.cr3		= virt_to_phys(guard->boot.root),
-		.cr4		= X86_CR4_PAE,
+		.cr4		= sigma_entry_cr4(),
 		.dr6		= DR6_AFTER_RESET,
 		.dr7		= DR7_AFTER_RESET,
 		.rflags		= X86_EFLAGS_FIXED,
-		.pat		= PAT_AFTER_RESET,
+		.pat		= SIGMA_PAT_AFTER_RESET,
 	};
 	shared->next_rip = !!(cpuid_edx(SVM_LEAF) & SVM_LEAF_NRIPS);
 	return 0;

@@ -140,9 +140,9 @@ static void add_controls(struct vmx_fields *fields, const struct sigma_guard *gu
 	add(fields, VM_ENTRY_INTR_INFO_FIELD, 0);
 	/* What VMX wants set, the guest may think is not; PE and PG are its own all the same */
 	add(fields, CR0_GUEST_HOST_MASK, cr0_fixed & ~(u64)(X86_CR0_PE | X86_CR0_PG));
-	add(fields, CR0_READ_SHADOW, X86_CR0_PG | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE);
+	add(fields, CR0_READ_SHADOW, ENTRY_CR0);
 	add(fields, CR4_GUEST_HOST_MASK, read_msr(MSR_IA32_VMX_CR4_FIXED0));
-	add(fields, CR4_READ_SHADOW, 0);
+	add(fields, CR4_READ_SHADOW, sigma_entry_cr4());
 }
 
 /* As the 64-bit boot protocol has it (Documentation/arch/x86/boot.rst) */
@@ -159,12 +159,11 @@ static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard
 	add(fields, GUEST_GDTR_LIMIT, ENTRY_GDT_SIZE - 1);
 	add(fields, GUEST_IDTR_BASE, 0);
 	add(fields, GUEST_IDTR_LIMIT, 0);
-	add(fields, GUEST_CR0, X86_CR0_PG | X86_CR0_NE | X86_CR0_ET | X86_CR0_PE |
-			       read_msr(MSR_IA32_VMX_CR0_FIXED0));
+	add(fields, GUEST_CR0, ENTRY_CR0 | read_msr(MSR_IA32_VMX_CR0_FIXED0));
 	add(fields, GUEST_CR3, virt_to_phys(guard->boot.root));
-	add(fields, GUEST_CR4, X86_CR4_PAE | read_msr(MSR_IA32_VMX_CR4_FIXED0));
-	add(fields, GUEST_IA32_EFER, EFER_LME | EFER_LMA);
-	add(fields, GUEST_IA32_PAT, PAT_AFTER_RESET);
+	add(fields, GUEST_CR4, sigma_entry_cr4() | read_msr(MSR_IA32_VMX_CR4_FIXED0));
+	add(fields, GUEST_IA32_EFER, EFER_LMA | sigma_entry_efer());
+	add(fields, GUEST_IA32_PAT, SIGMA_PAT_AFTER_RESET);
 	add(fields, GUEST_IA32_DEBUGCTL, 0);
 	add(fields, GUEST_DR7, DR7_AFTER_RESET);
 	add(fields, GUEST_RSP, 0);
@@ -192,7 +191,7 @@ static void add_host(struct vmx_fields *fields)
 	add(fields, HOST_FS_BASE, 0);
 	add(fields, HOST_GS_BASE, 0);
 	add(fields, HOST_TR_BASE, 0);
-	add(fields, HOST_IA32_PAT, PAT_AFTER_RESET);
+	add(fields, HOST_IA32_PAT, SIGMA_PAT_AFTER_RESET);
 	add(fields, HOST_IA32_SYSENTER_CS, 0);
 	add(fields, HOST_IA32_SYSENTER_ESP, 0);
 	add(fields, HOST_IA32_SYSENTER_EIP, 0);
@@ -206,7 +205,7 @@ static int vmx_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 
 	if (!fields)
 		return -ENOMEM;
-	err = sigma_identity_map(&guard->identity, virt_to_phys(fields), PAGE_SIZE);
+	err = sigma_identity_map(&guard->identity, virt_to_phys(fields), PAGE_SIZE, 0);
 	if (err)
 		return err;
 	add_controls(fields, guard);
