@@ -170,6 +170,11 @@ $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libctl.a $(O)/sani
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
 
+# selftests/unit/guard-NAME.c tests NAME.c of the guard's program, which has no libraries
+$(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/guard/program/%.o
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
+
 fuzz_obj := $(O)/sanitized/selftests/fuzz/common.o $(O)/sanitized/libsigma.a
 
 $(O)/unit/fuzz-%: $(O)/sanitized/selftests/fuzz/%.o $(O)/sanitized/selftests/fuzz/main.o $(fuzz_obj)
@@ -339,4 +344,5 @@ clean:
 
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj) \
 		       $(sanitized_ctl_obj)) \
-	 $(wildcard $(O)/sanitized/selftests/*/*.d $(O)/selftests/*/*.d)
+	 $(wildcard $(O)/sanitized/selftests/*/*.d $(O)/sanitized/kmod/guard/program/*.d \
+		    $(O)/selftests/*/*.d)

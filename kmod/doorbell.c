@@ -10,6 +10,8 @@
 #include <linux/bitops.h>
 #include <linux/interrupt.h>
 #include <linux/irq.h>
+#include <linux/jiffies.h>
+#include <linux/sched/clock.h>
 #include <linux/smp.h>
 #include <asm/hw_irq.h>
 #include <asm/irqdomain.h>
@@ -23,6 +25,9 @@
 #define FIRST_LEGAL_VECTOR	32	/* below are exceptions, SDM vol. 3A, 6.2 */
 #define LAST_VECTOR		255
 #define MAX_PASSES		16	/* over the pending words in one interrupt */
+
+#define STORM_NS		TICK_NSEC	/* may be spent on interrupts without a look */
+#define STORM_PAUSE		4		/* ticks without interrupts after that */
 
 /*
  * The CPU's physical APIC ID: irq_cfg.dest_apicid is a logical one on hosts of up to eight
@@ -138,6 +143,8 @@ static bool drain(struct sigma_doorbell_rx *rx)
 		WRITE_ONCE(rx->words->busy, cpu_to_le32(1));
 		take_pending(rx);
 		WRITE_ONCE(rx->words->busy, 0);
+		if (rx->rearm)
+			rx->rearm(rx->data);
 		/* Pairs with the LOCK of sync_test_and_set_bit() in sigma_doorbell_ring() */
 		smp_mb();
 		if (!any_pending(rx))
@@ -157,17 +164,67 @@ static void drain_or_defer(struct sigma_doorbell_rx *rx)
 		schedule_delayed_work(&rx->leftover, 1);
 }
 
+/* Once a tick while interrupts pause: what was rung is handled all the same */
 static void drain_leftover(struct work_struct *work)
 {
-	drain_or_defer(container_of(to_delayed_work(work), struct sigma_doorbell_rx, leftover));
+	struct sigma_doorbell_rx *rx = container_of(to_delayed_work(work),
+						    struct sigma_doorbell_rx, leftover);
+
+	if (rx->pause && --rx->pause) {
+		take_pending(rx);
+		schedule_delayed_work(&rx->leftover, 1);
+		return;
+	}
+	drain_or_defer(rx);
+}
+
+/* Has this CPU done little else than these interrupts for a tick? */
+static bool storms(const struct sigma_doorbell_rx *rx, u64 now)
+{
+	return now - rx->window > STORM_NS && rx->spent > (now - rx->window) / 4 * 3;
+}
+
+/*
+ * What an interrupt costs beside its handler is taken to be the shortest time that ever was between
+ * two: nothing else ran then.
+ */
+static void account(struct sigma_doorbell_rx *rx, u64 begin)
+{
+	u64 gap = begin - rx->last_end;
+
+	if (gap > STORM_NS || begin - rx->window > 2 * STORM_NS) {
+		rx->window = begin;
+		rx->spent = 0;
+	} else {
+		rx->least_gap = min(rx->least_gap, gap);
+		rx->spent += rx->least_gap;
+	}
+	rx->last_end = local_clock();
+	rx->spent += rx->last_end - begin;
+}
+
+static void pause_interrupts(struct sigma_doorbell_rx *rx)
+{
+	WRITE_ONCE(rx->words->busy, cpu_to_le32(1));
+	take_pending(rx);
+	WRITE_ONCE(rx->pause, STORM_PAUSE);
+	schedule_delayed_work(&rx->leftover, 1);
 }
 
 static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 {
 	struct sigma_doorbell_rx *rx = cookie;
+	u64 begin = local_clock();
 
 	atomic_long_inc(&rx->interrupts);
-	drain_or_defer(rx);
+	/* One that was on its way as they paused. The work looks, and arms again */
+	if (READ_ONCE(rx->pause))
+		return IRQ_HANDLED;
+	if (rx->rearm && storms(rx, begin))
+		pause_interrupts(rx);
+	else
+		drain_or_defer(rx);
+	account(rx, begin);
 	return IRQ_HANDLED;
 }
 
@@ -180,6 +237,7 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 	atomic_long_set(&rx->interrupts, 0);
 	raw_spin_lock_init(&rx->publish_lock);
 	INIT_DELAYED_WORK(&rx->leftover, drain_leftover);
+	rx->least_gap = STORM_NS;
 	rx->fwnode = irq_domain_alloc_named_fwnode(name);
 	if (!rx->fwnode)
 		return -ENOMEM;

@@ -20,7 +20,9 @@
  * @handler: called for each doorbell that was rung, 0 <= n < SIGMA_DOORBELLS, in hard
  *	     interrupt context, or in a work item when there are too many
  * @published: or NULL: told each target that is published, one at a time, with interrupts off
- * @data: for both
+ * @rearm: or NULL: where somebody between the peer and us sends one interrupt for each time that this
+ *	   was called, and swallows the others. Any context
+ * @data: for all three
  * @received: doorbells that were rung
  * @interrupts: interrupts taken for them
  */
@@ -28,6 +30,7 @@ struct sigma_doorbell_rx {
 	struct sigma_iosc_doorbell *words;
 	void (*handler)(void *data, unsigned int n);
 	void (*published)(void *data, u64 target);
+	void (*rearm)(void *data);
 	void *data;
 	atomic_long_t received;
 	atomic_long_t interrupts;
@@ -37,6 +40,8 @@ struct sigma_doorbell_rx {
 	unsigned int irq;
 	raw_spinlock_t publish_lock;
 	struct delayed_work leftover;
+	unsigned int pause;
+	u64 window, spent, last_end, least_gap;
 };
 
 /**

@@ -191,8 +191,6 @@ static bool valid_name(const char *name)
 
 static int check_args(struct sigma_create *args)
 {
-	const char *missing;
-
 	if (READ_ONCE(closed))
 		return fail(args, -ESHUTDOWN, "this machine is about to restart or to sleep");
 	if (!valid_name(args->name))
@@ -204,10 +202,6 @@ static int check_args(struct sigma_create *args)
 		return fail(args, -EINVAL, "unknown flags 0x%x", args->flags);
 	if (args->guard > SIGMA_GUARD_AUTO || args->reserved)
 		return fail(args, -EINVAL, "unknown guard %u", args->guard);
-	missing = args->guard == SIGMA_GUARD_AUTO ? NULL : sigma_guard_missing(args->guard);
-	if (missing)
-		return fail(args, -EOPNOTSUPP, "guard \"%s\": %s", sigma_guard_name(args->guard),
-			    missing);
 	if (!args->nr_cpus || args->nr_cpus > SIGMA_CPUS_MAX)
 		return fail(args, -EINVAL, "a guest has 1 to %d CPUs, not %u", SIGMA_CPUS_MAX,
 			    args->nr_cpus);
@@ -242,13 +236,14 @@ static const struct device_type guest_type = {
 	.release	= guest_release,
 };
 
-static struct sigma_guest *new_guest(const struct sigma_create *args)
+static struct sigma_guest *new_guest(const struct sigma_create *args,
+				     enum sigma_guard_kind guard_kind)
 {
 	struct sigma_guest *guest = kzalloc(sizeof(*guest), GFP_KERNEL);
 
 	if (!guest)
 		return NULL;
-	guest->guard_kind = args->guard == SIGMA_GUARD_AUTO ? sigma_guard_strongest() : args->guard;
+	guest->guard_kind = guard_kind;
 	if (guest->guard_kind != SIGMA_GUARD_NO) {
 		guest->guard_shared = (void *)get_zeroed_page(GFP_KERNEL);
 		if (!guest->guard_shared) {
@@ -331,13 +326,16 @@ int sigma_guest_show_gathering(char *buf)
 
 static int create_locked(struct sigma_create *args)
 {
+	enum sigma_guard_kind guard_kind;
 	struct sigma_guest *guest;
 	int err;
 
 	err = check_args(args);
+	if (!err)
+		err = sigma_guard_choose(args, &guard_kind, args->error, sizeof(args->error));
 	if (err)
 		return err;
-	guest = new_guest(args);
+	guest = new_guest(args, guard_kind);
 	if (!guest)
 		return fail(args, -ENOMEM, "out of kernel memory");
 

@@ -60,6 +60,11 @@ static void doorbell_published(void *data, u64 target)
 	sigma_guard_publish(guest_of(data), target);
 }
 
+static void doorbell_rearm(void *data)
+{
+	sigma_guard_arm(guest_of(data));
+}
+
 /* The guest may only name its own CPUs: anything else would interrupt the host */
 static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 {
@@ -284,6 +289,8 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	iosc->doorbell_rx.words = &iosc->header->to_host;
 	iosc->doorbell_rx.handler = doorbell_rung;
 	iosc->doorbell_rx.published = doorbell_published;
+	if (guest->guard_kind == SIGMA_GUARD_FULL)
+		iosc->doorbell_rx.rearm = doorbell_rearm;
 	iosc->doorbell_rx.data = iosc;
 	sigma_channels_init(&guest->channels, SIGMA_SIDE_HOST, iosc->window,
 			    sigma_iosc_phys(guest), &iosc->doorbell_tx);

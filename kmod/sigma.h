@@ -253,8 +253,18 @@ void sigma_guard_exit(void);
 /** sigma_guard_missing - why this machine can't do @kind, for people; NULL: it can */
 const char *sigma_guard_missing(enum sigma_guard_kind kind);
 
-/** sigma_guard_strongest - what SIGMA_GUARD_AUTO stands for */
+/** sigma_guard_strongest - what this machine can do at its best */
 enum sigma_guard_kind sigma_guard_strongest(void);
+
+/**
+ * sigma_guard_choose - what kind the guest of @args gets, whose CPUs were checked
+ * @kind: what SIGMA_GUARD_AUTO stands for with these CPUs, or what was asked for
+ * @error: @len bytes, told why not
+ *
+ * Return: 0 or -EOPNOTSUPP.
+ */
+int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind, char *error,
+		       size_t len);
 
 /** sigma_guard_build - make guest->guard anew, for a start. Return: 0 or -ENOMEM. */
 int sigma_guard_build(struct sigma_guest *guest);
@@ -273,6 +283,9 @@ void sigma_guard_stopping(struct sigma_guest *guest);
 
 /** sigma_guard_publish - the host's doorbell is now @target. Any context, one at a time. */
 void sigma_guard_publish(struct sigma_guest *guest, u64 target);
+
+/** sigma_guard_arm - the next doorbell may interrupt the host. Any context. */
+void sigma_guard_arm(struct sigma_guest *guest);
 
 #define SIGMA_VIOLATION_MAX	1024	/* characters that sigma_guard_describe() needs */
 

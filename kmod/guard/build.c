@@ -11,8 +11,9 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
-#include <asm/apicdef.h>
+#include <asm/apic.h>
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
@@ -21,6 +22,8 @@
 
 #define X2APIC_LEAF		1
 #define X2APIC_LEAF_X2APIC	(1 << 21)	/* ECX */
+
+#define FLAT_CPUS		8	/* SDM vol. 3A, 11.6.2.2 */
 
 static const struct guard_backend *backend;	/* NULL: this machine has none */
 static void *program;				/* the copy that runs */
@@ -49,6 +52,27 @@ const char *sigma_guard_missing(enum sigma_guard_kind kind)
 	return missing;
 }
 
+/*
+ * A host in flat logical mode names CPUs by a bit each, the one of their number. A CPU in x2APIC
+ * mode takes what names the bit of its APIC ID (SDM vol. 3A, 11.12.10.2), so where that is the bit
+ * of another CPU, which is the host's or may be again, it would get that one's interrupts.
+ */
+static int x2apic_taken_by(const u32 *cpus, unsigned int nr)
+{
+	if (x2apic_enabled() || !apic->dest_mode_logical)
+		return -1;
+	for (unsigned int i = 0; i < nr; i++) {
+		u32 bit = sigma_cpu_apic_id(cpus[i]);
+		bool own = false;
+
+		for (unsigned int k = 0; k < nr; k++)
+			own |= cpus[k] == bit;
+		if (bit < FLAT_CPUS && !own && bit < nr_cpu_ids && cpu_possible(bit))
+			return i;
+	}
+	return -1;
+}
+
 enum sigma_guard_kind sigma_guard_strongest(void)
 {
 	enum sigma_guard_kind kind = SIGMA_GUARD_FULL;
@@ -58,12 +82,45 @@ enum sigma_guard_kind sigma_guard_strongest(void)
 	return kind;
 }
 
-static int make_maps(struct sigma_guard *guard, enum sigma_guard_kind kind)
+/* Can these CPUs be confined like that? If not, @error is told why */
+static bool can(enum sigma_guard_kind kind, const struct sigma_create *args, char *error,
+		size_t len)
+{
+	const char *missing = sigma_guard_missing(kind);
+	int taken = x2apic_taken_by(args->cpus, args->nr_cpus);
+	u32 apic_id;
+
+	if (missing) {
+		snprintf(error, len, "guard \"%s\": %s", sigma_guard_name(kind), missing);
+		return false;
+	}
+	if (kind != SIGMA_GUARD_FULL || taken < 0)
+		return true;
+	apic_id = sigma_cpu_apic_id(args->cpus[taken]);
+	snprintf(error, len, "guard \"full\": cpu %u has APIC ID %u, and in x2APIC mode would get the interrupts that this host sends to its cpu %u; take another CPU",
+		 args->cpus[taken], apic_id, apic_id);
+	return false;
+}
+
+int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind, char *error,
+		       size_t len)
+{
+	if (args->guard != SIGMA_GUARD_AUTO) {
+		*kind = args->guard;
+		return can(*kind, args, error, len) ? 0 : -EOPNOTSUPP;
+	}
+	for (*kind = SIGMA_GUARD_FULL; !can(*kind, args, error, len); --*kind)
+		pr_warn("%s: %s\n", args->name, error);
+	error[0] = '\0';
+	return 0;
+}
+
+static int make_maps(struct sigma_guard *guard, const struct guard_shared *shared)
 {
 	guard->msr_map = alloc_pages_exact(backend->msr_map_size, GFP_KERNEL);
 	if (!guard->msr_map)
 		return -ENOMEM;
-	guard_fill_msr_map(guard, kind);
+	guard_fill_msr_map(guard, shared);
 	if (!backend->io_map_size)
 		return 0;
 	guard->io_map = alloc_pages_exact(backend->io_map_size, GFP_KERNEL);
@@ -98,11 +155,22 @@ static int map_program(struct sigma_guard *guard, const struct sigma_guest *gues
 					 SIGMA_IDENTITY_WRITE | SIGMA_IDENTITY_UNCACHED);
 }
 
+/*
+ * Where the host runs SEV-SNP guests, a control block at a multiple of 2 MiB may make the host's
+ * writes to all the pages behind it fail (KVM: snp_safe_alloc_page()). The next one will do.
+ */
+static void *control_page(struct sigma_guard *guard)
+{
+	void *page = guard_page(guard);
+
+	return page && !(virt_to_phys(page) & (SZ_2M - 1)) ? guard_page(guard) : page;
+}
+
 static int make_frame(struct sigma_guard *guard, const struct sigma_guest *guest,
 		      unsigned int i, u64 gdt)
 {
 	struct guard_frame *frame = guard_page(guard);
-	void *control = guard_page(guard), *region = guard_page(guard);
+	void *control = control_page(guard), *region = guard_page(guard);
 	int err;
 
 	if (!frame || !control || !region)
@@ -135,9 +203,25 @@ static int make_frames(struct sigma_guard *guard, const struct sigma_guest *gues
 	return err;
 }
 
-int sigma_guard_build(struct sigma_guest *guest)
+static void fill_shared(const struct sigma_guard *guard, const struct sigma_guest *guest)
 {
 	struct guard_shared *shared = guest->guard_shared;
+
+	shared->kind = guest->guard_kind;
+	shared->up = 0;
+	shared->stopping = 0;
+	shared->armed = 1;
+	shared->keep_xapic = x2apic_taken_by(guest->cpus, guest->nr_cpus) >= 0;
+	guard_fill_hidden(guard, shared);
+	shared->pending = sigma_iosc_phys(guest) + SIGMA_IOSC_HEADER_OFF +
+			  offsetof(struct sigma_iosc_header,
+				   to_host.pending[SIGMA_DOORBELL_STATE / 64]);
+	shared->nr_cpus = guest->nr_cpus;
+	memcpy(shared->apic_ids, guest->apic_ids, sizeof(shared->apic_ids));
+}
+
+int sigma_guard_build(struct sigma_guest *guest)
+{
 	struct sigma_guard *guard;
 	int err;
 
@@ -148,36 +232,31 @@ int sigma_guard_build(struct sigma_guest *guest)
 	guest->guard = guard;
 	guard->backend = backend;
 	INIT_LIST_HEAD(&guard->pages);
+	fill_shared(guard, guest);
 
 	err = sigma_guest_map_identity(guest, &guard->boot);
 	if (!err)
-		err = make_maps(guard, guest->guard_kind);
+		err = make_maps(guard, guest->guard_shared);
 	if (!err)
 		err = guard_nested_build(guard, guest);
 	if (!err)
 		err = map_program(guard, guest);
 	if (!err)
 		err = make_frames(guard, guest);
-	if (err) {
+	if (err)
 		sigma_guard_free(guest);
-		return err;
-	}
-
-	shared->kind = guest->guard_kind;
-	shared->up = 0;
-	shared->stopping = 0;
-	shared->pending = sigma_iosc_phys(guest) + SIGMA_IOSC_HEADER_OFF +
-			  offsetof(struct sigma_iosc_header,
-				   to_host.pending[SIGMA_DOORBELL_STATE / 64]);
-	shared->nr_cpus = guest->nr_cpus;
-	memcpy(shared->apic_ids, guest->apic_ids, sizeof(shared->apic_ids));
-	return 0;
+	return err;
 }
 
 void sigma_guard_stopping(struct sigma_guest *guest)
 {
 	if (guest->guard_shared)
 		WRITE_ONCE(guest->guard_shared->stopping, 1);
+}
+
+void sigma_guard_arm(struct sigma_guest *guest)
+{
+	WRITE_ONCE(guest->guard_shared->armed, 1);
 }
 
 void sigma_guard_publish(struct sigma_guest *guest, u64 target)
@@ -189,6 +268,8 @@ void sigma_guard_publish(struct sigma_guest *guest, u64 target)
 	for (unsigned int i = GUARD_DOORBELLS - 1; i; i--)
 		WRITE_ONCE(shared->doorbell[i], shared->doorbell[i - 1]);
 	WRITE_ONCE(shared->doorbell[0], target);
+	/* An interrupt that was sent to the old one may never come */
+	WRITE_ONCE(shared->armed, 1);
 }
 
 void sigma_guard_free(struct sigma_guest *guest)

@@ -21,15 +21,18 @@
 
 /* What made a CPU leave the guest; report.c has their names */
 enum guard_exit {
-	GUARD_EXIT_CPUID,		/* until the guest's driver is up */
+	GUARD_EXIT_CPUID,		/* SVM: until the guest's driver is up */
 	GUARD_EXIT_MSR,			/* let through after a look */
 	GUARD_EXIT_MSR_DENIED,		/* answered with #GP */
 	GUARD_EXIT_IO,			/* ports are not there */
 	GUARD_EXIT_IPI,			/* full: each one the guest sends */
 	GUARD_EXIT_CALL,		/* VMMCALL, VMCALL */
-	GUARD_EXIT_INVD,		/* done as WBINVD */
+	GUARD_EXIT_CACHE,		/* INVD, WBINVD and WBNOINVD, which do nothing */
 	GUARD_EXIT_VIRT,		/* virtualisation's own instructions, answered with #UD */
-	GUARD_EXIT_CONTROL,		/* VMX: CR0.NE, CR4.VMXE and XCR0, which it watches */
+	GUARD_EXIT_CONTROL,		/* VMX: bits of CR0 and CR4, and XCR0, which it watches */
+	GUARD_EXIT_EXCEPTION,		/* #DB and #AC, given to the guest */
+	GUARD_EXIT_MACHINE_CHECK,	/* the host sees to it, and the guest goes on */
+	GUARD_EXIT_NOTIFY,		/* VMX: an instruction took very long */
 	GUARD_EXITS
 };
 
@@ -42,6 +45,7 @@ enum guard_reason {
 	GUARD_STATE,			/* put the CPU in a state that does not exist */
 	GUARD_UNKNOWN,			/* an exit that was not asked for; info: its code */
 	GUARD_BROKEN,			/* a fault in the guard itself; info: where */
+	GUARD_MACHINE_CHECK,		/* it may not go on; info: MCi_STATUS, or MCG_STATUS */
 };
 
 /**
@@ -60,16 +64,25 @@ struct guard_report {
 	u64 gpr[16];
 };
 
-#define GUARD_DOORBELLS	4
+#define GUARD_DOORBELLS		4
+#define GUARD_HIDDEN_MAX	48
+
+struct guard_msr_range {
+	u32 first, last;
+};
 
 /**
  * struct guard_shared - one for a guest
  * @kind: enum sigma_guard_kind: MEMORY or FULL
  * @nr_cpus: and @apic_ids: the guest's CPUs
  * @next_rip: the CPU tells where the instruction ends that made it leave the guest
+ * @keep_xapic: a guest's CPU in x2APIC mode would get interrupts of the host's
  * @up: a guest's CPU said that its driver is up
  * @stopping: the host resets the guest's CPUs one after the other: an NMI to one of them is lost.
  *	      Written by the host
+ * @armed: the host takes a doorbell's interrupt. The guard takes this with it, and the host gives
+ *	   it back once it has looked, later if there were too many
+ * @nr_hidden: and @hidden: registers that a guest may not read
  * @doorbell: {APIC ID, vector} to interrupt the host with, as SIGMA_DOORBELL_TARGET(): the one
  *	      now, and those before, since vectors move. Written by the host
  * @pending: address of the word in the IOSC window with the host's SIGMA_DOORBELL_STATE
@@ -78,12 +91,15 @@ struct guard_shared {
 	u32 kind;
 	u32 nr_cpus;
 	u32 next_rip;
+	u32 keep_xapic;
 	u32 up;
 	u32 stopping;
-	u32 zero;
+	u32 armed;
+	u32 nr_hidden;
 	u64 doorbell[GUARD_DOORBELLS];
 	u64 pending;
 	u32 apic_ids[SIGMA_CPUS_MAX];
+	struct guard_msr_range hidden[GUARD_HIDDEN_MAX];
 };
 
 struct guard_gate {			/* of an IDT, APM vol. 2, 4.8.4 */
@@ -105,6 +121,7 @@ struct guard_gate {			/* of an IDT, APM vol. 2, 4.8.4 */
  * @mailbox: wake-up mailbox at which this CPU waits first; 0: it boots the guest,
  * @rip: where it begins then,
  * @fields: VMX: struct vmx_fields, what the VMCS is to hold
+ * @next_rip: SVM: where the instruction ends that made it leave the guest
  * @nmi: VMX: an NMI came while the guest was left, and is the guest's
  * @launched: VMX: the guest has run
  * @vmx_on: VMX: this CPU is in VMX operation
@@ -122,7 +139,8 @@ struct guard_frame {
 	u32 nmi;
 	u32 launched;
 	u32 vmx_on;
-	u64 pad[8];
+	u64 next_rip;
+	u64 pad[7];
 	u64 gpr[16];
 	u64 exits[GUARD_EXITS];
 	struct guard_report report;

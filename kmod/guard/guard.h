@@ -13,17 +13,21 @@
  *	I/O ports		not there: reads give all ones, writes vanish
  *	machine-wide registers	#GP, but for writing what they hold already: see msr.c
  *	virtualisation, SKINIT	#UD
- *	INVD			WBINVD
- *	what the CPU held before	nothing: ../entry.S has cleared its registers
+ *	INVD, WBINVD		nothing: flushes of all caches are felt by all
+ *	#DB, #AC		the guest's, by way of the guard, so that no loop of them keeps
+ *				INIT out
+ *	machine check		of this CPU's own doing: stops the guest; else the host's. CR4.MCE
+ *				is set in hardware at all times
+ *	what the CPU held before	nothing: ../arrival.c has cleared its registers
  *	triple fault		stops the guest, like all that is left
  *	interrupts to others	SIGMA_GUARD_FULL: stop the guest. It is in x2APIC mode, where each
  *				interrupt it sends is one exit, and each write of a local vector,
  *				which may not be an SMI. SIGMA_GUARD_MEMORY: not seen, so that
- *				sending one costs nothing
+ *				sending one costs nothing: against accidents, not against attacks
  *
- * CPUID is seen until the guest's driver is up: it hides from a booting kernel what it cannot
- * use, and in SIGMA_GUARD_FULL shows the signature of KVM without any of its features, since
- * a kernel uses x2APIC without interrupt remapping only under a hypervisor.
+ * CPUID is seen until the guest's driver is up, on Intel CPUs for ever: it shows a kernel what it
+ * can use (program/cpuid.c), and in SIGMA_GUARD_FULL while it boots the signature of KVM without any
+ * of its features, since a kernel uses x2APIC without interrupt remapping only under a hypervisor.
  *
  *	build.c		what confines one guest: control blocks, page tables, frames
  *	svm.c svm.h	AMD SVM: what the machine can do, how its control block is filled
@@ -110,7 +114,10 @@ int guard_nested_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size,
 /** guard_nested_build - @guard->nested with all that is @guest's, and nothing else */
 int guard_nested_build(struct sigma_guard *guard, const struct sigma_guest *guest);
 
-/** guard_fill_msr_map - write @guard->msr_map for @kind */
-void guard_fill_msr_map(const struct sigma_guard *guard, enum sigma_guard_kind kind);
+/** guard_fill_hidden - tell the program in @shared what a guest may not read */
+void guard_fill_hidden(const struct sigma_guard *guard, struct guard_shared *shared);
+
+/** guard_fill_msr_map - write @guard->msr_map for what @shared says */
+void guard_fill_msr_map(const struct sigma_guard *guard, const struct guard_shared *shared);
 
 #endif

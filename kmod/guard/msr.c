@@ -2,10 +2,11 @@
 /*
  * Model-specific registers: which of them a guest may use. What can be written without our seeing
  * it is listed here, each for acting on nothing but the CPU that it is written on; that CPU goes
- * back to the host by way of INIT, left_msrs of cpu.c, and the host's own set-up of a CPU that
+ * back to the host by way of INIT, left_msrs of arrival.c, and the host's own set-up of a CPU that
  * comes online. It comes to the guest by the first two, so that reads do not tell of the host. All
- * others are looked at by write_msr() in program/decide.c, and refused with #GP, so whatever a
- * future CPU adds is, too. Reads pass, but for what tells of the host's memory.
+ * others are looked at by decide_wrmsr() in program/decide.c, and refused with #GP, so whatever a
+ * future CPU adds is, too. Reads pass, but for what tells of the host's memory or of what others do;
+ * of those no write succeeds either, not even of the value that is there.
  *
  * Of the registers that APM vol. 2, appendix A, and the manuals of families 17h to 1Ah name, these
  * are refused for what they reach:
@@ -30,6 +31,7 @@
  *	LBR				a reset leaves what the host branched to in them
  *	CPUID overrides, LS, IC, DC,	what this CPU is and how it works around its faults: the host's
  *	DE, BU and FP configuration	choice, which holds for the guest, too
+ *	XSS				watched: it may enable what is CET's alone, see XSS_OF_GUEST
  *	VIRT_SPEC_CTRL			of hypervisors, not of CPUs
  *	PREFETCH_CONTROL, UMWAIT	the host would get the CPU back with them
  *
@@ -53,13 +55,11 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "apic.h"
 #include "guard.h"
+#include "registers.h"
 #include "svm.h"
 
-static const struct msr_range {
-	u32 first, last;
-} own_msrs[] = {
+static const struct guard_msr_range own_msrs[] = {
 	/* Speculation of this thread; the commands flush what it alone has filled, or the core's L1 */
 	{ 0x00000048, 0x00000049 },	/* SPEC_CTRL, PRED_CMD */
 	{ 0x0000010b, 0x0000010b },	/* FLUSH_CMD */
@@ -75,7 +75,6 @@ static const struct msr_range {
 	/* Shadow stacks are memory, which is nested-paged; states to save or trap are this CPU's */
 	{ 0x000001c4, 0x000001c5 },	/* XFD, XFD_ERR */
 	{ 0x000006a0, 0x000006a8 },	/* U_CET to ISST_ADDR */
-	{ 0x00000da0, 0x00000da0 },	/* XSS */
 	/* The local APIC and its timer; SIGMA_GUARD_FULL filters some of it, see watched_msrs */
 	{ 0x000006e0, 0x000006e0 },	/* TSC_DEADLINE */
 	{ 0x00000802, 0x0000083f },
@@ -97,40 +96,62 @@ static const struct msr_range {
 	{ 0x000000c1, 0x000000c8 },	/* PMC0-7 */
 	{ 0x00000186, 0x0000018d },	/* PERFEVTSEL0-7 */
 	{ 0x00000309, 0x0000030c },	/* FIXED_CTR0-3 */
+	{ 0x00000329, 0x00000329 },	/* PERF_METRICS */
 	{ 0x0000038d, 0x00000391 },	/* FIXED_CTR_CTRL to PERF_GLOBAL_STATUS_SET */
 	{ 0x000004c1, 0x000004c8 },	/* A_PMC0-7, the same of full width */
 };
 
 /* Of the local APIC, in SIGMA_GUARD_FULL: what reaches other CPUs, or SMM */
-static const struct msr_range watched_msrs[] = {
-	{ MSR_X2APIC_ICR, MSR_X2APIC_ICR },
-	{ MSR_X2APIC_LVT_FIRST, MSR_X2APIC_LVT_LAST },
+static const struct guard_msr_range watched_msrs[] = {
+	{ REG_X2APIC_ICR, REG_X2APIC_ICR },
+	{ REG_X2APIC_LVT_CMCI, REG_X2APIC_LVT_CMCI },
+	{ REG_X2APIC_LVT_FIRST, REG_X2APIC_LVT_LAST },
 };
 
-/* A read tells of the host's memory */
-static const struct msr_range hidden_amd_msrs[] = {
-	{ 0x000001db, 0x000001de },	/* LAST_BRANCH_FROM_IP to LAST_INT_TO_IP */
-	{ 0xc0010300, 0xc001031f },	/* SAMP_BR_FROM, SAMP_BR_TO */
+/* A read tells of the host's memory, or of what it does */
+static const struct guard_msr_range hidden_msrs[] = {
+	{ 0x000001cc, 0x000001d4 },	/* FRED_RSP0 to FRED_CONFIG: stacks */
+	{ 0x000001db, 0x000001de },	/* LASTBRANCHFROMIP to LASTEXCEPTIONTOIP, LER_FROM_LIP */
+	{ 0x00000400, 0x0000047f },	/* MC0_CTL to MC31_MISC: addresses where memory failed */
+	{ 0x00000985, 0x0000098a },	/* UINTR_RR to UINTR_TT: addresses of whom to interrupt */
+	{ 0x00000d93, 0x00000d93 },	/* PASID */
+	{ 0x00002000, 0xbfffffff },	/* the maps have no bits for these: all is seen, and refused */
+}, hidden_amd_msrs[] = {
 	{ 0xc0010111, 0xc0010113 },	/* SMM_BASE, SMM_ADDR, SMM_MASK */
 	{ SVM_MSR_VM_HSAVE_PA, SVM_MSR_VM_HSAVE_PA },
+	{ 0xc0010130, 0xc0010130 },	/* GHCB */
+	{ 0xc0010132, 0xc0010133 },	/* RMP_BASE, RMP_END */
+	{ 0xc001029a, 0xc001029b },	/* CORE_ENERGY_STAT, PKG_ENERGY_STAT: what others compute */
+	{ 0xc0010300, 0xc001031f },	/* SAMP_BR_FROM, SAMP_BR_TO */
 	{ 0xc0011030, 0xc001103d },	/* IBS: may have a sample of the host's, with addresses */
+	{ 0xc0002000, 0xc000ffff },	/* no bits, as above */
+	{ 0xc0012000, 0xffffffff },
 }, hidden_intel_msrs[] = {
+	{ 0x00000040, 0x00000047 },	/* LASTBRANCH_*_FROM_IP and */
+	{ 0x00000060, 0x00000067 },	/* _TO_IP of CPUs before 2008 */
 	{ 0x0000009b, 0x0000009b },	/* SMM_MONITOR_CTL */
 	{ 0x0000009e, 0x0000009e },	/* SMBASE */
-	{ 0x000001f2, 0x000001f3 },	/* SMRR */
 	{ 0x000001c8, 0x000001c9 },	/* LBR_SELECT, LASTBRANCH_TOS */
-	{ 0x000001dd, 0x000001de },	/* LER_FROM_LIP, LER_TO_LIP */
+	{ 0x000001f2, 0x000001f3 },	/* SMRR */
 	{ 0x00000560, 0x0000057f },	/* RTIT_*: processor trace */
 	{ 0x00000600, 0x00000600 },	/* DS_AREA */
+	{ 0x00000611, 0x00000611 },	/* PKG_ENERGY_STATUS: what others compute, and */
+	{ 0x00000619, 0x00000619 },	/* DRAM_, */
+	{ 0x00000639, 0x00000639 },	/* PP0_, */
+	{ 0x00000641, 0x00000641 },	/* PP1_, */
+	{ 0x0000064d, 0x0000064d },	/* PLATFORM_ENERGY_STATUS */
 	{ 0x00000680, 0x0000069f },	/* LASTBRANCH_*_FROM_IP */
 	{ 0x000006c0, 0x000006df },	/* LASTBRANCH_*_TO_IP */
 	{ 0x00000dc0, 0x00000ddf },	/* LASTBRANCH_INFO_* */
 	{ 0x00001200, 0x0000121f },	/* LBR_*_INFO, then */
 	{ 0x00001500, 0x0000151f },	/* LBR_*_FROM_IP, */
 	{ 0x00001600, 0x0000161f },	/* LBR_*_TO_IP: architectural */
+	{ 0xc0002000, 0xffffffff },	/* no bits, as above */
 };
+static_assert(ARRAY_SIZE(hidden_msrs) + ARRAY_SIZE(hidden_amd_msrs) <= GUARD_HIDDEN_MAX);
+static_assert(ARRAY_SIZE(hidden_msrs) + ARRAY_SIZE(hidden_intel_msrs) <= GUARD_HIDDEN_MAX);
 
-static void set_msrs(const struct sigma_guard *guard, const struct msr_range *ranges, size_t nr,
+static void set_msrs(const struct sigma_guard *guard, const struct guard_msr_range *ranges, size_t nr,
 		     bool read, bool write)
 {
 	for (size_t i = 0; i < nr; i++)
@@ -141,17 +162,39 @@ static void set_msrs(const struct sigma_guard *guard, const struct msr_range *ra
 #define SET_MSRS(guard, ranges, read, write) \
 	set_msrs(guard, ranges, ARRAY_SIZE(ranges), read, write)
 
-void guard_fill_msr_map(const struct sigma_guard *guard, enum sigma_guard_kind kind)
+static void hide(struct guard_shared *shared, const struct guard_msr_range *ranges, size_t nr)
+{
+	memcpy(shared->hidden + shared->nr_hidden, ranges, nr * sizeof(*ranges));
+	shared->nr_hidden += nr;
+}
+
+void guard_fill_hidden(const struct sigma_guard *guard, struct guard_shared *shared)
+{
+	shared->nr_hidden = 0;
+	hide(shared, hidden_msrs, ARRAY_SIZE(hidden_msrs));
+	if (guard->backend == &guard_svm)
+		hide(shared, hidden_amd_msrs, ARRAY_SIZE(hidden_amd_msrs));
+	else
+		hide(shared, hidden_intel_msrs, ARRAY_SIZE(hidden_intel_msrs));
+}
+
+/* Of what the map has bits for; the rest is seen in any case */
+static bool is_mapped(const struct guard_msr_range *range)
+{
+	return range->last - range->first < SVM_MSRPM_RANGE_MSRS;
+}
+
+void guard_fill_msr_map(const struct sigma_guard *guard, const struct guard_shared *shared)
 {
 	guard->backend->clear_msr_map(guard->msr_map);
 	SET_MSRS(guard, own_msrs, true, true);
-	if (guard->backend == &guard_svm) {
+	if (guard->backend == &guard_svm)
 		SET_MSRS(guard, own_amd_msrs, true, true);
-		SET_MSRS(guard, hidden_amd_msrs, false, false);
-	} else {
+	else
 		SET_MSRS(guard, own_intel_msrs, true, true);
-		SET_MSRS(guard, hidden_intel_msrs, false, false);
-	}
-	if (kind == SIGMA_GUARD_FULL)
+	for (u32 i = 0; i < shared->nr_hidden; i++)
+		if (is_mapped(&shared->hidden[i]))
+			set_msrs(guard, &shared->hidden[i], 1, false, false);
+	if (shared->kind == SIGMA_GUARD_FULL)
 		SET_MSRS(guard, watched_msrs, true, false);
 }

@@ -8,6 +8,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <asm/apicdef.h>
+#include <asm/cpufeature.h>
 
 #include "guard.h"
 
@@ -47,10 +48,22 @@ static u64 *walk(struct sigma_guard *guard, u64 address, int level)
 	}
 }
 
+/*
+ * On CPUs with that fault an instruction fetch through a large page whose size was changed is a
+ * machine check that no CPU gets out of, and a guest may change its own tables as it likes
+ * (CVE-2018-12207).
+ */
+static bool may_be_large(void)
+{
+	return !boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT);
+}
+
 int guard_nested_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, u64 flags)
 {
+	const bool may_large = may_be_large();
+
 	while (size) {
-		bool large = !((address | phys) & (LARGE_SIZE - 1)) && size >= LARGE_SIZE;
+		bool large = may_large && !((address | phys) & (LARGE_SIZE - 1)) && size >= LARGE_SIZE;
 		u64 step = large ? LARGE_SIZE : PAGE_SIZE;
 		u64 *entry = walk(guard, address, large ? 2 : 1);
 

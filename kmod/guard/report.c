@@ -14,9 +14,12 @@ static const char *const exit_names[GUARD_EXITS] = {
 	[GUARD_EXIT_IO]		= "io",
 	[GUARD_EXIT_IPI]	= "ipi",
 	[GUARD_EXIT_CALL]	= "call",
-	[GUARD_EXIT_INVD]	= "invd",
+	[GUARD_EXIT_CACHE]	= "cache",
 	[GUARD_EXIT_VIRT]	= "virt",
 	[GUARD_EXIT_CONTROL]	= "control",
+	[GUARD_EXIT_EXCEPTION]	= "exception",
+	[GUARD_EXIT_MACHINE_CHECK] = "machine-check",
+	[GUARD_EXIT_NOTIFY]	= "notify",
 };
 
 static const char *const kind_names[] = {
@@ -63,6 +66,8 @@ static int describe_reason(const struct guard_report *report, char *text, size_t
 				 report->info);
 	case GUARD_STATE:
 		return scnprintf(text, len, "state that this CPU does not have");
+	case GUARD_MACHINE_CHECK:
+		return scnprintf(text, len, "machine check, status 0x%llx", report->info);
 	case GUARD_BROKEN:
 		return scnprintf(text, len, "fault in the guard itself at 0x%llx, please report it",
 				 report->info);

@@ -40,8 +40,10 @@
 #define SVM_INTERCEPT_STGI	(1u << 4)
 #define SVM_INTERCEPT_CLGI	(1u << 5)
 #define SVM_INTERCEPT_SKINIT	(1u << 6)
+#define SVM_INTERCEPT_WBINVD	(1u << 9)	/* and WBNOINVD */
 
 /* vmcb.exit_code */
+#define SVM_EXIT_EXCEPTION(vector)	(0x40 + (vector))
 #define SVM_EXIT_CPUID		0x72
 #define SVM_EXIT_INVD		0x76
 #define SVM_EXIT_INVLPGA	0x7a
@@ -56,6 +58,7 @@
 #define SVM_EXIT_STGI		0x84
 #define SVM_EXIT_CLGI		0x85
 #define SVM_EXIT_SKINIT		0x86
+#define SVM_EXIT_WBINVD		0x89
 #define SVM_EXIT_NPF		0x400
 #define SVM_EXIT_INVALID	(~0ULL)		/* the control block makes no sense */
 
@@ -75,7 +78,10 @@
 #define SVM_TLB_FLUSH_ALL	1	/* vmcb.tlb_control */
 #define SVM_NESTED_PAGING	1	/* vmcb.nested */
 
-/* vmcb.event_inject */
+/* vmcb.event_inject and exit_int_info */
+#define SVM_EVENT_TYPE		(7 << 8)
+#define SVM_EVENT_INTERRUPT	(0 << 8)
+#define SVM_EVENT_NMI		(2 << 8)
 #define SVM_EVENT_EXCEPTION	(3 << 8)
 #define SVM_EVENT_ERROR_CODE	(1 << 11)
 #define SVM_EVENT_VALID		(1u << 31)

@@ -8,6 +8,7 @@
 
 #include "../entry.h"
 #include "guard.h"
+#include "registers.h"
 #include "vmx.h"
 
 #define GUEST_VPID		1		/* 0 is the host's */
@@ -17,20 +18,25 @@
 			 CPU_BASED_ACTIVATE_SECONDARY_CONTROLS)
 #define PROC2_CONTROLS	(SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_UNRESTRICTED_GUEST | \
 			 SECONDARY_EXEC_ENABLE_VPID)
-/* Instructions that are #UD in a guest without these, where the CPU has them at all */
+/*
+ * Where the CPU has them: instructions that are #UD in a guest otherwise; flushes of all caches and
+ * SGX, which are not for it; and an exit from an instruction that never ends. UMWAIT, ENQCMD,
+ * PCONFIG and lists of registers are not enabled, and CPUID does not show them.
+ */
 #define PROC2_WHERE_KNOWN	(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID | \
-				 VMX_PROC2_XSAVES)
+				 SECONDARY_EXEC_XSAVES | SECONDARY_EXEC_WBINVD_EXITING | \
+				 SECONDARY_EXEC_ENCLS_EXITING | SECONDARY_EXEC_NOTIFY_VM_EXITING)
+#define NOTIFY_CYCLES		(1 << 20)
 #define EXIT_CONTROLS	(VM_EXIT_HOST_ADDR_SPACE_SIZE | VM_EXIT_SAVE_DEBUG_CONTROLS | \
 			 VM_EXIT_SAVE_IA32_PAT | VM_EXIT_LOAD_IA32_PAT | \
 			 VM_EXIT_SAVE_IA32_EFER | VM_EXIT_LOAD_IA32_EFER)
 #define ENTRY_CONTROLS	(VM_ENTRY_LOAD_DEBUG_CONTROLS | VM_ENTRY_IA32E_MODE | \
 			 VM_ENTRY_LOAD_IA32_PAT | VM_ENTRY_LOAD_IA32_EFER)
 #define EPT_CAPABILITIES \
-	(VMX_EPT_PAGE_WALK_4_BIT | VMX_EPTP_WB_BIT | VMX_EPT_2MB_PAGE_BIT | VMX_EPT_INVEPT_BIT | \
-	 VMX_EPT_EXTENT_GLOBAL_BIT | VMX_VPID_INVVPID_BIT << 32 | \
-	 VMX_VPID_EXTENT_GLOBAL_CONTEXT_BIT << 32)
+	(VMX_CAP_PAGE_WALK_4 | VMX_CAP_EPTP_WB | VMX_CAP_EPT_2MB_PAGE | VMX_CAP_INVEPT | \
+	 VMX_CAP_INVEPT_ALL | VMX_CAP_INVVPID | VMX_CAP_INVVPID_ALL)
 
-#define EPT_TYPE_WB		(VMX_TYPE_WB << VMX_EPT_MT_EPTE_SHIFT)
+#define EPT_TYPE_WB		(VMX_TYPE_WB << VMX_EPT_TYPE_SHIFT)
 #define EPT_READ		(VMX_EPT_READABLE_MASK | VMX_EPT_EXECUTABLE_MASK)
 
 extern const u8 guard_vmx_program[], guard_vmx_program_end[];
@@ -128,9 +134,14 @@ static void add_controls(struct vmx_fields *fields, const struct sigma_guard *gu
 	add(fields, MSR_BITMAP, virt_to_phys(guard->msr_map));
 	add(fields, EPT_POINTER, virt_to_phys(guard->nested) | VMX_TYPE_WB | VMX_EPTP_PWL_4);
 	add(fields, VIRTUAL_PROCESSOR_ID, GUEST_VPID);
-	if (known & VMX_PROC2_XSAVES)
-		add(fields, XSS_EXIT_BITMAP, 0);
-	add(fields, EXCEPTION_BITMAP, 0);
+	/* XSAVES and XRSTORS never exit, since XSS cannot hold any of these */
+	if (known & SECONDARY_EXEC_XSAVES)
+		add(fields, XSS_EXIT_BITMAP, ~XSS_OF_GUEST);
+	if (known & SECONDARY_EXEC_ENCLS_EXITING)
+		add(fields, ENCLS_EXITING_BITMAP, ~0ULL);
+	if (known & SECONDARY_EXEC_NOTIFY_VM_EXITING)
+		add(fields, NOTIFY_WINDOW, NOTIFY_CYCLES);
+	add(fields, EXCEPTION_BITMAP, 1 << VECTOR_DB | 1 << VECTOR_AC | 1 << VECTOR_MC);
 	add(fields, PAGE_FAULT_ERROR_CODE_MASK, 0);
 	add(fields, PAGE_FAULT_ERROR_CODE_MATCH, 0);
 	add(fields, CR3_TARGET_COUNT, 0);
@@ -141,7 +152,7 @@ static void add_controls(struct vmx_fields *fields, const struct sigma_guard *gu
 	/* What VMX wants set, the guest may think is not; PE and PG are its own all the same */
 	add(fields, CR0_GUEST_HOST_MASK, cr0_fixed & ~(u64)(X86_CR0_PE | X86_CR0_PG));
 	add(fields, CR0_READ_SHADOW, ENTRY_CR0);
-	add(fields, CR4_GUEST_HOST_MASK, read_msr(MSR_IA32_VMX_CR4_FIXED0));
+	add(fields, CR4_GUEST_HOST_MASK, ~CR4_OF_GUEST);
 	add(fields, CR4_READ_SHADOW, sigma_entry_cr4());
 }
 
@@ -153,7 +164,7 @@ static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard
 	for (unsigned int i = ES; i <= GS; i++)
 		add_segment(fields, i, i == CS ? ENTRY_CS64 : ENTRY_DS, U32_MAX,
 			    i == CS ? VMX_RIGHTS_CODE64 : VMX_RIGHTS_DATA);
-	add_segment(fields, LDTR, 0, 0, VMX_AR_UNUSABLE_MASK);
+	add_segment(fields, LDTR, 0, 0, VMX_RIGHTS_UNUSABLE);
 	add_segment(fields, TR, 0, 0, VMX_RIGHTS_TSS);
 	add(fields, GUEST_GDTR_BASE, gdt);
 	add(fields, GUEST_GDTR_LIMIT, ENTRY_GDT_SIZE - 1);

@@ -1,23 +1,151 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Intel VMX as the guard uses it (SDM vol. 3C, chapters 25 to 29). Encodings of the control
- * structure, its controls and exits are the kernel's asm/vmx.h. Only the CPU knows how a VMCS lies
- * in memory, and only while it is current can it be written: so the host makes a list of what
- * each is to hold, and the program writes that.
+ * Intel VMX as the guard uses it (SDM vol. 3C, chapters 25 to 29, and appendices B and C). Only the
+ * CPU knows how a VMCS lies in memory, and only while it is current can it be written: so the host
+ * makes a list of what each is to hold, and the program writes that. Names are the kernel's, in
+ * whose own header not all of these are, and which user space lacks.
  */
 #ifndef _SIGMA_GUARD_VMX_H
 #define _SIGMA_GUARD_VMX_H
 
 #include <linux/types.h>
-#include <asm/vmx.h>
 
-/* In all kernels' headers under the same name these are not */
-#define VMX_PROC2_XSAVES	(1 << 20)
+/* Fields of the VMCS, SDM vol. 3D, appendix B */
+enum {
+	VIRTUAL_PROCESSOR_ID		= 0x0000,
+	GUEST_ES_SELECTOR		= 0x0800,	/* to TR, two apart, as those below */
+	HOST_ES_SELECTOR		= 0x0c00,
+	HOST_CS_SELECTOR		= 0x0c02,
+	HOST_SS_SELECTOR		= 0x0c04,
+	HOST_DS_SELECTOR		= 0x0c06,
+	HOST_FS_SELECTOR		= 0x0c08,
+	HOST_GS_SELECTOR		= 0x0c0a,
+	HOST_TR_SELECTOR		= 0x0c0c,
+	MSR_BITMAP			= 0x2004,
+	EPT_POINTER			= 0x201a,
+	XSS_EXIT_BITMAP			= 0x202c,
+	ENCLS_EXITING_BITMAP		= 0x202e,
+	GUEST_PHYSICAL_ADDRESS		= 0x2400,
+	VMCS_LINK_POINTER		= 0x2800,
+	GUEST_IA32_DEBUGCTL		= 0x2802,
+	GUEST_IA32_PAT			= 0x2804,
+	GUEST_IA32_EFER			= 0x2806,
+	HOST_IA32_PAT			= 0x2c00,
+	HOST_IA32_EFER			= 0x2c02,
+	PIN_BASED_VM_EXEC_CONTROL	= 0x4000,
+	CPU_BASED_VM_EXEC_CONTROL	= 0x4002,
+	EXCEPTION_BITMAP		= 0x4004,
+	PAGE_FAULT_ERROR_CODE_MASK	= 0x4006,
+	PAGE_FAULT_ERROR_CODE_MATCH	= 0x4008,
+	CR3_TARGET_COUNT		= 0x400a,
+	VM_EXIT_CONTROLS		= 0x400c,
+	VM_EXIT_MSR_STORE_COUNT		= 0x400e,
+	VM_EXIT_MSR_LOAD_COUNT		= 0x4010,
+	VM_ENTRY_CONTROLS		= 0x4012,
+	VM_ENTRY_MSR_LOAD_COUNT		= 0x4014,
+	VM_ENTRY_INTR_INFO_FIELD	= 0x4016,
+	VM_ENTRY_EXCEPTION_ERROR_CODE	= 0x4018,
+	VM_ENTRY_INSTRUCTION_LEN	= 0x401a,
+	SECONDARY_VM_EXEC_CONTROL	= 0x401e,
+	NOTIFY_WINDOW			= 0x4024,
+	VM_INSTRUCTION_ERROR		= 0x4400,
+	VM_EXIT_REASON			= 0x4402,
+	VM_EXIT_INTR_INFO		= 0x4404,
+	VM_EXIT_INTR_ERROR_CODE		= 0x4406,
+	IDT_VECTORING_INFO_FIELD	= 0x4408,
+	IDT_VECTORING_ERROR_CODE	= 0x440a,
+	VM_EXIT_INSTRUCTION_LEN		= 0x440c,
+	GUEST_ES_LIMIT			= 0x4800,
+	GUEST_GDTR_LIMIT		= 0x4810,
+	GUEST_IDTR_LIMIT		= 0x4812,
+	GUEST_ES_AR_BYTES		= 0x4814,
+	GUEST_SS_AR_BYTES		= 0x4818,
+	GUEST_INTERRUPTIBILITY_INFO	= 0x4824,
+	GUEST_ACTIVITY_STATE		= 0x4826,
+	GUEST_SYSENTER_CS		= 0x482a,
+	HOST_IA32_SYSENTER_CS		= 0x4c00,
+	CR0_GUEST_HOST_MASK		= 0x6000,
+	CR4_GUEST_HOST_MASK		= 0x6002,
+	CR0_READ_SHADOW			= 0x6004,
+	CR4_READ_SHADOW			= 0x6006,
+	EXIT_QUALIFICATION		= 0x6400,
+	GUEST_CR0			= 0x6800,
+	GUEST_CR3			= 0x6802,
+	GUEST_CR4			= 0x6804,
+	GUEST_ES_BASE			= 0x6806,
+	GUEST_GDTR_BASE			= 0x6816,
+	GUEST_IDTR_BASE			= 0x6818,
+	GUEST_DR7			= 0x681a,
+	GUEST_RSP			= 0x681c,
+	GUEST_RIP			= 0x681e,
+	GUEST_RFLAGS			= 0x6820,
+	GUEST_PENDING_DBG_EXCEPTIONS	= 0x6822,
+	GUEST_SYSENTER_ESP		= 0x6824,
+	GUEST_SYSENTER_EIP		= 0x6826,
+	HOST_CR0			= 0x6c00,
+	HOST_CR3			= 0x6c02,
+	HOST_CR4			= 0x6c04,
+	HOST_FS_BASE			= 0x6c06,
+	HOST_GS_BASE			= 0x6c08,
+	HOST_TR_BASE			= 0x6c0a,
+	HOST_GDTR_BASE			= 0x6c0c,
+	HOST_IDTR_BASE			= 0x6c0e,
+	HOST_IA32_SYSENTER_ESP		= 0x6c10,
+	HOST_IA32_SYSENTER_EIP		= 0x6c12,
+	HOST_RSP			= 0x6c14,
+	HOST_RIP			= 0x6c16,
+};
+
+/* Controls, SDM vol. 3C, 25.6 to 25.8 */
+#define CPU_BASED_UNCOND_IO_EXITING		(1u << 24)
+#define CPU_BASED_USE_MSR_BITMAPS		(1u << 28)
+#define CPU_BASED_ACTIVATE_SECONDARY_CONTROLS	(1u << 31)
+
+#define SECONDARY_EXEC_ENABLE_EPT		(1u << 1)
+#define SECONDARY_EXEC_ENABLE_RDTSCP		(1u << 3)
+#define SECONDARY_EXEC_ENABLE_VPID		(1u << 5)
+#define SECONDARY_EXEC_WBINVD_EXITING		(1u << 6)
+#define SECONDARY_EXEC_UNRESTRICTED_GUEST	(1u << 7)
+#define SECONDARY_EXEC_ENABLE_INVPCID		(1u << 12)
+#define SECONDARY_EXEC_ENCLS_EXITING		(1u << 15)
+#define SECONDARY_EXEC_XSAVES			(1u << 20)
+#define SECONDARY_EXEC_NOTIFY_VM_EXITING	(1u << 31)
+
+#define VM_EXIT_SAVE_DEBUG_CONTROLS		(1u << 2)
+#define VM_EXIT_HOST_ADDR_SPACE_SIZE		(1u << 9)
+#define VM_EXIT_SAVE_IA32_PAT			(1u << 18)
+#define VM_EXIT_LOAD_IA32_PAT			(1u << 19)
+#define VM_EXIT_SAVE_IA32_EFER			(1u << 20)
+#define VM_EXIT_LOAD_IA32_EFER			(1u << 21)
+
+#define VM_ENTRY_LOAD_DEBUG_CONTROLS		(1u << 2)
+#define VM_ENTRY_IA32E_MODE			(1u << 9)
+#define VM_ENTRY_LOAD_IA32_PAT			(1u << 14)
+#define VM_ENTRY_LOAD_IA32_EFER			(1u << 15)
+
+/* IA32_VMX_BASIC, SDM vol. 3D, A.1 */
 #define VMX_BASIC_REVISION	0x7fffffff
 #define VMX_BASIC_TYPE_SHIFT	50
 #define VMX_BASIC_TYPE_MASK	0xf
 #define VMX_TYPE_WB		6ULL
-#define VMX_TRUE_CONTROLS	(1ULL << 55)	/* of VMX_BASIC */
+#define VMX_TRUE_CONTROLS	(1ULL << 55)
+
+/* Extended page tables, SDM vol. 3C, 29.3; IA32_VMX_EPT_VPID_CAP, vol. 3D, A.10 */
+#define VMX_EPT_READABLE_MASK	(1ULL << 0)
+#define VMX_EPT_WRITABLE_MASK	(1ULL << 1)
+#define VMX_EPT_EXECUTABLE_MASK	(1ULL << 2)
+#define VMX_EPT_RWX_MASK	(VMX_EPT_READABLE_MASK | VMX_EPT_WRITABLE_MASK | \
+				 VMX_EPT_EXECUTABLE_MASK)
+#define VMX_EPT_TYPE_SHIFT	3
+#define VMX_EPTP_PWL_4		0x18ULL		/* levels less 1, in bits 5:3 */
+#define VMX_CAP_PAGE_WALK_4	(1ULL << 6)
+#define VMX_CAP_EPTP_WB		(1ULL << 14)
+#define VMX_CAP_EPT_2MB_PAGE	(1ULL << 16)
+#define VMX_CAP_INVEPT		(1ULL << 20)
+#define VMX_CAP_INVEPT_ALL	(1ULL << 26)
+#define VMX_CAP_INVVPID		(1ULL << 32)
+#define VMX_CAP_INVVPID_ALL	(1ULL << 42)
+#define VMX_INVALIDATE_ALL	2ULL		/* type of INVEPT and of INVVPID */
 
 /* Map of registers: a set bit means an exit (SDM vol. 3C, 25.6.9) */
 #define VMX_MSR_MAP_SIZE	0x1000
@@ -30,6 +158,60 @@
 #define VMX_RIGHTS_CODE64	0xa09b
 #define VMX_RIGHTS_DATA		0xc093
 #define VMX_RIGHTS_TSS		0x008b		/* busy */
+#define VMX_RIGHTS_UNUSABLE	0x10000
+#define VMX_RIGHTS_DPL(rights)	((rights) >> 5 & 3)
+
+/* Basic exit reasons, SDM vol. 3D, appendix C */
+#define VMX_EXIT_BASIC		0xffff		/* VM_EXIT_REASON without its flags */
+enum {
+	EXIT_REASON_EXCEPTION		= 0,
+	EXIT_REASON_TRIPLE_FAULT	= 2,
+	EXIT_REASON_INIT_SIGNAL		= 3,
+	EXIT_REASON_CPUID		= 10,
+	EXIT_REASON_GETSEC		= 11,
+	EXIT_REASON_INVD		= 13,
+	EXIT_REASON_VMCALL		= 18,
+	EXIT_REASON_VMCLEAR		= 19,
+	EXIT_REASON_VMON		= 27,	/* the last of VMX' own, which begin with VMCLEAR */
+	EXIT_REASON_CR_ACCESS		= 28,
+	EXIT_REASON_IO_INSTRUCTION	= 30,
+	EXIT_REASON_MSR_READ		= 31,
+	EXIT_REASON_MSR_WRITE		= 32,
+	EXIT_REASON_INVALID_STATE	= 33,
+	EXIT_REASON_MACHINE_CHECK	= 41,	/* during the entry */
+	EXIT_REASON_EPT_VIOLATION	= 48,
+	EXIT_REASON_INVEPT		= 50,
+	EXIT_REASON_INVVPID		= 53,
+	EXIT_REASON_WBINVD		= 54,
+	EXIT_REASON_XSETBV		= 55,
+	EXIT_REASON_VMFUNC		= 59,
+	EXIT_REASON_ENCLS		= 60,
+	EXIT_REASON_NOTIFY		= 75,
+};
+
+/* VM_EXIT_INTR_INFO, IDT_VECTORING_INFO_FIELD and VM_ENTRY_INTR_INFO_FIELD, SDM vol. 3C, 25.8.3 */
+#define INTR_INFO_VECTOR_MASK		0xff
+#define INTR_INFO_TYPE_MASK		0x700
+#define INTR_TYPE_EXT_INTR		(0 << 8)
+#define INTR_TYPE_NMI_INTR		(2 << 8)
+#define INTR_TYPE_HARD_EXCEPTION	(3 << 8)
+#define INTR_TYPE_SOFT_INTR		(4 << 8)
+#define INTR_TYPE_PRIV_SW_EXCEPTION	(5 << 8)	/* INT1 */
+#define INTR_TYPE_SOFT_EXCEPTION	(6 << 8)
+#define INTR_INFO_DELIVER_CODE_MASK	(1u << 11)
+#define INTR_INFO_UNBLOCK_NMI		(1u << 12)
+#define INTR_INFO_VALID_MASK		(1u << 31)
+#define INTR_INFO_FOR_ENTRY		(INTR_INFO_VECTOR_MASK | INTR_INFO_TYPE_MASK | \
+					 INTR_INFO_DELIVER_CODE_MASK | INTR_INFO_VALID_MASK)
+
+/* GUEST_INTERRUPTIBILITY_INFO, SDM vol. 3C, 25.4.2 */
+#define GUEST_INTR_STATE_STI		(1 << 0)
+#define GUEST_INTR_STATE_MOV_SS		(1 << 1)
+#define GUEST_INTR_STATE_NMI		(1 << 3)
+#define GUEST_ACTIVITY_ACTIVE		0
+
+/* GUEST_PENDING_DBG_EXCEPTIONS: one of B0 to B3 is of a breakpoint that is enabled */
+#define PENDING_DBG_ENABLED		(1ULL << 12)
 
 /* EXIT_QUALIFICATION of EXIT_REASON_IO_INSTRUCTION; the port is in bits 31:16 */
 #define VMX_IO_SIZE		7		/* bytes, less 1 */
@@ -37,11 +219,16 @@
 #define VMX_IO_STRING		(1 << 4)
 #define VMX_IO_PORT_SHIFT	16
 
-#define VMX_CR_NUMBER		0xf		/* of EXIT_REASON_CR_ACCESS */
+/* of EXIT_REASON_CR_ACCESS */
+#define VMX_CR_NUMBER		0xf
 #define VMX_CR_TYPE		0x30		/* 0: MOV to it */
 #define VMX_CR_GPR_SHIFT	8
 
-#define VMX_EXIT_BASIC		0xffff		/* VM_EXIT_REASON without its flags */
+/* of EXIT_REASON_EPT_VIOLATION, SDM vol. 3C, 28.2.1 */
+#define VMX_ACCESS_WRITE	(1 << 1)
+#define VMX_ACCESS_FETCH	(1 << 2)
+
+#define VMX_NOTIFY_INVALID	(1 << 0)	/* of EXIT_REASON_NOTIFY: the VMCS is of no use */
 
 /** struct vmx_fields - what a VMCS is to hold when its CPU enters the guest; a page */
 struct vmx_fields {

@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * What an instruction comes to, for which the guest was left: see program.h. This is the same for
- * all CPUs; what the exit was, svm.c and vmx.c have found out.
- */
-#include <asm/msr-index.h>
-
+/* What an exit means: see decide.h. */
 #include "../../uapi/iosc.h"
-#include "../apic.h"
-#include "program.h"
-
-#define LEN_CPUID		2
-#define LEN_MSR			2
-#define LEN_INVD		2
-#define LEN_CALL		3
+#include "decide.h"
 
 #define PORT_PIT_CHANNEL2	0x42
 #define PORT_RTC_DATA		0x71
@@ -21,99 +10,70 @@
 #define KVM_LEAF_FEATURES	0x40000001
 #define KVM_LEAF_LAST		0x400000ff
 
-#define CR4_PKE			(1 << 22)
+#define CPUID_1_ECX_OSXSAVE	(1u << 27)
+#define CPUID_1_ECX_HYPERVISOR	(1u << 31)
+#define CPUID_7_ECX_OSPKE	(1u << 4)
 
-#define ICR_VECTOR		0xff
-#define ICR_MODE		0x700
-#define ICR_MODE_SMI		0x200
-#define ICR_MODE_NMI		0x400
-#define ICR_LOGICAL		(1 << 11)
-#define ICR_SHORTHAND		(3 << 18)
-#define ICR_SELF		(1 << 18)
-#define ICR_FIRST_LEGAL_VECTOR	16	/* APM vol. 2, 16.5 */
+/* What a guest may have in EFER: all of it concerns its own CPU alone. SVME stays as it is */
+#define EFER_OF_GUEST	(EFER_BIT_SCE | EFER_BIT_LME | EFER_BIT_LMA | EFER_BIT_NXE | \
+			 EFER_BIT_FFXSR | EFER_BIT_TCE | EFER_BIT_AIBRSE)
+
+static void stop(struct guard_verdict *verdict, u32 reason, u64 info)
+{
+	verdict->action = GUARD_STOP;
+	verdict->reason = reason;
+	verdict->info = info;
+}
+
+static void raise_ud(struct guard_verdict *verdict)
+{
+	verdict->action = GUARD_RAISE;
+	verdict->vector = VECTOR_UD;
+}
+
+static void raise_gp(struct guard_verdict *verdict)
+{
+	verdict->action = GUARD_RAISE;
+	verdict->vector = VECTOR_GP;
+	verdict->has_error = 1;
+	verdict->error = 0;
+}
+
+static void deny_msr(struct guard_verdict *verdict)
+{
+	verdict->count = GUARD_EXIT_MSR_DENIED;
+	raise_gp(verdict);
+}
+
+static void add_write(struct guard_verdict *verdict, u32 msr, u64 value)
+{
+	verdict->writes[verdict->nr_writes++] = (struct guard_write) { msr, value };
+}
 
 /*
  * Reads of ports give all ones, as from a bus where nobody answers, but for two where kernels
  * wait for something else while they boot: the PIT's counter, to move on, and the clock, to be
  * done with its update, for 40000 reads.
  */
-static u64 read_port(unsigned int port, u64 mask)
+static u64 read_port(u32 port, u64 mask)
 {
 	return port == PORT_PIT_CHANNEL2 || port == PORT_RTC_DATA ? 0 : mask;
 }
 
-bool guard_io(struct guard_frame *frame, u16 port, unsigned int bytes, bool in, bool string)
+static void decide_io(const struct guard_event *event, struct guard_verdict *verdict)
 {
-	u64 *rax = &frame->gpr[GPR_RAX];
-	u64 mask = bytes == 1 ? 0xff : bytes == 2 ? 0xffff : 0xffffffff;
+	u64 mask = event->size == 1 ? 0xff : event->size == 2 ? 0xffff : 0xffffffff;
 
-	frame->exits[GUARD_EXIT_IO]++;
-	if (string) {
-		guard_raise(frame, GP_VECTOR);
-		return false;
+	verdict->count = GUARD_EXIT_IO;
+	if (event->string) {
+		raise_gp(verdict);
+		return;
 	}
-	if (in)
-		*rax = (bytes == 4 ? 0 : *rax & ~mask) | read_port(port, mask);
-	return true;
-}
-
-/*
- * What a kernel is not to find while it boots, because it is the host's or the machine's:
- * virtualisation, memory types, and features with registers that act beyond this CPU.
- */
-static void hide_features(u32 leaf, u32 subleaf, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
-{
-	switch (leaf) {
-	case 0x00000001:
-		*ecx &= ~(1u << 2 |		/* DS area */
-			  1u << 5 |		/* VMX */
-			  1u << 6 |		/* SMX */
-			  1u << 7 |		/* SpeedStep */
-			  1u << 8);		/* thermal monitor */
-		*edx &= ~(1u << 12 |		/* MTRR */
-			  1u << 21 |		/* debug store */
-			  1u << 22);		/* clock modulation, thermal interrupt */
-		break;
-	case 0x00000006:
-		*eax &= 1u << 2;		/* of power and heat, just: the timer never stops */
-		*ebx = *ecx = *edx = 0;
-		break;
-	case 0x00000007:
-		if (subleaf == 1)
-			*eax &= ~(1u << 17 |	/* FRED */
-				  1u << 18);	/* and its LKGS */
-		if (subleaf)
-			break;
-		*ebx &= ~(1u << 2 |		/* SGX */
-			  1u << 12 |		/* cache monitoring */
-			  1u << 15 |		/* cache allocation */
-			  1u << 25);		/* processor trace */
-		*ecx &= ~(1u << 5 |		/* user-level waiting: not enabled in the VMCS */
-			  1u << 13 |		/* memory encryption */
-			  1u << 23 |		/* key locker */
-			  1u << 24 |		/* bus lock traps */
-			  1u << 29 |		/* ENQCMD */
-			  1u << 30);		/* SGX launch */
-		*edx &= ~(1u << 5 |		/* interrupts to other user programs */
-			  1u << 18 |		/* PCONFIG */
-			  1u << 19);		/* last branches */
-		break;
-	case 0x00000014:			/* processor trace */
-		*eax = *ebx = *ecx = *edx = 0;
-		break;
-	case 0x80000001:
-		*ecx &= ~(1u << 2 |		/* SVM */
-			  1u << 10 |		/* instruction sampling */
-			  1u << 12 |		/* SKINIT */
-			  1u << 24 |		/* counters of the northbridge */
-			  1u << 28);		/* and of the last level cache */
-		break;
-	case 0x80000008:
-		*ebx &= ~(1u << 3);		/* INVLPGB: not enabled in the control block */
-		break;
-	case 0x80000022:
-		*eax &= ~(1u << 1);		/* last branches */
-		break;
+	verdict->action = GUARD_STEP_OVER;
+	if (event->in) {
+		verdict->also |= GUARD_ALSO_RAX;
+		verdict->value = (event->size == 4 ? 0 : event->value & ~mask) |
+				 read_port(event->index, mask);
 	}
 }
 
@@ -121,61 +81,58 @@ static void hide_features(u32 leaf, u32 subleaf, u32 *eax, u32 *ebx, u32 *ecx, u
  * Leaf 0x40000000 and those behind it. A kernel only stays in x2APIC mode without interrupt
  * remapping where it finds a hypervisor that it knows. So there is KVM, without any feature.
  */
-static void show_kvm(u32 leaf, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+static void show_kvm(u32 leaf, struct guard_cpuid *cpuid)
 {
-	*eax = *ebx = *ecx = *edx = 0;
-	if (leaf != KVM_LEAF)
-		return;
-	*eax = KVM_LEAF_FEATURES;
-	*ebx = 0x4b4d564b;		/* "KVMKVMKVM" */
-	*ecx = 0x564b4d56;
-	*edx = 0x4d;
+	*cpuid = (struct guard_cpuid) { };
+	if (leaf == KVM_LEAF)
+		*cpuid = (struct guard_cpuid) {
+			KVM_LEAF_FEATURES, 0x4b4d564b, 0x564b4d56, 0x4d,	/* "KVMKVMKVM" */
+		};
 }
 
-void guard_cpuid(struct guard_frame *frame)
+static u32 with_bit(u32 word, u32 bit, bool set)
 {
-	u64 *gpr = frame->gpr, cr4 = guard_cr4(frame);
-	u32 leaf = gpr[GPR_RAX], subleaf = gpr[GPR_RCX];
-	u32 eax = leaf, ebx, ecx = subleaf, edx;
-	bool up = *(volatile u32 *)&shared_of(frame)->up;
+	return set ? word | bit : word & ~bit;
+}
 
-	frame->exits[GUARD_EXIT_CPUID]++;
-	cpuid(&eax, &ebx, &ecx, &edx);
-	if (!up) {
-		hide_features(leaf, subleaf, &eax, &ebx, &ecx, &edx);
-		if (shared_of(frame)->kind == SIGMA_GUARD_FULL) {
-			if (leaf == 1)
-				ecx |= 1u << 31;	/* there is a hypervisor */
-			else if (leaf >= KVM_LEAF && leaf <= KVM_LEAF_LAST)
-				show_kvm(leaf, &eax, &ebx, &ecx, &edx);
-		}
+/*
+ * A guest finds only what it can use. Once it is up, no kernel looks any more: where the CPU can do
+ * without this exit, programs get the CPU's own answer.
+ */
+static void decide_cpuid(const struct guard_shared *shared, const struct guard_event *event,
+			 struct guard_verdict *verdict)
+{
+	struct guard_cpuid *cpuid = &verdict->cpuid;
+	u32 leaf = event->index, subleaf = event->subindex;
+
+	verdict->action = GUARD_STEP_OVER;
+	verdict->count = GUARD_EXIT_CPUID;
+	verdict->also |= GUARD_ALSO_CPUID;
+	*cpuid = event->cpuid;
+	guard_mask_cpuid(leaf, subleaf, cpuid);
+	if (shared->kind == SIGMA_GUARD_FULL && !shared->up) {
+		if (leaf == 1)
+			cpuid->ecx |= CPUID_1_ECX_HYPERVISOR;
+		else if (leaf >= KVM_LEAF && leaf <= KVM_LEAF_LAST)
+			show_kvm(leaf, cpuid);
 	}
 	/* These two show a bit of CR4, which is ours here */
 	if (leaf == 1)
-		ecx = (ecx & ~(1u << 27)) | (cr4 & CR4_OSXSAVE ? 1u << 27 : 0);
+		cpuid->ecx = with_bit(cpuid->ecx, CPUID_1_ECX_OSXSAVE,
+				      event->cr4 & CR4_BIT_OSXSAVE);
 	if (leaf == 7 && !subleaf)
-		ecx = (ecx & ~(1u << 4)) | (cr4 & CR4_PKE ? 1u << 4 : 0);
-	gpr[GPR_RAX] = eax;
-	gpr[GPR_RBX] = ebx;
-	gpr[GPR_RCX] = ecx;
-	gpr[GPR_RDX] = edx;
-	guard_step_over(frame, LEN_CPUID);
+		cpuid->ecx = with_bit(cpuid->ecx, CPUID_7_ECX_OSPKE, event->cr4 & CR4_BIT_PKE);
 	/* Another CPU of this guest has said that it is up */
-	if (up)
-		guard_pass_cpuid(frame);
+	if (shared->up)
+		verdict->also |= GUARD_ALSO_PASS_CPUID;
 }
 
-/* The mode may change where it does not matter, the address never */
-static bool write_apic_base(const struct guard_frame *frame, u64 value)
+bool guard_is_hidden(const struct guard_shared *shared, u32 msr)
 {
-	u64 now = guard_read_msr(MSR_IA32_APICBASE);
-
-	if (value == now)
-		return true;
-	if (shared_of(frame)->kind == SIGMA_GUARD_FULL ||
-	    (value ^ now) & ~(u64)(APIC_BASE_X2APIC | APIC_BASE_ENABLE))
-		return false;
-	return guard_wrmsr(MSR_IA32_APICBASE, value);
+	for (u32 i = 0; i < shared->nr_hidden && i < GUARD_HIDDEN_MAX; i++)
+		if (msr >= shared->hidden[i].first && msr <= shared->hidden[i].last)
+			return true;
+	return false;
 }
 
 static bool is_own(const struct guard_shared *shared, u32 apic_id)
@@ -200,102 +157,308 @@ static u64 doorbell(const struct guard_shared *shared, u32 apic_id, u32 vector)
 }
 
 /*
- * To itself and to the guest's own CPUs, an interrupt or an NMI; to the host, its doorbell. Return:
- * what to write, 0: nothing that it may send.
+ * To itself and to the guest's own CPUs, an interrupt or an NMI; to the host, its doorbell. NMIs
+ * between CPUs end when the host begins to reset them: one that arrives from there has handlers,
+ * but need not be put to the test.
  */
-static u64 filter_icr(const struct guard_shared *shared, u64 icr)
+static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_verdict *verdict)
 {
 	u32 apic_id = icr >> 32, vector = icr & ICR_VECTOR, shorthand = icr & ICR_SHORTHAND;
 	u32 mode = icr & ICR_MODE;
+	u64 target;
 
-	if (!mode && vector < ICR_FIRST_LEGAL_VECTOR)
-		return 0;
-	if (shorthand == ICR_SELF)
-		return mode ? 0 : icr;
-	if (shorthand || icr & ICR_LOGICAL || (mode && mode != ICR_MODE_NMI))
-		return 0;
-	if (is_own(shared, apic_id))
-		return icr;
-	return mode ? 0 : doorbell(shared, apic_id, vector);
-}
-
-/* Return: whether the write was done, here and below */
-static bool write_icr(struct guard_frame *frame, u64 icr)
-{
-	u64 filtered = filter_icr(shared_of(frame), icr);
-
-	frame->exits[GUARD_EXIT_IPI]++;
-	if (!filtered)
-		guard_stop(frame, GUARD_IPI, icr, true, false);
-	return guard_wrmsr(MSR_X2APIC_ICR, filtered);
-}
-
-static bool write_msr(struct guard_frame *frame, u32 msr, u64 value)
-{
-	u64 now;
-
-	if (msr == MSR_IA32_APICBASE)
-		return write_apic_base(frame, value);
-	if (msr >= MSR_X2APIC_LVT_FIRST && msr <= MSR_X2APIC_LVT_LAST)
-		return (value & ICR_MODE) != ICR_MODE_SMI && guard_wrmsr(msr, value);
-	/* What it holds already changes nothing, and kernels like to make sure */
-	return guard_rdmsr(msr, &now) && now == value;
-}
-
-static void end_wrmsr(struct guard_frame *frame, bool done)
-{
-	if (done)
-		guard_step_over(frame, LEN_MSR);
-	else
-		guard_raise(frame, GP_VECTOR);
-}
-
-void guard_end_wrmsr(struct guard_frame *frame, bool done)
-{
-	frame->exits[done ? GUARD_EXIT_MSR : GUARD_EXIT_MSR_DENIED]++;
-	end_wrmsr(frame, done);
-}
-
-void guard_filter_wrmsr(struct guard_frame *frame)
-{
-	u32 msr = frame->gpr[GPR_RCX];
-	u64 value = gpr_edx_eax(frame);
-
-	if (msr == MSR_X2APIC_ICR)
-		end_wrmsr(frame, write_icr(frame, value));
-	else
-		guard_end_wrmsr(frame, write_msr(frame, msr, value));
-}
-
-void guard_refuse_rdmsr(struct guard_frame *frame)
-{
-	frame->exits[GUARD_EXIT_MSR_DENIED]++;
-	guard_raise(frame, GP_VECTOR);
-}
-
-/* It would throw away what the host's caches hold, too */
-void guard_invd(struct guard_frame *frame)
-{
-	frame->exits[GUARD_EXIT_INVD]++;
-	asm volatile("wbinvd" : : : "memory");
-	guard_step_over(frame, LEN_INVD);
-}
-
-void guard_refuse_virt(struct guard_frame *frame)
-{
-	frame->exits[GUARD_EXIT_VIRT]++;
-	guard_raise(frame, UD_VECTOR);
-}
-
-/* The guest's driver is up: nothing looks at CPUID any more that must not see all of it. */
-void guard_call(struct guard_frame *frame)
-{
-	frame->exits[GUARD_EXIT_CALL]++;
-	if (guard_cpl(frame) || frame->gpr[GPR_RAX] != SIGMA_GUARD_CALL_UP) {
-		guard_raise(frame, UD_VECTOR);
+	verdict->action = GUARD_STEP_OVER;
+	verdict->count = GUARD_EXIT_IPI;
+	if (mode == ICR_MODE_FIXED && vector < ICR_FIRST_LEGAL_VECTOR)
+		goto refuse;
+	if (shorthand == ICR_SELF && mode == ICR_MODE_FIXED) {
+		add_write(verdict, REG_X2APIC_ICR, icr);
 		return;
 	}
-	*(volatile u32 *)&shared_of(frame)->up = 1;
-	guard_pass_cpuid(frame);
-	guard_step_over(frame, LEN_CALL);
+	if (shorthand || icr & ICR_LOGICAL || (mode != ICR_MODE_FIXED && mode != ICR_MODE_NMI))
+		goto refuse;
+	if (is_own(shared, apic_id)) {
+		if (mode == ICR_MODE_FIXED || !*(volatile const u32 *)&shared->stopping)
+			add_write(verdict, REG_X2APIC_ICR, icr);
+		return;
+	}
+	target = mode == ICR_MODE_FIXED ? doorbell(shared, apic_id, vector) : 0;
+	if (target) {
+		verdict->also |= GUARD_ALSO_DOORBELL;
+		add_write(verdict, REG_X2APIC_ICR, target);
+		return;
+	}
+refuse:
+	stop(verdict, GUARD_IPI, icr);
+	verdict->write = 1;
+}
+
+/*
+ * The mode may change where it does not matter, the address never. Off, the local APIC would not
+ * take INIT any more, so it is switched on again at once: a kernel that goes from x2APIC to xAPIC
+ * mode, which leads through off, finds itself there. Where the firmware has locked x2APIC mode
+ * (IA32_XAPIC_DISABLE_STATUS) the CPU refuses the write.
+ */
+static void decide_apic_base(const struct guard_shared *shared, const struct guard_event *event,
+			     struct guard_verdict *verdict)
+{
+	u64 value = event->value, changed = value ^ event->now;
+
+	if (!event->has_now) {
+		deny_msr(verdict);
+	} else if (!changed) {
+		verdict->action = GUARD_STEP_OVER;
+	} else if (shared->kind == SIGMA_GUARD_FULL ||
+		   changed & ~(APIC_BASE_X2APIC | APIC_BASE_ENABLE)) {
+		deny_msr(verdict);
+	} else if (value & APIC_BASE_ENABLE) {
+		if (value & APIC_BASE_X2APIC && shared->keep_xapic)
+			deny_msr(verdict);
+		else
+			add_write(verdict, REG_APIC_BASE, value);
+	} else if (value & APIC_BASE_X2APIC) {
+		deny_msr(verdict);
+	} else {
+		add_write(verdict, REG_APIC_BASE, value);
+		add_write(verdict, REG_APIC_BASE, value | APIC_BASE_ENABLE);
+	}
+}
+
+/* An SMI, INIT or ExtINT of its own would reach firmware or devices. Masked, it reaches nothing */
+static bool may_have_lvt(u64 value)
+{
+	u32 mode = value & ICR_MODE;
+
+	return value & LVT_MASKED || mode == ICR_MODE_FIXED || mode == ICR_MODE_NMI;
+}
+
+static void decide_efer(const struct guard_event *event, struct guard_verdict *verdict)
+{
+	u64 value = event->value & ~EFER_BIT_SVME;
+
+	/* A change under paging is #GP anywhere; LMA is the CPU's own */
+	if (value & ~EFER_OF_GUEST ||
+	    (event->cr0 & CR0_BIT_PG && (value ^ event->efer) & EFER_BIT_LME)) {
+		deny_msr(verdict);
+		return;
+	}
+	verdict->also |= GUARD_ALSO_EFER;
+	verdict->value = (value & ~EFER_BIT_LMA) | (event->efer & EFER_BIT_LMA) | EFER_BIT_SVME;
+}
+
+/*
+ * What a register holds already changes nothing, and kernels like to make sure. Not of one that
+ * may not be read: who tries all values would know it in the end.
+ */
+static void decide_other_msr(const struct guard_shared *shared, const struct guard_event *event,
+			     struct guard_verdict *verdict)
+{
+	if (!event->has_now || event->now != event->value ||
+	    guard_is_hidden(shared, event->index))
+		deny_msr(verdict);
+}
+
+static void decide_wrmsr(const struct guard_shared *shared, const struct guard_event *event,
+			 struct guard_verdict *verdict)
+{
+	u32 msr = event->index;
+
+	if (msr == REG_X2APIC_ICR) {
+		decide_icr(shared, event->value, verdict);
+		return;
+	}
+	verdict->action = GUARD_STEP_OVER;
+	verdict->count = GUARD_EXIT_MSR;
+	if (msr == REG_APIC_BASE) {
+		decide_apic_base(shared, event, verdict);
+	} else if (msr == REG_EFER) {
+		decide_efer(event, verdict);
+	} else if (msr == REG_X2APIC_LVT_CMCI ||
+		   (msr >= REG_X2APIC_LVT_FIRST && msr <= REG_X2APIC_LVT_LAST)) {
+		if (may_have_lvt(event->value))
+			add_write(verdict, msr, event->value);
+		else
+			deny_msr(verdict);
+	} else if (msr == REG_XSS) {
+		if (event->value & ~XSS_OF_GUEST)
+			deny_msr(verdict);
+		else
+			add_write(verdict, msr, event->value);
+	} else {
+		decide_other_msr(shared, event, verdict);
+	}
+}
+
+/*
+ * The guest may think of a watched bit what it likes: with its own view changed, the same write is
+ * none of a watched bit, and the CPU does the rest. So it is with all of CR0 that VMX wants set,
+ * and with CR4.MCE. What CR4 may not have at all is #GP, as a bit that the CPU does not know.
+ */
+static void decide_cr_write(const struct guard_event *event, struct guard_verdict *verdict)
+{
+	verdict->count = GUARD_EXIT_CONTROL;
+	verdict->action = GUARD_RETRY;
+	verdict->value = event->value;
+	if (event->index == 0)
+		verdict->also |= GUARD_ALSO_CR0_VIEW;
+	else if (event->index == 4 && !(event->value & ~(CR4_OF_GUEST | CR4_BIT_MCE)))
+		verdict->also |= GUARD_ALSO_CR4_VIEW;
+	else
+		raise_gp(verdict);
+}
+
+static void decide_xsetbv(const struct guard_event *event, struct guard_verdict *verdict)
+{
+	verdict->count = GUARD_EXIT_CONTROL;
+	if (event->cpl || event->index || event->value & ~XCR0_OF_GUEST) {
+		raise_gp(verdict);
+		return;
+	}
+	verdict->action = GUARD_STEP_OVER;
+	verdict->also |= GUARD_ALSO_XSETBV;
+	verdict->value = event->value;
+}
+
+/* SDM vol. 3B, 18.2.3, and vol. 3C, 25.4.2: what is active low in DR6 is active high there */
+u64 guard_dr6_after(u64 dr6, u64 bits)
+{
+	dr6 &= ~DR6_TRAPS;
+	dr6 |= DR6_ACTIVE_LOW;
+	return (dr6 ^ (bits & DR6_ACTIVE_LOW)) | (bits & DR6_ACTIVE_HIGH);
+}
+
+/*
+ * #DB and #AC, which a guest can have raised again by their own delivery, for ever and in one
+ * instruction, and no INIT would get in (CVE-2015-5307, CVE-2015-8104). It gets them from here, and
+ * an INIT with every round. Where an interrupt's own delivery raised one, that is no kernel's doing:
+ * the interrupt could not be delivered again without a loop of the same kind.
+ */
+static void decide_exception(const struct guard_event *event, struct guard_verdict *verdict)
+{
+	verdict->count = GUARD_EXIT_EXCEPTION;
+	if (event->index != VECTOR_DB && event->index != VECTOR_AC) {
+		stop(verdict, GUARD_UNKNOWN, event->code);
+		return;
+	}
+	if (event->delivery == GUARD_DELIVERS_ONCE) {
+		stop(verdict, GUARD_STATE, event->code);
+		return;
+	}
+	verdict->action = GUARD_RAISE;
+	verdict->vector = event->index;
+	if (event->index == VECTOR_AC) {
+		verdict->has_error = 1;
+		verdict->error = event->error;
+	} else {
+		verdict->also |= GUARD_ALSO_DEBUG | (event->int1 ? GUARD_ALSO_STEP : 0);
+		verdict->debug = event->debug;
+	}
+}
+
+/*
+ * One that was told to all CPUs is the host's to handle, which takes it at the same time. One of
+ * this CPU's own doing, or after which nobody can say where the guest was, ends the guest.
+ */
+static void decide_machine_check(const struct guard_event *event, struct guard_verdict *verdict)
+{
+	verdict->count = GUARD_EXIT_MACHINE_CHECK;
+	add_write(verdict, REG_MCG_STATUS, 0);
+	if (event->now)
+		stop(verdict, GUARD_MACHINE_CHECK, event->now);
+	else if (!(event->value & MCG_STATUS_RIPV))
+		stop(verdict, GUARD_MACHINE_CHECK, event->value);
+	else
+		verdict->action = GUARD_RETRY;
+}
+
+static void decide_call(const struct guard_event *event, struct guard_verdict *verdict)
+{
+	verdict->count = GUARD_EXIT_CALL;
+	if (event->cpl || event->value != SIGMA_GUARD_CALL_UP) {
+		raise_ud(verdict);
+		return;
+	}
+	verdict->action = GUARD_STEP_OVER;
+	verdict->also |= GUARD_ALSO_UP | GUARD_ALSO_PASS_CPUID;
+}
+
+/*
+ * Flushing all caches takes milliseconds, of which the host's other cores have their share, and
+ * INVD would throw away what the host's hold. Nothing needs either: all memory that a guest has is
+ * coherent.
+ */
+static void decide_cache(const struct guard_event *event, struct guard_verdict *verdict)
+{
+	verdict->count = GUARD_EXIT_CACHE;
+	if (event->cpl)
+		raise_gp(verdict);
+	else
+		verdict->action = GUARD_STEP_OVER;
+}
+
+void guard_decide(const struct guard_shared *shared, const struct guard_event *event,
+		  struct guard_verdict *verdict)
+{
+	*verdict = (struct guard_verdict) { .count = GUARD_EXITS };
+	switch (event->kind) {
+	case GUARD_EVENT_CPUID:
+		decide_cpuid(shared, event, verdict);
+		break;
+	case GUARD_EVENT_RDMSR:
+		deny_msr(verdict);
+		break;
+	case GUARD_EVENT_WRMSR:
+		decide_wrmsr(shared, event, verdict);
+		break;
+	case GUARD_EVENT_IO:
+		decide_io(event, verdict);
+		break;
+	case GUARD_EVENT_CR_WRITE:
+		decide_cr_write(event, verdict);
+		break;
+	case GUARD_EVENT_CR_OTHER:
+		verdict->count = GUARD_EXIT_CONTROL;
+		raise_gp(verdict);
+		break;
+	case GUARD_EVENT_XSETBV:
+		decide_xsetbv(event, verdict);
+		break;
+	case GUARD_EVENT_EXCEPTION:
+		decide_exception(event, verdict);
+		break;
+	case GUARD_EVENT_MACHINE_CHECK:
+		decide_machine_check(event, verdict);
+		break;
+	case GUARD_EVENT_CALL:
+		decide_call(event, verdict);
+		break;
+	case GUARD_EVENT_INVD:
+	case GUARD_EVENT_WBINVD:
+		decide_cache(event, verdict);
+		break;
+	case GUARD_EVENT_VIRT:
+		verdict->count = GUARD_EXIT_VIRT;
+		raise_ud(verdict);
+		break;
+	case GUARD_EVENT_MEMORY:
+		stop(verdict, GUARD_MEMORY, event->value);
+		verdict->write = event->write;
+		verdict->fetch = event->fetch;
+		break;
+	case GUARD_EVENT_SHUTDOWN:
+		stop(verdict, GUARD_SHUTDOWN, 0);
+		break;
+	case GUARD_EVENT_STATE:
+		stop(verdict, GUARD_STATE, event->code);
+		break;
+	case GUARD_EVENT_NOTIFY:
+		verdict->count = GUARD_EXIT_NOTIFY;
+		verdict->action = GUARD_RETRY;
+		break;
+	case GUARD_EVENT_INIT:
+		verdict->action = GUARD_RESET;
+		break;
+	default:
+		stop(verdict, GUARD_UNKNOWN, event->code);
+	}
 }

@@ -2,12 +2,15 @@
 /* Instructions of the guard that may fault, and where its own faults go: see program.h. */
 #include "../frame.h"
 
+#define REG_MCG_STATUS		0x17a
+#define MCG_STATUS_RIPV_BIT	1
+
 	.text
 	.code64
 
-/* bool guard_rdmsr(u32 msr, u64 *value) */
-	.globl	guard_rdmsr
-guard_rdmsr:
+/* bool hw_rdmsr(u32 msr, u64 *value) */
+	.globl	hw_rdmsr
+hw_rdmsr:
 	movl	%edi, %ecx
 .Lrdmsr:
 	rdmsr
@@ -17,9 +20,9 @@ guard_rdmsr:
 	movl	$1, %eax
 	ret
 
-/* bool guard_wrmsr(u32 msr, u64 value) */
-	.globl	guard_wrmsr
-guard_wrmsr:
+/* bool hw_wrmsr(u32 msr, u64 value) */
+	.globl	hw_wrmsr
+hw_wrmsr:
 	movl	%edi, %ecx
 	movl	%esi, %eax
 	movq	%rsi, %rdx
@@ -29,9 +32,9 @@ guard_wrmsr:
 	movl	$1, %eax
 	ret
 
-/* bool guard_xsetbv(u32 number, u64 value) */
-	.globl	guard_xsetbv
-guard_xsetbv:
+/* bool hw_xsetbv(u32 number, u64 value) */
+	.globl	hw_xsetbv
+hw_xsetbv:
 	movl	%edi, %ecx
 	movl	%esi, %eax
 	movq	%rsi, %rdx
@@ -60,6 +63,29 @@ guard_gp:
 1:	leaq	.Lrefused(%rip), %rax
 	movq	%rax, 8(%rsp)
 	addq	$8, %rsp
+	iretq
+
+/*
+ * A machine check while the guest is left, with MCG_STATUS to clear before the next one. Where it
+ * leaves no way back, it is a fault like others. On the stack: RIP
+ */
+	.globl	guard_mc
+guard_mc:
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	movl	$REG_MCG_STATUS, %ecx
+	rdmsr
+	pushq	%rax
+	xorl	%eax, %eax
+	xorl	%edx, %edx
+	wrmsr
+	testl	$MCG_STATUS_RIPV_BIT, (%rsp)
+	popq	%rax
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	jz	guard_fault
 	iretq
 
 /* Whatever else happens is a fault of ours. Some have an error code: take what is on top. */

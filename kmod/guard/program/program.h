@@ -5,10 +5,11 @@
  *
  *	svm_enter.S svm.c	AMD: enters the guest, tells why it was left
  *	vmx_enter.S vmx.c	Intel: the same
- *	decide.c		what an instruction comes to, for which the guest was left
+ *	decide.c cpuid.c	what an exit means: pure functions, see decide.h
+ *	act.c			asks them, and does what they say
  *	stop.c			the end of a guest
  *	start.c			what a CPU has to have before it can enter a guest
- *	fault.S			instructions that may fault, and the faults that nobody expects
+ *	hw.h fault.S		instructions, those that may fault, and the faults that nobody expects
  *
  * It runs at any address on page tables of its own, with interrupts off. There is no allocation,
  * no lock and no loop that the guest controls; nothing but the frame, the control block and struct
@@ -24,6 +25,8 @@
 #include <linux/types.h>
 
 #include "../frame.h"
+#include "decide.h"
+#include "hw.h"
 
 /* Registers' numbers in an instruction's encoding */
 #define GPR_RAX			0
@@ -31,15 +34,6 @@
 #define GPR_RDX			2
 #define GPR_RBX			3
 #define GPR_RSP			4
-
-#define NMI_VECTOR		2
-#define UD_VECTOR		6
-#define GP_VECTOR		13
-
-#define CR4_OSXSAVE		(1 << 18)
-
-#define APIC_BASE_X2APIC	(1 << 10)
-#define APIC_BASE_ENABLE	(1 << 11)
 
 static inline struct guard_shared *shared_of(const struct guard_frame *frame)
 {
@@ -51,9 +45,12 @@ static inline u64 gpr_edx_eax(const struct guard_frame *frame)
 	return frame->gpr[GPR_RDX] << 32 | (u32)frame->gpr[GPR_RAX];
 }
 
-static inline void cpuid(u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+static inline u64 read_msr(u32 msr)
 {
-	asm volatile("cpuid" : "+a" (*eax), "=b" (*ebx), "+c" (*ecx), "=d" (*edx));
+	u64 value = 0;
+
+	hw_rdmsr(msr, &value);
+	return value;
 }
 
 /* svm_enter.S, vmx_enter.S: the host starts the CPU at guard_entry. guard_nmi: while the guest is left */
@@ -68,17 +65,24 @@ void guard_start(struct guard_frame *frame);
 /** guard_exit - the guest was left; returns where it is to go on */
 void guard_exit(struct guard_frame *frame);
 
-/** guard_step_over - the instruction is done; @len: bytes of it, where the CPU does not tell */
-void guard_step_over(struct guard_frame *frame, unsigned int len);
+/** guard_step_over - the guest goes on behind the instruction; a single step ends there, too */
+void guard_step_over(struct guard_frame *frame);
 
-/** guard_raise - the guest gets exception UD_VECTOR or GP_VECTOR in place of the instruction */
-void guard_raise(struct guard_frame *frame, u32 vector);
+/** guard_retry - the guest goes on where it was, and gets what was being delivered */
+void guard_retry(struct guard_frame *frame);
 
-/** guard_cr4 - the guest's */
-u64 guard_cr4(const struct guard_frame *frame);
+/** guard_raise - the guest gets that exception, with an error code if @has_error */
+void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 error);
 
-/** guard_cpl - its privilege level */
+/** guard_add_debug - @bits of DR6 are set as #DB would, and DR7.GD is clear */
+void guard_add_debug(struct guard_frame *frame, u64 bits);
+
+/** guard_cpl - the guest's privilege level */
 u32 guard_cpl(const struct guard_frame *frame);
+
+/** guard_set_efer - SVM: the guest's. guard_set_view - VMX: what it sees in CR0 or CR4 */
+void guard_set_efer(struct guard_frame *frame, u64 value);
+void guard_set_view(struct guard_frame *frame, u32 cr, u64 value);
 
 /** guard_pass_cpuid - the guest sees all of it from now on, where the CPU can do that */
 void guard_pass_cpuid(struct guard_frame *frame);
@@ -89,25 +93,15 @@ void guard_describe(struct guard_frame *frame);
 /** guard_take_init - from now on INIT resets this CPU, which enters no guest any more */
 void guard_take_init(struct guard_frame *frame);
 
-/* decide.c: each for one instruction that was met, which it steps over, or answers */
-void guard_cpuid(struct guard_frame *frame);
-void guard_invd(struct guard_frame *frame);
-void guard_call(struct guard_frame *frame);
+/* act.c */
 
-/** guard_refuse_virt - an instruction of virtualisation's own: #UD */
-void guard_refuse_virt(struct guard_frame *frame);
+/** guard_fill_cpuid - the rest of an event of that kind; likewise the others */
+void guard_fill_cpuid(struct guard_event *event, const struct guard_frame *frame);
+void guard_fill_wrmsr(struct guard_event *event, const struct guard_frame *frame);
+void guard_fill_machine_check(struct guard_event *event);
 
-/** guard_refuse_rdmsr - of a register that tells of the host: #GP */
-void guard_refuse_rdmsr(struct guard_frame *frame);
-
-/** guard_filter_wrmsr - a register that msr.c lets nobody write unseen */
-void guard_filter_wrmsr(struct guard_frame *frame);
-
-/** guard_end_wrmsr - the write was @done, or is answered with #GP */
-void guard_end_wrmsr(struct guard_frame *frame, bool done);
-
-/** guard_io - @in: into RAX; @bytes: 1, 2 or 4. Returns whether to step over it */
-bool guard_io(struct guard_frame *frame, u16 port, unsigned int bytes, bool in, bool string);
+/** guard_handle - decide what @event comes to, and do it */
+void guard_handle(struct guard_frame *frame, const struct guard_event *event);
 
 /* stop.c */
 void __attribute__((noreturn)) guard_stop(struct guard_frame *frame, u32 reason, u64 info,
@@ -120,19 +114,9 @@ void guard_broken(struct guard_frame *frame, u64 where);
 /** guard_prepare - handlers for faults, the local APIC's mode; returns where the guest begins */
 u64 guard_prepare(struct guard_frame *frame);
 
-/* fault.S: false where the CPU has no such register, or refuses the value */
-bool guard_rdmsr(u32 msr, u64 *value);
-bool guard_wrmsr(u32 msr, u64 value);
-bool guard_xsetbv(u32 number, u64 value);
+/* fault.S */
 void guard_gp(void);
+void guard_mc(void);
 void guard_fault(void);
-
-static inline u64 guard_read_msr(u32 msr)
-{
-	u64 value = 0;
-
-	guard_rdmsr(msr, &value);
-	return value;
-}
 
 #endif

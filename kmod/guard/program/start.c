@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Before a lent CPU enters a guest: see program.h. */
-#include <asm/msr-index.h>
-
 #include "../../entry.h"
 #include "../../uapi/iosc.h"
 #include "program.h"
@@ -30,8 +28,9 @@ static void set_idt(struct guard_frame *frame)
 
 	for (unsigned int i = 0; i < GUARD_GATES; i++)
 		set_gate(frame, i, guard_fault);
-	set_gate(frame, NMI_VECTOR, guard_nmi);
-	set_gate(frame, GP_VECTOR, guard_gp);
+	set_gate(frame, VECTOR_NMI, guard_nmi);
+	set_gate(frame, VECTOR_GP, guard_gp);
+	set_gate(frame, VECTOR_MC, guard_mc);
 	asm volatile("lidt %0" : : "m" (idtr));
 }
 
@@ -56,7 +55,6 @@ u64 guard_prepare(struct guard_frame *frame)
 {
 	set_idt(frame);
 	if (shared_of(frame)->kind == SIGMA_GUARD_FULL)
-		guard_wrmsr(MSR_IA32_APICBASE,
-			    guard_read_msr(MSR_IA32_APICBASE) | APIC_BASE_X2APIC);
+		hw_wrmsr(REG_APIC_BASE, read_msr(REG_APIC_BASE) | APIC_BASE_X2APIC);
 	return frame->mailbox ? wait_at_mailbox(frame) : frame->rip;
 }

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The end of a guest that did what it must not: see program.h. */
-#include <asm/msr-index.h>
-
 #include "../../uapi/iosc.h"
-#include "../apic.h"
 #include "program.h"
 
 #define XAPIC_ICR_LOW		0x300
@@ -13,7 +10,7 @@
 
 static void xapic_send(u32 apic_id, u32 command)
 {
-	u64 base = guard_read_msr(MSR_IA32_APICBASE) & MSR_IA32_APICBASE_BASE;
+	u64 base = read_msr(REG_APIC_BASE) & APIC_BASE_ADDRESS;
 	volatile u32 *high = (volatile u32 *)(base + XAPIC_ICR_HIGH);
 	volatile u32 *low = (volatile u32 *)(base + XAPIC_ICR_LOW);
 
@@ -34,8 +31,8 @@ static void tell_host(const struct guard_frame *frame)
 		     "Ir" (SIGMA_DOORBELL_STATE) : "memory");
 	if (!target)
 		return;
-	if (guard_read_msr(MSR_IA32_APICBASE) & APIC_BASE_X2APIC)
-		guard_wrmsr(MSR_X2APIC_ICR, (u64)apic_id << 32 | vector);
+	if (read_msr(REG_APIC_BASE) & APIC_BASE_X2APIC)
+		hw_wrmsr(REG_X2APIC_ICR, (u64)apic_id << 32 | vector);
 	else
 		xapic_send(apic_id, vector);
 }
@@ -43,7 +40,7 @@ static void tell_host(const struct guard_frame *frame)
 void guard_wait_for_init(void)
 {
 	for (;;)
-		asm volatile("cli; hlt" : : : "memory");
+		hw_halt();
 }
 
 void guard_stop(struct guard_frame *frame, u32 reason, u64 info, bool write, bool fetch)

@@ -6,16 +6,13 @@
  * Without next_rip (CPUs before 2010 and emulators) instructions are taken to be as long as they
  * are without prefixes. A guest that writes them with one goes on in the middle of its own.
  */
-#include <asm/msr-index.h>
-#include <asm/processor-flags.h>
-
 #include "../svm.h"
 #include "program.h"
 
-#define EFER_BIT(name)		(1ULL << _EFER_##name)
-/* What a guest may have in EFER: all of it concerns its own CPU alone. SVME stays as it is */
-#define EFER_OF_GUEST		(EFER_BIT(SCE) | EFER_BIT(LME) | EFER_BIT(LMA) | EFER_BIT(NX) | \
-				 EFER_BIT(FFXSR) | 1ULL << 15 /* TCE */ | 1ULL << 21 /* AIBRSE */)
+#define LEN_2			2	/* CPUID, RDMSR, WRMSR, INVD, WBINVD */
+#define LEN_CALL		3
+
+#define TSC_RATIO_ONE		(1ULL << 32)	/* APM vol. 2, 15.30.5 */
 
 static struct svm_vmcb *vmcb_of(const struct guard_frame *frame)
 {
@@ -28,44 +25,70 @@ void guard_start(struct guard_frame *frame)
 
 	vmcb->rip = guard_prepare(frame);
 	/* Only with NX does a nested fault tell of an instruction fetch (APM vol. 2, 15.25.6) */
-	guard_wrmsr(MSR_EFER, guard_read_msr(MSR_EFER) | EFER_BIT(SVME) | EFER_BIT(NX));
-	guard_wrmsr(SVM_MSR_VM_HSAVE_PA, frame->region);
-	asm volatile("clgi" : : : "memory");
+	hw_wrmsr(REG_EFER, read_msr(REG_EFER) | EFER_BIT_SVME | EFER_BIT_NXE);
+	hw_wrmsr(SVM_MSR_VM_HSAVE_PA, frame->region);
+	/* KVM leaves that of its last guest; a CPU without it refuses the write */
+	hw_wrmsr(REG_TSC_RATIO, TSC_RATIO_ONE);
+	hw_clgi();
 }
 
-/* INIT waits for the global interrupt flag (APM vol. 2, 15.17) */
 void guard_take_init(struct guard_frame *frame)
 {
-	asm volatile("stgi" : : : "memory");
+	hw_stgi();
 }
 
-static void go_to(struct svm_vmcb *vmcb, u64 rip)
+static void inject(struct svm_vmcb *vmcb, u32 vector, bool has_error, u32 error)
 {
-	vmcb->rip = rip;
-	vmcb->interrupt_shadow = 0;
+	vmcb->event_inject = SVM_EVENT_VALID | SVM_EVENT_EXCEPTION | vector |
+			     (has_error ? SVM_EVENT_ERROR_CODE | (u64)error << 32 : 0);
 }
 
-void guard_step_over(struct guard_frame *frame, unsigned int len)
+void guard_step_over(struct guard_frame *frame)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
 
-	go_to(vmcb, shared_of(frame)->next_rip ? vmcb->next_rip : vmcb->rip + len);
+	vmcb->rip = frame->next_rip;
+	vmcb->interrupt_shadow = 0;
+	if (vmcb->rflags & RFLAGS_TF && !(read_msr(REG_DEBUGCTL) & DEBUGCTL_BTF)) {
+		vmcb->dr6 |= DR6_BS;
+		inject(vmcb, VECTOR_DB, false, 0);
+	}
 }
 
-void guard_raise(struct guard_frame *frame, u32 vector)
+void guard_retry(struct guard_frame *frame)
 {
-	vmcb_of(frame)->event_inject = SVM_EVENT_VALID | SVM_EVENT_EXCEPTION | vector |
-				       (vector == GP_VECTOR ? SVM_EVENT_ERROR_CODE : 0);
+	struct svm_vmcb *vmcb = vmcb_of(frame);
+
+	if (vmcb->exit_int_info & SVM_EVENT_VALID)
+		vmcb->event_inject = vmcb->exit_int_info;
 }
 
-u64 guard_cr4(const struct guard_frame *frame)
+/* There is no error code in real mode */
+void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 error)
 {
-	return vmcb_of(frame)->cr4;
+	struct svm_vmcb *vmcb = vmcb_of(frame);
+
+	inject(vmcb, vector, has_error && vmcb->cr0 & CR0_BIT_PE, error);
+}
+
+/* DR6 and DR7 are as the handler is to find them when #DB is intercepted (APM vol. 2, 15.12.2) */
+void guard_add_debug(struct guard_frame *frame, u64 bits)
+{
 }
 
 u32 guard_cpl(const struct guard_frame *frame)
 {
 	return vmcb_of(frame)->cpl;
+}
+
+void guard_set_efer(struct guard_frame *frame, u64 value)
+{
+	vmcb_of(frame)->efer = value;
+}
+
+/* Nothing of control registers is watched */
+void guard_set_view(struct guard_frame *frame, u32 cr, u64 value)
+{
 }
 
 void guard_pass_cpuid(struct guard_frame *frame)
@@ -87,60 +110,69 @@ void guard_describe(struct guard_frame *frame)
 	report->efer = vmcb->efer;
 }
 
-static void io_exit(struct guard_frame *frame)
+static u32 delivery(const struct svm_vmcb *vmcb)
 {
-	struct svm_vmcb *vmcb = vmcb_of(frame);
+	u64 info = vmcb->exit_int_info;
+
+	if (!(info & SVM_EVENT_VALID))
+		return GUARD_DELIVERS_NOTHING;
+	switch (info & SVM_EVENT_TYPE) {
+	case SVM_EVENT_INTERRUPT:
+	case SVM_EVENT_NMI:
+		return GUARD_DELIVERS_ONCE;
+	default:
+		return GUARD_DELIVERS_AGAIN;
+	}
+}
+
+static void fill_io(struct guard_event *event, struct guard_frame *frame,
+		    const struct svm_vmcb *vmcb)
+{
 	u64 info = vmcb->exit_info1;
-	unsigned int bytes = info & SVM_IO_SIZE8 ? 1 : info & SVM_IO_SIZE16 ? 2 : 4;
 
-	if (guard_io(frame, info >> SVM_IO_PORT_SHIFT, bytes, info & SVM_IO_IN,
-		     info & SVM_IO_STRING))
-		go_to(vmcb, vmcb->exit_info2);
+	event->kind = GUARD_EVENT_IO;
+	event->index = (info >> SVM_IO_PORT_SHIFT) & 0xffff;
+	event->size = info & SVM_IO_SIZE8 ? 1 : info & SVM_IO_SIZE16 ? 2 : 4;
+	event->in = !!(info & SVM_IO_IN);
+	event->string = !!(info & SVM_IO_STRING);
+	event->value = vmcb->rax;
+	frame->next_rip = vmcb->exit_info2;
 }
 
-/* Return: whether the write was done */
-static bool write_efer(struct svm_vmcb *vmcb, u64 value)
+static void fill_msr(struct guard_event *event, const struct guard_frame *frame,
+		     const struct svm_vmcb *vmcb)
 {
-	value &= ~EFER_BIT(SVME);
-	if (value & ~EFER_OF_GUEST)
-		return false;
-	/* A change under paging is #GP anywhere; LMA is the CPU's own */
-	if (vmcb->cr0 & X86_CR0_PG && (value ^ vmcb->efer) & EFER_BIT(LME))
-		return false;
-	vmcb->efer = (value & ~EFER_BIT(LMA)) | (vmcb->efer & EFER_BIT(LMA)) | EFER_BIT(SVME);
-	return true;
+	if (vmcb->exit_info1 == SVM_MSR_WRITE) {
+		guard_fill_wrmsr(event, frame);
+	} else {
+		event->kind = GUARD_EVENT_RDMSR;
+		event->index = frame->gpr[GPR_RCX];
+	}
 }
 
-static void msr_exit(struct guard_frame *frame)
-{
-	struct svm_vmcb *vmcb = vmcb_of(frame);
-
-	if (vmcb->exit_info1 != SVM_MSR_WRITE)
-		guard_refuse_rdmsr(frame);
-	else if ((u32)frame->gpr[GPR_RCX] == MSR_EFER)
-		guard_end_wrmsr(frame, write_efer(vmcb, gpr_edx_eax(frame)));
-	else
-		guard_filter_wrmsr(frame);
-}
-
-static void decide(struct guard_frame *frame, const struct svm_vmcb *vmcb)
+static void fill(struct guard_event *event, struct guard_frame *frame,
+		 const struct svm_vmcb *vmcb)
 {
 	switch (vmcb->exit_code) {
 	case SVM_EXIT_IOIO:
-		io_exit(frame);
-		return;
+		fill_io(event, frame, vmcb);
+		break;
 	case SVM_EXIT_MSR:
-		msr_exit(frame);
-		return;
+		fill_msr(event, frame, vmcb);
+		break;
 	case SVM_EXIT_CPUID:
-		guard_cpuid(frame);
-		return;
+		guard_fill_cpuid(event, frame);
+		break;
 	case SVM_EXIT_VMMCALL:
-		guard_call(frame);
-		return;
+		event->kind = GUARD_EVENT_CALL;
+		event->value = vmcb->rax;
+		break;
 	case SVM_EXIT_INVD:
-		guard_invd(frame);
-		return;
+		event->kind = GUARD_EVENT_INVD;
+		break;
+	case SVM_EXIT_WBINVD:
+		event->kind = GUARD_EVENT_WBINVD;
+		break;
 	case SVM_EXIT_VMRUN:
 	case SVM_EXIT_VMLOAD:
 	case SVM_EXIT_VMSAVE:
@@ -148,29 +180,53 @@ static void decide(struct guard_frame *frame, const struct svm_vmcb *vmcb)
 	case SVM_EXIT_CLGI:
 	case SVM_EXIT_SKINIT:
 	case SVM_EXIT_INVLPGA:
-		guard_refuse_virt(frame);
-		return;
+		event->kind = GUARD_EVENT_VIRT;
+		break;
+	case SVM_EXIT_EXCEPTION(VECTOR_DB):
+	case SVM_EXIT_EXCEPTION(VECTOR_AC):
+		event->kind = GUARD_EVENT_EXCEPTION;
+		event->index = vmcb->exit_code - SVM_EXIT_EXCEPTION(0);
+		event->error = vmcb->exit_info1;
+		break;
+	case SVM_EXIT_EXCEPTION(VECTOR_MC):
+		guard_fill_machine_check(event);
+		break;
 	case SVM_EXIT_NPF:
-		guard_stop(frame, GUARD_MEMORY, vmcb->exit_info2,
-			   vmcb->exit_info1 & SVM_NPF_WRITE, vmcb->exit_info1 & SVM_NPF_FETCH);
+		event->kind = GUARD_EVENT_MEMORY;
+		event->value = vmcb->exit_info2;
+		event->write = !!(vmcb->exit_info1 & SVM_NPF_WRITE);
+		event->fetch = !!(vmcb->exit_info1 & SVM_NPF_FETCH);
+		break;
 	case SVM_EXIT_SHUTDOWN:
-		guard_stop(frame, GUARD_SHUTDOWN, 0, false, false);
+		event->kind = GUARD_EVENT_SHUTDOWN;
+		break;
 	case SVM_EXIT_INVALID:
-		guard_stop(frame, GUARD_STATE, 0, false, false);
+		event->kind = GUARD_EVENT_STATE;
+		break;
 	default:
-		guard_stop(frame, GUARD_UNKNOWN, vmcb->exit_code, false, false);
+		event->kind = GUARD_EVENT_UNKNOWN;
 	}
 }
 
 void guard_exit(struct guard_frame *frame)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
+	struct guard_event event = {
+		.cpl = vmcb->cpl, .delivery = delivery(vmcb), .code = vmcb->exit_code,
+		.cr0 = vmcb->cr0, .cr4 = vmcb->cr4, .efer = vmcb->efer,
+	};
 
 	vmcb->tlb_control = 0;
 	vmcb->event_inject = 0;
 	vmcb->clean = 0;
 	frame->gpr[GPR_RAX] = vmcb->rax;
 	frame->gpr[GPR_RSP] = vmcb->rsp;
-	decide(frame, vmcb);
+	if (shared_of(frame)->next_rip)
+		frame->next_rip = vmcb->next_rip;
+	else
+		frame->next_rip = vmcb->rip + (vmcb->exit_code == SVM_EXIT_VMMCALL ? LEN_CALL :
+					       LEN_2);
+	fill(&event, frame, vmcb);
+	guard_handle(frame, &event);
 	vmcb->rax = frame->gpr[GPR_RAX];
 }

@@ -3,19 +3,13 @@
  * The guard's program on Intel CPUs: enters VMX operation, and what the VMCS tells of an exit (SDM
  * vol. 3C, chapters 25 to 28). See program.h.
  */
-#include <asm/msr-index.h>
-#include <asm/processor-flags.h>
-
 #include "../../entry.h"
 #include "../vmx.h"
 #include "program.h"
 
 #define GPR_COUNT		16
-#define CPUID_XSAVE		(1 << 26)	/* leaf 1, ECX */
-/* Not in all kernels' headers: SDM vol. 3C, C-1; vol. 3C, 28.2.1, table 28-7 */
-#define EXIT_REASON_GETSEC	11
-#define ACCESS_WRITE		(1 << 1)
-#define ACCESS_FETCH		(1 << 2)
+#define CPUID_1_ECX_XSAVE	(1 << 26)
+#define CR4_READABLE		(~(u64)CR4_BIT_VMXE)
 
 /* vmx_enter.S */
 void guard_left(void);
@@ -23,78 +17,12 @@ void guard_left(void);
 void guard_inject_nmi(struct guard_frame *frame);
 void __attribute__((noreturn)) guard_entry_failed(struct guard_frame *frame);
 
-/* Instructions that answer with a flag: CF for no VMCS, ZF for an error in VM_INSTRUCTION_ERROR */
-#define VMX_OF_ADDRESS(name)							\
-static bool name(u64 address)							\
-{										\
-	bool failed;								\
-										\
-	asm volatile(#name " %1" : "=@ccbe" (failed) : "m" (address) : "memory");	\
-	return !failed;								\
-}
-
-VMX_OF_ADDRESS(vmxon)
-VMX_OF_ADDRESS(vmclear)
-VMX_OF_ADDRESS(vmptrld)
-
-static bool vmwrite(u64 field, u64 value)
-{
-	bool failed;
-
-	asm volatile("vmwrite %1, %2" : "=@ccbe" (failed) : "r" (value), "r" (field) : "memory");
-	return !failed;
-}
-
-static u64 vmread(u64 field)
-{
-	u64 value = 0;
-
-	asm volatile("vmread %1, %0" : "+r" (value) : "r" (field) : "cc", "memory");
-	return value;
-}
-
-/* All that any address space of any guest before us has left in this CPU's TLB */
+/* All that any address space of any guest before us, or of ours, has left in this CPU's TLB */
 static bool flush_all(void)
 {
-	struct {
-		u64 first, second;
-	} none = { 0, 0 };
-	bool ept_failed, vpid_failed;
+	bool ept = hw_invept(VMX_INVALIDATE_ALL), vpid = hw_invvpid(VMX_INVALIDATE_ALL);
 
-	asm volatile("invept %1, %2" : "=@ccbe" (ept_failed) :
-		     "m" (none), "r" ((u64)VMX_EPT_EXTENT_GLOBAL) : "memory");
-	asm volatile("invvpid %1, %2" : "=@ccbe" (vpid_failed) :
-		     "m" (none), "r" ((u64)VMX_VPID_EXTENT_ALL_CONTEXT) : "memory");
-	return !ept_failed && !vpid_failed;
-}
-
-static u64 read_cr0(void)
-{
-	u64 value;
-
-	asm volatile("mov %%cr0, %0" : "=r" (value));
-	return value;
-}
-
-static u64 read_cr3(void)
-{
-	u64 value;
-
-	asm volatile("mov %%cr3, %0" : "=r" (value));
-	return value;
-}
-
-static u64 read_cr4(void)
-{
-	u64 value;
-
-	asm volatile("mov %%cr4, %0" : "=r" (value));
-	return value;
-}
-
-static void write_cr4(u64 value)
-{
-	asm volatile("mov %0, %%cr4" : : "r" (value) : "memory");
+	return ept && vpid;
 }
 
 /* Before the guest */
@@ -104,27 +32,23 @@ static bool write_fields(const struct vmx_fields *fields)
 	bool good = true;
 
 	for (u64 i = 0; i < fields->nr; i++)
-		good &= vmwrite(fields->field[i].encoding, fields->field[i].value);
+		good &= hw_vmwrite(fields->field[i].encoding, fields->field[i].value);
 	return good;
 }
 
 /* Where an exit comes to, beside what the host has put into the list */
 static bool write_host(struct guard_frame *frame)
 {
-	struct {
-		u16 limit;
-		u64 base;
-	} __attribute__((packed)) gdtr;
+	struct hw_table gdtr = hw_sgdt();
 
-	asm volatile("sgdt %0" : "=m" (gdtr));
-	return vmwrite(HOST_GDTR_BASE, gdtr.base) &&
-	       vmwrite(HOST_IDTR_BASE, (u64)frame->idt) &&
-	       vmwrite(HOST_CR0, read_cr0()) &&
-	       vmwrite(HOST_CR3, read_cr3()) &&
-	       vmwrite(HOST_CR4, read_cr4()) &&
-	       vmwrite(HOST_IA32_EFER, guard_read_msr(MSR_EFER)) &&
-	       vmwrite(HOST_RSP, (u64)frame + GUARD_FRAME_SIZE - 2 * sizeof(u64)) &&
-	       vmwrite(HOST_RIP, (u64)guard_left);
+	return hw_vmwrite(HOST_GDTR_BASE, gdtr.base) &&
+	       hw_vmwrite(HOST_IDTR_BASE, (u64)frame->idt) &&
+	       hw_vmwrite(HOST_CR0, hw_read_cr0()) &&
+	       hw_vmwrite(HOST_CR3, hw_read_cr3()) &&
+	       hw_vmwrite(HOST_CR4, hw_read_cr4()) &&
+	       hw_vmwrite(HOST_IA32_EFER, read_msr(REG_EFER)) &&
+	       hw_vmwrite(HOST_RSP, (u64)frame + GUARD_FRAME_SIZE - 2 * sizeof(u64)) &&
+	       hw_vmwrite(HOST_RIP, (u64)guard_left);
 }
 
 void guard_start(struct guard_frame *frame)
@@ -132,83 +56,137 @@ void guard_start(struct guard_frame *frame)
 	u64 rip = guard_prepare(frame);
 	u32 eax = 1, ebx, ecx = 0, edx;
 
-	cpuid(&eax, &ebx, &ecx, &edx);
+	hw_cpuid(&eax, &ebx, &ecx, &edx);
 	/* XSETBV is done in the guest's stead, and needs the one; VMX the other */
-	write_cr4(read_cr4() | X86_CR4_VMXE | (ecx & CPUID_XSAVE ? X86_CR4_OSXSAVE : 0));
-	if (!vmxon(frame->region))
+	hw_write_cr4(hw_read_cr4() | CR4_BIT_VMXE |
+		     (ecx & CPUID_1_ECX_XSAVE ? CR4_BIT_OSXSAVE : 0));
+	if (!hw_vmxon(frame->region))
 		guard_stop(frame, GUARD_STATE, 0, false, false);
 	frame->vmx_on = 1;
-	if (!vmclear(frame->control) || !vmptrld(frame->control) ||
+	if (!hw_vmclear(frame->control) || !hw_vmptrld(frame->control) ||
 	    !write_fields((const struct vmx_fields *)frame->fields) || !write_host(frame) ||
-	    !vmwrite(GUEST_RIP, rip) || !flush_all())
-		guard_stop(frame, GUARD_STATE, vmread(VM_INSTRUCTION_ERROR), false, false);
+	    !hw_vmwrite(GUEST_RIP, rip) || !flush_all())
+		guard_stop(frame, GUARD_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false, false);
 }
 
 void guard_entry_failed(struct guard_frame *frame)
 {
-	guard_stop(frame, GUARD_STATE, vmread(VM_INSTRUCTION_ERROR), false, false);
+	guard_stop(frame, GUARD_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false, false);
 }
 
 /*
  * INIT waits as long as the CPU is in VMX operation. What it has of the VMCS goes to memory, and
- * is never written there again.
+ * is never written there again. What it has of the guest's address space goes, too: the host's own
+ * hypervisor may use the same EPT pointer and VPID next (SDM vol. 3C, 29.4.3.3).
  */
 void guard_take_init(struct guard_frame *frame)
 {
 	if (!frame->vmx_on)
 		return;
 	frame->vmx_on = 0;
-	vmclear(frame->control);
-	asm volatile("vmxoff" : : : "cc", "memory");
-	write_cr4(read_cr4() & ~(u64)X86_CR4_VMXE);
+	flush_all();
+	hw_vmclear(frame->control);
+	hw_vmxoff();
+	hw_write_cr4(hw_read_cr4() & ~(u64)CR4_BIT_VMXE);
 }
 
-/* What decide.c needs */
+/* What act.c needs */
 
 static void end_shadow(void)
 {
-	vmwrite(GUEST_INTERRUPTIBILITY_INFO, vmread(GUEST_INTERRUPTIBILITY_INFO) &
-		~(u64)(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+	hw_vmwrite(GUEST_INTERRUPTIBILITY_INFO, hw_vmread(GUEST_INTERRUPTIBILITY_INFO) &
+		   ~(u64)(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
 }
 
-void guard_step_over(struct guard_frame *frame, unsigned int len)
+static bool single_steps(void)
+{
+	return hw_vmread(GUEST_RFLAGS) & RFLAGS_TF &&
+	       !(hw_vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
+}
+
+static void add_pending_step(void)
+{
+	hw_vmwrite(GUEST_PENDING_DBG_EXCEPTIONS,
+		   hw_vmread(GUEST_PENDING_DBG_EXCEPTIONS) | DR6_BS);
+}
+
+void guard_step_over(struct guard_frame *frame)
 {
 	/* The CPU tells how long it was, prefixes included */
-	vmwrite(GUEST_RIP, vmread(GUEST_RIP) + vmread(VM_EXIT_INSTRUCTION_LEN));
+	hw_vmwrite(GUEST_RIP, hw_vmread(GUEST_RIP) + hw_vmread(VM_EXIT_INSTRUCTION_LEN));
 	end_shadow();
+	if (single_steps())
+		add_pending_step();
 }
 
-void guard_raise(struct guard_frame *frame, u32 vector)
+void guard_retry(struct guard_frame *frame)
+{
+	u64 info = hw_vmread(IDT_VECTORING_INFO_FIELD) & INTR_INFO_FOR_ENTRY;
+
+	if (!(info & INTR_INFO_VALID_MASK))
+		return;
+	if (info & INTR_INFO_DELIVER_CODE_MASK)
+		hw_vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, hw_vmread(IDT_VECTORING_ERROR_CODE));
+	hw_vmwrite(VM_ENTRY_INSTRUCTION_LEN, hw_vmread(VM_EXIT_INSTRUCTION_LEN));
+	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, info);
+}
+
+void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 error)
 {
 	u32 info = INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION | vector;
 
 	/* There is no error code in real mode (SDM vol. 3C, 27.2.1.3) */
-	if (vector == GP_VECTOR && vmread(GUEST_CR0) & X86_CR0_PE)
+	if (has_error && hw_vmread(GUEST_CR0) & CR0_BIT_PE)
 		info |= INTR_INFO_DELIVER_CODE_MASK;
-	vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, 0);
-	vmwrite(VM_ENTRY_INTR_INFO_FIELD, info);
+	/* An entry wants a step to be pending where one is blocked (SDM vol. 3C, 27.3.1.5) */
+	if (single_steps() && hw_vmread(GUEST_INTERRUPTIBILITY_INFO) &
+	    (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
+		add_pending_step();
+	hw_vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, error);
+	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, info);
+}
+
+/* An exit instead of #DB has changed neither register (SDM vol. 3C, 28.1) */
+void guard_add_debug(struct guard_frame *frame, u64 bits)
+{
+	hw_write_dr6(guard_dr6_after(hw_read_dr6(), bits));
+	hw_vmwrite(GUEST_DR7, hw_vmread(GUEST_DR7) & ~(u64)DR7_GD);
 }
 
 /*
- * In place of an exception that is about to be raised: the guest has not moved on then, and
- * comes back with the same instruction.
+ * In place of an exception that is about to be raised: the guest has not moved on then, and comes
+ * back with the same instruction. Behind a trap it has: that one stays pending. What is delivered
+ * once more goes first, and the NMI is lost.
  */
 void guard_inject_nmi(struct guard_frame *frame)
 {
-	frame->nmi = 0;
-	end_shadow();
-	vmwrite(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | NMI_VECTOR);
-}
+	u32 info = hw_vmread(VM_ENTRY_INTR_INFO_FIELD);
+	u64 traps = hw_read_dr6() & (DR6_TRAPS | DR6_BS);
 
-u64 guard_cr4(const struct guard_frame *frame)
-{
-	return vmread(GUEST_CR4);
+	frame->nmi = 0;
+	if (info & INTR_INFO_VALID_MASK && (info & INTR_INFO_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION)
+		return;
+	if (info & INTR_INFO_VALID_MASK && (info & INTR_INFO_VECTOR_MASK) == VECTOR_DB)
+		hw_vmwrite(GUEST_PENDING_DBG_EXCEPTIONS,
+			   traps | (traps & DR6_TRAPS ? PENDING_DBG_ENABLED : 0));
+	end_shadow();
+	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | VECTOR_NMI);
 }
 
 /* That of SS (SDM vol. 3C, 25.4.1) */
 u32 guard_cpl(const struct guard_frame *frame)
 {
-	return frame->vmx_on ? VMX_AR_DPL(vmread(GUEST_SS_AR_BYTES)) : 0;
+	return frame->vmx_on ? VMX_RIGHTS_DPL(hw_vmread(GUEST_SS_AR_BYTES)) : 0;
+}
+
+/* The CPU saves, loads and checks it itself */
+void guard_set_efer(struct guard_frame *frame, u64 value)
+{
+}
+
+void guard_set_view(struct guard_frame *frame, u32 cr, u64 value)
+{
+	hw_vmwrite(cr ? CR4_READ_SHADOW : CR0_READ_SHADOW, value);
 }
 
 /* It always makes a CPU leave the guest (SDM vol. 3C, 26.1.2) */
@@ -222,120 +200,162 @@ void guard_describe(struct guard_frame *frame)
 
 	if (!frame->vmx_on)
 		return;
-	report->rip = vmread(GUEST_RIP);
-	report->rflags = vmread(GUEST_RFLAGS);
-	report->cr0 = vmread(GUEST_CR0);
-	report->cr3 = vmread(GUEST_CR3);
-	report->cr4 = vmread(GUEST_CR4) & ~(u64)X86_CR4_VMXE;
-	report->efer = vmread(GUEST_IA32_EFER);
-	asm volatile("mov %%cr2, %0" : "=r" (report->cr2));
+	report->rip = hw_vmread(GUEST_RIP);
+	report->rflags = hw_vmread(GUEST_RFLAGS);
+	report->cr0 = hw_vmread(GUEST_CR0);
+	report->cr3 = hw_vmread(GUEST_CR3);
+	report->cr4 = hw_vmread(GUEST_CR4) & CR4_READABLE;
+	report->efer = hw_vmread(GUEST_IA32_EFER);
+	report->cr2 = hw_read_cr2();
 }
 
 /* Exits */
 
-static void io_exit(struct guard_frame *frame)
+static u32 delivery(void)
 {
-	u64 info = vmread(EXIT_QUALIFICATION);
+	u32 info = hw_vmread(IDT_VECTORING_INFO_FIELD);
 
-	if (guard_io(frame, info >> VMX_IO_PORT_SHIFT, (info & VMX_IO_SIZE) + 1, info & VMX_IO_IN,
-		     info & VMX_IO_STRING))
-		guard_step_over(frame, 0);
+	if (!(info & INTR_INFO_VALID_MASK))
+		return GUARD_DELIVERS_NOTHING;
+	switch (info & INTR_INFO_TYPE_MASK) {
+	case INTR_TYPE_EXT_INTR:
+	case INTR_TYPE_NMI_INTR:
+		return GUARD_DELIVERS_ONCE;
+	default:
+		return GUARD_DELIVERS_AGAIN;
+	}
 }
 
-/*
- * The guest may think of CR0 what it likes: with its own view changed, the same write is none of
- * a bit that is watched, and the CPU does the rest. CR4.VMXE it does not have.
- */
-static void control_exit(struct guard_frame *frame)
+static void fill_io(struct guard_event *event, const struct guard_frame *frame)
 {
-	u64 info = vmread(EXIT_QUALIFICATION);
-	u64 value = frame->gpr[info >> VMX_CR_GPR_SHIFT & (GPR_COUNT - 1)];
+	u64 info = hw_vmread(EXIT_QUALIFICATION);
 
-	frame->exits[GUARD_EXIT_CONTROL]++;
-	if (info & VMX_CR_TYPE || info & VMX_CR_NUMBER)
-		guard_raise(frame, GP_VECTOR);
-	else
-		vmwrite(CR0_READ_SHADOW, value);
+	event->kind = GUARD_EVENT_IO;
+	event->index = (info >> VMX_IO_PORT_SHIFT) & 0xffff;
+	event->size = (info & VMX_IO_SIZE) + 1;
+	event->in = !!(info & VMX_IO_IN);
+	event->string = !!(info & VMX_IO_STRING);
+	event->value = frame->gpr[GPR_RAX];
 }
 
-/* It always makes a CPU leave the guest. What it refuses the guest, it refuses us */
-static void xsetbv_exit(struct guard_frame *frame)
+static void fill_cr(struct guard_event *event, const struct guard_frame *frame)
 {
-	frame->exits[GUARD_EXIT_CONTROL]++;
-	if (!guard_cpl(frame) && guard_xsetbv(frame->gpr[GPR_RCX], gpr_edx_eax(frame)))
-		guard_step_over(frame, 0);
-	else
-		guard_raise(frame, GP_VECTOR);
+	u64 info = hw_vmread(EXIT_QUALIFICATION);
+
+	event->kind = info & VMX_CR_TYPE ? GUARD_EVENT_CR_OTHER : GUARD_EVENT_CR_WRITE;
+	event->index = info & VMX_CR_NUMBER;
+	event->value = frame->gpr[info >> VMX_CR_GPR_SHIFT & (GPR_COUNT - 1)];
 }
 
-static void memory_exit(struct guard_frame *frame)
+static void fill_exception(struct guard_event *event)
 {
-	u64 info = vmread(EXIT_QUALIFICATION);
+	u32 info = hw_vmread(VM_EXIT_INTR_INFO);
 
-	guard_stop(frame, GUARD_MEMORY, vmread(GUEST_PHYSICAL_ADDRESS),
-		   info & ACCESS_WRITE, info & ACCESS_FETCH);
+	if ((info & INTR_INFO_VECTOR_MASK) == VECTOR_MC) {
+		guard_fill_machine_check(event);
+		return;
+	}
+	/* IRET had ended the blocking of NMIs, and is done once more (SDM vol. 3C, 28.2.3) */
+	if (info & INTR_INFO_UNBLOCK_NMI && event->delivery == GUARD_DELIVERS_NOTHING)
+		hw_vmwrite(GUEST_INTERRUPTIBILITY_INFO,
+			   hw_vmread(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
+	event->kind = GUARD_EVENT_EXCEPTION;
+	event->index = info & INTR_INFO_VECTOR_MASK;
+	event->error = hw_vmread(VM_EXIT_INTR_ERROR_CODE);
+	event->debug = hw_vmread(EXIT_QUALIFICATION);
+	event->int1 = (info & INTR_INFO_TYPE_MASK) == INTR_TYPE_PRIV_SW_EXCEPTION;
 }
 
-static void decide(struct guard_frame *frame, u32 reason)
+static void fill_memory(struct guard_event *event)
 {
-	switch (reason) {
+	u64 info = hw_vmread(EXIT_QUALIFICATION);
+
+	event->kind = GUARD_EVENT_MEMORY;
+	event->value = hw_vmread(GUEST_PHYSICAL_ADDRESS);
+	event->write = !!(info & VMX_ACCESS_WRITE);
+	event->fetch = !!(info & VMX_ACCESS_FETCH);
+}
+
+static void fill(struct guard_event *event, const struct guard_frame *frame)
+{
+	switch (event->code) {
 	case EXIT_REASON_CPUID:
-		guard_cpuid(frame);
-		return;
+		guard_fill_cpuid(event, frame);
+		break;
 	case EXIT_REASON_MSR_WRITE:
-		guard_filter_wrmsr(frame);
-		return;
+		guard_fill_wrmsr(event, frame);
+		break;
 	case EXIT_REASON_MSR_READ:
-		guard_refuse_rdmsr(frame);
-		return;
+		event->kind = GUARD_EVENT_RDMSR;
+		event->index = frame->gpr[GPR_RCX];
+		break;
 	case EXIT_REASON_IO_INSTRUCTION:
-		io_exit(frame);
-		return;
+		fill_io(event, frame);
+		break;
 	case EXIT_REASON_CR_ACCESS:
-		control_exit(frame);
-		return;
+		fill_cr(event, frame);
+		break;
 	case EXIT_REASON_XSETBV:
-		xsetbv_exit(frame);
-		return;
+		event->kind = GUARD_EVENT_XSETBV;
+		event->index = frame->gpr[GPR_RCX];
+		event->value = gpr_edx_eax(frame);
+		break;
 	case EXIT_REASON_INVD:
-		guard_invd(frame);
-		return;
+		event->kind = GUARD_EVENT_INVD;
+		break;
+	case EXIT_REASON_WBINVD:
+		event->kind = GUARD_EVENT_WBINVD;
+		break;
 	case EXIT_REASON_VMCALL:
-		guard_call(frame);
-		return;
+		event->kind = GUARD_EVENT_CALL;
+		event->value = frame->gpr[GPR_RAX];
+		break;
 	case EXIT_REASON_GETSEC:
-	case EXIT_REASON_VMCLEAR:
-	case EXIT_REASON_VMLAUNCH:
-	case EXIT_REASON_VMPTRLD:
-	case EXIT_REASON_VMPTRST:
-	case EXIT_REASON_VMREAD:
-	case EXIT_REASON_VMRESUME:
-	case EXIT_REASON_VMWRITE:
-	case EXIT_REASON_VMOFF:
-	case EXIT_REASON_VMON:
+	case EXIT_REASON_VMCLEAR ... EXIT_REASON_VMON:
 	case EXIT_REASON_INVEPT:
 	case EXIT_REASON_INVVPID:
 	case EXIT_REASON_VMFUNC:
-		guard_refuse_virt(frame);
-		return;
+	case EXIT_REASON_ENCLS:
+		event->kind = GUARD_EVENT_VIRT;
+		break;
+	case EXIT_REASON_EXCEPTION:
+		fill_exception(event);
+		break;
+	case EXIT_REASON_MACHINE_CHECK:
+		guard_fill_machine_check(event);
+		break;
+	case EXIT_REASON_NOTIFY:
+		event->kind = hw_vmread(EXIT_QUALIFICATION) & VMX_NOTIFY_INVALID ?
+			      GUARD_EVENT_STATE : GUARD_EVENT_NOTIFY;
+		break;
 	case EXIT_REASON_INIT_SIGNAL:
 		/* The host wants its CPU, and sends another INIT (cpu.c) */
-		guard_take_init(frame);
-		guard_wait_for_init();
+		event->kind = GUARD_EVENT_INIT;
+		break;
 	case EXIT_REASON_EPT_VIOLATION:
-		memory_exit(frame);
-		return;
+		fill_memory(event);
+		break;
 	case EXIT_REASON_TRIPLE_FAULT:
-		guard_stop(frame, GUARD_SHUTDOWN, 0, false, false);
+		event->kind = GUARD_EVENT_SHUTDOWN;
+		break;
 	case EXIT_REASON_INVALID_STATE:
-		guard_stop(frame, GUARD_STATE, vmread(EXIT_QUALIFICATION), false, false);
+		event->kind = GUARD_EVENT_STATE;
+		event->code = hw_vmread(EXIT_QUALIFICATION);
+		break;
 	default:
-		guard_stop(frame, GUARD_UNKNOWN, reason, false, false);
+		event->kind = GUARD_EVENT_UNKNOWN;
 	}
 }
 
 void guard_exit(struct guard_frame *frame)
 {
-	frame->gpr[GPR_RSP] = vmread(GUEST_RSP);
-	decide(frame, vmread(VM_EXIT_REASON) & VMX_EXIT_BASIC);
+	struct guard_event event = {
+		.cpl = guard_cpl(frame), .delivery = delivery(),
+		.code = hw_vmread(VM_EXIT_REASON) & VMX_EXIT_BASIC,
+		.cr0 = hw_vmread(GUEST_CR0), .cr4 = hw_vmread(GUEST_CR4),
+	};
+
+	frame->gpr[GPR_RSP] = hw_vmread(GUEST_RSP);
+	fill(&event, frame);
+	guard_handle(frame, &event);
 }
