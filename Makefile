@@ -8,7 +8,7 @@
 #	make check-packages	do they install and go again, and does "make install", and do
 #				guests boot with Debian's own initrds? DEBIAN=12 or 13
 #	make check		all tests, in virtual machines; make check T=NAME: one of them;
-#				CPU=max: with SVM, so that all guests are confined, and slow
+#				CPU=max,-la57: with SVM, so that all guests are confined, and slow
 #	make check-load		does a guarded guest under load for a minute ever leave its CPU?
 #	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
 #				dump? Builds a kernel

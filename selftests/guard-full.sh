@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=500 cpu=max
+# rig: smp=3 mem=2G timeout=500 cpu=max,-la57
 #
 # Guests that are confined in full: interrupts reach their own CPUs and the host's doorbell, and
 # sending them is all for which they leave their CPUs.

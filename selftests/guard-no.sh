@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=200 cpu=max,-svm
+# rig: smp=2 mem=2G timeout=200 cpu=max,-la57,-svm
 #
 # A machine that cannot confine guests says so, and runs them as before unless told otherwise.
 

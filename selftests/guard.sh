@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=500 cpu=max
+# rig: smp=3 mem=2G timeout=500 cpu=max,-la57
 #
 # Guests whose memory, ports and registers are confined: they work, without ever leaving their
 # CPUs once they are up, and whatever they try, the host and its memory stay as they are.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=300 cpu=max
+# rig: smp=3 mem=2G timeout=300 cpu=max,-la57
 #
 # A guest with two CPUs, both of which do work and come back.
 

@@ -4,7 +4,7 @@
 #
 # A host in x2APIC mode with interrupt remapping, as laptops are. A guest that is not confined
 # finds no remapping and takes its own core back to xAPIC; doorbells and INIT go both ways all
-# the same.
+# the same. Here alone guests have page tables of five levels.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
