@@ -172,6 +172,24 @@ host_is_as_before()
 	return 1
 }
 
+monitor_port() { grep -lsx monitor /sys/class/virtio-ports/*/name; }
+
+# monitor COMMAND...: give it to QEMU's monitor, print the answer. The machine has monitor=yes.
+monitor()
+{
+	local id=$EPOCHREALTIME port
+	modprobe virtio_console && until_true 10 monitor_port >/dev/null || return
+	port=$(monitor_port) port=${port%/name}
+	# QMP says other things, too: a greeting, events
+	{
+		jq -cn --arg id "$id" --arg command "$*" '{ execute: "qmp_capabilities" },
+			{ execute: "human-monitor-command", id: $id,
+			  arguments: { "command-line": $command } }' >&9 &&
+			jq -jn --arg id "$id" 'first(inputs | select(.id == $id)) |
+				.return // error(.error.desc)' <&9 | tr -d '\r'
+	} 9<>"/dev/${port##*/}"
+}
+
 # ---- guests
 
 kernel_version()

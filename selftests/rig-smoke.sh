@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=1G timeout=60
+# rig: smp=2 mem=1G timeout=60 monitor=yes
 #
 # The rig itself: a stock host with the project installed and nothing of it loaded.
 
@@ -22,4 +22,6 @@ for kernel in 6.1 6.12 7.2; do
 	check "kernel $kernel for guests: sigma_guest.ko" \
 		test -r "/usr/lib/sigma/$(kernel_version $kernel)/sigma_guest.ko"
 done
+check "QEMU's monitor answers" [ "$(monitor info status)" = "VM status: running" ]
+check "and at length, of both CPUs" [ "$(monitor info registers -a | grep -c '^CR0=')" = 2 ]
 finish
