@@ -157,8 +157,11 @@ static const char *const cmdline_base[] = {
 	/* Port 0x80 and the 8250s' ports are the host's */
 	"io_delay=none",
 	"8250.nr_uarts=0",
-	/* Probes port 0x87 for an 8237 that only the host may use */
-	"initcall_blacklist=i8237A_init_ops",
+	/*
+	 * The one probes port 0x87 for an 8237, the other reads from AMD's FCH why the machine was
+	 * last reset, and clears it (from 6.16 on): only the host may
+	 */
+	"initcall_blacklist=i8237A_init_ops,print_s5_reset_status_mmio",
 	/*
 	 * Without HPET and PM timer the kernel checks the TSC against its own ticks, and
 	 * throws it away, and IOSC's clock with it, after a late one. The host checked it.
