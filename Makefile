@@ -12,6 +12,8 @@
 #	make check-load		does a guarded guest under load for a minute ever leave its CPU?
 #	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
 #				dump? Builds a kernel
+#	make check-cpus		guests of all kernels on CPUs of all kinds; T=MODEL: one of selftests/
+#				cpus/models. Takes about an hour
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -84,8 +86,8 @@ endif
 
 .DELETE_ON_ERROR:
 .PHONY: all modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms uninstall deb check check-vmx check-packages check-kgdb \
-	check-load bench demo shell style clean
+	install-hooks install-dkms uninstall deb check check-vmx check-cpus check-packages \
+	check-kgdb check-load bench demo shell style clean
 
 all: modules user
 
@@ -302,6 +304,9 @@ check:
 
 check-vmx:
 	$(Q)selftests/rig/check --vmx $(T)
+
+check-cpus:
+	$(Q)selftests/rig/check --cpus $(T)
 
 DEBIAN ?= 12
 check-packages:

@@ -320,6 +320,16 @@ in_guest()
 	return "${status:-255}"
 }
 
+# Work for the network of guest 1: from it by TCP, and both ways in large frames
+load_network()
+{
+	local bytes
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	bytes=$(timeout 60 bash -c 'exec 3<>"/dev/tcp/10.9.1.2/7"
+		echo "head -c 4M /dev/zero" >&3; wc -c <&3')
+	[ "$bytes" -ge $((4 << 20)) ] && ping -q -f -c 300 -s 1400 10.9.1.2
+}
+
 guest_answers()
 {
 	GUEST_TIMEOUT=5 in_guest "$1" true >/dev/null

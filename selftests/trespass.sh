@@ -52,16 +52,6 @@ LOAD='dd if=/dev/zero of=/root/file bs=1M count=16 conv=fsync &&
 		echo $i >&${COPROC[1]} && read -r back <&${COPROC[0]} && [ $back = $i ] || exit; done &&
 	kill $COPROC_PID'
 
-# From the guest by TCP, and both ways in large frames
-load_network()
-{
-	local bytes
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	bytes=$(timeout 60 bash -c 'exec 3<>"/dev/tcp/10.9.1.2/7"
-		echo "head -c 4M /dev/zero" >&3; wc -c <&3')
-	[ "$bytes" -ge $((4 << 20)) ] && ping -q -f -c 300 -s 1400 10.9.1.2
-}
-
 # Rounds of it for LOAD_SECONDS, one at least
 load()
 {
