@@ -11,6 +11,7 @@
  *	cpu.c		CPUs that stay online
  *	clock.c		wall clock
  *	nmi.c		a backtrace, for the host
+ *	machine-check.c	those that all CPUs of the machine are told
  *	ptp.c		the host's, for programs that keep this kernel's by it
  *	channel.c doorbell.c apic.c	shared with sigma.ko
  *
@@ -252,6 +253,11 @@ void sigma_cpu_open(struct sigma_guest *guest);
 
 /* ptp.c */
 void sigma_ptp_open(struct sigma_guest *guest);
+
+/* machine-check.c */
+
+/** sigma_machine_check_poll - get this guest's CPUs fit for the next one. May sleep. */
+void sigma_machine_check_poll(struct sigma_guest *guest);
 
 /* nmi.c */
 void sigma_nmi_open(struct sigma_guest *guest);	/* claim the NMIs that the host sends */

@@ -64,6 +64,7 @@ static void beat(struct work_struct *work)
 	__le64 *heartbeat = &guest->header->guest.heartbeat;
 
 	WRITE_ONCE(*heartbeat, cpu_to_le64(le64_to_cpu(*heartbeat) + 1));
+	sigma_machine_check_poll(guest);
 	schedule_delayed_work(&guest->heartbeat, msecs_to_jiffies(SIGMA_HEARTBEAT_MS));
 }
 

@@ -14,6 +14,9 @@
 #include "sigma.h"
 
 #define CPUID_1_ECX_XSAVE	BIT(26)
+#define XSAVE_LEAF		0xd
+
+enum { EAX, EBX, ECX, EDX };
 
 #define VECTOR_NMI		2
 #define VECTOR_GP		13
@@ -45,6 +48,10 @@ struct gate64 {				/* SDM vol. 3A, 6.14.1 */
  */
 static const struct left_range {
 	u32 first, last;
+	struct {
+		u32 leaf, subleaf;
+		u8 reg, bit;		/* EAX is 0 */
+	} where;			/* CPUID shows this; leaf 0: on all */
 } left_msrs[] = {
 	{ MSR_IA32_MCG_STATUS, MSR_IA32_MCG_STATUS },
 	{ MSR_IA32_SPEC_CTRL, MSR_IA32_SPEC_CTRL },
@@ -52,10 +59,12 @@ static const struct left_range {
 	{ MSR_IA32_SYSENTER_CS, MSR_IA32_SYSENTER_EIP },
 	{ MSR_STAR, MSR_SYSCALL_MASK },
 	{ MSR_FS_BASE, MSR_TSC_AUX },
-	{ MSR_IA32_XFD, MSR_IA32_XFD_ERR },
-	{ MSR_IA32_U_CET, MSR_IA32_INT_SSP_TAB },
-	{ MSR_IA32_XSS, MSR_IA32_XSS },
-	{ 0x000001cc, 0x000001d4 },	/* FRED_RSP0 to FRED_CONFIG */
+	{ MSR_IA32_XFD, MSR_IA32_XFD_ERR, { 0xd, 1, EAX, 4 } },
+	{ MSR_IA32_U_CET, MSR_IA32_S_CET, { 7, 0, ECX, 7 } },
+	{ MSR_IA32_U_CET, MSR_IA32_S_CET, { 7, 0, EDX, 20 } },
+	{ MSR_IA32_PL0_SSP, MSR_IA32_INT_SSP_TAB, { 7, 0, ECX, 7 } },
+	{ MSR_IA32_XSS, MSR_IA32_XSS, { 0xd, 1, EAX, 3 } },
+	{ 0x000001cc, 0x000001d4, { 7, 1, EAX, 17 } },	/* FRED_RSP0 to FRED_CONFIG */
 }, left_intel_msrs[] = {
 	{ MSR_CORE_PERF_GLOBAL_CTRL, MSR_CORE_PERF_GLOBAL_CTRL },
 	{ MSR_CORE_PERF_FIXED_CTR_CTRL, MSR_CORE_PERF_FIXED_CTR_CTRL },
@@ -63,14 +72,14 @@ static const struct left_range {
 	{ MSR_P6_EVNTSEL0, MSR_P6_EVNTSEL0 + 7 },
 	{ MSR_P6_PERFCTR0, MSR_P6_PERFCTR0 + 7 },
 	{ MSR_CORE_PERF_FIXED_CTR0, MSR_CORE_PERF_FIXED_CTR0 + 3 },
-	{ 0x00000329, 0x00000329 },	/* PERF_METRICS */
-	{ MSR_IA32_RTIT_CTL, MSR_IA32_RTIT_CTL },
-	{ MSR_ARCH_LBR_CTL, MSR_ARCH_LBR_CTL },
-	{ MSR_IA32_UMWAIT_CONTROL, MSR_IA32_UMWAIT_CONTROL },
-	{ 0x000006e1, 0x000006e1 },	/* PKRS */
-	{ 0x00000985, 0x0000098a },	/* UINTR_RR to UINTR_TT */
-	{ MSR_IA32_BNDCFGS, MSR_IA32_BNDCFGS },
-	{ MSR_IA32_PASID, MSR_IA32_PASID },
+	{ 0x00000329, 0x00000329, { 1, 0, ECX, 15 } },	/* PERF_METRICS, with PDCM */
+	{ MSR_IA32_RTIT_CTL, MSR_IA32_RTIT_CTL, { 7, 0, EBX, 25 } },
+	{ MSR_ARCH_LBR_CTL, MSR_ARCH_LBR_CTL, { 7, 0, EDX, 19 } },
+	{ MSR_IA32_UMWAIT_CONTROL, MSR_IA32_UMWAIT_CONTROL, { 7, 0, ECX, 5 } },
+	{ 0x000006e1, 0x000006e1, { 7, 0, ECX, 31 } },	/* PKRS */
+	{ 0x00000985, 0x0000098a, { 7, 0, EDX, 5 } },	/* UINTR_RR to UINTR_TT */
+	{ MSR_IA32_BNDCFGS, MSR_IA32_BNDCFGS, { 7, 0, EBX, 14 } },
+	{ MSR_IA32_PASID, MSR_IA32_PASID, { 7, 0, ECX, 29 } },
 }, left_amd_msrs[] = {
 	{ MSR_AMD64_PERF_CNTR_GLOBAL_CTL, MSR_AMD64_PERF_CNTR_GLOBAL_CTL },
 	{ MSR_K7_EVNTSEL0, MSR_K7_EVNTSEL0 + 7 },	/* and their counters */
@@ -79,6 +88,9 @@ static const struct left_range {
 };
 
 #define L1D_FLUSH_ALL		1
+
+#define TEST_CTRL		0x33
+#define TEST_CTRL_SPLIT_LOCK	BIT_ULL(29)
 
 static u64 entry_page;
 static unsigned int nr_writes;		/* that are the same for each arrival */
@@ -169,11 +181,37 @@ static void add_write(struct entry_data *data, u32 msr, u64 value)
 	data->writes[nr_writes++] = (struct entry_write) { .msr = msr, .value = value };
 }
 
+/* A number means another thing on another CPU, so it takes more than the lack of a #GP */
+static bool is_there(const struct left_range *range)
+{
+	u32 regs[4] = { };
+
+	if (!range->where.leaf)
+		return true;
+	if (cpuid_eax(0) >= range->where.leaf)
+		cpuid_count(range->where.leaf, range->where.subleaf, &regs[EAX], &regs[EBX],
+			    &regs[ECX], &regs[EDX]);
+	return regs[range->where.reg] >> range->where.bit & 1;
+}
+
 static void add_zeroes(struct entry_data *data, const struct left_range *ranges, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		for (u32 msr = ranges[i].first; msr <= ranges[i].last; msr++)
+		for (u32 msr = ranges[i].first; is_there(&ranges[i]) && msr <= ranges[i].last; msr++)
 			add_write(data, msr, 0);
+}
+
+/*
+ * A host that has split locks raise #AC leaves that on as its CPU goes offline. A guest's kernel
+ * might not know of it, and a guarded one could not turn it off for a program that has one. The host
+ * turns it on again when it brings the CPU up. Where the CPU has no such control a write does harm.
+ */
+static void allow_split_locks(struct entry_data *data)
+{
+	u64 value;
+
+	if (boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) && !rdmsrq_safe(TEST_CTRL, &value))
+		add_write(data, TEST_CTRL, value & ~TEST_CTRL_SPLIT_LOCK);
 }
 
 /*
@@ -189,9 +227,21 @@ static void fill_writes(struct entry_data *data)
 		add_zeroes(data, left_amd_msrs, ARRAY_SIZE(left_amd_msrs));
 	else
 		add_zeroes(data, left_intel_msrs, ARRAY_SIZE(left_intel_msrs));
+	allow_split_locks(data);
 	add_write(data, MSR_IA32_CR_PAT, SIGMA_PAT_AFTER_RESET);
 	add_write(data, MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 	add_write(data, MSR_IA32_FLUSH_CMD, L1D_FLUSH_ALL);
+}
+
+/* Of XCR0, which the CPU knows (SDM vol. 1, 13.2) */
+static u64 all_components(void)
+{
+	u32 eax, ebx, ecx, edx;
+
+	if (!(cpuid_ecx(1) & CPUID_1_ECX_XSAVE))
+		return 0;
+	cpuid_count(XSAVE_LEAF, 0, &eax, &ebx, &ecx, &edx);
+	return (u64)edx << 32 | eax;
 }
 
 static void fill_data(struct entry_data *data)
@@ -217,6 +267,9 @@ static void fill_data(struct entry_data *data)
 	};
 	data->efer = sigma_entry_efer();
 	data->cr4 = sigma_entry_cr4();
+	data->xcr0 = all_components();
+	data->far32 = (struct entry_far) { address_of(sigma_entry_code32), ENTRY_CS32 };
+	data->far64 = (struct entry_far) { address_of(sigma_entry_code64), ENTRY_CS64 };
 	fill_writes(data);
 }
 

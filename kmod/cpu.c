@@ -46,6 +46,7 @@
 #define SIPI_US		200
 #define SIPI_TRIES	2	/* likewise: a second one where the first went unseen */
 #define ARRIVE_MS	1000	/* far beyond what real hardware needs */
+#define INIT_TRIES	3
 #define XAPIC_ID_MAX	254	/* 255 means all */
 #define RETURN_TRIES	20	/* while CPU hotplug is disabled for a moment: PCI probes do */
 #define RETURN_MS	100
@@ -231,13 +232,17 @@ static int init_sipi(unsigned int cpu, u32 token)
 static int send(const struct entry_order *order)
 {
 	unsigned int cpu = order->cpu;
-	int err;
+	int err = -EIO;
+	u32 token;
 
 	mutex_lock(&start_lock);
-	/* In VMX operation a CPU does not take the first one: it leaves that, see guard/program */
-	if (boot_cpu_has(X86_FEATURE_VMX))
+	token = sigma_entry_tell(order);
+	/* A guard does not take the first INIT: it leaves the guest then, see guard/program */
+	if (boot_cpu_has(X86_FEATURE_VMX) || boot_cpu_has(X86_FEATURE_SVM))
 		send_init(sigma_cpu_apic_id(cpu));
-	err = init_sipi(cpu, sigma_entry_tell(order));
+	/* Both start-up IPIs are lost to a CPU in SMM. One that comes late finds the same orders */
+	for (int i = 0; i < INIT_TRIES && err; i++)
+		err = init_sipi(cpu, token);
 	/* Too late: nobody may come here any more and find the next one's orders */
 	if (err)
 		send_init(sigma_cpu_apic_id(cpu));
@@ -268,7 +273,8 @@ int sigma_cpu_park(unsigned int cpu)
 /* One wait serves all of them. One that did not take it is told when it is parked. */
 void sigma_cpu_reset(const u32 *cpus, unsigned int nr)
 {
-	for (unsigned int i = 0; i < nr; i++)
+	/* The first one last: it is the one that others send NMIs to, for a backtrace */
+	for (unsigned int i = nr; i--; )
 		sigma_apic_send(sigma_cpu_apic_id(cpus[i]), INIT_ASSERT);
 	usleep_range(INIT_US, INIT_US + 1000);
 	for (unsigned int i = 0; i < nr; i++)

@@ -27,7 +27,7 @@
 #define MAX_PASSES		16	/* over the pending words in one interrupt */
 
 #define STORM_NS		TICK_NSEC	/* may be spent on interrupts without a look */
-#define STORM_PAUSE		4		/* ticks without interrupts after that */
+#define STORM_PAUSE		10		/* ticks without interrupts after that */
 
 /*
  * The CPU's physical APIC ID: irq_cfg.dest_apicid is a logical one on hosts of up to eight
@@ -178,10 +178,10 @@ static void drain_leftover(struct work_struct *work)
 	drain_or_defer(rx);
 }
 
-/* Has this CPU done little else than these interrupts for a tick? */
+/* Have these interrupts had half of this CPU for a tick? */
 static bool storms(const struct sigma_doorbell_rx *rx, u64 now)
 {
-	return now - rx->window > STORM_NS && rx->spent > (now - rx->window) / 4 * 3;
+	return now - rx->window > STORM_NS && rx->spent > (now - rx->window) / 2;
 }
 
 /*

@@ -59,12 +59,9 @@ SYM_DATA_START(sigma_entry_start)
 	lgdtl	ENTRY_GDTR
 
 	/* Nothing but the far jump may follow the switch (SDM vol. 3A, 10.9.1) */
-	pushl	$ENTRY_CS32
-	leal	OFFSET(.Lprotected_mode)(%ebp), %eax
-	pushl	%eax
 	movl	$(X86_CR0_PE | X86_CR0_ET), %eax
 	movl	%eax, %cr0
-	lretl
+	ljmpl	*ENTRY_FAR32
 
 	.globl	sigma_entry_mc16
 sigma_entry_mc16:
@@ -95,7 +92,8 @@ sigma_entry_mc32:
 	wrmsr
 	.globl	sigma_entry_nmi32
 sigma_entry_nmi32:
-.Lprotected_mode:
+	.globl	sigma_entry_code32
+sigma_entry_code32:
 	movl	$ENTRY_DS, %eax
 	movl	%eax, %ds
 	movl	%eax, %es
@@ -114,15 +112,13 @@ sigma_entry_nmi32:
 	movl	ENTRY_EFER(%ebp), %eax
 	xorl	%edx, %edx
 	wrmsr
-	pushl	$ENTRY_CS64
-	leal	OFFSET(.Llong_mode)(%ebp), %eax
-	pushl	%eax
 	movl	$ENTRY_CR0, %eax
 	movl	%eax, %cr0
-	lretl
+	ljmpl	*ENTRY_FAR64(%ebp)
 
 	.code64
-.Llong_mode:
+	.globl	sigma_entry_code64
+sigma_entry_code64:
 	movl	%ebp, %ebp	/* the upper half is undefined after the switch */
 	leaq	ENTRY_STACK_TOP(%rbp), %rsp
 	lidt	ENTRY_IDTR64(%rbp)
@@ -155,17 +151,20 @@ sigma_entry_nmi32:
 	addq	$SELECTOR_SIZE, %rsp
 	movl	ENTRY_CR4(%rbp), %r8d
 	movq	%r8, %cr4
+	/* AMD's FXRSTOR leaves the pointers of the last instruction as they were */
+	fninit
 	fxrstor	OFFSET(.Lfpu)(%rbp)
 	testl	$ENTRY_XSAVE, ENTRY_FLAGS(%rbp)
 	jz	1f
 	movl	%r8d, %eax
 	orl	$X86_CR4_OSXSAVE, %eax
 	movq	%rax, %cr4
-	/* Nothing is held by a component that XCR0 does not enable: it is the last owner's still */
-	orl	$-1, %eax
-	movl	%eax, %edx
-	xrstor	OFFSET(.Lfpu)(%rbp)
+	/* XCR0 is the last owner's still, who may have left something in what it took out of it */
 	xorl	%ecx, %ecx
+	movl	ENTRY_XCR0(%rbp), %eax
+	movl	ENTRY_XCR0 + 4(%rbp), %edx
+	xsetbv
+	xrstor	OFFSET(.Lfpu)(%rbp)
 	xorl	%edx, %edx
 	movl	$XFEATURE_MASK_FP, %eax
 	xsetbv

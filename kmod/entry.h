@@ -27,6 +27,9 @@
 #define ENTRY_IDTR		(ENTRY_DATA + 0x38)
 #define ENTRY_GDTR		(ENTRY_DATA + 0x42)
 #define ENTRY_IDTR64		(ENTRY_DATA + 0x4c)
+#define ENTRY_FAR32		(ENTRY_DATA + 0x56)
+#define ENTRY_FAR64		(ENTRY_DATA + 0x5c)
+#define ENTRY_XCR0		(ENTRY_DATA + 0x68)
 #define ENTRY_STACK_TOP		(ENTRY_DATA + 0x600)	/* of the stack on the way */
 #define ENTRY_WRITES		ENTRY_STACK_TOP
 #define ENTRY_STACKS		(ENTRY_DATA + 0x1000)
@@ -78,6 +81,12 @@ struct entry_table {
 	u64 base;
 } __packed;
 
+/* For a far jump */
+struct entry_far {
+	u32 offset;
+	u16 selector;
+} __packed;
+
 /**
  * struct entry_data - what the CPU that arrives next is told
  * @ack: written by the CPU: @token, once it has read all of the others
@@ -93,6 +102,8 @@ struct entry_table {
  * @idtr: for real mode and 32-bit mode, and the first instructions of 64-bit mode
  * @gdtr: for all modes
  * @idtr64: for 64-bit mode
+ * @far32: where 32-bit mode begins, @far64: and 64-bit mode
+ * @xcr0: all that this machine's CPUs know of it; 0 without ENTRY_XSAVE
  * @idt: a handler for NMI and one for a machine check, each in the three formats, which do not
  *	 overlap
  * @idt64: all exceptions
@@ -112,10 +123,13 @@ struct entry_data {
 	u32 efer;
 	u32 cr4;
 	struct entry_table idtr, gdtr, idtr64;
-	u8 pad[10];
+	struct entry_far far32, far64;
+	u8 pad0[6];
+	u64 xcr0;
+	u8 pad1[8];
 	u8 idt[0x130] __aligned(16);
 	u8 idt64[0x200] __aligned(16);
-	u8 way[0x600 - 0x390];		/* stack on the way */
+	u8 way[0x600 - 0x3b0];		/* stack on the way */
 	struct entry_write {
 		u32 msr;
 		u32 zero;
@@ -139,6 +153,9 @@ _ENTRY_OFFSET(cr4, ENTRY_CR4);
 _ENTRY_OFFSET(idtr, ENTRY_IDTR);
 _ENTRY_OFFSET(gdtr, ENTRY_GDTR);
 _ENTRY_OFFSET(idtr64, ENTRY_IDTR64);
+_ENTRY_OFFSET(far32, ENTRY_FAR32);
+_ENTRY_OFFSET(far64, ENTRY_FAR64);
+_ENTRY_OFFSET(xcr0, ENTRY_XCR0);
 _ENTRY_OFFSET(writes, ENTRY_WRITES);
 static_assert(sizeof(struct entry_write) == ENTRY_WRITE_SIZE);
 static_assert(sizeof(struct entry_data) == 0x1000);
@@ -150,6 +167,7 @@ static_assert(SIGMA_MAILBOX_WAKEUP == MAILBOX_WAKEUP);
 /* The code in this module's image; it runs at any page-aligned address below 1 MiB */
 extern const u8 sigma_entry_start[], sigma_entry_end[];
 extern const u8 sigma_entry_gdt[];	/* ENTRY_GDT_SIZE bytes */
+extern const u8 sigma_entry_code32[], sigma_entry_code64[];
 extern const u8 sigma_entry_nmi16[], sigma_entry_mc16[];
 extern const u8 sigma_entry_nmi32[], sigma_entry_mc32[];
 extern const u8 sigma_entry_nmi64[], sigma_entry_mc64[], sigma_entry_gp64[];

@@ -31,7 +31,7 @@
 /* PERF_CTL, APM vol. 2, 17.1.1: P-state 0 is the fastest */
 #define PSTATE_FASTEST		0
 
-/* A CPU that lacks the register would reset the machine at the entry page */
+/* Asked of the CPU itself: there are machines with several kinds */
 static bool read(unsigned int cpu, u32 msr, u64 *value)
 {
 	return !rdmsrq_safe_on_cpu(cpu, msr, value);

@@ -557,8 +557,8 @@ int sigma_guest_stop(struct sigma_guest *guest)
 }
 
 /*
- * Its first CPU alone: from when the driver is up it has a handler, while others may still wait at
- * the mailbox, where an NMI would be a triple fault.
+ * Its first CPU alone: from when the driver is up it has a handler that tells, while others may still
+ * wait at the mailbox.
  */
 int sigma_guest_nmi(struct sigma_guest *guest)
 {
@@ -623,7 +623,7 @@ void sigma_guests_close(bool close)
  * Those that never ran, too: their CPUs are still in the host's offline loop, and a kernel that
  * comes by kexec would not know of them, since they are not present.
  */
-void sigma_guests_stop_all(void)
+void sigma_guests_stop_all(bool kexec)
 {
 	struct sigma_guest *guest;
 
@@ -633,7 +633,8 @@ void sigma_guests_stop_all(void)
 		if (guest->state != SIGMA_STATE_LOST)
 			park(guest, SIGMA_STATE_STOPPED);
 		/* The next kernel may use our pages, and must find these CPUs doing nothing there */
-		sigma_cpu_reset(guest->cpus, guest->nr_cpus);
+		if (kexec)
+			sigma_cpu_reset(guest->cpus, guest->nr_cpus);
 		mutex_unlock(&guest->lock);
 	}
 	mutex_unlock(&sigma_guests_lock);

@@ -32,8 +32,11 @@ static int check_host(void)
 /* Before devices and other CPUs are shut down, for power-off and kexec alike */
 static int on_reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
+	/* What kernel_kexec() calls it; nothing that is exported tells */
+	bool kexec = data && !strcmp(data, "kexec reboot");
+
 	sigma_guests_close(true);
-	sigma_guests_stop_all();
+	sigma_guests_stop_all(kexec);
 	return NOTIFY_DONE;
 }
 

@@ -402,8 +402,8 @@ int sigma_guest_show_gathering(char *buf);
 /** sigma_guests_close - true: refuse to create and start guests from now on */
 void sigma_guests_close(bool close);
 
-/** sigma_guests_stop_all - park every lent CPU. May sleep. */
-void sigma_guests_stop_all(void);
+/** sigma_guests_stop_all - park every lent CPU; @kexec: another kernel comes. May sleep. */
+void sigma_guests_stop_all(bool kexec);
 bool sigma_guests_any(void);
 
 /** sigma_guest_map_identity - page tables with all that a guest starts on; 0 or -ENOMEM */

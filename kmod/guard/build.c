@@ -170,7 +170,7 @@ static int make_frame(struct sigma_guard *guard, const struct sigma_guest *guest
 		      unsigned int i, u64 gdt)
 {
 	struct guard_frame *frame = guard_page(guard);
-	void *control = control_page(guard), *region = guard_page(guard);
+	void *control = control_page(guard), *region = control_page(guard);
 	int err;
 
 	if (!frame || !control || !region)

@@ -13,8 +13,8 @@
  *
  *	TSC, TSC_ADJUST, TSC_RATIO,	the host takes the CPU back with its clocks as they were; the
  *	MPERF, APERF			ratio is the guard's
- *	APIC_BASE			where the APIC lies: only the mode, see write_apic_base()
- *	EFER				SVME is the guard's, see write_efer()
+ *	APIC_BASE			where the APIC lies: only the mode, see decide_apic_base()
+ *	EFER				SVME is the guard's, see decide_efer()
  *	MTRRs, TOP_MEM, IORRs, SYSCFG	what lies at an address, for the whole machine
  *	MMIO_CFG_BASE, NB_CFG		the same, of PCI configuration space and the northbridge
  *	HWCR				locks SMM, switches WBINVD, clock boost and machine checks
@@ -38,6 +38,9 @@
  * Of those that SDM vol. 4 names for Intel's, besides what the two have in common:
  *
  *	FEATURE_CONTROL, VMX_*		the guard itself
+ *	DEBUGCTL			watched: branch messages go to the bus or to memory, and it
+ *					takes interrupts of the package, see DEBUGCTL_OF_GUEST
+ *	PERF_GLOBAL_STATUS_SET		on CPUs before 2015 another one is there, of the package
  *	MISC_ENABLE, MISC_FEATURE_*,	what this CPU is and how it works around its faults: the host's
  *	POWER_CTL, PLATFORM_INFO, ...	choice, or the package's
  *	PERF_CTL, HWP, ENERGY_PERF_*,	frequency and power; HWP and its like are of the core, but the
@@ -68,8 +71,6 @@ static const struct guard_msr_range own_msrs[] = {
 	{ 0xc0000081, 0xc0000084 },	/* STAR, LSTAR, CSTAR, SFMASK */
 	/* Segment bases, and a number that only RDTSCP shows */
 	{ 0xc0000100, 0xc0000103 },	/* FS_BASE, GS_BASE, KERNEL_GS_BASE, TSC_AUX */
-	/* Branch traces into registers of this CPU */
-	{ 0x000001d9, 0x000001d9 },	/* DEBUGCTL */
 	/* Nested paging has one for the guest (APM vol. 2, 15.25.2) */
 	{ 0x00000277, 0x00000277 },	/* PAT */
 	/* Shadow stacks are memory, which is nested-paged; states to save or trap are this CPU's */
@@ -79,6 +80,8 @@ static const struct guard_msr_range own_msrs[] = {
 	{ 0x000006e0, 0x000006e0 },	/* TSC_DEADLINE */
 	{ 0x00000802, 0x0000083f },
 }, own_amd_msrs[] = {
+	/* Branch traces into registers of this CPU, and single steps of branches */
+	{ 0x000001d9, 0x000001d9 },	/* DEBUGCTL */
 	/* Performance counters of the core; their interrupt is the local APIC's */
 	{ 0xc0000300, 0xc0000303 },	/* PERF_CNTR_GLOBAL_STATUS to _STATUS_SET */
 	{ 0xc0010000, 0xc0010007 },	/* PERF_CTL0-3, PERF_CTR0-3 */
@@ -97,7 +100,7 @@ static const struct guard_msr_range own_msrs[] = {
 	{ 0x00000186, 0x0000018d },	/* PERFEVTSEL0-7 */
 	{ 0x00000309, 0x0000030c },	/* FIXED_CTR0-3 */
 	{ 0x00000329, 0x00000329 },	/* PERF_METRICS */
-	{ 0x0000038d, 0x00000391 },	/* FIXED_CTR_CTRL to PERF_GLOBAL_STATUS_SET */
+	{ 0x0000038d, 0x00000390 },	/* FIXED_CTR_CTRL to PERF_GLOBAL_OVF_CTRL */
 	{ 0x000004c1, 0x000004c8 },	/* A_PMC0-7, the same of full width */
 };
 
@@ -110,10 +113,12 @@ static const struct guard_msr_range watched_msrs[] = {
 
 /* A read tells of the host's memory, or of what it does */
 static const struct guard_msr_range hidden_msrs[] = {
+	{ 0x0000004e, 0x0000004f },	/* PPIN_CTL, PPIN: which machine this is */
 	{ 0x000001cc, 0x000001d4 },	/* FRED_RSP0 to FRED_CONFIG: stacks */
 	{ 0x000001db, 0x000001de },	/* LASTBRANCHFROMIP to LASTEXCEPTIONTOIP, LER_FROM_LIP */
 	{ 0x00000400, 0x0000047f },	/* MC0_CTL to MC31_MISC: addresses where memory failed */
 	{ 0x00000985, 0x0000098a },	/* UINTR_RR to UINTR_TT: addresses of whom to interrupt */
+	{ 0x00000c8e, 0x00000c8e },	/* QM_CTR: bandwidth of others */
 	{ 0x00000d93, 0x00000d93 },	/* PASID */
 	{ 0x00002000, 0xbfffffff },	/* the maps have no bits for these: all is seen, and refused */
 }, hidden_amd_msrs[] = {
@@ -121,7 +126,9 @@ static const struct guard_msr_range hidden_msrs[] = {
 	{ SVM_MSR_VM_HSAVE_PA, SVM_MSR_VM_HSAVE_PA },
 	{ 0xc0010130, 0xc0010130 },	/* GHCB */
 	{ 0xc0010132, 0xc0010133 },	/* RMP_BASE, RMP_END */
+	{ 0xc0010230, 0xc0010247 },	/* counters of L3 and fabric */
 	{ 0xc001029a, 0xc001029b },	/* CORE_ENERGY_STAT, PKG_ENERGY_STAT: what others compute */
+	{ 0xc00102f0, 0xc00102f1 },	/* PPIN_CTL, PPIN */
 	{ 0xc0010300, 0xc001031f },	/* SAMP_BR_FROM, SAMP_BR_TO */
 	{ 0xc0011030, 0xc001103d },	/* IBS: may have a sample of the host's, with addresses */
 	{ 0xc0002000, 0xc000ffff },	/* no bits, as above */

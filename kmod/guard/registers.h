@@ -32,8 +32,12 @@
 #define MC_STATUS_PCC		(1ULL << 57)	/* the CPU's state is corrupt */
 #define MC_STATUS_ACTION	(1ULL << 55)	/* what runs may not go on as if nothing had been */
 #define MC_BANK_MSRS		4
+#define MC_BANKS_MAX		32		/* behind these are other registers */
 
+#define DEBUGCTL_LBR		(1ULL << 0)
 #define DEBUGCTL_BTF		(1ULL << 1)
+/* Of Intel's: besides these, FREEZE_LBRS_ON_PMI, FREEZE_PERFMON_ON_PMI and RTM */
+#define DEBUGCTL_OF_GUEST	(DEBUGCTL_LBR | DEBUGCTL_BTF | 1ULL << 11 | 1ULL << 12 | 1ULL << 15)
 
 /* EFER, APM vol. 2, 3.1.7 */
 #define EFER_BIT_SCE		(1ULL << 0)
@@ -58,7 +62,8 @@
  * CR4 as a guest may have it: VME, PVI, TSD, DE, PSE, PAE, PGE, PCE, OSFXSR, OSXMMEXCPT, UMIP,
  * LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, LASS and LAM_SUP, all of which act on its
  * own CPU and its own tables. MCE is the guard's: without it a machine check that is told to all
- * CPUs resets the machine. So are VMXE and SMXE (other modes of operation), UINTR (its SENDUIPI
+ * CPUs, as Intel's are, resets the machine. (On AMD's the guest has all of CR4: there one without it
+ * shuts the CPU down, which ends the guest.) So are VMXE and SMXE (other modes of operation), UINTR (its SENDUIPI
  * sends any vector to any APIC ID by way of memory), KL (keys that INIT leaves), PKS and FRED (not
  * switched by the control structures as they are filled), and what has no name yet.
  */
@@ -98,6 +103,8 @@
 #define ICR_LOGICAL		(1 << 11)
 #define ICR_SHORTHAND		(3 << 18)
 #define ICR_SELF		(1 << 18)
+#define ICR_ASSERT		(1 << 14)
+#define ICR_DESTINATION		0xffffffff00000000ULL
 #define ICR_FIRST_LEGAL_VECTOR	16		/* APM vol. 2, 16.5 */
 #define LVT_MASKED		(1 << 16)
 

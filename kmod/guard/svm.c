@@ -72,14 +72,15 @@ static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 
 	*vmcb = (struct svm_vmcb) {
 		.intercept_exceptions = 1 << VECTOR_DB | 1 << VECTOR_AC | 1 << VECTOR_MC,
-		.intercept1	= SVM_INTERCEPT_CPUID | SVM_INTERCEPT_INVD |
+		.intercept1	= SVM_INTERCEPT_INIT | SVM_INTERCEPT_CPUID | SVM_INTERCEPT_INVD |
 				  SVM_INTERCEPT_INVLPGA | SVM_INTERCEPT_IOIO |
 				  SVM_INTERCEPT_MSR | SVM_INTERCEPT_FERR |
 				  SVM_INTERCEPT_SHUTDOWN,
 		.intercept2	= SVM_INTERCEPT_VMRUN | SVM_INTERCEPT_VMMCALL |
 				  SVM_INTERCEPT_VMLOAD | SVM_INTERCEPT_VMSAVE |
 				  SVM_INTERCEPT_STGI | SVM_INTERCEPT_CLGI |
-				  SVM_INTERCEPT_SKINIT | SVM_INTERCEPT_WBINVD,
+				  SVM_INTERCEPT_SKINIT | SVM_INTERCEPT_ICEBP |
+				  SVM_INTERCEPT_WBINVD,
 		.iopm_base	= virt_to_phys(guard->io_map),
 		.msrpm_base	= virt_to_phys(guard->msr_map),
 		.asid		= GUEST_ASID,

@@ -24,6 +24,7 @@
 #define SVM_MSRPM_RANGE_BASES	{ 0x00000000, 0xc0000000, 0xc0010000 }
 
 /* vmcb.intercept1 */
+#define SVM_INTERCEPT_INIT	(1u << 3)
 #define SVM_INTERCEPT_CPUID	(1u << 18)
 #define SVM_INTERCEPT_INVD	(1u << 22)
 #define SVM_INTERCEPT_INVLPGA	(1u << 26)
@@ -40,10 +41,12 @@
 #define SVM_INTERCEPT_STGI	(1u << 4)
 #define SVM_INTERCEPT_CLGI	(1u << 5)
 #define SVM_INTERCEPT_SKINIT	(1u << 6)
+#define SVM_INTERCEPT_ICEBP	(1u << 8)	/* INT1 */
 #define SVM_INTERCEPT_WBINVD	(1u << 9)	/* and WBNOINVD */
 
 /* vmcb.exit_code */
 #define SVM_EXIT_EXCEPTION(vector)	(0x40 + (vector))
+#define SVM_EXIT_INIT		0x63
 #define SVM_EXIT_CPUID		0x72
 #define SVM_EXIT_INVD		0x76
 #define SVM_EXIT_INVLPGA	0x7a
@@ -58,6 +61,7 @@
 #define SVM_EXIT_STGI		0x84
 #define SVM_EXIT_CLGI		0x85
 #define SVM_EXIT_SKINIT		0x86
+#define SVM_EXIT_ICEBP		0x88
 #define SVM_EXIT_WBINVD		0x89
 #define SVM_EXIT_NPF		0x400
 #define SVM_EXIT_INVALID	(~0ULL)		/* the control block makes no sense */

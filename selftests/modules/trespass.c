@@ -88,6 +88,23 @@ static void try_registers(void)
 } while (0)
 #define try_instruction(name, text)	try_with(name, text, 0)
 
+/* What a guest may not have in CR4, whatever the CPU knows of it */
+static void try_control(void)
+{
+	unsigned long cr4 = native_read_cr4();
+
+	try_with("set CR4.VMXE", "movq %%rax, %%cr4", cr4 | X86_CR4_VMXE);
+	try_with("set CR4.SMXE", "movq %%rax, %%cr4", cr4 | X86_CR4_SMXE);
+	try_with("set CR4.KL", "movq %%rax, %%cr4", cr4 | 1UL << 19);
+	try_with("set CR4.PKS", "movq %%rax, %%cr4", cr4 | 1UL << 24);
+	try_with("set CR4.UINTR", "movq %%rax, %%cr4", cr4 | 1UL << 25);
+	try_with("set CR4.FRED", "movq %%rax, %%cr4", cr4 | 1UL << 32);
+	asm volatile("mov %0, %%cr4" : : "r" (cr4 ^ X86_CR4_MCE) : "memory");
+	pr_info("trespass: change CR4.MCE: %s\n",
+		(native_read_cr4() ^ cr4) == X86_CR4_MCE ? "seen by itself" : "DONE");
+	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
+}
+
 /* Of AMD and of Intel: no CPU has both, and the others are undefined then */
 static void try_instructions(void)
 {
@@ -116,7 +133,7 @@ static void try_instructions(void)
 	try_instruction("XSETBV of nothing", "xsetbv");
 	/* On AMD it is no bit of CR4; QEMU takes such a one for the end of the guest, not for #GP */
 	if (boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)
-		try_with("set CR4.VMXE", "movq %%rax, %%cr4", native_read_cr4() | X86_CR4_VMXE);
+		try_control();
 }
 
 /* Reads give all ones where nothing is, and a written port would reset the machine */
@@ -142,6 +159,7 @@ static void try_caches(void)
 	WRITE_ONCE(mark, MARK);
 	asm volatile("invd" : : : "memory");
 	pr_info("trespass: INVD: %s\n", READ_ONCE(mark) == MARK ? "nothing lost" : "DONE");
+	asm volatile("wbinvd" : : : "memory");
 }
 
 static void try_efer(void)

@@ -29,6 +29,9 @@ void guard_fill_machine_check(struct guard_event *event)
 {
 	u32 banks = read_msr(REG_MCG_CAP) & MCG_CAP_BANKS;
 
+	if (banks > MC_BANKS_MAX)
+		banks = MC_BANKS_MAX;
+
 	event->kind = GUARD_EVENT_MACHINE_CHECK;
 	event->value = read_msr(REG_MCG_STATUS);
 	for (u32 i = 0; i < banks && !event->now; i++) {
@@ -75,6 +78,8 @@ static bool do_also(struct guard_frame *frame, const struct guard_verdict *verdi
 		gpr[GPR_RAX] = verdict->value;
 	if (verdict->also & GUARD_ALSO_EFER)
 		guard_set_efer(frame, verdict->value);
+	if (verdict->also & GUARD_ALSO_DEBUGCTL)
+		guard_set_debugctl(frame, verdict->value);
 	if (verdict->also & GUARD_ALSO_CR0_VIEW)
 		guard_set_view(frame, 0, verdict->value);
 	if (verdict->also & GUARD_ALSO_CR4_VIEW)

@@ -37,7 +37,7 @@
  *					only says in sysfs that it does not know
  *	TSC_ADJUST			the same. Kernels want it to trust the TSC; tsc=reliable of
  *					daemon/load/bootparams.c makes them, too
- *	MCOMMIT, upper address ignore	write_efer() refuses their bits of EFER
+ *	MCOMMIT, upper address ignore	decide_efer() refuses their bits of EFER
  *	extended APIC space		registers after those of x2APIC that msr.c lets through, for
  *					IBS and machine checks
  *	PDCM				a kernel that finds the topdown metrics in PERF_CAPABILITIES

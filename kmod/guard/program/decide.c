@@ -165,21 +165,23 @@ static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_
 {
 	u32 apic_id = icr >> 32, vector = icr & ICR_VECTOR, shorthand = icr & ICR_SHORTHAND;
 	u32 mode = icr & ICR_MODE;
-	u64 target;
+	u64 clean, target;
 
 	verdict->action = GUARD_STEP_OVER;
 	verdict->count = GUARD_EXIT_IPI;
 	if (mode == ICR_MODE_FIXED && vector < ICR_FIRST_LEGAL_VECTOR)
 		goto refuse;
+	/* What an edge-triggered one needs, and nothing else that some CPU may make something of */
+	clean = (icr & (ICR_DESTINATION | ICR_SHORTHAND | ICR_MODE | ICR_VECTOR)) | ICR_ASSERT;
 	if (shorthand == ICR_SELF && mode == ICR_MODE_FIXED) {
-		add_write(verdict, REG_X2APIC_ICR, icr);
+		add_write(verdict, REG_X2APIC_ICR, clean);
 		return;
 	}
 	if (shorthand || icr & ICR_LOGICAL || (mode != ICR_MODE_FIXED && mode != ICR_MODE_NMI))
 		goto refuse;
 	if (is_own(shared, apic_id)) {
 		if (mode == ICR_MODE_FIXED || !*(volatile const u32 *)&shared->stopping)
-			add_write(verdict, REG_X2APIC_ICR, icr);
+			add_write(verdict, REG_X2APIC_ICR, clean);
 		return;
 	}
 	target = mode == ICR_MODE_FIXED ? doorbell(shared, apic_id, vector) : 0;
@@ -279,6 +281,13 @@ static void decide_wrmsr(const struct guard_shared *shared, const struct guard_e
 			add_write(verdict, msr, event->value);
 		else
 			deny_msr(verdict);
+	} else if (msr == REG_DEBUGCTL) {
+		if (event->value & ~DEBUGCTL_OF_GUEST) {
+			deny_msr(verdict);
+		} else {
+			verdict->also |= GUARD_ALSO_DEBUGCTL;
+			verdict->value = event->value;
+		}
 	} else if (msr == REG_XSS) {
 		if (event->value & ~XSS_OF_GUEST)
 			deny_msr(verdict);
@@ -357,18 +366,20 @@ static void decide_exception(const struct guard_event *event, struct guard_verdi
 
 /*
  * One that was told to all CPUs is the host's to handle, which takes it at the same time. One of
- * this CPU's own doing, or after which nobody can say where the guest was, ends the guest.
+ * this CPU's own doing, or after which nobody can say where the guest was, ends the guest. So does
+ * one that made an entry fail, of which not even what was to be delivered is left.
  */
 static void decide_machine_check(const struct guard_event *event, struct guard_verdict *verdict)
 {
 	verdict->count = GUARD_EXIT_MACHINE_CHECK;
-	add_write(verdict, REG_MCG_STATUS, 0);
-	if (event->now)
+	if (event->now) {
 		stop(verdict, GUARD_MACHINE_CHECK, event->now);
-	else if (!(event->value & MCG_STATUS_RIPV))
+	} else if (!(event->value & MCG_STATUS_RIPV) || event->at_entry) {
 		stop(verdict, GUARD_MACHINE_CHECK, event->value);
-	else
+	} else {
+		add_write(verdict, REG_MCG_STATUS, 0);
 		verdict->action = GUARD_RETRY;
+	}
 }
 
 static void decide_call(const struct guard_event *event, struct guard_verdict *verdict)

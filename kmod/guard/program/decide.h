@@ -53,6 +53,7 @@ enum guard_delivery {
  * @cpuid: this CPU's own answer
  * @has_now: the register can be read, and @now is what it holds
  * @debug: what the exception adds to DR6
+ * @at_entry: the CPU did not come to the guest
  * @int1: it is the instruction INT1, which has not been stepped over yet
  */
 struct guard_event {
@@ -62,7 +63,7 @@ struct guard_event {
 	u32 index, subindex;
 	u32 size;
 	u32 error;
-	u8 in, string, write, fetch, has_now, int1;
+	u8 in, string, write, fetch, has_now, int1, at_entry;
 	u64 value, now, code, debug;
 	u64 cr0, cr4, efer;
 	struct guard_cpuid cpuid;
@@ -87,6 +88,7 @@ enum guard_action {
 #define GUARD_ALSO_PASS_CPUID	(1 << 7)	/* no more exits for CPUID, where the CPU can do that */
 #define GUARD_ALSO_DEBUG	(1 << 8)	/* debug into DR6, and DR7.GD is clear */
 #define GUARD_ALSO_DOORBELL	(1 << 9)	/* write only where the host's doorbell is armed */
+#define GUARD_ALSO_DEBUGCTL	(1 << 11)	/* value into DEBUGCTL */
 #define GUARD_ALSO_STEP		(1 << 10)	/* step over the instruction before the exception */
 
 #define GUARD_WRITES_MAX	2

@@ -48,7 +48,7 @@ hw_xsetbv:
 	xorl	%eax, %eax
 	ret
 
-/* #GP: expected of the three above. On the stack: error code, RIP */
+/* #GP: expected of the three above. On the stack: error code, RIP, CS, flags, RSP */
 	.globl	guard_gp
 guard_gp:
 	leaq	.Lrdmsr(%rip), %rax
@@ -60,10 +60,9 @@ guard_gp:
 	leaq	.Lxsetbv(%rip), %rax
 	cmpq	%rax, 8(%rsp)
 	jne	guard_fault
-1:	leaq	.Lrefused(%rip), %rax
-	movq	%rax, 8(%rsp)
-	addq	$8, %rsp
-	iretq
+	/* Not by IRETQ, which would open the CPU to NMIs while the guest handles its last one */
+1:	movq	32(%rsp), %rsp
+	jmp	.Lrefused
 
 /*
  * A machine check while the guest is left, with MCG_STATUS to clear before the next one. Where it

@@ -80,8 +80,12 @@ void guard_add_debug(struct guard_frame *frame, u64 bits);
 /** guard_cpl - the guest's privilege level */
 u32 guard_cpl(const struct guard_frame *frame);
 
-/** guard_set_efer - SVM: the guest's. guard_set_view - VMX: what it sees in CR0 or CR4 */
+/**
+ * guard_set_efer - SVM: the guest's. VMX: guard_set_debugctl - likewise; guard_set_view - what it sees
+ *		    in CR0 or CR4
+ */
 void guard_set_efer(struct guard_frame *frame, u64 value);
+void guard_set_debugctl(struct guard_frame *frame, u64 value);
 void guard_set_view(struct guard_frame *frame, u32 cr, u64 value);
 
 /** guard_pass_cpuid - the guest sees all of it from now on, where the CPU can do that */

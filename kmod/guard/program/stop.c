@@ -54,6 +54,8 @@ void guard_stop(struct guard_frame *frame, u32 reason, u64 info, bool write, boo
 	guard_describe(frame);
 	for (int i = 0; i < 16; i++)
 		report->gpr[i] = frame->gpr[i];
+	/* The next machine check must not find this one in progress; CPUs without refuse it */
+	hw_wrmsr(REG_MCG_STATUS, 0);
 	__atomic_store_n(&report->reason, reason, __ATOMIC_RELEASE);
 	tell_host(frame);
 	guard_take_init(frame);

@@ -11,6 +11,7 @@
 
 #define LEN_2			2	/* CPUID, RDMSR, WRMSR, INVD, WBINVD */
 #define LEN_CALL		3
+#define LEN_INT1		1
 
 #define TSC_RATIO_ONE		(1ULL << 32)	/* APM vol. 2, 15.30.5 */
 
@@ -51,6 +52,7 @@ void guard_step_over(struct guard_frame *frame)
 	vmcb->interrupt_shadow = 0;
 	if (vmcb->rflags & RFLAGS_TF && !(read_msr(REG_DEBUGCTL) & DEBUGCTL_BTF)) {
 		vmcb->dr6 |= DR6_BS;
+		vmcb->dr7 &= ~DR7_GD;
 		inject(vmcb, VECTOR_DB, false, 0);
 	}
 }
@@ -71,9 +73,13 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 	inject(vmcb, vector, has_error && vmcb->cr0 & CR0_BIT_PE, error);
 }
 
-/* DR6 and DR7 are as the handler is to find them when #DB is intercepted (APM vol. 2, 15.12.2) */
+/*
+ * DR6 and DR7 are as the handler is to find them when #DB is intercepted (APM vol. 2, 15.12.2), but not
+ * when INT1 is.
+ */
 void guard_add_debug(struct guard_frame *frame, u64 bits)
 {
+	vmcb_of(frame)->dr7 &= ~DR7_GD;
 }
 
 u32 guard_cpl(const struct guard_frame *frame)
@@ -86,7 +92,11 @@ void guard_set_efer(struct guard_frame *frame, u64 value)
 	vmcb_of(frame)->efer = value;
 }
 
-/* Nothing of control registers is watched */
+/* Neither this nor control registers are watched */
+void guard_set_debugctl(struct guard_frame *frame, u64 value)
+{
+}
+
 void guard_set_view(struct guard_frame *frame, u32 cr, u64 value)
 {
 }
@@ -188,6 +198,11 @@ static void fill(struct guard_event *event, struct guard_frame *frame,
 		event->index = vmcb->exit_code - SVM_EXIT_EXCEPTION(0);
 		event->error = vmcb->exit_info1;
 		break;
+	case SVM_EXIT_ICEBP:
+		event->kind = GUARD_EVENT_EXCEPTION;
+		event->index = VECTOR_DB;
+		event->int1 = 1;
+		break;
 	case SVM_EXIT_EXCEPTION(VECTOR_MC):
 		guard_fill_machine_check(event);
 		break;
@@ -197,6 +212,9 @@ static void fill(struct guard_event *event, struct guard_frame *frame,
 		event->write = !!(vmcb->exit_info1 & SVM_NPF_WRITE);
 		event->fetch = !!(vmcb->exit_info1 & SVM_NPF_FETCH);
 		break;
+	case SVM_EXIT_INIT:
+		event->kind = GUARD_EVENT_INIT;
+		break;
 	case SVM_EXIT_SHUTDOWN:
 		event->kind = GUARD_EVENT_SHUTDOWN;
 		break;
@@ -205,6 +223,18 @@ static void fill(struct guard_event *event, struct guard_frame *frame,
 		break;
 	default:
 		event->kind = GUARD_EVENT_UNKNOWN;
+	}
+}
+
+static u64 length(u64 exit_code)
+{
+	switch (exit_code) {
+	case SVM_EXIT_VMMCALL:
+		return LEN_CALL;
+	case SVM_EXIT_ICEBP:
+		return LEN_INT1;
+	default:
+		return LEN_2;
 	}
 }
 
@@ -221,11 +251,8 @@ void guard_exit(struct guard_frame *frame)
 	vmcb->clean = 0;
 	frame->gpr[GPR_RAX] = vmcb->rax;
 	frame->gpr[GPR_RSP] = vmcb->rsp;
-	if (shared_of(frame)->next_rip)
-		frame->next_rip = vmcb->next_rip;
-	else
-		frame->next_rip = vmcb->rip + (vmcb->exit_code == SVM_EXIT_VMMCALL ? LEN_CALL :
-					       LEN_2);
+	frame->next_rip = shared_of(frame)->next_rip ? vmcb->next_rip :
+			  vmcb->rip + length(vmcb->exit_code);
 	fill(&event, frame, vmcb);
 	guard_handle(frame, &event);
 	vmcb->rax = frame->gpr[GPR_RAX];

@@ -146,9 +146,11 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, info);
 }
 
-/* An exit instead of #DB has changed neither register (SDM vol. 3C, 28.1) */
+/* An exit instead of #DB has changed none of these (SDM vol. 3C, 28.1; vol. 3B, 18.4.5) */
 void guard_add_debug(struct guard_frame *frame, u64 bits)
 {
+	hw_vmwrite(GUEST_IA32_DEBUGCTL,
+		   hw_vmread(GUEST_IA32_DEBUGCTL) & ~(DEBUGCTL_BTF | DEBUGCTL_LBR));
 	hw_write_dr6(guard_dr6_after(hw_read_dr6(), bits));
 	hw_vmwrite(GUEST_DR7, hw_vmread(GUEST_DR7) & ~(u64)DR7_GD);
 }
@@ -156,7 +158,8 @@ void guard_add_debug(struct guard_frame *frame, u64 bits)
 /*
  * In place of an exception that is about to be raised: the guest has not moved on then, and comes
  * back with the same instruction. Behind a trap it has: that one stays pending. What is delivered
- * once more goes first, and the NMI is lost.
+ * once more goes first, and the NMI is lost, as it is where the guest has not ended its last one: the guard's own
+ * return has opened what the CPU keeps shut.
  */
 void guard_inject_nmi(struct guard_frame *frame)
 {
@@ -164,7 +167,9 @@ void guard_inject_nmi(struct guard_frame *frame)
 	u64 traps = hw_read_dr6() & (DR6_TRAPS | DR6_BS);
 
 	frame->nmi = 0;
-	if (info & INTR_INFO_VALID_MASK && (info & INTR_INFO_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION)
+	if (hw_vmread(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_NMI ||
+	    (info & INTR_INFO_VALID_MASK &&
+	     (info & INTR_INFO_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION))
 		return;
 	if (info & INTR_INFO_VALID_MASK && (info & INTR_INFO_VECTOR_MASK) == VECTOR_DB)
 		hw_vmwrite(GUEST_PENDING_DBG_EXCEPTIONS,
@@ -182,6 +187,11 @@ u32 guard_cpl(const struct guard_frame *frame)
 /* The CPU saves, loads and checks it itself */
 void guard_set_efer(struct guard_frame *frame, u64 value)
 {
+}
+
+void guard_set_debugctl(struct guard_frame *frame, u64 value)
+{
+	hw_vmwrite(GUEST_IA32_DEBUGCTL, value);
 }
 
 void guard_set_view(struct guard_frame *frame, u32 cr, u64 value)
@@ -245,20 +255,36 @@ static void fill_cr(struct guard_event *event, const struct guard_frame *frame)
 	event->kind = info & VMX_CR_TYPE ? GUARD_EVENT_CR_OTHER : GUARD_EVENT_CR_WRITE;
 	event->index = info & VMX_CR_NUMBER;
 	event->value = frame->gpr[info >> VMX_CR_GPR_SHIFT & (GPR_COUNT - 1)];
+	/* Outside of 64-bit mode it is the lower half */
+	if (!(hw_vmread(GUEST_CS_AR_BYTES) & VMX_RIGHTS_64))
+		event->value = (u32)event->value;
+}
+
+/* IRET had ended the blocking of NMIs, and is done once more (SDM vol. 3C, 28.2.3) */
+static void block_nmi_again(const struct guard_event *event, u64 info)
+{
+	if (info & INTR_INFO_UNBLOCK_NMI && event->delivery == GUARD_DELIVERS_NOTHING)
+		hw_vmwrite(GUEST_INTERRUPTIBILITY_INFO,
+			   hw_vmread(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
+}
+
+static void fill_notify(struct guard_event *event)
+{
+	u64 info = hw_vmread(EXIT_QUALIFICATION);
+
+	block_nmi_again(event, info);
+	event->kind = info & VMX_NOTIFY_INVALID ? GUARD_EVENT_STATE : GUARD_EVENT_NOTIFY;
 }
 
 static void fill_exception(struct guard_event *event)
 {
 	u32 info = hw_vmread(VM_EXIT_INTR_INFO);
 
+	block_nmi_again(event, info);
 	if ((info & INTR_INFO_VECTOR_MASK) == VECTOR_MC) {
 		guard_fill_machine_check(event);
 		return;
 	}
-	/* IRET had ended the blocking of NMIs, and is done once more (SDM vol. 3C, 28.2.3) */
-	if (info & INTR_INFO_UNBLOCK_NMI && event->delivery == GUARD_DELIVERS_NOTHING)
-		hw_vmwrite(GUEST_INTERRUPTIBILITY_INFO,
-			   hw_vmread(GUEST_INTERRUPTIBILITY_INFO) | GUEST_INTR_STATE_NMI);
 	event->kind = GUARD_EVENT_EXCEPTION;
 	event->index = info & INTR_INFO_VECTOR_MASK;
 	event->error = hw_vmread(VM_EXIT_INTR_ERROR_CODE);
@@ -323,10 +349,10 @@ static void fill(struct guard_event *event, const struct guard_frame *frame)
 		break;
 	case EXIT_REASON_MACHINE_CHECK:
 		guard_fill_machine_check(event);
+		event->at_entry = 1;
 		break;
 	case EXIT_REASON_NOTIFY:
-		event->kind = hw_vmread(EXIT_QUALIFICATION) & VMX_NOTIFY_INVALID ?
-			      GUARD_EVENT_STATE : GUARD_EVENT_NOTIFY;
+		fill_notify(event);
 		break;
 	case EXIT_REASON_INIT_SIGNAL:
 		/* The host wants its CPU, and sends another INIT (cpu.c) */
@@ -355,6 +381,7 @@ void guard_exit(struct guard_frame *frame)
 		.cr0 = hw_vmread(GUEST_CR0), .cr4 = hw_vmread(GUEST_CR4),
 	};
 
+	frame->launched = 1;
 	frame->gpr[GPR_RSP] = hw_vmread(GUEST_RSP);
 	fill(&event, frame);
 	guard_handle(frame, &event);

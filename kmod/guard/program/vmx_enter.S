@@ -38,7 +38,6 @@ guard_left:
 	movq	8(%rsp), %rax
 	popq	GUARD_FRAME_GPR(0)(%rax)
 	save_gprs
-	movl	$1, GUARD_FRAME_LAUNCHED(%rax)
 	movq	%rax, %rdi
 	call	guard_exit
 	jmp	.Lenter

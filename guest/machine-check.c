@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A machine check that was told to all CPUs of the machine. Its banks are the host's to read, so
+ * this kernel runs with mce=off. It keeps CR4.MCE as it found it, set, takes the exception, logs
+ * "Unexpected int18" and goes on. But it leaves MCG_STATUS.MCIP set, and a CPU with that resets the
+ * machine at the next one (SDM vol. 3B, 16.3.1.2). So that is cleared here, before long.
+ *
+ * A guard does all this itself, and the guest's CPUs never see one.
+ */
+#include <linux/device.h>
+#include <linux/smp.h>
+#include <asm/cpufeature.h>
+#include <asm/mce.h>
+#include <asm/msr.h>
+
+#include "guest.h"
+
+static bool in_progress(void)
+{
+	u64 status;
+
+	return !rdmsrq_safe(MSR_IA32_MCG_STATUS, &status) && status & MCG_STATUS_MCIP;
+}
+
+static void end_it(void *unused)
+{
+	if (in_progress())
+		wrmsr(MSR_IA32_MCG_STATUS, 0, 0);
+}
+
+void sigma_machine_check_poll(struct sigma_guest *guest)
+{
+	if (!boot_cpu_has(X86_FEATURE_MCE) || !in_progress())
+		return;
+	dev_warn(guest->dev, "a machine check was told to all CPUs; the host's log tells more\n");
+	on_each_cpu(end_it, NULL, 1);
+}

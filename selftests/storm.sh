@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=2G timeout=500 cpu=max,-la57
+#
+# Interrupts without end. NMIs to lent CPUs, wherever they wait, and from a guest's CPU to another one
+# while they are stopped, must not reset the machine. Doorbells must leave the host's CPU to others.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+cp /proc/cpuinfo /tmp/cpuinfo
+
+STOPS=3
+BUSY_SECONDS=4
+SHARE_MIN=33		# percent of what a program of the host does where the guest only computes
+
+module=/usr/lib/sigma-rig/storm.ko
+size=$(stat -c %s $module)
+cp $module /tmp/storm.disk
+truncate -s %512 /tmp/storm.disk
+
+boot()
+{
+	guest g guard="$1" cpus=2 disk=/dev/vdb disk=/tmp/storm.disk net=1
+	sigmactl start g && wait_guest 1 &&
+		in_guest 1 "head -c $size /dev/vdb >/root/storm.ko"
+}
+
+# shellcheck disable=SC2016 # expanded by the guest's shell
+NMIS='nmis() { awk "/^ *NMI:/ { print \$2 }" /proc/interrupts; }; before=$(nmis); sleep 1; after=$(nmis);
+	echo $before $after; [ $after -gt $((before + 10)) ]'
+
+apic_id() { awk -v cpu="$1" '$1 == "processor" { on = $3 == cpu } on && $1 == "apicid" { print $3 }' /tmp/cpuinfo; }
+send_nmis() { ! insmod $module what=nmis to="$(apic_id "$1")" >/tmp/insmod 2>&1 && grep canceled /tmp/insmod; }
+
+# The second CPU stays where it waits for the first one to fetch it
+for guard in no full; do
+	guest g guard=$guard cpus=2 disk=/dev/vdb net=1 append=maxcpus=1
+	check "guard $guard: a guest that leaves its second CPU alone is up" eval 'sigmactl start g && wait_guest 1'
+	check "guard $guard: NMIs to the CPU at the mailbox" send_nmis 2
+	check "guard $guard: the guest works on" in_guest 1 'echo c >/proc/sysrq-trigger & sleep 0.1; echo'
+	check "guard $guard: and panics, when it is told to" wait_state g panicked 60
+	for cpu in 1 2; do
+		check "guard $guard: NMIs to CPU $cpu, which rests" send_nmis $cpu
+	done
+	check "guard $guard: CPUs and memory are back" eval 'sigmactl kill g && wait_gone g && host_is_as_before'
+done
+
+# Confined in full alone: the emulator, unlike CPUs, has an NMI start one that waits for a start-up IPI.
+# A guard lets no NMI through once its guest is about to be stopped.
+for ((i = 1; i <= STOPS; i++)); do
+	check "NMIs, $i: the guest is up" boot full
+	check "NMIs, $i: its first CPU gets them" in_guest 1 "insmod /root/storm.ko what=nmis && $NMIS"
+	check "NMIs, $i: it is killed meanwhile" sigmactl kill g
+	check "NMIs, $i: CPUs and memory are back" eval 'wait_gone g && host_is_as_before'
+done
+
+interrupts() { cat /sys/class/sigma/g/interrupts_received; }
+# Rounds that a program of the host does in BUSY_SECONDS
+rounds() { perl -e '$SIG{ALRM} = sub { print "$n\n"; exit }; alarm $ARGV[0]; $n++ while 1' $BUSY_SECONDS; }
+has_its_share()
+{
+	local before got
+	before=$(interrupts)
+	got=$(rounds)
+	echo "$got rounds, $alone where the guest only computes; $(($(interrupts) - before)) interrupts" | tee /tmp/share
+	[ "$got" -ge $((alone * SHARE_MIN / 100)) ]
+}
+
+check "doorbells: the guest is up" boot full
+in_guest 1 "(taskset -c 1 timeout $((BUSY_SECONDS + 2)) sh -c 'while :; do :; done' &) >/dev/null"
+alone=$(rounds)
+check "doorbells: it begins" in_guest 1 'insmod /root/storm.ko'
+check "doorbells: a program of the host has its CPU to $SHARE_MIN % at least" has_its_share
+say "$(cat /tmp/share)"
+check "doorbells: the guest is served all the same" in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=2 conv=fsync'
+check "doorbells: it ends, and works on" in_guest 1 'rmmod storm && echo done'
+check "it stops, all is back" eval 'sigmactl stop g && wait_gone g && host_is_as_before'
+finish
