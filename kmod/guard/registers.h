@@ -84,6 +84,8 @@
 /* Exceptions, SDM vol. 3A, table 6-1 */
 #define VECTOR_DB		1
 #define VECTOR_NMI		2
+#define VECTOR_BP		3		/* INT3 and */
+#define VECTOR_OF		4		/* INTO alone */
 #define VECTOR_UD		6
 #define VECTOR_GP		13
 #define VECTOR_AC		17

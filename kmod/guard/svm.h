@@ -83,10 +83,12 @@
 #define SVM_NESTED_PAGING	1	/* vmcb.nested */
 
 /* vmcb.event_inject and exit_int_info */
+#define SVM_EVENT_VECTOR	0xff
 #define SVM_EVENT_TYPE		(7 << 8)
 #define SVM_EVENT_INTERRUPT	(0 << 8)
 #define SVM_EVENT_NMI		(2 << 8)
 #define SVM_EVENT_EXCEPTION	(3 << 8)
+#define SVM_EVENT_SOFTWARE	(4 << 8)	/* INTn */
 #define SVM_EVENT_ERROR_CODE	(1 << 11)
 #define SVM_EVENT_VALID		(1u << 31)
 

@@ -57,12 +57,26 @@ void guard_step_over(struct guard_frame *frame)
 	}
 }
 
+/* An instruction raises it, and does so again when the guest goes on where it was */
+static bool is_software(u64 event)
+{
+	u32 vector = event & SVM_EVENT_VECTOR, type = event & SVM_EVENT_TYPE;
+
+	return type == SVM_EVENT_SOFTWARE ||
+	       (type == SVM_EVENT_EXCEPTION && (vector == VECTOR_BP || vector == VECTOR_OF));
+}
+
+/*
+ * Injected, these would return to next_rip, which the CPU clears when it leaves the guest within
+ * their delivery (APM vol. 2, 15.7.1 and 15.20).
+ */
 void guard_retry(struct guard_frame *frame)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
+	u64 event = vmcb->exit_int_info;
 
-	if (vmcb->exit_int_info & SVM_EVENT_VALID)
-		vmcb->event_inject = vmcb->exit_int_info;
+	if (event & SVM_EVENT_VALID && !is_software(event))
+		vmcb->event_inject = event;
 }
 
 /* There is no error code in real mode */
