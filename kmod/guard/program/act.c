@@ -58,7 +58,7 @@ static bool do_writes(struct guard_shared *shared, const struct guard_verdict *v
 	return true;
 }
 
-/* Return: whether the CPU took it all; else it is #GP */
+/* Return: whether the CPU took it all */
 static bool do_also(struct guard_frame *frame, const struct guard_verdict *verdict)
 {
 	struct guard_shared *shared = shared_of(frame);
@@ -102,7 +102,8 @@ void guard_handle(struct guard_frame *frame, const struct guard_event *event)
 	guard_decide(shared_of(frame), event, &verdict);
 	if (verdict.count < GUARD_EXITS)
 		frame->exits[verdict.count]++;
-	if (!do_also(frame, &verdict)) {
+	/* What no instruction of the guest's has asked for is no fault of it */
+	if (!do_also(frame, &verdict) && verdict.action == GUARD_STEP_OVER) {
 		guard_raise(frame, VECTOR_GP, true, 0);
 		return;
 	}

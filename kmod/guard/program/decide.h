@@ -98,7 +98,8 @@ enum guard_action {
  * @action: enum guard_action
  * @also: GUARD_ALSO_*, done first
  * @count: enum guard_exit; GUARD_EXITS: none
- * @nr_writes: of registers, in order, done before the action. One that the CPU refuses makes it #GP
+ * @nr_writes: of registers, in order, done before the action. One that the CPU refuses makes
+ *	       GUARD_STEP_OVER a #GP
  */
 struct guard_verdict {
 	u32 action;
