@@ -211,6 +211,7 @@ enum {
 #define GUEST_INTR_STATE_MOV_SS		(1 << 1)
 #define GUEST_INTR_STATE_NMI		(1 << 3)
 #define GUEST_ACTIVITY_ACTIVE		0
+#define GUEST_ACTIVITY_HLT		1
 
 /* GUEST_PENDING_DBG_EXCEPTIONS: one of B0 to B3 is of a breakpoint that is enabled */
 #define PENDING_DBG_ENABLED		(1ULL << 12)

@@ -104,6 +104,15 @@ static bool single_steps(void)
 	       !(hw_vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
 }
 
+/* An entry wants a step to be pending in HLT, and behind STI and MOV SS (SDM vol. 3C, 27.3.1.5) */
+static bool wants_pending_step(void)
+{
+	return single_steps() &&
+	       (hw_vmread(GUEST_ACTIVITY_STATE) == GUEST_ACTIVITY_HLT ||
+		hw_vmread(GUEST_INTERRUPTIBILITY_INFO) &
+		(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS));
+}
+
 static void add_pending_step(void)
 {
 	hw_vmwrite(GUEST_PENDING_DBG_EXCEPTIONS,
@@ -138,9 +147,7 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 	/* There is no error code in real mode (SDM vol. 3C, 27.2.1.3) */
 	if (has_error && hw_vmread(GUEST_CR0) & CR0_BIT_PE)
 		info |= INTR_INFO_DELIVER_CODE_MASK;
-	/* An entry wants a step to be pending where one is blocked (SDM vol. 3C, 27.3.1.5) */
-	if (single_steps() && hw_vmread(GUEST_INTERRUPTIBILITY_INFO) &
-	    (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS))
+	if (wants_pending_step())
 		add_pending_step();
 	hw_vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, error);
 	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, info);
