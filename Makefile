@@ -177,17 +177,33 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
+# What it makes of exits, for AMD CPUs and for Intel's: fuzz targets guard-svm and guard-vmx
+guard_program := $(O)/sanitized/kmod/guard/program
+guard_shared := $(addprefix $(guard_program)/,act.o decide.o cpuid.o)
+$(O)/unit/guard-decide: $(guard_shared)
+
+# These use the CPU as no program may: a test has one of its own
+$(addprefix $(guard_program)/,act.o svm.o vmx.o): sigma_cflags += -include selftests/fuzz/guard-hw.h
+
 fuzz_obj := $(O)/sanitized/selftests/fuzz/common.o $(O)/sanitized/libsigma.a
 
 $(O)/unit/fuzz-%: $(O)/sanitized/selftests/fuzz/%.o $(O)/sanitized/selftests/fuzz/main.o $(fuzz_obj)
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs)
 
+$(O)/unit/fuzz-guard-%: $(O)/sanitized/selftests/fuzz/guard-%.o $(guard_program)/%.o $(guard_shared) \
+			$(O)/sanitized/selftests/fuzz/main.o
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
+
 ifneq ($(findstring clang,$(CC)),)
 SANITIZE += -fsanitize=fuzzer-no-link
 $(O)/fuzz/%: $(O)/sanitized/selftests/fuzz/%.o $(fuzz_obj)
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(daemon_ldlibs)
+$(O)/fuzz/guard-%: $(O)/sanitized/selftests/fuzz/guard-%.o $(guard_program)/%.o $(guard_shared)
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^
 else
 $(O)/fuzz/%: $(O)/unit/fuzz-%
 	@mkdir -p $(@D)

@@ -15,9 +15,8 @@
 #define GUARD_FRAME_GPR(n)	(0x80 + 8 * (n))	/* n as in an instruction's encoding */
 
 #ifndef __ASSEMBLY__
-#include <linux/types.h>
-
 #include "../uapi/sigma.h"
+#include "types.h"
 
 /* What made a CPU leave the guest; report.c has their names */
 enum guard_exit {

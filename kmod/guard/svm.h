@@ -8,7 +8,7 @@
 #ifndef _SIGMA_GUARD_SVM_H
 #define _SIGMA_GUARD_SVM_H
 
-#include <linux/types.h>
+#include "types.h"
 
 #define SVM_MSR_VM_CR		0xc0010114
 #define SVM_MSR_VM_HSAVE_PA	0xc0010117

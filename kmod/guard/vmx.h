@@ -8,7 +8,7 @@
 #ifndef _SIGMA_GUARD_VMX_H
 #define _SIGMA_GUARD_VMX_H
 
-#include <linux/types.h>
+#include "types.h"
 
 /* Fields of the VMCS, SDM vol. 3D, appendix B */
 enum {

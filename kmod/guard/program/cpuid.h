@@ -3,11 +3,7 @@
 #ifndef _SIGMA_GUARD_CPUID_H
 #define _SIGMA_GUARD_CPUID_H
 
-#include <linux/types.h>
-
-#ifndef __KERNEL__
-typedef __u32 u32;
-#endif
+#include "../types.h"
 
 struct guard_cpuid {
 	u32 eax, ebx, ecx, edx;

@@ -3,12 +3,10 @@
  * What an exit means: the guest's state and the exit go in, what is to be done comes out. decide.c
  * touches nothing else, executes nothing, and has no loop that a guest controls. It is the same for
  * all CPUs; svm.c and vmx.c fill in the event, act.c does what the verdict says. User space can
- * build it, too: selftests/fuzz/guard.c.
+ * build it, too: selftests/unit/guard-decide.c, selftests/fuzz/guard.h.
  */
 #ifndef _SIGMA_GUARD_DECIDE_H
 #define _SIGMA_GUARD_DECIDE_H
-
-#include <linux/types.h>
 
 #include "../frame.h"
 #include "../registers.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The CPU as the guard's program uses it: one function for each instruction that user space could
- * not execute. A build that has these from elsewhere (the fuzz target) defines the macro below.
+ * not execute. A test has its own, from selftests/fuzz/guard-hw.h, which defines the same macro.
  */
 #ifndef _SIGMA_GUARD_HW_H
 #define _SIGMA_GUARD_HW_H
 
-#include <linux/types.h>
+#include "../types.h"
 
 static inline void hw_cpuid(u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {

@@ -22,8 +22,6 @@
 #ifndef _SIGMA_GUARD_PROGRAM_H
 #define _SIGMA_GUARD_PROGRAM_H
 
-#include <linux/types.h>
-
 #include "../frame.h"
 #include "decide.h"
 #include "hw.h"

@@ -3,7 +3,6 @@
  * The guard's program on Intel CPUs: enters VMX operation, and what the VMCS tells of an exit (SDM
  * vol. 3C, chapters 25 to 28). See program.h.
  */
-#include "../../entry.h"
 #include "../vmx.h"
 #include "program.h"
 

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The CPU on which the guard's program runs, and what it may be told to do: see guard.h. */
+#ifndef SIGMA_FUZZ_GUARD_CPU_H
+#define SIGMA_FUZZ_GUARD_CPU_H
+
+#include <setjmp.h>
+
+#include "guard-hw.h"
+#include "../../kmod/guard/program/program.h"
+#include "../../kmod/uapi/iosc.h"
+#include "fuzz.h"
+
+#define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
+
+#define RECORD		40		/* bytes of an input: one exit, or the host's part */
+#define EXITS_MAX	64		/* in one input */
+#define STEPS_MAX	400		/* of hardware, in one exit: 255 banks and some */
+#define MSRS_MAX	16
+#define WRITES_MAX	4
+
+#define APIC_DEFAULT_BASE	0xfee00000ULL
+#define APIC_BASE_BSP		(1ULL << 8)
+#define RFLAGS_IF		(1ULL << 9)
+#define ICR_RESERVED		0xfff33000ULL	/* x2APIC: #GP (SDM vol. 3A, 11.12.9) */
+
+enum what {
+	WHAT_CPUID, WHAT_RDMSR, WHAT_WRMSR, WHAT_IO, WHAT_EXCEPTION, WHAT_MACHINE_CHECK, WHAT_CALL,
+	WHAT_INVD, WHAT_WBINVD, WHAT_VIRT, WHAT_MEMORY, WHAT_SHUTDOWN, WHAT_STATE, WHAT_OTHER,
+	SVM_WHATS,
+	WHAT_CR = SVM_WHATS, WHAT_XSETBV, WHAT_NOTIFY, WHAT_INIT,
+	VMX_WHATS,
+};
+
+/* As both kinds of CPUs number them; the last two are VMX' alone */
+enum { TYPE_INTERRUPT = 0, TYPE_NMI = 2, TYPE_EXCEPTION, TYPE_SOFT_INT, TYPE_INT1, TYPE_SOFT_EXC };
+
+/* An exit: the state, and what of the rest belongs to @what */
+struct exit {
+	enum what what;
+	unsigned int variant;		/* which of the codes that mean the same */
+	u64 noise;			/* for what does not matter */
+
+	unsigned int cpl;
+	bool pe, pg, lma, tf, btf, intf, sti, mov_ss, osxsave, pke, halted, nmi_comes;
+	u64 rip, len, cr0, cr4, efer;
+	u64 gpr[16];
+
+	bool delivers, has_error;	/* the event that was being delivered, and how */
+	unsigned int type, vector;
+	u32 error;
+
+	u32 msr;
+	bool exists, refused;		/* the register; the CPU does not take the value */
+	u64 value, held;
+	u32 leaf, subleaf;
+	bool in, string;
+	unsigned int size;
+	u16 port;
+	unsigned int cr;
+	bool mov;
+	u32 raised, raised_error;
+	u64 debug;
+	bool int1, unblocks_nmi;
+	bool ripv, entry_failed;
+	unsigned int banks;
+	u64 bad_bank;			/* its status, when it must end the guest */
+	u64 address, code;
+	bool write, fetch;
+};
+
+/* What became of it */
+enum result { RESULT_STEP, RESULT_RETRY, RESULT_RAISE, RESULT_STOP, RESULT_RESET };
+
+struct outcome {
+	enum result result;
+	u32 vector;			/* RAISE */
+	u32 reason;			/* STOP */
+	u64 info;
+	bool write, fetch;
+};
+
+/* The CPU */
+struct cpu {
+	bool starts;			/* the guard before its first guest */
+	unsigned int steps;
+	struct msr {
+		u32 index;
+		bool exists, refuses;
+		u64 value;
+	} msrs[MSRS_MAX];
+	unsigned int nr_msrs;
+	u64 apic_base;
+	bool x2apic_locked;
+	bool no_vmxon;			/* VMX: the start fails here, or for */
+	unsigned int no_field;		/* 1 + a field that the CPU does not have */
+	u32 cpuid_set, cpuid_clear;	/* bits of all of its answers */
+	u64 xcr0, xcr0_known;
+	u64 cr4, dr6;
+	bool gif, vmx, vmcs, flushed_ept, flushed_vpid;
+	struct {
+		u32 msr;
+		u64 value;
+	} writes[WRITES_MAX];		/* on the guest's behalf */
+	unsigned int nr_writes;
+};
+
+static struct cpu cpu;
+static struct exit now;			/* the exit that is being handled */
+static struct guard_frame *frame;	/* a page */
+static struct guard_shared *shared, shared_before;
+static struct outcome outcome;
+static jmp_buf guest_ends;
+
+/* The target */
+
+static void *control;			/* what it knows of the guest, and its size */
+static size_t control_size;
+
+/* target_fill - what the host writes before a CPU starts */
+static void target_fill(void);
+/* target_leave - a CPU that leaves the guest for @now writes this */
+static void target_leave(void);
+/* target_handle - the guard's turn, up to the next entry */
+static void target_handle(void);
+/* target_check - is @control all right after that? Tells the outcome where the guest goes on */
+static void target_check(const void *control_before, const struct guard_frame *frame_before);
+/* target_check_end - the CPU waits for INIT: does it take it? */
+static void target_check_end(void);
+
+/* Registers */
+
+static u64 noise(u64 number)
+{
+	number = (number + now.noise) * 0x9e3779b97f4a7c15ULL;
+	number = (number ^ number >> 29) * 0xbf58476d1ce4e5b9ULL;
+	return number ^ number >> 32;
+}
+
+static void step(void)
+{
+	FUZZ_CHECK(++cpu.steps < STEPS_MAX);
+}
+
+static struct msr *find_msr(u32 index)
+{
+	for (unsigned int i = 0; i < cpu.nr_msrs; i++)
+		if (cpu.msrs[i].index == index)
+			return &cpu.msrs[i];
+	return NULL;
+}
+
+static void set_msr(u32 index, bool exists, u64 value, bool refuses)
+{
+	struct msr *msr = find_msr(index);
+
+	if (!msr) {
+		FUZZ_CHECK(cpu.nr_msrs < MSRS_MAX);
+		msr = &cpu.msrs[cpu.nr_msrs++];
+	}
+	*msr = (struct msr) { index, exists, refuses, value };
+}
+
+static bool is_hidden(u32 msr)
+{
+	for (u32 i = 0; i < shared_before.nr_hidden; i++)
+		if (msr >= shared_before.hidden[i].first && msr <= shared_before.hidden[i].last)
+			return true;
+	return false;
+}
+
+static bool is_lvt(u32 msr)
+{
+	/* CMCI, thermal, performance, LINT0, LINT1, error */
+	return msr == 0x82f || (msr >= 0x833 && msr <= 0x837);
+}
+
+static bool is_bank(u32 msr)
+{
+	return msr >= 0x401 && msr < 0x401 + 4 * 256 && msr % 4 == 1;
+}
+
+/* Nothing is read but what the exit is about, and never what a guest may not know */
+static void check_read(u32 msr)
+{
+	if (cpu.starts || msr == REG_DEBUGCTL)
+		return;
+	switch (now.what) {
+	case WHAT_WRMSR:
+		FUZZ_CHECK(msr == now.msr && !is_hidden(msr));
+		break;
+	case WHAT_MACHINE_CHECK:
+		FUZZ_CHECK(msr == REG_MCG_CAP || msr == REG_MCG_STATUS || is_bank(msr));
+		break;
+	default:
+		FUZZ_CHECK(!"a register is read");
+	}
+}
+
+bool hw_rdmsr(u32 msr, u64 *value)
+{
+	const struct msr *found = find_msr(msr);
+
+	step();
+	check_read(msr);
+	if (msr == REG_APIC_BASE && !(found && !found->exists))
+		*value = cpu.apic_base;
+	else if (found && found->exists)
+		*value = found->value;
+	else
+		return false;
+	return true;
+}
+
+static bool is_own(u32 apic_id)
+{
+	for (u32 i = 0; i < shared_before.nr_cpus; i++)
+		if (shared_before.apic_ids[i] == apic_id)
+			return true;
+	return false;
+}
+
+static bool is_doorbell(u64 target)
+{
+	for (int i = 0; i < GUARD_DOORBELLS; i++)
+		if (target && shared_before.doorbell[i] == target)
+			return true;
+	return false;
+}
+
+/* The whole list of interrupts that a guest may send, as the CPU is told to send them */
+static void check_icr(u64 value)
+{
+	unsigned int vector = value & 0xff, mode = value >> 8 & 7, shorthand = value >> 18 & 3;
+	bool logical = value >> 11 & 1, legal = vector >= 16;
+	u32 to = value >> 32;
+
+	FUZZ_CHECK(now.msr == REG_X2APIC_ICR);
+	if (shorthand) {
+		FUZZ_CHECK(shorthand == 1 && mode == 0 && legal && value == now.value);
+		return;
+	}
+	FUZZ_CHECK(!logical);
+	if (is_own(to)) {
+		FUZZ_CHECK(value == now.value);
+		FUZZ_CHECK(mode == 0 ? legal : mode == 4 && !shared_before.stopping);
+		return;
+	}
+	/* A doorbell that the guest has named, becomes the host's own, once */
+	FUZZ_CHECK(value == shared_before.doorbell[0] && mode == 0 && legal);
+	FUZZ_CHECK((now.value >> 8 & 7) == 0 && !(now.value >> 18 & 3) && !(now.value >> 11 & 1));
+	FUZZ_CHECK(is_doorbell(now.value >> 32 << 32 | (now.value & 0xff)));
+	FUZZ_CHECK(shared_before.armed == 1 && shared->armed == 0);
+}
+
+static void check_apic_base(u64 value)
+{
+	FUZZ_CHECK(now.msr == REG_APIC_BASE);
+	FUZZ_CHECK(shared_before.kind == SIGMA_GUARD_MEMORY);
+	FUZZ_CHECK(!((value ^ cpu.apic_base) & ~(APIC_BASE_X2APIC | APIC_BASE_ENABLE)));
+	FUZZ_CHECK(!(shared_before.keep_xapic && value & APIC_BASE_X2APIC));
+}
+
+static void check_write(u32 msr, u64 value)
+{
+	FUZZ_CHECK(cpu.nr_writes < GUARD_WRITES_MAX);
+	if (msr == REG_MCG_STATUS) {
+		FUZZ_CHECK(now.what == WHAT_MACHINE_CHECK && !value);
+		return;
+	}
+	FUZZ_CHECK(now.what == WHAT_WRMSR && !is_hidden(msr));
+	if (msr == REG_X2APIC_ICR)
+		check_icr(value);
+	else if (msr == REG_APIC_BASE)
+		check_apic_base(value);
+	else if (is_lvt(msr))
+		FUZZ_CHECK(now.msr == msr && value == now.value &&
+			   (value >> 16 & 1 || (value >> 8 & 7) == 0 || (value >> 8 & 7) == 4));
+	else if (msr == REG_XSS)
+		FUZZ_CHECK(now.msr == msr && value == now.value &&
+			   !(value & ~(1ULL << 11 | 1ULL << 12)));
+	else
+		FUZZ_CHECK(!"a register that no guest may write");
+}
+
+/* SDM vol. 3A, 11.12.1 and 11.12.5: off and on, or xAPIC to x2APIC, and nothing else */
+static bool takes_apic_base(u64 value)
+{
+	bool on = value & APIC_BASE_ENABLE, x2 = value & APIC_BASE_X2APIC;
+	bool was_on = cpu.apic_base & APIC_BASE_ENABLE, was_x2 = cpu.apic_base & APIC_BASE_X2APIC;
+
+	if (x2 && (!on || !was_on))
+		return false;
+	return !(was_x2 && !x2 && (on || cpu.x2apic_locked));
+}
+
+bool hw_wrmsr(u32 msr, u64 value)
+{
+	struct msr *found = find_msr(msr);
+
+	step();
+	if (!cpu.starts) {
+		check_write(msr, value);
+		cpu.writes[cpu.nr_writes].msr = msr;
+		cpu.writes[cpu.nr_writes++].value = value;
+	}
+	if (found && found->refuses)
+		return false;
+	if (msr == REG_APIC_BASE) {
+		if (!takes_apic_base(value))
+			return false;
+		cpu.apic_base = value;
+	} else if (msr == REG_X2APIC_ICR) {
+		return !(value & ICR_RESERVED);
+	} else if (found) {
+		found->value = value;
+	}
+	return true;
+}
+
+/* SDM vol. 1, 13.3 */
+static bool takes_xcr0(u64 value)
+{
+	bool avx512 = value & 7 << 5;
+
+	return value & 1 && !(value & ~cpu.xcr0_known) && (!(value & 4) || value & 2) &&
+	       (!avx512 || (value & 0xe4) == 0xe4);
+}
+
+bool hw_xsetbv(u32 number, u64 value)
+{
+	step();
+	FUZZ_CHECK(now.what == WHAT_XSETBV && !now.cpl && !number && !now.msr);
+	FUZZ_CHECK(value == now.value && !(value & ~0xe02ffULL));
+	if (!takes_xcr0(value))
+		return false;
+	cpu.xcr0 = value;
+	return true;
+}
+
+/* CPUID, and what the guest sees of it */
+
+static u32 cpuid_answer(u32 leaf, u32 subleaf, unsigned int reg)
+{
+	u64 key = (u64)leaf << 32 | (subleaf << 2 & ~3) | reg;
+
+	key = (key ^ key >> 31) * 0x9e3779b97f4a7c15ULL;
+	return ((key >> 32) | cpu.cpuid_set) & ~cpu.cpuid_clear;
+}
+
+void hw_cpuid(u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+{
+	u32 leaf = *eax, subleaf = *ecx;
+
+	step();
+	*eax = cpuid_answer(leaf, subleaf, 0);
+	*ebx = cpuid_answer(leaf, subleaf, 1);
+	*ecx = cpuid_answer(leaf, subleaf, 2);
+	*edx = cpuid_answer(leaf, subleaf, 3);
+}
+
+/* A part of the register is a number, which comes down to what the guard knows */
+static bool has_number(u32 leaf, u32 subleaf, unsigned int reg)
+{
+	static const struct {
+		u32 leaf;
+		unsigned int reg;
+	} numbers[] = {
+		{ 0, 0 }, { 0x80000000, 0 }, { 7, 0 }, { 0x18, 0 }, { 0x1d, 0 }, { 0x1e, 0 },
+		{ 0x24, 0 }, { 0x24, 1 }, { 0x29, 0 }, { 0xa, 0 }, { 0xa, 3 }, { 0x80000022, 1 },
+	};
+
+	for (size_t i = 0; i < COUNT(numbers); i++)
+		if (numbers[i].leaf == leaf && numbers[i].reg == reg)
+			return true;
+	return false;
+}
+
+static void check_cpuid(void)
+{
+	static const unsigned int regs[4] = { GPR_RAX, GPR_RBX, GPR_RCX, GPR_RDX };
+	static const u32 kvm[4] = { 0x40000001, 0x4b4d564b, 0x564b4d56, 0x4d };
+	bool shows_kvm = shared_before.kind == SIGMA_GUARD_FULL && !shared_before.up;
+	u32 leaf = now.leaf, subleaf = now.subleaf;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		u64 seen = frame->gpr[regs[i]];
+		u32 own = cpuid_answer(leaf, subleaf, i), added = 0;
+
+		FUZZ_CHECK(seen == (u32)seen);
+		if (leaf >= 0x40000000 && leaf <= 0x7fffffff) {
+			FUZZ_CHECK(seen == (leaf == 0x40000000 && shows_kvm ? kvm[i] : 0));
+			continue;
+		}
+		if (leaf == 1 && i == 2) {
+			added = 1u << 27 | (shows_kvm ? 1u << 31 : 0);
+			FUZZ_CHECK(!!(seen & 1u << 27) == now.osxsave);
+			FUZZ_CHECK(!(seen & (1 << 5 | 1 << 6)));	/* VMX, SMX */
+		}
+		if (leaf == 7 && !subleaf && i == 2) {
+			added = 1u << 4;
+			FUZZ_CHECK(!!(seen & 1u << 4) == now.pke);
+			FUZZ_CHECK(!(seen & (1 << 23 | 1 << 29)));	/* KL, ENQCMD */
+		}
+		if (leaf == 0x80000001 && i == 2)
+			FUZZ_CHECK(!(seen & (1 << 2 | 1 << 12)));	/* SVM, SKINIT */
+		if (has_number(leaf, subleaf, i))
+			FUZZ_CHECK(seen <= own);
+		else
+			FUZZ_CHECK(!(seen & ~(u64)(own | added)));
+	}
+}
+
+/* The rest of the hardware that both use */
+
+u64 hw_read_cr0(void)
+{
+	step();
+	return CR0_BIT_PE | CR0_BIT_PG;
+}
+
+u64 hw_read_cr2(void)
+{
+	step();
+	return noise(2);
+}
+
+u64 hw_read_cr3(void)
+{
+	step();
+	return 0x1000;
+}
+
+u64 hw_read_cr4(void)
+{
+	step();
+	return cpu.cr4;
+}
+
+void hw_write_cr4(u64 value)
+{
+	step();
+	FUZZ_CHECK(!(value & CR4_BIT_VMXE) ? !cpu.vmx : true);
+	cpu.cr4 = value;
+}
+
+struct hw_table hw_sgdt(void)
+{
+	step();
+	return (struct hw_table) { 0x1f, 0x2000 };
+}
+
+/* Pieces of the guard that are not linked */
+
+/* stop.c: an end. What it leaves to the others is done, the host is not told */
+void guard_stop(struct guard_frame *stopped, u32 reason, u64 info, bool write, bool fetch)
+{
+	FUZZ_CHECK(stopped == frame && reason > GUARD_NOTHING && reason <= GUARD_MACHINE_CHECK);
+	outcome = (struct outcome) {
+		.result = RESULT_STOP, .reason = reason, .info = info, .write = write,
+		.fetch = fetch,
+	};
+	frame->report.cpl = guard_cpl(frame);
+	guard_describe(frame);
+	guard_take_init(frame);
+	longjmp(guest_ends, 1);
+}
+
+void guard_wait_for_init(void)
+{
+	outcome = (struct outcome) { .result = RESULT_RESET };
+	longjmp(guest_ends, 1);
+}
+
+/* start.c, without what only a CPU can do */
+u64 guard_prepare(struct guard_frame *prepared)
+{
+	FUZZ_CHECK(prepared == frame);
+	if (shared->kind == SIGMA_GUARD_FULL)
+		cpu.apic_base |= APIC_BASE_X2APIC;
+	return frame->rip;
+}
+
+#endif
