@@ -199,7 +199,6 @@ static void target_leave(void)
 		break;
 	}
 	vmcb->exit_int_info = delivered();
-	vmcb->event_inject = 0;
 	/* It is 0 where no instruction made the CPU leave (APM vol. 2, 15.7.1) */
 	vmcb->next_rip = is_instruction() && shared->next_rip ? now.rip + now.len : 0;
 	vmcb->interrupt_shadow = now.sti || now.mov_ss;

@@ -343,7 +343,7 @@ static u64 pending(void)
 
 static u64 interruptibility(void)
 {
-	return (now.sti ? 1 : 0) | (now.mov_ss ? 2 : 0) | (noise(80) & 8);
+	return (now.sti ? 1 : 0) | (now.mov_ss ? 2 : 0) | (now.unblocks_nmi ? 0 : noise(80) & 8);
 }
 
 /* An entry that fails tells that it did, and changes nothing else (SDM vol. 3C, 27.8) */

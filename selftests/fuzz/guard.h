@@ -84,6 +84,8 @@ static void check_apic_base_after(u64 before)
 	} else {
 		check_raised(VECTOR_GP);
 		FUZZ_CHECK(cpu.apic_base == before);
+		FUZZ_CHECK(!takes_apic_base(now.value) ||
+			   (shared_before.keep_xapic && now.value & APIC_BASE_X2APIC));
 	}
 }
 
@@ -460,7 +462,11 @@ CASE(interrupts, HOST(0), EXIT(1, WRMSR, 0, 0), MSR(ICR), ICR(0x30, 0, TO_OWN(1)
      EXIT(8, WRMSR, 0, 0), MSR(ICR), ICR(8, 0, TO_OWN(0)), HELD_NONE,
      EXIT(9, WRMSR, 0, 0), MSR(ICR), ICR(0, ICR_HOW(5, 0), TO_OWN(0)), HELD_NONE,
      EXIT(10, WRMSR, 0, 0), MSR(ICR), ICR(0x30, ICR_HOW(0, 2), TO_OWN(0)), HELD_NONE,
-     EXIT(11, WRMSR, 0, 0), MSR(ICR), ICR(0x30, ICR_HOW_LOGICAL, TO_OWN(0)), HELD_NONE, END(12))
+     EXIT(11, WRMSR, 0, 0), MSR(ICR), ICR(0x30, ICR_HOW_LOGICAL, TO_OWN(0)), HELD_NONE,
+     EXIT(12, WRMSR, 0, 0), MSR(ICR), ICR(0x30, ICR_HOW(4, 1), TO_OWN(0)), HELD_NONE,
+     EXIT(13, WRMSR, 0, 0), MSR(ICR), ICR(0, ICR_HOW(4, 0), TO_DOORBELL(0)), HELD_NONE,
+     EXIT(14, WRMSR, 0, 0), MSR(ICR), ICR(0x41, 0, TO_DOORBELL(0)), HELD_NONE,
+     EXIT(15, WRMSR, 0, 0), MSR(ICR), ICR(0, ICR_HOW_LOGICAL, TO_DOORBELL(0)), HELD_NONE, END(16))
 CASE(interrupts_at_the_end, HOST(HOST_STOPPING | HOST_UNARMED),
      EXIT(1, WRMSR, 0, 0), MSR(ICR), ICR(2, ICR_HOW(4, 0), TO_OWN(0)), HELD_NONE,
      EXIT(2, WRMSR, 0, 0), MSR(ICR), ICR(0x30, 0, TO_OWN(0)), HELD_NONE,
