@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4 mem=2G timeout=300 cpu=Skylake-Client monitor=yes
+# rig: smp=3 mem=2G timeout=300 cpu=Skylake-Client monitor=yes
 #
 # A machine check that the machine recovers from, told to all CPUs as Intel's do, is a reset where one
 # of them is not ready for it: CR4.MCE is clear, or the last one is still in progress. Lent CPUs are

@@ -33,7 +33,16 @@
 #define X2APIC_ICR	0x830
 #define X2APIC_LVT	0x833		/* thermal, performance, LINT0, LINT1, error */
 #define X2APIC_LVT_END	0x838
+#define X2APIC_LVT_CMCI	0x82f
 #define APIC_SMI	0x200
+#define APIC_INIT	0x500
+#define APIC_EXTINT	0x700
+#define APIC_MASKED	0x10000
+#define APIC_ENABLE	0x800
+
+#define IA32_XSS	0xda0
+#define RTIT_CTL	0x570
+#define SMM_MASK	0xc0010113
 
 static int kcore;
 static bool failed;
@@ -495,15 +504,83 @@ static void try_send(const char *name, uint64_t icr)
 	contained(name, do_send, address_of(&wild, hit_send), X2APIC_ICR, icr, 0, what);
 }
 
-/* SMM runs above all and stops all CPUs */
+/* Return: whether the register took it */
+static bool write_register(uint64_t msr, uint64_t value)
+{
+	if (!run(do_send, msr, value))
+		die("contained by writing to register 0x%" PRIx64, msr);
+	return params_of(&wild)->result;
+}
+
+static void try_value(const char *name, uint64_t msr, uint64_t value)
+{
+	bool done = write_register(msr, value);
+
+	printf("%s: %s (register 0x%" PRIx64 ", 0x%" PRIx64 ")\n", name, done ? "DONE" : "refused", msr,
+	       value);
+	failed |= done;
+}
+
+/* XRSTORS would load them, whatever WRMSR is refused */
+static void try_states(void)
+{
+	try_value("processor trace by XSAVE", IA32_XSS, 1 << 8);
+	try_value("addresses of devices by XSAVE", IA32_XSS, 1 << 10);
+	try_value("duty cycles by XSAVE", IA32_XSS, 1 << 13);
+	try_value("user interrupts by XSAVE", IA32_XSS, 1 << 14);
+	try_value("last branches by XSAVE", IA32_XSS, 1 << 15);
+	try_value("performance states by XSAVE", IA32_XSS, 1 << 16);
+}
+
+/* What the emulator has there is 0 */
+static void try_guesses(void)
+{
+	if (__builtin_cpu_is("intel"))
+		try_value("guess of what a hidden register holds", RTIT_CTL, 0);
+	else
+		try_value("guess of what a hidden register holds", SMM_MASK, 0);
+}
+
+/* Off, it would not take the host's INIT */
+static void try_apic_off(void)
+{
+	bool on;
+
+	if (!run(do_apic_off, 0, 0))
+		die("contained by switching its local APIC off");
+	on = params_of(&wild)->result & APIC_ENABLE;
+	printf("switch the local APIC off: %s\n", on ? "it is on" : "DONE");
+	failed |= !on;
+}
+
+/* The trap of a single step comes behind the instruction that was done by the guard */
+static void try_step(void)
+{
+	uint64_t rip, wanted = address_of(&wild, hit_step);
+
+	if (!run(do_step, 0, 0))
+		die("contained by a single step");
+	rip = params_of(&wild)->result;
+	printf("single step over CPUID: %s\n", rip == wanted ? "ends behind it" : "WRONG");
+	if (rip != wanted)
+		WRONG("it ends at 0x%" PRIx64 ", not at 0x%" PRIx64, rip, wanted);
+}
+
+/* SMM runs above all and stops all CPUs; INIT is the host's; ExtINT asks the host's PIC */
 static void try_local_vectors(void)
 {
-	bool done = false;
+	static const uint64_t modes[] = { APIC_SMI, APIC_INIT, APIC_EXTINT };
+	bool done = false, masked = true;
 
-	for (uint64_t msr = X2APIC_LVT; msr < X2APIC_LVT_END; msr++)
-		done |= !run(do_send, msr, APIC_SMI) || params_of(&wild)->result;
-	printf("SMI as a local interrupt: %s\n", done ? "DONE" : "refused");
-	failed |= done;
+	for (uint64_t msr = X2APIC_LVT; msr < X2APIC_LVT_END; msr++) {
+		for (unsigned int i = 0; i < 3; i++)
+			done |= write_register(msr, modes[i]);
+		masked &= write_register(msr, APIC_EXTINT | APIC_MASKED);
+	}
+	done |= write_register(X2APIC_LVT_CMCI, APIC_SMI);
+	printf("SMI, INIT and ExtINT as local interrupts: %s; masked: %s\n", done ? "DONE" : "refused",
+	       masked ? "taken" : "REFUSED");
+	failed |= done || !masked;
 }
 
 static void try_interrupts(void)
@@ -553,6 +630,10 @@ int main(int argc, char **argv)
 	try_first_mib();
 	try_ports();
 	try_all_registers();
+	try_states();
+	try_guesses();
+	try_apic_off();
+	try_step();
 	if (kind == SIGMA_GUARD_FULL)
 		try_interrupts();
 

@@ -27,6 +27,7 @@
 #define LARGE		0x80ULL
 #define CS64		0x10
 #define INTERRUPT_GATE	0x8e00
+#define DB_VECTOR	1
 #define GP_VECTOR	13
 
 #define FOUND_MAX	512
@@ -99,6 +100,29 @@ asm(".pushsection .rodata\n"
     "hit hit_send\n"
     "	wrmsr\n"
     "	mov %r8, 0x28(%rsi)\n"
+    "	jmp end\n"
+
+    /* Registers of the local APIC's own: without the bit that switches it on, and what comes of it */
+    "begin do_apic_off\n"
+    "	mov $0x1b, %ecx\n"
+    "	rdmsr\n"
+    "	and $~0x800, %eax\n"
+    "	wrmsr\n"
+    "	rdmsr\n"
+    "	mov %eax, %eax\n"
+    "	mov %rax, 0x28(%rsi)\n"
+    "	jmp end\n"
+
+    /* Where the trap comes of a step over an instruction that leaves the guest */
+    "begin do_step\n"
+    "	xor %eax, %eax\n"
+    "	pushfq\n"
+    "	orq $0x100, (%rsp)\n"
+    "	popfq\n"
+    "	cpuid\n"
+    "hit hit_step\n"
+    "	nop\n"
+    "	nop\n"
     "	jmp end\n"
 
     /* All that can be read in a range, in one word */
@@ -259,6 +283,16 @@ asm(".pushsection .rodata\n"
     "	hlt\n"
     "	jmp 1b\n"
 
+    /* #DB: the first one tells */
+    ".globl stepped\n"
+    "stepped:\n"
+    "	push %rax\n"
+    "	mov 8(%rsp), %rax\n"
+    "	mov %rax, 0x28(%rsi)\n"
+    "	pop %rax\n"
+    "	andq $~0x100, 16(%rsp)\n"
+    "	iretq\n"
+
     /* #GP: RDMSR and WRMSR have two bytes */
     ".globl refused\n"
     "refused:\n"
@@ -269,11 +303,12 @@ asm(".pushsection .rodata\n"
     "code_end:\n"
     ".popsection\n");
 
-extern const uint8_t code_start[], code_end[], refused[];
+extern const uint8_t code_start[], code_end[], refused[], stepped[];
 extern const uint8_t do_read[], do_write[], do_run[], do_walk[], do_send[], do_scan[], do_look[],
-		     do_registers[], do_ports[], do_inherit[], do_leave[], do_count[];
+		     do_registers[], do_ports[], do_inherit[], do_leave[], do_count[],
+		     do_apic_off[], do_step[];
 extern const uint32_t left_msrs[], left_msrs_end[];
-extern const uint8_t hit_read[], hit_write[], hit_walk[], hit_send[];
+extern const uint8_t hit_read[], hit_write[], hit_walk[], hit_send[], hit_step[];
 
 static struct guest wild, other;
 
@@ -328,6 +363,7 @@ static void start(struct guest *guest, const uint8_t *label, uint64_t target, ui
 	memcpy(guest->map + PARAMS_OFF, &params, sizeof(params));
 	fill_table(guest, FAR_TABLE_OFF, target);
 	fill_table(guest, TABLE_OFF, 0);
+	fill_gate(guest, DB_VECTOR, stepped);
 	fill_gate(guest, GP_VECTOR, refused);
 	if (ioctl(guest->fd, SIGMA_START, &args))
 		die("%s: does not start", guest->info.name);
