@@ -17,6 +17,7 @@
 
 #include "../daemon/cpulist.h"
 #include "../daemon/cpus.h"
+#include "../daemon/guest.h"
 #include "../daemon/passt.h"
 #include "ctl.h"
 #include "json.h"
@@ -479,27 +480,26 @@ static void check_panic(void)
 static void check_guard(void)
 {
 	static const char trust[] = "run only guests that you would trust as root of this host";
-	char text[256], *why;
+	char why[GUARD_WHY_MAX];
 
-	read_line("/sys/class/sigma/control/guard", text, sizeof(text));
-	why = strstr(text, ": ");
-	if (why) {
-		*why = '\0';
-		why += strlen(": ");
-	}
-	if (!*text)
-		found("guard", RESULT_WARN, "as root: modprobe sigma; then check again",
-		      "whether guests can be confined is known when sigma.ko is loaded");
-	else if (!strcmp(text, "full"))
+	switch (guard_of_machine(GUARD_SYSFS, why)) {
+	case SIGMA_GUARD_FULL:
 		found("guard", RESULT_OK, NULL,
 		      "full: guests reach no memory, port, register or interrupt that is not theirs");
-	else if (!strcmp(text, "memory"))
-		found("guard", RESULT_OK, NULL,
-		      "memory: guests reach no memory, port or register that is not theirs, but can interrupt any CPU: %s",
+		break;
+	case SIGMA_GUARD_MEMORY:
+		found("guard", RESULT_WARN, trust,
+		      "memory: against accidents, not against attacks: guests reach no memory, port or register that is not theirs, but can interrupt any CPU, and take over the host by that: %s",
 		      why);
-	else
+		break;
+	case SIGMA_GUARD_NO:
 		found("guard", RESULT_WARN, trust,
 		      "no: a guest is as trusted as a kernel module: %s", why);
+		break;
+	default:
+		found("guard", RESULT_WARN, "as root: modprobe sigma; then check again",
+		      "whether guests can be confined is known when sigma.ko is loaded");
+	}
 }
 
 static int run(const struct options *options, char **args)

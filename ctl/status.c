@@ -156,6 +156,24 @@ static void print_violation(const struct guest_view *guest)
 		printf("%s%s\n", title, line);
 }
 
+/* What it is worth, and why it is no stronger one */
+static void print_guard(const struct guest_view *guest)
+{
+	char why[GUARD_WHY_MAX];
+	int kind = guard_from_name(guest->guard), best = guard_of_machine(GUARD_SYSFS, why);
+
+	printf("     Guard: %s", guest->guard);
+	if (kind == SIGMA_GUARD_MEMORY)
+		printf(": against accidents, not against attacks");
+	else if (kind == SIGMA_GUARD_NO)
+		printf(": it is as trusted as a kernel module");
+	if (kind >= 0 && kind < best)
+		printf("; this machine has \"%s\"", guard_name(best));
+	else if (*why)
+		printf("; %s", why);
+	putchar('\n');
+}
+
 static void print_people(const struct guest_view *guest, const struct served *served)
 {
 	char size[32];
@@ -168,7 +186,7 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	if (guest->panic[0])
 		printf("     Panic: %s\n", guest->panic);
 	print_violation(guest);
-	printf("     Guard: %s\n", guest->guard);
+	print_guard(guest);
 	printf("      CPUs: %s\n", guest->cpus);
 	printf("    Memory: %s\n", format_size(size, guest->memory));
 	printf("    Kernel: %s", guest->release[0] ? guest->release : "(not reported yet)");
@@ -225,7 +243,8 @@ const struct verb verb_status = {
 "Devices are shown with ID, kind, name, and the keys that they were made from. ID or name is what\n"
 "'sigmactl disk|net|share rm' takes.\n"
 "\n"
-"The guard is \"full\", \"memory\" or \"no\" (Guard= in the guest file). Where it stopped the\n"
+"The guard is \"full\", \"memory\", which is against accidents and not against attacks, or \"no\"\n"
+"(Guard= in the guest file); behind it stands why it is no stronger one. Where it stopped the\n"
 "guest, the state is \"contained\", and the violation says for what, on which CPU and\n"
 "with which registers, to root alone.\n"
 "\n"

@@ -351,6 +351,44 @@ int guard_from_name(const char *name)
 	return -EINVAL;
 }
 
+int guard_of_machine(const char *path, char why[GUARD_WHY_MAX])
+{
+	FILE *file = fopen(path, "re");
+	char line[GUARD_WHY_MAX] = "", *reason;
+
+	*why = '\0';
+	if (file) {
+		if (!fgets(line, sizeof(line), file))
+			*line = '\0';
+		fclose(file);
+	}
+	line[strcspn(line, "\n")] = '\0';
+	reason = strstr(line, ": ");
+	if (reason) {
+		*reason = '\0';
+		strcpy(why, reason + strlen(": "));
+	}
+	return guard_from_name(line);
+}
+
+void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked, const char *path)
+{
+	int kind = guest->info.guard;
+	char why[GUARD_WHY_MAX];
+
+	if (asked != SIGMA_GUARD_AUTO || kind == SIGMA_GUARD_FULL)
+		return;
+	/* Where the machine has a stronger one it is not for these CPUs */
+	if (guard_of_machine(path, why) != kind)
+		strcpy(why, "dmesg tells why there is no stronger one for these CPUs");
+	if (kind == SIGMA_GUARD_MEMORY)
+		log_warning("Guard=auto came to \"memory\", which is against accidents, not against attacks: by interrupts a hostile guest can take over the host (%s)",
+			    why);
+	else
+		log_warning("Guard=auto came to \"no\": the guest is as trusted as a kernel module (%s)",
+			    why);
+}
+
 static const struct sigma_iosc_guest *guest_page(const struct guest *guest)
 {
 	const struct sigma_iosc_header *header =

@@ -119,6 +119,21 @@ const char *guard_name(uint32_t kind);
 /** guard_from_name - an enum sigma_guard_kind, or -EINVAL */
 int guard_from_name(const char *name);
 
+#define GUARD_SYSFS	"/sys/class/sigma/control/guard"
+#define GUARD_WHY_MAX	256
+
+/**
+ * guard_of_machine - the strongest guard that this machine has
+ * @path: GUARD_SYSFS, or a file like it
+ * @why: out: why there is no stronger one; "" where nothing tells
+ *
+ * Return: an enum sigma_guard_kind, or -EINVAL: nothing tells, since sigma.ko is not loaded.
+ */
+int guard_of_machine(const char *path, char why[GUARD_WHY_MAX]);
+
+/** guest_warn_of_guard - say what @asked came to, where that is less than full; @path as above */
+void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked, const char *path);
+
 /**
  * guest_text - copy a string that the guest wrote in its part of the IOSC header
  * @text: out, @size bytes, NUL-terminated: printable ASCII, everything else is '?'

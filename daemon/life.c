@@ -523,6 +523,7 @@ int life_make(struct life *life)
 	error = take(life);
 	if (error)
 		goto free_devices;
+	guest_warn_of_guard(&life->guest, config->guard, GUARD_SYSFS);
 	error = channels_share(config);
 	if (error)
 		goto destroy_guest;

@@ -17,8 +17,12 @@ for guard in memory full; do
 done
 check "nothing was taken" host_is_as_before
 guest g guard=auto disk=/dev/vdb net=1
-check "auto: the guest starts" sigmactl start g
+check "auto: the guest starts" eval 'sigmactl start g >/tmp/start 2>&1'
+check "auto: who starts it is told what it came to" \
+	grep -E 'Guard=auto came to "no": .*neither AMD SVM nor Intel VMX' /tmp/start
 check "auto: user space answers" wait_guest 1
 check "auto: it is not confined, and says so" [ "$(cat /sys/class/sigma/g/guard)" = no ]
+check "auto: so does status" eval \
+	'sigmactl status g | grep -E "Guard: no: it is as trusted as a kernel module; .*neither AMD SVM"'
 check "it stops, all is back" eval 'sigmactl stop g && wait_gone g && host_is_as_before'
 finish
