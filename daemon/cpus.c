@@ -143,6 +143,44 @@ void cpus_cores(const char *sysfs, char *text, size_t size)
 	}
 }
 
+/*
+ * Faults of CPUs by which a hyperthread reads what its sibling has in the core's L1 cache or buffers,
+ * past all page tables. What a kernel does against them is of use where both threads are its own
+ * (Documentation/admin-guide/hw-vuln/).
+ */
+static const char *const sibling_leaks[] = {
+	"l1tf", "mds", "tsx_async_abort", "mmio_stale_data",
+};
+
+static bool has_leak(const char *sysfs, const char *leak)
+{
+	char path[PATH_MAX], line[256];
+	bool affected = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/vulnerabilities/%s", sysfs, leak);
+	f = fopen(path, "re");
+	if (f) {
+		affected = fgets(line, sizeof(line), f) && strcmp(line, "Not affected\n");
+		fclose(f);
+	}
+	return affected;
+}
+
+void cpus_warn_of_split(const char *sysfs, const char *where)
+{
+	char found[128] = "";
+	size_t at = 0;
+
+	for (size_t i = 0; i < sizeof(sibling_leaks) / sizeof(*sibling_leaks); i++)
+		if (has_leak(sysfs, sibling_leaks[i]))
+			at += snprintf(found + at, sizeof(found) - at, "%s%s", at ? ", " : "",
+				       sibling_leaks[i]);
+	if (at)
+		log_warning("%s: SplitCores=yes: this CPU has %s: whatever Guard= is, the guest can read what the other hyperthread of its core has in the core's cache and buffers; lend whole cores to a guest that you do not trust",
+			    where, found);
+}
+
 /* In a guest file, and in the name of the kernel's PMU */
 static const struct {
 	const char *name, *pmu;

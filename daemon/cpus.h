@@ -70,6 +70,13 @@ int cpus_read(const char *sysfs, struct host_cpus *cpus);
 void cpus_cores(const char *sysfs, char *text, size_t size);
 
 /**
+ * cpus_warn_of_split - say what hyperthreads can read of each other here, if they can
+ * @sysfs: as above
+ * @where: the guest file that separates them
+ */
+void cpus_warn_of_split(const char *sysfs, const char *where);
+
+/**
  * cpus_kinds - the kinds of cores of a hybrid machine: "performance 0-7, efficiency 8-15"
  * @devices: as above
  * @text: @size bytes; "" where all are of one kind

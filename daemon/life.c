@@ -524,6 +524,8 @@ int life_make(struct life *life)
 	if (error)
 		goto free_devices;
 	guest_warn_of_guard(&life->guest, config->guard, GUARD_SYSFS);
+	if (config->split_cores)
+		cpus_warn_of_split(CPUS_SYSFS, config->file);
 	error = channels_share(config);
 	if (error)
 		goto destroy_guest;

@@ -185,6 +185,31 @@ TEST(which_share_a_core)
 	EXPECT_STREQ("", cores());
 }
 
+static const char *warn_of_split(void)
+{
+	capture_start();
+	cpus_warn_of_split(sysfs, "web.guest");
+	return capture_end();
+}
+
+TEST(hyperthreads_that_read_each_other)
+{
+	char path[PATH_MAX];
+
+	EXPECT_STREQ("", warn_of_split());
+	snprintf(path, sizeof(path), "%s/vulnerabilities", sysfs);
+	mkdir(path, 0700);
+	put("vulnerabilities/l1tf", "Not affected\n");
+	put("vulnerabilities/mds", "Not affected\n");
+	put("vulnerabilities/spectre_v2", "Vulnerable\n");
+	EXPECT_STREQ("", warn_of_split());
+	put("vulnerabilities/mds", "Mitigation: Clear CPU buffers; SMT vulnerable\n");
+	EXPECT_SAID("web.guest: SplitCores=yes: this CPU has mds: ", warn_of_split());
+	put("vulnerabilities/l1tf", "Mitigation: PTE Inversion\n");
+	put("vulnerabilities/mmio_stale_data", "Unknown: No mitigations\n");
+	EXPECT_SAID("this CPU has l1tf, mds, mmio_stale_data: ", warn_of_split());
+}
+
 TEST(kinds_of_cores)
 {
 	char text[64], path[PATH_MAX];
