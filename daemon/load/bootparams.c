@@ -173,10 +173,16 @@ static const char *const cmdline_base[] = {
 	"swiotlb=noforce",
 	/* Stay after a panic: sigma_guest reports it and parks the CPU */
 	"panic=0",
-	/* Performance counters, machine check banks and microcode of the package */
+	/* Performance counters and microcode of the package */
 	"nmi_watchdog=0",
-	"mce=off",
 	"dis_ucode_ldr",
+	/*
+	 * Banks of machine checks are shared, and the host's to read: a kernel that polls them, and clears
+	 * them as it boots, would steal its errors. With this it keeps CR4.MCE, which is handed over set
+	 * (kmod/entry.h), so that no machine check that is told to all CPUs resets the machine;
+	 * guest/machine-check.c clears MCIP after one. A guest with a guard is not shown MCE at all.
+	 */
+	"mce=off",
 	/*
 	 * Kernels send IPIs to all of their CPUs by a shorthand that reaches every CPU of the
 	 * machine: a guest of several CPUs would stop the host when it panics
