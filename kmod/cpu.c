@@ -12,7 +12,8 @@
  * A parked CPU is halted with handlers for NMIs and machine checks. It is not left waiting for a
  * start-up IPI: firmware that gathers all CPUs in SMM, where such a CPU does not come, has hung
  * laptops (smp_park_other_cpus_in_init() did so until kernel commit fbe1bf1e5ff1). Only a kernel
- * that comes by kexec, which overwrites our pages, gets it in that state.
+ * that comes by kexec, which overwrites our pages, gets it in that state, and who did not answer or
+ * could not be given back is left in it.
  *
  * The CPUs of one guest are reset together before the first of them is started: none can send an
  * NMI to another one that is on its way then.

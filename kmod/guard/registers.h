@@ -72,7 +72,7 @@
 	 1ULL << 21 | CR4_BIT_PKE | 1ULL << 23 | 1ULL << 27 | 1ULL << 28)
 
 /*
- * XCR0: x87, SSE, AVX, MPX, AVX-512, PKRU, AMX and APX, which are registers that programs compute
+ * Intel's, since XSETBV of AMD's is not seen. XCR0: x87, SSE, AVX, MPX, AVX-512, PKRU, AMX and APX, which are registers that programs compute
  * with. XSS: the two of CET, whose shadow stacks are memory and so nested-paged. All others of XSS
  * would load what WRMSR is refused: processor trace writes to physical addresses, past nested
  * paging (bit 8), UINTR sends interrupts (14), PASID addresses devices (10), HDC and HWP are the

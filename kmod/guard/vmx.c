@@ -20,7 +20,7 @@
 			 SECONDARY_EXEC_ENABLE_VPID)
 /*
  * Where the CPU has them: instructions that are #UD in a guest otherwise; flushes of all caches and
- * SGX, which are not for it; and an exit from an instruction that never ends. UMWAIT, ENQCMD,
+ * SGX, which are not for it; and an exit from an instruction that never ends. UMWAIT,
  * PCONFIG and lists of registers are not enabled, and CPUID does not show them.
  */
 #define PROC2_WHERE_KNOWN	(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID | \

@@ -12,12 +12,14 @@
  *	hw.h fault.S		instructions, those that may fault, and the faults that nobody expects
  *
  * It runs at any address on page tables of its own, with interrupts off. There is no allocation,
- * no lock and no loop that the guest controls; nothing but the frame, the control block and struct
- * guard_shared is believed, none of which a guest can reach.
+ * no lock and no loop that the guest controls, but for the wait at the mailbox, which INIT ends;
+ * nothing but the frame, the control block and struct guard_shared is believed, none of which a guest
+ * can reach.
  *
- * An exit ends in one of three ways: the instruction is done in the guest's stead and stepped
- * over; the guest gets the exception that a CPU without the thing would raise; or the guest is
- * stopped: a report is left, the host is told, and the CPU waits for the host's INIT.
+ * An exit ends in one of the ways of enum guard_action: the instruction is done in the guest's stead
+ * and stepped over; or it is tried again; the guest gets the exception that a CPU without the thing
+ * would raise; it is stopped: a report is left, the host is told, and the CPU waits for the host's
+ * INIT; or that INIT has come.
  */
 #ifndef _SIGMA_GUARD_PROGRAM_H
 #define _SIGMA_GUARD_PROGRAM_H

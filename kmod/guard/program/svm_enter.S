@@ -2,8 +2,8 @@
 /*
  * The guard on an AMD CPU: enters the guest, and comes back where it is left. See program.h.
  *
- * From the first exit on the global interrupt flag is clear here: INIT and NMI wait until the
- * guest runs again. RSP is in the frame's page. INIT ends it at any time.
+ * The global interrupt flag is clear here: INIT and NMI wait until the guest runs again. INIT makes
+ * the guest be left, see svm.c. RSP is in the frame's page.
  */
 #include "enter.h"
 
