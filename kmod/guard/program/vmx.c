@@ -127,16 +127,11 @@ void guard_step_over(struct guard_frame *frame)
 		add_pending_step();
 }
 
-/*
- * After an entry that has failed (in a machine check) what it was to deliver is still there, and
- * nothing is said of any other (SDM vol. 3C, 27.8).
- */
 void guard_retry(struct guard_frame *frame)
 {
 	u64 info = hw_vmread(IDT_VECTORING_INFO_FIELD) & INTR_INFO_FOR_ENTRY;
 
-	if (!(info & INTR_INFO_VALID_MASK) ||
-	    hw_vmread(VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK)
+	if (!(info & INTR_INFO_VALID_MASK))
 		return;
 	if (info & INTR_INFO_DELIVER_CODE_MASK)
 		hw_vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, hw_vmread(IDT_VECTORING_ERROR_CODE));
