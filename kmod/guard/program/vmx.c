@@ -162,24 +162,33 @@ void guard_add_debug(struct guard_frame *frame, u64 bits)
 }
 
 /*
+ * An entry that injects an NMI drops the debug exceptions that are pending (SDM vol. 3C, 27.7.3),
+ * and behind an instruction that is done nothing raises #DB once more.
+ */
+static bool waits_for_debug(u32 info)
+{
+	if (info & INTR_INFO_VALID_MASK)
+		return (info & INTR_INFO_VECTOR_MASK) == VECTOR_DB;
+	return hw_vmread(GUEST_PENDING_DBG_EXCEPTIONS) & (DR6_BS | PENDING_DBG_ENABLED);
+}
+
+/*
  * In place of an exception that is about to be raised: the guest has not moved on then, and comes
- * back with the same instruction. Behind a trap it has: that one stays pending. What is delivered
- * once more goes first, and the NMI is lost, as it is where the guest has not ended its last one: the guard's own
- * return has opened what the CPU keeps shut.
+ * back with the same instruction. What would be lost for good goes first, and the NMI is lost: an
+ * event that is delivered once more; a breakpoint or a single step, which a debugger waits for,
+ * while NMIs come from the guest's own CPUs alone and ask for a backtrace. So it is where the guest
+ * has not ended its last one: the guard's own return has opened what the CPU keeps shut.
  */
 void guard_inject_nmi(struct guard_frame *frame)
 {
 	u32 info = hw_vmread(VM_ENTRY_INTR_INFO_FIELD);
-	u64 traps = hw_read_dr6() & (DR6_TRAPS | DR6_BS);
 
 	frame->nmi = 0;
 	if (hw_vmread(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_NMI ||
 	    (info & INTR_INFO_VALID_MASK &&
-	     (info & INTR_INFO_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION))
+	     (info & INTR_INFO_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION) ||
+	    waits_for_debug(info))
 		return;
-	if (info & INTR_INFO_VALID_MASK && (info & INTR_INFO_VECTOR_MASK) == VECTOR_DB)
-		hw_vmwrite(GUEST_PENDING_DBG_EXCEPTIONS,
-			   traps | (traps & DR6_TRAPS ? PENDING_DBG_ENABLED : 0));
 	end_shadow();
 	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | VECTOR_NMI);
 }
