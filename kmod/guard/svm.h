@@ -94,6 +94,7 @@
 
 /* The descriptor's bits 40-47 and 52-55, in one */
 #define SVM_ATTRIB_CODE64	0xa9b
+#define SVM_ATTRIB_64		0x200
 #define SVM_ATTRIB_DATA		0xc93
 #define SVM_ATTRIB_LDT		0x082
 #define SVM_ATTRIB_TSS		0x08b

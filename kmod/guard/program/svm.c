@@ -38,6 +38,11 @@ void guard_take_init(struct guard_frame *frame)
 	hw_stgi();
 }
 
+static bool is_64bit(const struct svm_vmcb *vmcb)
+{
+	return vmcb->efer & EFER_BIT_LMA && vmcb->cs.attrib & SVM_ATTRIB_64;
+}
+
 static void inject(struct svm_vmcb *vmcb, u32 vector, bool has_error, u32 error)
 {
 	vmcb->event_inject = SVM_EVENT_VALID | SVM_EVENT_EXCEPTION | vector |
@@ -48,7 +53,7 @@ void guard_step_over(struct guard_frame *frame)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
 
-	vmcb->rip = frame->next_rip;
+	vmcb->rip = is_64bit(vmcb) ? frame->next_rip : (u32)frame->next_rip;
 	vmcb->interrupt_shadow = 0;
 	if (vmcb->rflags & RFLAGS_TF && !(read_msr(REG_DEBUGCTL) & DEBUGCTL_BTF)) {
 		vmcb->dr6 |= DR6_BS;

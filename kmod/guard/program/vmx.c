@@ -91,6 +91,12 @@ void guard_take_init(struct guard_frame *frame)
 
 /* What act.c needs */
 
+static bool is_64bit(void)
+{
+	return hw_vmread(GUEST_IA32_EFER) & EFER_BIT_LMA &&
+	       hw_vmread(GUEST_CS_AR_BYTES) & VMX_RIGHTS_64;
+}
+
 static void end_shadow(void)
 {
 	hw_vmwrite(GUEST_INTERRUPTIBILITY_INFO, hw_vmread(GUEST_INTERRUPTIBILITY_INFO) &
@@ -121,7 +127,10 @@ static void add_pending_step(void)
 void guard_step_over(struct guard_frame *frame)
 {
 	/* The CPU tells how long it was, prefixes included */
-	hw_vmwrite(GUEST_RIP, hw_vmread(GUEST_RIP) + hw_vmread(VM_EXIT_INSTRUCTION_LEN));
+	u64 rip = hw_vmread(GUEST_RIP) + hw_vmread(VM_EXIT_INSTRUCTION_LEN);
+
+	/* An entry takes no more outside of 64-bit mode (SDM vol. 3C, 27.3.1.4) */
+	hw_vmwrite(GUEST_RIP, is_64bit() ? rip : (u32)rip);
 	end_shadow();
 	if (single_steps())
 		add_pending_step();
@@ -271,7 +280,7 @@ static void fill_cr(struct guard_event *event, const struct guard_frame *frame)
 	event->index = info & VMX_CR_NUMBER;
 	event->value = frame->gpr[info >> VMX_CR_GPR_SHIFT & (GPR_COUNT - 1)];
 	/* Outside of 64-bit mode it is the lower half */
-	if (!(hw_vmread(GUEST_CS_AR_BYTES) & VMX_RIGHTS_64))
+	if (!is_64bit())
 		event->value = (u32)event->value;
 }
 
