@@ -366,6 +366,8 @@ static void fill(struct guard_event *event, const struct guard_frame *frame)
 	case EXIT_REASON_INVVPID:
 	case EXIT_REASON_VMFUNC:
 	case EXIT_REASON_ENCLS:
+	case EXIT_REASON_SEAMCALL:
+	case EXIT_REASON_TDCALL:
 		event->kind = GUARD_EVENT_VIRT;
 		break;
 	case EXIT_REASON_EXCEPTION:
