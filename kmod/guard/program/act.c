@@ -88,8 +88,8 @@ static bool do_also(struct guard_frame *frame, const struct guard_verdict *verdi
 		__atomic_store_n(&shared->up, 1, __ATOMIC_RELAXED);
 	if (verdict->also & GUARD_ALSO_PASS_CPUID)
 		guard_pass_cpuid(frame);
-	if (verdict->also & GUARD_ALSO_STEP)
-		guard_step_over(frame);
+	if (verdict->also & GUARD_ALSO_SKIP)
+		guard_skip(frame);
 	if (verdict->also & GUARD_ALSO_DEBUG)
 		guard_add_debug(frame, verdict->debug);
 	return true;

@@ -359,7 +359,7 @@ static void decide_exception(const struct guard_event *event, struct guard_verdi
 		verdict->has_error = 1;
 		verdict->error = event->error;
 	} else {
-		verdict->also |= GUARD_ALSO_DEBUG | (event->int1 ? GUARD_ALSO_STEP : 0);
+		verdict->also |= GUARD_ALSO_DEBUG | (event->int1 ? GUARD_ALSO_SKIP : 0);
 		verdict->debug = event->debug;
 	}
 }

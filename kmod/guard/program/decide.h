@@ -86,8 +86,8 @@ enum guard_action {
 #define GUARD_ALSO_PASS_CPUID	(1 << 7)	/* no more exits for CPUID, where the CPU can do that */
 #define GUARD_ALSO_DEBUG	(1 << 8)	/* debug into DR6, and DR7.GD is clear */
 #define GUARD_ALSO_DOORBELL	(1 << 9)	/* write only where the host's doorbell is armed */
+#define GUARD_ALSO_SKIP		(1 << 10)	/* the exception comes behind the instruction */
 #define GUARD_ALSO_DEBUGCTL	(1 << 11)	/* value into DEBUGCTL */
-#define GUARD_ALSO_STEP		(1 << 10)	/* step over the instruction before the exception */
 
 #define GUARD_WRITES_MAX	2
 

@@ -53,7 +53,10 @@ static inline u64 read_msr(u32 msr)
 	return value;
 }
 
-/* svm_enter.S, vmx_enter.S: the host starts the CPU at guard_entry. guard_nmi: while the guest is left */
+/*
+ * svm_enter.S, vmx_enter.S: the host starts the CPU at guard_entry. guard_nmi: while the guest is
+ * left
+ */
 void guard_entry(struct guard_frame *frame);
 void guard_nmi(void);
 
@@ -65,7 +68,10 @@ void guard_start(struct guard_frame *frame);
 /** guard_exit - the guest was left; returns where it is to go on */
 void guard_exit(struct guard_frame *frame);
 
-/** guard_step_over - the guest goes on behind the instruction; a single step ends there, too */
+/** guard_skip - the guest goes on behind the instruction */
+void guard_skip(struct guard_frame *frame);
+
+/** guard_step_over - likewise, and a single step ends there */
 void guard_step_over(struct guard_frame *frame);
 
 /** guard_retry - the guest goes on where it was, and gets what was being delivered */
@@ -81,8 +87,8 @@ void guard_add_debug(struct guard_frame *frame, u64 bits);
 u32 guard_cpl(const struct guard_frame *frame);
 
 /**
- * guard_set_efer - SVM: the guest's. VMX: guard_set_debugctl - likewise; guard_set_view - what it sees
- *		    in CR0 or CR4
+ * guard_set_efer - SVM: the guest's. VMX: guard_set_debugctl - likewise; guard_set_view - what it
+ *		    sees in CR0 or CR4
  */
 void guard_set_efer(struct guard_frame *frame, u64 value);
 void guard_set_debugctl(struct guard_frame *frame, u64 value);

@@ -49,12 +49,19 @@ static void inject(struct svm_vmcb *vmcb, u32 vector, bool has_error, u32 error)
 			     (has_error ? SVM_EVENT_ERROR_CODE | (u64)error << 32 : 0);
 }
 
-void guard_step_over(struct guard_frame *frame)
+void guard_skip(struct guard_frame *frame)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
 
 	vmcb->rip = is_64bit(vmcb) ? frame->next_rip : (u32)frame->next_rip;
 	vmcb->interrupt_shadow = 0;
+}
+
+void guard_step_over(struct guard_frame *frame)
+{
+	struct svm_vmcb *vmcb = vmcb_of(frame);
+
+	guard_skip(frame);
 	if (vmcb->rflags & RFLAGS_TF && !(read_msr(REG_DEBUGCTL) & DEBUGCTL_BTF)) {
 		vmcb->dr6 |= DR6_BS;
 		vmcb->dr7 &= ~DR7_GD;
@@ -93,8 +100,8 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 }
 
 /*
- * DR6 and DR7 are as the handler is to find them when #DB is intercepted (APM vol. 2, 15.12.2), but not
- * when INT1 is.
+ * DR6 and DR7 are as the handler is to find them when #DB is intercepted (APM vol. 2, 15.12.2), but
+ * not when INT1 is.
  */
 void guard_add_debug(struct guard_frame *frame, u64 bits)
 {

@@ -124,7 +124,7 @@ static void add_pending_step(void)
 		   hw_vmread(GUEST_PENDING_DBG_EXCEPTIONS) | DR6_BS);
 }
 
-void guard_step_over(struct guard_frame *frame)
+void guard_skip(struct guard_frame *frame)
 {
 	/* The CPU tells how long it was, prefixes included */
 	u64 rip = hw_vmread(GUEST_RIP) + hw_vmread(VM_EXIT_INSTRUCTION_LEN);
@@ -132,6 +132,11 @@ void guard_step_over(struct guard_frame *frame)
 	/* An entry takes no more outside of 64-bit mode (SDM vol. 3C, 27.3.1.4) */
 	hw_vmwrite(GUEST_RIP, is_64bit() ? rip : (u32)rip);
 	end_shadow();
+}
+
+void guard_step_over(struct guard_frame *frame)
+{
+	guard_skip(frame);
 	if (single_steps())
 		add_pending_step();
 }
