@@ -16,6 +16,16 @@
 #define SVM_LEAF_NPT		(1 << 0)	/* EDX */
 #define SVM_LEAF_NRIPS		(1 << 3)
 
+/* What tells of a bit of EFER (APM vol. 3, appendix E) */
+#define EXTENDED_LEAF_LAST	0x80000000
+#define EXTENDED_LEAF		0x80000001
+#define EXTENDED_LEAF_TCE	(1 << 17)	/* ECX */
+#define EXTENDED_LEAF_SYSCALL	(1 << 11)	/* EDX */
+#define EXTENDED_LEAF_NX	(1 << 20)
+#define EXTENDED_LEAF_FFXSR	(1 << 25)
+#define EXTENDED2_LEAF		0x80000021
+#define EXTENDED2_LEAF_AIBRS	(1 << 8)	/* EAX */
+
 #define GUEST_ASID		1		/* 0 is the host's */
 
 extern const u8 guard_svm_program[], guard_svm_program_end[];
@@ -58,6 +68,19 @@ static void svm_set_msr(u8 *map, u32 msr, bool read, bool write)
 	}
 }
 
+static u64 known_efer(void)
+{
+	u32 ecx = cpuid_ecx(EXTENDED_LEAF), edx = cpuid_edx(EXTENDED_LEAF);
+	u32 eax2 = cpuid_eax(EXTENDED_LEAF_LAST) >= EXTENDED2_LEAF ? cpuid_eax(EXTENDED2_LEAF) : 0;
+
+	return EFER_BIT_LME | EFER_BIT_LMA |
+	       (edx & EXTENDED_LEAF_SYSCALL ? EFER_BIT_SCE : 0) |
+	       (edx & EXTENDED_LEAF_NX ? EFER_BIT_NXE : 0) |
+	       (edx & EXTENDED_LEAF_FFXSR ? EFER_BIT_FFXSR : 0) |
+	       (ecx & EXTENDED_LEAF_TCE ? EFER_BIT_TCE : 0) |
+	       (eax2 & EXTENDED2_LEAF_AIBRS ? EFER_BIT_AIBRSE : 0);
+}
+
 /* As the 64-bit boot protocol has it (Documentation/arch/x86/boot.rst) */
 static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt)
 {
@@ -98,6 +121,7 @@ static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 		.rflags		= X86_EFLAGS_FIXED,
 		.pat		= SIGMA_PAT_AFTER_RESET,
 	};
+	shared->efer = known_efer();
 	shared->next_rip = !!(cpuid_edx(SVM_LEAF) & SVM_LEAF_NRIPS);
 	return 0;
 }

@@ -234,12 +234,13 @@ static bool may_have_lvt(u64 value)
 	return value & LVT_MASKED || mode == ICR_MODE_FIXED || mode == ICR_MODE_NMI;
 }
 
-static void decide_efer(const struct guard_event *event, struct guard_verdict *verdict)
+static void decide_efer(const struct guard_shared *shared, const struct guard_event *event,
+			struct guard_verdict *verdict)
 {
 	u64 value = event->value & ~EFER_BIT_SVME;
 
 	/* A change under paging is #GP anywhere; LMA is the CPU's own */
-	if (value & ~EFER_OF_GUEST ||
+	if (value & ~(EFER_OF_GUEST & shared->efer) ||
 	    (event->cr0 & CR0_BIT_PG && (value ^ event->efer) & EFER_BIT_LME)) {
 		deny_msr(verdict);
 		return;
@@ -274,7 +275,7 @@ static void decide_wrmsr(const struct guard_shared *shared, const struct guard_e
 	if (msr == REG_APIC_BASE) {
 		decide_apic_base(shared, event, verdict);
 	} else if (msr == REG_EFER) {
-		decide_efer(event, verdict);
+		decide_efer(shared, event, verdict);
 	} else if (msr == REG_X2APIC_LVT_CMCI ||
 		   (msr >= REG_X2APIC_LVT_FIRST && msr <= REG_X2APIC_LVT_LAST)) {
 		if (may_have_lvt(event->value))
