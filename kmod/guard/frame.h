@@ -84,8 +84,8 @@ struct guard_msr_range {
  * @nr_hidden: and @hidden: registers that a guest may not read
  * @doorbell: {APIC ID, vector} to interrupt the host with, as SIGMA_DOORBELL_TARGET(): the one
  *	      now, and those before, since vectors move. Written by the host
- * @efer: SVM: bits of EFER that the guest's CPUs have. One that they lack would be a state that does
- *	  not exist, and not #GP
+ * @efer: SVM: and @debugctl: VMX: bits of these registers that the guest's CPUs have. One that they
+ *	  lack would be a state that does not exist, and not #GP
  * @pending: address of the word in the IOSC window with the host's SIGMA_DOORBELL_STATE
  */
 struct guard_shared {
@@ -99,6 +99,7 @@ struct guard_shared {
 	u32 nr_hidden;
 	u64 doorbell[GUARD_DOORBELLS];
 	u64 efer;
+	u64 debugctl;
 	u64 pending;
 	u32 apic_ids[SIGMA_CPUS_MAX];
 	struct guard_msr_range hidden[GUARD_HIDDEN_MAX];

@@ -36,8 +36,10 @@
 
 #define DEBUGCTL_LBR		(1ULL << 0)
 #define DEBUGCTL_BTF		(1ULL << 1)
-/* Of Intel's: besides these, FREEZE_LBRS_ON_PMI, FREEZE_PERFMON_ON_PMI and RTM */
-#define DEBUGCTL_OF_GUEST	(DEBUGCTL_LBR | DEBUGCTL_BTF | 1ULL << 11 | 1ULL << 12 | 1ULL << 15)
+#define DEBUGCTL_FREEZE		(3ULL << 11)	/* LBRs and counters: on their interrupt */
+#define DEBUGCTL_RTM		(1ULL << 15)
+/* Of Intel's */
+#define DEBUGCTL_OF_GUEST	(DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_FREEZE | DEBUGCTL_RTM)
 
 /* EFER, APM vol. 2, 3.1.7 */
 #define EFER_BIT_SCE		(1ULL << 0)

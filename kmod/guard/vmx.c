@@ -11,6 +11,14 @@
 #include "registers.h"
 #include "vmx.h"
 
+/* What tells of a bit of DEBUGCTL (SDM vol. 4, table 2-2) */
+#define FEATURE_LEAF		1
+#define FEATURE_LEAF_PDCM	(1 << 15)	/* ECX */
+#define EXTENDED_LEAF		7
+#define EXTENDED_LEAF_RTM	(1 << 11)	/* EBX */
+#define COUNTER_LEAF		0xa
+#define COUNTER_LEAF_VERSION	0xff		/* EAX */
+
 #define GUEST_VPID		1		/* 0 is the host's */
 #define NO_VMCS			(~0ULL)
 
@@ -208,9 +216,22 @@ static void add_host(struct vmx_fields *fields)
 	add(fields, HOST_IA32_SYSENTER_EIP, 0);
 }
 
+static u64 known_debugctl(void)
+{
+	u32 last = cpuid_eax(0), eax, ebx = 0, ecx, edx;
+	bool freezes = cpuid_ecx(FEATURE_LEAF) & FEATURE_LEAF_PDCM && last >= COUNTER_LEAF &&
+		       (cpuid_eax(COUNTER_LEAF) & COUNTER_LEAF_VERSION) > 1;
+
+	if (last >= EXTENDED_LEAF)
+		cpuid_count(EXTENDED_LEAF, 0, &eax, &ebx, &ecx, &edx);
+	return DEBUGCTL_LBR | DEBUGCTL_BTF | (freezes ? DEBUGCTL_FREEZE : 0) |
+	       (ebx & EXTENDED_LEAF_RTM ? DEBUGCTL_RTM : 0);
+}
+
 static int vmx_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt)
 {
 	u32 revision = read_msr(MSR_IA32_VMX_BASIC) & VMX_BASIC_REVISION;
+	struct guard_shared *shared = phys_to_virt(frame->shared);
 	struct vmx_fields *fields = guard_page(guard);
 	int err;
 
@@ -219,6 +240,7 @@ static int vmx_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 	err = sigma_identity_map(&guard->identity, virt_to_phys(fields), PAGE_SIZE, 0);
 	if (err)
 		return err;
+	shared->debugctl = known_debugctl();
 	add_controls(fields, guard);
 	add_guest(fields, guard, gdt);
 	add_host(fields);

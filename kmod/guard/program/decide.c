@@ -283,7 +283,7 @@ static void decide_wrmsr(const struct guard_shared *shared, const struct guard_e
 		else
 			deny_msr(verdict);
 	} else if (msr == REG_DEBUGCTL) {
-		if (event->value & ~DEBUGCTL_OF_GUEST) {
+		if (event->value & ~(DEBUGCTL_OF_GUEST & shared->debugctl)) {
 			deny_msr(verdict);
 		} else {
 			verdict->also |= GUARD_ALSO_DEBUGCTL;
