@@ -14,7 +14,8 @@
 
 #define RECORD		40		/* bytes of an input: one exit, or the host's part */
 #define EXITS_MAX	64		/* in one input */
-#define STEPS_MAX	400		/* of hardware, in one exit: 255 banks and some */
+#define STEPS_MAX	100		/* of hardware, in one exit: 32 banks and some */
+#define BANKS_MAX	32		/* of machine checks */
 #define MSRS_MAX	16
 #define WRITES_MAX	4
 
@@ -26,8 +27,9 @@
 enum what {
 	WHAT_CPUID, WHAT_RDMSR, WHAT_WRMSR, WHAT_IO, WHAT_EXCEPTION, WHAT_MACHINE_CHECK, WHAT_CALL,
 	WHAT_INVD, WHAT_WBINVD, WHAT_VIRT, WHAT_MEMORY, WHAT_SHUTDOWN, WHAT_STATE, WHAT_OTHER,
+	WHAT_INIT,
 	SVM_WHATS,
-	WHAT_CR = SVM_WHATS, WHAT_XSETBV, WHAT_NOTIFY, WHAT_INIT,
+	WHAT_CR = SVM_WHATS, WHAT_XSETBV, WHAT_NOTIFY,
 	VMX_WHATS,
 };
 
@@ -41,8 +43,9 @@ struct exit {
 	u64 noise;			/* for what does not matter */
 
 	unsigned int cpl;
-	bool pe, pg, lma, tf, btf, intf, sti, mov_ss, osxsave, pke, halted, nmi_comes;
-	u64 rip, len, cr0, cr4, efer;
+	bool pe, pg, lma, cs_l, tf, btf, lbr, intf, sti, mov_ss, osxsave, pke, halted;
+	bool in_nmi, nmi_comes;
+	u64 rip, len, cr0, cr4, efer, dr7;
 	u64 gpr[16];
 
 	bool delivers, has_error;	/* the event that was being delivered, and how */
@@ -116,6 +119,10 @@ static jmp_buf guest_ends;
 static void *control;			/* what it knows of the guest, and its size */
 static size_t control_size;
 
+/* target_sees - does the CPU leave the guest for a write of @msr? Some it never does for */
+static bool target_sees(u32 msr);
+/* target_may_read - may the guard read @msr, whatever the exit is about? */
+static bool target_may_read(u32 msr);
 /* target_fill - what the host writes before a CPU starts */
 static void target_fill(void);
 /* target_leave - a CPU that leaves the guest for @now writes this */
@@ -128,6 +135,12 @@ static void target_check(const void *control_before, const struct guard_frame *f
 static void target_check_end(void);
 
 /* Registers */
+
+/* Else no address has more than 32 bits */
+static bool is_64bit(void)
+{
+	return now.lma && now.cs_l;
+}
 
 static u64 noise(u64 number)
 {
@@ -176,13 +189,13 @@ static bool is_lvt(u32 msr)
 
 static bool is_bank(u32 msr)
 {
-	return msr >= 0x401 && msr < 0x401 + 4 * 256 && msr % 4 == 1;
+	return msr >= 0x401 && msr < 0x401 + 4 * BANKS_MAX && msr % 4 == 1;
 }
 
 /* Nothing is read but what the exit is about, and never what a guest may not know */
 static void check_read(u32 msr)
 {
-	if (cpu.starts || msr == REG_DEBUGCTL)
+	if (cpu.starts || target_may_read(msr))
 		return;
 	switch (now.what) {
 	case WHAT_WRMSR:
@@ -233,15 +246,18 @@ static void check_icr(u64 value)
 	unsigned int vector = value & 0xff, mode = value >> 8 & 7, shorthand = value >> 18 & 3;
 	bool logical = value >> 11 & 1, legal = vector >= 16;
 	u32 to = value >> 32;
+	/* Of what the guest wrote all of these, and edge-triggered, with the level of those */
+	u64 asked = (now.value & ~0xfff3f800ULL) | 1 << 14;
 
 	FUZZ_CHECK(now.msr == REG_X2APIC_ICR);
+	FUZZ_CHECK(!(value & (ICR_RESERVED | 1 << 15)) && !logical);
 	if (shorthand) {
-		FUZZ_CHECK(shorthand == 1 && mode == 0 && legal && value == now.value);
+		FUZZ_CHECK(shorthand == 1 && mode == 0 && legal && value == asked);
 		return;
 	}
-	FUZZ_CHECK(!logical);
+	FUZZ_CHECK(!(now.value >> 11 & 1));
 	if (is_own(to)) {
-		FUZZ_CHECK(value == now.value);
+		FUZZ_CHECK(value == asked);
 		FUZZ_CHECK(mode == 0 ? legal : mode == 4 && !shared_before.stopping);
 		return;
 	}
@@ -264,7 +280,7 @@ static void check_write(u32 msr, u64 value)
 {
 	FUZZ_CHECK(cpu.nr_writes < GUARD_WRITES_MAX);
 	if (msr == REG_MCG_STATUS) {
-		FUZZ_CHECK(now.what == WHAT_MACHINE_CHECK && !value);
+		FUZZ_CHECK(now.what == WHAT_MACHINE_CHECK && !value && !now.entry_failed);
 		return;
 	}
 	FUZZ_CHECK(now.what == WHAT_WRMSR && !is_hidden(msr));

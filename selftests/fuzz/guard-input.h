@@ -59,8 +59,22 @@ static u64 take_value(struct input *in)
 #define START_NO_VMXON	1
 #define START_NO_FIELD	2		/* the next byte's */
 
-/* number of CPUs, bits that CPUID has and lacks, the first APIC ID, doorbells, and how it starts */
-#define HOST(flags)	flags, 2, 0, 0, B16(2), 2, 0x31, 3, 0x32, 0, 0, 0, 0
+/* Bits of EFER and DEBUGCTL that this CPU does not have */
+#define LACKS_SCE	1
+#define LACKS_NXE	2
+#define LACKS_FFXSR	4
+#define LACKS_TCE	8
+#define LACKS_AIBRSE	16
+#define LACKS_FREEZE	32
+#define LACKS_RTM	64
+
+/*
+ * number of CPUs, bits that CPUID has and lacks, bits of registers that it lacks, the first APIC
+ * ID, doorbells, and how it starts
+ */
+#define HOST_LACKS(flags, lacks) \
+	flags, 2, 0, 0, lacks, B16(2), 2, 0x31, 3, 0x32, 0, 0, 0, 0
+#define HOST(flags)	HOST_LACKS(flags, 0)
 
 /* Of hidden_msrs in msr.c, all that another rule could let pass, and the edges */
 static const struct guard_msr_range hidden_msrs[] = {
@@ -75,6 +89,18 @@ static const struct guard_msr_range hidden_msrs[] = {
 	{ 0xc0010117, 0xc0010117 },
 	{ 0xc0012000, 0xffffffff },
 };
+
+/* All but what the CPU lacks, among it what no guest may have: LMSLE, BTS, and no name */
+static void take_lacks(unsigned int lacks)
+{
+	shared->efer = ~((lacks & LACKS_SCE ? EFER_BIT_SCE : 0ULL) |
+			 (lacks & LACKS_NXE ? EFER_BIT_NXE : 0) |
+			 (lacks & LACKS_FFXSR ? EFER_BIT_FFXSR : 0) |
+			 (lacks & LACKS_TCE ? EFER_BIT_TCE : 0) |
+			 (lacks & LACKS_AIBRSE ? EFER_BIT_AIBRSE : 0));
+	shared->debugctl = ~((lacks & LACKS_FREEZE ? 3ULL << 11 : 0) |
+			     (lacks & LACKS_RTM ? 1ULL << 15 : 0));
+}
 
 static void take_policy(struct input *in)
 {
@@ -94,6 +120,7 @@ static void take_policy(struct input *in)
 	cpu.cpuid_set = (u8)take8(in) * 0x01010101u;
 	cpu.cpuid_clear = (u8)take8(in) * 0x01010101u;
 	cpu.xcr0_known = 0x602e7;
+	take_lacks(take8(in));
 
 	/* Even ones; those behind nr_cpus are no CPUs of this guest */
 	apic_id = take16(in) & ~1;
@@ -114,9 +141,18 @@ static void take_policy(struct input *in)
 
 /* The exit of that number begins with these: what, two bytes of the state, noise */
 #define EXIT(number, what, state, state2) \
-	[RECORD * (number)] = WHAT_##what, state, state2, B16(0)
+	EXIT_NOISE(number, what, state, state2, 0)
+#define EXIT_NOISE(number, what, state, state2, noise) \
+	[RECORD * (number)] = WHAT_##what, state, state2, B16(noise)
 #define END(number)	[RECORD * (number) - 1] = 0
-#define REARM		1			/* of the noise: the host arms the doorbell again */
+
+/* Of the noise */
+#define REARM		1		/* the host arms the doorbell again */
+#define NOT_CODE64	2		/* compatibility mode; where there is no long one: CS.L */
+#define AT_4GIB		4		/* RIP is at the end of what 32 bits reach */
+#define LBR		8		/* last branches are recorded */
+#define IN_NMI		16		/* VMX: the guest handles its last NMI */
+#define GD		32		/* DR7.GD is set */
 
 #define STATE_CPL(cpl)	(cpl)
 #define STATE_LONG	(0 << 2)
@@ -145,6 +181,8 @@ static void take_state(struct input *in)
 	for (unsigned int i = 0; i < COUNT(now.gpr); i++)
 		now.gpr[i] = noise(i);
 	now.pe = mode != STATE_REAL;
+	now.lbr = now.noise & LBR;
+	now.in_nmi = now.noise & IN_NMI;
 	now.pg = mode == STATE_PAGED || mode == STATE_LONG;
 	now.lma = mode == STATE_LONG;
 	now.cpl = now.pe ? state & 3 : 0;
@@ -158,7 +196,12 @@ static void take_state(struct input *in)
 	now.pke = state2 & STATE2_PKE;
 	now.halted = state2 & STATE2_HALTED;
 	now.len = state2 >> 5;		/* target_leave() adds the least */
-	now.rip = now.lma ? noise(99) >> 17 : now.pe ? (u32)noise(99) >> 1 : (u16)noise(99) >> 1;
+	now.cs_l = now.pe && now.lma == !(now.noise & NOT_CODE64);
+	now.rip = is_64bit() ? noise(99) >> 17 : now.pe ? (u32)noise(99) >> 1 :
+		  (u16)noise(99) >> 1;
+	if (now.pe && now.noise & AT_4GIB)
+		now.rip = 0xfffffffe;
+	now.dr7 = 0x400 | (now.noise & GD ? DR7_GD : 0);
 	now.cr0 = (now.pe ? CR0_BIT_PE : 0) | (now.pg ? CR0_BIT_PG : 0) | (1 << 5 | 1 << 4);
 	now.cr4 = (now.osxsave ? CR4_BIT_OSXSAVE : 0) | (now.pke ? CR4_BIT_PKE : 0) | 1 << 5;
 	now.efer = EFER_BIT_SCE | EFER_BIT_NXE | (now.lma ? EFER_BIT_LME | EFER_BIT_LMA : 0);
@@ -217,7 +260,7 @@ static void take_delivery(struct input *in)
 enum {
 	M_ICR, M_APIC_BASE, M_EFER, M_XSS, M_LVT_CMCI, M_LVT_FIRST, M_LVT_LAST, M_LVT_BEFORE,
 	M_LVT_BEHIND, M_MCG_STATUS, M_BANK, M_ENERGY, M_UINTR, M_HIGH, M_LAST, M_MTRR, M_HWCR,
-	M_LVT_LINT0, NR_MSRS,
+	M_LVT_LINT0, M_DEBUGCTL, NR_MSRS,
 };
 #define MSR(name)	M_##name
 #define MSR_RAW(msr)	0xff, B16(msr), B16((msr) >> 16)
@@ -230,17 +273,16 @@ static u32 take_msr(struct input *in)
 		[M_LVT_BEFORE] = 0x832, [M_LVT_BEHIND] = 0x838, [M_MCG_STATUS] = 0x17a,
 		[M_BANK] = 0x401, [M_ENERGY] = 0x611, [M_UINTR] = 0x985, [M_HIGH] = 0x2000,
 		[M_LAST] = 0xffffffff, [M_MTRR] = 0x200, [M_HWCR] = 0xc0010015,
-		[M_LVT_LINT0] = 0x835,
+		[M_LVT_LINT0] = 0x835, [M_DEBUGCTL] = 0x1d9,
 	};
 	unsigned int which = take8(in);
-	u32 low;
+	u32 msr = msrs[which % NR_MSRS];
 
-	if (which < 0xf0)
-		return msrs[which % NR_MSRS];
-	low = take16(in);
-	low |= (u32)take16(in) << 16;
-	/* This one is never seen, and tells of single steps */
-	return low == REG_DEBUGCTL ? REG_DEBUGCTL - 1 : low;
+	if (which >= 0xf0) {
+		msr = take16(in);
+		msr |= (u32)take16(in) << 16;
+	}
+	return target_sees(msr) ? msr : msr - 1;
 }
 
 /* vector, how, to whom */
@@ -298,6 +340,8 @@ static void take_wrmsr_value(struct input *in)
 		now.value |= (flags & 7) << 8 | (flags & 8 ? LVT_MASKED : 0);
 	} else if (now.msr == REG_APIC_BASE) {
 		now.value = cpu.apic_base ^ take_value(in);
+	} else if (now.msr == REG_DEBUGCTL) {
+		now.value = (now.btf ? DEBUGCTL_BTF : 0) ^ take_value(in);
 	} else if (now.msr == REG_EFER) {
 		now.value = now.efer ^ take_value(in);
 	} else {
@@ -383,23 +427,26 @@ static void take_exception(struct input *in)
 #define MC_AR		16
 #define MC_REFUSED	32		/* MCG_STATUS cannot be written */
 #define MC_ENTRY	64		/* while the guest was being entered */
+#define MC_NMI		128		/* IRET had ended the blocking of NMIs */
 
 /* flags, number of banks, which of them */
 static void take_machine_check(struct input *in)
 {
 	unsigned int flags = take8(in), bank;
+	bool bad = flags & MC_VALID && flags & MC_UC && flags & (MC_PCC | MC_AR);
 	u64 status = noise(93) & ~(7ULL << 61 | 1ULL << 57 | 1ULL << 55);
 
 	now.ripv = flags & MC_RIPV;
 	now.banks = take8(in);
 	bank = take8(in);
 	now.entry_failed = flags & MC_ENTRY;
+	now.unblocks_nmi = flags & MC_NMI;
 	status |= (flags & MC_VALID ? 1ULL << 63 : 0) | (flags & MC_UC ? 1ULL << 61 : 0) |
 		  (flags & MC_PCC ? 1ULL << 57 : 0) | (flags & MC_AR ? 1ULL << 55 : 0);
 	set_msr(REG_MCG_CAP, true, 0x1000100 | now.banks, true);
 	set_msr(REG_MCG_STATUS, true, (now.ripv ? 1 : 0) | 4, flags & MC_REFUSED);
 	set_msr(0x401 + 4 * bank, true, status, true);
-	if (bank < now.banks && flags & MC_VALID && flags & MC_UC && flags & (MC_PCC | MC_AR))
+	if (bad && bank < now.banks && bank < BANKS_MAX)
 		now.bad_bank = status;
 }
 
@@ -431,7 +478,12 @@ static void take_cr(struct input *in)
 	now.mov = !(cr & CR_CLTS);
 	now.cr = cr & 0xf;
 	now.value = (now.cr == 4 ? now.cr4 | CR4_BIT_MCE : now.cr0) ^ take_value(in);
+	/* What is above is in the register, and not meant */
+	if (!is_64bit())
+		now.value = (u32)now.value;
 }
+
+#define NOTIFY_NMI	1		/* IRET had ended the blocking of NMIs */
 
 static void take_xsetbv(struct input *in)
 {
@@ -503,6 +555,9 @@ static void take_exit(struct input *in, unsigned int nr_whats)
 		break;
 	case WHAT_XSETBV:
 		take_xsetbv(in);
+		break;
+	case WHAT_NOTIFY:
+		now.unblocks_nmi = take8(in) & NOTIFY_NMI;
 		break;
 	case WHAT_VIRT:
 		now.variant = take8(in);

@@ -65,6 +65,17 @@ void hw_write_dr6(u64 value)
 	misplaced();
 }
 
+/* DEBUGCTL is the guest's own, and tells whether it steps over branches alone */
+static bool target_sees(u32 msr)
+{
+	return msr != REG_DEBUGCTL;
+}
+
+static bool target_may_read(u32 msr)
+{
+	return msr == REG_DEBUGCTL && now.tf && !now.int1;
+}
+
 void hw_stgi(void)
 {
 	step();
@@ -84,9 +95,9 @@ static void target_fill(void)
 
 	for (size_t i = 0; i < control_size / sizeof(*words); i++)
 		words[i] = noise(1000 + i);
-	vmcb->intercept1 = SVM_INTERCEPT_CPUID | SVM_INTERCEPT_INVD | SVM_INTERCEPT_INVLPGA |
-			   SVM_INTERCEPT_IOIO | SVM_INTERCEPT_MSR | SVM_INTERCEPT_FERR |
-			   SVM_INTERCEPT_SHUTDOWN;
+	vmcb->intercept1 = SVM_INTERCEPT_INIT | SVM_INTERCEPT_CPUID | SVM_INTERCEPT_INVD |
+			   SVM_INTERCEPT_INVLPGA | SVM_INTERCEPT_IOIO | SVM_INTERCEPT_MSR |
+			   SVM_INTERCEPT_FERR | SVM_INTERCEPT_SHUTDOWN;
 	vmcb->tlb_control = SVM_TLB_FLUSH_ALL;
 	vmcb->event_inject = 0;
 	vmcb->efer = EFER_BIT_SVME;
@@ -113,7 +124,7 @@ static u64 exit_code(void)
 	case WHAT_IO:
 		return 0x7b;
 	case WHAT_EXCEPTION:
-		return 0x40 + now.raised;
+		return now.int1 ? 0x88 : 0x40 + now.raised;
 	case WHAT_MACHINE_CHECK:
 		return 0x40 + 18;
 	case WHAT_CALL:
@@ -130,13 +141,15 @@ static u64 exit_code(void)
 		return 0x7f;
 	case WHAT_STATE:
 		return ~0ULL;
+	case WHAT_INIT:
+		return 0x63;
 	default:
 		break;
 	}
 	/* Any other: those that were not asked for, and FERR_FREEZE */
 	switch (now.code) {
-	case 0x41: case 0x51: case 0x52: case 0x72: case 0x76: case 0x7a ... 0x7c: case 0x7f:
-	case 0x80 ... 0x86: case 0x89: case 0x400: case ~0ULL:
+	case 0x41: case 0x51: case 0x52: case 0x63: case 0x72: case 0x76: case 0x7a ... 0x7c:
+	case 0x7f: case 0x80 ... 0x86: case 0x88: case 0x89: case 0x400: case ~0ULL:
 		return 0x7e;
 	default:
 		return now.code;
@@ -146,7 +159,7 @@ static u64 exit_code(void)
 /* Where there is no next_rip, none has prefixes */
 static void set_length(void)
 {
-	now.len = (now.what == WHAT_CALL ? 3 : 2) +
+	now.len = (now.int1 ? 1 : now.what == WHAT_CALL ? 3 : 2) +
 		  (shared->next_rip || now.what == WHAT_IO ? now.len : 0);
 }
 
@@ -175,6 +188,10 @@ static void target_leave(void)
 	/* Not any more: the CPU answers it itself */
 	if (now.what == WHAT_CPUID && !(vmcb->intercept1 & SVM_INTERCEPT_CPUID))
 		now.what = WHAT_INVD;
+	/* INT1 is an instruction here, and an entry that fails tells so at once */
+	if (now.int1)
+		now.delivers = now.halted = false;
+	now.entry_failed = false;
 	set_length();
 	vmcb->exit_code = now.code = exit_code();
 	vmcb->exit_info1 = noise(90);
@@ -189,7 +206,8 @@ static void target_leave(void)
 		vmcb->exit_info2 = now.rip + now.len;
 		break;
 	case WHAT_EXCEPTION:
-		vmcb->exit_info1 = now.raised_error;
+		if (!now.int1)
+			vmcb->exit_info1 = now.raised_error;
 		break;
 	case WHAT_MEMORY:
 		vmcb->exit_info1 = (vmcb->exit_info1 & ~0x12ULL) | now.write << 1 | now.fetch << 4;
@@ -200,7 +218,8 @@ static void target_leave(void)
 	}
 	vmcb->exit_int_info = delivered();
 	/* It is 0 where no instruction made the CPU leave (APM vol. 2, 15.7.1) */
-	vmcb->next_rip = is_instruction() && shared->next_rip ? now.rip + now.len : 0;
+	vmcb->next_rip = (is_instruction() || now.int1) && shared->next_rip ?
+			 now.rip + now.len : 0;
 	vmcb->interrupt_shadow = now.sti || now.mov_ss;
 	vmcb->cpl = now.cpl;
 	vmcb->rip = now.rip;
@@ -210,6 +229,8 @@ static void target_leave(void)
 	vmcb->cr0 = now.cr0;
 	vmcb->cr4 = now.cr4;
 	vmcb->efer = now.efer | EFER_BIT_SVME;
+	vmcb->cs.attrib = 0x49b | (now.cs_l ? 1 << 9 : 0) | (now.cs_l && now.lma ? 0 : 1 << 10);
+	vmcb->dr7 = now.dr7;
 	vmcb->dr6 = 0xffff0ff0 | (noise(89) & 0xf);
 	vmcb->clean = noise(88);
 
@@ -258,13 +279,22 @@ static void tell_outcome(void)
 	u64 event = vmcb->event_inject;
 
 	if (vmcb->rip != now.rip) {
-		FUZZ_CHECK(vmcb->rip == now.rip + now.len && is_instruction());
+		u64 end = now.rip + now.len;
+
+		FUZZ_CHECK(vmcb->rip == (is_64bit() ? end : (u32)end));
+		FUZZ_CHECK(is_instruction() || now.int1);
 		FUZZ_CHECK(!vmcb->interrupt_shadow);
+		if (now.int1) {
+			FUZZ_CHECK(event == (1u << 31 | 3 << 8 | VECTOR_DB));
+			outcome.result = RESULT_RAISE;
+			outcome.vector = VECTOR_DB;
+			return;
+		}
 		FUZZ_CHECK(event == (steps_into_debug() ? 1u << 31 | 3 << 8 | VECTOR_DB : 0));
 		outcome.result = RESULT_STEP;
 		return;
 	}
-	FUZZ_CHECK(vmcb->interrupt_shadow == (now.sti || now.mov_ss));
+	FUZZ_CHECK(vmcb->interrupt_shadow == (now.sti || now.mov_ss) && !now.int1);
 	if (now.what == WHAT_MACHINE_CHECK) {
 		bool again = now.delivers && (now.type == TYPE_SOFT_INT ||
 					      now.type == TYPE_SOFT_EXC);
@@ -289,7 +319,11 @@ static void check_efer(u64 before)
 		       EFER_BIT_FFXSR | EFER_BIT_TCE | EFER_BIT_AIBRSE;
 	u64 changed = vmcb->efer ^ before;
 
-	FUZZ_CHECK(vmcb->efer & EFER_BIT_SVME && !(vmcb->efer & ~may_have));
+	/* What a CPU lacks cannot be set before */
+	may_have &= shared_before.efer | EFER_BIT_SVME;
+	FUZZ_CHECK(vmcb->efer & EFER_BIT_SVME && !(changed & vmcb->efer & ~may_have));
+	if (changed)
+		FUZZ_CHECK(!(vmcb->efer & ~may_have));
 	FUZZ_CHECK(!(changed & EFER_BIT_LMA) && !(now.pg && changed & EFER_BIT_LME));
 	if (now.what != WHAT_WRMSR || now.msr != REG_EFER || outcome.result != RESULT_STEP)
 		FUZZ_CHECK(!changed);
@@ -312,13 +346,18 @@ static void check_intercepts(u32 before)
 static void target_check(const void *control_before, const struct guard_frame *frame_before)
 {
 	struct svm_vmcb expected = *(const struct svm_vmcb *)control_before;
+	bool debug;
 
 	tell_outcome();
+	debug = outcome.result == RESULT_RAISE ? outcome.vector == VECTOR_DB :
+		outcome.result == RESULT_STEP && steps_into_debug();
 	check_event();
 	check_efer(expected.efer);
 	check_intercepts(expected.intercept1);
 	check_gprs(frame_before, expected.rax);
 	FUZZ_CHECK(vmcb->rax == frame->gpr[GPR_RAX]);
+	/* As a handler of #DB is to find them */
+	expected.dr7 &= debug ? ~DR7_GD : ~0ULL;
 	FUZZ_CHECK(vmcb->dr6 == (expected.dr6 | (outcome.result == RESULT_STEP &&
 						 steps_into_debug() ? 1 << 14 : 0)));
 
@@ -332,12 +371,12 @@ static void target_check(const void *control_before, const struct guard_frame *f
 	expected.rip = vmcb->rip;
 	expected.rax = vmcb->rax;
 	FUZZ_CHECK(!memcmp(vmcb, &expected, sizeof(expected)));
-	FUZZ_CHECK(!cpu.gif);
+	FUZZ_CHECK(!cpu.gif && !frame->launched);
 }
 
 static void target_check_end(void)
 {
-	FUZZ_CHECK(cpu.gif && outcome.result == RESULT_STOP);
+	FUZZ_CHECK(cpu.gif && !frame->launched);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

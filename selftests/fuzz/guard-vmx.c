@@ -24,7 +24,7 @@ static const struct field {
 } fields[] = {
 	{ VIRTUAL_PROCESSOR_ID, HOST }, { GUEST_ES_SELECTOR, HOST }, { HOST_CS_SELECTOR, HOST },
 	{ MSR_BITMAP, HOST }, { EPT_POINTER, HOST }, { XSS_EXIT_BITMAP, HOST },
-	{ ENCLS_EXITING_BITMAP, HOST }, { VMCS_LINK_POINTER, HOST }, { GUEST_IA32_DEBUGCTL, HOST },
+	{ ENCLS_EXITING_BITMAP, HOST }, { VMCS_LINK_POINTER, HOST }, { GUEST_CS_AR_BYTES, HOST },
 	{ GUEST_IA32_PAT, HOST }, { GUEST_IA32_EFER, HOST }, { PIN_BASED_VM_EXEC_CONTROL, HOST },
 	{ CPU_BASED_VM_EXEC_CONTROL, HOST }, { EXCEPTION_BITMAP, HOST }, { VM_EXIT_CONTROLS, HOST },
 	{ VM_ENTRY_CONTROLS, HOST }, { VM_ENTRY_MSR_LOAD_COUNT, HOST },
@@ -45,7 +45,7 @@ static const struct field {
 	{ VM_ENTRY_INTR_INFO_FIELD, EXIT }, { VM_ENTRY_EXCEPTION_ERROR_CODE, EXIT },
 	{ VM_ENTRY_INSTRUCTION_LEN, EXIT }, { GUEST_INTERRUPTIBILITY_INFO, EXIT },
 	{ CR0_READ_SHADOW, EXIT }, { CR4_READ_SHADOW, EXIT }, { GUEST_DR7, EXIT },
-	{ GUEST_RIP, EXIT }, { GUEST_PENDING_DBG_EXCEPTIONS, EXIT },
+	{ GUEST_RIP, EXIT }, { GUEST_PENDING_DBG_EXCEPTIONS, EXIT }, { GUEST_IA32_DEBUGCTL, EXIT },
 };
 
 struct vmcs {
@@ -82,6 +82,18 @@ static u64 field(u64 encoding)
 static void set(u64 encoding, u64 value)
 {
 	*value_of(encoding) = value;
+}
+
+/* EFER is not seen in fact, and nothing becomes of it */
+static bool target_sees(u32 msr)
+{
+	return true;
+}
+
+/* The guest's DEBUGCTL is in the VMCS */
+static bool target_may_read(u32 msr)
+{
+	return false;
 }
 
 /* The instructions */
@@ -203,6 +215,7 @@ static void target_fill(void)
 	list->field[list->nr++] = (struct vmx_field) { GUEST_INTERRUPTIBILITY_INFO, 0 };
 	list->field[list->nr++] = (struct vmx_field) { CR0_READ_SHADOW, 0 };
 	list->field[list->nr++] = (struct vmx_field) { CR4_READ_SHADOW, 0 };
+	list->field[list->nr++] = (struct vmx_field) { GUEST_IA32_DEBUGCTL, 0 };
 	set(VM_EXIT_REASON, 0);
 	set(IDT_VECTORING_INFO_FIELD, 0);
 	set_msr(REG_EFER, true, EFER_BIT_LME | EFER_BIT_LMA | EFER_BIT_NXE, false);
@@ -217,6 +230,7 @@ static u64 reason(void)
 {
 	static const u16 virt[] = {
 		11, 19, 20, 21, 22, 23, 24, 25, 26, 27, 50, 53, 59, 60,
+		76, 77,
 	};
 
 	switch (now.what) {
@@ -260,7 +274,7 @@ static u64 reason(void)
 	/* Any other; among them those of switched tasks, and of tables that make no sense */
 	switch (now.code & 0xffff) {
 	case 0: case 2: case 3: case 10: case 11: case 13: case 18 ... 28: case 30 ... 33:
-	case 41: case 48: case 50: case 53 ... 55: case 59: case 60: case 75:
+	case 41: case 48: case 50: case 53 ... 55: case 59: case 60: case 75 ... 77:
 		return 49;
 	default:
 		return now.code & 0xffff;
@@ -282,7 +296,7 @@ static u64 qualification(void)
 	case WHAT_STATE:
 		return now.variant & 1 ? now.code | 1 : now.code;
 	case WHAT_NOTIFY:
-		return noise(82) & ~1ULL;
+		return (noise(82) & ~0x1001ULL) | now.unblocks_nmi << 12;
 	default:
 		return noise(81);
 	}
@@ -343,7 +357,7 @@ static u64 pending(void)
 
 static u64 interruptibility(void)
 {
-	return (now.sti ? 1 : 0) | (now.mov_ss ? 2 : 0) | (now.unblocks_nmi ? 0 : noise(80) & 8);
+	return (now.sti ? 1 : 0) | (now.mov_ss ? 2 : 0) | (now.in_nmi && !now.unblocks_nmi ? 8 : 0);
 }
 
 /* An entry that fails tells that it did, and changes nothing else (SDM vol. 3C, 27.8) */
@@ -399,16 +413,18 @@ static void leave(void)
 	set(GUEST_RIP, now.rip);
 	set(GUEST_RSP, now.gpr[GPR_RSP]);
 	set(GUEST_RFLAGS, 2 | (now.tf ? RFLAGS_TF : 0) | (now.intf ? RFLAGS_IF : 0));
-	set(GUEST_IA32_DEBUGCTL, now.btf ? DEBUGCTL_BTF : 0);
+	set(GUEST_IA32_DEBUGCTL, (now.btf ? 2 : 0) | now.lbr | (noise(71) & 0x9800));
+	set(GUEST_CS_AR_BYTES, 0x809b | (now.cs_l ? 1 << 13 : 0) |
+	    (now.cs_l && now.lma ? 0 : 1 << 14));
 	set(GUEST_CR0, now.cr0 | CR0_NE);
 	set(GUEST_CR4, now.cr4 | CR4_FIXED);
-	set(GUEST_DR7, 0x400 | (noise(74) & DR7_GD));
+	set(GUEST_DR7, now.dr7);
 	set(GUEST_IA32_EFER, now.efer);
 	vmcs.dr6 = 0xfffe07f0 | (noise(73) & 0x1e80f);
 	if (now.what == WHAT_CR && now.mov) {
 		unsigned int gpr = noise(84) & 0xf;
 
-		now.gpr[gpr] = now.value;
+		now.gpr[gpr] = now.value | (is_64bit() ? 0 : noise(70) & ~0xffffffffULL);
 		set(GUEST_RSP, now.gpr[GPR_RSP]);
 	}
 }
@@ -423,7 +439,6 @@ static void target_leave(void)
 	/* vmx_enter.S */
 	memcpy(frame->gpr, now.gpr, sizeof(frame->gpr));
 	frame->gpr[GPR_RSP] = noise(72);
-	frame->launched = 1;
 	vmcs.launched = true;
 	frame->nmi = now.nmi_comes;
 }
@@ -446,6 +461,12 @@ static bool was_debug(void)
 	return now.what == WHAT_EXCEPTION && now.raised == VECTOR_DB;
 }
 
+/* What came of a write of DEBUGCTL counts, and #DB clears BTF */
+static bool steps_now(void)
+{
+	return now.tf && !(field(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
+}
+
 /* An entry checks these (SDM vol. 3C, 27.2.1.3 and 27.3.1.5) */
 static void check_entry(void)
 {
@@ -454,11 +475,13 @@ static void check_entry(void)
 	unsigned int vector = info & 0xff, type = info >> 8 & 7;
 	bool valid = info >> 31 & 1, coded = info >> 11 & 1, fault = type == TYPE_EXCEPTION;
 
+	FUZZ_CHECK(is_64bit() || !(field(GUEST_RIP) >> 32));
+	FUZZ_CHECK(!(field(GUEST_IA32_DEBUGCTL) & ~0x9803ULL));
 	FUZZ_CHECK(!(shadow & ~15ULL) && (shadow & 3) != 3);
 	FUZZ_CHECK(!(shadow & 1) || now.intf);
 	FUZZ_CHECK(!now.halted || !(shadow & 3));
 	if (shadow & 3 || now.halted)
-		FUZZ_CHECK(!!(field(GUEST_PENDING_DBG_EXCEPTIONS) & DR6_BS) == steps());
+		FUZZ_CHECK(!!(field(GUEST_PENDING_DBG_EXCEPTIONS) & DR6_BS) == steps_now());
 	FUZZ_CHECK(!(field(GUEST_PENDING_DBG_EXCEPTIONS) & ~0x1500fULL));
 	if (!valid)
 		return;
@@ -496,24 +519,24 @@ static void tell_outcome(const struct vmcs *before)
 	u64 old_shadow = before->values[number_of(GUEST_INTERRUPTIBILITY_INFO)];
 	u64 pending = field(GUEST_PENDING_DBG_EXCEPTIONS);
 	u64 shadow = field(GUEST_INTERRUPTIBILITY_INFO);
+	u64 end = now.rip + now.len;
 	bool stepped = field(GUEST_RIP) != now.rip;
 
 	if (stepped) {
 		FUZZ_CHECK(is_instruction() || now.int1);
-		FUZZ_CHECK(field(GUEST_RIP) == now.rip + now.len);
-		FUZZ_CHECK(pending == (old_pending | (steps() ? DR6_BS : 0)));
+		FUZZ_CHECK(field(GUEST_RIP) == (is_64bit() ? end : (u32)end));
+		FUZZ_CHECK(pending == (old_pending | (steps_now() && !now.int1 ? DR6_BS : 0)));
 		old_shadow &= ~(u64)SHADOWS;
 	}
-	if (now.what == WHAT_EXCEPTION && now.unblocks_nmi && !now.delivers)
+	if (now.unblocks_nmi && !now.delivers)
 		old_shadow |= GUEST_INTR_STATE_NMI;
 	FUZZ_CHECK(shadow == old_shadow);
 
 	if (now.what == WHAT_MACHINE_CHECK || now.what == WHAT_NOTIFY) {
 		outcome.result = RESULT_RETRY;
 		FUZZ_CHECK(pending == old_pending);
-		if (now.entry_failed)
-			FUZZ_CHECK(info == before->values[number_of(VM_ENTRY_INTR_INFO_FIELD)]);
-		else if (now.delivers)
+		FUZZ_CHECK(!now.entry_failed);
+		if (now.delivers)
 			check_again();
 		else
 			FUZZ_CHECK(!(info >> 31));
@@ -551,7 +574,14 @@ static void check_debug(const struct vmcs *before)
 {
 	u64 old_dr6 = before->dr6, bits = now.debug & DEBUG_BITS, dr6 = vmcs.dr6;
 	u64 dr7 = before->values[number_of(GUEST_DR7)];
+	u64 debugctl = before->values[number_of(GUEST_IA32_DEBUGCTL)];
 
+	/* BTF and LBR end with #DB */
+	if (was_debug())
+		debugctl &= ~3ULL;
+	if (now.what == WHAT_WRMSR && now.msr == REG_DEBUGCTL && outcome.result == RESULT_STEP)
+		debugctl = now.value;
+	FUZZ_CHECK(field(GUEST_IA32_DEBUGCTL) == debugctl);
 	if (!was_debug()) {
 		FUZZ_CHECK(dr6 == old_dr6 && field(GUEST_DR7) == dr7);
 		return;
@@ -564,21 +594,26 @@ static void check_debug(const struct vmcs *before)
 	FUZZ_CHECK((dr6 & ~0x1e80fULL) == (old_dr6 & ~0x1e80fULL));
 }
 
-/* In place of an exception, which its instruction raises again; else in addition, or not at all */
+/*
+ * In place of an exception, which its instruction raises again; else in addition, or not at all:
+ * where a debug exception, or what is delivered once more, would be lost, and within another NMI.
+ */
 static void check_nmi(void)
 {
 	u64 info = after_exit.values[number_of(VM_ENTRY_INTR_INFO_FIELD)];
 	u64 shadow = after_exit.values[number_of(GUEST_INTERRUPTIBILITY_INFO)];
+	u64 pending = after_exit.values[number_of(GUEST_PENDING_DBG_EXCEPTIONS)];
 	bool raised = info >> 31 && (info >> 8 & 7) == TYPE_EXCEPTION;
+	bool debug = info >> 31 ? (info & 0xff) == VECTOR_DB : pending & (DR6_BS | 1 << 12);
+	struct vmcs expected = after_exit;
 
 	FUZZ_CHECK(!frame->nmi);
-	FUZZ_CHECK(field(GUEST_RIP) == after_exit.values[number_of(GUEST_RIP)]);
-	if (info >> 31 && !raised) {
-		FUZZ_CHECK(!memcmp(&vmcs, &after_exit, sizeof(vmcs)));
-		return;
+	if (!(shadow & 8) && !debug && (raised || !(info >> 31))) {
+		expected.values[number_of(VM_ENTRY_INTR_INFO_FIELD)] =
+			1u << 31 | TYPE_NMI << 8 | 2;
+		expected.values[number_of(GUEST_INTERRUPTIBILITY_INFO)] = shadow & ~(u64)SHADOWS;
 	}
-	FUZZ_CHECK(field(VM_ENTRY_INTR_INFO_FIELD) == (1u << 31 | TYPE_NMI << 8 | 2));
-	FUZZ_CHECK(field(GUEST_INTERRUPTIBILITY_INFO) == (shadow & ~(u64)SHADOWS));
+	FUZZ_CHECK(!memcmp(&vmcs, &expected, sizeof(vmcs)));
 }
 
 static void target_check(const void *control_before, const struct guard_frame *frame_before)
@@ -592,7 +627,7 @@ static void target_check(const void *control_before, const struct guard_frame *f
 	check_debug(before);
 	check_gprs(frame_before, frame_before->gpr[GPR_RAX]);
 	check_entry();
-	FUZZ_CHECK(frame->next_rip == frame_before->next_rip);
+	FUZZ_CHECK(frame->next_rip == frame_before->next_rip && frame->launched == 1);
 
 	vmcs = last;
 	if (now.nmi_comes) {
@@ -606,6 +641,7 @@ static void target_check(const void *control_before, const struct guard_frame *f
 static void target_check_end(void)
 {
 	FUZZ_CHECK(!cpu.vmx && !cpu.vmcs && !frame->vmx_on);
+	FUZZ_CHECK(frame->launched == !cpu.starts);
 	if (!cpu.no_vmxon)
 		FUZZ_CHECK(cpu.flushed_ept && cpu.flushed_vpid && !(cpu.cr4 & CR4_BIT_VMXE));
 }
@@ -613,7 +649,23 @@ static void target_check_end(void)
 CASE(control_registers, HOST(0), EXIT(1, CR, 0, 0), 4, VBIT(6), EXIT(2, CR, 0, 0), 4, VBIT(13),
      EXIT(3, CR, 0, 0), 4, VBIT(25), EXIT(4, CR, 0, 0), 4, VBIT(32), EXIT(5, CR, STATE_FLAT, 0), 0,
      VBIT(5), EXIT(6, CR, 0, 0), 0 | CR_CLTS, VNONE, EXIT(7, CR, 0, 0), 8, VNONE,
-     EXIT(8, CR, STATE_TF, STATE2_MOV_SS), 4, VBITS(6, 18), END(9))
+     EXIT(8, CR, STATE_TF, STATE2_MOV_SS), 4, VBITS(6, 18),
+     EXIT_NOISE(9, CR, 0, 0, NOT_CODE64), 4, VBIT(6), EXIT(10, CR, STATE_PAGED, 0), 4, VBIT(6),
+     EXIT_NOISE(11, CR, STATE_FLAT, 0, NOT_CODE64), 0, VBIT(5),
+     EXIT(12, CR, STATE_REAL, 0), 4, VBIT(13), END(13))
+CASE(debugctl, HOST(0), EXIT(1, WRMSR, 0, 0), MSR(DEBUGCTL), VBITS(0, 1), HELD_NONE,
+     EXIT(2, WRMSR, STATE_TF, 0), MSR(DEBUGCTL), VBIT(1), HELD_NONE,
+     EXIT(3, WRMSR, STATE_TF | STATE_BTF, 0), MSR(DEBUGCTL), VBIT(1), HELD_NONE,
+     EXIT(4, WRMSR, 0, 0), MSR(DEBUGCTL), VBIT(15), HELD_NONE,
+     EXIT(5, WRMSR, 0, 0), MSR(DEBUGCTL), VBITS(6, 7), HELD_SAME,
+     EXIT(6, WRMSR, 0, 0), MSR(DEBUGCTL), VBIT(14), HELD_SAME | HELD_REFUSED,
+     EXIT(7, WRMSR, STATE_REAL, 0), MSR(DEBUGCTL), VBITS(11, 12), HELD_NONE, END(8))
+CASE(debugctl_of_an_old_cpu, HOST_LACKS(0, LACKS_FREEZE | LACKS_RTM),
+     EXIT(1, WRMSR, 0, 0), MSR(DEBUGCTL), VBIT(15), HELD_NONE,
+     EXIT(2, WRMSR, 0, 0), MSR(DEBUGCTL), VBIT(11), HELD_SAME,
+     EXIT(3, WRMSR, 0, 0), MSR(DEBUGCTL), VBITS(0, 12), HELD_NONE,
+     EXIT(4, WRMSR, 0, 0), MSR(DEBUGCTL), VBIT(0), HELD_NONE, END(5))
+CASE(trust_domains, HOST(0), EXIT(1, VIRT, STATE_CPL(3), 0), 14, EXIT(2, VIRT, 0, 0), 15, END(3))
 CASE(xcr0, HOST(0), EXIT(1, XSETBV, 0, STATE2_OSXSAVE), 0, VBYTE(7),
      EXIT(2, XSETBV, 0, STATE2_OSXSAVE), 0, VBYTE(0xe7),
      EXIT(3, XSETBV, STATE_CPL(3), STATE2_OSXSAVE), 0, VBYTE(7),
@@ -624,7 +676,15 @@ CASE(nmis, HOST(0), EXIT(1, INVD, STATE_NMI, STATE2_STI), EXIT(2, VIRT, STATE_NM
      EXIT(4, MACHINE_CHECK, 0, 0), NO_DELIVERY, MC_RIPV | MC_ENTRY, 0, 0,
      EXIT(5, NOTIFY, STATE_NMI, 0), DELIVERS(D_INTERRUPT, 0x30),
      EXIT(6, NOTIFY, STATE_NMI, STATE2_HALTED), NO_DELIVERY,
-     EXIT(7, EXCEPTION, STATE_NMI | STATE_TF, STATE2_HALTED), NO_DELIVERY, 0, VBIT(14), END(8))
+     EXIT(7, EXCEPTION, STATE_NMI | STATE_TF, STATE2_HALTED), NO_DELIVERY, 0, VBIT(14),
+     EXIT(8, INVD, STATE_NMI | STATE_TF, 0), EXIT(9, VIRT, STATE_NMI | STATE_TF, STATE2_MOV_SS), 0,
+     EXIT(10, EXCEPTION, STATE_NMI | STATE_TF, 0), NO_DELIVERY, XC_INT1, VNONE,
+     EXIT(11, NOTIFY, STATE_NMI, 0), NO_DELIVERY, NOTIFY_NMI,
+     EXIT(12, NOTIFY, 0, 0), DELIVERS(D_EXCEPTION, 14), NOTIFY_NMI,
+     EXIT(13, EXCEPTION, STATE_NMI | STATE_CPL(3), 0), NO_DELIVERY, XC_AC,
+     EXIT_NOISE(14, INVD, STATE_NMI, 0, IN_NMI), EXIT_NOISE(15, VIRT, STATE_NMI, 0, IN_NMI), 0,
+     EXIT(16, MACHINE_CHECK, STATE_NMI, 0), NO_DELIVERY, MC_RIPV | MC_NMI, 32, 0,
+     EXIT(17, EXCEPTION, STATE_NMI | STATE_TF, 0), NO_DELIVERY, 0, VBIT(14), END(18))
 CASE(slow, HOST(0), EXIT(1, NOTIFY, STATE_TF, STATE2_STI), NO_DELIVERY,
      EXIT(2, NOTIFY, 0, 0), DELIVERS(D_SOFT_INT, 0x80), EXIT(3, NOTIFY, 0, 0), DELIVERS(D_INT1, 0),
      EXIT(4, NOTIFY, 0, 0), DELIVERS(D_SOFT_EXC, 3),

@@ -101,7 +101,10 @@ static void check_wrmsr(u64 apic_base_before)
 		check_apic_base_after(apic_base_before);
 		return;
 	}
-	if (is_lvt(now.msr) || now.msr == REG_XSS)
+	if (now.msr == REG_DEBUGCTL)
+		/* LBR, BTF, freezing and RTM, where the CPU has them; the register is the host's */
+		passes = !(now.value & ~(0x9803 & shared_before.debugctl));
+	else if (is_lvt(now.msr) || now.msr == REG_XSS)
 		passes = wrote(now.msr, now.value) && !now.refused;
 	else if (now.msr == REG_EFER)
 		passes = outcome.result == RESULT_STEP;	/* the target knows more */
@@ -143,13 +146,14 @@ static void check_outcome(u64 apic_base_before)
 			check_raised(now.raised);
 		break;
 	case WHAT_MACHINE_CHECK:
-		FUZZ_CHECK(cpu.nr_writes == 1);
 		if (now.bad_bank)
 			check_stop(GUARD_MACHINE_CHECK, now.bad_bank);
-		else if (!now.ripv)
-			check_stop(GUARD_MACHINE_CHECK, 4);
+		else if (!now.ripv || now.entry_failed)
+			check_stop(GUARD_MACHINE_CHECK, 4 | now.ripv);
 		else
 			FUZZ_CHECK(outcome.result == RESULT_RETRY);
+		/* What it has left behind is in the report; stop.c clears it then */
+		FUZZ_CHECK(cpu.nr_writes == (outcome.result == RESULT_RETRY));
 		break;
 	case WHAT_CALL:
 		if (!now.cpl && now.value == SIGMA_GUARD_CALL_UP)
@@ -226,7 +230,8 @@ static void check_frame(const struct guard_frame *before)
 	memcpy(expected, before, GUARD_FRAME_SIZE);
 	memcpy(expected->gpr, frame->gpr, sizeof(frame->gpr));
 	expected->next_rip = frame->next_rip;	/* SVM; the target looks at it */
-	expected->nmi = frame->nmi;
+	expected->nmi = frame->nmi;		/* VMX; likewise */
+	expected->launched = frame->launched;
 	for (unsigned int i = 0; i < GUARD_EXITS; i++) {
 		counted += frame->exits[i] - before->exits[i];
 		FUZZ_CHECK(frame->exits[i] - before->exits[i] <= 1);
@@ -429,7 +434,17 @@ CASE(efer, HOST(0), EXIT(1, WRMSR, 0, 0), MSR(EFER), VBIT(0), HELD_SAME,
      EXIT(2, WRMSR, 0, 0), MSR(EFER), VBIT(8), HELD_SAME,
      EXIT(3, WRMSR, STATE_REAL, 0), MSR(EFER), VBIT(8), HELD_SAME,
      EXIT(4, WRMSR, 0, 0), MSR(EFER), VBIT(12), HELD_SAME,
-     EXIT(5, WRMSR, 0, 0), MSR(EFER), VBIT(13), HELD_SAME, END(6))
+     EXIT(5, WRMSR, 0, 0), MSR(EFER), VBIT(13), HELD_SAME,
+     EXIT(6, WRMSR, 0, 0), MSR(EFER), VBITS(14, 15), HELD_SAME,
+     EXIT(7, WRMSR, 0, 0), MSR(EFER), VBIT(21), HELD_SAME, END(8))
+CASE(efer_of_an_old_cpu, HOST_LACKS(0, LACKS_FFXSR | LACKS_TCE | LACKS_AIBRSE),
+     EXIT(1, WRMSR, 0, 0), MSR(EFER), VBIT(14), HELD_SAME,
+     EXIT(2, WRMSR, 0, 0), MSR(EFER), VBIT(15), HELD_SAME,
+     EXIT(3, WRMSR, 0, 0), MSR(EFER), VBIT(21), HELD_SAME,
+     EXIT(4, WRMSR, 0, 0), MSR(EFER), VBIT(0), HELD_SAME, END(5))
+CASE(efer_without_nx, HOST_LACKS(0, LACKS_NXE | LACKS_SCE),
+     EXIT(1, WRMSR, 0, 0), MSR(EFER), VNONE, HELD_SAME,
+     EXIT(2, WRMSR, 0, 0), MSR(EFER), VBITS(0, 11), HELD_SAME, END(3))
 CASE(local_vectors, HOST(0), EXIT(1, WRMSR, 0, 0), MSR(LVT_CMCI), LVT(0x40, 0, 0), HELD_SAME,
      EXIT(2, WRMSR, 0, 0), MSR(LVT_FIRST), LVT(0x40, 2, 0), HELD_SAME,
      EXIT(3, WRMSR, 0, 0), MSR(LVT_LINT0), LVT(0, 7, 1), HELD_SAME,
@@ -457,7 +472,8 @@ CASE(interrupts, HOST(0), EXIT(1, WRMSR, 0, 0), MSR(ICR), ICR(0x30, 0, TO_OWN(1)
      EXIT(3, WRMSR, 0, 0), MSR(ICR), ICR(2, ICR_HOW(4, 0), TO_OWN(0)), HELD_NONE,
      EXIT(4, WRMSR, 0, 0), MSR(ICR), ICR(0, 0, TO_DOORBELL(1)), HELD_NONE,
      EXIT(5, WRMSR, 0, 0), MSR(ICR), ICR(0, 0, TO_DOORBELL(0)), HELD_NONE,
-     EXIT(6, WRMSR, 0, 0), MSR(ICR), ICR(0x30, ICR_HOW_RESERVED, TO_OWN(0)), HELD_NONE,
+     EXIT(6, WRMSR, 0, 0), MSR(ICR), ICR(0x30, ICR_HOW_RESERVED | ICR_HOW_LEVEL, TO_OWN(0)),
+     HELD_NONE,
      EXIT(7, WRMSR, 0, 0), MSR(ICR), ICR(0x30, 0, TO_HOST(0)), HELD_NONE,
      EXIT(8, WRMSR, 0, 0), MSR(ICR), ICR(8, 0, TO_OWN(0)), HELD_NONE,
      EXIT(9, WRMSR, 0, 0), MSR(ICR), ICR(0, ICR_HOW(5, 0), TO_OWN(0)), HELD_NONE,
@@ -467,6 +483,10 @@ CASE(interrupts, HOST(0), EXIT(1, WRMSR, 0, 0), MSR(ICR), ICR(0x30, 0, TO_OWN(1)
      EXIT(13, WRMSR, 0, 0), MSR(ICR), ICR(0, ICR_HOW(4, 0), TO_DOORBELL(0)), HELD_NONE,
      EXIT(14, WRMSR, 0, 0), MSR(ICR), ICR(0x41, 0, TO_DOORBELL(0)), HELD_NONE,
      EXIT(15, WRMSR, 0, 0), MSR(ICR), ICR(0, ICR_HOW_LOGICAL, TO_DOORBELL(0)), HELD_NONE, END(16))
+CASE(interrupts_refused, HOST(0),
+     EXIT(1, WRMSR, 0, 0), MSR(ICR), ICR(0x30, 0, TO_OWN(0)), HELD_REFUSED,
+     EXIT(2, WRMSR, 0, 0), MSR(ICR), ICR(0x30, ICR_HOW(0, 1) | ICR_HOW_LOGICAL, TO_HOST(0)), 0,
+     EXIT(3, WRMSR, 0, 0), MSR(ICR), ICR(0, ICR_HOW_RESERVED, TO_DOORBELL(1)), HELD_NONE, END(4))
 CASE(interrupts_at_the_end, HOST(HOST_STOPPING | HOST_UNARMED),
      EXIT(1, WRMSR, 0, 0), MSR(ICR), ICR(2, ICR_HOW(4, 0), TO_OWN(0)), HELD_NONE,
      EXIT(2, WRMSR, 0, 0), MSR(ICR), ICR(0x30, 0, TO_OWN(0)), HELD_NONE,
@@ -480,13 +500,19 @@ CASE(ports, HOST(0), EXIT(1, IO, 0, 0), IO_IN | IO_BYTE, B16(0x71),
      EXIT(6, IO, STATE_REAL, 0), IO_STRING, B16(0), END(7))
 CASE(debug, HOST(0), EXIT(1, EXCEPTION, STATE_TF, STATE2_STI), NO_DELIVERY, 0, VBIT(14),
      EXIT(2, EXCEPTION, 0, 0), NO_DELIVERY, XC_INT1, VNONE,
-     EXIT(3, EXCEPTION, STATE_TF, STATE2_MOV_SS), NO_DELIVERY, XC_INT1, VNONE,
+     EXIT(3, EXCEPTION, STATE_TF, STATE2_MOV_SS | STATE2_LEN(2)), NO_DELIVERY, XC_INT1, VNONE,
      EXIT(4, EXCEPTION, STATE_TF, STATE2_MOV_SS), NO_DELIVERY, 0, VBIT(13),
      EXIT(5, EXCEPTION, STATE_NMI, 0), NO_DELIVERY, XC_NMI, VBITS(0, 12),
      EXIT(6, EXCEPTION, STATE_TF, STATE2_HALTED), NO_DELIVERY, 0, VBIT(14),
      EXIT(7, EXCEPTION, STATE_TF | STATE_BTF, 0), DELIVERS(D_EXCEPTION, 14), 0, VBITS(11, 16),
      EXIT(8, EXCEPTION, 0, 0), DELIVERS(D_NMI, 2), 0, VBIT(0),
-     EXIT(9, EXCEPTION, 0, 0), NO_DELIVERY, XC_OTHER, END(10))
+     EXIT(9, EXCEPTION, 0, 0), NO_DELIVERY, XC_OTHER,
+     EXIT_NOISE(10, EXCEPTION, STATE_BTF | STATE_TF, STATE2_MOV_SS, LBR), NO_DELIVERY, 0, VBIT(0),
+     EXIT_NOISE(11, EXCEPTION, STATE_BTF, 0, LBR), NO_DELIVERY, XC_INT1, VNONE,
+     EXIT_NOISE(12, INVD, STATE_TF, 0, GD), EXIT_NOISE(13, INVD, STATE_TF | STATE_BTF, 0, GD),
+     EXIT_NOISE(14, EXCEPTION, STATE_TF, 0, GD), NO_DELIVERY, XC_INT1, VNONE,
+     EXIT_NOISE(15, EXCEPTION, 0, 0, GD), NO_DELIVERY, 0, VBIT(13),
+     EXIT_NOISE(16, EXCEPTION, STATE_CPL(3), 0, GD), NO_DELIVERY, XC_AC, END(17))
 CASE(alignment, HOST(0), EXIT(1, EXCEPTION, STATE_CPL(3), 0), NO_DELIVERY, XC_AC,
      EXIT(2, EXCEPTION, STATE_REAL, 0), NO_DELIVERY, XC_AC,
      EXIT(3, EXCEPTION, STATE_CPL(3), 0), DELIVERS(D_EXCEPTION, 17), XC_AC | XC_NMI,
@@ -495,11 +521,14 @@ CASE(machine_checks, HOST(HOST_NEXT_RIP),
      EXIT(1, MACHINE_CHECK, 0, 0), NO_DELIVERY, MC_RIPV, 32, 0,
      EXIT(2, MACHINE_CHECK, STATE_TF, STATE2_STI), NO_DELIVERY, MC_RIPV | MC_VALID | MC_UC, 32, 31,
      EXIT(3, MACHINE_CHECK, 0, 0), DELIVERS(D_INTERRUPT, 0x30), MC_RIPV | MC_VALID | MC_AR, 32, 31,
-     EXIT(4, MACHINE_CHECK, 0, 0), DELIVERS(D_NMI, 2), MC_RIPV, 255, 255,
+     EXIT(4, MACHINE_CHECK, 0, 0), DELIVERS(D_NMI, 2),
+     MC_RIPV | MC_VALID | MC_UC | MC_PCC, 255, 32,
      EXIT(5, MACHINE_CHECK, 0, 0), DELIVERS(D_EXCEPTION, 14), MC_RIPV, 0, 0,
      EXIT(6, MACHINE_CHECK, 0, 0), DELIVERS(D_SOFT_INT, 0x80), MC_RIPV, 0, 0,
      EXIT(7, MACHINE_CHECK, 0, 0), DELIVERS(D_SOFT_EXC, 3), MC_RIPV, 0, 0,
-     EXIT(8, MACHINE_CHECK, 0, 0), DELIVERS(D_INT1, 0), MC_RIPV, 0, 0, END(9))
+     EXIT(8, MACHINE_CHECK, 0, 0), DELIVERS(D_INT1, 0), MC_RIPV, 0, 0,
+     EXIT(9, MACHINE_CHECK, STATE_NMI, 0), NO_DELIVERY, MC_RIPV | MC_NMI, 32, 0,
+     EXIT(10, MACHINE_CHECK, 0, 0), DELIVERS(D_EXCEPTION, 14), MC_RIPV | MC_NMI, 32, 0, END(11))
 CASE(bad_machine_checks, HOST(0), EXIT(1, MACHINE_CHECK, 0, 0), NO_DELIVERY, 0, 32, 0,
      EXIT(2, MACHINE_CHECK, 0, 0), NO_DELIVERY, MC_RIPV | MC_VALID | MC_UC | MC_PCC, 32, 31,
      EXIT(3, MACHINE_CHECK, 0, 0), NO_DELIVERY, MC_RIPV | MC_VALID | MC_UC | MC_AR, 32, 0,
@@ -509,7 +538,20 @@ CASE(bad_machine_checks, HOST(0), EXIT(1, MACHINE_CHECK, 0, 0), NO_DELIVERY, 0, 
 CASE(machine_check_of_an_entry, HOST(0), EXIT(1, INVD, STATE_CPL(1), 0),
      EXIT(2, MACHINE_CHECK, 0, 0), NO_DELIVERY, MC_RIPV | MC_ENTRY, 32, 0,
      EXIT(3, EXCEPTION, 0, 0), DELIVERS(D_EXCEPTION, 14), XC_AC,
-     EXIT(4, MACHINE_CHECK, 0, 0), NO_DELIVERY, MC_RIPV | MC_ENTRY, 32, 0, END(5))
+     EXIT(4, MACHINE_CHECK, 0, 0), NO_DELIVERY, MC_ENTRY, 32, 0, EXIT(5, INVD, 0, 0),
+     EXIT(6, MACHINE_CHECK, 0, 0), NO_DELIVERY,
+     MC_RIPV | MC_ENTRY | MC_VALID | MC_UC | MC_PCC, 32, 0, END(7))
+CASE(outside_of_64_bit_mode, HOST(HOST_NEXT_RIP), EXIT_NOISE(1, WBINVD, 0, 0, NOT_CODE64 | AT_4GIB),
+     EXIT_NOISE(2, INVD, 0, 0, AT_4GIB), EXIT_NOISE(3, INVD, STATE_PAGED, 0, AT_4GIB),
+     EXIT_NOISE(4, INVD, STATE_PAGED, 0, AT_4GIB | NOT_CODE64),
+     EXIT_NOISE(5, EXCEPTION, STATE_FLAT, STATE2_LEN(1), AT_4GIB), NO_DELIVERY, XC_INT1, VNONE,
+     EXIT_NOISE(6, IO, STATE_TF, 0, AT_4GIB | NOT_CODE64), IO_IN | IO_BYTE, B16(0x71), END(7))
+CASE(outside_of_64_bit_mode_without_next_rip, HOST(0),
+     EXIT_NOISE(1, INVD, 0, 0, NOT_CODE64 | AT_4GIB), EXIT_NOISE(2, INVD, STATE_FLAT, 0, AT_4GIB),
+     EXIT_NOISE(3, CALL, STATE_PAGED, 0, AT_4GIB), VNONE,
+     EXIT_NOISE(4, INVD, 0, 0, AT_4GIB), END(5))
+CASE(host_wants_its_cpu, HOST(0), EXIT(1, INVD, 0, 0), EXIT(2, INIT, STATE_TF, STATE2_HALTED),
+     EXIT(3, INVD, 0, 0), EXIT(4, INIT, STATE_REAL, 0), END(5))
 CASE(other_instructions, HOST(0), EXIT(1, INVD, 0, 0), EXIT(2, WBINVD, STATE_CPL(3), 0),
      EXIT(3, VIRT, 0, 0), 0, EXIT(4, VIRT, STATE_REAL, 0), 5, EXIT(5, CALL, 0, 0), VALL,
      EXIT(6, INVD, STATE_TF, STATE2_MOV_SS),

@@ -29,11 +29,16 @@ static const struct guard_shared example = {
 	.apic_ids = { 2, 4, 6, 8 },
 	.armed = 1,
 	.doorbell = { DOORBELL_NOW, DOORBELL_ONCE },
+	.efer = 0xd01,				/* NXE, LMA, LME, SCE */
+	.debugctl = 3,				/* BTF, LBR */
 	.nr_hidden = 2,
 	.hidden = { { 0x400, 0x47f }, { 0x2000, 0xbfffffff } },
 };
 
-enum host { FULL, MEMORY = 1, KEEP_XAPIC = 2, UP = 4, STOPPING = 8, UNARMED = 16 };
+/* NEW: the CPU has all bits of EFER and DEBUGCTL that there are, and some that nobody knows */
+enum host {
+	FULL, MEMORY = 1, KEEP_XAPIC = 2, UP = 4, STOPPING = 8, UNARMED = 16, NEW = 32,
+};
 
 static struct guard_shared shared_for(enum host host)
 {
@@ -45,6 +50,8 @@ static struct guard_shared shared_for(enum host host)
 	shared.up = !!(host & UP);
 	shared.stopping = !!(host & STOPPING);
 	shared.armed = !(host & UNARMED);
+	if (host & NEW)
+		shared.efer = shared.debugctl = ~0ULL;
 	return shared;
 }
 
@@ -71,8 +78,9 @@ static struct guard_shared shared_for(enum host host)
 #define WRITE(msr, value_)	.nr_writes = 1, .writes = { { msr, value_ } }
 #define ALSO(what, value_)	.also = GUARD_ALSO_##what, .value = (value_)
 
-/* Of the ICR: it is sent as it is, nothing is sent, it is the end */
-#define SENDS(icr)		ICR(icr), DONE(IPI, WRITE(0x830, icr))
+/* Of the ICR: it is sent, with the level of such interrupts; nothing is sent, it is the end */
+#define SENDS_CLEAN(icr, clean)	ICR(icr), DONE(IPI, WRITE(0x830, clean))
+#define SENDS(icr)		SENDS_CLEAN(icr, (icr) | 1 << 14)
 #define SENDS_NOTHING(icr)	ICR(icr), DONE(IPI)
 #define RINGS(icr)		ICR(icr), \
 				DONE(IPI, WRITE(0x830, DOORBELL_NOW), .also = GUARD_ALSO_DOORBELL)
@@ -111,6 +119,32 @@ static const struct decision {
 	  GP(MSR_DENIED) },
 	{ "EFER: what has no name", FULL,
 	  WRMSR(0xc0000080, 1ULL << 40 | 0xd01, IN_LONG_MODE), GP(MSR_DENIED) },
+	{ "EFER: what has no name, of a new CPU", NEW,
+	  WRMSR(0xc0000080, 1ULL << 40 | 0xd01, IN_LONG_MODE), GP(MSR_DENIED) },
+	{ "EFER: LMSLE of a new CPU", NEW, WRMSR(0xc0000080, 0x2d01, IN_LONG_MODE),
+	  GP(MSR_DENIED) },
+	{ "EFER: FFXSR", FULL, WRMSR(0xc0000080, 0x4d01, IN_LONG_MODE), GP(MSR_DENIED) },
+	{ "EFER: TCE", FULL, WRMSR(0xc0000080, 0x8d01, IN_LONG_MODE), GP(MSR_DENIED) },
+	{ "EFER: AIBRSE", FULL, WRMSR(0xc0000080, 0x200d01, IN_LONG_MODE), GP(MSR_DENIED) },
+	{ "EFER: FFXSR, TCE, AIBRSE of a new CPU", NEW,
+	  WRMSR(0xc0000080, 0x20cd01, IN_LONG_MODE), DONE(MSR, ALSO(EFER, 0x20dd01)) },
+	{ "EFER: held already", FULL, WRMSR(0xc0000080, 0x4d01, IN_LONG_MODE, HELD(0x4d01)),
+	  GP(MSR_DENIED) },
+
+	{ "DEBUGCTL: nothing", FULL, WRMSR(0x1d9, 0), DONE(MSR, ALSO(DEBUGCTL, 0)) },
+	{ "DEBUGCTL: LBR, BTF", FULL, WRMSR(0x1d9, 3), DONE(MSR, ALSO(DEBUGCTL, 3)) },
+	{ "DEBUGCTL: what the CPU lacks", FULL, WRMSR(0x1d9, 0x803), GP(MSR_DENIED) },
+	{ "DEBUGCTL: FREEZE_LBRS_ON_PMI, FREEZE_PERFMON_ON_PMI, RTM", NEW, WRMSR(0x1d9, 0x9803),
+	  DONE(MSR, ALSO(DEBUGCTL, 0x9803)) },
+	{ "DEBUGCTL: BUS_LOCK_DETECT", NEW, WRMSR(0x1d9, 1 << 2), GP(MSR_DENIED) },
+	{ "DEBUGCTL: TR", NEW, WRMSR(0x1d9, 1 << 6), GP(MSR_DENIED) },
+	{ "DEBUGCTL: BTS", NEW, WRMSR(0x1d9, 1 << 7), GP(MSR_DENIED) },
+	{ "DEBUGCTL: BTINT", NEW, WRMSR(0x1d9, 1 << 8), GP(MSR_DENIED) },
+	{ "DEBUGCTL: BTS_OFF_OS, BTS_OFF_USR", NEW, WRMSR(0x1d9, 3 << 9), GP(MSR_DENIED) },
+	{ "DEBUGCTL: ENABLE_UNCORE_PMI", NEW, WRMSR(0x1d9, 1 << 13), GP(MSR_DENIED) },
+	{ "DEBUGCTL: FREEZE_WHILE_SMM", NEW, WRMSR(0x1d9, 1 << 14), GP(MSR_DENIED) },
+	{ "DEBUGCTL: held already", NEW, WRMSR(0x1d9, 1 << 14, HELD(1 << 14)), GP(MSR_DENIED) },
+	{ "DEBUGCTL: what has no name", NEW, WRMSR(0x1d9, 1ULL << 32 | 3), GP(MSR_DENIED) },
 
 	{ "APIC_BASE: as it is", FULL, WRMSR(0x1b, BASE | X2APIC, HELD(BASE | X2APIC)), DONE(MSR) },
 	{ "APIC_BASE: full keeps the mode", FULL, WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE | X2APIC)),
@@ -168,6 +202,11 @@ static const struct decision {
 	{ "IPI: the host's CPU", FULL, ENDS(0x9000000fdULL) },
 	{ "IPI: all of them", FULL, ENDS(0xffffffff000000fdULL) },
 	{ "IPI: itself", FULL, SENDS(0x400f6ULL) },
+	{ "IPI: itself, with all else", FULL, SENDS_CLEAN(0x7fff7f8f6ULL, 0x7000440f6ULL) },
+	{ "IPI: level", FULL, SENDS_CLEAN(0x40000c0fdULL, 0x4000040fdULL) },
+	{ "IPI: busy", FULL, SENDS_CLEAN(0x4000010fdULL, 0x4000040fdULL) },
+	{ "IPI: what has no name", FULL, SENDS_CLEAN(0x4fff320fdULL, 0x4000040fdULL) },
+	{ "IPI: what has no name, to the host", FULL, ENDS(0x9fff320fdULL) },
 	{ "IPI: itself, NMI", FULL, ENDS(0x40400ULL) },
 	{ "IPI: itself, too low", FULL, ENDS(0x4000fULL) },
 	{ "IPI: all with itself", FULL, ENDS(0x800f6ULL) },
@@ -228,7 +267,10 @@ static const struct decision {
 	  EVENT(EXCEPTION, .index = 1, .delivery = GUARD_DELIVERS_ONCE, .code = 0x41),
 	  STOPPED_AT(GUARD_EXIT_EXCEPTION, STATE, 0x41) },
 	{ "INT1", FULL, EVENT(EXCEPTION, .index = 1, .int1 = 1),
-	  RAISE(EXCEPTION, 1, .also = GUARD_ALSO_DEBUG | GUARD_ALSO_STEP) },
+	  RAISE(EXCEPTION, 1, .also = GUARD_ALSO_DEBUG | GUARD_ALSO_SKIP) },
+	{ "INT1 in an exception's delivery", FULL,
+	  EVENT(EXCEPTION, .index = 1, .int1 = 1, .delivery = GUARD_DELIVERS_AGAIN),
+	  RAISE(EXCEPTION, 1, .also = GUARD_ALSO_DEBUG | GUARD_ALSO_SKIP) },
 	{ "#AC", FULL, EVENT(EXCEPTION, .index = 17, .error = 1),
 	  RAISE(EXCEPTION, 17, .has_error = 1, .error = 1) },
 	{ "#AC in an interrupt's delivery", FULL,
@@ -243,10 +285,14 @@ static const struct decision {
 	  EVENT(MACHINE_CHECK, .value = 5, .delivery = GUARD_DELIVERS_ONCE),
 	  AGAIN(MACHINE_CHECK, WRITE(0x17a, 0)) },
 	{ "#MC of this CPU", FULL, EVENT(MACHINE_CHECK, .value = 5, .now = 0xb180000000000000ULL),
-	  STOPPED_AT(GUARD_EXIT_MACHINE_CHECK, MACHINE_CHECK, 0xb180000000000000ULL,
-		     WRITE(0x17a, 0)) },
+	  STOPPED_AT(GUARD_EXIT_MACHINE_CHECK, MACHINE_CHECK, 0xb180000000000000ULL) },
 	{ "#MC without a way back", FULL, EVENT(MACHINE_CHECK, .value = 4),
-	  STOPPED_AT(GUARD_EXIT_MACHINE_CHECK, MACHINE_CHECK, 4, WRITE(0x17a, 0)) },
+	  STOPPED_AT(GUARD_EXIT_MACHINE_CHECK, MACHINE_CHECK, 4) },
+	{ "#MC at an entry, told to all", FULL, EVENT(MACHINE_CHECK, .value = 5, .at_entry = 1),
+	  STOPPED_AT(GUARD_EXIT_MACHINE_CHECK, MACHINE_CHECK, 5) },
+	{ "#MC at an entry, of this CPU", FULL,
+	  EVENT(MACHINE_CHECK, .value = 5, .at_entry = 1, .now = 0xb180000000000000ULL),
+	  STOPPED_AT(GUARD_EXIT_MACHINE_CHECK, MACHINE_CHECK, 0xb180000000000000ULL) },
 
 	{ "IN of a byte", FULL, IN(0x60, 1, 0x1122334455667700),
 	  DONE(IO, ALSO(RAX, 0x11223344556677ff)) },
@@ -286,7 +332,7 @@ static const struct decision {
 };
 
 #define HAS_VALUE	(GUARD_ALSO_RAX | GUARD_ALSO_EFER | GUARD_ALSO_CR0_VIEW | \
-			 GUARD_ALSO_CR4_VIEW | GUARD_ALSO_XSETBV)
+			 GUARD_ALSO_CR4_VIEW | GUARD_ALSO_XSETBV | GUARD_ALSO_DEBUGCTL)
 
 static const char *difference(const struct guard_verdict *seen,
 			      const struct guard_verdict *expected)
@@ -422,6 +468,8 @@ static char told[512];
 static struct guard_shared shared;
 static struct guard_frame *frame;
 static u32 refused;			/* a register; 1: XCR0 */
+static u64 mcg_cap;
+static u32 bad_bank;			/* the register of its status */
 static jmp_buf stopped;
 
 static void tell(const char *fmt, ...)
@@ -439,8 +487,8 @@ bool hw_rdmsr(u32 msr, u64 *value)
 	tell("rdmsr %x. ", msr);
 	if (msr == refused)
 		return false;
-	/* Three banks, the last of which has met something */
-	*value = msr == 0x179 ? 3 : msr == 0x17a ? 5 : msr == 0x409 ? 0xb180000000000000ULL :
+	*value = msr == 0x179 ? mcg_cap : msr == 0x17a ? 5 :
+		 msr == bad_bank ? 0xb180000000000000ULL :
 		 msr == 0x401 ? 0x3180000000000000ULL : msr == 0x405 ? 0xb000000000000000ULL : 7;
 	return true;
 }
@@ -462,6 +510,11 @@ void hw_cpuid(u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	*ebx = *eax + 1;
 	*edx = *ecx + 1;
+}
+
+void guard_skip(struct guard_frame *skipped)
+{
+	tell("skip. ");
 }
 
 void guard_step_over(struct guard_frame *stepped)
@@ -490,6 +543,11 @@ void guard_add_debug(struct guard_frame *debugged, u64 bits)
 void guard_set_efer(struct guard_frame *set, u64 value)
 {
 	tell("efer %llx. ", (unsigned long long)value);
+}
+
+void guard_set_debugctl(struct guard_frame *set, u64 value)
+{
+	tell("debugctl %llx. ", (unsigned long long)value);
 }
 
 void guard_set_view(struct guard_frame *set, u32 cr, u64 value)
@@ -529,6 +587,9 @@ static void begin(enum host host)
 	frame->shared = (u64)&shared;
 	shared = shared_for(host);
 	refused = 0;
+	/* Three banks, the last of which has met something */
+	mcg_cap = 0x1000103;
+	bad_bank = 0x409;
 	told[0] = '\0';
 }
 
@@ -556,9 +617,13 @@ static const struct deed {
 	{ "register as it is", FULL, 0, WRMSR(0x200, 6, HELD(6)), "step. " },
 	{ "register", FULL, 0, WRMSR(0x200, 6, HELD(7)), "raise 13 0. " },
 	{ "EFER", FULL, 0, WRMSR(0xc0000080, 0x1), "efer 1001. step. " },
-	{ "IPI", FULL, 0, ICR(0x4000000fdULL), "wrmsr 830 4000000fd. step. " },
-	{ "IPI, reserved bits", FULL, 0x830, ICR(0x4000010fdULL),
-	  "wrmsr 830 4000010fd, refused. raise 13 0. " },
+	{ "EFER, what the CPU lacks", FULL, 0, WRMSR(0xc0000080, 0x4001), "raise 13 0. " },
+	{ "DEBUGCTL", FULL, 0, WRMSR(0x1d9, 2), "debugctl 2. step. " },
+	{ "DEBUGCTL, what the CPU lacks", FULL, 0, WRMSR(0x1d9, 0x8000), "raise 13 0. " },
+	{ "IPI", FULL, 0, ICR(0x4000000fdULL), "wrmsr 830 4000040fd. step. " },
+	{ "IPI, reserved bits", FULL, 0, ICR(0x4fff330fdULL), "wrmsr 830 4000040fd. step. " },
+	{ "IPI, refused", FULL, 0x830, ICR(0x4000000fdULL),
+	  "wrmsr 830 4000040fd, refused. raise 13 0. " },
 	{ "IPI to nobody of its own", FULL, 0, ICR(0x9000000fdULL), "stop 3 9000000fd w. " },
 	{ "NMI while stopping", STOPPING, 0, ICR(0x400000400ULL), "step. " },
 	{ "doorbell", FULL, 0, ICR(DOORBELL_ONCE), "wrmsr 830 900000041. step. " },
@@ -569,15 +634,16 @@ static const struct deed {
 	{ "XSETBV", FULL, 0, EVENT(XSETBV, .value = 7), "xsetbv 0 7. step. " },
 	{ "XSETBV refused", FULL, 1, EVENT(XSETBV, .value = 6), "xsetbv 0 6. raise 13 0. " },
 	{ "#DB", FULL, 0, EVENT(EXCEPTION, .index = 1, .debug = 0x4000), "debug 4000. raise 1. " },
-	{ "INT1", FULL, 0, EVENT(EXCEPTION, .index = 1, .int1 = 1), "step. debug 0. raise 1. " },
+	{ "INT1", FULL, 0, EVENT(EXCEPTION, .index = 1, .int1 = 1), "skip. debug 0. raise 1. " },
 	{ "#AC", FULL, 0, EVENT(EXCEPTION, .index = 17), "raise 17 0. " },
 	{ "#MC told to all", FULL, 0, EVENT(MACHINE_CHECK, .value = 5), "wrmsr 17a 0. retry. " },
 	{ "#MC told to all, not to be cleared", FULL, 0x17a, EVENT(MACHINE_CHECK, .value = 5),
 	  "wrmsr 17a 0, refused. retry. " },
 	{ "#MC of this CPU", FULL, 0, EVENT(MACHINE_CHECK, .value = 5, .now = 1ULL << 63),
-	  "wrmsr 17a 0. stop 7 8000000000000000. " },
-	{ "#MC not to be cleared", FULL, 0x17a, EVENT(MACHINE_CHECK, .value = 4),
-	  "wrmsr 17a 0, refused. stop 7 4. " },
+	  "stop 7 8000000000000000. " },
+	{ "#MC without a way back", FULL, 0, EVENT(MACHINE_CHECK, .value = 4), "stop 7 4. " },
+	{ "#MC at an entry", FULL, 0, EVENT(MACHINE_CHECK, .value = 5, .at_entry = 1),
+	  "stop 7 5. " },
 	{ "WBINVD", FULL, 0, EVENT(WBINVD), "step. " },
 	{ "up", FULL, 0, EVENT(CALL, .value = SIGMA_GUARD_CALL_UP), "cpuid passes. step. " },
 	{ "VMXON", FULL, 0, EVENT(VIRT), "raise 6. " },
@@ -602,7 +668,7 @@ TEST(a_doorbell_is_taken_once)
 	struct guard_event event = ICR(DOORBELL_NOW), other = ICR(0x4000000fdULL);
 
 	begin(FULL);
-	EXPECT_STREQ("wrmsr 830 4000000fd. step. ", handled(&other));
+	EXPECT_STREQ("wrmsr 830 4000040fd. step. ", handled(&other));
 	EXPECT_EQ(1u, shared.armed);
 	EXPECT_STREQ("wrmsr 830 900000041. step. ", handled(&event));
 	EXPECT_EQ(0u, shared.armed);
@@ -706,6 +772,32 @@ TEST(banks_of_a_machine_check)
 	refused = 0x409;
 	guard_fill_machine_check(&event);
 	EXPECT_EQ(0ULL, event.now);
+}
+
+/* Behind 32 of them are other registers, which the CPU's number of banks does not lead into */
+TEST(banks_are_bounded)
+{
+	struct guard_event event = { };
+
+	begin(FULL);
+	mcg_cap = 0xff;
+	bad_bank = 0x401 + 4 * 31;
+	guard_fill_machine_check(&event);
+	EXPECT_EQ(0xb180000000000000ULL, event.now);
+
+	event = (struct guard_event) { };
+	bad_bank = 0x401 + 4 * 32;
+	told[0] = '\0';
+	guard_fill_machine_check(&event);
+	EXPECT_EQ(0ULL, event.now);
+	EXPECT_TRUE(strstr(told, "rdmsr 47d. "));
+	EXPECT_FALSE(strstr(told, "rdmsr 481. "));
+
+	event = (struct guard_event) { };
+	mcg_cap = 0;
+	told[0] = '\0';
+	guard_fill_machine_check(&event);
+	EXPECT_STREQ("rdmsr 179. rdmsr 17a. ", told);
 }
 
 TEST_HARNESS_MAIN
