@@ -12,8 +12,8 @@
 #	make check-load		does a guarded guest under load for a minute ever leave its CPU?
 #	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
 #				dump? Builds a kernel
-#	make check-cpus		guests of all kernels on CPUs of all kinds; T=MODEL: one of selftests/
-#				cpus/models. Takes about an hour
+#	make check-cpus		hosts and guests of three kernels on CPUs of all kinds; T=MODEL: one
+#				of selftests/cpus/models. Takes about an hour
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=500 append=intel_iommu=on qemu=-machine qemu=kernel-irqchip=split cpu=max,+x2apic qemu=-device qemu=intel-iommu,intremap=on,eim=on
+# rig: smp=3 mem=2G timeout=500 image=yes append=intel_iommu=on qemu=-machine qemu=kernel-irqchip=split cpu=max,+x2apic qemu=-device qemu=intel-iommu,intremap=on,eim=on
 #
 # A host in x2APIC mode with interrupt remapping, as laptops are. A guest that is not confined
 # finds no remapping and takes its own core back to xAPIC; doorbells and INIT go both ways all
-# the same. Here alone guests have page tables of five levels.
+# the same. Here alone host and guests have page tables of five levels.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -14,6 +14,7 @@ logged() { dmesg | grep -i "$1" >/dev/null; }	# not -q, which closes the pipe to
 counter() { cat "/sys/class/sigma/g/$1"; }
 
 check "the host is in x2APIC mode" logged "x2apic enabled"
+check "and has page tables of five levels" grep -qw la57 /proc/cpuinfo
 for run in "6.1 no" "7.2 no" "6.1 full"; do
 	read -r kernel guard <<<"$run"
 	guest g cpus=2 kernel="$kernel" guard="$guard" disk=/dev/vdb net=1
@@ -23,6 +24,8 @@ for run in "6.1 no" "7.2 no" "6.1 full"; do
 	check "$kernel, guard $guard: disk" in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=4 conv=fsync'
 	check "$kernel, guard $guard: doorbells by interrupt, to the guest" [ "$(counter ipis_sent)" -gt 0 ]
 	check "$kernel, guard $guard: doorbells by interrupt, to the host" [ "$(counter interrupts_received)" -gt 0 ]
+	check "$kernel, guard $guard: no interrupt of the host's devices reaches it" eval \
+		'sigmactl log g >/tmp/log && ! grep "No irq handler" /tmp/log'
 	check "$kernel, guard $guard: is killed" sigmactl kill g
 	check "$kernel, guard $guard: is gone" wait_gone g
 done
