@@ -89,6 +89,9 @@ static const struct left_range {
 
 #define L1D_FLUSH_ALL		1
 
+#define ARCH_CAP_HAS_LOCK	BIT_ULL(21)	/* of IA32_ARCH_CAPABILITIES: the other register is there */
+#define X2APIC_IS_LOCKED	BIT_ULL(0)
+
 #define TEST_CTRL		0x33
 #define TEST_CTRL_SPLIT_LOCK	BIT_ULL(29)
 
@@ -197,14 +200,16 @@ static bool is_there(const struct left_range *range)
 static void add_zeroes(struct entry_data *data, const struct left_range *ranges, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++)
-		for (u32 msr = ranges[i].first; is_there(&ranges[i]) && msr <= ranges[i].last; msr++)
+		for (u32 msr = ranges[i].first;
+		     is_there(&ranges[i]) && msr <= ranges[i].last; msr++)
 			add_write(data, msr, 0);
 }
 
 /*
  * A host that has split locks raise #AC leaves that on as its CPU goes offline. A guest's kernel
- * might not know of it, and a guarded one could not turn it off for a program that has one. The host
- * turns it on again when it brings the CPU up. Where the CPU has no such control a write does harm.
+ * might not know of it, and a guarded one could not turn it off for a program that has one. The
+ * host turns it on again when it brings the CPU up. Where the CPU has no such control a write does
+ * harm.
  */
 static void allow_split_locks(struct entry_data *data)
 {
@@ -273,6 +278,20 @@ static void fill_data(struct entry_data *data)
 	fill_writes(data);
 }
 
+/*
+ * All CPUs arrive in xAPIC mode: a kernel that finds itself in x2APIC mode without interrupt remapping
+ * leaves it, but 6.1 keeps to logical destinations then, and gets interrupts of the host's devices.
+ * Firmware may have locked x2APIC mode (SDM vol. 4, IA32_XAPIC_DISABLE_STATUS); kernels stay in it
+ * where they find that.
+ */
+static bool x2apic_locked(void)
+{
+	u64 value;
+
+	return !rdmsrq_safe(MSR_IA32_ARCH_CAPABILITIES, &value) && value & ARCH_CAP_HAS_LOCK &&
+	       !rdmsrq_safe(MSR_IA32_XAPIC_DISABLE_STATUS, &value) && value & X2APIC_IS_LOCKED;
+}
+
 u32 sigma_entry_tell(const struct entry_order *order)
 {
 	struct entry_data *data = entry_data();
@@ -288,7 +307,7 @@ u32 sigma_entry_tell(const struct entry_order *order)
 	data->argument = order->argument;
 	data->stack = stack_of(order->cpu);
 	data->flags = (cpuid_ecx(1) & CPUID_1_ECX_XSAVE ? ENTRY_XSAVE : 0) |
-		      (x2apic_enabled() ? 0 : ENTRY_XAPIC);
+		      (x2apic_locked() ? 0 : ENTRY_XAPIC);
 	data->writes[nr_writes] = (struct entry_write) { };
 	data->writes[nr_writes + 1] = (struct entry_write) { };
 	if (order->freq && order->freq->msr)

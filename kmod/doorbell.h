@@ -20,8 +20,8 @@
  * @handler: called for each doorbell that was rung, 0 <= n < SIGMA_DOORBELLS, in hard
  *	     interrupt context, or in a work item when there are too many
  * @published: or NULL: told each target that is published, one at a time, with interrupts off
- * @rearm: or NULL: where somebody between the peer and us sends one interrupt for each time that this
- *	   was called, and swallows the others. Any context
+ * @rearm: or NULL: where somebody between the peer and us sends one interrupt for each time that
+ *	   this was called, and swallows the others. Any context
  * @data: for all three
  * @received: doorbells that were rung
  * @interrupts: interrupts taken for them

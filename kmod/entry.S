@@ -170,18 +170,21 @@ sigma_entry_code64:
 	xsetbv
 	movq	%r8, %cr4
 1:
-	/* INIT left the mode as it was; from x2APIC the way leads through off (SDM 11.12.5) */
-	testl	$ENTRY_XAPIC, ENTRY_FLAGS(%rbp)
-	jz	2f
+	/*
+	 * INIT left the mode as it was. From x2APIC the way leads through off (SDM vol. 3A,
+	 * 11.12.5); one that the last owner switched off, the host would not take
+	 */
 	movl	$MSR_IA32_APICBASE, %ecx
 	rdmsr
 	testl	$APIC_BASE_X2APIC, %eax
 	jz	2f
+	testl	$ENTRY_XAPIC, ENTRY_FLAGS(%rbp)
+	jz	3f
 	andl	$~(APIC_BASE_X2APIC | MSR_IA32_APICBASE_ENABLE), %eax
 	wrmsr
-	orl	$MSR_IA32_APICBASE_ENABLE, %eax
+2:	orl	$MSR_IA32_APICBASE_ENABLE, %eax
 	wrmsr
-2:
+3:
 	movl	ENTRY_STACK(%rbp), %esp
 	movl	ENTRY_MODE(%rbp), %ebx
 	movl	ENTRY_APIC_ID(%rbp), %edi

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The entry pages: where a lent CPU arrives after INIT and a start-up IPI, and from where it goes
- * on to the guest, to the wake-up mailbox, or to rest. entry.S is the code, arrival.c makes the pages.
- * They lie below 1 MiB, one behind the other:
+ * on to the guest, to the wake-up mailbox, or to rest. entry.S is the code, arrival.c makes the
+ * pages. They lie below 1 MiB, one behind the other:
  *
  *	code	a copy of entry.S; never written to
  *	data	struct entry_data: what the next CPU is told, the IDTs, the stack on the way
@@ -45,7 +45,7 @@
 
 /* Flags */
 #define ENTRY_XSAVE		1	/* the CPU has XRSTOR */
-#define ENTRY_XAPIC		2	/* the host's APICs are in xAPIC mode */
+#define ENTRY_XAPIC		2	/* in xAPIC mode to its next owner */
 
 /*
  * Control registers as 64-bit firmware hands them over (UEFI 2.10, 2.3.4; the values are edk2's,
@@ -53,7 +53,8 @@
  * use NX in their first page tables; CR4.MCE they keep, too, and without it any machine check that
  * the CPU is told of resets the machine.
  */
-#define ENTRY_CR0	(X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP | X86_CR0_PE)
+#define ENTRY_CR0	(X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP | \
+			 X86_CR0_PE)
 #define ENTRY_CR4_ALWAYS (X86_CR4_PAE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
 
 /* struct sigma_iosc_mailbox, for the assembler */
@@ -204,10 +205,10 @@ u64 sigma_entry_cr4(void);
 /** sigma_entry_map - map the entry pages; may sleep. Return: 0 or -ENOMEM. */
 int sigma_entry_map(struct sigma_identity *id);
 
-/** sigma_entry_tell - leave @order for the CPU that arrives next; one at a time. Return: its token */
+/** sigma_entry_tell - leave @order for the CPU that arrives next, one at a time. Return: a token */
 u32 sigma_entry_tell(const struct entry_order *order);
 
-/** sigma_entry_arrived - has the CPU with that token arrived? From then on the next one may be told */
+/** sigma_entry_arrived - has that CPU arrived? From then on the next one may be told */
 bool sigma_entry_arrived(u32 token);
 #endif
 

@@ -557,8 +557,8 @@ int sigma_guest_stop(struct sigma_guest *guest)
 }
 
 /*
- * Its first CPU alone: from when the driver is up it has a handler that tells, while others may still
- * wait at the mailbox.
+ * Its first CPU alone: from when the driver is up it has a handler that tells, while others may
+ * still wait at the mailbox.
  */
 int sigma_guest_nmi(struct sigma_guest *guest)
 {

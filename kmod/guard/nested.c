@@ -63,7 +63,8 @@ int guard_nested_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size,
 	const bool may_large = may_be_large();
 
 	while (size) {
-		bool large = may_large && !((address | phys) & (LARGE_SIZE - 1)) && size >= LARGE_SIZE;
+		bool large = may_large && size >= LARGE_SIZE &&
+			     !((address | phys) & (LARGE_SIZE - 1));
 		u64 step = large ? LARGE_SIZE : PAGE_SIZE;
 		u64 *entry = walk(guard, address, large ? 2 : 1);
 

@@ -64,21 +64,23 @@
  * CR4 as a guest may have it: VME, PVI, TSD, DE, PSE, PAE, PGE, PCE, OSFXSR, OSXMMEXCPT, UMIP,
  * LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, LASS and LAM_SUP, all of which act on its
  * own CPU and its own tables. MCE is the guard's: without it a machine check that is told to all
- * CPUs, as Intel's are, resets the machine. (On AMD's the guest has all of CR4: there one without it
- * shuts the CPU down, which ends the guest.) So are VMXE and SMXE (other modes of operation), UINTR (its SENDUIPI
- * sends any vector to any APIC ID by way of memory), KL (keys that INIT leaves), PKS and FRED (not
- * switched by the control structures as they are filled), and what has no name yet.
+ * CPUs, as Intel's are, resets the machine. (AMD's guests have all of CR4: there one without MCE
+ * shuts the CPU down, which ends the guest.) VMXE and SMXE are other modes of operation. UINTR has
+ * SENDUIPI, which sends any vector to any APIC ID by way of memory. KL has keys that INIT leaves.
+ * PKS and FRED are not switched by the control structures as they are filled. What has no name yet
+ * is not for a guest either.
  */
 #define CR4_OF_GUEST \
 	((0x1fffULL ^ CR4_BIT_MCE) | 1ULL << 16 | 1ULL << 17 | CR4_BIT_OSXSAVE | 1ULL << 20 | \
 	 1ULL << 21 | CR4_BIT_PKE | 1ULL << 23 | 1ULL << 27 | 1ULL << 28)
 
 /*
- * Intel's, since XSETBV of AMD's is not seen. XCR0: x87, SSE, AVX, MPX, AVX-512, PKRU, AMX and APX, which are registers that programs compute
- * with. XSS: the two of CET, whose shadow stacks are memory and so nested-paged. All others of XSS
- * would load what WRMSR is refused: processor trace writes to physical addresses, past nested
- * paging (bit 8), UINTR sends interrupts (14), PASID addresses devices (10), HDC and HWP are the
- * package's (13, 16), LBRs tell of the last owner (15). SDM vol. 1, 13.1.
+ * XCR0, on Intel, since AMD's XSETBV is not seen: x87, SSE, AVX, MPX, AVX-512, PKRU, AMX and APX,
+ * which are registers that programs compute with. XSS: the two of CET, whose shadow stacks are
+ * memory and so nested-paged. All others of XSS would load what WRMSR is refused: processor trace
+ * writes to physical addresses, past nested paging (bit 8), UINTR sends interrupts (14), PASID
+ * addresses devices (10), HDC and HWP are the package's (13, 16), LBRs tell of the last owner (15).
+ * SDM vol. 1, 13.1.
  */
 #define XCR0_OF_GUEST		(0xffULL | 1ULL << 9 | 1ULL << 17 | 1ULL << 18 | 1ULL << 19)
 #define XSS_OF_GUEST		(1ULL << 11 | 1ULL << 12)
