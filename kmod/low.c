@@ -7,13 +7,14 @@
  *   - the first 64 KiB, where firmware scribbles,
  *   - what is not System RAM: BDA and EBDA, video memory, firmware,
  *   - the host's own real-mode blob and all above it: memblock puts it at the top, and it is
- *     the only part of the direct map down there that is read-only or executable.
+ *     the only part of the direct map down there that is read-only or, with NX, executable.
  */
 #include <linux/bitmap.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <asm/cpufeature.h>
 #include <asm/pgtable.h>
 
 #include "sigma.h"
@@ -29,8 +30,8 @@ static bool is_real_mode_blob(unsigned long pfn)
 	unsigned int level;
 	pte_t *pte = lookup_address((unsigned long)pfn_to_kaddr(pfn), &level);
 
-	return !pte || !(pte_flags(*pte) & _PAGE_PRESENT) ||
-	       !(pte_flags(*pte) & _PAGE_RW) || !(pte_flags(*pte) & _PAGE_NX);
+	return !pte || !(pte_flags(*pte) & _PAGE_PRESENT) || !(pte_flags(*pte) & _PAGE_RW) ||
+	       (boot_cpu_has(X86_FEATURE_NX) && !(pte_flags(*pte) & _PAGE_NX));
 }
 
 static bool is_lendable(unsigned long pfn)

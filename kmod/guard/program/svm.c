@@ -25,8 +25,8 @@ void guard_start(struct guard_frame *frame)
 	struct svm_vmcb *vmcb = vmcb_of(frame);
 
 	vmcb->rip = guard_prepare(frame);
-	/* Only with NX does a nested fault tell of an instruction fetch (APM vol. 2, 15.25.6) */
-	hw_wrmsr(REG_EFER, read_msr(REG_EFER) | EFER_BIT_SVME | EFER_BIT_NXE);
+	/* NX is as it was handed over: only with it does a nested fault tell of a fetch (15.25.6) */
+	hw_wrmsr(REG_EFER, read_msr(REG_EFER) | EFER_BIT_SVME);
 	hw_wrmsr(SVM_MSR_VM_HSAVE_PA, frame->region);
 	/* KVM leaves that of its last guest; a CPU without it refuses the write */
 	hw_wrmsr(REG_TSC_RATIO, TSC_RATIO_ONE);
