@@ -105,10 +105,10 @@ check "ends the unit, a success" is_down
 check "the guest switched itself off, too" \
 	[ "$(journal --identifier=sigmad | grep -c "the guest switched itself off")" = 2 ]
 check "nobody lists it any more" until_true 10 unlisted
-drop_in RestartSec=20
+drop_in RestartSec=60
 check "systemctl start" systemctl start $unit
 check "sigmad is killed" kill_sigmad
-check "its unit is about to restart" until_true 5 is_between
+check "its unit is about to restart" until_true 40 is_between
 check "systemctl stop" systemctl stop $unit
 check "ends the guest, too, which nobody serves" until_true 20 is_gone web
 check "the unit stays down" has ActiveState inactive
