@@ -3,7 +3,7 @@
 # rig: smp=3 mem=2G timeout=700 cpu=max,-la57
 #
 # Interrupts without end. NMIs to lent CPUs, wherever they wait, and from a guest's CPU to another one
-# while they are stopped, must not reset the machine. Doorbells must leave the host's CPU to others.
+# while they are stopped, must not reset the machine. Beside doorbells host and guest go on.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -59,6 +59,7 @@ interrupts() { cat /sys/class/sigma/g/interrupts_received; }
 sent() { awk '$1 == "ipi" { print $2 }' /sys/class/sigma/g/guard_exits; }
 # Rounds that a program of the host does in BUSY_SECONDS
 rounds() { perl -e '$SIG{ALRM} = sub { print "$n\n"; exit }; alarm $ARGV[0]; $n++ while 1' $BUSY_SECONDS; }
+
 check "doorbells: the guest is up" boot full
 in_guest 1 "(taskset -c 1 timeout $((BUSY_SECONDS + 2)) sh -c 'while :; do :; done' &) >/dev/null"
 alone=$(rounds)
