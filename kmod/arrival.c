@@ -199,10 +199,12 @@ static bool is_there(const struct left_range *range)
 
 static void add_zeroes(struct entry_data *data, const struct left_range *ranges, size_t nr)
 {
-	for (size_t i = 0; i < nr; i++)
-		for (u32 msr = ranges[i].first;
-		     is_there(&ranges[i]) && msr <= ranges[i].last; msr++)
+	for (size_t i = 0; i < nr; i++) {
+		if (!is_there(&ranges[i]))
+			continue;
+		for (u32 msr = ranges[i].first; msr <= ranges[i].last; msr++)
 			add_write(data, msr, 0);
+	}
 }
 
 /*
