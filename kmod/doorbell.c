@@ -178,10 +178,10 @@ static void drain_leftover(struct work_struct *work)
 	drain_or_defer(rx);
 }
 
-/* Have these interrupts had half of this CPU for a tick? */
+/* Have these interrupts had a quarter of this CPU for a tick? */
 static bool storms(const struct sigma_doorbell_rx *rx, u64 now)
 {
-	return now - rx->window > STORM_NS && rx->spent > (now - rx->window) / 2;
+	return now - rx->window > STORM_NS && rx->spent - rx->window_spent > (now - rx->window) / 4;
 }
 
 /*
@@ -190,17 +190,17 @@ static bool storms(const struct sigma_doorbell_rx *rx, u64 now)
  */
 static void account(struct sigma_doorbell_rx *rx, u64 begin)
 {
-	u64 gap = begin - rx->last_end;
+	u64 gap = begin - rx->last_end, spent = rx->spent;
 
 	if (gap > STORM_NS || begin - rx->window > 2 * STORM_NS) {
 		rx->window = begin;
-		rx->spent = 0;
+		rx->window_spent = spent;
 	} else {
 		rx->least_gap = min(rx->least_gap, gap);
-		rx->spent += rx->least_gap;
+		spent += rx->least_gap;
 	}
 	rx->last_end = local_clock();
-	rx->spent += rx->last_end - begin;
+	WRITE_ONCE(rx->spent, spent + rx->last_end - begin);
 }
 
 static void pause_interrupts(struct sigma_doorbell_rx *rx)

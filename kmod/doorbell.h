@@ -25,6 +25,7 @@
  * @data: for all three
  * @received: doorbells that were rung
  * @interrupts: interrupts taken for them
+ * @spent: ns that these took, an estimate: see account()
  */
 struct sigma_doorbell_rx {
 	struct sigma_iosc_doorbell *words;
@@ -34,6 +35,7 @@ struct sigma_doorbell_rx {
 	void *data;
 	atomic_long_t received;
 	atomic_long_t interrupts;
+	u64 spent;
 	/* private */
 	struct fwnode_handle *fwnode;
 	struct irq_domain *domain;
@@ -41,7 +43,7 @@ struct sigma_doorbell_rx {
 	raw_spinlock_t publish_lock;
 	struct delayed_work leftover;
 	unsigned int pause;
-	u64 window, spent, last_end, least_gap;
+	u64 window, window_spent, last_end, least_gap;
 };
 
 /**

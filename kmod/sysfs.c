@@ -11,7 +11,8 @@
  *	doorbells_sent		doorbells that the host rang for the guest, and
  *	ipis_sent		the interrupts it sent for them: less, where the guest was busy
  *	doorbells_received	doorbells that the guest rang, and
- *	interrupts_received	the interrupts that came with them
+ *	interrupts_received	the interrupts that came with them, and
+ *	interrupts_ns		the time that the host spent on these, in ns, an estimate
  *	guard			what confines it: no, memory or full
  *	guard_exits		how often its CPUs came to the guard, since the start, and for
  *				what: lines of "NAME COUNT", see guard/frame.h
@@ -147,6 +148,12 @@ static ssize_t interrupts_received_show(struct device *dev, struct device_attrib
 }
 static DEVICE_ATTR_RO(interrupts_received);
 
+static ssize_t interrupts_ns_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(to_guest(dev)->iosc.doorbell_rx.spent));
+}
+static DEVICE_ATTR_RO(interrupts_ns);
+
 static ssize_t guard_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return sysfs_emit(buf, "%s\n", sigma_guard_name(to_guest(dev)->guard_kind));
@@ -247,6 +254,7 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_ipis_sent.attr,
 	&dev_attr_doorbells_received.attr,
 	&dev_attr_interrupts_received.attr,
+	&dev_attr_interrupts_ns.attr,
 	&dev_attr_guard.attr,
 	&dev_attr_guard_exits.attr,
 	&dev_attr_panic.attr,

@@ -125,6 +125,12 @@ online()
 	cat /sys/devices/system/cpu/online
 }
 
+# apic_id CPU: of that CPU of the host, by its /proc/cpuinfo in standard input
+apic_id()
+{
+	awk -v cpu="$1" '$1 == "processor" { on = $3 == cpu } on && $1 == "apicid" { print $3 }'
+}
+
 # All that a guest takes and must give back, in a form that can be compared
 host_resources()
 {

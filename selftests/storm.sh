@@ -29,8 +29,7 @@ boot()
 NMIS='nmis() { awk "/^ *NMI:/ { print \$2 }" /proc/interrupts; }; before=$(nmis); sleep 1; after=$(nmis);
 	echo $before $after; [ $after -gt $((before + 10)) ]'
 
-apic_id() { awk -v cpu="$1" '$1 == "processor" { on = $3 == cpu } on && $1 == "apicid" { print $3 }' /tmp/cpuinfo; }
-send_nmis() { ! insmod $module what=nmis to="$(apic_id "$1")" >/tmp/insmod 2>&1 && grep canceled /tmp/insmod; }
+send_nmis() { ! insmod $module what=nmis to="$(apic_id "$1" </tmp/cpuinfo)" >/tmp/insmod 2>&1 && grep canceled /tmp/insmod; }
 
 # The second CPU stays where it waits for the first one to fetch it
 for guard in no full; do
@@ -55,7 +54,7 @@ for ((i = 1; i <= STOPS; i++)); do
 	check "NMIs, $i: CPUs and memory are back" eval 'wait_gone g && host_is_as_before'
 done
 
-interrupts() { cat /sys/class/sigma/g/interrupts_received; }
+count() { cat "/sys/class/sigma/g/interrupts_$1"; }
 sent() { awk '$1 == "ipi" { print $2 }' /sys/class/sigma/g/guard_exits; }
 # Rounds that a program of the host does in BUSY_SECONDS
 rounds() { perl -e '$SIG{ALRM} = sub { print "$n\n"; exit }; alarm $ARGV[0]; $n++ while 1' $BUSY_SECONDS; }
@@ -64,10 +63,16 @@ check "doorbells: the guest is up" boot full
 in_guest 1 "(taskset -c 1 timeout $((BUSY_SECONDS + 2)) sh -c 'while :; do :; done' &) >/dev/null"
 alone=$(rounds)
 check "doorbells: it begins" in_guest 1 'insmod /root/storm.ko'
-before=$(sent) taken=$(interrupts) got=$(rounds)
-say "the guest sent $(($(sent) - before)), the host took $(($(interrupts) - taken))"
+sent_before=$(sent) taken_before=$(count received) spent_before=$(count ns) began=${EPOCHREALTIME/./}
+got=$(rounds)
+share=$((($(count ns) - spent_before) / 10 / (${EPOCHREALTIME/./} - began)))
+say "the guest sent $(($(sent) - sent_before)), the host took $(($(count received) - taken_before))," \
+	"for $share % of a CPU"
 say "a program of the host did $got rounds, $alone where the guest only computes"
 check "doorbells: a program of the host goes on" [ "$got" -gt 0 ]
+# A quarter, and the ticks until that is noticed
+check "doorbells: they have a third of a CPU at most" [ $share -le 33 ]
+check "doorbells: and many were sent" [ $(($(sent) - sent_before)) -ge $((100 * BUSY_SECONDS)) ]
 check "doorbells: the guest is served all the same" in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=2 conv=fsync'
 check "doorbells: it ends, and works on" in_guest 1 'rmmod storm && echo done'
 check "it stops, all is back" eval 'sigmactl stop g && wait_gone g && host_is_as_before'

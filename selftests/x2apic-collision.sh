@@ -9,7 +9,7 @@
 need_sigma
 remember_host
 
-check "CPU 3 has APIC ID 4" [ "$(awk '$1 == "processor" { on = $3 == 3 } on && $1 == "apicid" { print $3 }' /proc/cpuinfo)" = 4 ]
+check "CPU 3 has APIC ID 4" [ "$(apic_id 3 </proc/cpuinfo)" = 4 ]
 guest g guard=full cpus=cpu3 disk=/dev/vdb net=1
 refuse "Guard=full is refused for it, with the reason and the remedy" \
 	"cpu 3 has APIC ID 4, .*would get the interrupts that this host sends to its cpu 4; take another CPU" \
