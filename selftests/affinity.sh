@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=4 mem=2G timeout=300
 #
-# Doorbells follow their interrupt when it moves to another CPU, in the host (irqbalance does
-# that) and in a guest of two CPUs; and when the CPU that takes them goes offline.
+# Doorbells follow their interrupt when it moves to another CPU, in the host (as irqbalance does)
+# and in a guest with two CPUs, and when the CPU that takes them goes offline.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -11,7 +11,7 @@ remember_host
 
 PINGS=20
 
-# irq NAME: its number, from /proc/interrupts on standard input
+# irq NAME: print the number of the interrupt; /proc/interrupts is on standard input
 irq() { awk -v name="$1" '$0 ~ name "$" { sub(":", "", $1); print $1; exit }'; }
 host_irq() { irq "SIGMA guest g" </proc/interrupts; }
 moved_to() { [ "$(cat "/proc/irq/$(host_irq)/effective_affinity_list")" = "$1" ]; }
@@ -21,21 +21,21 @@ guest_move() { in_guest 1 "echo $1 >/proc/irq/\$(grep 'sigma$' /proc/interrupts 
 cpu1() { echo "$1" >/sys/devices/system/cpu/cpu1/online; }
 
 guest g cpus=cpu2,cpu3 disk=/dev/vdb net=1
-check "a guest of two CPUs starts" sigmactl start g
-check "user space answers" wait_guest 1
+check "a guest with two CPUs starts" sigmactl start g
+check "the guest's user space answers" wait_guest 1
 for cpu in 1 0 1; do
-	check "host: the interrupt is moved to CPU $cpu" move $cpu
-	check "host: doorbells arrive" talk
-	check "host: on CPU $cpu" moved_to $cpu
+	check "host: the doorbell's interrupt can be moved to CPU $cpu" move $cpu
+	check "host: doorbells arrive after the move" talk
+	check "host: the interrupt goes to CPU $cpu" moved_to $cpu
 done
 check "host: CPU 1 goes offline" cpu1 0
-check "host: doorbells arrive" talk
-check "host: on CPU 0" moved_to 0
-check "host: CPU 1 comes back" cpu1 1
+check "host: doorbells arrive without CPU 1" talk
+check "host: the interrupt goes to CPU 0" moved_to 0
+check "host: CPU 1 comes back online" cpu1 1
 for cpu in 1 0; do
-	check "guest: the interrupt is moved to its CPU $cpu" guest_move $cpu
-	check "guest: doorbells arrive" talk
+	check "guest: the doorbell's interrupt can be moved to CPU $cpu" guest_move $cpu
+	check "guest: doorbells arrive after the move" talk
 done
-check "it stops" sigmactl stop g
-check "CPUs and memory are back" host_is_as_before
+check "the guest stops" sigmactl stop g
+check "the host has the CPUs and the memory back" host_is_as_before
 finish

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=2 mem=2G timeout=300
 #
-# What is wrong is refused, with the place and the reason, and nothing is taken.
+# Wrong input is refused with its place and the reason, and nothing is taken from the host
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -10,15 +10,15 @@ need_sigma
 file=/etc/sigma/g.guest
 image=/boot/vmlinuz-$(uname -r)
 
-# start_with TEXT: start a guest whose file is this
+# start_with TEXT: start a guest whose file has this text
 start_with()
 {
 	printf '%b' "$1" >$file
 	timeout 30 sigmactl start g
 }
 
-# nothing_taken TEXT PATTERN FILE: refused with a message that matches, and not even for a
-# moment was anything taken. That all is as before is looked at after each group of these.
+# nothing_taken TEXT PATTERN FILE: the start is refused with a message that matches, before a guest
+# was made. Each group of these ends with a check that the host is as before.
 guests_made() { dmesg | grep -c 'sigma: .*: created with'; }
 never_taken() { [ "$(guests_made)" = "$1" ] && [ -z "$(guests)" ] && [ -z "$(pgrep -x sigmad)" ]; }
 nothing_taken()
@@ -29,15 +29,15 @@ nothing_taken()
 	check "$1: nothing is taken" never_taken "$made"
 }
 
-# Kernels with one thing wrong each, before the host's memory is looked at
+# Kernel images with one fault each, made before the host's memory is looked at
 head -c 100000 /dev/urandom >/tmp/noise
 cp /bin/true /tmp/program
 head -c 2000000 "$image" >/tmp/truncated
 head -c 300 "$image" >/tmp/short
 : >/tmp/empty
 truncate -s 120M /tmp/big
-# HdrS at 0x202; then: version 2.05 at 0x206, setup_sects at 0x1f1, xloadflags at 0x236, no
-# relocatable_kernel at 0x234 (Documentation/arch/x86/boot.rst)
+# Offsets of the setup header: HdrS at 0x202, version (here 2.05) at 0x206, setup_sects at 0x1f1,
+# xloadflags at 0x236, relocatable_kernel at 0x234 (Documentation/arch/x86/boot.rst)
 patch()
 {
 	cp "$image" "$1"
@@ -49,64 +49,76 @@ patch /tmp/setup 0x1f1 '\xff'
 patch /tmp/not64 0x236 '\x00\x00'
 patch /tmp/fixed 0x234 '\x00'
 
-# The host is warm after one good guest
+# A first good guest has the host load modules and grow caches that it keeps
 guest g disk=/dev/vdb
-check "a good file works" sigmactl start g
-check "and its guest is killed" eval 'sigmactl kill g && wait_gone g'
+check "a guest with a good file starts" sigmactl start g
+check "the guest with the good file is killed" eval 'sigmactl kill g && wait_gone g'
 remember_host
 
 # ---- guest files
-refuse "a timeout that is none" "--hang-timeout=soon: give whole seconds" \
+refuse "a --hang-timeout= that is not a number is refused" \
+	"--hang-timeout=soon: give whole seconds" \
 	/usr/libexec/sigmad --hang-timeout=soon g
-refuse "no such guest" "/etc/sigma/nobody.guest" sigmactl start nobody
-nothing_taken "unknown key" "$file:2:.*Colour" "[Guest]\nColour=green\n"
-nothing_taken "no such cores" "$file:2: CPUs=: this machine has no efficiency cores.*sigmactl check" \
+refuse "a guest without a file is refused" "/etc/sigma/nobody.guest" sigmactl start nobody
+nothing_taken "an unknown key is refused" "$file:2:.*Colour" "[Guest]\nColour=green\n"
+nothing_taken "a kind of core that the machine lacks is refused" \
+	"$file:2: CPUs=: this machine has no efficiency cores.*sigmactl check" \
 	"[Guest]\nCPUs=2 efficiency\n[Disk]\nPath=/dev/vdb\n"
-nothing_taken "unknown section" "$file:1:" "[Ghost]\nCPUs=1\n"
-nothing_taken "no key at all" "$file:2:" "[Guest]\nwhat is this\n"
-nothing_taken "memory is no number" "$file:2:" "[Guest]\nMemory=lots\n"
-nothing_taken "memory: too little" "Memory" "[Guest]\nMemory=2M\n"
-nothing_taken "memory: more than the host has" "$file:2: Memory=.*memory" "[Guest]\nMemory=64G\n"
-nothing_taken "memory: too little for the initrd" "$file:2: .*the initrd needs" \
+nothing_taken "an unknown section is refused" "$file:1:" "[Ghost]\nCPUs=1\n"
+nothing_taken "a line without a key is refused" "$file:2:" "[Guest]\nwhat is this\n"
+nothing_taken "memory: a size that is not a number is refused" "$file:2:" "[Guest]\nMemory=lots\n"
+nothing_taken "memory: too small a size is refused" "Memory" "[Guest]\nMemory=2M\n"
+nothing_taken "memory: more than the host has is refused" \
+	"$file:2: Memory=.*memory" "[Guest]\nMemory=64G\n"
+nothing_taken "memory: too little for the initrd is refused" "$file:2: .*the initrd needs" \
 	"[Guest]\nMemory=128M\nInitrd=/tmp/big\n"
-nothing_taken "CPUs: none" "$file:2:" "[Guest]\nCPUs=0\n"
-nothing_taken "CPUs: no such" "$file:2: CPUs=.*cpu 77" "[Guest]\nCPUs=cpu77\n"
+nothing_taken "CPUs: a count of 0 is refused" "$file:2:" "[Guest]\nCPUs=0\n"
+nothing_taken "CPUs: a CPU that does not exist is refused" \
+	"$file:2: CPUs=.*cpu 77" "[Guest]\nCPUs=cpu77\n"
 chcpu -d 1 >/dev/null
-refuse "CPUs: offline" "$file:3: CPUs=.*cpu 1: is offline" start_with "[Guest]\n\nCPUs=cpu1\n"
+refuse "CPUs: a CPU that is offline is refused" \
+	"$file:3: CPUs=.*cpu 1: is offline" start_with "[Guest]\n\nCPUs=cpu1\n"
 chcpu -e 1 >/dev/null
-check "CPUs: offline: nothing is taken" host_is_as_before
-nothing_taken "CPUs: a list that is none" "$file:2:" "[Guest]\nCPUs=cpu1-\n"
-nothing_taken "disk: no such file" "$file:[23]:.*/nowhere" "[Guest]\n[Disk]\nPath=/nowhere\n"
-nothing_taken "disk: a folder" "/tmp" "[Guest]\n[Disk]\nPath=/tmp\n"
-nothing_taken "disk: no path" "$file:2:" "[Guest]\n[Disk]\nReadOnly=yes\n"
-nothing_taken "network: no such bridge" "nobridge" "[Guest]\n[Network]\nBridge=nobridge\n"
-nothing_taken "network: no address" "$file:3:" "[Guest]\n[Network]\nAddress=10.0.0.300/24\n"
-nothing_taken "kernel: no such file" "$file:2:.*/nokernel" "[Guest]\nKernel=/nokernel\n"
+check "CPUs: a CPU that is offline: nothing is taken" host_is_as_before
+nothing_taken "CPUs: a malformed list is refused" "$file:2:" "[Guest]\nCPUs=cpu1-\n"
+nothing_taken "disk: a file that does not exist is refused" \
+	"$file:[23]:.*/nowhere" "[Guest]\n[Disk]\nPath=/nowhere\n"
+nothing_taken "disk: a folder is refused" "/tmp" "[Guest]\n[Disk]\nPath=/tmp\n"
+nothing_taken "disk: a section without a path is refused" \
+	"$file:2:" "[Guest]\n[Disk]\nReadOnly=yes\n"
+nothing_taken "network: a bridge that does not exist is refused" \
+	"nobridge" "[Guest]\n[Network]\nBridge=nobridge\n"
+nothing_taken "network: a malformed address is refused" \
+	"$file:3:" "[Guest]\n[Network]\nAddress=10.0.0.300/24\n"
+nothing_taken "kernel: a file that does not exist is refused" \
+	"$file:2:.*/nokernel" "[Guest]\nKernel=/nokernel\n"
 
-check "guest files: all is as before" host_is_as_before
+check "guest files: the host is as before" host_is_as_before
 
 # ---- kernels
 for bad in noise program truncated short empty magic old setup not64 fixed; do
-	nothing_taken "kernel: $bad" "/tmp/$bad" "[Guest]\nKernel=/tmp/$bad\n"
+	nothing_taken "kernel: the image '$bad' is refused" \
+		"/tmp/$bad" "[Guest]\nKernel=/tmp/$bad\n"
 done
 
-check "kernels: all is as before" host_is_as_before
+check "kernels: the host is as before" host_is_as_before
 
-# ---- what SIGMA itself adds
+# ---- the files that SIGMA itself adds
 export SIGMA_LIBDIR=/tmp/sigma
 mkdir -p "$SIGMA_LIBDIR/$(uname -r)"
 cp /usr/lib/sigma/guest-init "$SIGMA_LIBDIR"
-nothing_taken "guest module: missing" "no sigma_guest.ko for Linux" "[Guest]\n"
+nothing_taken "guest module: a missing one is refused" "no sigma_guest.ko for Linux" "[Guest]\n"
 head -c 3000 "/usr/lib/sigma/$(uname -r)/sigma_guest.ko" >"$SIGMA_LIBDIR/$(uname -r)/sigma_guest.ko"
-nothing_taken "guest module: damaged" "$SIGMA_LIBDIR/.*sigma_guest.ko: " "[Guest]\n"
+nothing_taken "guest module: a damaged one is refused" \
+	"$SIGMA_LIBDIR/.*sigma_guest.ko: " "[Guest]\n"
 unset SIGMA_LIBDIR
-check "what SIGMA adds: all is as before" host_is_as_before
+check "SIGMA's own files: the host is as before" host_is_as_before
 
-# ---- ioctls: perl packs what no well-behaved program would
+# ---- ioctls with arguments that no well-behaved program passes
 CREATE=0xc1f8e501 DESTROY=0x4020e502	# kmod/uapi/sigma.h
 create()
 {
-	# name, memory, flags and above them the guard, nr_cpus, cpus...; prints the kernel's reason
+	# name, memory, flags (the guard is their upper half), nr_cpus, cpus...; prints the error
 	perl -e '
 		my ($nr, $name, $memory, $flags, $count, @cpus) = @ARGV;
 		my $arg = pack("a32 Q Q L L L64 a192", $name, $memory, $flags, 0, $count,
@@ -131,40 +143,44 @@ bad_pointer()
 	' $((CREATE))
 }
 M=$((64 << 20))
-refuse "ioctl: unknown number" "inappropriate|not supported" raw /dev/sigma/control 0x0000e57f
-refuse "ioctl: wild pointer" "bad address" bad_pointer
-refuse "create: no CPUs" "invalid" create g $M 0 0
-refuse "create: too many CPUs" "invalid" create g $M 0 65 1
-refuse "create: 4 billion CPUs" "invalid" create g $M 0 4294967295 1
-refuse "create: CPU 0" "invalid.*cpu 0" create g $M 0 1 0
-refuse "create: CPU out of range" "invalid" create g $M 0 1 4294967295
-refuse "create: a CPU twice" "invalid" create g $M 0 2 1 1
-refuse "create: no memory" "invalid" create g 0 0 1 1
-refuse "create: unaligned memory" "invalid" create g $((M + 4096)) 0 1 1
-refuse "create: all memory there could be" "memory|invalid" create g $((0x7fffffffffe00000)) 0 1 1
-refuse "create: unknown flags" "invalid" create g $M 2147483648 1 1
-refuse "create: unknown guard" "invalid.*guard 4" create g $M $((4 << 32)) 1 1
+refuse "ioctl: an unknown number is refused" \
+	"inappropriate|not supported" raw /dev/sigma/control 0x0000e57f
+refuse "ioctl: a wild pointer is refused" "bad address" bad_pointer
+refuse "create: no CPUs are refused" "invalid" create g $M 0 0
+refuse "create: too many CPUs are refused" "invalid" create g $M 0 65 1
+refuse "create: 4 billion CPUs are refused" "invalid" create g $M 0 4294967295 1
+refuse "create: CPU 0 is refused" "invalid.*cpu 0" create g $M 0 1 0
+refuse "create: a CPU number out of range is refused" "invalid" create g $M 0 1 4294967295
+refuse "create: the same CPU twice is refused" "invalid" create g $M 0 2 1 1
+refuse "create: no memory is refused" "invalid" create g 0 0 1 1
+refuse "create: unaligned memory is refused" "invalid" create g $((M + 4096)) 0 1 1
+refuse "create: the largest possible memory is refused" \
+	"memory|invalid" create g $((0x7fffffffffe00000)) 0 1 1
+refuse "create: unknown flags are refused" "invalid" create g $M 2147483648 1 1
+refuse "create: an unknown guard is refused" "invalid.*guard 4" create g $M $((4 << 32)) 1 1
 for name in "" "." "../up" "a/b" "control" "with space" "-dash" \
 	    "a23456789012345678901234567890123"; do
-	refuse "create: name '$name'" "invalid|exists" create "$name" $M 0 1 1
+	refuse "create: the name '$name' is refused" "invalid|exists" create "$name" $M 0 1 1
 done
-refuse "destroy: no such guest" "no such" raw /dev/sigma/control $DESTROY nobody
-check "nothing is taken" host_is_as_before
+refuse "destroy: a guest that does not exist is refused" \
+	"no such" raw /dev/sigma/control $DESTROY nobody
+check "ioctls: the host is as before" host_is_as_before
 
-# ---- a guest's own device
+# ---- the ioctls of a guest's own device
 guest g disk=/dev/vdb
-check "a guest for its ioctls" sigmactl start g
+check "a guest for the ioctls starts" sigmactl start g
 START=0x4010e511 KICK=0x4008e514 CALL=0x4008e515
-refuse "start: it runs" "busy|bad address" raw /dev/sigma/g $START
+refuse "start: a guest that runs already is refused" "busy|bad address" raw /dev/sigma/g $START
 for number in $KICK $CALL; do
-	refuse "eventfd: reserved doorbell" "invalid" raw /dev/sigma/g $number \
+	refuse "eventfd: ioctl $number: a reserved doorbell is refused" \
+		"invalid" raw /dev/sigma/g $number \
 		$'\x01'
 done
-refuse "memory: mapping more than there is" "" perl -e '
+refuse "memory: a mapping larger than the memory is refused" "" perl -e '
 	open(my $f, "+<", "/dev/sigma/g") or die "open: $!\n";
 	my $p = syscall(9, 0, 1 << 30, 3, 1, fileno($f), 0);	# mmap
 	die "$!\n" if $p == -1;'
-check "it boots on" wait_logged g "guest-rc: up"
-check "it stops" eval 'sigmactl stop g && wait_gone g'
-check "all is back" host_is_as_before
+check "the guest boots on" wait_logged g "guest-rc: up"
+check "the guest stops" eval 'sigmactl stop g && wait_gone g'
+check "the host has everything back" host_is_as_before
 finish

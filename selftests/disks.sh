@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=3 mem=2G timeout=240
 #
-# Disks beyond the root file system: as many as a guest can have, in files and on a block
-# device, each with the promises that a disk makes.
+# Disks beside the root file system: as many as a guest can have, in files and on a block device,
+# with flush, discard, write-zeroes and read-only as a disk promises them.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -17,8 +17,8 @@ sum()
 	sha256sum | cut -d ' ' -f 1
 }
 
-# stored FILE: its contents as they are on the disk beneath, past all caches of the host.
-# Blocks that are still to be written are no extents, or ones without a place.
+# stored FILE: print its contents as they are on the disk below, past all caches of the host.
+# Blocks that wait for writeback are in no extent, or in one without a physical address.
 stored()
 {
 	local at blocks
@@ -28,7 +28,7 @@ stored()
 		done
 }
 
-# zeros FILE SKIP COUNT: these MiB read as zeros, in the host; in the guest: see zeros_in_guest
+# zeros FILE SKIP COUNT: these MiB of the host's file read as zeros; zeros_in_guest: of a disk
 zeros()
 {
 	dd if="$1" bs=1M skip="$2" count="$3" status=none | cmp -n $(($3 * MIB)) - /dev/zero
@@ -40,7 +40,7 @@ zeros_in_guest()
 		cmp -n $(($3 * MIB)) - /dev/zero"
 }
 
-# mib FILE SKIP COUNT: checksum of these MiB
+# mib FILE SKIP COUNT: print the checksum of these MiB
 mib()
 {
 	dd if="$1" bs=1M skip="$2" count="$3" status=none | sum
@@ -51,13 +51,13 @@ allocated()
 	stat -c %b "$1"		# 512-byte blocks
 }
 
-# disk N: the name of the guest's disk N, from 0 on
+# disk N: print the name of the guest's disk N, counted from 0
 disk()
 {
 	printf 'vd\\x%x' $((0x61 + $1)) | xargs -0 printf
 }
 
-# ---- a root, and then: data, holes, read-only, a block device, and others of unlike sizes
+# ---- the root disk, then data, holes, read-only, a block device, and files of various sizes
 mkdir -p $dir
 truncate -s 8M $dir/data.img
 head -c $((32 * MIB)) /dev/urandom >$dir/holes.img
@@ -73,21 +73,21 @@ for ((i = 5; i < DISKS; i++)); do
 	images+=(disk="$dir/$i.img")
 	sizes+=" $(((100 + i) * 2))"
 done
-# Nothing gets to the host's disk but by a flush
+# Without periodic writeback only a flush writes data to the host's disk
 echo 0 >/proc/sys/vm/dirty_writeback_centisecs
 sync
 remember_host
 
-check "a file for $DISKS disks" guest g net=1 "${images[@]}"
-check "starts" sigmactl start g
-check "user space answers" wait_guest 1
+check "a guest file with $DISKS disks is written" guest g net=1 "${images[@]}"
+check "the guest starts" sigmactl start g
+check "the guest's user space answers" wait_guest 1
 names=$(for ((i = 0; i < DISKS; i++)); do disk $i; echo; done)
-check "it has these $DISKS disks and no other" [ "$(in_guest 1 'ls -v /sys/block')" = "$names" ]
-check "in the order of the file" \
+check "the guest has exactly these $DISKS disks" [ "$(in_guest 1 'ls -v /sys/block')" = "$names" ]
+check "the disks are in the order of the file" \
 	[ "$(in_guest 1 "for d in $(echo $names); do cat /sys/block/\$d/size; done" |
 	     xargs)" = "$sizes" ]
 serials=$(for ((i = 0; i < DISKS; i++)); do echo "sigma-$i"; done)
-check "each with its serial" \
+check "each disk has its serial number" \
 	[ "$(in_guest 1 "for d in $(echo $names); do cat /sys/block/\$d/serial; echo; done" |
 	     sed '/^$/d')" = "$serials" ]
 
@@ -95,83 +95,88 @@ check "each with its serial" \
 wrote=$(in_guest 1 "head -c $MIB /dev/urandom >/run/data &&
 	dd if=/run/data of=/dev/vdb bs=64K conv=fsync status=none &&
 	sha256sum </run/data | cut -d ' ' -f 1")
-check "writes 1 MiB, with fsync" [ ${#wrote} = 64 ]
-check "it is on the host's disk, and the guest runs" \
+check "the guest writes 1 MiB with fsync" [ ${#wrote} = 64 ]
+check "the written data is on the host's disk while the guest runs" \
 	[ "$(stored $dir/data.img | head -c $MIB | sum)" = "$wrote" ]
-check "it is in the host's file" [ "$(mib $dir/data.img 0 1)" = "$wrote" ]
+check "the written data is in the host's file" [ "$(mib $dir/data.img 0 1)" = "$wrote" ]
 
 # ---- discard, write zeroes
 rest=$(mib $dir/holes.img 24 8)
 blocks=$(allocated $dir/holes.img)
-check "discards 16 of 32 MiB" in_guest 1 "blkdiscard --length 16M /dev/vdc"
-check "the host's file gives up these blocks" \
+check "the guest discards 16 of 32 MiB" in_guest 1 "blkdiscard --length 16M /dev/vdc"
+check "the host's file gives the discarded blocks up" \
 	[ "$(allocated $dir/holes.img)" -le $((blocks - 16 * MIB / 512)) ]
-check "they read as zeros in the guest" zeros_in_guest /dev/vdc 0 16
-check "they read as zeros in the host" zeros $dir/holes.img 0 16
+check "the discarded blocks read as zeros in the guest" zeros_in_guest /dev/vdc 0 16
+check "the discarded blocks read as zeros on the host" zeros $dir/holes.img 0 16
 blocks=$(allocated $dir/holes.img)
-check "zeroes 8 MiB" in_guest 1 "blkdiscard --zeroout --offset 16M --length 8M /dev/vdc"
-check "they read as zeros in the guest" zeros_in_guest /dev/vdc 16 8
-check "they read as zeros in the host" zeros $dir/holes.img 16 8
-check "the blocks stay the file's" [ "$(allocated $dir/holes.img)" -ge "$blocks" ]
-check "the rest is as it was" [ "$(mib $dir/holes.img 24 8)" = "$rest" ]
-check "the file's size is, too" [ "$(stat -c %s $dir/holes.img)" = $((32 * MIB)) ]
+check "the guest zeroes 8 MiB" in_guest 1 "blkdiscard --zeroout --offset 16M --length 8M /dev/vdc"
+check "the zeroed blocks read as zeros in the guest" zeros_in_guest /dev/vdc 16 8
+check "the zeroed blocks read as zeros on the host" zeros $dir/holes.img 16 8
+check "the host's file keeps the zeroed blocks allocated" \
+	[ "$(allocated $dir/holes.img)" -ge "$blocks" ]
+check "the rest of the file is unchanged" [ "$(mib $dir/holes.img 24 8)" = "$rest" ]
+check "the file's size is unchanged" [ "$(stat -c %s $dir/holes.img)" = $((32 * MIB)) ]
 
 # ---- read-only
 fixed=$(sum <$dir/fixed.img)
-check "ReadOnly=yes: the guest knows" [ "$(in_guest 1 'cat /sys/block/vdd/ro')" = 1 ]
-check "ReadOnly=yes: it reads" \
+check "ReadOnly=yes: the guest sees a read-only disk" \
+	[ "$(in_guest 1 'cat /sys/block/vdd/ro')" = 1 ]
+check "ReadOnly=yes: the guest reads the disk" \
 	[ "$(in_guest 1 "sha256sum </dev/vdd | cut -d ' ' -f 1")" = "$fixed" ]
-refuse "ReadOnly=yes: writes fail" "not permitted|read-only" \
+refuse "ReadOnly=yes: the guest's kernel refuses writes" "not permitted|read-only" \
 	in_guest 1 "dd if=/dev/zero of=/dev/vdd bs=4096 count=1 oflag=direct"
-refuse "ReadOnly=yes: also once the guest forgets" "error|not permitted|read-only" \
+refuse "ReadOnly=yes: sigmad refuses writes when the guest's kernel does not" \
+	"error|not permitted|read-only" \
 	in_guest 1 "blockdev --setrw /dev/vdd &&
 		dd if=/dev/zero of=/dev/vdd bs=4096 count=1 oflag=direct"
-check "ReadOnly=yes: the file is as it was" [ "$(sum <$dir/fixed.img)" = "$fixed" ]
+check "ReadOnly=yes: the file is unchanged" [ "$(sum <$dir/fixed.img)" = "$fixed" ]
 
 # ---- a block device of the host
 wrote=$(in_guest 1 "dd if=/run/data of=/dev/vde bs=64K conv=fsync status=none &&
 	sha256sum </run/data | cut -d ' ' -f 1")
-check "a block device: what the guest writes is on it" [ "$(mib "$loop" 0 1)" = "$wrote" ]
-check "a block device: and in the file behind it" [ "$(mib $dir/loop.img 0 1)" = "$wrote" ]
+check "a block device holds what the guest writes" [ "$(mib "$loop" 0 1)" = "$wrote" ]
+check "the file behind the block device holds what the guest writes" \
+	[ "$(mib $dir/loop.img 0 1)" = "$wrote" ]
 
-# ---- what cannot be a disk. The first guest is there all the time.
+# ---- what cannot be a disk, tried while the first guest runs
 refused()
 {
 	guest h "$@"
 	timeout 30 sigmactl start h
 }
-check "the host's resources with g" [ "$(guests)" = g ]
+check "only g runs before these attempts" [ "$(guests)" = g ]
 remember_host
-refuse "a file that g has" "$dir/data.img.*(used|in use)" refused disk=$dir/data.img
-refuse "a file that g only reads, to write" "$dir/fixed.img.*(used|in use)" \
+refuse "a file that g writes is refused" "$dir/data.img.*(used|in use)" refused disk=$dir/data.img
+refuse "a file that g only reads is refused to a writer" "$dir/fixed.img.*(used|in use)" \
 	refused disk=$dir/fixed.img
-refuse "a block device that g has" "$loop.*in use" refused disk="$loop"
+refuse "a block device that g has is refused" "$loop.*in use" refused disk="$loop"
 truncate -s 1M $dir/locked.img
 exec {lock}<>$dir/locked.img
 flock --nonblock $lock
-refuse "a file that a program has locked" "$dir/locked.img.*(used|in use)" \
+refuse "a file that a program has locked is refused" "$dir/locked.img.*(used|in use)" \
 	refused disk=$dir/locked.img
 exec {lock}<&-
 mkfs.ext4 -q $dir/5.fs 1M
 mounted=$(losetup --find --show $dir/5.fs)
 mkdir -p /mnt/fs
 mount "$mounted" /mnt/fs
-refuse "a mounted block device" "$mounted.*mounted" refused disk="$mounted"
+refuse "a mounted block device is refused" "$mounted.*mounted" refused disk="$mounted"
 umount /mnt/fs
 losetup -d "$mounted"
 truncate -s 1000000 $dir/odd.img
-refuse "a file of a size that no disk has" "$dir/odd.img.*512" refused disk=$dir/odd.img
+refuse "a file whose size is no multiple of 512 is refused" \
+	"$dir/odd.img.*512" refused disk=$dir/odd.img
 : >$dir/empty.img
-refuse "an empty file" "$dir/empty.img.*empty" refused disk=$dir/empty.img
-check "nothing was taken for these" host_is_as_before
+refuse "an empty file is refused" "$dir/empty.img.*empty" refused disk=$dir/empty.img
+check "the refused starts took nothing from the host" host_is_as_before
 check "two guests may read one file" eval '
 	guest h disk='$dir'/fixed.img line=ReadOnly=yes append=rdinit=/nowhere &&
 	sigmactl start h && sigmactl kill h'
-check "g noticed nothing" in_guest 1 "sync && cmp /run/data /dev/vdb -n $MIB"
+check "g goes on through all of that" in_guest 1 "sync && cmp /run/data /dev/vdb -n $MIB"
 
-check "stops" sigmactl stop g
-check "is gone" wait_gone g
-check "its files can be locked again" flock --nonblock $dir/data.img true
-check "its block device can be let go" losetup -d "$loop"
-check "CPUs and memory are back" [ "$(online) $(guests)" = "0-2 " ]
+check "g stops" sigmactl stop g
+check "g is gone" wait_gone g
+check "the file of g can be locked again" flock --nonblock $dir/data.img true
+check "the block device of g can be detached" losetup -d "$loop"
+check "the host has the CPUs back, and no guest is left" [ "$(online) $(guests)" = "0-2 " ]
 finish

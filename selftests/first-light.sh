@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=2 mem=2G timeout=400
 #
-# The whole path once: a stock guest on a lent core, its disk and its network at work, and
-# everything given back. "make demo" shows this test to people.
+# The whole path once: a stock guest on a lent CPU uses its disk and its network, and gives
+# everything back. "make demo" shows this test to people.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -22,7 +22,7 @@ now()
 	date +%s.%N
 }
 
-# since START: seconds
+# since START: print the seconds since then
 since()
 {
 	awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'
@@ -33,7 +33,7 @@ rate()
 	awk -v mib=$MIB -v seconds="$1" 'BEGIN { printf "%.0f MiB/s", mib / seconds }'
 }
 
-# In the guest: checksum of what was written, "seconds to write and fsync"
+# In the guest: print the "seconds to write and fsync" a file of random data, and its checksum
 write_file()
 {
 	in_guest 1 "dd if=/dev/urandom of=/run/data bs=1M count=$MIB status=none &&
@@ -51,7 +51,7 @@ read_file()
 		tr -d '\n'
 }
 
-# What the host finds in the image when the guest is gone
+# The checksum of the file in the image, as the host reads it when the guest is gone
 host_sum()
 {
 	mount -o loop,ro $image /mnt/guest && sha256sum </mnt/guest/root/data | cut -d ' ' -f 1
@@ -66,45 +66,45 @@ iperf()
 
 step "1. The host: stock Debian, $(uname -r), CPUs $(online)"
 mkdir -p /var/lib/sigma /mnt/guest
-# a copy of the used blocks alone
-check "a Debian root on a disk image" e2image -r -a -f /dev/vdb $image
+# copies only the blocks in use
+check "a disk image with a Debian root file system is made" e2image -r -a -f /dev/vdb $image
 remember_host
 cpus_before=$(online)
-check "what this machine can do" sigmactl check
+check "sigmactl check finds nothing that keeps guests from running" sigmactl check
 say "$(cat "$OUTPUT")"
 
 step "2. A guest is a file"
 guest demo kernel=host disk=$image net=1
 say "$(cat /etc/sigma/demo.guest)"
 start=$(now)
-check "sigmactl start demo" sigmactl start demo
-check "its driver is up" wait_state demo running
-check "Debian is up in it" wait_guest 1
+check "sigmactl start demo starts the guest" sigmactl start demo
+check "the guest's driver is up" wait_state demo running
+check "Debian is up in the guest" wait_guest 1
 boot=$(since "$start")
 cpus_during=$(online)
-check "sigmactl status demo" sigmactl status demo
+check "sigmactl status demo describes the guest" sigmactl status demo
 say "$(cat "$OUTPUT")"
-check "it runs the stock kernel $(uname -r)" [ "$(in_guest 1 'uname -r')" = "$(uname -r)" ]
-check "on a CPU that the host does not have" [ "$cpus_during" != "$cpus_before" ]
+check "the guest runs the stock kernel $(uname -r)" [ "$(in_guest 1 'uname -r')" = "$(uname -r)" ]
+check "the guest runs on a CPU that the host no longer has" [ "$cpus_during" != "$cpus_before" ]
 
-step "3. Its disk: $MIB MiB of noise, with fsync, read back"
+step "3. Its disk: $MIB MiB of random data, written with fsync and read back"
 read -r write_seconds wrote < <(write_file)
-check "writes $MIB MiB" [ -n "${wrote:-}" ]
+check "the guest writes $MIB MiB" [ -n "${wrote:-}" ]
 read -r read_seconds read_back < <(read_file)
-check "reads the same back" [ "${read_back:-nothing}" = "${wrote:-something}" ]
+check "the guest reads the same $MIB MiB back" [ "${read_back:-nothing}" = "${wrote:-something}" ]
 
-step "4. Its network: iperf3 through the tap, both ways"
+step "4. Its network: iperf3 through the tap, in both directions"
 in_guest 1 'iperf3 --server --daemon' >/dev/null
 to_guest=$(iperf)
-check "host to guest" [ -n "$to_guest" ]
+check "the host sends to the guest" [ -n "$to_guest" ]
 from_guest=$(iperf --reverse)
-check "guest to host" [ -n "$from_guest" ]
+check "the guest sends to the host" [ -n "$from_guest" ]
 
 step "5. The end"
-check "sigmactl stop demo" sigmactl stop demo
+check "sigmactl stop demo stops the guest" sigmactl stop demo
 check "the guest is gone" wait_gone demo
 check "the host finds the same $MIB MiB in the image" [ "$(host_sum)" = "${wrote:-something}" ]
-check "CPUs and memory are as before" host_is_as_before
+check "the host has its CPUs and memory back" host_is_as_before
 
 step "Summary"
 say "$(cat <<END

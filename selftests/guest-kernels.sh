@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=2 mem=2G timeout=400
 #
-# Stock guest kernels of three series, unmodified, one after the other on the same core. A disk, a
-# NIC and a share come to each, and go.
+# Unmodified stock guest kernels of three series, one after the other on the same CPU. Each gets a
+# disk, a NIC and a share by hotplug, and loses them by hot-unplug.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -22,24 +22,29 @@ remember_host
 for kernel in 6.1 6.12 7.2; do
 	version=$(kernel_version $kernel)
 	guest g kernel=$kernel disk=/dev/vdb net=1
-	check "$kernel: starts" sigmactl start g
-	check "$kernel: its driver is up" wait_state g running
-	check "$kernel: reports $version" [ "$(cat /sys/class/sigma/g/release)" = "$version" ]
-	check "$kernel: user space answers over the network" wait_guest 1
-	check "$kernel: runs $version" [ "$(in_guest 1 'uname -r')" = "$version" ]
-	check "$kernel: root is on the disk" in_guest 1 'findmnt -n -o SOURCE / | grep -qx /dev/vda'
+	check "$kernel: the guest starts" sigmactl start g
+	check "$kernel: the guest's driver is up" wait_state g running
+	check "$kernel: sysfs shows release $version" \
+		[ "$(cat /sys/class/sigma/g/release)" = "$version" ]
+	check "$kernel: the guest's user space answers over the network" wait_guest 1
+	check "$kernel: the guest runs $version" [ "$(in_guest 1 'uname -r')" = "$version" ]
+	check "$kernel: the guest's root file system is on /dev/vda" \
+		in_guest 1 'findmnt -n -o SOURCE / | grep -qx /dev/vda'
 	check "$kernel: a disk, a NIC and a share are added" eval 'sigmactl disk add g $image &&
 		sigmactl net add g address=10.9.2.1/24 && sigmactl share add g $things'
-	check "$kernel: the guest finds them" eval 'finds && mounts'
-	check "$kernel: it writes to the disk, and reads in the share" in_guest 1 "
+	check "$kernel: the guest finds the disk and the NIC, and mounts the share" \
+		eval 'finds && mounts'
+	check "$kernel: the guest reads from the share and writes to the disk" in_guest 1 "
 		cat /run/things/note >/dev/vdb && umount /run/things"
-	check "$kernel: they are removed" eval 'sigmactl disk rm g $image &&
+	check "$kernel: the disk, the NIC and the share are removed" \
+		eval 'sigmactl disk rm g $image &&
 		sigmactl net rm g sg-g-1 && sigmactl share rm g things'
-	check "$kernel: the guest has them no longer" has_lost
-	check "$kernel: what it wrote is in the file" eval 'head -n 1 $image | cmp - $things/note'
+	check "$kernel: the guest no longer has them" has_lost
+	check "$kernel: the file behind the disk holds what the guest wrote" \
+		eval 'head -n 1 $image | cmp - $things/note'
 	truncate -s 0 $image && truncate -s 1M $image
-	check "$kernel: stops" sigmactl stop g
-	check "$kernel: is gone" wait_gone g
+	check "$kernel: the guest stops" sigmactl stop g
+	check "$kernel: the guest is gone" wait_gone g
 done
-check "CPUs and memory are back" host_is_as_before
+check "the host has the CPUs and the memory back" host_is_as_before
 finish

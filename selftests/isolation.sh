@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=2 mem=2G timeout=300 trace=memory_region_ops_* after=meter
 #
-# What of the host's hardware does the CPU of a guest touch that is not confined? The machine's
-# outside knows (rig/meter); here the guest boots and works, with marks at its stations.
+# The isolation meter: rig/meter finds in a trace of QEMU how an unguarded guest's CPU touches the
+# host's hardware. Here the guest boots and works; marks in the trace divide its phases.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
 
 PORT_80=128
 
-# Three bytes to the diagnostic port, which nothing else in this machine writes like that
+# Write three bytes to the diagnostic port, a sequence that nothing else in this machine writes
 mark()
 {
 	perl -e "sysopen(my \$port, q(/dev/port), 1) or die \$!;
@@ -19,14 +19,15 @@ mark()
 }
 
 guest g kernel=6.1 guard="${GUARD:-no}" cpus=cpu1 disk=/dev/vdb net=1
-check "mark: to be started" mark 1
+check "the trace is marked before the start" mark 1
 check "the guest starts" sigmactl start g
-check "user space answers" wait_guest 1
-check "mark: up" mark 2
-check "it works: disk" in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=16 conv=fsync'
-check "it works: network" ping -c 5 -i 0.2 10.9.1.2
-check "it works: programs" in_guest 1 'for i in $(seq 50); do ls -l / >/dev/null; done'
-check "it rests a while" sleep 5
-check "mark: end" mark 3
-check "it stops" sigmactl stop g
+check "the guest's user space answers" wait_guest 1
+check "the trace is marked when user space is up" mark 2
+check "the guest writes 16 MiB to its disk" \
+	in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=16 conv=fsync'
+check "the guest answers pings" ping -c 5 -i 0.2 10.9.1.2
+check "the guest runs programs" in_guest 1 'for i in $(seq 50); do ls -l / >/dev/null; done'
+check "the guest idles for 5 s" sleep 5
+check "the trace is marked before the stop" mark 3
+check "the guest stops" sigmactl stop g
 finish

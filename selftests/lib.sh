@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the tests share. A test sources this file, runs checks, and ends with finish:
+# The library of the tests. A test sources this file, runs checks, and ends with finish:
 #
 #	. "$(dirname "$0")/lib.sh"
 #	need_sigma
-#	check "what must be so" COMMAND...
+#	check "what is expected" COMMAND...
 #	finish
 #
-# It speaks TAP 13 and ends with kselftest's codes: 0 passed, 1 failed, 4 skipped. With
-# PRETTY=1 in the environment the same checks are printed for people (the demo).
+# The test then speaks TAP 13 and ends with kselftest's exit codes: 0 passed, 1 failed, 4 skipped.
+# With PRETTY=1 in the environment the same checks are printed for people (the demo).
 
 set -uo pipefail
 
@@ -18,7 +18,7 @@ GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
 OUTPUT=$(mktemp)
 checks=0 failures=0
 
-# say TEXT...: lines for people
+# say TEXT...: print lines for people
 say()
 {
 	local line
@@ -35,7 +35,7 @@ skip_all()
 	exit 4
 }
 
-# result STATUS TEXT: print one check, and why it failed
+# result STATUS TEXT: print one check; where it failed, print the output of its command, too
 result()
 {
 	checks=$((checks + 1))
@@ -57,7 +57,7 @@ result()
 	return 1
 }
 
-# check TEXT COMMAND...: the command must succeed
+# check TEXT COMMAND...: expect the command to succeed
 check()
 {
 	local text=$1 status
@@ -67,7 +67,7 @@ check()
 	result "$status" "$text"
 }
 
-# refuse TEXT PATTERN COMMAND...: the command must fail and say something that matches
+# refuse TEXT PATTERN COMMAND...: expect the command to fail with output that matches
 refuse()
 {
 	local text=$1 pattern=$2
@@ -81,7 +81,7 @@ refuse()
 	fi
 }
 
-# On a failure the guests' last words are worth more than ours
+# Where a check failed, print the guests' logs before the host's: they tell more
 finish()
 {
 	local name
@@ -99,14 +99,14 @@ finish()
 	exit
 }
 
-# Tests take CPUs and write to disks: only ever in a machine of the rig, which has a mark.
+# Tests take CPUs and write to disks, so they run only in a machine of the rig, which has a mark
 need_sigma()
 {
 	[ -e /run/sigma-rig ] || skip_all "not in a virtual machine of the rig"
 	[ "$(id -u)" = 0 ] || skip_all "needs root"
 	modprobe sigma || skip_all "cannot load sigma.ko"
 	mkdir -p /etc/sigma
-	# each start reads it, from the share much slower
+	# sigmad reads it at each start; reading it over 9p takes much longer
 	cp /run/rig/vmlinux $VMLINUX
 }
 
@@ -131,7 +131,7 @@ apic_id()
 	awk -v cpu="$1" '$1 == "processor" { on = $3 == cpu } on && $1 == "apicid" { print $3 }'
 }
 
-# All that a guest takes and must give back, in a form that can be compared
+# Everything that a guest takes and must give back, in a form that can be compared
 host_resources()
 {
 	echo "online CPUs: $(online)"
@@ -144,8 +144,8 @@ host_resources()
 	cat /proc/iomem
 }
 
-# In KiB: with the free pages that each CPU keeps for itself, and with what processes and files in
-# their use hold, which grows with a host's own services. Caches are dropped first.
+# Free memory in KiB. It counts the pages on the free lists of each CPU, and what processes and
+# files use, which grows with the host's own services. The caches are dropped first.
 free_memory()
 {
 	sync
@@ -157,7 +157,7 @@ free_memory()
 before=$(mktemp)
 meminfo_before=$(mktemp)
 free_before=0
-FREE_SLACK=8192		# KiB that come and go on a live host
+FREE_SLACK=8192		# KiB that vary on a running host
 
 remember_host()
 {
@@ -180,13 +180,13 @@ host_is_as_before()
 
 monitor_port() { grep -lsx monitor /sys/class/virtio-ports/*/name; }
 
-# monitor COMMAND...: give it to QEMU's monitor, print the answer. The machine has monitor=yes.
+# monitor COMMAND...: give it to QEMU's monitor and print the answer. The test needs monitor=yes.
 monitor()
 {
 	local id=$EPOCHREALTIME port
 	modprobe virtio_console && until_true 10 monitor_port >/dev/null || return
 	port=$(monitor_port) port=${port%/name}
-	# QMP says other things, too: a greeting, events
+	# QMP sends more than answers: a greeting, and events
 	{
 		jq -cn --arg id "$id" --arg command "$*" '{ execute: "qmp_capabilities" },
 			{ execute: "human-monitor-command", id: $id,
@@ -212,15 +212,15 @@ kernel_image()
 
 # guest NAME KEY=VALUE...: write /etc/sigma/NAME.guest
 #
-#	cpus= memory=		as in the file; default 1, 256M, which is soon zeroed
+#	cpus= memory=		as in the file; default 1 and 256M, which is zeroed quickly
 #	guard=memory		as in the file; default $GUARD
 #	kernel=6.12		the bzImage of one of the trees, or "host": what sigmad takes by default.
-#				Default: the host's kernel, too, as a vmlinux, which boots sooner
+#				Default: the host's kernel as a vmlinux, which boots faster
 #	disk=PATH		repeatable; the first is the root file system
-#	net=N			network 10.9.N.0/24, the host is .1, the guest .2
+#	net=N			network 10.9.N.0/24; the host is .1, the guest .2
 #	run=COMMAND		see rig/guest-rc
-#	append=WORDS		more for the guest's command line, which says mitigations=off: a CPU that
-#				is emulated has nothing to mitigate, and loses time; first $APPEND
+#	append=WORDS		more for its command line, after $APPEND and mitigations=off;
+#				mitigations would only slow an emulated CPU down
 #	line=TEXT		one more line of the file, below the last disk= or net=
 guest()
 {
@@ -264,7 +264,7 @@ state()
 	cat "/sys/class/sigma/$1/state" 2>/dev/null || echo none
 }
 
-# until_true SECONDS COMMAND...: try it again until it succeeds
+# until_true SECONDS COMMAND...: repeat the command until it succeeds
 until_true()
 {
 	local end=$((SECONDS + $1))
@@ -275,7 +275,7 @@ until_true()
 	done
 }
 
-# What a guest said last, where it is not what was waited for
+# last_words GUEST WANTED: report that the guest did not reach what was wanted, and print its log
 last_words()
 {
 	echo "guest $1 is $(state "$1"), not $2; the end of its log:"
@@ -293,13 +293,13 @@ is_gone()
 	[ ! -e "/sys/class/sigma/$1" ]
 }
 
-# Its sigmad ends a moment later
+# The guest is gone, and its sigmad has ended, which happens a moment later
 has_ended()
 {
 	is_gone "$1" && ! pgrep -f "sigmad( .*)? $1\$" >/dev/null
 }
 
-# Of g, if no other guest is named
+# sigmad_pid [GUEST]: by default, of guest g
 sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e .pid; }
 kill_sigmad()
 {
@@ -312,8 +312,8 @@ wait_gone()
 	until_true "${2:-$GUEST_BOOT}" has_ended "$1" || { echo "guest $1 is $(state "$1")"; return 1; }
 }
 
-# in_guest N COMMAND: run it in the guest of network N; its output and exit status. The command
-# is sent as one line.
+# in_guest N COMMAND: run the command in the guest of network N, print its output and return its
+# exit status. The command is sent as one line.
 in_guest()
 {
 	local reply status
@@ -326,7 +326,7 @@ in_guest()
 	return "${status:-255}"
 }
 
-# Work for the network of guest 1: from it by TCP, and both ways in large frames
+# Load the network of guest 1: TCP from the guest, and large frames both ways
 load_network()
 {
 	local bytes
@@ -341,7 +341,7 @@ guest_answers()
 	GUEST_TIMEOUT=5 in_guest "$1" true >/dev/null
 }
 
-# Where there is no guest there is nothing to wait for
+# Also true when no guest is left, so that nobody waits for its answer
 answers_or_gone()
 {
 	[ -z "$(guests)" ] || guest_answers "$1"
@@ -359,7 +359,7 @@ wait_guest()
 	return 1
 }
 
-# The line is in the guest's kernel log. Not grep -q: it would close the pipe too early.
+# The line is in the guest's kernel log. grep -q would close the pipe too early.
 guest_logged()
 {
 	sigmactl log "$1" | grep -- "$2" >/dev/null
@@ -373,7 +373,7 @@ logged_or_gone()
 wait_logged()
 {
 	until_true "${3:-$GUEST_BOOT}" logged_or_gone "$1" "$2" && guest_logged "$1" "$2" ||
-		last_words "$1" "heard to say '$2'"
+		last_words "$1" "seen to log '$2'"
 }
 
 heartbeat()

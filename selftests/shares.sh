@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=3 mem=2G timeout=480
 #
-# Shared folders: files both ways, read-only ones, whose rights the guest has in them, and a
+# Shared folders: files both ways, read-only shares, the rights that the guest has in a share, and a
 # virtiofsd that dies.
 
 . "$(dirname "$0")/lib.sh"
@@ -20,7 +20,7 @@ sum_in_guest() { in_guest 1 "sha256sum $1" | cut -d ' ' -f 1; }
 mounts() { in_guest 1 "mkdir -p /run/$1 && mount -t virtiofs $1 /run/$1"; }
 servers() { pgrep -c -x virtiofsd; }
 no_servers() { [ "$(servers)" = 0 ]; }
-# What sigmad runs for the share TAG: the init of a PID namespace, and what that made
+# server FOLDER: the first of the two processes of its virtiofsd, the init of a PID namespace
 server() { pgrep -o -f "^$program .*$1"; }
 sigmad_said() { grep -q -- "$1" /run/sigma/g/sigmad.log; }
 
@@ -33,77 +33,93 @@ dd if=/dev/urandom of=$things/data bs=1M count=$MIB status=none
 shares=(line=[Share] line=Path=$things line=[Share] line=Path=$papers line=ReadOnly=yes)
 remember_host
 
-# ---- without
+# ---- without virtiofsd
 guest g disk=/dev/vdb net=1 "${shares[@]}"
 mv $program $program.away
-refuse "without virtiofsd it does not start" "g.guest:[0-9]+: \[Share\].*install the package" \
+refuse "a guest with a share is refused where there is no virtiofsd" \
+	"g.guest:[0-9]+: \[Share\].*install the package" \
 	sigmactl start g
-check "nothing was taken" host_is_as_before
+check "the refused start took nothing from the host" host_is_as_before
 mv $program.away $program
 
-# ---- root's
+# ---- a guest that root starts
 check "g starts" sigmactl start g
-check "it answers" wait_guest 1
-check "it mounts a folder" mounts things
-check "what the host wrote is there" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
-check "$MIB MiB from the host are the same" [ "$(sum_in_guest /run/things/data)" = "$(sum $things/data)" ]
-check "the guest writes $MIB MiB" in_guest 1 "head -c ${MIB}M /dev/urandom >/run/things/made && sync"
-check "they are the same on the host" [ "$(sum_in_guest /run/things/made)" = "$(sum $things/made)" ]
-check "a file of the host shows up later" eval '
+check "g answers" wait_guest 1
+check "g mounts a share" mounts things
+check "g reads what the host wrote" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
+check "g reads $MIB MiB as the host wrote them" \
+	[ "$(sum_in_guest /run/things/data)" = "$(sum $things/data)" ]
+check "g writes $MIB MiB" in_guest 1 "head -c ${MIB}M /dev/urandom >/run/things/made && sync"
+check "the host reads the $MIB MiB as g wrote them" \
+	[ "$(sum_in_guest /run/things/made)" = "$(sum $things/made)" ]
+check "a new file of the host shows up in the mounted share" eval '
 	echo later >$things/later && until_true 5 in_guest 1 "cat /run/things/later"'
-check "a file goes" eval 'in_guest 1 "rm /run/things/made" && [ ! -e $things/made ]'
-check "it mounts the other one" mounts papers
-check "and reads it" [ "$(in_guest 1 'cat /run/papers/note')" = "to be read" ]
-refuse "but cannot write" "read-only" in_guest 1 "touch /run/papers/new"
-refuse "nor remount it" "read-only" in_guest 1 "mount -o remount,rw /run/papers; touch /run/papers/new"
-check "nothing came there" [ "$(ls $papers)" = note ]
+check "a file that g removes is gone on the host" \
+	eval 'in_guest 1 "rm /run/things/made" && [ ! -e $things/made ]'
+check "g mounts the read-only share" mounts papers
+check "g reads the read-only share" [ "$(in_guest 1 'cat /run/papers/note')" = "to be read" ]
+refuse "g cannot write to the read-only share" "read-only" in_guest 1 "touch /run/papers/new"
+refuse "g cannot remount the read-only share for writing" \
+	"read-only" in_guest 1 "mount -o remount,rw /run/papers; touch /run/papers/new"
+check "the read-only share is as before" [ "$(ls $papers)" = note ]
 
-# ---- its next kernel
+# ---- the guest's kernel restarts
 in_guest 1 "(sleep 1; echo 1 >/proc/sys/kernel/sysrq; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &"
 sleep 2
 check "g restarts" eval 'wait_state g running && wait_guest 1'
-check "it mounts both again" eval 'mounts things && mounts papers'
-check "and reads" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
+check "g mounts both shares after the restart" eval 'mounts things && mounts papers'
+check "g reads a share after the restart" \
+	[ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
 
-# ---- another sigmad
-check "sigmad is killed" eval 'kill -9 "$(sigmactl status --json g | jq .pid)" && until_true 5 no_servers'
-check "another one takes g over, for somebody" env SUDO_UID=$NOBODY sigmactl start g
-check "it mounts the folder anew" in_guest 1 "umount -l /run/things; mount -t virtiofs things /run/things"
-check "and reads" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
-check "with the rights of who started it first" in_guest 1 "cat /run/things/secret"
-check "the other one too" eval 'in_guest 1 "umount -l /run/papers"; mounts papers'
+# ---- a takeover
+check "sigmad is killed, and its virtiofsd ends with it" \
+	eval 'kill -9 "$(sigmactl status --json g | jq .pid)" && until_true 5 no_servers'
+check "another user's sigmactl start takes g over" env SUDO_UID=$NOBODY sigmactl start g
+check "g mounts the share again after the takeover" \
+	in_guest 1 "umount -l /run/things; mount -t virtiofs things /run/things"
+check "g reads the share after the takeover" \
+	[ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
+check "the share has the rights of the user who started g first" in_guest 1 "cat /run/things/secret"
+check "g mounts the read-only share again after the takeover" \
+	eval 'in_guest 1 "umount -l /run/papers"; mounts papers'
 
-# ---- without warning
-check "a program reads the folder again and again" in_guest 1 "( while cat /run/things/data
+# ---- virtiofsd dies
+check "a program in g reads the share in a loop" in_guest 1 "( while cat /run/things/data
 	>/run/read; do : >/run/reading; done; : >/run/reader-ended ) >/dev/null 2>&1 </dev/null &"
-check "it does" until_true 20 in_guest 1 "test -e /run/reading"
+check "the program reads" until_true 20 in_guest 1 "test -e /run/reading"
 check "virtiofsd is killed" eval 'kill -9 "$(server $things)"'
-check "sigmad says what became of it" until_true 20 sigmad_said "fs.: virtiofsd ended, and another one serves"
+check "sigmad logs that virtiofsd ended and that it started another one" \
+	until_true 20 sigmad_said "fs.: virtiofsd ended, and another one serves"
 check "g goes on" eval 'beats g && in_guest 1 true'
-check "so does the other share" in_guest 1 "cat /run/papers/note"
+check "the other share goes on" in_guest 1 "cat /run/papers/note"
 check "the program gets an error" until_true 20 in_guest 1 "test -e /run/reader-ended"
-refuse "so does another one" "error|descriptor" in_guest 1 "cat /run/things/note"
-check "the guest mounts the folder anew" in_guest 1 "umount /run/things && mount -t virtiofs things /run/things"
-check "and reads" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
-check "$MIB MiB from the host are the same again" [ "$(sum_in_guest /run/things/data)" = "$(sum $things/data)" ]
+refuse "another read gets an error before the share is mounted again" \
+	"error|descriptor" in_guest 1 "cat /run/things/note"
+check "g mounts the share again" \
+	in_guest 1 "umount /run/things && mount -t virtiofs things /run/things"
+check "g reads the share again" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
+check "g reads $MIB MiB as the host wrote them again" \
+	[ "$(sum_in_guest /run/things/data)" = "$(sum $things/data)" ]
 check "g is killed" eval 'sigmactl kill g && wait_gone g'
-check "no virtiofsd is left" no_servers
-check "all is back" host_is_as_before
+check "no virtiofsd is left after the kill" no_servers
+check "the host has everything back" host_is_as_before
 
-# ---- somebody's
+# ---- a guest that a user starts
 guest g kernel=6.12 disk=/dev/vdb net=1 "${shares[@]}"
-check "somebody starts g" env SUDO_UID=$NOBODY sigmactl start g
-check "it answers" wait_guest 1
-check "it mounts the folder" mounts things
-check "it reads" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
-check "it writes" in_guest 1 "echo mine >/run/things/mine"
-check "as this user" [ "$(stat -c %u $things/mine)" = $NOBODY ]
-refuse "its root reads no file that this user cannot" "denied" in_guest 1 "cat /run/things/secret"
-refuse "nor takes one of others" "permitted|denied" in_guest 1 "rm /run/things/note"
+check "a user starts g" env SUDO_UID=$NOBODY sigmactl start g
+check "g answers" wait_guest 1
+check "g mounts the user's share" mounts things
+check "g reads the user's share" [ "$(in_guest 1 'cat /run/things/note')" = "from the host" ]
+check "g writes to the user's share" in_guest 1 "echo mine >/run/things/mine"
+check "the new file belongs to the user" [ "$(stat -c %u $things/mine)" = $NOBODY ]
+refuse "root in g cannot read a file that the user cannot read" \
+	"denied" in_guest 1 "cat /run/things/secret"
+refuse "root in g cannot remove another user's file" \
+	"permitted|denied" in_guest 1 "rm /run/things/note"
 check "g stops" eval 'sigmactl stop g && wait_gone g'
-check "no virtiofsd is left" no_servers
+check "no virtiofsd is left after the stop" no_servers
 chmod 700 $papers
-refuse "a folder that this user cannot read is refused" "g.guest:.*cannot read the folder" \
+refuse "a share that the user cannot read is refused" "g.guest:.*cannot read the folder" \
 	env SUDO_UID=$NOBODY sigmactl start g
-check "all is back" host_is_as_before
+check "the host has everything back" host_is_as_before
 finish

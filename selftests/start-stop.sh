@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=2 mem=2G timeout=700
 #
-# Twenty guests, one after the other, some stopped and some killed at any point of their
-# boot: the host is the same before and after.
+# Twenty guests, one after the other, stopped or killed at various points of their boot. The host
+# is the same before and after.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
 
 : "${CYCLES:=20}"
 
-# The guest of a job, of which a signal asks the end: it switches itself off, or this fails
+# run_until SIGNAL: send it to the sigmactl run of a guest that is up, which must power itself off
 run_until()
 {
 	local job
@@ -20,8 +20,8 @@ run_until()
 	wait $job
 }
 
-# Each fifth is let boot to user space and asked to power off; the others are killed after a
-# different while each.
+# cycle N: every fifth guest boots to user space and is asked to power off. The others are killed,
+# each after a different time.
 cycle()
 {
 	case $1 in
@@ -39,13 +39,13 @@ cycle()
 }
 
 guest g disk=/dev/vdb memory=128M
-# The first one has the host load modules and grow caches that it keeps
-check "first start and stop" cycle 0
+# During the first cycle the host loads modules and grows caches that it keeps
+check "the first guest starts and stops" cycle 0
 remember_host
 for i in $(seq $CYCLES); do
-	check "cycle $i of $CYCLES" cycle "$i" || break
+	check "cycle $i of $CYCLES: the guest starts and ends" cycle "$i" || break
 done
-check "online CPUs, iomem, memory, module users as before" host_is_as_before
+check "online CPUs, iomem, memory and module users are as before" host_is_as_before
 check "the module can be unloaded" rmmod sigma
-check "and loaded again" modprobe sigma
+check "the module can be loaded again" modprobe sigma
 finish

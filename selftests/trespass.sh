@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the tests of confined guests share: a guest that takes modules/trespass.c, and how to see
-# that what it tries ends with it.
+# The library of the tests of guarded guests: a guest that loads modules/trespass.c, and checks that
+# each violation ends only the guest.
 
 module=/usr/lib/sigma-rig/trespass.ko
 LOG=/run/sigma/g/sigmad.log
@@ -9,7 +9,7 @@ size=$(stat -c %s $module)
 cp $module /tmp/trespass.disk
 truncate -s %512 /tmp/trespass.disk
 
-# boot GUARD [CPUS]
+# boot GUARD [CPUS]: start a guest that has the module
 boot()
 {
 	guest g guard="$1" cpus="${2:-1}" disk=/dev/vdb disk=/tmp/trespass.disk net=1
@@ -18,7 +18,7 @@ boot()
 
 takes_module() { wait_guest 1 && in_guest 1 "head -c $size /dev/vdb >/root/trespass.ko"; }
 
-# boot_by GUARD COMMAND...: with a command that stays as long as the guest, its process $job
+# boot_by GUARD COMMAND...: run the command, which stays as long as the guest, as process $job
 boot_by()
 {
 	guest g guard="$1" disk=/dev/vdb disk=/tmp/trespass.disk net=1
@@ -27,19 +27,19 @@ boot_by()
 	until_true "$GUEST_BOOT" guest_answers 1 && takes_module
 }
 
-# With Intel VMX, CPUID always makes a CPU leave
+# With Intel VMX, CPUID always causes a VM exit
 always=$(grep -qw vmx /proc/cpuinfo && echo '^cpuid ' || echo '^$')
 exits() { grep -v "$always" /sys/class/sigma/g/guard_exits; }
 exits_but() { exits | grep -v "^$1 "; }
-# What a guest of one CPU has sent, while its exits are counted before and after
+# Compare the doorbells of a guest with one CPU with its VM exits before and after
 ipis_are_doorbells()
 {
 	local before sent after
 	before=$(count ipi)
 	sent=$(in_guest 1 'cat /sys/bus/platform/drivers/sigma_guest/*/ipis_sent')
 	after=$(count ipi)
-	echo "exits for interrupts: $before, then $after; doorbells sent by interrupt: $sent"
-	# Asking takes some, too
+	echo "VM exits for interrupts: $before, then $after; doorbells sent by interrupt: $sent"
+	# The commands that ask send some, too
 	[ "$before" -le "$sent" ] && [ "$sent" -le "$after" ] && [ $((after - before)) -lt 50 ]
 }
 count() { awk -v name="$1" '$1 == name { print $2 }' /sys/class/sigma/g/guard_exits; }
@@ -52,7 +52,7 @@ LOAD='dd if=/dev/zero of=/root/file bs=1M count=16 conv=fsync &&
 		echo $i >&${COPROC[1]} && read -r back <&${COPROC[0]} && [ $back = $i ] || exit; done &&
 	kill $COPROC_PID'
 
-# Rounds of it for LOAD_SECONDS, one at least
+# load: at least one round of it, and further rounds for LOAD_SECONDS
 load()
 {
 	local end=$((SECONDS + ${LOAD_SECONDS:-1})) rounds=0
@@ -63,7 +63,7 @@ load()
 	echo "$rounds rounds of load" | tee /tmp/rounds
 }
 
-# attempt PARAMETERS: load it. Left to itself: it kills who should answer
+# attempt PARAMETERS: load the module in the background, since it ends the guest that should answer
 attempt()
 {
 	in_guest 1 "(sleep 0.3; insmod /root/trespass.ko $*) >/dev/null 2>&1 &"
@@ -71,7 +71,7 @@ attempt()
 
 violation() { grep -E -- "$1" /sys/class/sigma/g/violation; }
 
-# The first page of the host's kernel, by way of /proc/kcore
+# Checksum of the first page of the host's kernel, read from /proc/kcore
 host_text()
 {
 	perl -e 'open(my $core, "<:raw", "/proc/kcore") or die $!;
@@ -90,7 +90,8 @@ host_text()
 		 die "no text\n"' "$(awk '$3 == "_text" { print $1 }' /proc/kallsyms)"
 }
 
-# The notes of a dump, one of 356 bytes for each CPU, have RIP at 260; they come before memory
+# A dump begins with its notes, one of 356 bytes for each CPU, with RIP at offset 260. The RIP of
+# the violation is there.
 dump_has_rip()
 {
 	local rip cpu notes
@@ -101,7 +102,7 @@ dump_has_rip()
 	od -An -tx8 -j $((notes + 356 * cpu + 260)) -N 8 /tmp/dump.head | grep -E " 0*$rip$"
 }
 
-# As people read it, and as programs do
+# status_has PATTERN: sigmactl status shows the violation, as text and as JSON
 status_has()
 {
 	local status rip
@@ -115,45 +116,48 @@ status_has()
 			 .cpl == 0 and (.registers | length) == 23'
 }
 
-# contained WHAT PATTERN: what was tried is known, nothing else has happened, all goes back
+# contained WHAT PATTERN: the violation is reported, and nothing but the guest is harmed
 contained()
 {
 	check "$1: the guest is contained" wait_state g contained 30
-	check "$1: what it did is told" violation "$2"
-	check "$1: and where" violation "RIP 0x[0-9a-f]+"
-	check "$1: a dump has it, too" dump_has_rip
-	check "$1: status says so, with CPU and registers" status_has "$2"
-	check "$1: so does its log" eval \
+	check "$1: sysfs shows what the guest did" violation "$2"
+	check "$1: sysfs shows the instruction that did it" violation "RIP 0x[0-9a-f]+"
+	check "$1: a dump has the RIP of that instruction" dump_has_rip
+	check "$1: sigmactl status shows the violation with CPU and registers" status_has "$2"
+	check "$1: sigmad's log has the violation with the registers" eval \
 		"grep -E -- 'guard stopped the guest: $2' $LOG && grep -E 'guest: r12 [0-9a-f]{16}' $LOG"
-	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
-	check "$1: CPUs and memory are back" eval \
+	check "$1: the host's kernel is unchanged" [ "$(host_text)" = "$text" ]
+	check "$1: the host has the CPUs and the memory back" eval \
 		'sigmactl stop g; wait_gone g && host_is_as_before'
 }
 
 ends_with() { wait "$job"; local got=$?; echo "exit status $got"; [ $got = "$1" ]; }
 job_said() { grep -rhE -- "$1" /tmp/job /run/sigma/.last/g; }
 
-# ended WHAT STATUS PATTERN: the guest of boot_by() is not kept, and all goes back at once
+# ended WHAT STATUS PATTERN: the guest of boot_by() is not kept; the host has it all back at once
 ended()
 {
-	check "$1: who runs it ends with status $2" ends_with "$2"
-	check "$1: what it did is told" job_said "the guard stopped the guest: $3"
-	check "$1: and where" job_said "RIP 0x[0-9a-f]+"
-	check "$1: the host's kernel is as before" [ "$(host_text)" = "$text" ]
-	check "$1: CPUs and memory are back" eval 'is_gone g && host_is_as_before'
+	check "$1: the command that runs the guest ends with status $2" ends_with "$2"
+	check "$1: the command or the last log has what the guest did" \
+		job_said "the guard stopped the guest: $3"
+	check "$1: the command or the last log has the instruction that did it" \
+		job_said "RIP 0x[0-9a-f]+"
+	check "$1: the host's kernel is unchanged" [ "$(host_text)" = "$text" ]
+	check "$1: the host has the CPUs and the memory back" eval 'is_gone g && host_is_as_before'
 }
 
-# reach_out GUARD: programs/wild.c, and its table
+# reach_out GUARD: run programs/wild.c, and print its table
 reach_out()
 {
 	local status
 	/usr/lib/sigma-rig/wild "$1" >/tmp/wild 2>&1
 	status=$?
-	check "$(grep -c '^[^#]' /tmp/wild) attempts at what is not its own end as they must" [ $status = 0 ]
+	check "all $(grep -c '^[^#]' /tmp/wild) attempts of programs/wild.c end as expected" \
+		[ $status = 0 ]
 	say "$(cat /tmp/wild)"
-	check "CPUs and memory are back" host_is_as_before
+	check "the host has the CPUs and the memory back" host_is_as_before
 }
 
 text=$(host_text)
 text_phys=$((0x$(awk '/Kernel code/ { split($1, range, "-"); print range[1] }' /proc/iomem)))
-check "the host's kernel can be read" [ -n "$text" ]
+check "the page of the host's kernel can be read" [ -n "$text" ]

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=3 mem=2G timeout=400
 #
-# A NIC in user mode: passt gives the guest an address, makes its connections as who started it,
-# and forwards ports of the host; a new passt comes with a new kernel and a new sigmad.
+# A NIC in user mode: passt gives the guest an address, connects as the user who started the guest,
+# and forwards ports of the host. A restart of the guest or of sigmad comes with a new passt.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -11,11 +11,11 @@ need_sigma
 MIB=8
 SOMEBODY=1 NOBODY=65534
 HERE=192.0.2.10		# the host's address, which the guest has, too
-GATEWAY=192.0.2.1	# to the guest: the host's loopback
+GATEWAY=192.0.2.1	# stands for the host's loopback in the guest
 program=/usr/bin/passt
 files=/opt/passt
 
-# Debian 12's passt knows no vhost-user. A later one runs with its own C library
+# The passt of Debian 12 lacks vhost-user. A later one runs with its own C library.
 [ -e $TREES/passt/usr/bin/passt ] || skip_all "no passt in this machine"
 mkdir -p $files
 cp -L $TREES/passt/usr/bin/passt $TREES/passt/usr/lib64/ld-linux-x86-64.so.2 \
@@ -40,10 +40,10 @@ get_address()
 		in_guest 1 "ip -4 -o addr show dev eth1" | grep -F " $HERE/24 "
 }
 fetches() { [ "$(in_guest 1 "cat </dev/tcp/$GATEWAY/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
-# ask ADDRESS PORT: the guest's serving program, at a port of the host
+# ask ADDRESS PORT: ask the guest's service through a forwarded port of the host
 ask() { timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo hostname >&3 && cat <&3' "$1" "$2"; }
 answers() { ask "$1" "$2" | grep -x sigma-guest; }
-# An NTP server in the guest, which answers by UDP
+# The host asks an NTP server in the guest, which answers by UDP
 tells_time() { chronyd -Q -t 10 'server 127.0.0.1 port 5353 iburst maxsamples 1'; }
 carrier_gone() { [ "$(in_guest 1 "cat /sys/class/net/eth1/carrier")" = 0 ]; }
 sigmad_said() { grep -- "$1" /run/sigma/g/sigmad.log; }
@@ -61,80 +61,88 @@ guest g ${KERNEL:+kernel=$KERNEL} disk=/dev/vdb net=1 line=[Network] line=User=y
 	line=Forward=tcp:2207:7 line=Forward=tcp:127.0.0.1:2208:7 line=Forward=udp:5353:5300
 remember_host
 
-# ---- without
+# ---- without passt
 rm -f $program
-refuse "without passt it does not start" "g.guest:[0-9]+: User=yes: there is no passt; install" \
+refuse "User=yes is refused where there is no passt" \
+	"g.guest:[0-9]+: User=yes: there is no passt; install" \
 	sigmactl start g
-check "as 'sigmactl check' tells" eval 'sigmactl check | grep "User=yes.*there is no passt"'
+check "sigmactl check reports that there is no passt" \
+	eval 'sigmactl check | grep "User=yes.*there is no passt"'
 printf '#!/bin/sh\necho "passt: unrecognized option" >&2; exit 1\n' >$program && chmod +x $program
-refuse "nor with one that is too old" "User=yes: $program: does not speak vhost-user" sigmactl start g
-check "nothing was taken" host_is_as_before
+refuse "User=yes is refused with a passt that is too old" \
+	"User=yes: $program: does not speak vhost-user" sigmactl start g
+check "the refused starts took nothing from the host" host_is_as_before
 install_passt
-check "'sigmactl check' finds a newer one" eval 'sigmactl check | grep "ok.*$program.*User=yes"'
+check "sigmactl check finds a passt that is new enough" \
+	eval 'sigmactl check | grep "ok.*$program.*User=yes"'
 
-# ---- somebody's
-check "somebody starts g" env SUDO_UID=$SOMEBODY sigmactl start g
-check "it answers" wait_guest 1
+# ---- a guest that a user starts
+check "a user starts g" env SUDO_UID=$SOMEBODY sigmactl start g
+check "g answers" wait_guest 1
 check "passt runs as this user" [ "$(user)" = $SOMEBODY ]
-check "the guest gets an address" get_address
-check "it reaches a server of the host" fetches
-check "and sends as much" eval '
+check "g gets an address by DHCP" get_address
+check "g receives $MIB MiB from a server on the host" fetches
+check "g sends $MIB MiB to a server on the host" eval '
 	made=$(in_guest 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$GATEWAY/5001;
 		sha256sum </run/made" | cut -d " " -f 1) &&
 	until_true 10 eval "[ \$(sum /run/got) = $made ]"'
 rm -f /run/got
-check "stats don't say that nothing went through this NIC" eval \
+check "sigmactl stats lists only the NIC whose traffic it can count" eval \
 	'sigmactl stats --json g | jq -e "[.[0].devices[] | select(.kind == \"net\")] | length == 1 and
 		.[0].bytes_from > 0 and .[0].name != \"user-1\""'
-check "a port of the host is the guest's" answers 127.0.0.1 2207
-check "at any address" answers $HERE 2207
-check "or at one alone" eval 'answers 127.0.0.1 2208 && ! ask $HERE 2208'
+check "a forwarded TCP port of the host reaches g" answers 127.0.0.1 2207
+check "the forwarded TCP port listens on all addresses" answers $HERE 2207
+check "a port forwarded on one address listens on that one only" \
+	eval 'answers 127.0.0.1 2208 && ! ask $HERE 2208'
 in_guest 1 "printf '%s\n' 'local stratum 8' 'allow all' 'port 5300' >/run/chrony.conf
 	&& chronyd -f /run/chrony.conf"
-check "so is one of UDP" tells_time
+check "a forwarded UDP port of the host reaches g" tells_time
 guest h ${KERNEL:+kernel=$KERNEL} disk=/dev/vdc line=[Network] line=User=yes line=Forward=tcp:5000:7
-refuse "a port that is in use is refused" "5000" sigmactl start h
+refuse "a port that is in use cannot be forwarded" "5000" sigmactl start h
 
-# ---- its next kernel, another sigmad
+# ---- the guest's kernel restarts, and then sigmad
 in_guest 1 "(sleep 1; echo 1 >/proc/sys/kernel/sysrq; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &"
 first=$(passt)
-check "g restarts" eval 'until_true 20 eval "! kill -0 $first" && wait_guest 1'
-check "it gets its address again" get_address
-check "and is reached again" answers 127.0.0.1 2207
-check "sigmad is killed" eval '
+check "g restarts with a new passt" eval 'until_true 20 eval "! kill -0 $first" && wait_guest 1'
+check "g gets its address again after the restart" get_address
+check "the forwarded port reaches g after the restart" answers 127.0.0.1 2207
+check "sigmad is killed, and passt ends with it" eval '
 	kill -9 "$(sigmactl status --json g | jq .pid)" && until_true 10 no_passt'
-check "another one takes g over" sigmactl start g
-check "passt runs as who started g first" [ "$(user)" = $SOMEBODY ]
-check "the guest reaches the server" until_true 20 fetches
-check "and is reached" answers 127.0.0.1 2207
+check "sigmactl start takes g over" sigmactl start g
+check "after the takeover passt runs as the user who started g first" [ "$(user)" = $SOMEBODY ]
+check "g receives from the server after the takeover" until_true 20 fetches
+check "the forwarded port reaches g after the takeover" answers 127.0.0.1 2207
 
-# ---- without warning
+# ---- passt dies
 first=$(passt)
 check "passt is killed" kill -9 "$first"
-check "sigmad says what became of it" until_true 10 sigmad_said "passt ended, and another one serves"
-check "which it is" [ "$(passt)" != "$first" ]
-check "the guest reaches the server" until_true 20 fetches
-check "and is reached" until_true 20 answers 127.0.0.1 2207
+check "sigmad logs that passt ended and that it started another one" \
+	until_true 10 sigmad_said "passt ended, and another one serves"
+check "another passt runs" [ "$(passt)" != "$first" ]
+check "g receives from the server with the new passt" until_true 20 fetches
+check "the forwarded port reaches g with the new passt" until_true 20 answers 127.0.0.1 2207
 mv $program $program.away
-check "passt is killed where there is no other" kill -9 "$(passt)"
-check "sigmad says what became of it" until_true 10 sigmad_said "net[0-9]*: stopped: passt ended"
-check "the guest sees an unplugged cable" until_true 10 carrier_gone
+check "passt is killed where no other one can be started" kill -9 "$(passt)"
+check "sigmad logs that the NIC is stopped" \
+	until_true 10 sigmad_said "net[0-9]*: stopped: passt ended"
+check "the NIC in g loses its carrier" until_true 10 carrier_gone
 mv $program.away $program
-check "g goes on" beats g
+check "the heartbeat of g rises" beats g
 check "g is killed" eval 'sigmactl kill g && wait_gone g'
-check "no passt is left" no_passt
-check "all is back" host_is_as_before
+check "no passt is left after the kill" no_passt
+check "the host has everything back" host_is_as_before
 
-# ---- root's
+# ---- a guest that root starts
 check "root starts g" sigmactl start g
-check "it answers" wait_guest 1
-check "passt runs as nobody" [ "$(user)" = $NOBODY ]
-check "the guest gets an address" get_address
-check "and reaches the server" fetches
-check "the NIC is taken out of the running guest" eval 'sigmactl net rm g user-1 && no_passt'
-check "and put in again, with another port" eval 'sigmactl net add g user=yes forward=tcp:2209:7 &&
+check "g answers when root has started it" wait_guest 1
+check "passt runs as nobody where root starts the guest" [ "$(user)" = $NOBODY ]
+check "g gets an address from the passt of nobody" get_address
+check "g receives from the server through the passt of nobody" fetches
+check "the NIC is hot-unplugged, and its passt ends" eval 'sigmactl net rm g user-1 && no_passt'
+check "a NIC in user mode is hot-plugged, with another forwarded port" \
+	eval 'sigmactl net add g user=yes forward=tcp:2209:7 &&
 	until_true 20 get_address && answers 127.0.0.1 2209'
 check "g stops" eval 'sigmactl stop g && wait_gone g'
-check "no passt is left" no_passt
+check "no passt is left after the stop" no_passt
 kill $server $taker
 finish
