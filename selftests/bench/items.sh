@@ -2,10 +2,10 @@
 #
 # shellcheck shell=bash disable=SC2034,SC2154 # shared with "run"
 #
-# What is measured, on either side alike. Each item calls "figure WHAT UNIT VALUE" for what it
-# found. The programs on the host's end have the CPUs that both sides leave to the host.
+# The items that are measured, the same on both sides. Each calls "figure WHAT UNIT VALUE" for each
+# result. The programs at the host's end run on the CPUs that both sides leave to the host.
 
-# "iosc" is not one of them: see the script of that name.
+# "iosc" is a script of its own
 ITEMS="boot block file net"
 SECONDS_OF_IPERF=3
 SECONDS_OF_PINGPONG=3
@@ -19,13 +19,13 @@ declare -A title=(
 	[net]="Network, by a tap and vhost-net"
 )
 
-# The start itself is in "run"
+# The start itself is measured in "run"
 item_boot()
 {
 	figure "sigmactl start, or QEMU, until it answers" s "$boot_seconds"
 }
 
-# run_fio DISK: the jobs of block.fio, in the guest
+# run_fio DISK: run the jobs of block.fio in the guest
 run_fio()
 {
 	local jobs what value
@@ -48,7 +48,7 @@ item_file()
 	run_fio /dev/vdc
 }
 
-# iperf WHAT OPTION...: the host is the client, so its clock counts
+# iperf WHAT OPTION...: the host is the client, so its clock is used
 iperf()
 {
 	local what=$1

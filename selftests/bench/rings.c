@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Split or packed virtqueues? The cost of a request in each format, of the rings alone: a driver
- * and a device, on two CPUs, that look for work all the time, so nobody rings for anybody, and
- * requests that are done at once. What is decided by it is told in daemon/virtio/queue.c.
+ * Compare split with packed virtqueues: the cost of a request in each format, in the rings alone. A
+ * driver and a device poll on two CPUs, so there are no notifications, and requests are done at
+ * once. daemon/virtio/queue.c has the decision that came of it.
  *
  *	make rings && build/bench/rings [CPU CPU]
  *
- * The split device is sigmad's own. The packed one (virtio 1.2, 2.8) does what that does: each
- * descriptor is read once and checked, what is under way is kept for the next sigmad. A request is
- * one of virtio-blk: an indirect table of header, 4 KiB and status. A line is about the fastest and
- * the median of ROUNDS rounds, for a machine that has other things to do as well.
+ * The split device is sigmad's own. The packed one (virtio 1.2, 2.8) does the same work: it reads
+ * each descriptor once, checks it, and records requests in flight for the next sigmad. A request is
+ * like one of virtio-blk: an indirect table of header, 4 KiB and status. Each line gives the
+ * fastest and the median of ROUNDS rounds, since the machine may have other work.
  */
 #include <linux/virtio_ring.h>
 #include <pthread.h>
@@ -24,7 +24,7 @@
 #define ROUNDS		200
 #define BUFFERS		3
 #define TABLE_SIZE	(BUFFERS * sizeof(struct vring_desc))
-#define PATIENCE	200		/* looks in vain, then the other may have this CPU */
+#define PATIENCE	200		/* failed polls before sched_yield() */
 
 #define AVAIL		(1 << VRING_PACKED_DESC_F_AVAIL)
 #define USED		(1 << VRING_PACKED_DESC_F_USED)
@@ -33,13 +33,13 @@ static struct guest *guest;
 static struct virtio_device dev;
 static struct ring split;
 static struct vring_packed_desc *packed;
-static uint64_t tables, data;		/* of the requests, by number */
+static uint64_t tables, data;		/* of each request, by its number */
 static unsigned int cpus[2] = { 0, 1 };
 static bool stop;
 
-/* What both formats need */
+/* Both formats */
 
-/* Return: where it is */
+/* Return: the table's address */
 static uint64_t write_table(unsigned int id)
 {
 	const struct buffer buffers[BUFFERS] = {
@@ -138,7 +138,7 @@ static bool is_available(const struct packed_end *end)
 	return !!(flags & AVAIL) == end->wrap && !!(flags & USED) != end->wrap;
 }
 
-/* As walk_chain() of queue.c, in tables of the packed format's order, which has no next */
+/* Like walk_chain() in queue.c, but descriptors of a packed table have no next field */
 static int pop_packed(const struct packed_end *end, struct vq_request *req)
 {
 	const struct vring_packed_desc *desc = &packed[end->next], *table;
@@ -226,7 +226,7 @@ static unsigned int take_packed(unsigned int *id)
 	return 1;
 }
 
-/* The driver, and the clock */
+/* The driver, and the measurement */
 
 static const struct format {
 	const char *name;
@@ -238,7 +238,7 @@ static const struct format {
 	{ "packed", serve_packed, add_packed, take_packed },
 };
 
-/* ns for each request of a round, with @depth of them at a time */
+/* ns for each request of a round, with @depth requests in flight */
 static double round_trip(const struct format *format, unsigned int depth)
 {
 	unsigned int done = 0, added = 0, looks = 0, id;
@@ -323,7 +323,7 @@ int main(int argc, char **argv)
 	data = guest_alloc(guest, SIZE * 8192);
 
 	run_on(cpus[0]);
-	/* Twice, since a machine may have become slower meanwhile */
+	/* Twice, since the machine may become slower meanwhile */
 	for (unsigned int i = 0; i < 2; i++)
 		for (unsigned int d = 0; d < sizeof(depths) / sizeof(depths[0]); d++)
 			for (unsigned int f = 0; f < 2; f++)

@@ -5,11 +5,11 @@
 # The two sides of the comparison, each with NAME_start and NAME_stop:
 #
 #	sigma	a SIGMA guest on the machine's last CPU, with Guard=no
-#	kvm	a QEMU/KVM guest whose only CPU is pinned to that one; all else of it, vhost
-#		too, stays with the other CPUs, as SIGMA's back ends do
+#	kvm	a QEMU/KVM guest whose only CPU is pinned to that one; its other threads and
+#		vhost stay on the other CPUs, as SIGMA's back ends do
 #
-# Both run the host's own kernel, on the same root file system, with the same disks and
-# at the same address. They find their disks as /dev/vda (root), vdb, vdc.
+# Both run the host's own kernel, with the same root file system, disks and address. They find their
+# disks as /dev/vda (root), vdb and vdc.
 
 guest_cpu=$(($(nproc) - 1))
 host_cpus=0-$((guest_cpu - 1))
@@ -18,8 +18,8 @@ TAP=bench-kvm
 INITRD=/run/bench/initrd
 qemu_pid=""
 
-# The disk in memory can't be opened past the host's cache, nor does sigmad do so; the other
-# one both open directly.
+# The disk in tmpfs does not support direct I/O, and sigmad does not use it there, either. Both
+# sides open the other disks directly.
 drive()
 {
 	echo "if=none,format=raw,aio=io_uring,id=$1,file=$2,cache=$3"
@@ -35,7 +35,7 @@ QEMU=(qemu-system-x86_64 -name bench,debug-threads=on -machine q35 -accel kvm -c
 	-netdev tap,id=net,ifname="$TAP",script=no,downscript=no,vhost=on
 	-device virtio-net-pci,netdev=net,romfile=)
 
-# What sigmad makes for its guests, with the drivers of virtio's PCI transport
+# The initrd that sigmad makes for its guests, with the drivers of virtio's PCI transport
 make_initrd()
 {
 	local dir=/run/bench/initrd.d module file
@@ -71,7 +71,7 @@ sigma_stop()
 	sigmactl stop bench && wait_gone bench
 }
 
-# Once QEMU has made the thread
+# Succeeds once QEMU has created the thread of the CPU
 pin_cpu()
 {
 	local task

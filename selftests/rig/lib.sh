@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the rig's scripts share: where things are, and how to run a command inside one of
-# the trees.
+# The library of the rig's scripts: where things are, and how to run a command inside one of the
+# trees.
 #
 #	build/trees/NAME	Debian roots made by mmdebstrap, see "tree"
 #	build/rig/		objects, images, initrds, run directories
 #	build/logs/		what the virtual machines wrote
 #
-# Everything there is a cache: it may be removed at any time and is made again.
+# All of it is a cache: it may be removed at any time and is made again.
 
 RIG=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(cd "$RIG/../.." && pwd)
@@ -27,8 +27,8 @@ say()
 	[ -n "${QUIET:-}" ] || echo "  ${*}" >&2
 }
 
-# A root of our own: the real one, or one in a user namespace with all of this user's
-# subordinate IDs, so that files of the trees keep their owners.
+# Run a command as root: as the real one, or in a user namespace with all of this user's subordinate
+# IDs, so that the files of the trees keep their owners.
 as_root()
 {
 	if [ "$(id -u)" = 0 ]; then
@@ -38,7 +38,7 @@ as_root()
 	fi
 }
 
-# in_tree NAME COMMAND...: run it in build/trees/NAME, where the project is /src
+# in_tree NAME COMMAND...: run the command in build/trees/NAME, with the project at /src
 in_tree()
 {
 	local tree=$TREES/$1
@@ -56,8 +56,8 @@ in_tree()
 	' sh "$tree" "$TOP" "$@"
 }
 
-# The machine's own QEMU is good enough. Before 9 there is no x2APIC under TCG; with 10 a host now and
-# then stood still while it booted, see "vm".
+# Is the machine's own QEMU new enough? Before version 9 TCG has no x2APIC; with version 10 a host
+# sometimes stalled while it booted, see "vm".
 own_qemu()
 {
 	local major
@@ -67,14 +67,14 @@ own_qemu()
 	[ "${major:-0}" -ge 11 ]
 }
 
-# The trees that tests need
+# Print the names of the trees that tests need
 trees()
 {
 	echo "$KERNELS" host passt
 	own_qemu || echo qemu
 }
 
-# version NAME: the kernel version in build/trees/NAME
+# version NAME: print the kernel version in build/trees/NAME
 version()
 {
 	local dir
@@ -84,7 +84,7 @@ version()
 	done
 }
 
-# vmlinuz NAME: its kernel image
+# vmlinuz NAME: print the path of its kernel image
 vmlinuz()
 {
 	local v image
@@ -95,8 +95,8 @@ vmlinuz()
 	die "build/trees/$1: no kernel image; remove build/trees/$1.recipe to make it again"
 }
 
-# make_initrd ROOT KERNEL IMAGE MODULE...: an initrd of initrd-init, busybox out of that root, and
-# these modules of that kernel with all they need, in load order
+# make_initrd ROOT KERNEL IMAGE MODULE...: an initrd with initrd-init, the busybox of that root, and
+# these modules of that kernel with all that they depend on, in load order
 make_initrd()
 {
 	local root=$1 kernel=$2 image=$3 dir=$3.dir module file name
