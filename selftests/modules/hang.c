@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A guest's worst day: loading it hangs all its CPUs with interrupts off. */
+/* Loading this module hangs all CPUs of the guest with interrupts off. */
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/smp.h>
@@ -19,7 +19,7 @@ static int __init hang_init(void)
 {
 	pr_info("hang: interrupts off\n");
 	on_each_cpu(hang, NULL, 1);
-	return -ECANCELED;	/* so that it can be loaded again */
+	return -ECANCELED;	/* an error, so that the module can be loaded again */
 }
 module_init(hang_init);
 

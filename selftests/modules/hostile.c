@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For hostile.sh: a guest that does to the back end of a virtio device whatever its driver
- * must not do, thing by thing, each of which has a name:
+ * For hostile.sh: a guest that misuses the back end of a virtio device in every way that its driver
+ * must not. Each attempt has a name:
  *
  *	insmod hostile.ko end=ADDRESS			# where the guest's memory ends
- *	cat /sys/bus/virtio/devices/virtioN/status	# it learns which device is meant
+ *	cat /sys/bus/virtio/devices/virtioN/status	# tells the module which device to attack
  *	echo TYPE >/sys/module/hostile/parameters/attack
  *
- * The device must have no driver; TYPE is that of virtio (1.2, chapter 5). Drivers see a device
- * by the transport's operations, which let nothing of this through; so the control messages are
- * made here, and sent by sigma_guest.ko's own function, which a probe finds along with its
- * argument. Afterwards the device is as it was.
+ * The device must have no driver; TYPE is its virtio device ID (1.2, chapter 5). Drivers reach a
+ * device through the transport's operations, which would stop all of this. So the module makes its
+ * own control messages and sends them by a function of sigma_guest.ko, which a kprobe finds along
+ * with its argument. Afterwards the device is as before.
  *
- * Each attempt begins with a reset, and one on a queue with a good request, so it shows as well
- * that the device works after the one before. In the kernel log it has a line "hostile: NAME:
- * OUTCOME". OUTCOME is what went wrong before it, or
+ * Each attempt begins with a reset. One on a queue also begins with a good request, which shows
+ * that the device works after the attempt before. The kernel log gets a line "hostile: NAME:
+ * OUTCOME" for each attempt. OUTCOME is what went wrong before the attempt, or
  *
  *	broken		the device has DEVICE_NEEDS_RESET
- *	answered	what was made available was given back
- *	passed over	a good request that came after it was
- *	silent		nothing of that, for SILENT_MS
- *	refused, taken	a control message was
- *	quiet, touched	memory that was a request's did not change after a reset, or did
- *	works		a good request was served
+ *	answered	the device used the request
+ *	passed over	the device used a good request that came later
+ *	silent		none of these happened for SILENT_MS
+ *	refused, taken	the device refused or took a control message
+ *	quiet, touched	the memory of requests did not change after a reset, or it did
+ *	works		the device served a good request
  */
 #include <linux/delay.h>
 #include <linux/gfp.h>
@@ -42,12 +42,12 @@
 #include "guest.h"
 
 #define QUEUES_MAX	4
-#define ENTRIES_MAX	64		/* of a queue */
+#define ENTRIES_MAX	64		/* of each queue */
 #define SILENT_MS	5000
-#define FOLLOW_MS	100		/* after that long a good request follows */
+#define FOLLOW_MS	100		/* then a good request follows */
 #define POLL_US		500
-#define FOLLOWER	4		/* its first descriptor; those before are for attempts */
-#define PART		4096		/* of the data: one request's */
+#define FOLLOWER	4		/* its first descriptor; attempts use those before it */
+#define PART		4096		/* of the data, for one request */
 #define DATA_SIZE	(ENTRIES_MAX * PART)
 #define RING_SIZE	vring_size(ENTRIES_MAX, SMP_CACHE_BYTES)
 #define PATTERN		0x5a
@@ -60,9 +60,9 @@
 
 /**
  * struct kind - a type of device
- * @queue: the one that is attacked
- * @good: put a good request into the descriptors from @head on, with its memory at @data
- * @bad: put one that is none there, NULL: there is no such
+ * @queue: the queue that is attacked
+ * @good: write a good request to the descriptors from @head on, with its memory at @data
+ * @bad: write an invalid request there
  */
 struct kind {
 	u32 type;
@@ -72,7 +72,7 @@ struct kind {
 };
 
 static struct {
-	/* of sigma_guest.ko */
+	/* functions of sigma_guest.ko */
 	int (*request)(struct sigma_guest *guest, const struct sigma_request *request);
 	void (*ring)(struct sigma_guest *guest, unsigned int n);
 	struct sigma_guest *guest;
@@ -238,7 +238,7 @@ static u16 avail_idx(void)
 
 static void set_avail_idx(u16 idx)
 {
-	/* What it covers comes first */
+	/* The entries that the index covers must be visible first */
 	smp_store_release(&dev.vring->avail->idx, cpu_to_le16(idx));
 }
 
@@ -293,7 +293,7 @@ static const char *wait_outcome(void)
 	return "silent";
 }
 
-/* Return: what is wrong with a device that was reset, NULL: it does what it is for */
+/* Return: what is wrong with a device after a reset, or NULL when it serves a good request */
 static const char *try_good(u64 features)
 {
 	if (bring_up(features))
@@ -302,7 +302,7 @@ static const char *try_good(u64 features)
 	return strcmp(wait_outcome(), "answered") ? "does not work" : NULL;
 }
 
-/* Good requests, and some of each kind's own that are none */
+/* Good requests of each kind, and invalid ones */
 
 static void blk_request(unsigned int head, void *data, u32 type, u64 sector, u32 len)
 {
@@ -321,7 +321,7 @@ static void blk_good(unsigned int head, void *data)
 	blk_request(head, data, VIRTIO_BLK_T_IN, 0, PART - 512);
 }
 
-/* A header that is cut off */
+/* The header is cut off */
 static void blk_bad(unsigned int head, void *data)
 {
 	blk_request(head, data, VIRTIO_BLK_T_IN, 0, 512);
@@ -331,13 +331,13 @@ static void blk_bad(unsigned int head, void *data)
 static void net_good(unsigned int head, void *data)
 {
 	memset(data, 0, 128);
-	/* To nobody, of a type for experiments (IEEE 802, 9.2.3) */
+	/* To nobody, with an EtherType for experiments (IEEE 802, 9.2.3) */
 	memset(data + sizeof(struct virtio_net_hdr_v1), 0x02, 12);
 	memcpy(data + sizeof(struct virtio_net_hdr_v1) + 12, "\x88\xb5", 2);
 	describe(head, virt_to_phys(data), 128, 0, 0);
 }
 
-/* Less than a header */
+/* Shorter than a header */
 static void net_bad(unsigned int head, void *data)
 {
 	describe(head, virt_to_phys(data), 4, 0, 0);
@@ -362,7 +362,7 @@ static void vsock_good(unsigned int head, void *data)
 	vsock_packet(head, data, 0);
 }
 
-/* It says that 4 GiB follow */
+/* The header says that 4 GiB follow */
 static void vsock_bad(unsigned int head, void *data)
 {
 	vsock_packet(head, data, ~0U);
@@ -373,7 +373,7 @@ static void rng_good(unsigned int head, void *data)
 	describe(head, virt_to_phys(data), 64, WRITABLE, 0);
 }
 
-/* Nothing to write to */
+/* No buffer to write to */
 static void rng_bad(unsigned int head, void *data)
 {
 	describe(head, virt_to_phys(data), 64, 0, 0);
@@ -385,7 +385,7 @@ static void console_good(unsigned int head, void *data)
 	describe(head, virt_to_phys(data), 64, 0, 0);
 }
 
-/* Nothing to read */
+/* No buffer to read from */
 static void console_bad(unsigned int head, void *data)
 {
 	describe(head, virt_to_phys(data), 64, WRITABLE, 0);
@@ -409,7 +409,7 @@ static void fs_good(unsigned int head, void *data)
 	describe(head + 1, at + 512, 512, WRITABLE, 0);
 }
 
-/* A header that is cut off */
+/* The header is cut off */
 static void fs_bad(unsigned int head, void *data)
 {
 	fs_good(head, data);
@@ -425,7 +425,7 @@ static const struct kind kinds[] = {
 	{ VIRTIO_ID_FS, 1, fs_good, fs_bad },
 };
 
-/* What is done to a queue. Each begins with an empty one, in which a request was served. */
+/* Attempts on a queue. Each begins with an empty queue that has served a request. */
 
 static ulong end;
 module_param(end, ulong, 0400);
@@ -498,7 +498,7 @@ static void length_wraps(void)
 
 static void length_to_itself(void)
 {
-	/* Its end is where the guest's memory is, once it wrapped */
+	/* The end wraps and lies in the guest's memory */
 	describe(0, data_at() + (1ULL << 63), 64, 0, 0);
 	offer(0);
 }
@@ -588,7 +588,7 @@ static void request_bad(void)
 static const struct {
 	const char *name;
 	void (*act)(void);
-	u64 without;		/* features that are not agreed on */
+	u64 without;		/* features that are not negotiated */
 } queue_attempts[] = {
 	{ "a loop of one descriptor", loop_of_one },
 	{ "a loop of two descriptors", loop_of_two },
@@ -616,7 +616,7 @@ static const struct {
 	{ "a request that is none", request_bad },
 };
 
-/* What is asked of the device. 0: it was taken. Each begins with a device that was reset. */
+/* Attempts by control messages. Return: 0 when the message was taken. Each begins with a reset. */
 
 static int size_zero(void)
 {
@@ -725,7 +725,7 @@ static int features_late(void)
 	return bring_up(dev.features) ?: set_features(dev.features);
 }
 
-/* FEATURES_OK is not taken then, which is how a device refuses */
+/* The device refuses by not setting FEATURES_OK */
 static int features_legacy(void)
 {
 	int err = begin(dev.features & ~BIT_ULL(VIRTIO_F_VERSION_1));
@@ -825,14 +825,14 @@ static const struct {
 	int (*act)(void);
 } message_attempts[] = {
 	{ "a queue of no entries", size_zero },
-	{ "a queue of an odd number of them", size_odd },
+	{ "a queue of an odd number of entries", size_odd },
 	{ "a queue of 65536 entries", size_large },
 	{ "a queue of 2^31 entries", size_wraps },
 	{ "a queue outside the guest", ring_outside },
 	{ "a queue across the guest's end", ring_across },
 	{ "a queue that wraps at 2^64", ring_wraps },
 	{ "a queue that is misaligned", ring_misaligned },
-	{ "a queue too many", queue_beyond },
+	{ "a queue beyond the last one", queue_beyond },
 	{ "a queue of number 2^32 - 1", queue_far_beyond },
 	{ "a queue set up twice", queue_twice },
 	{ "a queue before the features", queue_early },
@@ -841,25 +841,25 @@ static const struct {
 	{ "the reset of a queue of number 2^32 - 1", queue_reset_beyond },
 	{ "features that are not offered", features_alien },
 	{ "features of a device that runs", features_late },
-	{ "features of before virtio 1.0", features_legacy },
+	{ "features without VIRTIO_F_VERSION_1", features_legacy },
 	{ "DRIVER_OK before anything", status_hasty },
 	{ "a status of unknown bits", status_alien },
-	{ "a status taken back", status_taken_back },
+	{ "a status with bits cleared", status_taken_back },
 	{ "a read beyond the configuration", config_read_beyond },
-	{ "a read across its end", config_read_across },
+	{ "a read across the configuration's end", config_read_across },
 	{ "a read that wraps", config_read_wraps },
 	{ "a read of 4 GiB", config_read_long },
-	{ "a read of nothing", config_read_nothing },
+	{ "a read of 0 bytes", config_read_nothing },
 	{ "a write to the configuration", config_write },
-	{ "a write beyond it", config_write_beyond },
+	{ "a write beyond the configuration", config_write_beyond },
 	{ "a write that wraps", config_write_wraps },
 	{ "a message of unknown kind", message_alien },
 	{ "a message cut short", message_short },
 	{ "a message too long", message_long },
-	{ "a device that there is not", device_beyond },
+	{ "a device that does not exist", device_beyond },
 };
 
-/* As many good requests as the queue holds; returns with them under way */
+/* Offer as many good requests as the queue holds; they are in flight on return */
 static void fill_queue(void)
 {
 	/* A request takes up to three descriptors */
@@ -907,7 +907,7 @@ static const char *reset_in_mid_request(void)
 	return "quiet";
 }
 
-/* They are for nothing */
+/* These kicks come without a request */
 static const char *kick_storm(void)
 {
 	const char *wrong = try_good(dev.features);
@@ -980,7 +980,7 @@ static int look_at_device(void)
 	return 0;
 }
 
-/* Memory is kept until the module goes: a back end that is wrong may write to it */
+/* The memory is kept until the module is unloaded, since a faulty back end may still write to it */
 static int make_memory(void)
 {
 	for (unsigned int i = 0; i < QUEUES_MAX; i++) {
@@ -1022,7 +1022,7 @@ static int set_attack(const char *value, const struct kernel_param *param)
 	err = look_at_device();
 	if (!err) {
 		attack();
-		/* As the virtio core leaves a device that has no driver */
+		/* The virtio core leaves a device without a driver like this */
 		err = reset() ?: set_status(VIRTIO_CONFIG_S_ACKNOWLEDGE, &now);
 	}
 	dev.kind = NULL;
@@ -1032,7 +1032,7 @@ static int set_attack(const char *value, const struct kernel_param *param)
 static const struct kernel_param_ops attack_ops = { .set = set_attack };
 module_param_cb(attack, &attack_ops, NULL, 0200);
 
-/* sigma_iosc_request(): @guest is in RDI, @request in RSI. Until a device is attacked. */
+/* Learn from sigma_iosc_request(), until an attack runs: @guest is in RDI, @request in RSI */
 static int see_request(struct kprobe *probe, struct pt_regs *regs)
 {
 	const struct sigma_request *request = (void *)regs->si;

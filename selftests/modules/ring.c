@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For bench/guard, in a guest: what a doorbell to the host costs. Reading the parameter "send"
- * gives the nanoseconds that ringing takes the guest, "taken" those until the host's interrupt
- * handler has taken it. Each is rung when the host has nothing else to look at, so that all of
- * them are interrupts. The doorbell is the log's, for which the host then finds nothing new.
+ * For bench/guard, in a guest: measure what a doorbell to the host costs. Reading the parameter
+ * "send" gives the nanoseconds that ringing takes the guest, "taken" those until the host's
+ * interrupt handler has taken the doorbell. Each is rung only when the host has no other doorbell
+ * to look at, so every doorbell is an interrupt. It is the log's doorbell, for which the host then
+ * finds nothing new.
  */
 #include <linux/ktime.h>
 #include <linux/math64.h>

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For bench/iosc: what a round trip of doorbells costs between two kernels, and one of bare IPIs
- * between two CPUs of one kernel. The doorbells are of the modules' own source, with words and
- * vectors of their own.
+ * For bench/iosc: measure a round trip of doorbells between two kernels, and one of bare IPIs
+ * between two CPUs of one kernel. The doorbells use the modules' own source, with words and vectors
+ * of their own.
  *
- * The host loads it first: it has the page that both share, at the physical address that its
- * parameter "page" tells. The guest loads it with that address and rings back whenever it is
- * rung, in its interrupt handler. On the host, reading the parameter "doorbell" or "ipi" measures
- * one batch: nanoseconds for one round trip, from CPU 0.
+ * The host loads it first and allocates the page that both share; its parameter "page" has the
+ * physical address. The guest loads it with that address, and its interrupt handler rings back
+ * whenever it is rung. On the host, reading the parameter "doorbell" or "ipi" measures one batch
+ * from CPU 0, and gives nanoseconds for one round trip.
  */
 #include <linux/io.h>
 #include <linux/ktime.h>
@@ -30,7 +30,7 @@ struct shared {
 
 static unsigned long page;
 module_param(page, ulong, 0400);
-MODULE_PARM_DESC(page, "physical address of the page of the host's; 0: this is the host");
+MODULE_PARM_DESC(page, "physical address of the host's page; 0: this is the host");
 
 static bool guest;
 static struct shared *shared;
@@ -89,7 +89,7 @@ static int batch(int (*there)(void), u64 *ns)
 	return err;
 }
 
-/* With interrupts on: they are what is waited for */
+/* Interrupts stay on: the measurement waits for them */
 static int measure(char *buffer, const struct kernel_param *kp)
 {
 	int cpu = get_cpu(), err = -EXDEV;

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * In a guest, one that never stops to interrupt, from the last of its CPUs, until it is unloaded:
+ * In a guest: interrupt without end from the last CPU, until the module is unloaded:
  *
- *	insmod storm.ko what=doorbells		# the host, whether it is busy or not
- *	insmod storm.ko what=nmis		# its own first CPU, by NMIs
+ *	insmod storm.ko what=doorbells		# ring the host, whether it is busy or not
+ *	insmod storm.ko what=nmis		# send NMIs to the guest's first CPU
  *
- * In the host, a thousand NMIs to a CPU that it has lent, which must not care where it waits. It is
- * not loaded then:
- *
+ * In the host: send a thousand NMIs to a lent CPU, which must survive them wherever it waits. The
+ * module does not stay loaded then:
  *	insmod storm.ko what=nmis to=APIC_ID
  */
 #include <linux/cpumask.h>
@@ -23,7 +22,7 @@
 
 #define BATCH	256
 #define NMIS	1000
-#define NMI_US	100		/* between two of them: one that comes early is none */
+#define NMI_US	100		/* between two NMIs: one that comes too early is lost */
 
 static char *what = "doorbells";
 module_param(what, charp, 0);

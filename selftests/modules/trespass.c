@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For guard.sh and guard-full.sh: a guest that tries what it must not. Loading it with what=table
- * tries everything that has an answer, and says "trespass: NAME: OUTCOME" of each; any other word
- * names one thing that ends the guest. What it is to hit is in at=, a physical address, or to=, an
- * APIC ID.
+ * For guard.sh and guard-full.sh: a guest that tries what its guard forbids. Loading it with
+ * what=table tries everything that leaves the guest running, and logs "trespass: NAME: OUTCOME" for
+ * each attempt. Any other word names one violation that ends the guest. Its target is in at=, a
+ * physical address, or to=, an APIC ID.
  */
 #include <linux/delay.h>
 #include <linux/io.h>
@@ -23,7 +23,7 @@ module_param(to, uint, 0);
 
 #define MARK	0x600df00d600df00dUL
 
-/* Registers that reach past their CPU, AMD's and Intel's, and a bit that nobody sets for nothing */
+/* MSRs of AMD and Intel that reach beyond their CPU, each with a bit to flip */
 static const struct {
 	const char *name;
 	u32 msr;
@@ -68,7 +68,7 @@ static void try_registers(void)
 		u32 low = 0, high = 0;
 		u64 value;
 
-		/* Some cannot be read either */
+		/* Some of these cannot be read, either */
 		rdmsr_safe(registers[i].msr, &low, &high);
 		value = ((u64)high << 32 | low) ^ registers[i].flip;
 		pr_info("trespass: write %s: %s\n", registers[i].name,
@@ -88,7 +88,7 @@ static void try_registers(void)
 } while (0)
 #define try_instruction(name, text)	try_with(name, text, 0)
 
-/* What a guest may not have in CR4, whatever the CPU knows of it */
+/* Bits of CR4 that the guard withholds, whether the CPU has them or not */
 static void try_control(void)
 {
 	unsigned long cr4 = native_read_cr4();
@@ -105,7 +105,7 @@ static void try_control(void)
 	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
 }
 
-/* Of AMD and of Intel: no CPU has both, and the others are undefined then */
+/* Instructions of AMD and of Intel: no CPU has both sets, and the other set raises #UD */
 static void try_instructions(void)
 {
 	try_instruction("VMRUN", "vmrun");
@@ -131,12 +131,12 @@ static void try_instructions(void)
 	try_instruction("INVVPID", "invvpid %1, %%rax");
 	try_instruction("GETSEC", "getsec");
 	try_instruction("XSETBV of nothing", "xsetbv");
-	/* On AMD it is no bit of CR4; QEMU takes such a one for the end of the guest, not for #GP */
+	/* AMD CPUs lack these bits, and QEMU ends the guest for one instead of raising #GP */
 	if (boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)
 		try_control();
 }
 
-/* Reads give all ones where nothing is, and a written port would reset the machine */
+/* A read of an absent port gives all ones, and one of these writes would reset the machine */
 static void try_ports(void)
 {
 	static const u16 ports[] = { 0x21, 0x40, 0x64, 0x70, 0xcf8, 0x3f8 };
@@ -197,7 +197,7 @@ static void triple_fault(void)
 	asm volatile("int3");
 }
 
-/* x2APIC, or xAPIC where the guest is not kept from it */
+/* By x2APIC, or by xAPIC where the guest may use it */
 static void send(u32 command)
 {
 	pr_info("trespass: about to send 0x%x to %u\n", command, to);

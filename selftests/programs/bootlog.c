@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guests that do nothing, whose memory holds what looks like the log of a kernel: for bootlog.sh,
- * in a host that can lend CPU 1. Of each the line "ok CASE" or "not ok CASE", behind one that tells
- * why; the exit status is 1 when one of them was not as it must be.
+ * For bootlog.sh, in a host that can lend CPU 1: guests that do nothing, whose memory holds what
+ * looks like a kernel's log. Prints "ok CASE" or "not ok CASE" for each case, after a line that
+ * tells why; the exit status is 1 when a case failed.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -16,9 +16,9 @@
 #include "guest.h"
 
 #define PARAMS_OFF	PAGE
-#define LOG		0x100000UL	/* where most of the logs are */
+#define LOG		0x100000UL	/* offset of most logs */
 #define OTHER_LOG	0x200000UL
-#define STEP		0x40000UL	/* that the host reads at a time */
+#define STEP		0x40000UL	/* the host reads this much at a time */
 #define FIRST_ID	0x3ffffffffffff000UL
 #define ID_MASK		0x3fffffffffffffffUL
 
@@ -26,11 +26,11 @@
 #define PANIC		"Kernel panic - not syncing: "
 
 #define SECONDS_TO_PANIC	60
-#define SECONDS_TO_LIVE		3	/* more than one look */
+#define SECONDS_TO_LIVE		3	/* longer than the host takes between two looks */
 
 static struct guest guest;
 
-/* A block of a printk ring buffer. Return: where the next one begins. */
+/* Write a record of a printk ring buffer. Return: the offset of the next record. */
 static uint64_t put(uint64_t off, uint64_t id, const char *text)
 {
 	size_t len = strlen(text);
@@ -46,7 +46,7 @@ static uint64_t put_banner(uint64_t off)
 	return put(off, FIRST_ID, BANNER);
 }
 
-/* Cases: what is in the memory */
+/* Cases: fill the guest's memory */
 
 static void plain(void)
 {
@@ -62,7 +62,7 @@ static void lines(void)
 	put(put(put_banner(LOG), FIRST_ID + 1, PANIC "one\ntwo"), FIRST_ID + 2, "CPU: 0");
 }
 
-/* As kernels leave it: two bytes were taken from its front. And their ids begin before 2^32 */
+/* A kernel cut two bytes off the front, so the last two are there twice. The IDs pass 2^32. */
 static void moved_text(void)
 {
 	uint64_t off = put(LOG, 0xfffff000, BANNER);
@@ -75,7 +75,7 @@ static void moved_lines(void)
 	put(put(put_banner(LOG), FIRST_ID + 1, PANIC "abab\nb" "\nb" "\n"), FIRST_ID + 2, "CPU: 0");
 }
 
-/* Its text ends with the block; the next id begins with what could be a letter */
+/* The text fills its block, and the next ID begins with a byte that could be a letter */
 static void no_gap(void)
 {
 	put(put(put_banner(LOG), FIRST_ID + 0x40, PANIC "abcd"), FIRST_ID + 0x41, "CPU: 0");
@@ -88,7 +88,7 @@ static void no_reason(void)
 
 #define TEN	"0123456789"
 #define FIFTY	TEN TEN TEN TEN TEN
-#define LONG	FIFTY FIFTY FIFTY TEN TEN TEN TEN "0"	/* what is kept of one that is longer */
+#define LONG	FIFTY FIFTY FIFTY TEN TEN TEN TEN "0"	/* what the host keeps of a longer one */
 
 static void long_reason(void)
 {
@@ -96,7 +96,7 @@ static void long_reason(void)
 	    FIRST_ID + 2, "CPU: 0");
 }
 
-/* Its ids have come to 0 meanwhile, and several CPUs wrote */
+/* The IDs have wrapped to 0, and an ID between is missing, since several CPUs log */
 static void later(void)
 {
 	uint64_t off = put_banner(LOG) + 0x20000;
@@ -129,7 +129,7 @@ static void no_log(void)
 	put(put(LOG, FIRST_ID + 1, PANIC "no"), FIRST_ID + 2, "CPU: 0");
 }
 
-/* What a kernel has as data, or a file: words, but no record */
+/* Like a kernel's data or a file: the same words, but not as records */
 static void no_record(void)
 {
 	put(put(put(LOG, 0, BANNER), FIRST_ID + 1, PANIC "no"), FIRST_ID + 2, "CPU: 0");
@@ -168,31 +168,31 @@ static void only_a_start(void)
 	put(MEMORY - 16, FIRST_ID + 1, "Kernel p");
 }
 
-/* @panic: what is told of it; NULL: it boots on */
+/* @panic: the reason that sysfs must show; NULL: the guest must stay booting */
 static const struct {
 	const char *name;
 	void (*fill)(void);
 	const char *panic;
 } cases[] = {
-	{ "a panic", plain, "no root" },
-	{ "several lines", lines, "one" },
-	{ "as kernels leave it", moved_text, "block(0,0)" },
-	{ "several lines as kernels leave them", moved_lines, "abab" },
-	{ "nothing between records", no_gap, "abcd" },
-	{ "without a reason", no_reason, "" },
-	{ "with a long reason", long_reason, LONG },
-	{ "late, with several CPUs", later, "late" },
-	{ "in a log that was moved", moved, "moved" },
-	{ "in a log between two steps", between_steps, "step" },
-	{ "in the last of many logs", many_logs, "many" },
-	{ "no log", no_log, NULL },
-	{ "no records", no_record, NULL },
-	{ "of another log", other_log, NULL },
-	{ "amidst a line", in_a_line, NULL },
-	{ "unfinished", unfinished, NULL },
-	{ "at the end of the memory", at_the_end, NULL },
-	{ "log at the end of the memory", log_at_the_end, NULL },
-	{ "cut by the end of the memory", only_a_start, NULL },
+	{ "finds a panic", plain, "no root" },
+	{ "finds a panic of several lines", lines, "one" },
+	{ "finds a panic whose text was moved", moved_text, "block(0,0)" },
+	{ "finds a panic of several lines whose text was moved", moved_lines, "abab" },
+	{ "finds a panic without a gap before the next record", no_gap, "abcd" },
+	{ "finds a panic without a reason", no_reason, "" },
+	{ "finds a panic with a long reason", long_reason, LONG },
+	{ "finds a late panic of a guest with several CPUs", later, "late" },
+	{ "finds a panic in a log that was moved", moved, "moved" },
+	{ "finds a panic in a log that crosses a step of the scan", between_steps, "step" },
+	{ "finds a panic in the last of many logs", many_logs, "many" },
+	{ "ignores a panic outside of a log", no_log, NULL },
+	{ "ignores a panic that is no record", no_record, NULL },
+	{ "ignores a panic of an older log", other_log, NULL },
+	{ "ignores a panic in the middle of a line", in_a_line, NULL },
+	{ "ignores a panic without a record after it", unfinished, NULL },
+	{ "ignores a panic at the end of the memory", at_the_end, NULL },
+	{ "survives a log at the end of the memory", log_at_the_end, NULL },
+	{ "survives a panic cut off by the end of the memory", only_a_start, NULL },
 };
 
 static double now(void)
@@ -203,7 +203,7 @@ static double now(void)
 	return time.tv_sec + time.tv_nsec / 1e9;
 }
 
-/* Its state after @seconds, or when it has another one before */
+/* Return: the guest's state after @seconds, or earlier when it is no longer booting */
 static uint32_t wait_state(int seconds)
 {
 	struct pollfd change = { .fd = guest.fd, .events = POLLPRI };
@@ -244,7 +244,7 @@ static bool try(void (*fill)(void), const char *panic)
 	start.boot_params = guest.phys + PARAMS_OFF;
 	if (ioctl(guest.fd, SIGMA_START, &start))
 		die("bootlog: does not start");
-	/* What is looked for comes while it runs */
+	/* The host must find a log that appears while the guest runs */
 	fill();
 	begun = now();
 	found = wait_state(panic ? SECONDS_TO_PANIC : SECONDS_TO_LIVE);

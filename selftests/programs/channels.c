@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A channel's programs, on either side of channels.sh. Each opens PATH once:
+ * The programs at both ends of a channel, for channels.sh. Each opens PATH once:
  *
- *	echo PATH WAY		send back all that comes, until the session is over
- *	drive PATH WAY		the other end of it: messages of all lengths, several under way,
- *				come back in order and whole
- *	listen PATH WAY		print the messages, and at last why there are no more
- *	fill PATH		write without waiting until there is no room, say how many messages
- *				that were, write one more and wait for it, say so
- *	hold PATH		read nothing until SIGUSR1, then all, and say how many there were
+ *	echo PATH WAY		send back all messages, until the session is over
+ *	drive PATH WAY		the other end of an echo: send messages of all lengths, several in
+ *				flight, and check that they come back in order and whole
+ *	listen PATH WAY		print the messages, and at last the error that ends them
+ *	fill PATH		write without blocking until the ring is full, and print the number
+ *				of messages; write one more with blocking, and print that
+ *	hold PATH		read nothing until SIGUSR1, then read all, and print their number
  *	scribble PATH WHAT	send "hello", then write to the own block what no program may
  *
- * WAY: "calls" is read(2) and write(2), "poll" the same with poll(2), "copy" is libiosc's send and
- * recv, "ring" its zero-copy calls, "spin" these without ever sleeping.
+ * WAY is the interface: "calls" is read(2) and write(2), "poll" the same with poll(2), "copy" is
+ * libiosc's send and recv, "ring" its zero-copy calls, "spin" these without ever sleeping.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,8 +31,8 @@
 #include "../../kmod/uapi/channel.h"
 #include "../../lib/iosc.h"
 
-#define UNDER_WAY	3	/* messages of drive; with an echo they must fit into both rings */
-#define STEP		97	/* from one length to the next */
+#define UNDER_WAY	3	/* drive's messages in flight; they must fit into both rings */
+#define STEP		97	/* from one message's length to the next */
 
 enum way { CALLS, POLL, COPY, RING, SPIN, WAYS };
 
@@ -123,7 +123,7 @@ static int put(struct end *end, const void *message, size_t length)
 	case COPY:
 		return iosc_send(end->channel, message, length, 0);
 	default:
-		/* More than it takes */
+		/* Reserves more than the message needs */
 		room = iosc_reserve(end->channel, IOSC_MESSAGE_MAX, 0);
 		if (!room)
 			return -1;
@@ -168,8 +168,8 @@ static int drive(struct end *end)
 	for (unsigned int seen = 0; seen < nr; seen++) {
 		ssize_t length;
 
-		/* Where the way to wait is a poll for room of any length, one at a time: else both
-		 * sides could wait for room
+		/* poll(2) waits for room for a message of any length. With several in flight both
+		 * sides could wait for room, so POLL has one.
 		 */
 		while (sent < nr && sent < seen + (end->way == POLL ? 1 : UNDER_WAY)) {
 			fill_in(message, length_of(sent), sent);
@@ -210,7 +210,7 @@ static int fill(int fd)
 	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
 	unsigned int nr = 0;
 
-	/* The peer is there when there is room */
+	/* The other end has opened the channel when there is room */
 	if (poll(&pollfd, 1, -1) < 0)
 		die("poll");
 	expect(EINVAL, write(fd, message, 0), "a message of 0 bytes");
@@ -263,7 +263,7 @@ static struct sigma_channel_block *map_block(int fd)
 	die("mmap");
 }
 
-/* Nothing but the own block can be written to */
+/* A program can write to its own block only */
 static void check_rights(int fd)
 {
 	void *all = mmap(NULL, SIGMA_CHANNEL_SIZE, PROT_READ, MAP_SHARED, fd, 0);
@@ -285,7 +285,7 @@ static int scribble(int fd, const char *what)
 	struct sigma_record_header *next;
 
 	check_rights(fd);
-	/* Before "hello": who answers that has to look at it */
+	/* Before "hello": the answer to it looks at the index */
 	if (!strcmp(what, "consumed")) {
 		if (poll(&joined, 1, -1) < 0)
 			die("poll");

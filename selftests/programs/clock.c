@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Clocks and the TSC, which host and guest share, on either side of clock.sh. A reading is
- * "TSC NS WIDTH": the clock showed NS somewhere within WIDTH cycles around TSC.
+ * Read clocks and the TSC, which host and guest share, on both sides of clock.sh. A reading is
+ * "TSC NS WIDTH": the clock showed NS at some point within WIDTH cycles around TSC.
  *
  *	clock read realtime	read this system's CLOCK_REALTIME
  *	clock read DEVICE	read a PTP clock
- *	clock cross DEVICE	read a PTP clock by a cross-timestamp; behind it, the system's
- *				clock minus this one, ns
- *	clock offset DEVICE	the system's clock minus this one by PTP_SYS_OFFSET, ns
- *	clock set DEVICE	set it to 0, which has to fail
+ *	clock cross DEVICE	read a PTP clock by a cross-timestamp, and print the system's clock
+ *				minus the PTP clock in ns behind it
+ *	clock offset DEVICE	print the system's clock minus the PTP clock by PTP_SYS_OFFSET, ns
+ *	clock set DEVICE	set the PTP clock to 0, which must fail
  *	clock compare READING READING READING NS
- *				is the middle one, of one clock, between the others, of another
- *				clock, where it has to be when this ran evenly, or off by up to NS?
+ *				the first and last reading are of one clock; does the middle one, of
+ *				another clock, lie on the line between them, give or take NS?
  */
 #include <err.h>
 #include <fcntl.h>
@@ -26,9 +26,9 @@
 #include <x86intrin.h>
 
 #define NS		1000000000LL
-#define ATTEMPTS	2000		/* of which the one that was disturbed least counts */
-#define WIDTH_MAX_NS	50000		/* of readings that are worth comparing */
-#define WANDER_NS	1000		/* a kernel runs evenly over ticks, not within each */
+#define ATTEMPTS	2000		/* the one with the smallest width counts */
+#define WIDTH_MAX_NS	50000		/* largest width of a reading that is worth comparing */
+#define WANDER_NS	1000		/* a kernel's clock is even over ticks, not within one */
 
 struct reading {
 	int64_t tsc, ns, width;
@@ -102,7 +102,7 @@ static int print_offset(int fd)
 
 	if (ioctl(fd, PTP_SYS_OFFSET, &samples))
 		err(EXIT_FAILURE, "PTP_SYS_OFFSET");
-	/* The system's clock and this one by turns */
+	/* The samples alternate between the system's clock and the PTP clock */
 	for (unsigned int i = 0; i < samples.n_samples; i++) {
 		int64_t before = to_ns(&samples.ts[2 * i]);
 		int64_t after = to_ns(&samples.ts[2 * i + 2]);
@@ -140,10 +140,10 @@ static int compare(char *const *words)
 	double bound = width + other.width / 2 * rate + WANDER_NS;
 	int64_t allowed = strtoll(words[9], NULL, 10);
 
-	printf("off by %.0f ns; by %.0f at most because of how it was read; %.6f GHz\n", off,
+	printf("off by %.0f ns, of which the readings' widths explain %.0f; %.6f GHz\n", off,
 	       bound, 1 / rate);
 	if (first.tsc >= other.tsc || other.tsc >= last.tsc)
-		errx(EXIT_FAILURE, "these are not in order");
+		errx(EXIT_FAILURE, "the readings are not in order");
 	if (bound > WIDTH_MAX_NS)
 		errx(EXIT_FAILURE, "read too slowly to tell anything");
 	bound += allowed;

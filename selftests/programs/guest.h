@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Guests that a test's program makes itself, by the ioctls of sigma.ko. */
+/* Guests that a test program makes by the ioctls of sigma.ko. */
 #ifndef SIGMA_TEST_GUEST_H
 #define SIGMA_TEST_GUEST_H
 
@@ -20,11 +20,11 @@
 #define MIB		(1ULL << 20)
 #define MEMORY		(4 * MIB)
 
-/* A guest as this program has it */
+/* A guest and its memory as mapped by this program */
 struct guest {
 	int fd, memory;
 	uint8_t *map;
-	uint64_t phys;			/* of its memory */
+	uint64_t phys;			/* where its memory begins */
 	struct sigma_info info;
 };
 
@@ -73,13 +73,13 @@ static void destroy(struct guest *guest)
 	close(guest->memory);
 	close(guest->fd);
 	if (ioctl(control, SIGMA_DESTROY, &args))
-		die("%s: is not given back", args.name);
+		die("%s: cannot be destroyed", args.name);
 }
 
 static uint32_t state(struct guest *guest)
 {
 	if (ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))
-		die("%s: has no state", guest->info.name);
+		die("%s: its state cannot be read", guest->info.name);
 	return guest->info.state;
 }
 

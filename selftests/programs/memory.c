@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The memory of a guest, as a program sees it through SIGMA_MEMORY_FD. Run by memory.sh in a
- * host that lends CPU 1. Where POOL_START and POOL_SIZE are in the environment, the memory must
- * come from there.
+ * Test a guest's memory as a program sees it through SIGMA_MEMORY_FD. memory.sh runs this in a
+ * host that can lend CPU 1. Where the environment has POOL_START and POOL_SIZE, the memory must
+ * come from that range.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #define NAME		"memory"
 #define SIZE		(64ULL << 20)
-#define LARGE		(1 << 20)	/* of one direct transfer */
+#define LARGE		(1 << 20)	/* bytes of one direct transfer */
 #define IMAGE		"/var/tmp/memory.image"
 
 static int control, guest, memory;
@@ -146,7 +146,7 @@ TEST(bad_mappings_are_refused)
 	EXPECT_TRUE(mmap(NULL, 2 * SIGMA_IOSC_SIZE, PROT_READ, MAP_SHARED, guest, 0) == MAP_FAILED);
 }
 
-/* Straight between the disk and the guest's memory, for which it takes ordinary pages */
+/* O_DIRECT between the disk and the guest's memory needs ordinary pages */
 TEST(direct_io)
 {
 	uint8_t *from = map + (8 << 20), *to = map + (16 << 20);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a message of 64 bytes and its echo take, for bench/iosc. Prints nanoseconds: the median of
- * BATCHES, each the mean of BATCH round trips.
+ * For bench/iosc: measure the round trip of a message of 64 bytes. Prints nanoseconds: the median
+ * of BATCHES batches, each the mean of BATCH round trips.
  *
- *	roundtrip pipe|unix CPU		between this process and one of its own on CPU
+ *	roundtrip pipe|unix CPU		to a child of this process that runs on CPU
  *	roundtrip vsock CID PORT	to an echo ("vsock serve") there
  *	roundtrip calls|spin PATH	to an echo ("channels echo") at the channel's other end, by
- *					read(2) and write(2), or in the mapped ring
+ *					read(2) and write(2), or by the mapped ring
  */
 #include <err.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 #define BATCHES	11
 #define LENGTH	64
 
-static int in, out;		/* to and from the echo */
+static int in, out;		/* from and to the echo */
 static struct iosc *channel;
 static char message[LENGTH];
 
@@ -121,7 +121,7 @@ static uint64_t measure(void (*round_trip)(void))
 {
 	uint64_t mean[BATCHES];
 
-	round_trip();		/* the peer is there */
+	round_trip();		/* waits until the echo is there */
 	for (unsigned int b = 0; b < BATCHES; b++) {
 		uint64_t start = now();
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sockets between host and guest, on either side of vsock.sh:
+ * Sockets between host and guest, on both sides of vsock.sh:
  *
- *	vsock cid		print this system's address
- *	vsock serve PORT	in the background, send back all that comes on any number of
- *				connections: streams at PORT, records at PORT + 1
- *	vsock call CID PORT	connect; send what is read, write what comes back
- *	vsock records CID PORT	records of several sizes come back one by one
+ *	vsock cid		print this system's CID
+ *	vsock serve PORT	in the background, echo all data of any number of connections:
+ *				streams at PORT, records at PORT + 1
+ *	vsock call CID PORT	connect, send the standard input, write what comes back
+ *	vsock records CID PORT	send records of several sizes, and expect them back one by one
  */
 #include <err.h>
 #include <fcntl.h>

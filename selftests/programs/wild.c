@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest of a few instructions that reaches for what is not its own: for guard.sh and
- * guard-full.sh, in a host that lends CPUs 1 and 2. It is started anew for each attempt, on page
- * tables of its own that map every address to itself, so that only the guard is in its way.
- * Another guest counts meanwhile.
+ * For guard.sh and guard-full.sh, in a host that can lend CPUs 1 and 2: a guest of a few
+ * instructions that tries to reach what is not its own. Each attempt starts it anew, on page tables
+ * that map every address to itself, so that only the guard stops it. Another guest counts
+ * meanwhile.
  *
- *	wild memory|full	a line "ATTEMPT: OUTCOME" of each; exit status 1 when one of them is
- *				not as it must be, with a line "# WHAT" that tells why
+ *	wild memory|full	print a line "ATTEMPT: OUTCOME" for each attempt; the exit status is
+ *				1 when one has a wrong outcome, and a line "# WHAT" tells why
  *
- * Of what is hit the host's own view is compared, a page, before and after (/proc/kcore).
+ * The host's view of the target page (/proc/kcore) is compared before and after each attempt.
  */
 #include <elf.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 #define HIT		sizeof(uint64_t)
 #define MARK		0x600df00d600df00dULL
 
-#define LEFT		0x600df008	/* an address to most registers, and aligned */
+#define LEFT		0x600df008	/* valid for most of these registers: an aligned address */
 
 #define X2APIC_ICR	0x830
 #define X2APIC_LVT	0x833		/* thermal, performance, LINT0, LINT1, error */
@@ -74,7 +74,7 @@ static bool read_phys(uint64_t phys, uint8_t *page)
 	return false;
 }
 
-/* Address of the first entry of /proc/iomem with that name; 0: there is none */
+/* Address of the first entry of /proc/iomem whose name begins with @name; 0: there is none */
 static uint64_t find_iomem(const char *name)
 {
 	char line[256];
@@ -125,11 +125,11 @@ static bool violation_has(const char *text, const char *format, ...)
 	va_end(args);
 	if (strstr(text, wanted))
 		return true;
-	WRONG("not in what is told of it: %s", wanted);
+	WRONG("the report of the violation lacks: %s", wanted);
 	return false;
 }
 
-/* Is what @label did told as @what, with where it stood and its registers? */
+/* The violation must be reported as @what, with CPU, RIP and registers */
 static void check_violation(const char *what, uint64_t rip)
 {
 	char text[2048];
@@ -146,10 +146,10 @@ static void check_violation(const char *what, uint64_t rip)
 	for (unsigned int n = 9; n < 16; n++)
 		right &= violation_has(text, "r%u %016llx", n, PATTERN(n));
 	if (!right)
-		WRONG("it is: %s", text);
+		WRONG("the report is: %s", text);
 }
 
-/* Whether it was the guest, which writes MARK, or the host */
+/* The values show who wrote: the guest writes MARK */
 static void print_word(const uint8_t *before, const uint8_t *after, uint64_t offset)
 {
 	uint64_t was, is;
@@ -160,8 +160,8 @@ static void print_word(const uint8_t *before, const uint8_t *after, uint64_t off
 }
 
 /*
- * What the guest would have written is not there. All of the page that only the guest would write
- * to is as before; of one that the host may use meanwhile (@size is HIT) the word tells.
+ * Has the guest's write not reached the memory? A page that nobody else writes to must be
+ * unchanged. In a page that the host may use meanwhile (@size is HIT), the word must not be @value.
  */
 static bool is_unharmed(const uint8_t *before, const uint8_t *after, uint64_t target, uint64_t size,
 			uint64_t value)
@@ -173,8 +173,8 @@ static bool is_unharmed(const uint8_t *before, const uint8_t *after, uint64_t ta
 }
 
 /*
- * One attempt, which must end it. @what is told of it, and that it was done at @rip. Of memory at
- * @target the host has the page to compare, or the word; @size is 0 of a device, which it has not.
+ * An attempt that must end the guest, and be reported as @what, done at @rip. @size is what the
+ * host compares at @target: the page, the word, or 0 for a device, which it cannot read.
  */
 static void contained(const char *name, const uint8_t *label, uint64_t rip, uint64_t target,
 		      uint64_t value, uint64_t size, const char *what)
@@ -183,12 +183,12 @@ static void contained(const char *name, const uint8_t *label, uint64_t rip, uint
 	bool done, same;
 
 	if (size && !read_phys(target & ~(PAGE - 1), before))
-		die("%s: the host does not find 0x%" PRIx64, name, target);
+		die("%s: the host cannot read 0x%" PRIx64, name, target);
 	done = run(label, target, value);
 	printf("%s: %s", name, done ? "DONE" : "contained");
 	if (size) {
 		if (!read_phys(target & ~(PAGE - 1), after))
-			die("%s: the host has lost 0x%" PRIx64, name, target);
+			die("%s: the host can no longer read 0x%" PRIx64, name, target);
 		same = is_unharmed(before, after, target, size, value);
 		printf(", %s", !same ? "CHANGED" : size == HIT ? "not written" : "unchanged");
 		if (!same)
@@ -227,7 +227,7 @@ static void try_run(const char *name, uint64_t target)
 	reach("run", do_run, target, "ran code at", name, target, PAGE);
 }
 
-/* The CPU itself reads the table, and would set its accessed bits */
+/* The CPU itself reads the table, and would set accessed bits in it */
 static void try_walk(const char *name, uint64_t target)
 {
 	char what[64];
@@ -265,7 +265,7 @@ static void try_other_guest(void)
 	try_run("another guest's code", other.phys);
 	try_walk("page tables of another guest as its own", other.phys + ROOT_OFF);
 	try_write("another guest's low memory", other.info.low_phys, PAGE);
-	/* The host keeps time in its first page */
+	/* The host writes the time to the first page of the window */
 	try_read("another guest's IOSC window", other.info.iosc_phys, HIT);
 	try_write("another guest's IOSC window", other.info.iosc_phys, HIT);
 }
@@ -283,7 +283,7 @@ static void try_devices(void)
 	try_device("where nothing is", 1ULL << 39);
 }
 
-/* Pages right before and behind what is its own, where that has pages of 2 MiB and of 4 KiB */
+/* Pages right before and after the guest's own, which the guard maps by pages of 2 MiB and 4 KiB */
 
 static uint64_t own[512];
 static unsigned int nr_own;
@@ -295,7 +295,7 @@ static void add_own(uint64_t page)
 	own[nr_own++] = page;
 }
 
-/* The page tables that it starts with, which are the host's to make and the guest's to write to */
+/* The page tables that the guest starts with: made by the host, writable for the guest */
 static void add_tables(uint64_t table, int level)
 {
 	uint64_t entries[512];
@@ -323,7 +323,7 @@ static bool is_own(uint64_t page)
 	       page - wild.info.low_phys <= SIGMA_LOW_SIZE;
 }
 
-/* What lies there may be the host's own to use meanwhile: see is_unharmed() */
+/* The host may use what lies there, see is_unharmed() */
 static void try_beside(const char *name, uint64_t first, uint64_t size)
 {
 	char title[64];
@@ -343,7 +343,7 @@ static void try_grain(void)
 	uint64_t gdt;
 
 	if (!run(do_look, 0, 0))
-		die("contained where it did nothing");
+		die("contained although it did nothing");
 	memcpy(&gdt, (const uint8_t *)params_of(&wild)->gdtr + 2, sizeof(gdt));
 	add_tables(params_of(&wild)->result & ~(PAGE - 1), 4);
 	add_own(gdt & ~(PAGE - 1));
@@ -356,7 +356,7 @@ static void try_grain(void)
 		try_beside(i + 1 < nr_own ? "its first page tables" : "its segments", own[i], PAGE);
 }
 
-/* The first MiB: zeroes, but for what is its own */
+/* The first MiB reads as zeroes, except the guest's own pages */
 static void try_scan(const char *name, uint64_t from, uint64_t to)
 {
 	bool clean = run(do_scan, from, to) && !params_of(&wild)->result;
@@ -374,7 +374,7 @@ static void try_first_mib(void)
 	try_write("the first MiB, firmware", 0xf0000, 0);
 }
 
-/* Registers that act on their own CPU alone. Nothing else may be written: see kmod/guard/msr.c */
+/* MSRs that affect only their own CPU. No others may be writable: see kmod/guard/msr.c */
 static const struct registers {
 	uint32_t first, last;
 } own_registers[] = {
@@ -407,7 +407,7 @@ static bool is_own_register(uint32_t msr)
 	       is_among(__builtin_cpu_is("intel") ? own_intel_registers : own_amd_registers, msr);
 }
 
-/* What was written with all its bits the other way round, and may not be */
+/* Write all bits inverted to these MSRs; only the CPU's own may take that */
 static void try_registers(uint32_t first, uint32_t last)
 {
 	const uint32_t *found = (const uint32_t *)(wild.map + FOUND_OFF);
@@ -417,7 +417,7 @@ static void try_registers(uint32_t first, uint32_t last)
 		die("contained by writing to registers");
 	nr = params_of(&wild)->result;
 	if (nr >= FOUND_MAX)
-		WRONG("too many registers of these can be written");
+		WRONG("more of these registers can be written than the table holds");
 	for (uint64_t i = 0; i < nr && i < FOUND_MAX; i++) {
 		if (!is_own_register(found[i])) {
 			WRONG("register 0x%x is written", found[i]);
@@ -430,7 +430,7 @@ static void try_registers(uint32_t first, uint32_t last)
 
 static void try_all_registers(void)
 {
-	/* The local APIC is from 0x802 to 0x83f */
+	/* The local APIC has 0x802 to 0x83f */
 	try_registers(0, 0x801);
 	try_registers(0x840, 0x1fff);
 	try_registers(0x2000, 0x2fff);
@@ -441,7 +441,7 @@ static void try_all_registers(void)
 	try_registers(0xc0012000, 0xc0012fff);
 }
 
-/* Offsets in the table of do_inherit */
+/* Offsets in the table that do_inherit fills */
 #define FXSAVE_ST0	0x220
 #define FXSAVE_END	0x3a0		/* behind XMM15 */
 #define YMM_OFF		0x400
@@ -482,7 +482,7 @@ static void try_inherit(const char *owner)
 	       registers || vectors ? "READ" : "as after a reset");
 }
 
-/* All ones, but for the two that kernels wait at: see read_port() in kmod/guard/program/decide.c */
+/* All ports read as ones but two that kernels poll: read_port() in kmod/guard/program/decide.c */
 static void try_ports(void)
 {
 	const uint32_t *found = (const uint32_t *)(wild.map + FOUND_OFF);
@@ -505,7 +505,7 @@ static void try_send(const char *name, uint64_t icr)
 	contained(name, do_send, address_of(&wild, hit_send), X2APIC_ICR, icr, 0, what);
 }
 
-/* Return: whether the register took it */
+/* Return: whether the register took the value */
 static bool write_register(uint64_t msr, uint64_t value)
 {
 	if (!run(do_send, msr, value))
@@ -522,7 +522,7 @@ static void try_value(const char *name, uint64_t msr, uint64_t value)
 	failed |= done;
 }
 
-/* XRSTORS would load them, whatever WRMSR is refused */
+/* XRSTORS could load these states, even where WRMSR is refused */
 static void try_states(void)
 {
 	try_value("processor trace by XSAVE", IA32_XSS, 1 << 8);
@@ -533,7 +533,7 @@ static void try_states(void)
 	try_value("performance states by XSAVE", IA32_XSS, 1 << 16);
 }
 
-/* What the emulator has there is 0 */
+/* The emulator's value of these registers is 0 */
 static void try_guesses(void)
 {
 	if (__builtin_cpu_is("intel"))
@@ -542,7 +542,7 @@ static void try_guesses(void)
 		try_value("guess of what a hidden register holds", SMM_MASK, 0);
 }
 
-/* Off, it would not take the host's INIT */
+/* A CPU whose local APIC is off would not receive the host's INIT */
 static void try_apic_off(void)
 {
 	bool on;
@@ -554,7 +554,7 @@ static void try_apic_off(void)
 	failed |= !on;
 }
 
-/* The trap of a single step comes behind the instruction that was done by the guard */
+/* The trap of a single step must come after the instruction that the guard has emulated */
 static void try_step(void)
 {
 	uint64_t rip, wanted = address_of(&wild, hit_step);
@@ -562,12 +562,12 @@ static void try_step(void)
 	if (!run(do_step, 0, 0))
 		die("contained by a single step");
 	rip = params_of(&wild)->result;
-	printf("single step over CPUID: %s\n", rip == wanted ? "ends behind it" : "WRONG");
+	printf("single step over CPUID: %s\n", rip == wanted ? "ends after it" : "WRONG");
 	if (rip != wanted)
 		WRONG("it ends at 0x%" PRIx64 ", not at 0x%" PRIx64, rip, wanted);
 }
 
-/* SMM runs above all and stops all CPUs; INIT is the host's; ExtINT asks the host's PIC */
+/* SMM is above the guard and stops all CPUs; INIT is for the host; ExtINT asks the host's PIC */
 static void try_local_vectors(void)
 {
 	static const uint64_t modes[] = { APIC_SMI, APIC_INIT, APIC_EXTINT };
@@ -640,7 +640,7 @@ int main(int argc, char **argv)
 
 	beat = params_of(&other)->result;
 	if (!run(do_look, 0, 0))
-		WRONG("it cannot be started any more");
+		WRONG("the guest cannot be started any more");
 	if (state(&other) != SIGMA_STATE_BOOTING || params_of(&other)->result == beat)
 		WRONG("the other guest does not run any more");
 	destroy(&wild);

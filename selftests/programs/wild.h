@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The guests of wild.c: what they do, which runs wherever it is copied, and how they are run. */
+/* The guests of wild.c: position-independent code for the attempts, and how to run it. */
 #ifndef SIGMA_TEST_WILD_H
 #define SIGMA_TEST_WILD_H
 
@@ -11,14 +11,14 @@
 #include "guest.h"
 
 #define GIB		(1ULL << 30)
-#define SECONDS_TO_END	60		/* of one attempt */
+#define SECONDS_TO_END	60		/* for one attempt */
 
-/* The guest's memory, from its start */
+/* Offsets in the guest's memory */
 #define CODE_OFF	0x0000ULL
 #define PARAMS_OFF	0x1000ULL
 #define ROOT_OFF	0x2000ULL
-#define TABLE_OFF	0x3000ULL	/* of the first 512 GiB */
-#define FAR_TABLE_OFF	0x4000ULL	/* and of those with the target */
+#define TABLE_OFF	0x3000ULL	/* maps the first 512 GiB */
+#define FAR_TABLE_OFF	0x4000ULL	/* maps the 512 GiB with the target */
 #define IDT_OFF		0x5000ULL
 #define FOUND_OFF	0x6000ULL
 #define STACK_END_OFF	0x8000ULL
@@ -31,24 +31,24 @@
 #define GP_VECTOR	13
 
 #define FOUND_MAX	512
-#define PATTERN(n)	(0x0101010101010101ULL * (n))	/* in R9 to R15 */
+#define PATTERN(n)	(0x0101010101010101ULL * (n))	/* pattern in R9 to R15 */
 
-/* In the guest's memory; the code has the offsets */
+/* In the guest's memory; the assembly code knows the offsets */
 struct params {
 	uint64_t cr3;			/* 0x00 */
 	uint64_t stack;			/* 0x08 */
-	uint64_t target;		/* 0x10: what to hit */
-	uint64_t value;			/* 0x18: or where a range ends */
-	uint64_t done;			/* 0x20: the guest came to its end */
+	uint64_t target;		/* 0x10: address, register or range of the attempt */
+	uint64_t value;			/* 0x18: value, or the end of the range */
+	uint64_t done;			/* 0x20: 1 when the guest has come to its end */
 	uint64_t result;		/* 0x28 */
-	uint64_t found;			/* 0x30: table of 32-bit words, result: of how many */
+	uint64_t found;			/* 0x30: table of 32-bit words; result has their number */
 	uint8_t idtr[10];		/* 0x38 */
 	uint8_t gdtr[10];		/* 0x42 */
 };
 _Static_assert(offsetof(struct params, idtr) == 0x38, "the code has the offsets");
 _Static_assert(offsetof(struct params, gdtr) == 0x42, "the code has the offsets");
 
-/* RSI: struct params. The instruction that hits is at hit_* */
+/* RSI has struct params. The label hit_* is the instruction that violates. */
 asm(".pushsection .rodata\n"
     ".globl code_start, code_end\n"
     "code_start:\n"
@@ -84,13 +84,13 @@ asm(".pushsection .rodata\n"
     "begin do_run\n"
     "	jmp *%rdx\n"
 
-    /* The next instruction is looked up in the table that is hit */
+    /* The next instruction is looked up in page tables at the target */
     "begin do_walk\n"
     "	mov %rdx, %cr3\n"
     "hit hit_walk\n"
     "	jmp end\n"
 
-    /* To a register of the local APIC. R8 is 0 when it is refused */
+    /* Write to an MSR. R8 becomes 0 when that raises #GP. */
     "begin do_send\n"
     "	mov %edx, %ecx\n"
     "	mov $1, %r8d\n"
@@ -102,7 +102,7 @@ asm(".pushsection .rodata\n"
     "	mov %r8, 0x28(%rsi)\n"
     "	jmp end\n"
 
-    /* Registers of the local APIC's own: without the bit that switches it on, and what comes of it */
+    /* Clear the enable bit in IA32_APIC_BASE, and read it back */
     "begin do_apic_off\n"
     "	mov $0x1b, %ecx\n"
     "	rdmsr\n"
@@ -113,7 +113,7 @@ asm(".pushsection .rodata\n"
     "	mov %rax, 0x28(%rsi)\n"
     "	jmp end\n"
 
-    /* Where the trap comes of a step over an instruction that leaves the guest */
+    /* Single-step over CPUID, which causes a VM exit; the result is where the #DB comes */
     "begin do_step\n"
     "	xor %eax, %eax\n"
     "	pushfq\n"
@@ -125,7 +125,7 @@ asm(".pushsection .rodata\n"
     "	nop\n"
     "	jmp end\n"
 
-    /* All that can be read in a range, in one word */
+    /* OR all words of a range */
     "begin do_scan\n"
     "	xor %eax, %eax\n"
     "1:	or (%rdx), %rax\n"
@@ -135,7 +135,7 @@ asm(".pushsection .rodata\n"
     "	mov %rax, 0x28(%rsi)\n"
     "	jmp end\n"
 
-    /* Where it has been put: the page tables and the segments that it starts with */
+    /* Report the page tables and the GDT that the guest starts with */
     ".globl do_look\n"
     "do_look:\n"
     "	mov %cr3, %rax\n"
@@ -143,7 +143,7 @@ asm(".pushsection .rodata\n"
     "	sgdt 0x42(%rsi)\n"
     "	jmp end\n"
 
-    /* Registers in a range that can be written, with all bits the other way round */
+    /* Try to write all bits inverted to each MSR of a range; the table gets those that took it */
     "begin do_registers\n"
     "	mov 0x30(%rsi), %rdi\n"
     "	xor %r9d, %r9d\n"
@@ -167,7 +167,7 @@ asm(".pushsection .rodata\n"
     "3:	mov %r9, 0x28(%rsi)\n"
     "	jmp end\n"
 
-    /* Ports that answer, by bytes and by 32 bits; all are written to */
+    /* Read all ports by 8 and by 32 bits, and write to them; the table gets those that answer */
     "begin do_ports\n"
     "	mov 0x30(%rsi), %rdi\n"
     "	xor %r9d, %r9d\n"
@@ -190,7 +190,7 @@ asm(".pushsection .rodata\n"
     "3:	mov %r9, 0x28(%rsi)\n"
     "	jmp end\n"
 
-    /* Into the table: what the registers of left_msrs, x87, XMM and the upper half of YMM hold */
+    /* Copy left_msrs, x87, XMM and the upper halves of YMM to the table */
     "begin do_inherit\n"
     "	mov 0x30(%rsi), %rdi\n"
     "	lea left_msrs(%rip), %r12\n"
@@ -216,7 +216,7 @@ asm(".pushsection .rodata\n"
     "	vextractf128 $1, %ymm15, 0x410(%rdi)\n"
     "	jmp end\n"
 
-    /* And something into each of them, where the value is allowed */
+    /* Write the value to each of these registers, where it is allowed */
     "begin do_leave\n"
     "	lea left_msrs(%rip), %r12\n"
     "1:	mov (%r12), %ecx\n"
@@ -239,7 +239,7 @@ asm(".pushsection .rodata\n"
     "	vinsertf128 $1, %xmm15, %ymm15, %ymm15\n"
     "	jmp end\n"
 
-    /* R13: what XCR0 was before. ZF: the CPU has no AVX */
+    /* R13: XCR0 as it was. ZF: the CPU has no AVX. */
     "enable_avx:\n"
     "	mov $1, %eax\n"
     "	mov %rbx, %r14\n"
@@ -262,7 +262,7 @@ asm(".pushsection .rodata\n"
     "	or $1, %eax\n"
     "	ret\n"
 
-    /* Those of kmod/cpu.c */
+    /* The registers that kmod/arrival.c clears */
     ".balign 4\n"
     ".globl left_msrs, left_msrs_end\n"
     "left_msrs:\n"
@@ -283,7 +283,7 @@ asm(".pushsection .rodata\n"
     "	hlt\n"
     "	jmp 1b\n"
 
-    /* #DB: the first one tells */
+    /* #DB: report RIP, and stop single-stepping */
     ".globl stepped\n"
     "stepped:\n"
     "	push %rax\n"
@@ -293,7 +293,7 @@ asm(".pushsection .rodata\n"
     "	andq $~0x100, 16(%rsp)\n"
     "	iretq\n"
 
-    /* #GP: RDMSR and WRMSR have two bytes */
+    /* #GP: skip RDMSR or WRMSR, which have two bytes */
     ".globl refused\n"
     "refused:\n"
     "	xor %r8d, %r8d\n"
@@ -322,7 +322,7 @@ static uint64_t address_of(const struct guest *guest, const uint8_t *label)
 	return guest->phys + CODE_OFF + (label - code_start);
 }
 
-/* 512 GiB, each address at itself */
+/* Identity-map the 512 GiB around @address */
 static void fill_table(struct guest *guest, uint64_t table_off, uint64_t address)
 {
 	uint64_t *root = (uint64_t *)(guest->map + ROOT_OFF);
@@ -369,7 +369,7 @@ static void start(struct guest *guest, const uint8_t *label, uint64_t target, ui
 		die("%s: does not start", guest->info.name);
 }
 
-/* Return: whether it came to its end; else it is contained */
+/* Return: whether the code came to its end; otherwise the guest is contained */
 static bool until_end(struct guest *guest)
 {
 	struct pollfd change = { .fd = guest->fd, .events = POLLPRI };
