@@ -8,13 +8,13 @@
 #include "hostile.h"
 
 #define DISK_SECTORS	2048
-#define DATA		4096		/* bytes, of the good driver's request */
+#define DATA		4096		/* offset of the good driver's data */
 #define PATIENCE	10000		/* ms */
 
 FUZZ_TARGET(300);
 
-/* The first byte of the input */
-#define SPLIT		1		/* a hole between the segments: no registered buffers */
+/* The first byte of the input has flags */
+#define SPLIT		1		/* a gap between the segments: no registered buffers */
 #define READ_ONLY	2
 #define BLOCKING	4
 #define DIRECT		8
@@ -31,17 +31,17 @@ int io_uring_queue_init_params(unsigned int entries, struct io_uring *ring,
 	return blocking || !init ? -EPERM : init(entries, ring, params);
 }
 
-/* A request that is one, apart from its values: how, type, sector, number, data, length */
+/* A well-formed request with any values: how, type, sector, number, data, length */
 #define REQUEST(how, type, sector, number, data, len) \
 	ACT_DEVICE, how, type, sector, B16(number), data, len
 
 #define HOW_INDIRECT	1
 #define HOW_CUT_HEADER	2
 #define HOW_CUT_DATA	4
-#define HOW_REVERSED	8		/* data that is to be read can be written, or so */
+#define HOW_REVERSED	8		/* the data buffer has the wrong direction */
 #define HOW_NO_STATUS	16
 #define HOW_NO_HEADER	32
-#define HOW_RANGE	64		/* the data is a range to discard or zero */
+#define HOW_RANGE	64		/* the data is a range for discard or write-zeroes */
 
 enum { T_IN, T_OUT, T_FLUSH, T_GET_ID, T_DISCARD, T_ZEROES, T_ERASE, T_UNKNOWN, NR_TYPES };
 
@@ -113,7 +113,7 @@ static void request(struct ring *ring, uint32_t type, uint64_t header, uint64_t 
 	FUZZ_CHECK(*status == VIRTIO_BLK_S_OK);
 }
 
-/* What is written is read back, or at least zeros are */
+/* The good driver reads back what it wrote, or zeroes where the disk is read-only */
 static void check_disk(struct guest *guest, bool read_only)
 {
 	uint64_t header, out, in;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A hostile transport: control messages, and queues of devices that touch each byte which
- * queue.c lets them.
+ * A hostile driver at the transport: control messages, and queues of devices that access every byte
+ * that queue.c gives them.
  */
 #include <sys/param.h>
 
@@ -10,7 +10,7 @@
 #define DEVICES		2
 #define BATCH		64
 #define QUEUE_MAX	1024
-#define TOUCH_MAX	4096		/* bytes at each end of a buffer */
+#define TOUCH_MAX	4096		/* bytes accessed at each end of a buffer */
 
 FUZZ_TARGET(300);
 
@@ -20,7 +20,7 @@ struct probe {
 	struct virtio_device dev;
 	uint8_t config[300];
 	int start_error;
-	unsigned long sum;		/* of all that was read */
+	unsigned long sum;		/* of all bytes read, which keeps the reads in the code */
 	struct vq_request request;
 };
 
@@ -122,7 +122,7 @@ static struct probe *probe_new(struct guest *guest)
 	return probe;
 }
 
-/* A chain of so many buffers, or what the process around the bus does */
+/* Offer a chain of @nr buffers, or have the process around the bus act */
 #define CHAIN(nr, queue, addr, len)	ACT_DEVICE, D_CHAIN, nr, queue, addr, len
 #define HOST(what, nr)			ACT_DEVICE, what, nr, 0, ADDR(ZERO, 0), LEN(BYTES, 0)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Around each input: no file descriptor stays open, and what sigmad says is bounded and can be
- * read. Its daemon/log.c is not linked, as the same functions are found here first.
+ * Checks around each input: no file descriptor may stay open, and sigmad's messages are bounded and
+ * readable. sigmad's log.c is not linked, since its functions are defined here.
  */
 #include <fcntl.h>
 #include <stdarg.h>
@@ -58,7 +58,7 @@ void fuzz_check_messages(unsigned int limits)
 	FUZZ_CHECK(fuzz_messages() <= bursts * limits * RATELIMIT_BURST);
 }
 
-/* Any thread */
+/* Called by any thread */
 static void message(const char *fmt, va_list ap)
 {
 	char text[MESSAGE_MAX];

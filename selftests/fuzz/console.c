@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A hostile driver of a console, which is a pty of its own, and somebody at that pty. */
+/* A hostile driver of a console with a real pty, and a client of that pty. */
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
@@ -7,7 +7,7 @@
 
 #include "hostile.h"
 
-#define PATIENCE	200		/* times 10 ms: a pty passes data on in its own time */
+#define PATIENCE	200		/* times 10 ms; a pty passes data on asynchronously */
 
 FUZZ_TARGET(300);
 
@@ -18,7 +18,7 @@ struct terminal {
 	int client;
 };
 
-/* What is done, a number, and memory where it matters */
+/* Actions, each with a number, and memory where it is needed */
 #define SUPPLY(nr, addr, len)	ACT_DEVICE, D_SUPPLY, nr, addr, len
 #define PRINT(parts, addr, len)	ACT_DEVICE, D_PRINT, parts, addr, len
 #define TYPE(nr)		ACT_DEVICE, D_TYPE, nr, ADDR(ZERO, 0), LEN(BYTES, 0)
@@ -77,7 +77,7 @@ static void act_terminal(struct driver *driver)
 	}
 }
 
-/* What the guest prints now comes at last, after all that it printed before */
+/* The client receives the mark that the guest prints, after everything that was printed before */
 static void check_output(struct guest *guest, const struct terminal *term, struct ring *tx)
 {
 	static const char mark[] = "<the mark>";
@@ -97,7 +97,7 @@ static void check_output(struct guest *guest, const struct terminal *term, struc
 		guest_run(guest, 0);
 		while ((n = read(term->client, out + len, sizeof(out) - len)) > 0)
 			len += n;
-		FUZZ_CHECK(len < sizeof(out));	/* the backlog has a bound */
+		FUZZ_CHECK(len < sizeof(out));	/* the backlog is bounded */
 		if (len >= sizeof(mark) - 1 &&
 		    !memcmp(out + len - (sizeof(mark) - 1), mark, sizeof(mark) - 1))
 			return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What all fuzz targets have: an input that is taken apart, cases by name, and rules, a break
- * of which ends in abort(). main.c runs a target where there is no libFuzzer.
+ * Shared by all fuzz targets: reading an input piece by piece, cases with names, and checks that
+ * call abort() when they fail. main.c runs a target where there is no libFuzzer.
  */
 #ifndef SIGMA_FUZZ_H
 #define SIGMA_FUZZ_H
@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /**
  * struct fuzz_case - an input that was written by hand
  *
- * They are tests by themselves, and what generated inputs begin with.
+ * Cases are tests by themselves, and generated inputs are derived from them.
  */
 struct fuzz_case {
 	const char *name;
@@ -33,10 +33,10 @@ struct fuzz_case {
 	const struct fuzz_case *next;
 };
 
-extern const struct fuzz_case *fuzz_cases;	/* of the target */
-extern const unsigned int fuzz_inputs;		/* generated ones that are a test */
+extern const struct fuzz_case *fuzz_cases;	/* the target's cases */
+extern const unsigned int fuzz_inputs;		/* number of generated inputs in a test run */
 
-/* Once in each target */
+/* Each target has one */
 #define FUZZ_TARGET(inputs)						\
 	const struct fuzz_case *fuzz_cases;				\
 	const unsigned int fuzz_inputs = inputs
@@ -56,7 +56,7 @@ extern const unsigned int fuzz_inputs;		/* generated ones that are a test */
 		*last = &case_name;					\
 	}
 
-/* The input: what is missing at its end is zero */
+/* The input is followed by zeroes */
 
 struct input {
 	const uint8_t *at;
@@ -90,7 +90,7 @@ static inline uint16_t take16(struct input *in)
 	return value;
 }
 
-#define B16(value)	((value) & 0xff), ((value) >> 8 & 0xff)	/* as take16() takes it */
+#define B16(value)	((value) & 0xff), ((value) >> 8 & 0xff)	/* the bytes that take16() reads */
 
 /* common.c */
 
@@ -98,10 +98,10 @@ static inline uint16_t take16(struct input *in)
 void fuzz_begin(void);
 void fuzz_end(void);
 
-/** fuzz_messages - of sigmad since fuzz_begin(); shown when $FUZZ_LOG is set */
+/** fuzz_messages - number of sigmad's messages since fuzz_begin(); shown when $FUZZ_LOG is set */
 unsigned int fuzz_messages(void);
 
-/** fuzz_check_messages - were they no more than so many rate limits let through? */
+/** fuzz_check_messages - there were no more messages than so many rate limits let through */
 void fuzz_check_messages(unsigned int limits);
 
 #endif

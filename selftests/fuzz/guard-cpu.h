@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The CPU on which the guard's program runs, and what it may be told to do: see guard.h. */
+/* The CPU on which the guard's program runs, and what it may be told to do, see guard.h. */
 #ifndef SIGMA_FUZZ_GUARD_CPU_H
 #define SIGMA_FUZZ_GUARD_CPU_H
 
@@ -12,10 +12,10 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof((array)[0]))
 
-#define RECORD		40		/* bytes of an input: one exit, or the host's part */
-#define EXITS_MAX	64		/* in one input */
-#define STEPS_MAX	100		/* of hardware, in one exit: 32 banks and some */
-#define BANKS_MAX	32		/* of machine checks */
+#define RECORD		40		/* bytes of an input for one exit, or for the host's part */
+#define EXITS_MAX	64		/* VM exits in one input */
+#define STEPS_MAX	100		/* hardware accesses in one VM exit: 32 banks and some */
+#define BANKS_MAX	32		/* machine-check banks */
 #define MSRS_MAX	16
 #define WRITES_MAX	4
 
@@ -33,14 +33,14 @@ enum what {
 	VMX_WHATS,
 };
 
-/* As both kinds of CPUs number them; the last two are VMX' alone */
+/* Numbered alike by both kinds of CPUs; the last two exist with VMX only */
 enum { TYPE_INTERRUPT = 0, TYPE_NMI = 2, TYPE_EXCEPTION, TYPE_SOFT_INT, TYPE_INT1, TYPE_SOFT_EXC };
 
-/* An exit: the state, and what of the rest belongs to @what */
+/* A VM exit: the guest's state, and the fields that belong to @what */
 struct exit {
 	enum what what;
-	unsigned int variant;		/* which of the codes that mean the same */
-	u64 noise;			/* for what does not matter */
+	unsigned int variant;		/* which of the exit codes with the same meaning */
+	u64 noise;			/* for values that must not matter */
 
 	unsigned int cpl;
 	bool pe, pg, lma, cs_l, tf, btf, lbr, intf, sti, mov_ss, osxsave, pke, halted;
@@ -48,12 +48,12 @@ struct exit {
 	u64 rip, len, cr0, cr4, efer, dr7;
 	u64 gpr[16];
 
-	bool delivers, has_error;	/* the event that was being delivered, and how */
+	bool delivers, has_error;	/* the event that was being delivered */
 	unsigned int type, vector;
 	u32 error;
 
 	u32 msr;
-	bool exists, refused;		/* the register; the CPU does not take the value */
+	bool exists, refused;		/* the MSR exists; the CPU refuses the value */
 	u64 value, held;
 	u32 leaf, subleaf;
 	bool in, string;
@@ -66,25 +66,25 @@ struct exit {
 	bool int1, unblocks_nmi;
 	bool ripv, entry_failed;
 	unsigned int banks;
-	u64 bad_bank;			/* its status, when it must end the guest */
+	u64 bad_bank;			/* status of the bank that must end the guest, if any */
 	u64 address, code;
 	bool write, fetch;
 };
 
-/* What became of it */
+/* The outcome of the exit */
 enum result { RESULT_STEP, RESULT_RETRY, RESULT_RAISE, RESULT_STOP, RESULT_RESET };
 
 struct outcome {
 	enum result result;
-	u32 vector;			/* RAISE */
-	u32 reason;			/* STOP */
+	u32 vector;			/* of RESULT_RAISE */
+	u32 reason;			/* of RESULT_STOP */
 	u64 info;
 	bool write, fetch;
 };
 
 /* The CPU */
 struct cpu {
-	bool starts;			/* the guard before its first guest */
+	bool starts;			/* the guard runs before the guest's first entry */
 	unsigned int steps;
 	struct msr {
 		u32 index;
@@ -94,9 +94,9 @@ struct cpu {
 	unsigned int nr_msrs;
 	u64 apic_base;
 	bool x2apic_locked;
-	bool no_vmxon;			/* VMX: the start fails here, or for */
-	unsigned int no_field;		/* 1 + a field that the CPU does not have */
-	u32 cpuid_set, cpuid_clear;	/* bits of all of its answers */
+	bool no_vmxon;			/* VMX: the start fails at VMXON, or at no_field */
+	unsigned int no_field;		/* 1 + the index of a field that the CPU lacks */
+	u32 cpuid_set, cpuid_clear;	/* bits in all answers of CPUID */
 	u64 xcr0, xcr0_known;
 	u64 cr4, dr6;
 	bool gif, vmx, vmcs, flushed_ept, flushed_vpid;
@@ -116,27 +116,27 @@ static jmp_buf guest_ends;
 
 /* The target */
 
-static void *control;			/* what it knows of the guest, and its size */
+static void *control;			/* the target's control block of the guest, and its size */
 static size_t control_size;
 
-/* target_sees - does the CPU leave the guest for a write of @msr? Some it never does for */
+/* target_sees - does a write of @msr cause a VM exit? Some never do */
 static bool target_sees(u32 msr);
 /* target_may_read - may the guard read @msr, whatever the exit is about? */
 static bool target_may_read(u32 msr);
-/* target_fill - what the host writes before a CPU starts */
+/* target_fill - write what the host writes before a CPU starts */
 static void target_fill(void);
-/* target_leave - a CPU that leaves the guest for @now writes this */
+/* target_leave - write what the CPU writes at the VM exit @now */
 static void target_leave(void);
-/* target_handle - the guard's turn, up to the next entry */
+/* target_handle - run the guard up to the next entry */
 static void target_handle(void);
-/* target_check - is @control all right after that? Tells the outcome where the guest goes on */
+/* target_check - is @control right after that? Fills the outcome in where the guest goes on */
 static void target_check(const void *control_before, const struct guard_frame *frame_before);
-/* target_check_end - the CPU waits for INIT: does it take it? */
+/* target_check_end - the CPU waits for INIT: would it accept it? */
 static void target_check_end(void);
 
 /* Registers */
 
-/* Else no address has more than 32 bits */
+/* Otherwise addresses have 32 bits at most */
 static bool is_64bit(void)
 {
 	return now.lma && now.cs_l;
@@ -192,7 +192,7 @@ static bool is_bank(u32 msr)
 	return msr >= 0x401 && msr < 0x401 + 4 * BANKS_MAX && msr % 4 == 1;
 }
 
-/* Nothing is read but what the exit is about, and never what a guest may not know */
+/* The guard reads only what the exit is about, and nothing that a guest may not know */
 static void check_read(u32 msr)
 {
 	if (cpu.starts || target_may_read(msr))
@@ -240,13 +240,13 @@ static bool is_doorbell(u64 target)
 	return false;
 }
 
-/* The whole list of interrupts that a guest may send, as the CPU is told to send them */
+/* All interrupts that a guest may send, in the form in which the CPU is told to send them */
 static void check_icr(u64 value)
 {
 	unsigned int vector = value & 0xff, mode = value >> 8 & 7, shorthand = value >> 18 & 3;
 	bool logical = value >> 11 & 1, legal = vector >= 16;
 	u32 to = value >> 32;
-	/* Of what the guest wrote all of these, and edge-triggered, with the level of those */
+	/* What the guest wrote, without bits 11 to 17 and above 19, level asserted */
 	u64 asked = (now.value & ~0xfff3f800ULL) | 1 << 14;
 
 	FUZZ_CHECK(now.msr == REG_X2APIC_ICR);
@@ -261,7 +261,7 @@ static void check_icr(u64 value)
 		FUZZ_CHECK(mode == 0 ? legal : mode == 4 && !shared_before.stopping);
 		return;
 	}
-	/* A doorbell that the guest has named, becomes the host's own, once */
+	/* A write that names a doorbell is sent to the host, once */
 	FUZZ_CHECK(value == shared_before.doorbell[0] && mode == 0 && legal);
 	FUZZ_CHECK((now.value >> 8 & 7) == 0 && !(now.value >> 18 & 3) && !(now.value >> 11 & 1));
 	FUZZ_CHECK(is_doorbell(now.value >> 32 << 32 | (now.value & 0xff)));
@@ -298,7 +298,7 @@ static void check_write(u32 msr, u64 value)
 		FUZZ_CHECK(!"a register that no guest may write");
 }
 
-/* SDM vol. 3A, 11.12.1 and 11.12.5: off and on, or xAPIC to x2APIC, and nothing else */
+/* SDM vol. 3A, 11.12.1 and 11.12.5: off and on, or xAPIC to x2APIC, and no other change */
 static bool takes_apic_base(u64 value)
 {
 	bool on = value & APIC_BASE_ENABLE, x2 = value & APIC_BASE_X2APIC;
@@ -374,7 +374,7 @@ void hw_cpuid(u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	*edx = cpuid_answer(leaf, subleaf, 3);
 }
 
-/* A part of the register is a number, which comes down to what the guard knows */
+/* Part of the register is a number, which is limited to what the guard knows */
 static bool has_number(u32 leaf, u32 subleaf, unsigned int reg)
 {
 	static const struct {
@@ -426,7 +426,7 @@ static void check_cpuid(void)
 	}
 }
 
-/* The rest of the hardware that both use */
+/* Hardware that SVM and VMX both use */
 
 u64 hw_read_cr0(void)
 {
@@ -465,9 +465,9 @@ struct hw_table hw_sgdt(void)
 	return (struct hw_table) { 0x1f, 0x2000 };
 }
 
-/* Pieces of the guard that are not linked */
+/* Parts of the guard that are not linked */
 
-/* stop.c: an end. What it leaves to the others is done, the host is not told */
+/* Replaces guard_stop() of stop.c: the functions that it calls run, but the host is not told */
 void guard_stop(struct guard_frame *stopped, u32 reason, u64 info, bool write, bool fetch)
 {
 	FUZZ_CHECK(stopped == frame && reason > GUARD_NOTHING && reason <= GUARD_MACHINE_CHECK);
@@ -487,7 +487,7 @@ void guard_wait_for_init(void)
 	longjmp(guest_ends, 1);
 }
 
-/* start.c, without what only a CPU can do */
+/* Replaces guard_prepare() of start.c, without what only a real CPU can do */
 u64 guard_prepare(struct guard_frame *prepared)
 {
 	FUZZ_CHECK(prepared == frame);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The CPU under the guard, in place of kmod/guard/program/hw.h: the guard's files are compiled with
- * this first (see the Makefile), and the functions are the test's.
+ * Replaces kmod/guard/program/hw.h: the guard's files are compiled with this header first (see the
+ * Makefile), and the test defines the CPU's functions.
  */
 #ifndef _SIGMA_GUARD_HW_H
 #define _SIGMA_GUARD_HW_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* How an input is taken apart: see guard.h. All zeroes are what a kernel does most of its time. */
+/* How an input is read, see guard.h. Zeroes give the most common state of a kernel. */
 #ifndef SIGMA_FUZZ_GUARD_INPUT_H
 #define SIGMA_FUZZ_GUARD_INPUT_H
 
@@ -13,7 +13,7 @@ static u64 take64(struct input *in)
 	return value;
 }
 
-/* Values that are worth a try: V0 to VBYTE(b), VBIT(n), ... */
+/* Interesting values: VNONE to VBITS() */
 #define VNONE		0
 #define VBYTE(byte)	1, byte
 #define VBIT(bit)	2, bit
@@ -46,20 +46,20 @@ static u64 take_value(struct input *in)
 	}
 }
 
-/* What the host says of the guest: the first bytes of an input */
-#define HOST_MEMORY	1		/* the kind; else FULL */
+/* The first bytes of an input are what the host says of the guest */
+#define HOST_MEMORY	1		/* the kind of guard; otherwise FULL */
 #define HOST_KEEP_XAPIC	2
 #define HOST_UP		4
 #define HOST_STOPPING	8
 #define HOST_UNARMED	16
 #define HOST_NEXT_RIP	32
-#define HOST_LOCKED	64		/* x2APIC mode cannot be left */
+#define HOST_LOCKED	64		/* x2APIC mode is locked */
 #define HOST_BSP	128
 
 #define START_NO_VMXON	1
-#define START_NO_FIELD	2		/* the next byte's */
+#define START_NO_FIELD	2		/* the next byte names the field */
 
-/* Bits of EFER and DEBUGCTL that this CPU does not have */
+/* Bits of EFER and DEBUGCTL that this CPU lacks */
 #define LACKS_SCE	1
 #define LACKS_NXE	2
 #define LACKS_FFXSR	4
@@ -69,14 +69,14 @@ static u64 take_value(struct input *in)
 #define LACKS_RTM	64
 
 /*
- * number of CPUs, bits that CPUID has and lacks, bits of registers that it lacks, the first APIC
- * ID, doorbells, and how it starts
+ * flags, number of CPUs, bits that CPUID has and lacks, bits of registers that the CPU lacks, the
+ * first APIC ID, doorbells, and how the CPU starts
  */
 #define HOST_LACKS(flags, lacks) \
 	flags, 2, 0, 0, lacks, B16(2), 2, 0x31, 3, 0x32, 0, 0, 0, 0
 #define HOST(flags)	HOST_LACKS(flags, 0)
 
-/* Of hidden_msrs in msr.c, all that another rule could let pass, and the edges */
+/* Entries of hidden_msrs in msr.c that another rule could let pass, and edges of its ranges */
 static const struct guard_msr_range hidden_msrs[] = {
 	{ 0x000001cc, 0x000001d4 },
 	{ 0x000001db, 0x000001de },
@@ -90,7 +90,7 @@ static const struct guard_msr_range hidden_msrs[] = {
 	{ 0xc0012000, 0xffffffff },
 };
 
-/* All but what the CPU lacks, among it what no guest may have: LMSLE, BTS, and no name */
+/* All bits but those that the CPU lacks, also ones that no guest may have: LMSLE, BTS, unnamed */
 static void take_lacks(unsigned int lacks)
 {
 	shared->efer = ~((lacks & LACKS_SCE ? EFER_BIT_SCE : 0ULL) |
@@ -122,11 +122,11 @@ static void take_policy(struct input *in)
 	cpu.xcr0_known = 0x602e7;
 	take_lacks(take8(in));
 
-	/* Even ones; those behind nr_cpus are no CPUs of this guest */
+	/* The guest's APIC IDs are even; those from nr_cpus on belong to no CPU of the guest */
 	apic_id = take16(in) & ~1;
 	for (u32 i = 0; i < SIGMA_CPUS_MAX; i++)
 		shared->apic_ids[i] = apic_id + 2 * i;
-	/* The host's CPUs have odd ones; 0: nobody listens */
+	/* The host's APIC IDs are odd; 0: no doorbell */
 	for (u32 i = 0; i < GUARD_DOORBELLS; i++) {
 		u32 to = take8(in), vector = take8(in);
 
@@ -139,19 +139,19 @@ static void take_policy(struct input *in)
 	memcpy(shared->hidden, hidden_msrs, sizeof(hidden_msrs));
 }
 
-/* The exit of that number begins with these: what, two bytes of the state, noise */
+/* The exit of that number begins with these bytes: what, two bytes of state, noise */
 #define EXIT(number, what, state, state2) \
 	EXIT_NOISE(number, what, state, state2, 0)
 #define EXIT_NOISE(number, what, state, state2, noise) \
 	[RECORD * (number)] = WHAT_##what, state, state2, B16(noise)
 #define END(number)	[RECORD * (number) - 1] = 0
 
-/* Of the noise */
+/* Bits of the noise */
 #define REARM		1		/* the host arms the doorbell again */
-#define NOT_CODE64	2		/* compatibility mode; where there is no long one: CS.L */
-#define AT_4GIB		4		/* RIP is at the end of what 32 bits reach */
+#define NOT_CODE64	2		/* compatibility mode; outside of long mode: CS.L is set */
+#define AT_4GIB		4		/* RIP is at the end of the 4 GiB that 32 bits address */
 #define LBR		8		/* last branches are recorded */
-#define IN_NMI		16		/* VMX: the guest handles its last NMI */
+#define IN_NMI		16		/* VMX: the guest is in its NMI handler */
 #define GD		32		/* DR7.GD is set */
 
 #define STATE_CPL(cpl)	(cpl)
@@ -162,14 +162,14 @@ static void take_policy(struct input *in)
 #define STATE_TF	(1 << 4)
 #define STATE_BTF	(1 << 5)
 #define STATE_NO_IF	(1 << 6)
-#define STATE_NMI	(1 << 7)	/* comes while the guest is left */
+#define STATE_NMI	(1 << 7)	/* an NMI comes during the VM exit */
 
 #define STATE2_STI	(1 << 0)
 #define STATE2_MOV_SS	(1 << 1)
 #define STATE2_OSXSAVE	(1 << 2)
 #define STATE2_PKE	(1 << 3)
 #define STATE2_HALTED	(1 << 4)
-#define STATE2_LEN(len)	(((len) & 7) << 5)	/* longer than without prefixes */
+#define STATE2_LEN(len)	(((len) & 7) << 5)	/* bytes beyond the instruction's minimum */
 
 static void take_state(struct input *in)
 {
@@ -195,7 +195,7 @@ static void take_state(struct input *in)
 	now.osxsave = state2 & STATE2_OSXSAVE;
 	now.pke = state2 & STATE2_PKE;
 	now.halted = state2 & STATE2_HALTED;
-	now.len = state2 >> 5;		/* target_leave() adds the least */
+	now.len = state2 >> 5;		/* target_leave() adds the minimum length */
 	now.cs_l = now.pe && now.lma == !(now.noise & NOT_CODE64);
 	now.rip = is_64bit() ? noise(99) >> 17 : now.pe ? (u32)noise(99) >> 1 :
 		  (u16)noise(99) >> 1;
@@ -207,7 +207,7 @@ static void take_state(struct input *in)
 	now.efer = EFER_BIT_SCE | EFER_BIT_NXE | (now.lma ? EFER_BIT_LME | EFER_BIT_LMA : 0);
 }
 
-/* For what can come in another event's delivery: 0, or 1 + the index of its type; its vector */
+/* For an exit during event delivery: 0, or 1 + the index of the event's type; its vector */
 #define NO_DELIVERY		0
 #define DELIVERS(index, vector)	(index) + 1, vector
 enum { D_INTERRUPT, D_NMI, D_EXCEPTION, D_SOFT_INT, D_SOFT_EXC, D_INT1, NR_DELIVERIES };
@@ -256,7 +256,7 @@ static void take_delivery(struct input *in)
 	}
 }
 
-/* Registers by number, or any; what is held: 0: no such register, or one that is not the value */
+/* MSRs by name, or any; what the MSR holds: nothing (it does not exist), the value, or another */
 enum {
 	M_ICR, M_APIC_BASE, M_EFER, M_XSS, M_LVT_CMCI, M_LVT_FIRST, M_LVT_LAST, M_LVT_BEFORE,
 	M_LVT_BEHIND, M_MCG_STATUS, M_BANK, M_ENERGY, M_UINTR, M_HIGH, M_LAST, M_MTRR, M_HWCR,
@@ -285,16 +285,16 @@ static u32 take_msr(struct input *in)
 	return target_sees(msr) ? msr : msr - 1;
 }
 
-/* vector, how, to whom */
+/* vector, mode and flags, destination */
 #define ICR(vector, how, to)	vector, how, to
 #define ICR_HOW(mode, shorthand)	((mode) | (shorthand) << 3)
 #define ICR_HOW_LOGICAL		(1 << 5)
 #define ICR_HOW_RESERVED	(1 << 6)
 #define ICR_HOW_LEVEL		(1 << 7)
-#define TO_OWN(i)		(i)		/* 64: not one of its own any more */
-#define TO_DOORBELL(i)		(128 + (i))	/* with its vector, if that is 0 */
+#define TO_OWN(i)		(i)		/* the guest's CPU @i, if it has so many */
+#define TO_DOORBELL(i)		(128 + (i))	/* doorbell @i, with its vector where that is 0 */
 #define TO_HOST(i)		(192 + (i))
-#define TO_ANY			0xff		/* the 32 bits are next */
+#define TO_ANY			0xff		/* the next 32 bits are the destination */
 
 static u64 take_icr(struct input *in)
 {
@@ -320,13 +320,13 @@ static u64 take_icr(struct input *in)
 	return icr | vector | (u64)apic_id << 32;
 }
 
-/* Of the local vectors: vector, mode and mask */
+/* Operands for a local vector: vector, mode and mask */
 #define LVT(vector, mode, masked)	vector, (mode) | (masked) << 3
 
 #define HELD_NONE	0
 #define HELD_SAME	1
-#define HELD_OTHER	2		/* the value with these bits changed, see take_value() */
-#define HELD_REFUSED	4		/* the CPU does not take the value */
+#define HELD_OTHER	2		/* the value with the bits of a take_value() flipped */
+#define HELD_REFUSED	4		/* the CPU refuses the value */
 
 static void take_wrmsr_value(struct input *in)
 {
@@ -358,7 +358,7 @@ static void take_wrmsr(struct input *in)
 	held = take8(in);
 	now.exists = held & (HELD_SAME | HELD_OTHER);
 	now.held = now.value ^ (held & HELD_OTHER ? take_value(in) : 0);
-	/* With the address as it is, of the mode alone the CPU decides */
+	/* The mode bits decide whether the CPU accepts IA32_APIC_BASE, see takes_apic_base() */
 	now.refused = held & HELD_REFUSED && now.msr != REG_APIC_BASE;
 	now.gpr[GPR_RCX] = (noise(97) & ~0xffffffffULL) | now.msr;
 	now.gpr[GPR_RAX] = (noise(96) & ~0xffffffffULL) | (u32)now.value;
@@ -405,8 +405,8 @@ static void take_io(struct input *in)
 
 #define XC_INT1		1
 #define XC_AC		2
-#define XC_NMI		4		/* IRET had ended the blocking of NMIs */
-#define XC_OTHER	8		/* one that nobody has asked for */
+#define XC_NMI		4		/* IRET had unblocked NMIs */
+#define XC_OTHER	8		/* an exception that is not intercepted */
 
 static void take_exception(struct input *in)
 {
@@ -415,7 +415,7 @@ static void take_exception(struct input *in)
 	now.raised = flags & XC_OTHER ? 14 : flags & XC_AC ? VECTOR_AC : VECTOR_DB;
 	now.int1 = flags & XC_INT1 && now.raised == VECTOR_DB;
 	now.unblocks_nmi = flags & XC_NMI;
-	/* That of #AC is 0, or of the EXT bit alone */
+	/* The error code of #AC is 0 or the EXT bit */
 	now.raised_error = now.raised == VECTOR_AC && now.pe ? noise(94) & 1 : 0;
 	now.debug = take_value(in);
 }
@@ -426,10 +426,10 @@ static void take_exception(struct input *in)
 #define MC_PCC		8
 #define MC_AR		16
 #define MC_REFUSED	32		/* MCG_STATUS cannot be written */
-#define MC_ENTRY	64		/* while the guest was being entered */
-#define MC_NMI		128		/* IRET had ended the blocking of NMIs */
+#define MC_ENTRY	64		/* during the guest's entry */
+#define MC_NMI		128		/* IRET had unblocked NMIs */
 
-/* flags, number of banks, which of them */
+/* flags, number of banks, which of them is bad */
 static void take_machine_check(struct input *in)
 {
 	unsigned int flags = take8(in), bank;
@@ -468,9 +468,9 @@ static void take_memory(struct input *in)
 	now.address = take_value(in);
 }
 
-#define CR_CLTS		16		/* not a MOV to it */
+#define CR_CLTS		16		/* CLTS or LMSW instead of a MOV */
 
-/* the register, its value with these bits changed */
+/* the control register, its value with these bits flipped */
 static void take_cr(struct input *in)
 {
 	unsigned int cr = take8(in);
@@ -478,12 +478,12 @@ static void take_cr(struct input *in)
 	now.mov = !(cr & CR_CLTS);
 	now.cr = cr & 0xf;
 	now.value = (now.cr == 4 ? now.cr4 | CR4_BIT_MCE : now.cr0) ^ take_value(in);
-	/* What is above is in the register, and not meant */
+	/* The upper half of the register is ignored outside of 64-bit mode */
 	if (!is_64bit())
 		now.value = (u32)now.value;
 }
 
-#define NOTIFY_NMI	1		/* IRET had ended the blocking of NMIs */
+#define NOTIFY_NMI	1		/* IRET had unblocked NMIs */
 
 static void take_xsetbv(struct input *in)
 {

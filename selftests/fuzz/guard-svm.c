@@ -7,7 +7,7 @@ FUZZ_TARGET(30000);
 
 static struct svm_vmcb *vmcb;
 
-/* VMX has no part in this */
+/* Instructions of VMX must not be used */
 
 static bool misplaced(void)
 {
@@ -65,7 +65,7 @@ void hw_write_dr6(u64 value)
 	misplaced();
 }
 
-/* DEBUGCTL is the guest's own, and tells whether it steps over branches alone */
+/* DEBUGCTL is the guest's own; it says whether single steps stop at branches only */
 static bool target_sees(u32 msr)
 {
 	return msr != REG_DEBUGCTL;
@@ -88,7 +88,7 @@ void hw_clgi(void)
 	cpu.gif = false;
 }
 
-/* What the host fills in: the rest is noise, so that a change of any byte is seen */
+/* Write what the host writes. All else is noise, so that a change of any byte is noticed. */
 static void target_fill(void)
 {
 	u64 *words = control;
@@ -146,7 +146,7 @@ static u64 exit_code(void)
 	default:
 		break;
 	}
-	/* Any other: those that were not asked for, and FERR_FREEZE */
+	/* All other codes: exits that are not intercepted, and FERR_FREEZE */
 	switch (now.code) {
 	case 0x41: case 0x51: case 0x52: case 0x63: case 0x72: case 0x76: case 0x7a ... 0x7c:
 	case 0x7f: case 0x80 ... 0x86: case 0x88: case 0x89: case 0x400: case ~0ULL:
@@ -156,7 +156,7 @@ static u64 exit_code(void)
 	}
 }
 
-/* Where there is no next_rip, none has prefixes */
+/* Without next_rip the guard assumes instructions without prefixes */
 static void set_length(void)
 {
 	now.len = (now.int1 ? 1 : now.what == WHAT_CALL ? 3 : 2) +
@@ -167,14 +167,14 @@ static u64 io_info(void)
 {
 	u64 size = now.size == 1 ? 1 << 4 : now.size == 2 ? 1 << 5 : 1 << 6;
 
-	/* REP, the address' size and segment */
+	/* REP, address size and segment */
 	return (u64)now.port << 16 | size | now.in | now.string << 2 |
 	       (now.string ? (now.noise & 1) << 3 | 1 << 9 : 0);
 }
 
 static u64 delivered(void)
 {
-	/* INT3, INTO and INT1 are exceptions here */
+	/* SVM reports INT3, INTO and INT1 as exceptions */
 	unsigned int type = now.type > TYPE_SOFT_INT ? TYPE_EXCEPTION : now.type;
 
 	if (!now.delivers)
@@ -185,10 +185,10 @@ static u64 delivered(void)
 
 static void target_leave(void)
 {
-	/* Not any more: the CPU answers it itself */
+	/* Once CPUID is not intercepted, the CPU answers it itself */
 	if (now.what == WHAT_CPUID && !(vmcb->intercept1 & SVM_INTERCEPT_CPUID))
 		now.what = WHAT_INVD;
-	/* INT1 is an instruction here, and an entry that fails tells so at once */
+	/* With SVM, INT1 is an instruction, and a failed entry is reported at once */
 	if (now.int1)
 		now.delivers = now.halted = false;
 	now.entry_failed = false;
@@ -217,7 +217,7 @@ static void target_leave(void)
 		break;
 	}
 	vmcb->exit_int_info = delivered();
-	/* It is 0 where no instruction made the CPU leave (APM vol. 2, 15.7.1) */
+	/* The CPU writes 0 where no instruction caused the exit (APM vol. 2, 15.7.1) */
 	vmcb->next_rip = (is_instruction() || now.int1) && shared->next_rip ?
 			 now.rip + now.len : 0;
 	vmcb->interrupt_shadow = now.sti || now.mov_ss;
@@ -244,7 +244,7 @@ static void target_handle(void)
 	guard_exit(frame);
 }
 
-/* What VMRUN takes, and delivers (APM vol. 2, 15.20) */
+/* Only events that VMRUN accepts and delivers (APM vol. 2, 15.20) */
 static void check_event(void)
 {
 	u64 event = vmcb->event_inject;
@@ -263,7 +263,7 @@ static void check_event(void)
 		FUZZ_CHECK(vector < 32 && vector != 2);
 	FUZZ_CHECK(has_error == (type == 3 && has_error_code(vector) && now.pe));
 	FUZZ_CHECK(has_error || !(event >> 32));
-	/* These are traps: where they end is in next_rip */
+	/* These are traps: next_rip is where they return to */
 	if (type == 4 || (type == 3 && (vector == 3 || vector == 4)))
 		FUZZ_CHECK(!shared->next_rip || vmcb->next_rip > vmcb->rip);
 }
@@ -273,7 +273,7 @@ static bool steps_into_debug(void)
 	return now.tf && !now.btf;
 }
 
-/* Which of the ways on it is */
+/* Which way the guest goes on */
 static void tell_outcome(void)
 {
 	u64 event = vmcb->event_inject;
@@ -299,7 +299,7 @@ static void tell_outcome(void)
 		bool again = now.delivers && (now.type == TYPE_SOFT_INT ||
 					      now.type == TYPE_SOFT_EXC);
 
-		/* What an instruction raises may be raised by it once more */
+		/* An instruction that raised the event may raise it again */
 		FUZZ_CHECK(event == delivered() || (again && !event));
 		outcome.result = RESULT_RETRY;
 		return;
@@ -319,7 +319,7 @@ static void check_efer(u64 before)
 		       EFER_BIT_FFXSR | EFER_BIT_TCE | EFER_BIT_AIBRSE;
 	u64 changed = vmcb->efer ^ before;
 
-	/* What a CPU lacks cannot be set before */
+	/* Bits that the CPU lacks cannot be set before, either */
 	may_have &= shared_before.efer | EFER_BIT_SVME;
 	FUZZ_CHECK(vmcb->efer & EFER_BIT_SVME && !(changed & vmcb->efer & ~may_have));
 	if (changed)
@@ -356,7 +356,7 @@ static void target_check(const void *control_before, const struct guard_frame *f
 	check_intercepts(expected.intercept1);
 	check_gprs(frame_before, expected.rax);
 	FUZZ_CHECK(vmcb->rax == frame->gpr[GPR_RAX]);
-	/* As a handler of #DB is to find them */
+	/* The values that a handler of #DB expects */
 	expected.dr7 &= debug ? ~DR7_GD : ~0ULL;
 	FUZZ_CHECK(vmcb->dr6 == (expected.dr6 | (outcome.result == RESULT_STEP &&
 						 steps_into_debug() ? 1 << 14 : 0)));

@@ -5,7 +5,7 @@
 
 FUZZ_TARGET(30000);
 
-/* Of vmx.c, for vmx_enter.S, and the other way round */
+/* vmx.c defines the first two for vmx_enter.S, which defines the third */
 void guard_inject_nmi(struct guard_frame *frame);
 void guard_entry_failed(struct guard_frame *frame);
 void guard_left(void);
@@ -15,7 +15,7 @@ void guard_left(void);
 #define CR4_FIXED	(CR4_BIT_VMXE | CR4_BIT_MCE)
 #define SHADOWS		(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 
-/* Who writes to a field: the host's list, the guard before the guest or after an exit, the CPU */
+/* The writer of a field: the host's list, the guard's start, the CPU, the guard after an exit */
 enum writer { HOST, START, CPU, EXIT };
 
 static const struct field {
@@ -51,7 +51,7 @@ static const struct field {
 struct vmcs {
 	bool launched;
 	u64 values[COUNT(fields)];
-	u64 dr6;		/* the CPU's; not in a VMCS, but the guest's all the same */
+	u64 dr6;		/* the CPU's DR6; the guest's, though not in the VMCS */
 };
 
 static struct vmcs vmcs;
@@ -59,7 +59,7 @@ static struct vmx_fields *list;
 
 static unsigned int number_of(u64 encoding)
 {
-	static u8 numbers[0x8000];	/* and 1 */
+	static u8 numbers[0x8000];	/* index plus 1 */
 
 	FUZZ_CHECK(encoding < COUNT(numbers));
 	if (!numbers[fields[0].encoding])
@@ -84,13 +84,13 @@ static void set(u64 encoding, u64 value)
 	*value_of(encoding) = value;
 }
 
-/* EFER is not seen in fact, and nothing becomes of it */
+/* In fact EFER causes no VM exit; the guard does nothing for one */
 static bool target_sees(u32 msr)
 {
 	return true;
 }
 
-/* The guest's DEBUGCTL is in the VMCS */
+/* The VMCS has the guest's DEBUGCTL */
 static bool target_may_read(u32 msr)
 {
 	return false;
@@ -271,7 +271,7 @@ static u64 reason(void)
 	default:
 		break;
 	}
-	/* Any other; among them those of switched tasks, and of tables that make no sense */
+	/* All other codes, also those of task switches and of invalid tables */
 	switch (now.code & 0xffff) {
 	case 0: case 2: case 3: case 10: case 11: case 13: case 18 ... 28: case 30 ... 33:
 	case 41: case 48: case 50: case 53 ... 55: case 59: case 60: case 75 ... 77:
@@ -309,7 +309,7 @@ static u64 delivered(void)
 	return now.vector | now.type << 8 | (now.has_error ? 1 << 11 : 0) | 1u << 31;
 }
 
-/* The exception that made the CPU leave; bit 12 is undefined while another event is delivered */
+/* The exception that caused the exit; bit 12 is undefined during delivery of another event */
 static u64 raised(void)
 {
 	unsigned int vector = now.what == WHAT_MACHINE_CHECK ? VECTOR_MC : now.raised;
@@ -326,8 +326,8 @@ static bool steps(void)
 }
 
 /*
- * What cannot be: a step behind STI, or of HLT, is what makes the CPU leave the guest, and tells
- * so; nothing else raises an exception in HLT.
+ * Exclude impossible states: the trap of a step behind STI, or of HLT, causes the VM exit itself;
+ * no other exception is raised in HLT.
  */
 static void settle_steps(void)
 {
@@ -342,9 +342,9 @@ static void settle_steps(void)
 }
 
 /*
- * What is pending of a step when the CPU leaves the guest (SDM vol. 3C, 28.3.4): kept by events
- * that come from outside, and behind MOV SS, which blocks it. Behind STI the step itself is what
- * makes the CPU leave.
+ * The debug trap of a step that is pending at the VM exit (SDM vol. 3C, 28.3.4): it stays pending
+ * with events from outside, and behind MOV SS, which blocks it. Behind STI the step itself causes
+ * the exit.
  */
 static u64 pending(void)
 {
@@ -360,7 +360,7 @@ static u64 interruptibility(void)
 	return (now.sti ? 1 : 0) | (now.mov_ss ? 2 : 0) | (now.in_nmi && !now.unblocks_nmi ? 8 : 0);
 }
 
-/* An entry that fails tells that it did, and changes nothing else (SDM vol. 3C, 27.8) */
+/* A failed entry reports that, and changes nothing else (SDM vol. 3C, 27.8) */
 static void fail_entry(void)
 {
 	now.delivers = false;
@@ -379,7 +379,7 @@ static void fail_entry(void)
 	set(EXIT_QUALIFICATION, 0);
 }
 
-/* How long the instruction is that made the CPU leave, or raised what is being delivered */
+/* Length of the instruction that caused the exit, or that raised the event being delivered */
 static u64 instruction_length(void)
 {
 	if (is_instruction() || now.int1)
@@ -436,16 +436,16 @@ static void target_leave(void)
 		fail_entry();
 	else
 		leave();
-	/* vmx_enter.S */
+	/* vmx_enter.S saves the registers */
 	memcpy(frame->gpr, now.gpr, sizeof(frame->gpr));
 	frame->gpr[GPR_RSP] = noise(72);
 	vmcs.launched = true;
 	frame->nmi = now.nmi_comes;
 }
 
-static struct vmcs after_exit;		/* and before an NMI is injected */
+static struct vmcs after_exit;		/* the VMCS before an NMI is injected */
 
-/* As vmx_enter.S goes on */
+/* Continue like vmx_enter.S after the exit */
 static void target_handle(void)
 {
 	guard_exit(frame);
@@ -454,20 +454,20 @@ static void target_handle(void)
 		guard_inject_nmi(frame);
 }
 
-/* What came of it */
+/* The outcome */
 
 static bool was_debug(void)
 {
 	return now.what == WHAT_EXCEPTION && now.raised == VECTOR_DB;
 }
 
-/* What came of a write of DEBUGCTL counts, and #DB clears BTF */
+/* A write of DEBUGCTL counts already, and #DB clears BTF */
 static bool steps_now(void)
 {
 	return now.tf && !(field(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
 }
 
-/* An entry checks these (SDM vol. 3C, 27.2.1.3 and 27.3.1.5) */
+/* VM entry checks these (SDM vol. 3C, 27.2.1.3 and 27.3.1.5) */
 static void check_entry(void)
 {
 	u64 info = field(VM_ENTRY_INTR_INFO_FIELD), shadow = field(GUEST_INTERRUPTIBILITY_INFO);
@@ -501,7 +501,7 @@ static void check_entry(void)
 	FUZZ_CHECK(!coded || !(error >> 15));
 }
 
-/* The same event as before, with all that belongs to it */
+/* The same event is delivered again, with all its fields */
 static void check_again(void)
 {
 	FUZZ_CHECK(field(VM_ENTRY_INTR_INFO_FIELD) == delivered());
@@ -511,7 +511,7 @@ static void check_again(void)
 		FUZZ_CHECK(field(VM_ENTRY_INSTRUCTION_LEN) == field(VM_EXIT_INSTRUCTION_LEN));
 }
 
-/* Which of the ways on it is */
+/* Which way the guest goes on */
 static void tell_outcome(const struct vmcs *before)
 {
 	u64 info = field(VM_ENTRY_INTR_INFO_FIELD);
@@ -553,7 +553,7 @@ static void tell_outcome(const struct vmcs *before)
 	}
 }
 
-/* What the guest thinks of CR0 and CR4: its MOV to them does not make the CPU leave once more */
+/* The guest's view of CR0 and CR4: a repeated MOV to them must not cause the exit again */
 static void check_views(const struct vmcs *before)
 {
 	u64 cr0 = before->values[number_of(CR0_READ_SHADOW)];
@@ -564,7 +564,7 @@ static void check_views(const struct vmcs *before)
 			cr4 = now.value;
 		else
 			cr0 = now.value;
-		/* VMXE, SMXE, KL, PKS, UINTR, FRED, and what has no name */
+		/* VMXE, SMXE, KL, PKS, UINTR, FRED and unnamed bits */
 		FUZZ_CHECK(!now.cr || !(now.value & ~0x18f71fffULL));
 	}
 	FUZZ_CHECK(field(CR0_READ_SHADOW) == cr0 && field(CR4_READ_SHADOW) == cr4);
@@ -588,15 +588,16 @@ static void check_debug(const struct vmcs *before)
 	}
 	FUZZ_CHECK(field(GUEST_DR7) == (dr7 & ~(1ULL << 13)));
 	FUZZ_CHECK((dr6 & 0xf) == (bits & 0xf));
-	/* BD, BS, BT stay or come; BLD and RTM are clear when told */
+	/* BD, BS and BT are sticky; BLD and RTM become clear when the exit reports them */
 	FUZZ_CHECK((dr6 & 0xe000) == ((old_dr6 | bits) & 0xe000));
 	FUZZ_CHECK((dr6 & 0x10800) == (~bits & 0x10800));
 	FUZZ_CHECK((dr6 & ~0x1e80fULL) == (old_dr6 & ~0x1e80fULL));
 }
 
 /*
- * In place of an exception, which its instruction raises again; else in addition, or not at all:
- * where a debug exception, or what is delivered once more, would be lost, and within another NMI.
+ * The NMI replaces an exception, which its instruction raises again; without an event it is
+ * injected alone. It is dropped where a debug exception or an event that is delivered again would
+ * be lost, and within another NMI.
  */
 static void check_nmi(void)
 {

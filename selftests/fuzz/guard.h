@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What guard-svm.c and guard-vmx.c share: a CPU, a guest on it that does what it likes, and what
- * must hold after each exit whatever that was.
+ * Shared by guard-svm.c and guard-vmx.c: a CPU, a guest on it that does anything, and the checks
+ * after each VM exit.
  *
- * An input is what the host says of the guest, and then one exit after the other: the state that
- * the guest is in, and what made the CPU leave it. The target writes both into its control block
- * as a CPU would, has the guard's own code look at it, and tells what came out. Where that is the
- * end of the guest, the host starts it again.
+ * An input is what the host says of the guest, and then VM exits: the guest's state, and the cause
+ * of the exit. The target writes both into its control block as a CPU would, has the guard's own
+ * code handle the exit, and reads the outcome. When the outcome is the end of the guest, the host
+ * starts it again.
  *
- * What the guard may do is written here a second time, by what reaches beyond the guest: each
- * register that it writes on a guest's behalf goes through check_write().
+ * What the guard may do is stated here a second time, by its effects beyond the guest: each MSR
+ * that the guard writes on a guest's behalf goes through check_write().
  */
 #ifndef SIGMA_FUZZ_GUARD_H
 #define SIGMA_FUZZ_GUARD_H
 
 #include "guard-input.h"
 
-/* What must have come of it */
+/* Checks of the outcome */
 
 static void check_stop(u32 reason, u64 info)
 {
@@ -39,7 +39,7 @@ static bool wrote(u32 msr, u64 value)
 	return false;
 }
 
-/* One is sent, refused by the CPU, swallowed on purpose, or the guest is stopped */
+/* The IPI is sent, refused by the CPU, dropped on purpose, or it ends the guest */
 static void check_ipi(void)
 {
 	unsigned int mode = now.value >> 8 & 7, vector = now.value & 0xff;
@@ -102,12 +102,12 @@ static void check_wrmsr(u64 apic_base_before)
 		return;
 	}
 	if (now.msr == REG_DEBUGCTL)
-		/* LBR, BTF, freezing and RTM, where the CPU has them; the register is the host's */
+		/* LBR, BTF, freezing and RTM, where the CPU has them; the MSR is the host's */
 		passes = !(now.value & ~(0x9803 & shared_before.debugctl));
 	else if (is_lvt(now.msr) || now.msr == REG_XSS)
 		passes = wrote(now.msr, now.value) && !now.refused;
 	else if (now.msr == REG_EFER)
-		passes = outcome.result == RESULT_STEP;	/* the target knows more */
+		passes = outcome.result == RESULT_STEP;	/* target_check() checks it */
 	else
 		passes = now.exists && now.held == now.value && !is_hidden(now.msr);
 	if (passes)
@@ -152,7 +152,7 @@ static void check_outcome(u64 apic_base_before)
 			check_stop(GUARD_MACHINE_CHECK, 4 | now.ripv);
 		else
 			FUZZ_CHECK(outcome.result == RESULT_RETRY);
-		/* What it has left behind is in the report; stop.c clears it then */
+		/* The bank's status is in the report, and stop.c clears it afterwards */
 		FUZZ_CHECK(cpu.nr_writes == (outcome.result == RESULT_RETRY));
 		break;
 	case WHAT_CALL:
@@ -203,7 +203,7 @@ static void check_outcome(u64 apic_base_before)
 	}
 }
 
-/* The guest's registers: RSP is told by the control block, as RAX is on AMD */
+/* The guest's registers; the control block has RSP and, on AMD, RAX */
 static void check_gprs(const struct guard_frame *before, u64 rax)
 {
 	u64 mask = now.size == 1 ? 0xff : now.size == 2 ? 0xffff : ~0ULL;
@@ -229,8 +229,8 @@ static void check_frame(const struct guard_frame *before)
 
 	memcpy(expected, before, GUARD_FRAME_SIZE);
 	memcpy(expected->gpr, frame->gpr, sizeof(frame->gpr));
-	expected->next_rip = frame->next_rip;	/* SVM; the target looks at it */
-	expected->nmi = frame->nmi;		/* VMX; likewise */
+	expected->next_rip = frame->next_rip;	/* SVM; target_check() looks at it */
+	expected->nmi = frame->nmi;		/* VMX; target_check() looks at it */
 	expected->launched = frame->launched;
 	for (unsigned int i = 0; i < GUARD_EXITS; i++) {
 		counted += frame->exits[i] - before->exits[i];
@@ -241,7 +241,7 @@ static void check_frame(const struct guard_frame *before)
 	if (outcome.result >= RESULT_STOP) {
 		expected->vmx_on = 0;
 		expected->report = frame->report;
-		FUZZ_CHECK(!frame->report.reason);	/* stop.c writes that */
+		FUZZ_CHECK(!frame->report.reason);	/* stop.c writes the report */
 	}
 	FUZZ_CHECK(!memcmp(frame, expected, GUARD_FRAME_SIZE));
 	free(expected);
@@ -259,7 +259,7 @@ static void check_shared(void)
 	FUZZ_CHECK(!memcmp(shared, &expected, sizeof(expected)));
 }
 
-/* One exit, with all that it may change; the guard's own code is in target_handle() */
+/* Everything that one exit may change; target_handle() runs the guard's own code */
 struct everything {
 	struct cpu cpu;
 	struct guard_shared shared;
@@ -309,7 +309,7 @@ static void handle(void)
 		target_handle();
 }
 
-/* The same once more with other values in a register that is hidden: nobody may see a difference */
+/* Repeat the exit with other values in a hidden register: the guest must not see a difference */
 static void check_secret(const struct everything *before)
 {
 	struct everything first;
@@ -349,7 +349,7 @@ static void run_exit(struct everything *before)
 	FUZZ_CHECK(shared->kind == SIGMA_GUARD_MEMORY || cpu.apic_base & APIC_BASE_X2APIC);
 }
 
-/* The host starts a CPU. Return: whether it comes to the first entry */
+/* The host starts a CPU. Return: whether it reaches the first entry */
 static bool start(void)
 {
 	now = (struct exit) { .what = WHAT_OTHER };
@@ -410,7 +410,7 @@ static void run_guest(struct input *in, unsigned int nr_whats)
 	free(frame);
 }
 
-/* By hand: EXIT() of each kind, and what it has behind it */
+/* Cases by hand: EXIT() of each kind, followed by its operands */
 CASE(cpuid, HOST(HOST_NEXT_RIP), EXIT(1, CPUID, 0, STATE2_OSXSAVE | STATE2_PKE), LEAF(1), 0,
      EXIT(2, CPUID, STATE_CPL(3), STATE2_STI), LEAF(7), 0,
      EXIT(3, CPUID, STATE_TF, 0), LEAF(0x40000000), 0, EXIT(4, CPUID, 0, 0), LEAF(0x80000000), 0,

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A hostile driver of virtio devices: the input is a list of what it does. An action is a
- * byte of enum action and its operands, in the order of the macros with which cases are
- * written. Numbers are of 16 bits unless said otherwise; addresses and lengths are near to
- * the values at which something happens.
+ * A hostile driver of virtio devices. The input is a list of actions: a byte of enum action, and
+ * operands in the order of the macros that write the cases. Numbers have 16 bits unless said
+ * otherwise; addresses and lengths are near to interesting values.
  */
 #ifndef SIGMA_FUZZ_HOSTILE_H
 #define SIGMA_FUZZ_HOSTILE_H
@@ -17,23 +16,23 @@
 #define NEXT		VRING_DESC_F_NEXT
 #define INDIRECT	VRING_DESC_F_INDIRECT
 
-/* Where things are in segment 0 */
-#define RINGS		0x0			/* a descriptor table, ... */
+/* Offsets in segment 0 */
+#define RINGS		0x0			/* per queue: descriptor table, rings */
 #define RINGS_SIZE	0x10000
 #define RING_AVAIL	0x4000
 #define RING_USED	0x6000
-#define WORK_OFFSET	0x28000			/* reached from here by 16 bits */
+#define WORK_OFFSET	0x28000			/* for addresses nearby */
 #define HEADERS		0x30000
-#define TABLES		0x40000			/* of indirect descriptors */
-#define SLOTS		256			/* used in turn */
+#define TABLES		0x40000			/* indirect tables */
+#define SLOTS		256			/* of HEADERS and TABLES, used in turn */
 #define TABLE_SIZE	0x100
 
 enum base {
-	DESC, AVAIL, USED,			/* of queue 0 */
+	DESC, AVAIL, USED,			/* queue 0's */
 	DESC_1, AVAIL_1, USED_1,
-	WORK, BEGIN_0, END_0, BEGIN_1, END_1,	/* END: the first byte beyond it */
+	WORK, BEGIN_0, END_0, BEGIN_1, END_1,	/* END: the first byte behind the segment */
 	GAP,					/* no memory of the guest */
-	ZERO,					/* and just below: the last there is */
+	ZERO,					/* with a negative offset: the top addresses */
 	HIGH,
 	NR_BASES
 };
@@ -45,7 +44,7 @@ enum length { BYTES, SECTORS, SEGMENT, TOP, HALF, NR_LENGTHS };
 #define LEN(kind, value)	kind, B16(value)
 
 enum action {
-	ACT_DEVICE,		/* what only this kind of device has */
+	ACT_DEVICE,		/* an action of this kind of device only */
 	ACT_UP,
 	ACT_QUEUE,
 	ACT_STATUS,
@@ -62,32 +61,32 @@ enum action {
 	NR_ACTIONS
 };
 
-/* All macros for cases are bytes of the input, with a comma between each two */
+/* The macros for cases expand to bytes of the input */
 
 #define WITHOUT_EVENT_IDX	1
 #define WITHOUT_INDIRECT	2
 #define WITHOUT(feature)	((feature) << 2)
 #define LEFT_OUT(queue)		(1 << (queue))
-#define NOT_STARTED		0x40		/* no DRIVER_OK yet */
-#define MUST_IDLE		0x80		/* nothing to do takes no time */
+#define NOT_STARTED		0x40		/* without DRIVER_OK */
+#define MUST_IDLE		0x80		/* without work the device must use no CPU time */
 
-/* A device brought up, as far as @how says, with queues of 1 << @order entries */
+/* Bring a device up, as far as @how says, with queues of 1 << @order entries */
 #define UP(device, without, order, how)	ACT_UP, device, without, order, how
-/* A queue anywhere, of any size */
+/* Set a queue up, at any address and of any size */
 #define QUEUE(device, queue, size, desc, avail, used) \
 	ACT_QUEUE, device, queue, B16(size), desc, avail, used
 #define STATUS(device, status)	ACT_STATUS, device, status
 #define RESET_QUEUE(device, queue)	ACT_RESET_QUEUE, device, queue
-/* Any control message, with @len bytes, which follow */
+/* Send any control message; @len bytes follow */
 #define MESSAGE(flags, id, device, len)	ACT_MESSAGE, flags, id, device, len
-/* A descriptor anywhere */
+/* Write a descriptor anywhere */
 #define DESCRIPTOR(at, addr, len, flags, next)	ACT_DESC, at, addr, len, flags, B16(next)
-/* An available head, at the index plus @skip */
+/* Offer a head in the available ring, at the index plus @skip */
 #define OFFER(queue, head, skip)	ACT_OFFER, queue, B16(head), skip
-/* Available and used index */
+/* Set the available and the used index */
 #define INDEX(queue, avail, used)	ACT_INDEX, queue, B16(avail), B16(used)
 #define EVENT(queue, event, flags)	ACT_EVENT, queue, B16(event), flags
-/* @len bytes, which follow, into memory */
+/* Write @len bytes, which follow, to memory */
 #define POKE(at, len)	ACT_POKE, at, len
 #define KICK(queue)	ACT_KICK, queue
 #define RUN		ACT_RUN
@@ -96,7 +95,7 @@ enum action {
 struct driver {
 	struct guest *guest;
 	struct input in;
-	/* what the driver believes; the queues of the device it brought up last */
+	/* The queues as the driver believes, of the device that it brought up last */
 	struct {
 		uint64_t desc, avail, used;
 		unsigned int size, next;
@@ -146,7 +145,7 @@ static inline uint32_t take_len(struct input *in)
 	}
 }
 
-/* The guest's own memory: what it can't reach it doesn't write */
+/* The guest cannot write outside of its own memory */
 static inline void poke(struct driver *driver, uint64_t phys, const void *from, size_t len)
 {
 	void *to = memory_at(&driver->guest->mem, phys, len);
@@ -192,7 +191,7 @@ static inline uint64_t next_slot(struct driver *driver, uint64_t where, size_t s
 	return SEGMENT_0 + where + driver->slot++ % SLOTS * size;
 }
 
-/* A chain in the next descriptors, offered */
+/* Offer a chain that takes the next descriptors */
 static inline void add_chain(struct driver *driver, unsigned int queue, const struct buffer *buf,
 			     unsigned int nr, bool indirect)
 {
@@ -217,7 +216,7 @@ static inline void add_chain(struct driver *driver, unsigned int queue, const st
 	driver->queue[queue].next = (head + nr) % size;
 }
 
-/* A hostile guest can keep the event loop in work for ever */
+/* A bounded number of turns, since a hostile guest can keep the event loop busy for ever */
 static inline void turn(struct driver *driver, unsigned int times)
 {
 	driver->guest->nr_messages = 0;
@@ -233,13 +232,13 @@ static inline uint64_t cpu_usec(void)
 	return used.tv_sec * 1000000ULL + used.tv_nsec / 1000;
 }
 
-/* Some time soon neither the event loop nor a thread has anything to do */
+/* Soon neither the event loop nor a thread may use CPU time */
 static inline void check_idle(struct driver *driver)
 {
 	unsigned int tries = 100;
 	uint64_t before;
 
-	usleep(5000);		/* a thread that has to begin with it */
+	usleep(5000);		/* a thread may still have to start */
 	do {
 		FUZZ_CHECK(tries--);
 		before = cpu_usec();
@@ -281,7 +280,7 @@ static inline void act_up(struct driver *driver)
 	if (without >> 2)
 		features &= ~(1ULL << (without >> 2));
 
-	/* What another has in its queues may keep it busy for ever */
+	/* Reset other devices first, since their queues can keep them busy for ever */
 	for (unsigned int i = 0; i < driver->nr_devices; i++)
 		if (i == device || (how & MUST_IDLE) == MUST_IDLE)
 			set_status(driver->guest, i, 0, &now);
@@ -444,8 +443,8 @@ static inline bool needs_reset(struct guest *guest, unsigned int device)
 }
 
 /*
- * All of the input, then a reset: the host got over it, and whatever broke said so. Rings and
- * other memory are as new for the good driver that is to come.
+ * Run the whole input, then reset: the host must survive it, and each device that broke must have
+ * been reported. Rings and other memory are cleared for the good driver that follows.
  */
 static inline void be_hostile(struct driver *driver)
 {
@@ -465,7 +464,7 @@ static inline void be_hostile(struct driver *driver)
 
 		FUZZ_CHECK(!set_status(guest, i, 0, &now) && !now);
 		FUZZ_CHECK(!get_status(guest, i));
-		FUZZ_CHECK(!broken || fuzz_messages());	/* a thread says so later */
+		FUZZ_CHECK(!broken || fuzz_messages());	/* a thread may report it later */
 	}
 	turn(driver, 32);
 	/* The bus has a rate limit, each device has one or two */

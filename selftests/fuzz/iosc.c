@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A hostile guest's part of the IOSC window: its kernel log, and what it says of itself. */
+/* A hostile guest's part of the IOSC window: its kernel log, and its report of itself. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/eventfd.h>
@@ -17,19 +17,19 @@ enum action {
 	NR_ACTIONS
 };
 
-/* Where the log's head can be: near to one of these */
+/* The log's head is near one of these values */
 enum head { H_HERE, H_ZERO, H_FULL, H_TOP, H_ONES, NR_HEADS };
 
 #define HEAD(base, add)	base, B16(add)
 
-/* @len bytes, which follow, at the head; they come again and again until it is @times 256 bytes */
+/* SAY(): log @len bytes, which follow. FILL(): log @times times 256 of @byte. */
 #define SAY(len)	ACT_SAY, len
 #define FILL(times, byte)	ACT_FILL, times, byte
 #define MOVE(head)	ACT_HEAD, head
 #define DRAIN		ACT_DRAIN
 #define RING		ACT_RING
 #define RESTART		ACT_RESTART
-/* The head goes to and fro while the log is read */
+/* Another thread moves the head back and forth while the log is read */
 #define RACE(head, other)	ACT_RACE, head, other
 #define TEXT(len)	ACT_TEXT, len
 
@@ -110,7 +110,7 @@ static void act_race(struct iosc *iosc, struct input *in)
 	pthread_join(thread, NULL);
 }
 
-/* As much as fits, from the last field of the guest's on */
+/* The texts that the guest reports: without a zero byte, or with any bytes */
 static void act_text(struct iosc *iosc, struct input *in)
 {
 	struct sigma_iosc_header *header = (void *)(iosc->window + SIGMA_IOSC_HEADER_OFF);
@@ -175,7 +175,7 @@ static void act(struct iosc *iosc, struct input *in)
 	}
 }
 
-/* Of bounded size, and safe to be shown; its last bytes in @end */
+/* The file is bounded and safe to show; its last bytes go to @end */
 static void check_file(const char *name, char *end, size_t size)
 {
 	static char text[GUESTLOG_FILE_MAX + 1];
@@ -217,7 +217,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_file(older, end, sizeof(end));
 	check_file(path, end, sizeof(end));
 
-	/* The next guest is heard */
+	/* The log of the next guest is read */
 	set_head(&iosc, 0);
 	guestlog_restart(iosc.log);
 	say(&iosc, (const uint8_t *)mark, sizeof(mark) - 1);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory of a hostile kernel, out of which its log is to be read: a good image, in which some
- * places are written before it is read, and others while it is.
+ * Read the log from the memory of a hostile kernel: a good image, in which some places are
+ * overwritten before it is read, and others meanwhile.
  */
 #include <stdbool.h>
 
@@ -23,9 +23,9 @@ enum value {
 	NR_VALUES
 };
 
-/* The first bytes: whether tables have five levels, records logged, places written before */
+/* The first bytes: whether tables have five levels, records logged, places overwritten before */
 #define IMAGE(five_levels, records, before)	five_levels, records, before
-/* A place: so many bytes of a value near to another */
+/* Overwrite a place with so many bytes of a value near another one */
 #define PUT(place, offset, bytes, value, add)	place, B16(offset), bytes, value, B16(add)
 
 struct cookie {
@@ -55,7 +55,7 @@ static void write_place(struct input *in)
 	memcpy(memory + place, &value, bytes);
 }
 
-/* What was printed can be shown; and the guest writes on meanwhile */
+/* The output must be safe to show. The guest keeps writing meanwhile. */
 static ssize_t on_print(void *data, const char *from, size_t len)
 {
 	struct cookie *cookie = data;
@@ -91,7 +91,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	setvbuf(out, buffer, _IOFBF, sizeof(buffer));
 	klog_read(&mem, out);
 	fclose(out);
-	/* The last record and the note that it is cut come on top */
+	/* The last record and the note about the cut exceed the limit */
 	FUZZ_CHECK(cookie.printed < KLOG_PRINT_MAX + (2 << 20));
 	free(memory);
 	memory = NULL;

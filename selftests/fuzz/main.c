@@ -7,8 +7,8 @@
  *	TARGET --seconds N [--seed S]	generated inputs for that long
  *	TARGET --corpus FOLDER		its cases as files, for libFuzzer and AFL to begin with
  *
- * What is generated depends on seed and number of the input alone. The one that fails is left
- * in $TMPDIR, to be given as FILE.
+ * A generated input depends only on the seed and its number. An input that fails is written to
+ * $TMPDIR, and can be given as FILE.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,11 +29,11 @@
 
 
 static const char *target;		/* its name */
-static const char *running;		/* what input it has */
+static const char *running;		/* name of the input that runs */
 static const uint8_t *input;
 static size_t input_size;
 
-/* Of the sanitizers: also abort() is told with a stack trace, and on_death() is called */
+/* Options of the sanitizers: abort() also gives a stack trace and calls on_death() */
 const char *__asan_default_options(void)
 {
 	return "handle_abort=1";
@@ -72,7 +72,7 @@ static void on_alarm(int signal)
 
 static void run(const char *name, const uint8_t *data, size_t size)
 {
-	/* As long as it is: what is read beyond shall be found */
+	/* A copy of the exact size, so that ASan finds reads beyond the input */
 	uint8_t *copy = malloc(size ?: 1);
 
 	memcpy(copy, data, size);
@@ -134,7 +134,7 @@ static size_t append_case(uint8_t *to, size_t size, unsigned int nr_cases)
 	return append(to, size, from->data, from->size);
 }
 
-/* Bytes changed, left out, or said twice */
+/* Change, remove or repeat some bytes */
 static size_t mutate(uint8_t *data, size_t size)
 {
 	size_t at = random_below(size), len = 1 + random_below(16);
@@ -183,7 +183,7 @@ static void run_generated(uint64_t seed, uint64_t number, unsigned int nr_cases)
 	run(name, data, generate(data, seed, number, nr_cases));
 }
 
-/* What can be asked for */
+/* The modes of this program */
 
 static int run_tests(unsigned int nr_cases)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A hostile driver of a NIC. A pair of sockets that keep frames whole stands in for the tap. */
+/* A hostile driver of a NIC. A pair of datagram sockets stands in for the tap. */
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
 
@@ -14,12 +14,12 @@ FUZZ_TARGET(300);
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
 
 struct wire {
-	int end, tap;			/* the other end, and the device's */
+	int end, tap;			/* the test's end, and the device's */
 };
 
 static uint8_t frame[FRAME_MAX];
 
-/* What is done, a number, and memory where it matters */
+/* Actions, each with a number, and memory where it is needed */
 #define SUPPLY(nr, addr, len)	ACT_DEVICE, D_SUPPLY, nr, addr, len
 #define SEND(parts, addr, len)	ACT_DEVICE, D_SEND, parts, addr, len
 #define WIRE(nr, len)		ACT_DEVICE, D_WIRE, nr, ADDR(ZERO, 0), len
@@ -56,7 +56,7 @@ static void act_wire(struct driver *driver)
 		add_chain(driver, 1, buf, nr, nr & 1);
 		break;
 	case D_WIRE:
-		/* Never of no bytes: that is how the tap would say that it is gone */
+		/* Never an empty frame: that is how a tap reports that it is gone */
 		len = len % sizeof(frame) ?: 1;
 		for (unsigned int i = 0; i <= nr % 16; i++)
 			send(wire->end, frame, len, MSG_DONTWAIT);
@@ -67,7 +67,7 @@ static void act_wire(struct driver *driver)
 	}
 }
 
-/* A frame in each direction */
+/* The good driver sends and receives a frame */
 static void check_nic(struct guest *guest, const struct wire *wire)
 {
 	struct vring_used_elem elem;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A channel's ring that a hostile program has written to, read as the kernels and libiosc do. The
- * peer changes indices and bytes between the reads; a message is copied as it would be.
+ * Read a channel's ring that a hostile program writes, as the kernels and libiosc do. The peer
+ * changes indices and bytes between reads, and messages are copied out.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -13,7 +13,7 @@ FUZZ_TARGET(2000);
 
 enum action { ACT_HEAD, ACT_PUT, ACT_TAKE, ACT_PRODUCED, ACT_CONSUMED, ACT_BYTES, NR_ACTIONS };
 
-/* A header where the next record is, of this length; 16-bit lengths over this are near the top */
+/* Write a header with this length at the next record; the length is sign-extended */
 #define HEAD(length)	ACT_HEAD, B16(length)
 #define PUT(length)	ACT_PUT, B16(length)
 #define TAKE		ACT_TAKE
@@ -22,14 +22,14 @@ enum action { ACT_HEAD, ACT_PUT, ACT_TAKE, ACT_PRODUCED, ACT_CONSUMED, ACT_BYTES
 #define BYTES(at, len)	ACT_BYTES, B16(at), len
 
 struct ring {
-	uint8_t *data;		/* exactly as long as it is */
+	uint8_t *data;		/* allocated with its exact size */
 	uint32_t produced, consumed;
 };
 
 static void act_head(struct ring *ring, struct input *in)
 {
 	uint32_t at = ring->produced & (SIGMA_CHANNEL_RING - 1) & ~(SIGMA_RECORD_ALIGN - 1);
-	uint32_t length = (int16_t)take16(in);	/* 0xffff: SIGMA_RECORD_PAD */
+	uint32_t length = (int16_t)take16(in);	/* 0xffff becomes SIGMA_RECORD_PAD */
 
 	length = htole32(length);
 	memcpy(ring->data + at, &length, sizeof(length));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A hostile driver of a source of random numbers. */
+/* A hostile driver of an entropy device. */
 #include "hostile.h"
 
 FUZZ_TARGET(300);
 
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
 
-/* Buffers to be filled */
+/* Offer buffers to fill */
 #define SUPPLY(nr, addr, len)	ACT_DEVICE, nr, addr, len
 
 static void act_supply(struct driver *driver)
