@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The guest's ACPI tables, read as a kernel reads them. */
+/* The guest's ACPI tables, read like a kernel reads them. */
 #include <errno.h>
 
 #include "../../kmod/uapi/iosc.h"
@@ -31,7 +31,7 @@ static bool sums_up(const uint8_t *at, size_t len)
 	return !sum;
 }
 
-/* The table at a physical address, if all of it is there and its checksum fits */
+/* The table at a physical address, or NULL when it is incomplete or its checksum is wrong */
 static const uint8_t *table_at(uint64_t phys, const char *signature)
 {
 	const uint8_t *table = tables + (phys - PHYS);
@@ -68,7 +68,7 @@ static int build(unsigned int nr, const uint32_t *ids, bool bsp)
 	return used;
 }
 
-/* The n-th entry of a type in the MADT, checked to lie in it */
+/* The n-th entry of a type in the MADT, which must lie within the table */
 static const uint8_t *madt_entry(unsigned int type, unsigned int n)
 {
 	const uint8_t *madt = find("APIC");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What load_guest() leaves in a guest's memory, read as its kernel will read it. */
+/* The memory that load_guest() fills, read like the guest's kernel reads it. */
 #include <errno.h>
 #include <stdint.h>
 
@@ -67,7 +67,7 @@ static void __attribute__((destructor)) remove_files(void)
 	moduletree_remove(dir);
 }
 
-/* Segments of these sizes, in MiB, up to 0; the first at @phys, with gaps between */
+/* Segments of these sizes in MiB, ended by 0; the first one at @phys, with gaps between them */
 static void segments(uint64_t phys, const unsigned int *mib)
 {
 	uint64_t offset = 0;
@@ -118,7 +118,7 @@ static const char *cmdline(void)
 	return memory_at(&mem, cmdline_at(), 2048);
 }
 
-/* The type that e820 gives to a range, 0 when it has none or more than one */
+/* The type that e820 gives to a range, or 0 when it gives none or several */
 static unsigned int type_of(uint64_t phys, uint64_t size)
 {
 	unsigned int type = 0;
@@ -154,7 +154,7 @@ TEST(above_4g)
 	capture_end();
 	ASSERT_TRUE(params);
 
-	/* the kernel in the largest piece, the initrd at the top of the highest */
+	/* The kernel is in the largest segment, the initrd at the top of the highest one */
 	EXPECT_EQ(mem.segment[1].phys + IMAGE_ENTRY_64, start.entry);
 	kernel = memory_at(&mem, start.entry - IMAGE_ENTRY_64, IMAGE_CODE_SIZE);
 	EXPECT_EQ(IMAGE_CODE_BYTE, kernel[0]);
@@ -224,7 +224,7 @@ TEST(e820)
 	EXPECT_EQ(80 * MIB + SIGMA_LOW_SIZE - ACPI_TABLES_SIZE, ram);
 }
 
-/* A kernel below pref_address would move itself up, over what lies there */
+/* A kernel below its pref_address would move itself up, over what is there */
 TEST(not_below_its_preferred_address)
 {
 	NEED_TREE();
@@ -247,19 +247,19 @@ TEST(command_line)
 	EXPECT_TRUE(strstr(cmdline(), " tsc_early_khz=2100123 "));
 	EXPECT_TRUE(strstr(cmdline(), " nr_cpus=2 "));
 	EXPECT_STREQ(" root=/dev/vda", strrchr(cmdline(), ' '));
-	/* TREE_VERSION is later than 6.9: the MADT tells it */
+	/* TREE_VERSION is later than 6.9, where the MADT excludes the host's boot CPU */
 	EXPECT_FALSE(strstr(cmdline(), "disable_cpu_apicid"));
 	EXPECT_FALSE(strstr(cmdline(), "console=tty0"));
 }
 
-/* The last console= is /dev/console */
+/* The last console= becomes /dev/console */
 TEST(the_programs_of_an_initrd_have_a_console)
 {
 	const char *early;
 
 	NEED_TREE();
 	segments(0x100000000, (unsigned int[]){ 80, 0 });
-	config.initrd = kernel_path;	/* bytes are bytes */
+	config.initrd = kernel_path;	/* any file does */
 	capture_start();
 	ASSERT_EQ(0, load());
 	capture_end();
@@ -295,7 +295,7 @@ TEST(too_little_memory)
 	EXPECT_SAID("the initrd needs", capture_end());
 }
 
-/* An earlier run's memory must not be seen again, a new guest's is clean already */
+/* Memory of an earlier run must be cleared; a new guest's memory is zeroed already */
 TEST(old_memory)
 {
 	NEED_TREE();

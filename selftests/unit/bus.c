@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest on D-Bus: a child serves a guest that exists in its memory only, this process is
+ * The guest on D-Bus: a child process serves a guest that is only simulated, and this process is
  * the client. What sigmad would write to the guest's device arrives at a socket.
  */
 #include <endian.h>
@@ -55,7 +55,7 @@ static void serve(int fd, int ready)
 	strcpy(header->guest.panic_text, "VFS:\x1b[2J no root");
 
 	signal(SIGPIPE, SIG_IGN);	/* as sigmad does */
-	/* the child's stderr is the test's; what it says is of no interest */
+	/* The child shares this test's stderr, and its messages do not matter */
 	if (!freopen("/dev/null", "w", stderr) || sd_event_new(&life.event) < 0 ||
 	    devices_make(&life) || bus_open(&life.bus, &life, path))
 		_exit(1);
@@ -90,7 +90,7 @@ static bool begin(void)
 	close(pair[1]);
 	close(ready[1]);
 	device = pair[0];
-	if (server < 0 || read(ready[0], &byte, 1))	/* its end: the child listens */
+	if (server < 0 || read(ready[0], &byte, 1))	/* end of file: the child listens */
 		return false;
 	close(ready[0]);
 	return sd_bus_new(&client) >= 0 && sd_bus_set_address(client, address) >= 0 &&
@@ -112,7 +112,7 @@ static int call(const char *method)
 				  NULL, NULL, NULL);
 }
 
-/* The power event that reached the guest, 0 for none */
+/* The power event that reached the guest, or 0 */
 static uint32_t power_event(void)
 {
 	struct {
@@ -192,7 +192,7 @@ TEST(panic)
 	guest_state = SIGMA_STATE_RUNNING;
 }
 
-/* Nothing moves here, but each device has its line */
+/* There is no traffic here, but each device must be listed */
 TEST(counters)
 {
 	static const char *const expected[] = { "console", "rng" };
@@ -232,7 +232,7 @@ static int on_changed(sd_bus_message *m, void *data, sd_bus_error *error)
 
 static int add(const char *method, const char *key, const char *why, uint32_t *id);
 
-/* Who follows a guest gets the new list with the signal */
+/* The signal has the new list of devices */
 TEST(change_of_devices_is_told)
 {
 	char key[96], file[64];
@@ -269,7 +269,7 @@ TEST(client_of_a_bus_daemon)
 				       "org.freedesktop.DBus.Introspectable", "Introspect", NULL,
 				       NULL, NULL) >= 0);
 	sd_bus_flush_close_unref(other);
-	EXPECT_STREQ("demo", get_string("Name"));	/* the first one goes on */
+	EXPECT_STREQ("demo", get_string("Name"));	/* the first client still works */
 	end();
 }
 
@@ -287,7 +287,7 @@ TEST(power_off_ends_in_any_case)
 	ASSERT_TRUE(begin());
 	EXPECT_TRUE(call("PowerOff") >= 0);
 	EXPECT_EQ(SIGMA_POWER_OFF, power_event());
-	EXPECT_TRUE(server_ended());	/* the guest doesn't, so the timeout does */
+	EXPECT_TRUE(server_ended());	/* the guest ignores the event, so the timeout ends it */
 	end();
 }
 
@@ -313,7 +313,7 @@ TEST(stop_without_a_timeout)
 	end();
 }
 
-/* One that says nothing, and one that reads nothing, keep nobody from ending */
+/* A client that sends nothing and one that reads nothing must not delay the end */
 TEST(clients_that_hang)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -358,7 +358,7 @@ TEST(guest_that_cannot_be_asked)
 
 static char image[80];
 
-/* 0 and the device's number; or -errno, when the error says @why */
+/* Return: 0 and the device's number in @id, or -errno where the error must contain @why */
 static int add(const char *method, const char *key, const char *why, uint32_t *id)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -383,7 +383,7 @@ static int remove_disk(const char *what)
 				  "RemoveDisk", NULL, NULL, "sb", what, 0);
 }
 
-/* How many there are, and the name of the last */
+/* Return: the number of devices; the last one's kind and name go to @last */
 static int devices(char last[80])
 {
 	sd_bus_message *reply = NULL;
@@ -412,7 +412,7 @@ static int devices(char last[80])
 	return nr;
 }
 
-/* No driver of this guest is up, so nobody has to let go of anything */
+/* This guest has no driver, so devices are released at once */
 TEST(devices_come_and_go)
 {
 	char key[96], last[80] = "", expected[96];
@@ -425,7 +425,7 @@ TEST(devices_come_and_go)
 	snprintf(expected, sizeof(expected), "disk %s", image);
 	EXPECT_EQ(0, devices(last));
 	EXPECT_EQ(0, add("AddDisk", key, NULL, &id));
-	EXPECT_EQ(2, id);		/* behind console and random numbers */
+	EXPECT_EQ(2, id);		/* after console and entropy device */
 	EXPECT_EQ(1, devices(last));
 	EXPECT_STREQ(expected, last);
 

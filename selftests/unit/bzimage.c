@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Kernel images: one that is made here, and each way in which one can be no good. */
+/* Kernel images: a good one that is made here, and one with each possible fault. */
 #include <errno.h>
 
 #include "image.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Catches what the code under test says on stderr, so that messages can be tested. */
+/* Captures what the code under test writes to stderr, so that messages can be tested. */
 #ifndef SIGMA_TEST_CAPTURE_H
 #define SIGMA_TEST_CAPTURE_H
 
@@ -22,7 +22,7 @@ static inline void capture_start(void)
 	}
 }
 
-/** capture_peek - what was said since capture_start(); valid until the next one of these */
+/** capture_peek - what was written since capture_start(); valid until the next call of these */
 static inline const char *capture_peek(void)
 {
 	ssize_t len = pread(capture_file, capture_buffer, sizeof(capture_buffer) - 1, 0);
@@ -31,7 +31,7 @@ static inline const char *capture_peek(void)
 	return capture_buffer;
 }
 
-/** capture_end - the same, and nothing more is caught */
+/** capture_end - the same, and end the capture */
 static inline const char *capture_end(void)
 {
 	dup2(capture_stderr, STDERR_FILENO);

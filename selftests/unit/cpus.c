@@ -28,7 +28,7 @@ static void put(const char *name, const char *text)
 	}
 }
 
-/* A machine whose CPU n has the siblings @siblings[n]; NULL ends it */
+/* A machine where CPU n has the siblings @siblings[n], ended by NULL */
 static void machine(const char *online, const char * const *siblings)
 {
 	char path[PATH_MAX];
@@ -46,7 +46,7 @@ static void machine(const char *online, const char * const *siblings)
 	}
 }
 
-/* The choice, as a list in @text */
+/* The chosen CPUs as a list */
 static const char *choose(unsigned int wanted, bool split)
 {
 	static char text[256];
@@ -144,7 +144,7 @@ TEST(split_cores)
 	EXPECT_STREQ(strerror(EBUSY), choose(8, true));
 }
 
-/* Two big cores with two threads each, two small ones with one */
+/* Two big cores with two threads each, and two small cores with one each */
 TEST(mixed_cores)
 {
 	machine("0-5", (const char * const []){ "0-1", "0-1", "2-3", "2-3", "4", "5", NULL });
@@ -162,7 +162,7 @@ TEST(offline_cpus_are_not_chosen)
 	EXPECT_STREQ(strerror(EBUSY), choose(4, false));
 }
 
-/* What "sigmactl check" tells */
+/* The cores as "sigmactl check" prints them */
 static const char *cores(void)
 {
 	static char text[256];
@@ -250,7 +250,7 @@ static const char *choose_kind(const char *name, unsigned int wanted, bool split
 	return cpulist_format(&set, list, sizeof(list));
 }
 
-/* The last test's kinds, on four big cores with two threads each and four small ones with one */
+/* The kinds of the last test, with four big cores of two threads and four small ones of one */
 TEST(chosen_by_kind)
 {
 	machine("0-11", (const char * const []){ "0-1", "0-1", "2-3", "2-3", "4-5", "4-5", "6-7",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest in the guard finds of its CPU. Features are named here one by one, each shown or
- * hidden, and so are the leaves that hold numbers; what neither names has to be hidden.
+ * The CPU as a guarded guest sees it. Each feature is named here as shown or hidden, and so are the
+ * leaves that hold numbers. Everything else must be hidden.
  */
 #include "../../kmod/guard/program/cpuid.h"
 #include "tap.h"
@@ -411,7 +411,7 @@ static const struct feature {
 	{ "LBR_PMC_FREEZE", 0x80000022, 0, EAX, 2, hidden },
 };
 
-/* Numbers, names and bits that say what is missing. most: they are that at most */
+/* Numbers, names, and bits that report something missing. most: the largest value that is shown */
 static const struct field {
 	u32 leaf, first, last;
 	enum reg reg;
@@ -453,7 +453,7 @@ static const struct field {
 	{ 0xb, 0, ANY, EBX, 15, 0, NO_LIMIT },
 	{ 0xb, 0, ANY, ECX, 15, 0, NO_LIMIT },
 	{ 0xb, 0, ANY, EDX, 31, 0, NO_LIMIT },
-	{ 0xd, 0, 1, EBX, 31, 0, NO_LIMIT },		/* sizes of XSAVE's */
+	{ 0xd, 0, 1, EBX, 31, 0, NO_LIMIT },		/* sizes for XSAVE */
 	{ 0xd, 0, 0, ECX, 31, 0, NO_LIMIT },
 	{ 0xd, 2, 7, EAX, 31, 0, NO_LIMIT },		/* AVX, MPX, AVX-512 */
 	{ 0xd, 2, 7, EBX, 31, 0, NO_LIMIT },
@@ -545,7 +545,7 @@ static const struct field {
 	{ 0x80000026, 0, ANY, EDX, 31, 0, NO_LIMIT },
 };
 
-/* These leaves answer the same whatever the subleaf; the features' table has but one for each */
+/* The other leaves answer alike for every subleaf, so the table of features has each once */
 static bool has_subleaves(u32 leaf)
 {
 	return leaf == 7 || leaf == 0xd || leaf == 0x1e || leaf == 0x24 || leaf == 0x29;
@@ -560,7 +560,7 @@ static u32 mask_of(unsigned int high, unsigned int low)
 	return mask;
 }
 
-/* What the tables above make of an answer of the CPU's */
+/* The answer that the tables above expect for the CPU's own */
 static u32 expect(u32 leaf, u32 subleaf, enum reg reg, u32 cpu)
 {
 	u32 value = 0;
@@ -632,7 +632,7 @@ TEST(features_by_name)
 	}
 }
 
-/* A CPU with all that there will ever be */
+/* A CPU with every feature, known or not */
 TEST(nothing_else_is_seen)
 {
 	compare_all(0xffffffff);
@@ -645,7 +645,7 @@ TEST(nothing_is_added)
 	compare_all(0);
 }
 
-/* Numbers below what the guard knows stay, and those above come down */
+/* Numbers that the guard knows stay, larger ones are reduced */
 TEST(numbers)
 {
 	EXPECT_EQ(0x29u, ask(0, 0, EAX, 0x2a));
@@ -657,15 +657,15 @@ TEST(numbers)
 	/* Version 6, 10 counters of 48 bits, 13 events */
 	EXPECT_EQ(0x0c300805u, ask(0xa, 0, EAX, 0x0d300a06));
 	EXPECT_EQ(0x07300404u, ask(0xa, 0, EAX, 0x07300404));
-	/* 7 fixed ones, of 48 bits */
+	/* 7 fixed counters of 48 bits */
 	EXPECT_EQ(0x8604u, ask(0xa, 0, EDX, 0x8607));
 	EXPECT_EQ(0x8603u, ask(0xa, 0, EDX, 0x8603));
 	EXPECT_EQ(2u | 7 << 16, ask(0x24, 0, EBX, 3 | 7 << 16));
 	EXPECT_EQ(6u, ask(0x80000022, 0, EBX, 8));
 }
 
-/* These two are of the guest's CR4, and the third of a hypervisor's: see decide.c */
-TEST(others_bits_stay)
+/* The first two come from the guest's CR4, the third from the hypervisor: see decide.c */
+TEST(bits_set_elsewhere_stay)
 {
 	EXPECT_EQ(1u << 27, ask(1, 0, ECX, 1u << 27));
 	EXPECT_EQ(1u << 4, ask(7, 0, ECX, 1u << 4));

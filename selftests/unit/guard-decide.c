@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the guard makes of exits, by name: each way out that a guest could try, and what kernels do.
- * The second half is how it is done: act.c, with a CPU that writes down what it is told.
+ * The guard's decisions on VM exits, by name: each way in which a guest could try to escape, and
+ * what kernels do. The second half tests act.c with a CPU that records what it is told.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +19,7 @@
 #define EFER_LONG	0x1d01ULL		/* SVME, NXE, LMA, LME, SCE */
 #define CR0_LONG	0x80050033ULL
 
-/* The guest's CPUs are 2, 4 and 6; the host listens at 9, and has listened at 11 */
+/* The guest's CPUs are 2, 4 and 6; the host listens at 9, and listened at 11 before */
 #define DOORBELL_NOW	0x0000000900000041ULL
 #define DOORBELL_ONCE	0x0000000b00000042ULL
 
@@ -35,7 +35,7 @@ static const struct guard_shared example = {
 	.hidden = { { 0x400, 0x47f }, { 0x2000, 0xbfffffff } },
 };
 
-/* NEW: the CPU has all bits of EFER and DEBUGCTL that there are, and some that nobody knows */
+/* NEW: the CPU has all known bits of EFER and DEBUGCTL, and some unknown ones */
 enum host {
 	FULL, MEMORY = 1, KEEP_XAPIC = 2, UP = 4, STOPPING = 8, UNARMED = 16, NEW = 32,
 };
@@ -78,7 +78,7 @@ static struct guard_shared shared_for(enum host host)
 #define WRITE(msr, value_)	.nr_writes = 1, .writes = { { msr, value_ } }
 #define ALSO(what, value_)	.also = GUARD_ALSO_##what, .value = (value_)
 
-/* Of the ICR: it is sent, with the level of such interrupts; nothing is sent, it is the end */
+/* Writes of the ICR: the IPI is sent with level asserted, nothing is sent, or a doorbell rings */
 #define SENDS_CLEAN(icr, clean)	ICR(icr), DONE(IPI, WRITE(0x830, clean))
 #define SENDS(icr)		SENDS_CLEAN(icr, (icr) | 1 << 14)
 #define SENDS_NOTHING(icr)	ICR(icr), DONE(IPI)
@@ -378,7 +378,7 @@ TEST(decisions_by_name)
 	}
 }
 
-/* CPUID, whose list guard-cpuid.c has */
+/* CPUID; guard-cpuid.c has the list of features */
 
 static struct guard_cpuid cpuid(enum host host, u32 leaf, u32 subleaf, u64 cr4, u32 *also)
 {
@@ -438,15 +438,15 @@ TEST(cpuid_adds_a_hypervisor)
 
 TEST(dr6)
 {
-	/* B0 to B3 are anew, BD and BS stay until the guest clears them */
+	/* B0 to B3 are replaced, BD and BS stay until the guest clears them */
 	EXPECT_EQ(0xffff4ff1, guard_dr6_after(0xffff4ffe, 1));
 	EXPECT_EQ(0xffff4ff0, guard_dr6_after(0xffff0ff0, 1 << 14));
 	EXPECT_EQ(0xffff2ff0, guard_dr6_after(0xffff0ff0, 1 << 13));
-	/* BLD and RTM are clear where the exit says that they are meant */
+	/* BLD and RTM become clear where the exit reports them */
 	EXPECT_EQ(0xfffe0ff0, guard_dr6_after(0xffff0ff0, 1 << 16));
 	EXPECT_EQ(0xffff07f0, guard_dr6_after(0xffff0ff0, 1 << 11));
 	EXPECT_EQ(0xffff0ff0, guard_dr6_after(0xfffe07f0, 0));
-	/* Enabled breakpoints are told of in bit 12, which DR6 does not have */
+	/* Bit 12 reports an enabled breakpoint, and does not exist in DR6 */
 	EXPECT_EQ(0xffff0ff2, guard_dr6_after(0xffff0ff0, 1 << 12 | 2));
 }
 
@@ -462,14 +462,14 @@ TEST(hidden_registers_are_bounded)
 	EXPECT_FALSE(guard_is_hidden(&shared, 5));
 }
 
-/* act.c: what is done is told here, one after the other */
+/* act.c: the CPU below records each action */
 
 static char told[512];
 static struct guard_shared shared;
 static struct guard_frame *frame;
-static u32 refused;			/* a register; 1: XCR0 */
+static u32 refused;			/* a register that refuses its value; 1: XCR0 */
 static u64 mcg_cap;
-static u32 bad_bank;			/* the register of its status */
+static u32 bad_bank;			/* the status register of the bad bank */
 static jmp_buf stopped;
 
 static void tell(const char *fmt, ...)
@@ -587,7 +587,7 @@ static void begin(enum host host)
 	frame->shared = (u64)&shared;
 	shared = shared_for(host);
 	refused = 0;
-	/* Three banks, the last of which has met something */
+	/* Three banks, the last of which reports an error */
 	mcg_cap = 0x1000103;
 	bad_bank = 0x409;
 	told[0] = '\0';
@@ -651,7 +651,7 @@ static const struct deed {
 	{ "INIT", FULL, 0, EVENT(INIT), "take init. wait. " },
 };
 
-TEST(deeds_by_name)
+TEST(actions_by_name)
 {
 	for (size_t i = 0; i < COUNT(deeds); i++) {
 		const struct deed *deed = &deeds[i];
@@ -676,7 +676,7 @@ TEST(a_doorbell_is_taken_once)
 	EXPECT_EQ(3u, frame->exits[GUARD_EXIT_IPI]);
 }
 
-TEST(up_is_told)
+TEST(up_is_reported)
 {
 	struct guard_event event = EVENT(CALL, .value = SIGMA_GUARD_CALL_UP, .cpl = 3);
 
@@ -688,7 +688,7 @@ TEST(up_is_told)
 	EXPECT_EQ(1u, shared.up);
 }
 
-/* All of the registers' upper halves are cleared, and no other register changes */
+/* CPUID clears the upper halves of its registers, and changes no others */
 TEST(registers_of_cpuid)
 {
 	struct guard_event event = { };
@@ -723,7 +723,7 @@ TEST(rax_of_a_port)
 	EXPECT_EQ(5ULL, frame->gpr[GPR_RAX]);
 }
 
-/* What may not be read is not read, nor is the ICR */
+/* The guard reads no register that it may not read, and not the ICR */
 TEST(registers_that_are_read)
 {
 	struct guard_event event = { };
@@ -755,7 +755,7 @@ TEST(registers_that_are_read)
 	EXPECT_EQ(0, event.has_now);
 }
 
-/* One bank is not valid, one met nothing that this CPU has to stop for */
+/* One bank is not valid, another reports an error that needs no action */
 TEST(banks_of_a_machine_check)
 {
 	struct guard_event event = { };
@@ -767,14 +767,14 @@ TEST(banks_of_a_machine_check)
 	EXPECT_EQ(5ULL, event.value);
 	EXPECT_EQ(0xb180000000000000ULL, event.now);
 
-	/* The one cannot be read: nothing is known to be wrong */
+	/* The bad bank cannot be read, so no error is known */
 	event = (struct guard_event) { };
 	refused = 0x409;
 	guard_fill_machine_check(&event);
 	EXPECT_EQ(0ULL, event.now);
 }
 
-/* Behind 32 of them are other registers, which the CPU's number of banks does not lead into */
+/* The registers after 32 banks are others, and a larger number of banks must not reach them */
 TEST(banks_are_bounded)
 {
 	struct guard_event event = { };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The names of a guest's states, and what is said of its guard. */
+/* The names of a guest's states, and the messages about its guard. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 static char path[] = "/tmp/sigma-unit-XXXXXX";
 static char why[GUARD_WHY_MAX];
 
-/* The file of sysfs, with that in it */
+/* Write the file of sysfs with this text */
 static void machine(const char *text)
 {
 	FILE *file = fopen(path, "w");
@@ -23,7 +23,7 @@ static void machine(const char *text)
 	fclose(file);
 }
 
-/* What people are told of a guest that has @has and asked for @asked */
+/* The message for a guest that asked for @asked and got @has */
 static const char *warned(enum sigma_guard_kind asked, enum sigma_guard_kind has)
 {
 	const struct guest guest = { .info.guard = has };
@@ -42,7 +42,7 @@ TEST(every_state_has_a_name)
 	EXPECT_STREQ("unknown", guest_state_name(GUEST_STATES));
 }
 
-TEST(no_state)
+TEST(unknown_state)
 {
 	EXPECT_EQ(-EINVAL, guest_state_from_name("gone"));
 	EXPECT_EQ(-EINVAL, guest_state_from_name(""));
@@ -64,13 +64,13 @@ TEST(guard_of_the_machine)
 	EXPECT_STREQ(NO_X2APIC, why);
 }
 
-/* On the machine of the last test */
+/* The machine is that of the last test */
 TEST(less_than_full_is_told)
 {
 	EXPECT_SAID("Guard=auto came to \"memory\", which is against accidents, not against attacks",
 		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
 	EXPECT_SAID("(" NO_X2APIC ")", warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
-	/* Who asked for it knows */
+	/* Whoever asked for it gets no message */
 	EXPECT_STREQ("", warned(SIGMA_GUARD_MEMORY, SIGMA_GUARD_MEMORY));
 	EXPECT_STREQ("", warned(SIGMA_GUARD_NO, SIGMA_GUARD_NO));
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Guest files: what is read from good ones, and what is said of bad ones. */
+/* Guest files: what is read from good ones, and the messages about bad ones. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -41,7 +41,7 @@ static void __attribute__((destructor)) remove_dir(void)
 	rmdir(dir);
 }
 
-/* Load a file with this text, in which @ stands for the folder; catch what is said. */
+/* Load a file with this text, where @ stands for the folder; capture the messages */
 static int load(const char *text)
 {
 	FILE *file = fopen("web.guest", "w");
@@ -63,7 +63,7 @@ static int load(const char *text)
 
 #define KERNEL "[Guest]\nKernel=@/vmlinuz\n"
 
-/* A bad file: nothing is loaded, @line and @what are in the message */
+/* A bad file is refused with a message that has @line and @what */
 #define EXPECT_WRONG(text, line, what) do {				\
 	EXPECT_EQ(-EINVAL, load(text));					\
 	EXPECT_SAID("./web.guest:" #line ": ", said);			\
@@ -459,7 +459,7 @@ TEST(too_many)
 	EXPECT_WRONG(text, 19, "more than 8 NICs");
 }
 
-/* One device more, of these keys, in which @ stands for the folder */
+/* Add a device with these keys, where @ stands for the folder */
 static int add(enum guest_device kind, int place, const char *keys)
 {
 	char text[512] = "";
@@ -474,7 +474,7 @@ static int add(enum guest_device kind, int place, const char *keys)
 	return ret;
 }
 
-/* What is wrong is said without a line, and nothing was added */
+/* The message has no line number, and nothing is added */
 #define EXPECT_REFUSED(kind, keys, what) do {				\
 	EXPECT_TRUE(add(kind, -1, keys) < 0);				\
 	EXPECT_SAID("sigmad: error: " what, said);			\
@@ -518,7 +518,7 @@ TEST(places_are_used_again)
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_NET, 0));
 	EXPECT_EQ(0, add(GUEST_NET, -1, "Address=10.0.0.1/24"));
 	EXPECT_EQ(0, memcmp(config.net[0].mac, mac, sizeof(mac)));
-	/* Where the last sigmad had it, and not where there is one */
+	/* A takeover puts the device where it was, unless there is one */
 	EXPECT_EQ(5, add(GUEST_NET, 5, "Bridge=b"));
 	EXPECT_EQ(-EINVAL, add(GUEST_NET, 5, "Bridge=b"));
 	EXPECT_EQ(-EINVAL, add(GUEST_NET, GUEST_NETS_MAX, "Bridge=b"));
@@ -559,7 +559,7 @@ TEST(names)
 	EXPECT_SAID("a folder", capture_end());
 }
 
-TEST(whose_file)
+TEST(guest_and_file_of_an_argument)
 {
 	static const struct {
 		const char *given, *name, *file;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The guest's log: a ring that a guest writes as it likes, into a file of bounded size. */
+/* The guest's log: a ring that the guest writes without limits, to a file of bounded size. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@ static struct guestlog *guestlog;
 static uint64_t tail;
 static sd_event *event;
 
-/* What the guest would do */
+/* Log like a guest */
 static void say(const char *text)
 {
 	for (; *text; text++)
@@ -128,7 +128,7 @@ TEST(restarts)
 	end();
 }
 
-TEST(what_did_not_come)
+TEST(lines_that_the_log_lacks)
 {
 	static const char memory[] = "--- why ---\n[1.0] one\n[2.0] two\n[2.1] two\n[3.0] three\n";
 	const size_t size = sizeof(memory) - 1;
@@ -161,7 +161,7 @@ TEST(terminal_commands_are_taken_out)
 	say("\x1b[2J\a\tab\r\n\xc2\x9b" "31m \xc3\xa9\x7f\n");
 	say("\x9b" "31m\xc2\r");
 	guestlog_drain(guestlog);
-	say("\x9b" "31m\n");		/* what a carriage return, or time, keeps apart */
+	say("\x9b" "31m\n");		/* parts that a carriage return or time separates */
 	guestlog_drain(guestlog);
 	EXPECT_STREQ("?[2J?\tab\n?31m \xc3\xa9?\n?31m?31m\n", file());
 	end();

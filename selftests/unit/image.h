@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A bzImage that is as good as one can be without a kernel in it. */
+/* A minimal bzImage: a good header, and no kernel in it. */
 #ifndef SIGMA_TEST_IMAGE_H
 #define SIGMA_TEST_IMAGE_H
 

@@ -17,7 +17,7 @@ static char tree[128];
 static bool have_tree;
 static struct initrd initrd;
 
-static char names[1024];		/* of all entries, one a line */
+static char names[1024];		/* of all entries, one per line */
 static char order[1024];		/* modules.load */
 static char init[64];
 static mode_t init_mode;
@@ -70,7 +70,7 @@ static void list(const uint8_t *data, size_t size)
 	archive_read_free(in);
 }
 
-/* Where a module stands in the load order; the order itself starts at 1 */
+/* The module's place in the load order, counted from 1; 0: it is not there */
 static size_t place_of(const char *module)
 {
 	char line[64];
@@ -98,7 +98,7 @@ TEST(without_a_user_initrd)
 	EXPECT_EQ(makedev(5, 1), console);
 	EXPECT_TRUE(strstr(names, "proc\n") && strstr(names, "sys\n"));
 	EXPECT_TRUE(strstr(names, "newroot\n") && strstr(names, "modules/virtio.ko\n"));
-	/* built in */
+	/* The module is built in */
 	EXPECT_EQ(0, place_of("virtio_rng"));
 	EXPECT_FALSE(strstr(names, "virtio_rng"));
 }
@@ -127,7 +127,7 @@ TEST(guest_module_from_dkms)
 	snprintf(path, sizeof(path), "%s/dkms/lib/modules/" TREE_VERSION, dir);
 	setenv("SIGMA_LIBDIR", "/no/such/folder", 1);
 	capture_start();
-	/* With a user's initrd it takes nothing else from there */
+	/* Beside a user's initrd, sigmad adds nothing else from the tree */
 	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null");
 	EXPECT_STREQ("", capture_end());
 	snprintf(path, sizeof(path), "%s/sigma", dir);

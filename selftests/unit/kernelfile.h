@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Kernel images that a test makes: written to a file, and opened as sigmad does. */
+/* Kernel images that a test makes: written to a file, and opened as sigmad does it. */
 #ifndef SIGMA_TEST_KERNELFILE_H
 #define SIGMA_TEST_KERNELFILE_H
 
@@ -35,7 +35,7 @@ static inline int open_bytes(const void *bytes, size_t size)
 	return error;
 }
 
-/* Of the test's own "file" */
+/* The test's own "file" is refused with this message */
 #define EXPECT_BAD(what) do {						\
 	EXPECT_EQ(-EINVAL, open_bytes(&file, sizeof(file)));		\
 	EXPECT_SAID(path, said);					\

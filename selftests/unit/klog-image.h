@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory laid out as that of a kernel is, with a small ring of printk in it. */
+/* Memory laid out like a kernel's, with a small printk ring in it. */
 #ifndef SIGMA_TEST_KLOG_IMAGE_H
 #define SIGMA_TEST_KLOG_IMAGE_H
 
@@ -16,14 +16,14 @@
 #define KERNEL_MAP	0xffffffff80000000ULL
 #define DIRECT_MAP	0xffff888000000000ULL
 
-/* Offsets in memory. The kernel map starts at PHYS; page tables and ring lie in it. */
+/* Offsets in memory. The kernel's mapping starts at PHYS, and has the page tables and the ring. */
 #define VMCOREINFO	0x3000
-#define TOP_TABLE	0x10000			/* and below it, a page each */
+#define TOP_TABLE	0x10000			/* the other tables are below it, a page each */
 #define PRB_POINTER	0x20000
 #define PRB		0x20100
 #define DESCS		0x21000
 #define INFOS		0x22000
-#define TEXT		0x30000			/* two pages, swapped in the direct map */
+#define TEXT		0x30000			/* two pages, swapped in the direct mapping */
 
 #define COUNT_BITS	3
 #define COUNT		(1 << COUNT_BITS)
@@ -32,7 +32,7 @@
 #define FIRST_ID	0x3ffffffffffffffeULL	/* ids wrap at 62 bits */
 #define FIRST_POSITION	(0ULL - TEXT_SIZE)	/* as in a kernel */
 
-/* Sizes and offsets that are no real kernel's, so that none is assumed */
+/* Sizes and offsets that differ from any real kernel's, so that the code cannot assume those */
 #define DESC_SIZE	40
 #define INFO_SIZE	96
 enum { STATE_VAR = 8, POSITION = 16, BEGIN = 8, NEXT = 0, TIME = 24, TEXT_LEN = 40 };
@@ -131,7 +131,7 @@ static inline void put_text(uint64_t at, const char *from, size_t len)
 	}
 }
 
-/* Log a record of this length as a kernel does, in a block that may wrap */
+/* Log a record of this length like a kernel, in a block that may wrap */
 static inline void log_bytes(uint64_t time, const char *from, size_t len)
 {
 	uint64_t block = (8 + len + 7) & ~7ULL, next = position + block;

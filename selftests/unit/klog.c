@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reading a kernel log out of memory: a small ring in memory that is laid out as a
- * kernel's is, and the same with each thing in it that a hostile guest could change.
+ * Read a kernel log from memory: a small ring in memory that is laid out like a kernel's, and the
+ * same with each field changed that a hostile guest could change.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -50,10 +50,10 @@ TEST(text_over_pages_and_around_the_end)
 	memset(line, 'x', sizeof(line));
 	log_bytes(0, line, sizeof(line));
 	memset(line, 'y', sizeof(line));
-	log_bytes(0, line, sizeof(line));	/* over both pages */
+	log_bytes(0, line, sizeof(line));	/* crosses both pages */
 	put(PRB + 16 + 32, (FIRST_ID + 1) & (~0ULL >> 2));
 	memset(line, 'z', sizeof(line));
-	log_bytes(0, line, sizeof(line));	/* does not fit behind it */
+	log_bytes(0, line, sizeof(line));	/* does not fit after it */
 	ASSERT_EQ(0, read_log());
 
 	memset(expected, 'y', sizeof(expected));
@@ -100,13 +100,13 @@ TEST(no_log)
 	make(4);
 	memset(memory + VMCOREINFO + 100, 0, PAGE - 100);
 	EXPECT_EQ(-EINVAL, read_log());
-	/* never zero-terminated */
+	/* The text has no terminating zero */
 	make(4);
 	memset(memory + VMCOREINFO + 20, 'x', PAGE - 20);
 	EXPECT_EQ(-EINVAL, read_log());
 }
 
-/* A page that looks like VMCOREINFO, say in the page cache, must not hide the real one */
+/* A page that looks like VMCOREINFO, perhaps in the page cache, must not hide the real one */
 TEST(impostors)
 {
 	make(4);
@@ -148,7 +148,7 @@ TEST(hostile_sizes)
 	make(4);
 	put(PRB + 16 + 24, FIRST_ID + COUNT);
 	EXPECT_EQ(-EINVAL, read_log());
-	/* a text as long as can be, in a block as long as can be */
+	/* The longest possible text, in the longest possible block */
 	make(4);
 	log_text(0, "text");
 	put(desc_of(FIRST_ID) + POSITION + NEXT, FIRST_POSITION + TEXT_SIZE);
@@ -156,7 +156,7 @@ TEST(hostile_sizes)
 	EXPECT_EQ(0, read_log());
 }
 
-/* Many records of one text, all of it new lines: sixteen times as much to print */
+/* Many records share one text of newlines only, so the output is sixteen times as long */
 TEST(output_is_bounded)
 {
 	const unsigned int count_bits = 8, count = 1 << count_bits;
@@ -181,7 +181,7 @@ TEST(output_is_bounded)
 	EXPECT_TRUE(strstr(text, "\n<cut after "));
 }
 
-/* Whatever is in these pages: no crash, no endless loop */
+/* Random pages cause no crash and no endless loop */
 TEST(noise)
 {
 	srand(1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A module tree of a kernel that doesn't exist, made with cc and depmod: objects that need
- * and export symbols and have the .modinfo of modules.
+ * A module tree of a made-up kernel, built with cc and depmod: objects that need and export symbols
+ * and have a .modinfo section, like modules.
  *
  *	DIR/lib/modules/VERSION/kernel/		virtio_blk (compressed) and virtio_net need
  *						virtio_ring, which needs virtio; ext4 wants

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Records in a channel's ring: good ones at every place, and what a hostile peer may leave. */
+/* Records in a channel's ring: good ones at every offset, and what a hostile peer may write. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 
 #define RING SIGMA_CHANNEL_RING
 
-static uint8_t *ring;		/* exactly as long as it is: what is beyond shall be found */
+static uint8_t *ring;		/* of its exact size, so that ASan finds reads beyond it */
 static uint32_t produced, consumed;
 
 static void begin(uint32_t at)
@@ -32,7 +32,7 @@ static int put(uint32_t length, uint8_t byte)
 	return 0;
 }
 
-/* Return: length, 0: none, or a negative errno */
+/* Return: length, 0 without a record, or a negative errno */
 static int take(uint8_t byte)
 {
 	struct sigma_record record;
@@ -57,7 +57,7 @@ TEST(every_place)
 {
 	static const uint32_t lengths[] = { 1, 7, 8, 9, 100, 4095, SIGMA_CHANNEL_MSG_MAX };
 
-	/* Also where the indices overflow */
+	/* The indices also overflow here */
 	for (uint32_t at = -2 * RING; at != 2 * RING; at += 8) {
 		for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
 			begin(at);
@@ -88,7 +88,7 @@ TEST(full)
 	EXPECT_EQ(0, take(0));
 }
 
-/* In an empty ring there is room for the longest message wherever it stands */
+/* An empty ring has room for the longest message at any offset */
 TEST(longest_fits)
 {
 	for (uint32_t at = 0; at < RING; at += 8)
@@ -130,22 +130,22 @@ TEST(over_the_end)
 
 TEST(pads_that_lie)
 {
-	/* At the ring's begin: it would be all of it */
+	/* A pad at the start of the ring would fill all of it */
 	begin(RING);
 	produced += RING;
 	head(0, SIGMA_RECORD_PAD);
 	EXPECT_EQ(-EPROTO, take(0));
-	/* Nothing behind it */
+	/* Nothing follows the pad */
 	begin(RING - 8);
 	produced += 8;
 	head(RING - 8, SIGMA_RECORD_PAD);
 	EXPECT_EQ(-EPROTO, take(0));
-	/* More of it than there is */
+	/* The pad is longer than what was produced */
 	begin(RING - 64);
 	produced += 32;
 	head(RING - 64, SIGMA_RECORD_PAD);
 	EXPECT_EQ(-EPROTO, take(0));
-	/* One more behind it */
+	/* Another pad follows */
 	begin(RING - 8);
 	produced += 16;
 	head(RING - 8, SIGMA_RECORD_PAD);
@@ -164,7 +164,7 @@ TEST(indices_that_lie)
 		EXPECT_EQ(-EPROTO, sigma_record_find(ring, 64 + apart[i], 64, &record));
 		EXPECT_EQ(-EPROTO, sigma_record_place(64 + apart[i], 64, 1, &record));
 	}
-	/* Both odd, and not apart */
+	/* Both indices are misaligned, but equal */
 	EXPECT_EQ(-EPROTO, sigma_record_find(ring, 4, 4, &record));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Whom the files in /run/sigma are for. */
+/* Access to the files in /run/sigma. */
 #include <grp.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,7 +7,7 @@
 #include "../../daemon/rundir.h"
 #include "tap.h"
 
-/* With the group it gets the mode as asked for; without, nobody but the owner anything */
+/* With the group, the mode is as requested; without it, only the owner has access */
 TEST(shared_with_the_group_or_nobody)
 {
 	const struct group *group = getgrnam(RUNDIR_GROUP);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What sigmactl makes of numbers and words, for people and for Prometheus. */
+/* How sigmactl prints numbers and words, for people and for Prometheus. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -18,7 +18,7 @@ TEST(distance_of_words)
 	EXPECT_EQ(1, text_distance("lost", "list"));
 	EXPECT_EQ(2, text_distance("strat", "start"));
 	EXPECT_EQ(3, text_distance("kitten", "sitting"));
-	/* Longer than the table is wide */
+	/* Longer than the table */
 	EXPECT_TRUE(text_distance("abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz", "a") > 8);
 	EXPECT_TRUE(text_distance("a", "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz") > 8);
 }
@@ -36,7 +36,7 @@ TEST(sizes_and_spans)
 	EXPECT_STREQ("1d 0h", format_span(text, 86400 * USEC_PER_SEC));
 }
 
-/* What it prints, to be freed */
+/* The Prometheus output; the caller frees it */
 static char *prometheus(const struct stats *all, int nr)
 {
 	FILE *out = tmpfile();
@@ -97,7 +97,7 @@ TEST(prometheus_of_two_guests)
 	EXPECT_LINE("sigma_guest_doorbells_sent_total{guest=\"web\"} 18446744073709551615", text);
 	EXPECT_LINE("sigma_device_bytes_from_guest_total{guest=\"web\",kind=\"disk\",device=\"/srv/a\\\"b\\\\c\\nd.img\"} 7",
 		    text);
-	/* Each metric is said once to be what it is */
+	/* Each metric has one HELP and one TYPE line */
 	EXPECT_EQ(1, count(text, "# TYPE sigma_guest_state gauge\n"));
 	EXPECT_EQ(count(text, "# HELP "), count(text, "# TYPE "));
 	free(text);
@@ -136,7 +136,7 @@ TEST(violation_in_numbers)
 	EXPECT_EQ(UINT64_MAX, violation_register(&violation, "r15"));
 }
 
-TEST(violation_that_is_none)
+TEST(malformed_violation)
 {
 	struct violation violation = { .text = "triple fault" };
 

@@ -10,9 +10,9 @@
  *
  *	TEST_HARNESS_MAIN
  *
- * SKIP(return, "why") ends a test that can't be run here. Tests run in the order in which
- * they are written; one that takes longer than TAP_SECONDS ends the program. The exit code
- * is kselftest's: 0 passed, 1 failed, 4 all skipped.
+ * SKIP(return, "why") ends a test that cannot run on this machine. Tests run in the order of the
+ * file; one that takes longer than TAP_SECONDS ends the program. The exit code is kselftest's:
+ * 0 passed, 1 failed, 4 all skipped.
  */
 #ifndef SIGMA_TEST_TAP_H
 #define SIGMA_TEST_TAP_H
@@ -33,8 +33,8 @@ struct tap_test {
 
 static struct tap_test *tap_first, **tap_last = &tap_first;
 static unsigned int tap_count;
-static bool tap_failed;		/* the test that runs */
-static const char *tap_skipped;	/* why it was */
+static bool tap_failed;		/* the running test failed */
+static const char *tap_skipped;	/* why the running test was skipped */
 
 #define TEST(test_name)							\
 	static void test_name(void);					\
@@ -105,7 +105,7 @@ static inline int tap_run(void)
 	unsigned int number = 0, skipped = 0;
 	bool any_failed = false;
 
-	/* A crash must not take what was already said with it */
+	/* A crash must not lose the output so far */
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("TAP version 13\n1..%u\n", tap_count);
 	for (struct tap_test *test = tap_first; test; test = test->next) {

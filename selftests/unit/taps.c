@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taps. What is done to the network is done in a network namespace of its own, so nothing of
- * this machine changes; where that is not allowed, those tests say so and pass.
+ * Taps. The tests change the network only in a network namespace of their own. Where that is not
+ * allowed, they say so and pass.
  */
 #include <errno.h>
 #include <linux/if_tun.h>

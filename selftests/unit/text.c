@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Text of a guest, before a terminal sees it. */
+/* Text of a guest, made safe for a terminal. */
 #include <stdlib.h>
 
 #include "../../daemon/text.h"
 #include "tap.h"
 
-/* @text in pieces of @step bytes, through a buffer that is just as large as it must be */
+/* Filter @text in pieces of @step bytes, through a buffer of exactly the needed size */
 static const char *clean(const char *text, size_t step)
 {
 	struct text_filter filter = {};
@@ -46,7 +46,7 @@ TEST(carriage_returns_go)
 	EXPECT_CLEAN("a\nb\n", "a\r\nb\r\r\n");
 }
 
-/* A byte that is dropped must not hide what stands around it */
+/* A dropped byte must not hide the bytes around it */
 TEST(carriage_return_within_a_character)
 {
 	EXPECT_CLEAN("\xc3\xa9", "\xc3\r\xa9");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vhost-user front end against a back end of this test's, a thread, which takes notes and
- * misbehaves in every way it can. One that works is in virtio-fs.c.
+ * The vhost-user front end against a simulated back end: a thread that records what it is told, and
+ * misbehaves in every possible way. virtio-fs.c has a real back end.
  */
 #include <fcntl.h>
 #include <linux/vhost_types.h>
@@ -42,9 +42,9 @@ static struct back_end {
 	pthread_t thread;
 	uint64_t offers, protocol;	/* features */
 	uint64_t queues, slots;
-	unsigned int fault_at;		/* request */
+	unsigned int fault_at;		/* number of the request */
 	enum fault fault;
-	/* what it was told */
+	/* recorded by the back end */
 	uint64_t features, protocol_set;
 	unsigned int seen[REQUESTS];
 	bool confirm;
@@ -298,7 +298,7 @@ static uint64_t mapped(struct guest *guest, uint64_t phys)
 	return (uintptr_t)at(guest, phys);
 }
 
-/* What is at @phys, as the back end sees it */
+/* The value at @phys, as the back end sees it */
 static uint64_t seen_at(uint64_t phys)
 {
 	uint64_t value = 0;
@@ -320,14 +320,14 @@ static void is_told_everything(uint64_t without)
 	ASSERT_EQ(0, open_it(0, NONE));
 	EXPECT_EQ(QUEUES, vu.nr_queues);
 	ASSERT_TRUE(add_device(guest));
-	/* What it can't isn't offered */
+	/* Features that the back end lacks are not offered */
 	EXPECT_EQ(back.offers & ~PROTOCOL, get_features(guest, 0));
 	memcpy(at(guest, SEGMENT_0 + 0x3000000), "segment0", 8);
 	memcpy(at(guest, SEGMENT_1 + 0x1000), "segment1", 8);
 	ASSERT_TRUE(bring_up(guest, 2));
 	EXPECT_STREQ("", said);
 
-	/* It answers in order: once it did, it has noted all that was said before */
+	/* The back end answers in order, so it has recorded everything before its answer */
 	vhost_user_stop(&vu);
 	EXPECT_EQ(1, back.seen[SET_OWNER]);
 	EXPECT_EQ(back.protocol & (1 | REPLY_ACK | CONFIG | SLOTS), back.protocol_set);
@@ -346,12 +346,12 @@ static void is_told_everything(uint64_t without)
 		EXPECT_EQ(mapped(guest, ring[i].avail), back.addr[i].avail_user_addr);
 		EXPECT_EQ(mapped(guest, ring[i].used), back.addr[i].used_user_addr);
 		EXPECT_TRUE(back.error[i] > 0);
-		/* Queues it set up before are looked at */
+		/* Queues get a kick at the start, since the driver may have filled them before */
 		EXPECT_EQ(1, poll(&(struct pollfd){ back.kick[i], POLLIN, 0 }, 1, 0));
 		eventfd_write(back.call[i], 1);
 		EXPECT_TRUE(ring_called(&ring[i]));
 	}
-	/* The driver left the third one out */
+	/* The driver did not set the third queue up */
 	EXPECT_EQ(0, back.num[2]);
 	EXPECT_EQ(2, back.seen[GET_VRING_BASE]);
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
@@ -373,8 +373,8 @@ TEST(without_confirmations)
 	is_told_everything(REPLY_ACK);
 }
 
-/* A queue that the last sigmad left, and of which 3 chains were done */
-TEST(goes_on)
+/* A queue of a killed sigmad, of which 3 chains were done */
+TEST(goes_on_with_a_queue)
 {
 	struct guest *guest GUEST = guest_new();
 	struct virtio_state *state = calloc(1, sizeof(*state));
@@ -543,7 +543,7 @@ static void dies(bool speaks)
 	EXPECT_EQ(1, resets);
 	EXPECT_EQ(-1, vu.fd);
 	EXPECT_EQ(0, back.seen[GET_VRING_BASE]);
-	/* The guest is told, too */
+	/* The guest is notified, too */
 	EXPECT_EQ(1, guest->nr_messages);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What vhost is told. The kernel's side is an ioctl() of this test, which takes notes: /dev/null
- * is the node. That a real one then serves the queues, vsock.sh and networks.sh show.
+ * The requests that sigmad makes to vhost. An ioctl() of this test stands in for the kernel and
+ * records them; the device node is /dev/null. vsock.sh and networks.sh show that a real vhost serves the queues.
  */
 #include <linux/vhost.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #define FEATURES	(1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_INDIRECT_DESC)
 #define SIZE		64
 #define QUEUES		3
-#define SERVED		2	/* of the queues, by vhost */
+#define SERVED		2	/* number of queues that vhost serves */
 
 static struct {
 	unsigned int owners;
@@ -24,11 +24,11 @@ static struct {
 	struct vhost_vring_state num[SERVED], base[SERVED];
 	struct vhost_vring_addr addr[SERVED];
 	struct vhost_vring_file kick[SERVED], call[SERVED], error[SERVED];
-	unsigned long fail;		/* this request, with */
-	int with;			/* this errno */
+	unsigned long fail;		/* the request to fail */
+	int with;			/* its errno */
 } kernel;
 
-/* In front of the C library's */
+/* Replaces the C library's */
 int ioctl(int fd, unsigned long request, ...)
 {
 	const struct vhost_memory *table;
@@ -87,7 +87,7 @@ int ioctl(int fd, unsigned long request, ...)
 	return -1;
 }
 
-/* A device whose first two queues are for vhost */
+/* A device whose first two queues vhost serves */
 static struct vhost vhost;
 static struct virtio_device dev;
 static struct ring ring[QUEUES];
@@ -118,7 +118,7 @@ static const struct virtio_device_ops ops = {
 	.name = "test", .device_id = 19, .start = start, .reset = reset, .destroy = destroy,
 };
 
-/* Up to DRIVER_OK with queues @first to 2; what was said meanwhile is in @said */
+/* Up to DRIVER_OK with queues @first to 2; the messages are in @said */
 static bool bring_up(struct guest *guest, unsigned int first)
 {
 	bool up = negotiate(guest, 0, get_features(guest, 0));
@@ -171,7 +171,7 @@ TEST(is_told_everything)
 	EXPECT_EQ(1, kernel.owners);
 	ASSERT_TRUE(bring_up(guest, 0));
 
-	/* Of what was negotiated, what it knows: not the event index, nor the device's bit 2 */
+	/* Negotiated features that vhost knows: neither the event index nor the device's bit 2 */
 	EXPECT_EQ(FEATURES, kernel.features);
 	ASSERT_EQ(2, kernel.nr_regions);
 	EXPECT_EQ(SEGMENT_0, kernel.region[0].guest_phys_addr);
@@ -189,7 +189,7 @@ TEST(is_told_everything)
 		EXPECT_EQ(guest->kick_fd[ring[i].kick], kernel.kick[i].fd);
 		EXPECT_EQ(guest->call_fd[ring[i].call], kernel.call[i].fd);
 		EXPECT_TRUE(kernel.error[i].fd >= 0);
-		/* What the driver made available before DRIVER_OK */
+		/* A kick for what the driver made available before DRIVER_OK */
 		EXPECT_TRUE(poll(&(struct pollfd){ kernel.kick[i].fd, POLLIN, 0 }, 1, 0) == 1);
 	}
 }
@@ -203,7 +203,7 @@ TEST(reset_and_once_more)
 	ASSERT_TRUE(bring_up(guest, 0));
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(1, resets);
-	EXPECT_EQ(2, kernel.owners);	/* by then it is another file */
+	EXPECT_EQ(2, kernel.owners);	/* the device is closed and opened again by then */
 	EXPECT_EQ(-1, vhost.error_fd);
 	EXPECT_TRUE(bring_up(guest, 0));
 	EXPECT_STREQ("", said);

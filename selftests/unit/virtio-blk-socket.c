@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A disk that a real qemu-storage-daemon serves; without one there is nothing to see. */
+/* A disk that a real qemu-storage-daemon serves; without one the tests are skipped. */
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <signal.h>
@@ -80,7 +80,7 @@ static bool bring_up(struct guest *guest)
 	       !ring_open(&ring, guest, 0, 0, SIZE) && driver_ok(guest, 0);
 }
 
-/* One request; its status, or -1 */
+/* Send a request. Return: its status, or -1 */
 static int request(struct guest *guest, uint32_t type, uint64_t sector, char data[512])
 {
 	uint64_t at_head = guest_alloc(guest, 4096), at_data = guest_alloc(guest, 4096);
@@ -128,7 +128,7 @@ TEST(reads_and_writes)
 	memcpy(&capacity, msg.data, sizeof(capacity));
 	EXPECT_EQ(SECTORS, capacity);
 	EXPECT_TRUE(get_features(guest, 0) & 1ULL << VIRTIO_BLK_F_FLUSH);
-	/* Again for the guest's next kernel */
+	/* Again, as for the guest's next kernel */
 	for (unsigned int i = 0; i < 2; i++) {
 		ASSERT_TRUE(bring_up(guest));
 		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
@@ -138,7 +138,7 @@ TEST(reads_and_writes)
 		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	}
 	end();
-	/* Nor would 0 be true */
+	/* No counters at all, since 0 would be wrong */
 	EXPECT_TRUE(!virtio_bus_counters(guest->bus, 0, &moved));
 }
 

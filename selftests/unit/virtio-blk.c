@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Disks: requests against real files, and what may be asked of them that must fail. Once with
- * io_uring and, by virtio-blk-blocking.c, once without: there system calls can be made to fail.
+ * Disks: requests on real files, and requests that must fail. The tests run with io_uring and, in
+ * virtio-blk-blocking.c, without it, where they can make system calls fail.
  */
 #include <fcntl.h>
 #include <linux/loop.h>
@@ -43,7 +43,7 @@ static void __attribute__((destructor)) remove_image(void)
 	unlink(image);
 }
 
-/* The image as 0xaa bytes, so that zeros show */
+/* Fill the image with 0xaa, so that zeroes are seen */
 static void fill_image(off_t size)
 {
 	char block[4096];
@@ -75,13 +75,13 @@ static int image_byte(off_t at)
 int io_uring_queue_init_params(unsigned int entries, struct io_uring *ring,
 			       struct io_uring_params *params)
 {
-	return -EPERM;		/* as where kernel.io_uring_disabled is set */
+	return -EPERM;		/* as when kernel.io_uring_disabled is set */
 }
 #else
 #define WITH_IO_URING 1
 #endif
 
-static int flush_error;		/* what the next fdatasync() fails with, once, as Linux does */
+static int flush_error;		/* the error of the next fdatasync(), once, as in Linux */
 static bool writes_fail;
 
 int fdatasync(int fd)
@@ -103,7 +103,7 @@ ssize_t pwritev(int fd, const struct iovec *iov, int nr, off_t offset)
 }
 
 static unsigned int allocations;	/* calls of fallocate() */
-static unsigned int allocation_usec;	/* that each takes */
+static unsigned int allocation_usec;	/* duration of each */
 
 int fallocate(int fd, int mode, off_t offset, off_t len)
 {
@@ -149,7 +149,7 @@ static struct guest *disk_new(struct disk *disk, bool read_only)
 	return guest;
 }
 
-/* One chain, waited for: the status, and the length in the used entry */
+/* Do one chain and wait for it. Return: its status; @written is the length in the used entry */
 static uint8_t do_chain(struct disk *disk, const struct buffer *chain, unsigned int nr,
 			uint32_t *written)
 {
@@ -333,10 +333,10 @@ TEST(failed_flush_is_not_forgotten)
 	__atomic_store_n(&flush_error, EIO, __ATOMIC_RELEASE);
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
-	/* What is on the disk can still be saved */
+	/* Data that is on the disk can still be read and written */
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
-	/* Neither is it forgotten with the driver, nor by a driver that doesn't flush */
+	/* A reset does not clear the error, nor does a driver that never flushes */
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	disk_start(&disk, guest, 1ULL << VIRTIO_BLK_F_FLUSH);
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
@@ -366,7 +366,7 @@ TEST(any_layout)
 	struct disk disk;
 	struct guest *guest GUEST = disk_new(&disk, false);
 	struct virtio_blk_outhdr *head = at(guest, disk.head);
-	/* The header in three parts, data in its last buffer; status in one with data */
+	/* The header has three parts, the last with data; the status shares a buffer with data */
 	struct buffer chain[] = {
 		{ disk.head, 1, 0 }, { disk.head + 1, 14, 0 }, { disk.head + 15, 1 + 512, 0 },
 		{ disk.status, 1, W },
@@ -541,7 +541,7 @@ TEST(discard)
 	EXPECT_EQ(0xaa, image_byte(0));
 }
 
-/* Each disk is sparse and so large that nothing but its own limit stops the request */
+/* Each disk is sparse, and so large that only its own limit can refuse the request */
 static void too_large(uint32_t type, uint32_t max)
 {
 	struct guest *guest GUEST = guest_new();
@@ -638,11 +638,11 @@ TEST(file_that_shrank)
 	if (truncate(image, 512))
 		abort();
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, do_request(&disk, VIRTIO_BLK_T_IN, 0, 1024, &written));
-	EXPECT_EQ(512, written);	/* that much, and not the status behind the gap */
+	EXPECT_EQ(512, written);	/* that much, but not the status after the gap */
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
 }
 
-/* A full queue of writes and flushes at once, then of reads: all answered, nothing mixed up */
+/* A full queue of writes and flushes, then one of reads: all are answered, and data is right */
 TEST(many_at_once)
 {
 	enum { REQUESTS = 20, SECTORS = 3, LEN = SECTORS * 512 };
@@ -713,7 +713,7 @@ static void malformed(const struct buffer *chain, unsigned int nr)
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 	guest->nr_messages = 0;
 	guest_run(guest, 0);
-	EXPECT_EQ(1, guest->nr_messages);	/* told by the event loop, not by the thread */
+	EXPECT_EQ(1, guest->nr_messages);	/* by the event loop, not by the thread */
 
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	disk_start(&disk, guest, 0);
@@ -787,7 +787,7 @@ TEST(reset_while_busy)
 		ring_kick(&disk.ring);
 		usleep(round * 20);
 		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
-		/* Nothing of it is touched any more */
+		/* The device no longer writes to the queue */
 		memset(at(guest, disk.ring.used), 0x77, 64);
 		usleep(100);
 		ASSERT_EQ(0x77, *(uint8_t *)at(guest, disk.ring.used + 2));
@@ -848,7 +848,7 @@ TEST(readers_share_an_image)
 	EXPECT_SAID("used by another guest", refusal(false));
 }
 
-/* The image as a block device, which goes with the last file of it; -1 where that can't be */
+/* The image as a loop device, which ends with its last open file; -1 where that is impossible */
 static int open_loop(char *path, size_t size)
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number, fd;
@@ -871,7 +871,7 @@ static int open_loop(char *path, size_t size)
 	return fd;
 }
 
-/* Have a lock on @path for a while, as udevd does; returns once it is there */
+/* Lock @path for a while, as udevd does; returns when the lock is taken */
 static pid_t probe(const char *path, unsigned int usec)
 {
 	int ready[2];
@@ -943,7 +943,7 @@ TEST(block_device_that_stays_locked)
 	capture_start();
 	EXPECT_EQ(-EBUSY, virtio_blk_add(guest->bus, &file, 0));
 	EXPECT_SAID("used by another guest", capture_end());
-	/* Readers don't mind */
+	/* Readers are not refused */
 	file.read_only = true;
 	EXPECT_EQ(0, virtio_blk_add(guest->bus, &file, 0));
 	close(loop);

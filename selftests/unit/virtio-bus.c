@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The virtio bus: control messages, the order in which a device comes up, events. */
+/* The virtio bus: control messages, the order of a device's set-up, events. */
 #include <stdio.h>
 
 #include "capture.h"
@@ -103,7 +103,7 @@ TEST(malformed_messages)
 	EXPECT_EQ(EINVAL, ask(guest, 0, SIGMA_MSG_GET_STATUS, 0, payload, sizeof(payload),
 			      NULL, 0));
 
-	/* These can't be answered */
+	/* These cannot be answered */
 	guest->nr_messages = 0;
 	virtio_bus_message(guest->bus, &msg, 0);
 	virtio_bus_message(guest->bus, &msg, sizeof(msg) - 1);
@@ -115,7 +115,7 @@ TEST(malformed_messages)
 	virtio_bus_message(guest->bus, &msg, sizeof(msg));
 	EXPECT_EQ(0, guest->nr_messages);
 
-	/* A full ring is not the end */
+	/* A full ring is no fatal error */
 	guest->send_error = -EAGAIN;
 	EXPECT_EQ(-1, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 0, NULL, 0, NULL, 0));
 	guest->send_error = 0;
@@ -165,7 +165,7 @@ TEST(config_space)
 	EXPECT_EQ(EPERM, ask(guest, 0, SIGMA_MSG_SET_CONFIG, 0, &config, sizeof(config), NULL,
 			     0));
 
-	/* No event before DRIVER_OK (virtio 1.2, 2.3), but another generation */
+	/* No event before DRIVER_OK (virtio 1.2, 2.3), but the generation changes */
 	guest->nr_messages = 0;
 	virtio_device_config_changed(&probe->dev);
 	EXPECT_EQ(0, guest->nr_messages);
@@ -188,12 +188,12 @@ TEST(features_are_a_subset)
 	probe_new(guest, 1);
 	EXPECT_EQ(F_VERSION_1 | F_OURS | 1ULL << VIRTIO_RING_F_INDIRECT_DESC |
 		  1ULL << VIRTIO_RING_F_EVENT_IDX, get_features(guest, 0));
-	/* Too early */
+	/* Before the status DRIVER */
 	EXPECT_EQ(EBUSY, ask(guest, 0, SIGMA_MSG_SET_FEATURES, 0, &msg, sizeof(msg), NULL, 0));
 	EXPECT_FALSE(negotiate(guest, 0, F_VERSION_1 | 1ULL << 7));
 	set_status(guest, 0, 0, &now);
 	EXPECT_TRUE(negotiate(guest, 0, F_VERSION_1 | F_OURS));
-	/* Too late */
+	/* After FEATURES_OK */
 	EXPECT_EQ(EBUSY, ask(guest, 0, SIGMA_MSG_SET_FEATURES, 0, &msg, sizeof(msg), NULL, 0));
 }
 
@@ -224,7 +224,7 @@ TEST(status_goes_in_order)
 	EXPECT_EQ(EINVAL, set_status(guest, 0, 0x20, &now));
 	EXPECT_EQ(EINVAL, set_status(guest, 0, 0x10001, &now));
 	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
-	/* Bits are never taken back but by a reset */
+	/* Only a reset clears bits */
 	EXPECT_EQ(EINVAL, set_status(guest, 0, VIRTIO_CONFIG_S_ACKNOWLEDGE, &now));
 	EXPECT_EQ(0, set_status(guest, 0, STATUS_FEATURES | VIRTIO_CONFIG_S_FAILED, &now));
 	EXPECT_EQ(STATUS_FEATURES | VIRTIO_CONFIG_S_FAILED, get_status(guest, 0));
@@ -242,7 +242,7 @@ TEST(queue_comes_and_goes)
 
 	EXPECT_EQ(ENOENT, ask(guest, 0, SIGMA_MSG_GET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
 	EXPECT_EQ(ENOENT, ask(guest, 0, SIGMA_MSG_RESET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
-	/* Not before the features are settled */
+	/* Not before the features are negotiated */
 	EXPECT_EQ(EBUSY, ring_open(&ring[0], guest, 0, 0, 8));
 	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
 	EXPECT_EQ(ENOENT, ask(guest, 0, SIGMA_MSG_SET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
@@ -266,7 +266,7 @@ TEST(queue_comes_and_goes)
 	ASSERT_TRUE(driver_ok(guest, 0));
 	EXPECT_EQ(1, probe->starts);
 	EXPECT_EQ(EBUSY, ask(guest, 0, SIGMA_MSG_RESET_VQUEUE, 0, &msg, sizeof(msg), NULL, 0));
-	/* Each queue is looked at once, for what was in it before */
+	/* Each queue gets one kick, since the driver may have filled it before */
 	guest_run(guest, 0);
 	EXPECT_EQ(2, probe->kicks);
 	ring_kick(&ring[1]);
@@ -277,7 +277,7 @@ TEST(queue_comes_and_goes)
 	EXPECT_EQ(1, probe->resets);
 	EXPECT_EQ(3, guest->binds);
 	EXPECT_EQ(3, guest->unbinds);
-	/* A second reset finds nothing to do */
+	/* A second reset has nothing to do */
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(1, probe->resets);
 }
@@ -292,7 +292,7 @@ TEST(start_that_fails_breaks_the_device)
 	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
 	capture_start();
 	EXPECT_FALSE(driver_ok(guest, 0));
-	EXPECT_STREQ("", capture_end());	/* the driver is not blamed for it */
+	EXPECT_STREQ("", capture_end());	/* the driver is not blamed */
 	EXPECT_EQ(DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET, get_status(guest, 0));
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(0, probe->resets);
@@ -316,7 +316,7 @@ TEST(broken_device_is_told_once)
 	EXPECT_EQ(1, guest->nr_messages);
 	ring_kick(&ring);
 	guest_run(guest, 0);
-	EXPECT_EQ(1, probe->kicks);	/* the one of its start */
+	EXPECT_EQ(1, probe->kicks);	/* the kick at the start */
 }
 
 TEST(driver_cannot_flood_the_journal)
@@ -330,7 +330,7 @@ TEST(driver_cannot_flood_the_journal)
 
 	capture_start();
 	for (unsigned int i = 0; i < 100; i++) {
-		negotiate(guest, 0, F_OURS);		/* features that can't work */
+		negotiate(guest, 0, F_OURS);		/* cannot work */
 		set_status(guest, 0, 0, &now);
 
 		negotiate(guest, 0, F_VERSION_1);
@@ -370,7 +370,7 @@ TEST(new_device_is_announced)
 	struct sigma_bus_event_device event;
 
 	probe_new(guest, 1);
-	EXPECT_EQ(0, guest->nr_messages);	/* nobody has said hello */
+	EXPECT_EQ(0, guest->nr_messages);	/* no driver has said hello */
 	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
 	guest->nr_messages = 0;
 	probe_new(guest, 1);
@@ -390,7 +390,7 @@ static void hello(struct guest *guest)
 	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
 }
 
-/* The guest says what it has, and of that what it keeps, and is told what it should have */
+/* The guest reports what it has and what of that it keeps; it must be told @present and @leaving */
 static bool told(struct guest *guest, uint64_t has, uint64_t keeps, uint64_t present,
 		 uint64_t leaving)
 {
@@ -401,7 +401,7 @@ static bool told(struct guest *guest, uint64_t has, uint64_t keeps, uint64_t pre
 	       devices.present == present && devices.leaving == leaving;
 }
 
-/* A running guest with two devices, each with a driver */
+/* A running guest with two devices and their drivers */
 static struct guest *two_devices(struct probe *probe[2])
 {
 	struct guest *guest = guest_new();
@@ -430,7 +430,7 @@ TEST(device_leaves)
 	EXPECT_EQ(0, event.device);
 	EXPECT_EQ(0, event.present);
 
-	/* It answers as long as the guest has it, and nobody else gets its number */
+	/* The device answers as long as the guest has it, and its number stays taken */
 	EXPECT_TRUE(told(guest, 3, 0, 3, 1));
 	EXPECT_EQ(DRIVER_OK, get_status(guest, 0));
 	probe_new(guest, 1);
@@ -444,7 +444,7 @@ TEST(device_leaves)
 	EXPECT_EQ(ENODEV, ask(guest, 0, SIGMA_MSG_GET_STATUS, 0, NULL, 0, NULL, 0));
 	EXPECT_EQ(DRIVER_OK, get_status(guest, 1));
 
-	/* Now it may be another one's */
+	/* Now the number is free */
 	probe_new(guest, 1);
 	EXPECT_TRUE(told(guest, 6, 0, 7, 0));
 	EXPECT_EQ(0, get_status(guest, 0));
@@ -463,7 +463,7 @@ TEST(device_in_use_stays)
 	EXPECT_EQ(-EBUSY, guest->release_error);
 	EXPECT_EQ(0, probe[1]->resets);
 
-	/* Unless it has to; that it was asked nicely before is forgotten */
+	/* A forced removal overrides the guest, and requests without force before or after it */
 	virtio_bus_remove(guest->bus, 1, false);
 	virtio_bus_remove(guest->bus, 1, true);
 	virtio_bus_remove(guest->bus, 1, false);
@@ -474,7 +474,7 @@ TEST(device_in_use_stays)
 	EXPECT_EQ(0, guest->release_error);
 }
 
-/* What a guest says of devices that nobody wants removed, or that there are not, is nothing */
+/* Reports about devices that are not leaving, or do not exist, have no effect */
 TEST(guest_cannot_remove)
 {
 	struct probe *probe[2];
@@ -499,11 +499,11 @@ TEST(nobody_is_asked_where_no_driver_is_up)
 	EXPECT_TRUE(told(guest, 0, 0, 1, 0));
 	virtio_bus_remove(guest->bus, 0, false);
 	EXPECT_EQ(1, guest->released);
-	virtio_bus_reset(guest->bus);		/* its kernel is gone */
+	virtio_bus_reset(guest->bus);		/* the guest's kernel is gone */
 	EXPECT_EQ(2, guest->released);
 }
 
-/* Numbers and doorbells come back, also from between others */
+/* Numbers and doorbells become free again, also between others */
 TEST(device_comes_and_goes)
 {
 	struct guest *guest GUEST = guest_new();
@@ -550,7 +550,7 @@ TEST(random_messages)
 	for (unsigned int i = 0; i < 200000; i++) {
 		for (unsigned int j = 0; j < 64; j++) {
 			state = state * 1664525 + 1013904223;
-			/* Mostly small values, so that much of it makes sense */
+			/* Mostly small values, so that many messages make sense */
 			msg[j] = state >> 30 ? (state >> 8) % 4 : state >> 16;
 		}
 		msg[1] %= 16;

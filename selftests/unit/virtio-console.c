@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The console: a pty at one end, a guest that must never wait for it at the other. */
+/* The console: a pty at one end, and at the other end a guest that must never wait for it. */
 #include <fcntl.h>
 #include <linux/virtio_console.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 struct terminal {
 	struct guest *guest;
 	char *path;
-	int client;			/* somebody who opened the pty */
+	int client;			/* a client of the pty */
 	struct ring rx, tx;
 	uint64_t memory;
 };
@@ -47,13 +47,13 @@ static bool print(struct terminal *term, const void *text, uint32_t len)
 	return ring_take(&term->tx, 0, &elem);
 }
 
-/* What the client sees; 0-terminated */
+/* Read all that the client sees, as a string */
 static size_t seen(struct terminal *term, char *buf, size_t size)
 {
 	size_t len = 0;
 	ssize_t n;
 
-	/* A pty passes data on in a work item of its own */
+	/* A pty passes data on from a work item */
 	for (unsigned int idle = 0; idle < 5 && len + 1 < size; idle++) {
 		guest_run(term->guest, 10);
 		n = read(term->client, buf + len, size - len - 1);
@@ -75,7 +75,7 @@ TEST(prints)
 	ASSERT_TRUE(guest && term.client >= 0);
 	ASSERT_TRUE(print(&term, "hello\n", 6));
 	seen(&term, buf, sizeof(buf));
-	EXPECT_STREQ("hello\n", buf);		/* raw: no \r was added */
+	EXPECT_STREQ("hello\n", buf);		/* raw mode: no \r is added */
 	close(term.client);
 }
 
@@ -126,7 +126,7 @@ TEST(buffer_waits_for_typing)
 	close(term.client);
 }
 
-/* Bytes of output that @out shows or counts as missed */
+/* Bytes of output that @out shows or reports as missed */
 static size_t accounted_for(const char *out)
 {
 	unsigned long long missed;
@@ -250,7 +250,7 @@ TEST(reset_and_again)
 	ring_kick(&term.rx);
 	guest_run(guest, 0);
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
-	ASSERT_EQ(1, write(term.client, "x", 1));	/* nobody takes it now */
+	ASSERT_EQ(1, write(term.client, "x", 1));	/* there is no driver to take it */
 	guest_run(guest, 20);
 
 	ASSERT_TRUE(negotiate(guest, 0, FEATURES) && !ring_open(&term.rx, guest, 0, 0, QUEUE) &&

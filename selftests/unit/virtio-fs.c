@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Shared folders, with a real virtiofsd: this is the guest's file system, as far as one file.
- * Where there is no virtiofsd, or no namespaces for it, there is nothing to see.
+ * Shared folders with a real virtiofsd: the test acts as the guest's file system, for one file.
+ * Without virtiofsd, or without namespaces for it, the tests are skipped.
  */
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -55,7 +55,7 @@ static int add(struct guest *guest)
 	return error;
 }
 
-/* One that is to work: true when it does; else the test is over, skipped or failed */
+/* Add a share that must work. Return: false when the test is over, skipped or failed */
 static bool add_works(struct guest *guest)
 {
 	int error = add(guest);
@@ -78,8 +78,8 @@ static bool bring_up(struct guest *guest)
 }
 
 /*
- * One request of FUSE: @arg of @len bytes go, an answer of up to @reply_len is put in @reply.
- * Return: the answer's error, 1 when none came.
+ * Send a FUSE request with @arg of @len bytes; up to @reply_len bytes of the answer go to @reply.
+ * Return: the answer's error, or 1 without an answer.
  */
 static int fuse(struct guest *guest, uint32_t opcode, uint64_t node, const void *arg, size_t len,
 		void *reply, size_t reply_len)
@@ -132,7 +132,7 @@ static int make_file(struct guest *guest)
 		    sizeof(reply));
 }
 
-/* Look the greeting up and read it */
+/* Look up the greeting and read it */
 static int read_file(struct guest *guest, char *text, size_t size)
 {
 	struct fuse_open_in open = { .flags = O_RDONLY };
@@ -149,7 +149,7 @@ static int read_file(struct guest *guest, char *text, size_t size)
 	return error ?: fuse(guest, FUSE_READ, entry.nodeid, &read, sizeof(read), text, size);
 }
 
-/* Our processes; the oldest, which is the others' init, in @oldest */
+/* The number of child processes; the oldest one, the init of the others, goes to @oldest */
 static unsigned int children(pid_t *oldest)
 {
 	FILE *list = fopen("/proc/thread-self/children", "re");
@@ -164,7 +164,7 @@ static unsigned int children(pid_t *oldest)
 	return nr;
 }
 
-TEST(none_there)
+TEST(no_virtiofsd)
 {
 	struct guest *guest GUEST = guest_new();
 	char *path = strdup(getenv("PATH"));
@@ -203,7 +203,7 @@ TEST(reads_and_writes)
 	char text[32] = "";
 	uint32_t now;
 
-	/* Twice: the guest's next kernel knows nothing of the first one's files */
+	/* Twice: the guest's next kernel knows none of the first one's files */
 	if (!add_works(guest))
 		return;
 	for (unsigned int i = 0; i < 2; i++) {
@@ -216,7 +216,7 @@ TEST(reads_and_writes)
 		capture_start();
 		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 		said = capture_end();
-		/* The one in Rust says that there are things which this driver can't */
+		/* The virtiofsd in Rust reports features that this driver lacks */
 		EXPECT_FALSE(strstr(said, "ended"));
 	}
 }
@@ -274,7 +274,7 @@ TEST(as_another_user)
 		EXPECT_EQ(user->pw_uid, st.st_uid);
 		EXPECT_EQ(user->pw_gid, st.st_gid);
 		unlink("made");
-		/* Nor can its root do what this user cannot */
+		/* The guest's root has no more rights than this user */
 		chmod("greeting", 0600);
 		EXPECT_EQ(-EACCES, read_file(guest, text, sizeof(text)));
 		chmod("greeting", 0644);
@@ -311,12 +311,12 @@ TEST(killed)
 		EXPECT_SAID("share things: virtiofsd was ended by signal 9", said);
 		EXPECT_EQ(STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK, get_status(guest, 0));
 		EXPECT_EQ(1, children(&server));
-		/* It answers, and knows nothing of what the last one was asked */
+		/* The new virtiofsd answers, and knows nothing of earlier requests */
 		EXPECT_TRUE(read_file(guest, text, sizeof(text)) < 0);
 	}
 }
 
-/* A request that no virtiofsd outlives */
+/* A request that makes virtiofsd exit */
 TEST(killed_by_the_guest)
 {
 	struct guest *guest GUEST = guest_new();
@@ -343,7 +343,7 @@ TEST(killed_by_the_guest)
 	EXPECT_EQ(0, fuse_init(guest));
 }
 
-TEST(none_left)
+TEST(no_virtiofsd_is_left)
 {
 	pid_t server;
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest without a guest: memory, control messages, and the driver's side of a virtqueue,
- * driven by the test itself, which can do right and wrong with each.
+ * A simulated guest: memory, control messages, and the driver's side of a virtqueue, all driven by
+ * the test, which can use each of them well or badly.
  *
- * Memory is two segments with a gap between their physical addresses, one right after
- * the other in the mapping, so that a buffer which runs out of the first one would, if it
- * were not stopped, end up in the second. Around them, and on demand between them, nothing can
- * be read or written.
+ * Memory is two segments with a gap between their physical addresses. In the mapping the second
+ * segment follows the first one directly, so a buffer that crosses the end of the first would reach
+ * the second if nothing stopped it. The pages around them, and on demand those between them, cannot
+ * be accessed.
  */
 #ifndef SIGMA_TEST_VIRTIO_GUEST_H
 #define SIGMA_TEST_VIRTIO_GUEST_H
@@ -47,9 +47,9 @@ struct guest {
 	unsigned int nr_messages;
 	int kick_fd[SIGMA_DOORBELLS], call_fd[SIGMA_DOORBELLS];
 	unsigned int binds, unbinds;
-	unsigned int released;		/* devices that were to leave */
-	int released_id, release_error;	/* the last one of them */
-	int send_error, bind_error;	/* what to fail with */
+	unsigned int released;		/* number of devices that were released */
+	int released_id, release_error;	/* the last released device */
+	int send_error, bind_error;	/* errors to return */
 };
 
 static inline int guest_send_message(void *data, const void *msg, size_t len)
@@ -104,7 +104,7 @@ static inline struct guest *guest_new_with_gap(uint64_t gap)
 	uint8_t *map;
 
 	mem->size = 2 * SEGMENT_SIZE + gap;
-	/* A file, since other processes may serve queues in it */
+	/* A file, since other processes may serve queues in this memory */
 	mem->fd = memfd_create("guest", MFD_CLOEXEC);
 	if (mem->fd < 0 || ftruncate(mem->fd, mem->size))
 		abort();
@@ -145,7 +145,7 @@ static inline void guest_free(struct guest **guest)
 	free(*guest);
 }
 
-/* struct guest *guest GUEST = guest_new(); is gone at the end of the test */
+/* struct guest *guest GUEST = guest_new(); the guest is freed at the end of the test */
 #define GUEST __attribute__((cleanup(guest_free)))
 
 static inline void *at(struct guest *guest, uint64_t phys)
@@ -173,14 +173,14 @@ static inline uint64_t guest_alloc(struct guest *guest, size_t len)
 	return phys;
 }
 
-/* Let the event loop do what it has to, for up to @ms */
+/* Run the event loop until it is idle, for up to @ms */
 static inline void guest_run(struct guest *guest, unsigned int ms)
 {
 	while (sd_event_run(guest->event, ms * 1000ULL) > 0)
 		;
 }
 
-/* Control messages: the response's status, or -1 when none came; its payload in @in */
+/* Send a control message. Return: the response's status, or -1 without one; its payload in @in */
 static inline int ask(struct guest *guest, uint8_t flags, uint8_t id, unsigned int device,
 		      const void *out, size_t out_len, void *in, size_t in_len)
 {
@@ -239,7 +239,7 @@ static inline uint64_t get_features(struct guest *guest, unsigned int device)
 #define STATUS_FEATURES	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | \
 			 VIRTIO_CONFIG_S_FEATURES_OK)
 
-/* Up to FEATURES_OK with @features: true when the device took them */
+/* Negotiate @features up to FEATURES_OK. Return: whether the device accepted them */
 static inline bool negotiate(struct guest *guest, unsigned int device, uint64_t features)
 {
 	struct sigma_msg_features msg = { .features = features };
@@ -316,7 +316,7 @@ static inline void ring_write_chain(struct vring_desc *table, unsigned int size,
 		};
 }
 
-/* Put a head into the available ring, whatever it is */
+/* Put any head into the available ring */
 static inline void ring_offer(struct ring *ring, uint16_t head)
 {
 	uint16_t idx = ring->v.avail->idx;
@@ -340,7 +340,7 @@ static inline void ring_kick(struct ring *ring)
 	eventfd_write(ring->guest->kick_fd[ring->kick], 1);
 }
 
-/* Take a used entry, waiting up to @ms for an interrupt; false when none came */
+/* Take a used entry, waiting up to @ms for an interrupt. Return: whether there was one */
 static inline bool ring_take(struct ring *ring, unsigned int ms, struct vring_used_elem *elem)
 {
 	struct pollfd call = { .fd = ring->guest->call_fd[ring->call], .events = POLLIN };
@@ -349,7 +349,7 @@ static inline bool ring_take(struct ring *ring, unsigned int ms, struct vring_us
 	while (__atomic_load_n(&ring->v.used->idx, __ATOMIC_ACQUIRE) == ring->seen) {
 		int nr = poll(&call, 1, ms);
 
-		/* libFuzzer has a timer of its own */
+		/* libFuzzer's own timer interrupts the poll */
 		if (!nr || (nr < 0 && errno != EINTR))
 			return false;
 		eventfd_read(call.fd, &count);
@@ -358,7 +358,7 @@ static inline bool ring_take(struct ring *ring, unsigned int ms, struct vring_us
 	return true;
 }
 
-/* Was the guest interrupted since the last look? */
+/* Was the guest interrupted since the last call? */
 static inline bool ring_called(struct ring *ring)
 {
 	struct pollfd call = { .fd = ring->guest->call_fd[ring->call], .events = POLLIN };

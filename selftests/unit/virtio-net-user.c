@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A NIC in user mode, with a real passt: this is the guest's network, as far as the question who
- * has an address. Where there is no passt, or no namespaces for it, there is nothing to see.
+ * A NIC in user mode with a real passt: the test acts as the guest's network, for one ARP request.
+ * Without passt, or without namespaces for it, the tests are skipped.
  */
 #include <arpa/inet.h>
 #include <linux/virtio_net.h>
@@ -43,7 +43,7 @@ static bool is_missing(void)
 	return strstr(said, "there is no passt") || strstr(said, "does not speak vhost-user");
 }
 
-/* One that is to work: true when it does; else the test is over, skipped or failed */
+/* Add a NIC that must work. Return: false when the test is over, skipped or failed */
 static bool add_works(struct guest *guest)
 {
 	int error = add(guest);
@@ -64,7 +64,7 @@ static bool bring_up(struct guest *guest)
 	       driver_ok(guest, 0);
 }
 
-/* Ask who has an address that is not the guest's; the answer in @answer */
+/* Ask by ARP for an address that is not the guest's, and wait for the answer */
 static bool resolve(struct guest *guest, struct frame *answer)
 {
 	uint64_t in = guest_alloc(guest, 4096), out = guest_alloc(guest, 4096);
@@ -93,7 +93,7 @@ static bool resolve(struct guest *guest, struct frame *answer)
 	return true;
 }
 
-TEST(none_there)
+TEST(no_passt)
 {
 	struct guest *guest GUEST = guest_new();
 	char *path = strdup(getenv("PATH"));
@@ -118,9 +118,9 @@ TEST(features)
 	EXPECT_STREQ("", said);
 	features = get_features(guest, 0);
 	EXPECT_TRUE(features & F(VIRTIO_F_VERSION_1) && features & F(VIRTIO_NET_F_MAC));
-	/* For frames without checksums, of which passt sends some */
+	/* passt sends some frames without checksums */
 	EXPECT_TRUE(features & F(VIRTIO_NET_F_GUEST_CSUM));
-	/* It takes none, and no frame in pieces, which comes with that */
+	/* passt accepts none, and so no frames in segments */
 	EXPECT_FALSE(features & F(VIRTIO_NET_F_CSUM));
 }
 
@@ -130,7 +130,7 @@ TEST(answers)
 	struct frame answer;
 	uint32_t now;
 
-	/* Twice: the guest's next kernel has a passt of its own */
+	/* Twice: the guest's next kernel gets a new passt */
 	if (!add_works(guest))
 		return;
 	for (unsigned int i = 0; i < 2; i++) {

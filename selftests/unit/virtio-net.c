@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Network devices. A pair of sockets that keep frames whole stands in for the tap; one test
- * takes a real tap, in a network namespace of its own, where that is allowed.
+ * Network devices. A pair of datagram sockets stands in for the tap; some tests take a real tap, in
+ * a network namespace of their own, where that is allowed.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ static const struct guest_net wanted = {
 };
 static uint8_t frame[70000];
 
-static int read_error;		/* what the next readv() of a frame drops it with, once */
+static int read_error;		/* the error of the next readv() of a frame, once */
 
 ssize_t readv(int fd, const struct iovec *iov, int nr)
 {
@@ -50,7 +50,7 @@ ssize_t readv(int fd, const struct iovec *iov, int nr)
 	return -1;
 }
 
-/* A vhost-net of the test, or none; what else is asked goes to the kernel */
+/* A simulated vhost-net, or none; other requests go to the kernel */
 static struct {
 	bool present;
 	unsigned int opened;
@@ -122,7 +122,7 @@ static struct guest *nic_new(struct nic *nic, uint64_t features)
 	return guest;
 }
 
-/* Make @nr receive buffers of @len bytes each */
+/* Offer @nr receive buffers of @len bytes each */
 static void supply(struct nic *nic, unsigned int nr, uint32_t len)
 {
 	for (unsigned int i = 0; i < nr; i++) {
@@ -142,7 +142,7 @@ static bool from_wire(struct nic *nic, size_t len)
 	return sent;
 }
 
-/* Take a frame of @len bytes in @nr buffers of @size and compare it; false if it isn't there */
+/* Take a frame of @len bytes in @nr buffers of @size and compare it; false without a frame */
 static bool received(struct nic *nic, size_t len, unsigned int nr, uint32_t size)
 {
 	uint8_t got[sizeof(frame)];
@@ -227,7 +227,7 @@ TEST(refused_frames_are_dropped)
 	const struct buffer buf = { nic.memory, 30000, 0 };
 	struct vring_used_elem elem;
 
-	/* Nobody reads the wire: it fills up, and the guest is not held up by that */
+	/* Nobody reads the wire, so it fills up; the guest's frames are still taken */
 	for (unsigned int i = 0; i < QUEUE; i++)
 		ring_add(&nic.tx, &buf, 1);
 	ring_kick(&nic.tx);
@@ -274,14 +274,14 @@ TEST(frame_longer_than_what_was_gathered)
 	EXPECT_FALSE(ring_take(&nic.rx, 0, &elem));
 	supply(&nic, 3, 1024);
 	EXPECT_FALSE(ring_take(&nic.rx, 0, &elem));
-	ASSERT_TRUE(from_wire(&nic, 100));	/* has to wait behind it */
+	ASSERT_TRUE(from_wire(&nic, 100));	/* has to wait for the first one */
 	supply(&nic, 20, 1024);
 	EXPECT_TRUE(received(&nic, 20000, 20, 1024));
 	EXPECT_TRUE(received(&nic, 100, 1, 1024));
 	close(nic.wire);
 }
 
-/* Wherever in its turn the device is when it comes: runts make the turn advance */
+/* Short frames advance the device to each position in its batch */
 TEST(long_frame_at_any_moment)
 {
 	struct nic nic;
@@ -351,7 +351,7 @@ TEST(runt_from_the_wire)
 	close(nic.wire);
 }
 
-/* As a tap does with an offload that the header has no word for */
+/* Like a tap with an offload that the header cannot express */
 TEST(frame_that_the_wire_drops)
 {
 	struct nic nic;
@@ -388,7 +388,7 @@ TEST(reset_forgets_gathered_buffers)
 	uint32_t now;
 
 	supply(&nic, 2, 1024);
-	ASSERT_TRUE(from_wire(&nic, 20000));	/* stuck in the spill buffer */
+	ASSERT_TRUE(from_wire(&nic, 20000));	/* waits in the spill buffer */
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	memset(at(guest, nic.memory), 0x77, 4096);
 	ASSERT_TRUE(from_wire(&nic, 100));
@@ -425,7 +425,7 @@ TEST(malformed_buffers)
 	malformed(true, &outside);
 }
 
-/* A tap that vanishes with this process; -1 when it can't be had */
+/* A tap that ends with this process, or -1 where that is impossible */
 static int open_tap(struct ifreq *ifr)
 {
 	int header = HEADER, tap;
@@ -443,7 +443,7 @@ static int open_tap(struct ifreq *ifr)
 	return tap;
 }
 
-/* Set the tap up, and open a socket for frames on the host's side of it */
+/* Set the tap up, and open a socket for frames on the host's side */
 static int open_host_side(struct ifreq *ifr)
 {
 	struct sockaddr_ll here = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
@@ -461,7 +461,7 @@ TEST(real_tap)
 	const uint64_t offloads = F(VIRTIO_NET_F_GUEST_CSUM) | F(VIRTIO_NET_F_GUEST_TSO4) |
 				  F(VIRTIO_NET_F_GUEST_TSO6) | F(VIRTIO_NET_F_CSUM) |
 				  F(VIRTIO_NET_F_HOST_TSO4) | F(VIRTIO_NET_F_HOST_TSO6);
-	/* Broadcasts of a type that nobody else sends */
+	/* Broadcasts of an EtherType that nobody else sends */
 	static uint8_t ethernet[60] = {
 		255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 0x88, 0xb5, 'x',
 	};
@@ -489,7 +489,7 @@ TEST(real_tap)
 	supply(&nic, QUEUE, 2048);
 	memcpy(at(guest, SEGMENT_1 + HEADER), ethernet, sizeof(ethernet));
 
-	/* It is down: the frame is dropped, and its buffer given back */
+	/* The tap is down: the frame is dropped, and its buffer used */
 	ring_add(&nic.tx, &buf, 1);
 	ring_kick(&nic.tx);
 	guest_run(guest, 0);
@@ -516,7 +516,7 @@ TEST(real_tap)
 	close(nic.wire);
 }
 
-/* A NIC on @fd whose guest file says @how of vhost; what was said is in @said */
+/* A NIC on @fd with @how in its guest file; the messages are in @said */
 static const char *said;
 
 static int add_nic(struct guest *guest, int fd, enum guest_vhost how)
@@ -563,7 +563,7 @@ TEST(host_with_vhost)
 		EXPECT_EQ(pair[1], vhost.backend[0]);
 		EXPECT_EQ(pair[1], vhost.backend[1]);
 
-		/* Kicks are not for sigmad */
+		/* sigmad does not take the kicks */
 		ring_kick(&nic.tx);
 		guest_run(guest, 0);
 		kick.fd = guest->kick_fd[nic.tx.kick];
@@ -605,7 +605,7 @@ TEST(lost_tap_of_vhost)
 	ASSERT_EQ(0, add_nic(guest, tap, VHOST_YES));
 	nic_start(&nic, F_MERGEABLE);
 	guest->nr_messages = 0;
-	nic.wire = open_host_side(&ifr);	/* which sets it up: another change of a link */
+	nic.wire = open_host_side(&ifr);	/* sets the tap up: another link change */
 	ASSERT_TRUE(nic.wire >= 0);
 	guest_run(guest, 0);
 	EXPECT_EQ(0, guest->nr_messages);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Virtqueues: what is made of good descriptors, and that bad ones do no harm. */
+/* Virtqueues: good descriptors are translated, and bad ones do no harm. */
 #include <stdio.h>
 
 #include "tap.h"
@@ -63,7 +63,7 @@ TEST(empty_queue)
 	struct virtqueue *vq = &dummy_new(guest)->queue[0];
 	struct ring ring;
 
-	EXPECT_EQ(0, virtqueue_pop(vq, &req));	/* not even set up */
+	EXPECT_EQ(0, virtqueue_pop(vq, &req));	/* not set up yet */
 	start(guest, &ring, 0);
 	EXPECT_EQ(0, virtqueue_pop(vq, &req));
 	virtqueue_notify(vq);
@@ -77,14 +77,14 @@ TEST(chain_is_translated)
 	const struct buffer chain[] = {
 		{ SEGMENT_0 + 0x8000, 16, 0 },
 		{ SEGMENT_1, 512, W },
-		{ SEGMENT_1 + SEGMENT_SIZE - 1, 1, W },		/* the very last byte */
+		{ SEGMENT_1 + SEGMENT_SIZE - 1, 1, W },		/* the last byte */
 	};
 	struct vring_used_elem elem;
 	struct ring ring;
 	uint16_t head;
 
 	start(guest, &ring, 0);
-	ring.next = SIZE - 1;		/* let the chain wrap around */
+	ring.next = SIZE - 1;		/* the chain wraps around */
 	head = ring_add(&ring, chain, 3);
 	ASSERT_EQ(1, virtqueue_pop(vq, &req));
 	EXPECT_EQ(head, req.head);
@@ -97,7 +97,7 @@ TEST(chain_is_translated)
 	EXPECT_EQ(0, virtqueue_pop(vq, &req));
 
 	virtqueue_push(vq, head, 7);
-	EXPECT_EQ(0, ring.v.used->idx);	/* not shown yet */
+	EXPECT_EQ(0, ring.v.used->idx);	/* not published yet */
 	virtqueue_notify(vq);
 	EXPECT_EQ(1, ring.v.used->idx);
 	ASSERT_TRUE(ring_take(&ring, 0, &elem));
@@ -106,7 +106,7 @@ TEST(chain_is_translated)
 	EXPECT_TRUE(ring_called(&ring));
 }
 
-/* Of the device, over a reset of its queue */
+/* The device's counters, which a reset of its queue keeps */
 TEST(what_moves_is_counted)
 {
 	struct guest *guest GUEST = guest_new();
@@ -167,7 +167,7 @@ TEST(indirect_chain)
 	outer[1].phys = guest_alloc(guest, outer[1].len);
 	ring_write_chain(at(guest, outer[1].phys), 3, 0, inner, 3);
 	ring_add(&ring, outer + 1, 1);
-	ring_add(&ring, outer, 2);	/* 2.7.5.3.2: ordinary ones may come first */
+	ring_add(&ring, outer, 2);	/* 2.7.5.3.2: ordinary descriptors may come first */
 	ASSERT_EQ(1, virtqueue_pop(vq, &req));
 	EXPECT_EQ(16, req.out.len);
 	EXPECT_EQ(65, req.in.len);
@@ -205,7 +205,7 @@ TEST(notification_by_event_index)
 	start(guest, &ring, F_EVENT_IDX);
 	for (unsigned int i = 0; i < 3; i++)
 		ring_add(&ring, &buf, 1);
-	vring_used_event(&ring.v) = 2;		/* tell me of the third */
+	vring_used_event(&ring.v) = 2;		/* notify at the third */
 	for (unsigned int i = 0; i < 3; i++) {
 		ASSERT_EQ(1, virtqueue_pop(vq, &req));
 		virtqueue_push(vq, req.head, 0);
@@ -254,7 +254,7 @@ TEST(setup_is_checked)
 	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, ok, ok + 2));
 	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, NOWHERE, ok, ok));
 	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, -2ULL, ok));
-	/* The last field of each ring, the event index, has to fit as well */
+	/* The event index at the end of each ring must fit as well */
 	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, end - (6 + 2 * 8) + 2, ok));
 	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, ok, end - (4 + 8 * 8)));
 	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, end - 16 * 7, ok, ok));
@@ -263,7 +263,7 @@ TEST(setup_is_checked)
 	virtqueue_reset(vq);
 }
 
-/* Hostile drivers: each must end in a broken device that a reset repairs */
+/* Hostile drivers: each must break the device, and a reset must repair it */
 
 static void expect_broken(struct guest *guest, struct virtqueue *vq)
 {
@@ -443,7 +443,7 @@ TEST(chain_of_4_gigabytes)
 	long_chain(64, SEGMENT_SIZE, false);
 }
 
-/* Random rings: whatever comes out lies in memory */
+/* Random rings: all buffers that come out must lie in memory */
 
 static uint32_t random_state = 1;
 
@@ -479,7 +479,7 @@ TEST(random_rings)
 	struct ring ring;
 
 	start(guest, &ring, F_INDIRECT | F_EVENT_IDX);
-	/* Thousands of warnings tell nothing */
+	/* Thousands of warnings would only hide the rest */
 	if (!freopen("/dev/null", "w", stderr))
 		abort();
 	for (unsigned int round = 0; round < 20000; round++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Messages that a guest can cause at will: few get through, from whatever thread. */
+/* Messages that a guest can cause at will: few are printed, from any number of threads. */
 #include <pthread.h>
 #include <stdint.h>
 
@@ -26,13 +26,13 @@ static void *warn(void *limit)
 	return NULL;
 }
 
-/* As if the last one had been that long ago */
+/* As if the last message had been @seconds ago */
 static void wait_seconds(struct ratelimit *limit, uint64_t seconds)
 {
 	limit->state -= seconds << 32;
 }
 
-TEST(few_are_said)
+TEST(bursts_are_limited)
 {
 	struct ratelimit limit = { 0 };
 	pthread_t thread[THREADS];
@@ -57,7 +57,7 @@ TEST(few_are_said)
 	EXPECT_SAID("and another\n", said);
 }
 
-TEST(limits_are_apart)
+TEST(limits_are_independent)
 {
 	struct ratelimit limit[2] = { 0 };
 
@@ -67,7 +67,7 @@ TEST(limits_are_apart)
 	EXPECT_SAID("of another device", capture_end());
 }
 
-TEST(nothing_left_out_nothing_said_of_it)
+TEST(no_note_where_nothing_was_left_out)
 {
 	struct ratelimit limit = { 0 };
 

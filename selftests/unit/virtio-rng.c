@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Random bytes for a guest: as many as are written are new, and no other byte is touched. */
+/* Random bytes for a guest: each byte within the used length is new, and no other byte changes. */
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
@@ -51,7 +51,7 @@ TEST(random_bytes)
 	EXPECT_TRUE(memcmp(at(guest, phys[0]), at(guest, phys[1]), LEN));
 }
 
-/* However large the buffer, it gets a little at a time, and the used length says how much */
+/* A large buffer is filled a little at a time, and the used length says how far */
 TEST(large_buffer)
 {
 	struct ring ring;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmad is killed at any moment, and the next one goes on: each request is answered, once.
- * The child is the sigmad that dies and, until then, the guest; guest memory and the devices'
- * state are shared with it.
+ * sigmad is killed at any moment, and the next one goes on: each request is answered exactly once.
+ * The child process is the sigmad that dies and, until then, also the guest. It shares guest memory
+ * and the devices' state with this process.
  */
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
@@ -55,7 +55,7 @@ static void add_disk(struct guest *guest)
 		abort();
 }
 
-/* Request @i writes @value all over its own block; each fifth one is a flush */
+/* Request @i fills its own block with @value; every fifth request is a flush */
 static void add_request(struct guest *guest, unsigned int i, uint8_t value)
 {
 	struct virtio_blk_outhdr *head = at(guest, shared->heads + i * sizeof(*head));
@@ -75,7 +75,7 @@ static void add_request(struct guest *guest, unsigned int i, uint8_t value)
 	ring_add(&shared->ring, flush ? no_data : chain, flush ? 2 : 3);
 }
 
-/* A bus in this process, on the memory that there is */
+/* A bus in this process, on the shared memory */
 static void new_bus(struct guest *guest, bool resume)
 {
 	if (sd_event_new(&guest->event) < 0 ||
@@ -85,7 +85,7 @@ static void new_bus(struct guest *guest, bool resume)
 	add_disk(guest);
 }
 
-/* Dies some time after it has given back @done requests, as its state has it */
+/* This sigmad dies some time after its state shows @done requests as used */
 static void first_sigmad(struct guest *guest, unsigned int done, unsigned int spins)
 {
 	const struct queue_state *queue = &shared->state.device[0].queue[0];
@@ -108,7 +108,7 @@ static void first_sigmad(struct guest *guest, unsigned int done, unsigned int sp
 	kill(getpid(), SIGKILL);
 }
 
-/* How often each was answered, by its first descriptor */
+/* How often each request was answered, by its first descriptor */
 static bool take_answers(unsigned int answers[64])
 {
 	for (unsigned int i = 0; i < REQUESTS; i++) {
@@ -145,7 +145,7 @@ static struct guest *killed_after(unsigned int done, unsigned int spins)
 	int status;
 	pid_t child;
 
-	/* Each process has its own */
+	/* Each process makes its own */
 	virtio_bus_free(guest->bus);
 	sd_event_unref(guest->event);
 	memset(shared, 0, sizeof(*shared));
@@ -180,7 +180,7 @@ TEST(killed_at_any_moment)
 			EXPECT_EQ(VIRTIO_BLK_S_OK, *(uint8_t *)at(guest, shared->states + i));
 		EXPECT_TRUE(image_is(1));
 
-		/* And it goes on */
+		/* The new sigmad serves further requests */
 		for (unsigned int i = 0; i < REQUESTS; i++)
 			add_request(guest, i, i + 101);
 		vring_used_event(&shared->ring.v) = shared->ring.seen;
@@ -191,7 +191,7 @@ TEST(killed_at_any_moment)
 	}
 }
 
-/* All was answered: then the state is changed to that of each moment before */
+/* All requests were answered; the tests change the state to that of an earlier moment */
 static struct guest *idle(struct queue_state **queue)
 {
 	struct guest *guest = killed_after(REQUESTS, 0);
@@ -215,7 +215,7 @@ TEST(nothing_under_way)
 	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
-/* The used index was stored, the bits of these chains not cleared yet */
+/* The used index was stored, but the bits of these chains were not cleared yet */
 TEST(shown_and_not_accounted_for)
 {
 	struct queue_state *queue;
@@ -231,7 +231,7 @@ TEST(shown_and_not_accounted_for)
 	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
-/* The bit was set, the index not stored yet: it is done once */
+/* The bit was set, but the index was not stored yet: the request is done once */
 TEST(taken_and_not_counted)
 {
 	struct queue_state *queue;
@@ -265,7 +265,7 @@ TEST(state_that_does_not_add_up)
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
-/* A request that was read and not answered: DRIVER_OK, and one that sets a queue up */
+/* A control message was read and not answered: DRIVER_OK, and the set-up of a queue */
 TEST(unanswered_request)
 {
 	struct queue_state *queue;
@@ -276,7 +276,7 @@ TEST(unanswered_request)
 	new_bus(guest, true);
 	guest->nr_messages = 0;
 	virtio_bus_resume(guest->bus);
-	ASSERT_EQ(2, guest->nr_messages);	/* and that it should look for devices */
+	ASSERT_EQ(2, guest->nr_messages);	/* the answer, and an event to look for devices */
 	EXPECT_EQ(0x77, guest->message[0].head.token);
 	EXPECT_EQ(SIGMA_MSG_RESPONSE, guest->message[0].head.flags);
 	EXPECT_EQ(0, guest->message[0].head.status);
@@ -301,7 +301,7 @@ TEST(queue_that_was_set_twice)
 	new_bus(guest, true);
 	guest->nr_messages = 0;
 	virtio_bus_resume(guest->bus);
-	ASSERT_EQ(2, guest->nr_messages);	/* and that it should look for devices */
+	ASSERT_EQ(2, guest->nr_messages);	/* the answer, and an event to look for devices */
 	EXPECT_EQ(0, guest->message[0].head.status);
 	EXPECT_TRUE(driver_ok(guest, 0));
 }
@@ -324,7 +324,7 @@ static struct sigma_bus_devices exchange(struct guest *guest, uint64_t has)
 	return devices;
 }
 
-/* Of four devices the second one left, and the third is to */
+/* Of four devices the second one was removed, and the third one is leaving */
 static void sigmad_that_changes(struct guest *guest)
 {
 	struct sigma_bus_hello hello;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-vsock without vhost: open() and ioctl() of this test are the kernel that has it, or has
- * it not. That bytes then pass, vsock.sh shows.
+ * virtio-vsock without vhost: open() and ioctl() of this test stand in for a kernel with or without
+ * vhost-vsock. vsock.sh shows that data passes.
  */
 #include <fcntl.h>
 #include <linux/vhost.h>

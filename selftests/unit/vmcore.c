@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Writing a guest's memory as an ELF core: what is where, and what a hostile guest can do. */
+/* Writing a guest's memory as an ELF core: its layout, and what a hostile guest can cause. */
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -126,7 +126,7 @@ TEST(layout)
 		EXPECT_EQ(PT_NOTE, program_header(0)->p_type);
 		expect_load(1, LOW_PHYS, DIRECT_MAP + LOW_PHYS, sizeof(low), low);
 		expect_load(2, PHYS, DIRECT_MAP + PHYS, SIZE, memory);
-		/* One large page of it is mapped */
+		/* One large page of the kernel is mapped */
 		expect_load(3, PHYS, KERNEL_MAP, 2 << 20, memory);
 		EXPECT_EQ(sizeof(low) + SIZE, told);
 		EXPECT_EQ(program_header(2)->p_offset + SIZE, file_size);
@@ -169,13 +169,13 @@ TEST(two_segments_of_which_the_second_has_the_kernel)
 	};
 	ASSERT_EQ(0, vmcoreinfo_find(&info, &mem));
 	ASSERT_EQ(0, write_core(false));
-	/* The first one is not mapped: it isn't known where the direct mapping is */
+	/* Without the direct mapping's address the first segment has no virtual one */
 	expect_load(2, PHYS - PAGE * 4, 0, PAGE, bytes);
 	expect_load(3, PHYS, 0, SIZE, memory);
 	expect_load(4, PHYS, KERNEL_MAP, 2 << 20, memory);
 }
 
-/* KASLR: the direct mapping is somewhere above its first place */
+/* KASLR: the direct mapping is above its default address */
 TEST(direct_mapping_elsewhere)
 {
 	const uint64_t moved = DIRECT_MAP + (77ULL << 39) + (5ULL << 30);
@@ -215,14 +215,14 @@ TEST(zeros_are_holes)
 	memcpy(dense, file, size);
 	ASSERT_EQ(0, write_core(true));
 	ASSERT_EQ(size, file_size);
-	/* Memory ends with zeros, and has next to nothing in it. To look at it would fill it in */
+	/* Memory ends with zeroes and is mostly empty. Reading the mapping would fill the holes. */
 	EXPECT_TRUE(lseek(fd, file_size - PAGE, SEEK_DATA) < 0 && errno == ENXIO);
 	EXPECT_TRUE(!fstat(fd, &st) && st.st_blocks * 512ULL < SIZE / 4);
 	EXPECT_EQ(0, memcmp(dense, file, size));
 	free(dense);
 }
 
-TEST(what_ends_it)
+TEST(write_that_is_ended)
 {
 	make_core(4);
 	ASSERT_EQ(0, vmcoreinfo_find(&info, &mem));
@@ -236,7 +236,7 @@ TEST(what_ends_it)
 	EXPECT_EQ(-ENOSPC, vmcore_write(&core, fd, false));
 }
 
-/* Whatever is in the page tables: no crash, no endless loop, and only what is the guest's */
+/* Random page tables cause no crash or endless loop, and only the guest's memory is written */
 TEST(hostile_tables)
 {
 	srand(1);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A kernel's ELF file: one that is made here, and each way in which one can be no good. */
+/* A kernel's ELF file: a good one that is made here, and one with each possible fault. */
 #include <elf.h>
 #include <errno.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ static struct {
 } file;
 
 
-/* As 6.1 lays itself out: text, data with a bss, and a note, which is no memory of its own */
+/* The layout of 6.1: text, data with a bss, and a note, which is no memory of its own */
 static void good(void)
 {
 	memset(&file, 0, sizeof(file));
