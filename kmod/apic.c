@@ -2,8 +2,8 @@
 /*
  * Writing the local APIC's interrupt command register: see apic.h.
  *
- * The mode, xAPIC or x2APIC, is fixed when a kernel boots, so it is read once. Physical
- * APIC IDs name the same CPU in both, and the two ends need not be in the same mode.
+ * The mode, xAPIC or x2APIC, is fixed when a kernel boots, so it is read once. A physical APIC ID
+ * names the same CPU in both modes, and sender and receiver need not be in the same mode.
  */
 #include <linux/delay.h>
 #include <linux/errno.h>
@@ -47,7 +47,7 @@ static int x2apic_send(u32 apic_id, u32 command)
 
 	/*
 	 * WRMSR to the ICR is not serialising: the peer could take the interrupt before
-	 * it sees the stores that went before (SDM vol. 3A, 11.12.3).
+	 * it sees earlier stores (SDM vol. 3A, 11.12.3).
 	 */
 	asm volatile("mfence; lfence" : : : "memory");
 	wrmsr(X2APIC_MSR_ICR, command, apic_id);
@@ -72,7 +72,7 @@ static int xapic_send(u32 apic_id, u32 command)
 	if (apic_id >= XAPIC_BROADCAST)
 		return -ERANGE;
 
-	/* An interrupt that sends an IPI between the two halves would change the target */
+	/* An interrupt handler that sends an IPI between the two writes would change the target */
 	local_irq_save(flags);
 	if (xapic_wait_idle()) {
 		writel(SET_XAPIC_DEST_FIELD(apic_id), xapic + APIC_ICR2);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Writing the local APIC's interrupt command register, for both kernels (SDM vol. 3A,
- * 11.6.1 and 11.12.9). The kernel's own apic_icr_write() is out of reach of a module.
+ * 11.6.1 and 11.12.9). Modules cannot call the kernel's own apic_icr_write().
  */
 #ifndef _SIGMA_APIC_H
 #define _SIGMA_APIC_H
@@ -17,9 +17,10 @@ void sigma_apic_exit(void);
  * @apic_id: physical APIC ID of the target
  * @command: low half of the ICR: delivery mode, level, trigger, vector
  *
- * In xAPIC mode waits, bounded, until the previous command has left (hazard: a second
- * write drops the first). Any context; in an NMI only where nothing returns from it.
- * Return: 0, -EIO when the APIC stays busy, -ERANGE when xAPIC cannot name @apic_id.
+ * In xAPIC mode the function waits, for a bounded time, until the previous command has been sent,
+ * since a second write would drop the first. Any context; in an NMI only if the NMI handler does
+ * not return. Return: 0, -EIO when the APIC stays busy, -ERANGE when the mode cannot address
+ * @apic_id.
  */
 int sigma_apic_send(u32 apic_id, u32 command);
 

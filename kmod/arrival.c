@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The entry pages: see entry.h. They are made once, and serve one CPU after the other.
+ * Makes the entry pages: see entry.h. They are made once, and serve one CPU after the other.
  */
 #include <linux/io.h>
 #include <linux/mm.h>
@@ -42,16 +42,17 @@ struct gate64 {				/* SDM vol. 3A, 6.14.1 */
 };
 
 /*
- * INIT leaves these as the last owner had them. They tell the next one of its addresses, change how
- * it runs, or act later: a counter goes off as an NMI. All are 0 after a reset, and the kernel that
- * comes sets those it has a use for. Counters are off before what they count is cleared.
+ * INIT leaves these registers as the last owner of the CPU had them. They reveal its addresses to
+ * the next owner, change how that one runs, or act later, as a counter that overflows does by an
+ * NMI. All are 0 after a reset, and the next kernel sets those that it uses. Counters are switched
+ * off before the register that they count in is cleared.
  */
 static const struct left_range {
 	u32 first, last;
 	struct {
 		u32 leaf, subleaf;
 		u8 reg, bit;		/* EAX is 0 */
-	} where;			/* CPUID shows this; leaf 0: on all */
+	} where;			/* the CPUID bit that shows them; leaf 0: none needed */
 } left_msrs[] = {
 	{ MSR_IA32_MCG_STATUS, MSR_IA32_MCG_STATUS },
 	{ MSR_IA32_SPEC_CTRL, MSR_IA32_SPEC_CTRL },
@@ -82,21 +83,21 @@ static const struct left_range {
 	{ MSR_IA32_PASID, MSR_IA32_PASID, { 7, 0, ECX, 29 } },
 }, left_amd_msrs[] = {
 	{ MSR_AMD64_PERF_CNTR_GLOBAL_CTL, MSR_AMD64_PERF_CNTR_GLOBAL_CTL },
-	{ MSR_K7_EVNTSEL0, MSR_K7_EVNTSEL0 + 7 },	/* and their counters */
-	{ MSR_F15H_PERF_CTL, MSR_F15H_PERF_CTL + 11 },	/* likewise, by turns */
+	{ MSR_K7_EVNTSEL0, MSR_K7_EVNTSEL0 + 7 },	/* 4 controls, then their counters */
+	{ MSR_F15H_PERF_CTL, MSR_F15H_PERF_CTL + 11 },	/* 6 pairs of control and counter */
 	{ MSR_AMD_DBG_EXTN_CFG, MSR_AMD_DBG_EXTN_CFG },
 };
 
 #define L1D_FLUSH_ALL		1
 
-#define ARCH_CAP_HAS_LOCK	BIT_ULL(21)	/* of IA32_ARCH_CAPABILITIES: the other register is there */
-#define X2APIC_IS_LOCKED	BIT_ULL(0)
+#define ARCH_CAP_HAS_LOCK	BIT_ULL(21)	/* the CPU has IA32_XAPIC_DISABLE_STATUS */
+#define X2APIC_IS_LOCKED	BIT_ULL(0)	/* in IA32_XAPIC_DISABLE_STATUS */
 
 #define TEST_CTRL		0x33
 #define TEST_CTRL_SPLIT_LOCK	BIT_ULL(29)
 
 static u64 entry_page;
-static unsigned int nr_writes;		/* that are the same for each arrival */
+static unsigned int nr_writes;		/* entries of `writes` that are the same for each arrival */
 
 u64 sigma_entry_page(void)
 {
@@ -108,13 +109,13 @@ static struct entry_data *entry_data(void)
 	return phys_to_virt(entry_page + ENTRY_DATA);
 }
 
-/* Top of @cpu's own */
+/* Top of the stack that @cpu uses while it is parked */
 static u32 stack_of(unsigned int cpu)
 {
 	return entry_page + ENTRY_STACKS + (cpu + 1) * ENTRY_CPU_STACK_SIZE;
 }
 
-/* Where firmware or the kernel's command line has switched NX off, setting NXE is #GP */
+/* Setting NXE is #GP where the firmware has switched NX off; noexec=off also clears the feature */
 u64 sigma_entry_efer(void)
 {
 	return EFER_LME | (boot_cpu_has(X86_FEATURE_NX) ? EFER_NX : 0);
@@ -179,12 +180,15 @@ static struct entry_table table_at(void *table, size_t size)
 
 static void add_write(struct entry_data *data, u32 msr, u64 value)
 {
-	if (WARN_ON(nr_writes >= ENTRY_WRITES_MAX - 2))		/* a 0 and the frequency follow */
+	if (WARN_ON(nr_writes >= ENTRY_WRITES_MAX - 2))		/* the frequency and a 0 follow */
 		return;
 	data->writes[nr_writes++] = (struct entry_write) { .msr = msr, .value = value };
 }
 
-/* A number means another thing on another CPU, so it takes more than the lack of a #GP */
+/*
+ * The same MSR number may mean something else on another CPU, so the lack of a #GP does not prove
+ * that the register is there
+ */
 static bool is_there(const struct left_range *range)
 {
 	u32 regs[4] = { };
@@ -208,10 +212,10 @@ static void add_zeroes(struct entry_data *data, const struct left_range *ranges,
 }
 
 /*
- * A host that has split locks raise #AC leaves that on as its CPU goes offline. A guest's kernel
- * might not know of it, and a guarded one could not turn it off for a program that has one. The
- * host turns it on again when it brings the CPU up. Where the CPU has no such control a write does
- * harm.
+ * A host that detects split locks by #AC leaves that switched on when a CPU goes offline. A guest's
+ * kernel might not know about it, and a guarded kernel could not switch it off for a program that
+ * uses split locks. The host switches it on again when it brings the CPU up. On CPUs without this
+ * control, a write to the register is harmful.
  */
 static void allow_split_locks(struct entry_data *data)
 {
@@ -222,8 +226,9 @@ static void allow_split_locks(struct entry_data *data)
 }
 
 /*
- * The last ones are commands: the next owner's branches are not steered by what the last one left,
- * nor does its data stay in the core's own cache. CPUs that lack one refuse it.
+ * The last two are commands: IBPB keeps the last owner from steering the next one's branches, and
+ * L1D_FLUSH removes its data from the core's L1 cache. A CPU that lacks one raises #GP, and the
+ * entry code skips it.
  */
 static void fill_writes(struct entry_data *data)
 {
@@ -240,7 +245,7 @@ static void fill_writes(struct entry_data *data)
 	add_write(data, MSR_IA32_FLUSH_CMD, L1D_FLUSH_ALL);
 }
 
-/* Of XCR0, which the CPU knows (SDM vol. 1, 13.2) */
+/* The XCR0 with all components that the CPU supports (SDM vol. 1, 13.2) */
 static u64 all_components(void)
 {
 	u32 eax, ebx, ecx, edx;
@@ -253,7 +258,7 @@ static u64 all_components(void)
 
 static void fill_data(struct entry_data *data)
 {
-	/* The largest formats first: the smaller gates lie where theirs have no vector */
+	/* The largest formats first: smaller gates overlap larger ones of other, unused vectors */
 	set_gate64(data->idt, VECTOR_NMI, sigma_entry_nmi64);
 	set_gate64(data->idt, VECTOR_MC, sigma_entry_mc64);
 	set_gate32(data, VECTOR_NMI, sigma_entry_nmi32);
@@ -281,10 +286,10 @@ static void fill_data(struct entry_data *data)
 }
 
 /*
- * All CPUs arrive in xAPIC mode: a kernel that finds itself in x2APIC mode without interrupt remapping
- * leaves it, but 6.1 keeps to logical destinations then, and gets interrupts of the host's devices.
- * Firmware may have locked x2APIC mode (SDM vol. 4, IA32_XAPIC_DISABLE_STATUS); kernels stay in it
- * where they find that.
+ * All CPUs are handed over in xAPIC mode. A kernel that starts in x2APIC mode without interrupt
+ * remapping switches to xAPIC mode, but Linux 6.1 then keeps to logical destinations, and receives
+ * interrupts of the host's devices. Firmware may have locked x2APIC mode (SDM vol. 4,
+ * IA32_XAPIC_DISABLE_STATUS); kernels stay in it then.
  */
 static bool x2apic_locked(void)
 {

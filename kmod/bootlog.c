@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Does a guest panic while it boots? Until its driver is up it has no voice and no heartbeat, but
- * what its kernel logs is text in its memory, and the last that a kernel does is to log its panic.
- * Once a second, as long as it boots, that is looked for.
+ * Finds out whether a guest panics while it boots. Until the guest's driver is up it can't report a
+ * panic, and has no heartbeat. But a kernel's log is text in its memory, and a panic is the last
+ * thing that it logs. So this file searches the guest's memory once a second while it boots.
  *
- * A record's text lies behind the 62-bit id of the record, in blocks of whole words that are
- * filled one after the other (struct prb_data_block in kernel/printk/printk_ringbuffer.h). The
- * first ids are those before 0, or before 2^32, and the banner is among the first records. So its
- * text behind such an id is where a log begins, and what panic() says, with an id that follows that
- * one, is a panic of the same log. It is complete when the block of the next record follows, as one
- * always does. A kernel may move its log, once, early: what is found last is not all that is looked
- * at.
+ * A record of the log is the record's 62-bit id, followed by its text, in blocks of whole words
+ * that are filled one after the other (struct prb_data_block, kernel/printk/printk_ringbuffer.h).
+ * The first ids are those just below 0 or 2^32, and the banner is among the first records.
+ * So the banner's text after such an id marks the beginning of a log. The text of panic(), with an
+ * id not far above the banner's, is a panic of the same log. The text is complete once the block of
+ * the next record follows, as one always does. A kernel may move its log, once, early in its boot,
+ * so the last few logs that were found are all searched.
  *
- * Memory is searched for logs over and over until there is one, later ever more rarely, and each
- * time for LOOK_NS at most, in a thread that may sleep. Nothing but the guest's memory is read, each
- * word once, and none is written: a guest that is up to something can have itself stopped.
+ * Memory is searched again and again until a log is found, and then less and less often. Each
+ * search takes LOOK_NS at most, in a thread that may sleep. It reads only the guest's memory, each
+ * word once, and writes none of it. All that a guest can gain by forging a log is to be stopped.
  */
 #include <linux/io.h>
 #include <linux/ktime.h>
@@ -26,11 +26,11 @@
 #define LOOK_PERIOD	HZ
 #define LOOK_NS		(250 * NSEC_PER_MSEC)
 #define STEP		SZ_256K		/* bytes between looks at the clock */
-#define OVERLAP		SZ_64		/* what is searched for is shorter */
-#define LOG_SIZE	SZ_16M		/* of a log: it is searched for a panic that far */
-#define LOOKS_EAGER	60		/* so long a kernel may take to its banner */
+#define OVERLAP		SZ_64		/* the texts that are searched for are shorter */
+#define LOG_SIZE	SZ_16M		/* how far from its banner a log is searched for a panic */
+#define LOOKS_EAGER	60		/* a kernel may take so many seconds to its banner */
 #define ID_MASK		GENMASK_ULL(61, 0)
-#define FIRST_IDS	0xff000000U	/* lower half of the first ones, or more */
+#define FIRST_IDS	0xff000000U	/* least lower half of the first ids */
 #define IDS_MAX		BIT_ULL(24)	/* records of one boot */
 #define IDS_MIXED	16
 #define RECORD_SIZE	SZ_2K		/* kernels cut a text at 1024 bytes */
@@ -40,12 +40,12 @@
 
 static struct workqueue_struct *bootlog_wq;
 
-/* A part of the guest's memory, which the host maps as a whole */
+/* A part of the guest's memory, in the host's direct map */
 struct view {
 	const u64 *at, *end;
 };
 
-/* A page whose memory is broken must not be read, and is not mapped any more */
+/* Bytes up to the first page with a memory error: such a page is unmapped, and must not be read */
 static u64 sound_bytes(u64 phys, u64 len)
 {
 	u64 at = phys;
@@ -55,7 +55,7 @@ static u64 sound_bytes(u64 phys, u64 len)
 	return min(at - phys, len);
 }
 
-/* At most @max bytes from @offset on; nothing but NULL behind the end of the memory */
+/* At most @max bytes from @offset on; @at is NULL beyond the end of the memory */
 static struct view view_from(const struct sigma_memory *mem, u64 offset, u64 max)
 {
 	struct view view = { };
@@ -89,8 +89,8 @@ static bool text_is(const u64 *at, const u64 *end, const char *text)
 }
 
 /*
- * The next block whose text begins with @text, from @view.at on, which goes behind its id.
- * Return: the id, 0: there is none.
+ * Find the next block whose text begins with @text, and move @view->at to that text.
+ * Return: the block's id, 0: there is none.
  */
 static u64 next_record(struct view *view, const char *text)
 {
@@ -108,7 +108,7 @@ static u64 next_record(struct view *view, const char *text)
 	return 0;
 }
 
-/* And was not started anew meanwhile */
+/* It still boots, and was not started again meanwhile */
 static bool boots_on(const struct sigma_guest *guest)
 {
 	return READ_ONCE(guest->state) == SIGMA_STATE_BOOTING && !READ_ONCE(guest->bootlog.begun);
@@ -130,8 +130,9 @@ static void remember(struct sigma_bootlog *log, u64 offset, u64 id)
 }
 
 /*
- * Go on with the search for logs. Once all of the memory is through, and there was one, or it takes
- * longer than a kernel would, it rests for as long as the guest has booted.
+ * Continue the search for logs. After a pass over all of the memory the next pass begins at once,
+ * as long as no log was found and the kernel may not have reached its banner. Otherwise it waits
+ * for as long as the guest has booted so far.
  */
 static void search(struct sigma_guest *guest)
 {
@@ -158,8 +159,8 @@ static void search(struct sigma_guest *guest)
 }
 
 /*
- * Where the block of a record begins that follows @id, no more than @max bytes on; NULL: nowhere.
- * Several CPUs may have mixed up the order a little.
+ * The beginning of the block of the record after @id, within @max bytes; NULL: there is none.
+ * The ids may be out of order by a few, because several CPUs log at the same time.
  */
 static const u64 *next_block(const struct view *view, u64 id, size_t max)
 {
@@ -172,15 +173,15 @@ static const u64 *next_block(const struct view *view, u64 id, size_t max)
 }
 
 /*
- * The kernel takes its two bytes of KERN_EMERG from the front of the text, and the newline off its
- * end: the last two characters, which were moved, are still there once more.
+ * The kernel removes KERN_EMERG, two bytes, from the front of the text by moving the text down, and
+ * cuts the newline at its end. So the last two characters are there twice: cut the second copy.
  */
 static size_t without_rest(const char *text, size_t len)
 {
 	return len >= 4 && !memcmp(text + len - 4, text + len - 2, 2) ? len - 2 : len;
 }
 
-/* The first line of what lies from @from to @end; @size bytes with the NUL */
+/* Copy the first line of [@from, @end) to @text, which has @size bytes, the NUL included */
 static void copy_line(const char *from, const char *end, char *text, size_t size)
 {
 	size_t len = 0;
@@ -199,7 +200,7 @@ static void copy_line(const char *from, const char *end, char *text, size_t size
 	text[len] = '\0';
 }
 
-/* @text: what the kernel gives as the reason */
+/* @text: receives the reason that the kernel gives */
 static bool find_panic(const struct sigma_guest *guest, const struct sigma_bootlog_start *start,
 		       char *text, size_t size)
 {
@@ -266,7 +267,7 @@ void sigma_bootlog_exit(struct sigma_guest *guest)
 	cancel_delayed_work_sync(&guest->bootlog.work);
 }
 
-/* Of many GiB it uses a CPU for long, which must not keep others' work from it */
+/* Unbound: a search of many GiB takes long, and must not delay other work of one CPU */
 int sigma_bootlog_setup(void)
 {
 	bootlog_wq = alloc_workqueue("sigma_bootlog", WQ_UNBOUND, 0);

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Channels for programs: see channel.h, and uapi/channel.h for the protocol and the devices.
+ * The message channels of /dev/iosc: see channel.h, and uapi/channel.h for the protocol and the
+ * devices.
  *
- * What a file may do follows from two things: the session, which both kernels keep in words
- * that only they write, and the rings, which programs of either side may write to. So a ring is
- * believed in nothing but bytes, and a broken one ends the session. A message is copied once,
- * between the user's buffer and the ring.
+ * Two things decide what a file may do: the session, whose words only the two kernels write, and
+ * the rings, which programs of either side may write to. So nothing in a ring is trusted, and a
+ * broken ring ends the session. A message is copied once, between the user's buffer and the ring.
  *
- * Locks are this side's: `lock` for the session, taken for a few instructions in the doorbell's
- * interrupt, too, and one mutex for each direction, so that threads which share a file don't mix
- * up records. Whoever sleeps has said in the shared state what it wants, and the doorbell takes
- * that back before it wakes it. So each sleep is worth one interrupt at most.
+ * No lock is shared with the peer. `lock` protects the session, and is held for a few instructions
+ * only, since the doorbell's interrupt takes it, too. One mutex for each direction keeps threads
+ * that share a file from mixing up records. A thread that is about to sleep sets in the shared
+ * state what it waits for (want_data, want_room), and the doorbell clears that before it wakes the
+ * thread. So each sleep costs one interrupt at most.
  *
- * Order. The peer publishes `produced` before it changes its `session`. So status() comes before
- * each look at the ring: who finds the session over, and then the ring empty, has read all.
+ * Order: the peer publishes `produced` before it changes its `session`. So status() is called
+ * before each look at the ring: a reader that finds the session over, and then the ring empty, has
+ * read everything.
  */
 #include <linux/device.h>
 #include <linux/fs.h>
@@ -33,7 +35,7 @@ static struct class sigma_channel_class = {
 	.name = "iosc",
 };
 static dev_t first_devt;
-static DEFINE_IDA(sets);		/* of SIGMA_CHANNELS minors each */
+static DEFINE_IDA(sets);		/* one number for each SIGMA_CHANNELS minors */
 
 static struct sigma_channel_state *our_state(const struct sigma_channel_end *end)
 {
@@ -65,7 +67,7 @@ static u32 aligned(__le32 index)
 	return ALIGN(le32_to_cpu(index), SIGMA_RECORD_ALIGN);
 }
 
-/* The session. All of these with end->lock held. */
+/* The session. The next three functions are called with end->lock held. */
 
 static void publish(struct sigma_channel_end *end)
 {
@@ -82,11 +84,14 @@ static void end_session(struct sigma_channel_end *end, int error)
 	if (!end->opened || end->error)
 		return;
 	WRITE_ONCE(end->error, error);
-	/* The words of the session stay: what comes after them is no part of it */
+	/*
+	 * Release: the peer sees what this session has produced before it sees the end. `peer` and
+	 * the want words stay as they are.
+	 */
 	smp_store_release(&our_state(end)->session, cpu_to_le32(++end->session));
 }
 
-/* Return: whether the peer has to be told */
+/* Join the peer's session, or notice that it ended. Return: the peer's doorbell is to be rung */
 static bool look_at_peer(struct sigma_channel_end *end)
 {
 	const struct sigma_channel_state *theirs = their_state(end);
@@ -112,8 +117,8 @@ static bool look_at_peer(struct sigma_channel_end *end)
 }
 
 /*
- * Without the lock. Return: 0 when the session stands, -EAGAIN when there is no peer yet, else
- * why it is over.
+ * Called without the lock. Return: 0 when both sides have joined, -EAGAIN when there is no peer
+ * yet, else the error that ended the session.
  */
 static int status(struct sigma_channel_end *end)
 {
@@ -147,7 +152,7 @@ static void rung(struct sigma_channel_end *end)
 	unsigned long flags;
 	bool changed;
 
-	/* Before the wake-up: who sleeps on says so again */
+	/* Before the wake-up: a thread that goes on sleeping sets these again */
 	WRITE_ONCE(our_state(end)->want_data, 0);
 	WRITE_ONCE(our_state(end)->want_room, 0);
 	spin_lock_irqsave(&end->lock, flags);
@@ -203,11 +208,11 @@ void sigma_channels_forget(struct sigma_channels *all)
 	smp_wmb();	/* before the window is overwritten: see take() */
 }
 
-/* What is in the rings */
+/* The rings */
 
 static bool readable(struct sigma_channel_end *end)
 {
-	/* An index that makes no sense is one to look at, too */
+	/* An invalid index counts as readable, too: take() reports it */
 	return READ_ONCE(end->joined) && !READ_ONCE(end->drained) &&
 	       READ_ONCE(their_block(end)->produced) != READ_ONCE(our_block(end)->consumed);
 }
@@ -236,10 +241,14 @@ static bool peer_wants_room(struct sigma_channel_end *end)
 	return room && SIGMA_CHANNEL_RING - (produced - consumed) >= room;
 }
 
-/* Call after an index was published, so that one of the two sides sees the other's word */
+/* Called after an index was published */
 static void ring_if_wanted(struct sigma_channel_end *end)
 {
-	smp_mb();	/* pairs with those of wants_data() and wants_room() */
+	/*
+	 * Pairs with wants_data() and wants_room(): either this side sees what the peer wants, or
+	 * the peer sees the new index.
+	 */
+	smp_mb();
 	if (peer_wants_data(end) || peer_wants_room(end))
 		ring(end);
 }
@@ -284,7 +293,8 @@ static ssize_t take(struct sigma_channel_end *end, struct iov_iter *to)
 	if (found > 0 && copy_to_iter(theirs->data + record.offset, record.length, to) !=
 	    record.length)
 		return -EFAULT;
-	smp_rmb();	/* what was copied was the peer's: pairs with sigma_channels_forget() */
+	/* Was the window reset during the copy? Pairs with sigma_channels_forget() */
+	smp_rmb();
 	if (READ_ONCE(end->drained))
 		return 0;
 	if (found <= 0)
@@ -312,13 +322,13 @@ static ssize_t channel_read(struct kiocb *iocb, struct iov_iter *to)
 		if (over && over != -EAGAIN)
 			return over;
 		if (iocb->ki_filp->f_flags & O_NONBLOCK) {
-			/* An edge-triggered poller is to be told of the next one */
+			/* An edge-triggered poller must be woken by the next message */
 			if (wq_has_sleeper(&end->wait) && wants_data(end))
 				continue;
 			return -EAGAIN;
 		}
 		ret = wait_event_interruptible(end->wait, wants_data(end));
-		if (ret || signal_pending(current))	/* even if the peer never lets us sleep */
+		if (ret || signal_pending(current))	/* even if the peer never lets it sleep */
 			return ret ?: -ERESTARTSYS;
 	}
 }
@@ -370,7 +380,7 @@ static ssize_t channel_write(struct kiocb *iocb, struct iov_iter *from)
 			return -EAGAIN;
 		}
 		ret = wait_event_interruptible(end->wait, wants_room(end, length));
-		if (ret || signal_pending(current))	/* even if the peer never lets us sleep */
+		if (ret || signal_pending(current))	/* even if the peer never lets it sleep */
 			return ret ?: -ERESTARTSYS;
 	}
 }
@@ -383,7 +393,7 @@ static __poll_t channel_poll(struct file *file, poll_table *pt)
 	int over;
 
 	poll_wait(file, &end->wait, pt);
-	/* A look without a wait asks for no doorbell */
+	/* A poll that does not sleep asks for no doorbell */
 	sleeps = wq_has_sleeper(&end->wait);
 	over = status(end);
 	if (readable(end) || (sleeps && asked & EPOLLIN && wants_data(end) && readable(end)))
@@ -391,7 +401,7 @@ static __poll_t channel_poll(struct file *file, poll_table *pt)
 	if (!over && (writable(end, SIGMA_CHANNEL_MSG_MAX) ||
 		      (sleeps && asked & EPOLLOUT && wants_room(end, SIGMA_CHANNEL_MSG_MAX))))
 		events |= EPOLLOUT | EPOLLWRNORM;
-	/* Once more: it may have ended since, and who had said nothing is not woken for it again */
+	/* Check again: the session may have ended since the first look */
 	over = status(end);
 	if (over && over != -EAGAIN)
 		events = (events & ~(EPOLLOUT | EPOLLWRNORM)) | EPOLLERR | EPOLLHUP;
@@ -406,7 +416,7 @@ static long channel_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	return 0;
 }
 
-/* All of the channel may be seen, the block of this side written to */
+/* A program may read all of the channel, and write to the block of its own side */
 static int channel_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct sigma_channel_end *end = file->private_data;
@@ -443,11 +453,14 @@ static int channel_open(struct inode *inode, struct file *file)
 		end->error = 0;
 		end->joined = 0;
 		end->session++;
-		/* A program may have left anything there */
+		/* A program may have left any value there */
 		WRITE_ONCE(our_block(end)->produced,
 			   cpu_to_le32(aligned(READ_ONCE(our_block(end)->produced))));
 		publish(end);
-		/* Either side joins when it sees the other: this one first, and then by doorbell */
+		/*
+		 * The peer does the same: publish, barrier, look. So at least one side sees the
+		 * other and joins at once; the other side joins when its doorbell rings.
+		 */
 		smp_mb();
 		look_at_peer(end);
 	}

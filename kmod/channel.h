@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Channels for programs, for both kernels: see uapi/channel.h for what they are. channel.c is
- * linked into sigma.ko and into sigma_guest.ko.
+ * The message channels of /dev/iosc: see uapi/channel.h for the protocol and the devices. channel.c
+ * is linked into sigma.ko and into sigma_guest.ko.
  */
 #ifndef _SIGMA_CHANNEL_H
 #define _SIGMA_CHANNEL_H
@@ -19,18 +19,18 @@ struct sigma_channels;
 
 /**
  * struct sigma_channel_end - this side's end of one channel
- * @all: the set it is of
+ * @all: the set that it belongs to
  * @number: 1..SIGMA_CHANNELS
- * @shared: in the window
- * @lock: protects what follows up to @drained; taken in the doorbell's interrupt
- * @session: as in the state of this side, which is only a copy: the window may be reset
- * @joined: the peer's session, 0: none yet
- * @error: 0, or why the session is over
+ * @shared: the channel's memory in the IOSC window
+ * @lock: protects the fields from @session to @drained; taken in the doorbell's interrupt
+ * @session: this side's session; the one in shared memory is a copy, since the window may be reset
+ * @joined: the peer's session that this side has joined, 0: none yet
+ * @error: 0, or the error that ended the session
  * @opened: a file has it open
  * @reachable: the peer's kernel runs
- * @drained: what the peer left in its ring is gone
- * @rx_lock: held by who reads, also while it copies to user space
- * @tx_lock: the same for who writes
+ * @drained: the window was reset, so messages that the peer left in its ring are lost
+ * @rx_lock: held by a reader, also while it copies to user space
+ * @tx_lock: the same for a writer
  * @wait: woken when anything changes
  */
 struct sigma_channel_end {
@@ -46,10 +46,11 @@ struct sigma_channel_end {
 };
 
 /**
- * struct sigma_channels - all channels of one guest, as this side has them
+ * struct sigma_channels - this side's ends of all channels of one guest
  * @side: enum sigma_channel_side
- * @phys: physical address of the first one
- * @tx: the peer's doorbells
+ * @phys: physical address of the first channel
+ * @tx: sends doorbells to the peer
+ * @end: channel N is end[N - 1]
  */
 struct sigma_channels {
 	unsigned int side;
@@ -62,13 +63,16 @@ struct sigma_channels {
 	bool gone;
 };
 
-/** sigma_channels_setup - the device class, once for a module. 0 or -errno */
+/** sigma_channels_setup - register the device class, once for a module. Return: 0 or -errno. */
 int sigma_channels_setup(void);
 void sigma_channels_teardown(void);
 
 /**
- * sigma_channels_init - before doorbells can arrive
- * @window: the IOSC window, which is at physical address @phys
+ * sigma_channels_init - fill in @all; call it before doorbells can arrive
+ * @side: enum sigma_channel_side
+ * @window: the IOSC window
+ * @phys: physical address of @window
+ * @tx: sends doorbells to the peer
  */
 void sigma_channels_init(struct sigma_channels *all, unsigned int side, void *window,
 			 phys_addr_t phys, struct sigma_doorbell_tx *tx);
@@ -76,22 +80,22 @@ void sigma_channels_init(struct sigma_channels *all, unsigned int side, void *wi
 /**
  * sigma_channels_add - make the device nodes
  * @parent: owns @all and the window, and lives as long as any of the nodes is open
- * @name: of the guest, its folder below /dev/iosc; NULL: none
+ * @name: the guest's name, which is a folder below /dev/iosc; NULL: no folder
  *
  * May sleep. Return: 0 or a negative errno.
  */
 int sigma_channels_add(struct sigma_channels *all, struct device *parent, const char *name);
 
-/** sigma_channels_del - undo it, and end all sessions. May sleep. */
+/** sigma_channels_del - remove the device nodes, and end all sessions. May sleep. */
 void sigma_channels_del(struct sigma_channels *all);
 
-/** sigma_channels_forget - the window is going to be overwritten; the peer is down */
+/** sigma_channels_forget - the window is about to be overwritten; the peer is down */
 void sigma_channels_forget(struct sigma_channels *all);
 
-/** sigma_channels_up - the peer's kernel is about to run; the window is as after a reset */
+/** sigma_channels_up - the peer's kernel is about to run; the window has just been reset */
 void sigma_channels_up(struct sigma_channels *all);
 
-/** sigma_channels_down - it does not run any more: its sessions are over. Any context. */
+/** sigma_channels_down - the peer's kernel stopped: its sessions are over. Any context. */
 void sigma_channels_down(struct sigma_channels *all);
 
 /** sigma_channels_rung - the peer rang @doorbell, SIGMA_DOORBELL_END and above. Any context. */

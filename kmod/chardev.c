@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The character devices: /dev/sigma/control and one /dev/sigma/NAME per guest.
- * uapi/sigma.h is their manual.
+ * uapi/sigma.h documents them.
  *
- * An open file keeps its guest's device, and so the IOSC window, but not the guest: once
- * destroyed, calls answer ENODEV.
+ * An open file holds a reference to its guest's device, and so to the IOSC window, but does not
+ * keep the guest: once it is destroyed, read, write and ioctl fail with ENODEV.
  */
 #include <linux/fs.h>
 #include <linux/idr.h>
@@ -39,7 +39,8 @@ static struct class sigma_class = {
 
 /**
  * struct guest_file - one open file
- * @seen: state changes that SIGMA_GET_INFO has shown to it
+ * @guest: its guest
+ * @seen: sigma_guest.state_seq when this file last did SIGMA_GET_INFO, at first -1
  */
 struct guest_file {
 	struct sigma_guest *guest;
@@ -69,7 +70,7 @@ static int guest_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* One message, or 0 when there is none */
+/* Return: the length of one message, 0 when there is none, -EPROTO when the ring is broken */
 static int receive(struct sigma_guest *guest, void *msg)
 {
 	int len;
@@ -77,7 +78,7 @@ static int receive(struct sigma_guest *guest, void *msg)
 	mutex_lock(&guest->iosc.rx_lock);
 	len = sigma_ring_get(&guest->iosc.rx, msg);
 	mutex_unlock(&guest->iosc.rx_lock);
-	if (len > 0)	/* there is room again, which the guest may be waiting for */
+	if (len > 0)	/* the ring has room again, and the guest may be waiting for it */
 		sigma_doorbell_ring(&guest->iosc.doorbell_tx, SIGMA_DOORBELL_CONTROL);
 	return len;
 }
@@ -180,7 +181,7 @@ static int guest_mmap(struct file *file, struct vm_area_struct *vma)
 	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_pgoff ||
 	    vma->vm_end - vma->vm_start != SIGMA_IOSC_SIZE)
 		return -EINVAL;
-	/* What is in it counts as the guest's word, here and in the guest as the host's */
+	/* Only the two kernels may write to the window: each takes its contents for the other's */
 	if (vma->vm_flags & VM_WRITE)
 		return -EPERM;
 	vm_flags_clear(vma, VM_MAYWRITE);
@@ -196,7 +197,7 @@ static int ioctl_get_info(struct guest_file *gf, void __user *arg)
 
 	if (!info)
 		return -ENOMEM;
-	/* A change in between is seen again, never missed */
+	/* In this order: a change in between raises EPOLLPRI again, and is never missed */
 	WRITE_ONCE(gf->seen, atomic_read(&gf->guest->state_seq));
 	sigma_guest_info(gf->guest, info);
 	err = copy_to_user(arg, info, sizeof(*info)) ? -EFAULT : 0;
@@ -237,7 +238,7 @@ static int ioctl_memory_fd(struct sigma_guest *guest)
 	return fd;
 }
 
-/* By way of a copy: user memory may take its time, and stopping a guest needs the lock */
+/* A copy in between: a fault on user memory may sleep for long, and stopping needs the lock */
 static int ioctl_read_low(struct sigma_guest *guest, void __user *arg)
 {
 	struct sigma_low low;

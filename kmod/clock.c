@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host's wall clock in the guest's window: see struct sigma_iosc_clock.
+ * The host's wall clock in the guest's IOSC window: see struct sigma_iosc_clock.
  *
- * The kernel's timekeeping tells of each of its updates: from a tick, which is when NTP's
- * corrections of the rate come into force, and at once when somebody sets the clock. What it
- * reckons with goes to the guest as it is, so that the guest reckons the same from the same TSC.
- * Between two updates nothing changes, however long that is: a host that sleeps deeply need not
+ * The kernel's timekeeping calls a notifier at each of its updates: in a tick, where NTP's
+ * corrections of the rate take effect, and at once when somebody sets the clock. The notifier
+ * copies the timekeeper's parameters to the guest, which so computes the same time from the same
+ * TSC. Between two updates the parameters stay valid, however long that is: an idle host need not
  * wake up for a guest's clock.
  *
- * A host that doesn't count by the TSC is asked for its time at each update, and takes the TSC
- * for as fast as it measured it at boot.
+ * On a host whose clock source is not the TSC, the notifier reads the clock at each update, and
+ * extrapolates by the TSC frequency that the host measured at boot.
  *
- * Updates come one at a time, under the timekeeper's lock, so none is needed here.
+ * The timekeeper's lock serialises the updates, so this file needs no lock.
  */
 #include <linux/clocksource.h>
 #include <linux/math64.h>
@@ -21,7 +21,7 @@
 
 #include "sigma.h"
 
-#define EXTRAPOLATED_SEC	600	/* for which the measured rate has to do */
+#define EXTRAPOLATED_SEC	600	/* longest time between updates that the rate is made for */
 
 static void publish(struct sigma_clock *clock, u64 tsc, u64 ns, u32 mult, u32 shift, u32 flags)
 {
@@ -70,6 +70,6 @@ void sigma_clock_show(struct sigma_clock *clock, struct sigma_iosc_clock *shared
 
 void sigma_clock_hide(struct sigma_clock *clock)
 {
-	/* No update is under way on return: it would hold the same lock */
+	/* No update is running on return: an update holds the lock that unregistering takes */
 	pvclock_gtod_unregister_notifier(&clock->notifier);
 }

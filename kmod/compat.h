@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Kernel API drift between 6.1 and 7.2, for both modules. Force-included in front of every
- * file, so that the rest of the code is written for the newest kernel and has no #if.
- * Distributions backport: compat.mk probes the headers and defines SIGMA_HAVE_*, nothing
- * here compares versions.
+ * Kernel API drift between 6.1 and 7.2, for both modules. This file is force-included in front of
+ * every file, so that the rest of the code is written for the newest kernel and has no #if.
+ * Distributions backport changes, so nothing here compares versions: compat.mk probes the headers
+ * and defines SIGMA_HAVE_*.
  */
 #ifndef _SIGMA_COMPAT_H
 #define _SIGMA_COMPAT_H
@@ -13,12 +13,12 @@
 #include <linux/mmzone.h>
 #include <linux/timekeeping.h>
 
-/* cpuid_edx() and its like left asm/processor.h */
+/* cpuid_edx() and similar functions moved here from asm/processor.h */
 #if __has_include(<asm/cpuid/api.h>)
 #include <asm/cpuid/api.h>
 #endif
 
-/* irq_domain_create_hierarchy() became a case of irq_domain_instantiate() */
+/* irq_domain_create_hierarchy() was replaced by irq_domain_instantiate() */
 static inline struct irq_domain *
 sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
 			struct fwnode_handle *fwnode, const struct irq_domain_ops *ops,
@@ -54,7 +54,7 @@ sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
 #define SIGMA_DEVNODE_CONST
 #endif
 
-/* Renamed */
+/* rdmsrl_*() were renamed to rdmsrq_*() */
 #ifndef SIGMA_HAVE_RDMSRQ
 #define rdmsrq_safe		rdmsrl_safe
 #define rdmsrq_safe_on_cpu	rdmsrl_safe_on_cpu
@@ -74,7 +74,7 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
-/* eventfd_signal() lost its count */
+/* eventfd_signal() lost its argument for the count */
 #ifdef SIGMA_HAVE_EVENTFD_SIGNAL_ONE
 #define sigma_eventfd_signal(ctx)	eventfd_signal(ctx)
 #else
@@ -117,7 +117,7 @@ static int find_vqs##_arrays(struct virtio_device *vdev, unsigned int nvqs,		\
 #define SIGMA_FIND_VQS(find_vqs)	find_vqs##_arrays
 #endif
 
-/* The system's half of a cross-timestamp was of CLOCK_REALTIME before it had a choice of clocks */
+/* The system's part of a cross-timestamp was CLOCK_REALTIME before the clock could be chosen */
 static inline int sigma_system_stamp(struct system_device_crosststamp *stamp, u64 *counter)
 {
 	struct system_time_snapshot now;
@@ -140,7 +140,7 @@ static inline int sigma_system_stamp(struct system_device_crosststamp *stamp, u6
 	return 0;
 }
 
-/* Newer than 6.1; the bit is virtio 1.2's, chapter 6 */
+/* Kernel 6.1 lacks it; virtio 1.2, chapter 6 */
 #ifndef SIGMA_HAVE_NOTIFICATION_DATA
 #define VIRTIO_F_NOTIFICATION_DATA	38
 #endif

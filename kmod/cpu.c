@@ -2,29 +2,29 @@
 /*
  * Lending CPUs.
  *
- * A lent CPU is an offline CPU of the host that we keep from coming online. It is in one of
- * three places: in the host's offline loop (just lent), in the guest (started), or halted in our
- * entry pages (parked). INIT, then a start-up IPI, brings it from any of them to the entry pages,
- * whatever it was doing and however it was left: INIT is a reset of the core. That it did arrive is
- * seen by its acknowledgement. Only then may the guest's memory be freed. The host takes a CPU back
- * in its usual way of onlining, by an INIT of its own.
+ * A lent CPU is an offline CPU of the host that this module keeps from coming online. It is in one
+ * of three places: in the host's offline loop (just lent), in the guest (started), or halted in the
+ * entry pages (parked). INIT and a start-up IPI (SIPI) bring it from any of them to the entry
+ * pages, whatever it did before, since INIT resets the core. The CPU acknowledges that it has
+ * arrived, and only then may the guest's memory be freed. The host takes a CPU back by its usual
+ * onlining, which begins with an INIT, too.
  *
- * A parked CPU is halted with handlers for NMIs and machine checks. It is not left waiting for a
- * start-up IPI: firmware that gathers all CPUs in SMM, where such a CPU does not come, has hung
- * laptops (smp_park_other_cpus_in_init() did so until kernel commit fbe1bf1e5ff1). Only a kernel
- * that comes by kexec, which overwrites our pages, gets it in that state, and who did not answer or
- * could not be given back is left in it.
+ * A parked CPU is halted, with handlers for NMIs and machine checks. It does not wait for a
+ * start-up IPI, because such a CPU does not enter SMM: firmware that gathers all CPUs in SMM has
+ * hung laptops (smp_park_other_cpus_in_init() caused that until kernel commit fbe1bf1e5ff1). CPUs
+ * are left waiting for a start-up IPI in three cases only: for a kernel that kexec starts, which
+ * overwrites our pages; after a CPU did not answer; and where the host could not online a CPU.
  *
- * The CPUs of one guest are reset together before the first of them is started: none can send an
- * NMI to another one that is on its way then.
+ * When a guest stops, all of its CPUs get INIT before the first of them is parked: so none can
+ * send an NMI to another one while that is on its way to the entry pages.
  *
  * While it is lent, a CPU is not "present", as if it had been unplugged. Without that, broadcast
  * IPIs would reach the guest: once every present CPU has booted, x86 kernels send them by
- * shorthand to all CPUs there are, online or not, and a guest obeys the host's "stop" as its
- * own. A CPU that is present without being in cpus_booted_once_mask, or the reverse, makes
+ * shorthand to all CPUs of the machine, online or not, and a guest would obey the host's "stop" IPI.
+ * A CPU that is present without being in cpus_booted_once_mask, or the reverse, makes
  * apic_smt_update() turn the shorthand off; it runs at the end of each CPU hotplug operation.
  *
- * Starts go one after the other, because the entry pages tell one CPU at a time.
+ * CPUs are started one after the other, because the entry pages hold orders for one CPU at a time.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
@@ -45,16 +45,16 @@
 #define INIT_DEASSERT	(APIC_INT_LEVELTRIG | APIC_DM_INIT)
 #define INIT_US		10000	/* MP specification 1.4, B.4 */
 #define SIPI_US		200
-#define SIPI_TRIES	2	/* likewise: a second one where the first went unseen */
+#define SIPI_TRIES	2	/* likewise: a second one where the first was lost */
 #define ARRIVE_MS	1000	/* far beyond what real hardware needs */
 #define INIT_TRIES	3
-#define XAPIC_ID_MAX	254	/* 255 means all */
-#define RETURN_TRIES	20	/* while CPU hotplug is disabled for a moment: PCI probes do */
+#define XAPIC_ID_MAX	254	/* 255 is the broadcast ID */
+#define RETURN_TRIES	20	/* PCI probes, for one, disable CPU hotplug for a moment */
 #define RETURN_MS	100
 
-static DEFINE_MUTEX(start_lock);	/* what the entry pages tell */
+static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
 static cpumask_t lent;			/* changed by atomic bit operations */
-static DEFINE_PER_CPU(struct sigma_frequency, frequency);	/* of lent ones */
+static DEFINE_PER_CPU(struct sigma_frequency, frequency);	/* valid for lent CPUs */
 static struct sigma_identity park_identity;
 static enum cpuhp_state hotplug_state;
 
@@ -64,8 +64,8 @@ u32 sigma_cpu_apic_id(unsigned int cpu)
 }
 
 /*
- * Runs on another CPU before @cpu is brought up: an error here keeps it offline. It comes to
- * this only where something else made the CPU present again, as ACPI hotplug may.
+ * Runs on another CPU before @cpu is brought up; an error keeps it offline. A lent CPU gets here
+ * only if something else, such as ACPI hotplug, has made it present again.
  */
 static int refuse_online(unsigned int cpu)
 {
@@ -150,7 +150,7 @@ int sigma_cpu_lend(unsigned int cpu, char *error, size_t len)
 	}
 	sigma_frequency_highest(cpu, per_cpu_ptr(&frequency, cpu));
 	err = remove_cpu(cpu);
-	/* Above 0: somebody took it offline meanwhile, so it is not ours to give back online */
+	/* Above 0: somebody else took the CPU offline meanwhile, so it must not be onlined later */
 	if (err) {
 		cpumask_clear_cpu(cpu, &lent);
 		set_cpu_present(cpu, true);
@@ -180,7 +180,7 @@ int sigma_cpu_return(unsigned int cpu)
 		msleep(RETURN_MS);
 	}
 	if (err < 0) {
-		/* Not to rest in our pages for ever, which may go */
+		/* It must not stay halted in the entry pages, which may be freed */
 		sigma_cpu_reset(&cpu, 1);
 		pr_err("cpu %u: was given back, but the host could not online it (error %d); try: chcpu -e %u\n",
 		       cpu, err, cpu);
@@ -238,13 +238,13 @@ static int send(const struct entry_order *order)
 
 	mutex_lock(&start_lock);
 	token = sigma_entry_tell(order);
-	/* A guard does not take the first INIT: it leaves the guest then, see guard/program */
+	/* The first INIT only causes a VM exit of a guarded guest: see guard/program */
 	if (boot_cpu_has(X86_FEATURE_VMX) || boot_cpu_has(X86_FEATURE_SVM))
 		send_init(sigma_cpu_apic_id(cpu));
-	/* Both start-up IPIs are lost to a CPU in SMM. One that comes late finds the same orders */
+	/* A CPU in SMM misses both start-up IPIs. One that arrives late finds the same orders */
 	for (int i = 0; i < INIT_TRIES && err; i++)
 		err = init_sipi(cpu, token);
-	/* Too late: nobody may come here any more and find the next one's orders */
+	/* A CPU that has not arrived must not arrive later, and find the orders for another one */
 	if (err)
 		send_init(sigma_cpu_apic_id(cpu));
 	mutex_unlock(&start_lock);
@@ -271,10 +271,10 @@ int sigma_cpu_park(unsigned int cpu)
 	});
 }
 
-/* One wait serves all of them. One that did not take it is told when it is parked. */
+/* One wait serves all CPUs. A CPU that did not receive the INIT is noticed when it is parked. */
 void sigma_cpu_reset(const u32 *cpus, unsigned int nr)
 {
-	/* The first one last: it is the one that others send NMIs to, for a backtrace */
+	/* The first CPU comes last: the others send NMIs to it, for a backtrace */
 	for (unsigned int i = nr; i--; )
 		sigma_apic_send(sigma_cpu_apic_id(cpus[i]), INIT_ASSERT);
 	usleep_range(INIT_US, INIT_US + 1000);

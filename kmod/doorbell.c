@@ -2,10 +2,10 @@
 /*
  * Doorbells: see doorbell.h, and uapi/iosc.h for the protocol in shared memory.
  *
- * The receiver's interrupt is an ordinary one of its kernel: a domain of our own below the
- * x86 vector domain, so that the vector is accounted for, shown in /proc/interrupts and moves
- * with its affinity. Nothing programs a device with it; the vector and the APIC ID are
- * published in shared memory instead, where a device would have an MSI message.
+ * The receiver's interrupt is an ordinary one of its kernel, in an irq domain of our own below the
+ * x86 vector domain. So the vector is accounted for, is shown in /proc/interrupts, and moves with
+ * its affinity. No device is programmed with it: the vector and the APIC ID are published in shared
+ * memory, as a device would get them by an MSI message.
  */
 #include <linux/bitops.h>
 #include <linux/interrupt.h>
@@ -40,7 +40,7 @@ static u32 apic_id_of(struct irq_data *data)
 	return per_cpu(x86_cpu_to_apicid, cpu);
 }
 
-/* The lock makes the last one to look also the last one to write */
+/* Under the lock, so that the last caller to read the vector is the last one to publish it */
 static void publish(struct irq_data *data)
 {
 	struct sigma_doorbell_rx *rx = data->domain->host_data;
@@ -60,7 +60,7 @@ void sigma_doorbell_republish(struct sigma_doorbell_rx *rx)
 	publish(irq_domain_get_irq_data(rx->domain, rx->irq));
 }
 
-/* Vectors move with the affinity; the old one still works until the new one was used */
+/* A new affinity moves the vector; the old vector works until the new one was used */
 static int doorbell_set_affinity(struct irq_data *data, const struct cpumask *mask, bool force)
 {
 	int ret = irq_chip_set_affinity_parent(data, mask, force);
@@ -71,9 +71,9 @@ static int doorbell_set_affinity(struct irq_data *data, const struct cpumask *ma
 }
 
 /*
- * There is no device to mask, and an IPI that comes all the same is only a look too many. But
- * before 6.13 an affinity that changes takes effect between a mask and an unmask in the
- * interrupt itself, and the core calls both without asking.
+ * There is no device to mask, and an IPI that comes while masked only costs one more look. But
+ * before 6.13 a change of the affinity takes effect between a mask and an unmask in the interrupt
+ * itself, and the irq core calls both without checking that they exist.
  */
 static void doorbell_mask(struct irq_data *data)
 {
@@ -155,8 +155,8 @@ static bool drain(struct sigma_doorbell_rx *rx)
 }
 
 /*
- * A peer that never stops must not keep this CPU from everything else: what is left over
- * waits for the next tick, and the peer meanwhile believes that we are busy.
+ * A peer that never stops ringing must not keep this CPU from all other work. So what is left over
+ * waits for the next tick, and `busy` keeps the peer from sending IPIs until then.
  */
 static void drain_or_defer(struct sigma_doorbell_rx *rx)
 {
@@ -164,7 +164,7 @@ static void drain_or_defer(struct sigma_doorbell_rx *rx)
 		schedule_delayed_work(&rx->leftover, 1);
 }
 
-/* Once a tick while interrupts pause: what was rung is handled all the same */
+/* Runs once a tick while interrupts pause, and handles what was rung meanwhile */
 static void drain_leftover(struct work_struct *work)
 {
 	struct sigma_doorbell_rx *rx = container_of(to_delayed_work(work),
@@ -185,8 +185,8 @@ static bool storms(const struct sigma_doorbell_rx *rx, u64 now)
 }
 
 /*
- * What an interrupt costs beside its handler is taken to be the shortest time that ever was between
- * two: nothing else ran then.
+ * The cost of an interrupt besides its handler is taken to be the shortest time ever seen between
+ * two of them: nothing else ran in that time.
  */
 static void account(struct sigma_doorbell_rx *rx, u64 begin)
 {
@@ -217,7 +217,7 @@ static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 	u64 begin = local_clock();
 
 	atomic_long_inc(&rx->interrupts);
-	/* One that was on its way as they paused. The work looks, and arms again */
+	/* This one was sent before interrupts paused. The work item handles it, and arms again */
 	if (READ_ONCE(rx->pause))
 		return IRQ_HANDLED;
 	if (rx->rearm && storms(rx, begin))
@@ -261,7 +261,7 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 		goto free_irqs;
 
 	publish(irq_domain_get_irq_data(rx->domain, irq));
-	/* What was rung before nobody listened had no interrupt */
+	/* Doorbells rung before the target was published sent no interrupt */
 	smp_mb();
 	ring_self(rx);
 	return 0;
@@ -307,13 +307,16 @@ void sigma_doorbell_ring(struct sigma_doorbell_tx *tx, unsigned int n)
 	unsigned long flags;
 
 	atomic_long_inc(&tx->sent);
-	/* LOCK even where this kernel took itself for a uniprocessor: the peer is another CPU */
+	/* sync_: with LOCK even in a kernel for one CPU, since the peer is another CPU */
 	if (sync_test_and_set_bit(n % 64, (__force unsigned long *)&tx->words->pending[n / 64]))
 		return;
 	if (READ_ONCE(tx->words->busy))
 		return;
 
-	/* The CPU must not go back to the host between the check and the IPI: synchronize_rcu() */
+	/*
+	 * The CPU must not return to the host between the check and the IPI. With interrupts off
+	 * here, the synchronize_rcu() before its return waits
+	 */
 	local_irq_save(flags);
 	interrupt_peer(tx);
 	local_irq_restore(flags);

@@ -16,13 +16,14 @@
 
 /**
  * struct sigma_doorbell_rx - the receiving end
- * @words: the shared words we receive on
+ * @words: the words in shared memory that this end receives on
  * @handler: called for each doorbell that was rung, 0 <= n < SIGMA_DOORBELLS, in hard
  *	     interrupt context, or in a work item when there are too many
- * @published: or NULL: told each target that is published, one at a time, with interrupts off
- * @rearm: or NULL: where somebody between the peer and us sends one interrupt for each time that
- *	   this was called, and swallows the others. Any context
- * @data: for all three
+ * @published: or NULL: called with each target that is published; calls are serialised, with
+ *	       interrupts off
+ * @rearm: or NULL: the guard between the peer and this end sends one interrupt for each call of
+ *	   this, and swallows all others. Called in any context
+ * @data: argument of all three
  * @received: doorbells that were rung
  * @interrupts: interrupts taken for them
  * @spent: ns that these took, an estimate: see account()
@@ -51,13 +52,13 @@ struct sigma_doorbell_rx {
  * @name: shown in /proc/interrupts
  * @cpu: CPU to receive on
  *
- * Fill @words, @handler and @data before. May sleep. Vector changes that come from
+ * The caller has filled in the fields of @rx up to @data. May sleep. Vector changes that come from
  * a new affinity are republished.
  * Return: 0 or a negative errno.
  */
 int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsigned int cpu);
 
-/** sigma_doorbell_republish - the words were overwritten: publish the vector again */
+/** sigma_doorbell_republish - publish the vector again, after the words were overwritten */
 void sigma_doorbell_republish(struct sigma_doorbell_rx *rx);
 
 /** sigma_doorbell_unlisten - withdraw the vector and free it; no handler runs afterwards */
@@ -65,10 +66,10 @@ void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx);
 
 /**
  * struct sigma_doorbell_tx - the sending end
- * @words: the shared words of the peer
- * @allowed: says whether the peer's {apic_id, vector}, which the peer wrote, may be
- *	     sent an IPI; NULL: any vector >= 32. Interrupts are off from its answer
- *	     until the IPI is sent
+ * @words: the peer's words in shared memory
+ * @allowed: may an IPI be sent to {apic_id, vector}, which the peer wrote? NULL: to any vector
+ *	     >= 32. Interrupts are off from its answer until the IPI is sent
+ * @data: argument of @allowed
  * @sent: doorbells rung
  * @ipis: interrupts sent
  */
@@ -83,7 +84,7 @@ struct sigma_doorbell_tx {
 /**
  * sigma_doorbell_ring - ring doorbell @n of the peer
  *
- * Publish the data first. Any context; in an NMI only where nothing returns from it.
+ * Publish the data first. Any context; in an NMI only if the NMI handler does not return.
  */
 void sigma_doorbell_ring(struct sigma_doorbell_tx *tx, unsigned int n);
 

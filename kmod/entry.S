@@ -3,21 +3,22 @@
  * The entry pages' code: see entry.h.
  *
  * A start-up IPI with vector V starts the CPU in real mode at CS = V << 8, IP = 0 (SDM
- * vol. 3A, 9.4.4). From there it goes through protected mode to 64-bit mode. EBP holds the first
- * page's address all the way, so the code runs wherever it is copied. INIT leaves MSRs, the
- * registers of x87, SSE, AVX and what came after them, and the cache bits of CR0 as the last owner
- * had them (SDM vol. 3A, table 10-1), so all that matters is set, not assumed, and all that tells
- * of that owner is cleared.
+ * vol. 3A, 9.4.4). From there it goes through protected mode to 64-bit mode. EBP always holds the
+ * first page's address, so the code runs wherever it is copied. INIT leaves MSRs, the registers of
+ * x87, SSE, AVX and later extensions, and the cache bits of CR0 as the last owner of the CPU had
+ * them (SDM vol. 3A, table 10-1). So the code assumes no value that matters but sets it, and clears
+ * everything that reveals data of the last owner.
  *
- * An NMI or a machine check may come at any instruction. With no handler either is a triple fault,
- * which resets the machine, and so is a machine check while CR4.MCE is clear. So the IDT is loaded
- * first, MCE is set next, and what takes long comes after both. One table serves three formats of
- * gates, since a vector's 4, 8 and 16 bytes lie at different places. MCG_STATUS is cleared by
- * whoever takes a machine check: while MCIP is set the next one is a reset, too. The banks are left
- * to the host, which takes the same machine check, or polls them.
+ * An NMI or a machine check may come at any instruction. Without a handler either one is a triple
+ * fault, which resets the machine. So does a machine check while CR4.MCE is clear. So the IDT is
+ * loaded first, MCE is set next, and anything that takes long comes after both. One table serves
+ * three formats of gates, since the 4, 8 and 16 bytes of a vector's gate lie at different places.
+ * The handler of a machine check clears MCG_STATUS, because the next machine check while MCIP is
+ * set resets the machine, too. The handler leaves the banks to the host, which takes the same
+ * machine check or polls them.
  *
- * The stack on the way is only used before the acknowledgement: after it the next CPU may be on its
- * way through these pages. A CPU that rests has a stack of its own.
+ * The stack in struct entry_data is used only before the acknowledgement: after it the next CPU may
+ * use these pages. A parked CPU has a stack of its own.
  */
 #include <linux/linkage.h>
 #include <asm/msr-index.h>
@@ -39,8 +40,8 @@
 	.code16
 SYM_DATA_START(sigma_entry_start)
 	/*
-	 * INIT has left SS:SP at 0: what an NMI here pushes goes to the end of the first 64 KiB,
-	 * which the host leaves to the firmware
+	 * INIT has left SS:SP at 0: an NMI here pushes to the end of the first 64 KiB, which the
+	 * host leaves to the firmware
 	 */
 	lidtl	%cs:ENTRY_IDTR
 	cli
@@ -81,8 +82,9 @@ sigma_entry_nmi16:
 
 	.code32
 	/*
-	 * All up to 64-bit mode can be done once more, and a return could not: between the switch
-	 * and the far jump CS holds no selector. NMIs stay blocked until IRETQ below.
+	 * These two handlers do not return but start again at code32: everything up to 64-bit mode
+	 * can be repeated, and between the switch to protected mode and the far jump CS holds no
+	 * selector that IRET could use. NMIs stay blocked until the IRETQ below.
 	 */
 	.globl	sigma_entry_mc32
 sigma_entry_mc32:
@@ -107,7 +109,7 @@ sigma_entry_code32:
 	movl	%eax, %cr4
 	movl	ENTRY_CR3(%ebp), %eax
 	movl	%eax, %cr3
-	/* All other bits of EFER off: SVM must be off for a guest */
+	/* This clears all other bits of EFER: SVM must be off for a guest */
 	movl	$MSR_EFER, %ecx
 	movl	ENTRY_EFER(%ebp), %eax
 	xorl	%edx, %edx
@@ -122,7 +124,7 @@ sigma_entry_code64:
 	movl	%ebp, %ebp	/* the upper half is undefined after the switch */
 	leaq	ENTRY_STACK_TOP(%rbp), %rsp
 	lidt	ENTRY_IDTR64(%rbp)
-	/* Ends the blocking of NMIs, if there was one */
+	/* IRETQ ends the blocking of NMIs, if an NMI came above */
 	pushq	$ENTRY_DS
 	leaq	ENTRY_STACK_TOP(%rbp), %rax
 	pushq	%rax
@@ -145,13 +147,13 @@ sigma_entry_code64:
 	jmp	.Lnext
 
 .Lwritten:
-	/* Overwrites what buffers of the core still hold, where microcode does (MDS, TAA and kin) */
+	/* With the right microcode VERW clears the core's buffers (MDS, TAA and similar) */
 	pushq	$ENTRY_DS
 	verw	(%rsp)
 	addq	$SELECTOR_SIZE, %rsp
 	movl	ENTRY_CR4(%rbp), %r8d
 	movq	%r8, %cr4
-	/* AMD's FXRSTOR leaves the pointers of the last instruction as they were */
+	/* FNINIT: AMD's FXRSTOR does not restore the pointers to the last x87 instruction */
 	fninit
 	fxrstor	OFFSET(.Lfpu)(%rbp)
 	testl	$ENTRY_XSAVE, ENTRY_FLAGS(%rbp)
@@ -159,7 +161,10 @@ sigma_entry_code64:
 	movl	%r8d, %eax
 	orl	$X86_CR4_OSXSAVE, %eax
 	movq	%rax, %cr4
-	/* XCR0 is the last owner's still, who may have left something in what it took out of it */
+	/*
+	 * XCR0 is still the last owner's, which may have data in components that it disabled
+	 * later. So enable all of them before XRSTOR clears them
+	 */
 	xorl	%ecx, %ecx
 	movl	ENTRY_XCR0(%rbp), %eax
 	movl	ENTRY_XCR0 + 4(%rbp), %edx
@@ -171,8 +176,9 @@ sigma_entry_code64:
 	movq	%r8, %cr4
 1:
 	/*
-	 * INIT left the mode as it was. From x2APIC the way leads through off (SDM vol. 3A,
-	 * 11.12.5); one that the last owner switched off, the host would not take
+	 * INIT keeps the mode of the local APIC. The way out of x2APIC mode leads through the
+	 * disabled state (SDM vol. 3A, 11.12.5). If the last owner has disabled the local APIC,
+	 * the host could not use the CPU, so enable it
 	 */
 	movl	$MSR_IA32_APICBASE, %ecx
 	rdmsr
@@ -233,7 +239,7 @@ sigma_entry_mc64:
 sigma_entry_nmi64:
 	iretq
 
-	/* A register of the list that this CPU does not have is skipped */
+	/* A #GP of the WRMSR above: the CPU lacks the register, so skip it. Others are faults */
 	.globl	sigma_entry_gp64
 sigma_entry_gp64:
 	pushq	%rax
@@ -245,12 +251,12 @@ sigma_entry_gp64:
 	addq	$WRMSR_SIZE, (%rsp)
 	iretq
 
-	/* Without an acknowledgement: the host says that the CPU does not answer */
+	/* Halt without an acknowledgement: the host reports that the CPU does not answer */
 	.globl	sigma_entry_fault64
 sigma_entry_fault64:
 	jmp	.Lpark
 
-	/* For FXRSTOR and XRSTOR: all as after a reset, by XSTATE_BV of 0 (SDM vol. 1, 13.8.1) */
+	/* For FXRSTOR and XRSTOR: XSTATE_BV of 0 means the initial state (SDM vol. 1, 13.8.1) */
 	.balign	64
 .Lfpu:
 	.word	0x37f		/* FCW */
@@ -265,6 +271,6 @@ sigma_entry_gdt:
 	.quad	0x00cf9b000000ffff	/* ENTRY_CS32: flat 32-bit code */
 	.quad	0x00af9b000000ffff	/* ENTRY_CS64: flat 64-bit code */
 	.quad	0x00cf93000000ffff	/* ENTRY_DS: flat data */
-	/* Fails to assemble where the code does not fit */
+	/* This fails to assemble if the code does not fit */
 	.org	sigma_entry_start + ENTRY_DATA
 SYM_DATA_END_LABEL(sigma_entry_start, SYM_L_GLOBAL, sigma_entry_end)

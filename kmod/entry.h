@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The entry pages: where a lent CPU arrives after INIT and a start-up IPI, and from where it goes
- * on to the guest, to the wake-up mailbox, or to rest. entry.S is the code, arrival.c makes the
- * pages. They lie below 1 MiB, one behind the other:
+ * The entry pages: where a lent CPU arrives after INIT and a start-up IPI (SIPI). From there it
+ * jumps into the guest, waits at the wake-up mailbox, or parks. entry.S is the code, arrival.c
+ * makes the pages. They lie below 1 MiB, one after the other:
  *
  *	code	a copy of entry.S; never written to
- *	data	struct entry_data: what the next CPU is told, the IDTs, the stack on the way
- *	stacks	one for each CPU of the machine, for its NMIs and machine checks while it rests
+ *	data	struct entry_data: orders for the next CPU, the IDTs, the stack of the entry code
+ *	stacks	one for each CPU of the machine, for NMIs and machine checks while it is parked
  */
 #ifndef _SIGMA_ENTRY_H
 #define _SIGMA_ENTRY_H
@@ -30,28 +30,28 @@
 #define ENTRY_FAR32		(ENTRY_DATA + 0x56)
 #define ENTRY_FAR64		(ENTRY_DATA + 0x5c)
 #define ENTRY_XCR0		(ENTRY_DATA + 0x68)
-#define ENTRY_STACK_TOP		(ENTRY_DATA + 0x600)	/* of the stack on the way */
+#define ENTRY_STACK_TOP		(ENTRY_DATA + 0x600)	/* of the entry code's stack */
 #define ENTRY_WRITES		ENTRY_STACK_TOP
 #define ENTRY_STACKS		(ENTRY_DATA + 0x1000)
 
-#define ENTRY_WRITES_MAX	160	/* registers, and a 0 */
+#define ENTRY_WRITES_MAX	160	/* registers, and the 0 that ends the list */
 #define ENTRY_WRITE_SIZE	16
-#define ENTRY_CPU_STACK_SIZE	256	/* a machine check, and an NMI on top of it */
+#define ENTRY_CPU_STACK_SIZE	256	/* holds a machine check, and an NMI on top of it */
 
-/* What the CPU is to do */
-#define ENTRY_PARK		0	/* say that it is here, and rest */
+/* Modes: what the CPU does after it has acknowledged its arrival */
+#define ENTRY_PARK		0	/* halt */
 #define ENTRY_JUMP		1	/* jump to target with RSI = argument */
 #define ENTRY_MAILBOX		2	/* wait at the wake-up mailbox at target */
 
 /* Flags */
 #define ENTRY_XSAVE		1	/* the CPU has XRSTOR */
-#define ENTRY_XAPIC		2	/* in xAPIC mode to its next owner */
+#define ENTRY_XAPIC		2	/* switch the local APIC to xAPIC mode */
 
 /*
  * Control registers as 64-bit firmware hands them over (UEFI 2.10, 2.3.4; the values are edk2's,
- * less CR4.DE). Kernels that start from the mailbox in 64-bit mode keep EFER as they find it, and
- * use NX in their first page tables; CR4.MCE they keep, too, and without it any machine check that
- * the CPU is told of resets the machine.
+ * without CR4.DE). Kernels that start from the mailbox in 64-bit mode keep EFER as they find it,
+ * and use NX in their first page tables. They keep CR4.MCE, too, and without it any machine check
+ * that is broadcast to the CPU resets the machine.
  */
 #define ENTRY_CR0	(X86_CR0_PG | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP | \
 			 X86_CR0_PE)
@@ -76,7 +76,7 @@
 
 #include "uapi/iosc.h"
 
-/* For LIDT and LGDT; in 16 and 32-bit mode they take the lower half of the base */
+/* For LIDT and LGDT; in 16-bit and 32-bit mode they use the lower half of the base */
 struct entry_table {
 	u16 limit;
 	u64 base;
@@ -89,27 +89,29 @@ struct entry_far {
 } __packed;
 
 /**
- * struct entry_data - what the CPU that arrives next is told
- * @ack: written by the CPU: @token, once it has read all of the others
+ * struct entry_data - orders for the CPU that arrives next; all addresses are physical
+ * @ack: the CPU writes @token here, once it has read all orders
  * @token: new for each start, never 0
  * @mode: ENTRY_PARK, ENTRY_JUMP or ENTRY_MAILBOX
  * @apic_id: of the CPU, which compares it with the mailbox
- * @cr3: identity page tables, below 4 GiB; they stay as long as the CPU uses them
- * @target: physical address
- * @argument: for RSI
- * @stack: top of this CPU's own; physical, as all addresses here
+ * @cr3: identity page tables, below 4 GiB; they stay valid as long as the CPU uses them
+ * @target: where to jump to, or the mailbox
+ * @argument: value for RSI
+ * @stack: top of the stack for this CPU while it is parked
  * @flags: ENTRY_XSAVE, ENTRY_XAPIC
- * @efer: and @cr4: to hand over; their upper halves are 0
+ * @efer: value to hand over; its upper half is 0
+ * @cr4: likewise
  * @idtr: for real mode and 32-bit mode, and the first instructions of 64-bit mode
  * @gdtr: for all modes
  * @idtr64: for 64-bit mode
- * @far32: where 32-bit mode begins, @far64: and 64-bit mode
- * @xcr0: all that this machine's CPUs know of it; 0 without ENTRY_XSAVE
- * @idt: a handler for NMI and one for a machine check, each in the three formats, which do not
- *	 overlap
- * @idt64: all exceptions
- * @writes: registers to write on arrival, in this order, up to one that is 0. One that the CPU
- *	    lacks is skipped
+ * @far32: where 32-bit mode begins
+ * @far64: where 64-bit mode begins
+ * @xcr0: all components that this machine's CPUs support; 0 without ENTRY_XSAVE
+ * @idt: gates for NMI and machine check, each in the three formats, which do not overlap
+ * @idt64: gates for all exceptions
+ * @way: the stack of the entry code
+ * @writes: registers to write on arrival, in this order; an @msr of 0 ends the list. A register
+ *	    that the CPU lacks is skipped
  */
 struct entry_data {
 	u32 ack;
@@ -130,7 +132,7 @@ struct entry_data {
 	u8 pad1[8];
 	u8 idt[0x130] __aligned(16);
 	u8 idt64[0x200] __aligned(16);
-	u8 way[0x600 - 0x3b0];		/* stack on the way */
+	u8 way[0x600 - 0x3b0];		/* the entry code's stack, up to ENTRY_STACK_TOP */
 	struct entry_write {
 		u32 msr;
 		u32 zero;
@@ -180,10 +182,13 @@ struct sigma_identity;
 struct sigma_frequency;
 
 /**
- * struct entry_order - what a CPU is to do when it arrives
+ * struct entry_order - what a CPU shall do when it arrives
+ * @cpu: the host's number of the CPU
  * @mode: ENTRY_PARK, ENTRY_JUMP or ENTRY_MAILBOX
- * @id: page tables, with the entry pages in them
- * @freq: how it asks for its speed; NULL: not at all
+ * @id: page tables, which map the entry pages
+ * @target: see struct entry_data
+ * @argument: likewise
+ * @freq: how the CPU requests its frequency; NULL: it does not
  */
 struct entry_order {
 	unsigned int cpu;
@@ -198,17 +203,19 @@ int sigma_entry_init(void);
 void sigma_entry_exit(void);
 u64 sigma_entry_page(void);		/* physical address of the first page */
 
-/** sigma_entry_efer - and sigma_entry_cr4: what this machine's CPUs hand over */
+/** sigma_entry_efer - the EFER that CPUs of this machine are handed over with */
 u64 sigma_entry_efer(void);
+
+/** sigma_entry_cr4 - likewise CR4 */
 u64 sigma_entry_cr4(void);
 
 /** sigma_entry_map - map the entry pages; may sleep. Return: 0 or -ENOMEM. */
 int sigma_entry_map(struct sigma_identity *id);
 
-/** sigma_entry_tell - leave @order for the CPU that arrives next, one at a time. Return: a token */
+/** sigma_entry_tell - write @order into the entry pages, for one CPU at a time. Return: a token */
 u32 sigma_entry_tell(const struct entry_order *order);
 
-/** sigma_entry_arrived - has that CPU arrived? From then on the next one may be told */
+/** sigma_entry_arrived - has the CPU of @token arrived? Then the next order may be written */
 bool sigma_entry_arrived(u32 token);
 #endif
 

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How fast a lent CPU runs. What it last asked for stays with it, and a host's driver asks for the
- * slowest when its CPU goes offline (intel_pstate_hwp_offline(), amd_pstate_epp_offline()). A
- * guest cannot do much about it: on AMD, drivers need ACPI objects that it doesn't have, and a
- * guarded one may not write the register. A request by the host's cpufreq policy would be undone
- * by the same drivers.
+ * The frequency of a lent CPU. A CPU keeps its last frequency request, and when the host takes a
+ * CPU offline, the host's driver requests the lowest one (intel_pstate_hwp_offline(),
+ * amd_pstate_epp_offline()). A guest can hardly change that: on AMD, its drivers need ACPI objects
+ * that the guest does not have, and a guarded guest may not write the register. A request by the
+ * host's cpufreq policy would be undone by the same drivers.
  *
- * So the CPU asks for the highest performance itself when it arrives at the entry page, each time
- * that it is started. Nothing has to be restored: when the host onlines the CPU its driver writes
- * the register anew.
+ * So the CPU itself requests the highest performance when it arrives in the entry pages, at each
+ * start. Nothing has to be restored: the host's driver writes the register again when it onlines
+ * the CPU.
  *
- * Left as they were are Intel's CPUs without HWP, which a guest's own intel_pstate steers, and
- * those that are asked through memory of the firmware.
+ * Two kinds of CPUs are left as they are: Intel CPUs without HWP, which a guest's own intel_pstate
+ * controls, and CPUs whose requests go through memory of the firmware.
  */
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 
 #include "sigma.h"
 
-/* IA32_HWP_REQUEST, SDM vol. 3B 15.4.4: the rest of it stays */
+/* IA32_HWP_REQUEST, SDM vol. 3B 15.4.4; all other bits stay as they are */
 #define HWP_PERF_MASK		0x00ffffffULL	/* minimum, maximum, desired */
 #define HWP_EPP_MASK		0xff000000ULL
 #define HWP_PERF(perf)		((perf) | (perf) << 8)
@@ -31,7 +31,7 @@
 /* PERF_CTL, APM vol. 2, 17.1.1: P-state 0 is the fastest */
 #define PSTATE_FASTEST		0
 
-/* Asked of the CPU itself: there are machines with several kinds */
+/* Reads on the CPU itself, since a machine may have several kinds of cores */
 static bool read(unsigned int cpu, u32 msr, u64 *value)
 {
 	return !rdmsrq_safe_on_cpu(cpu, msr, value);

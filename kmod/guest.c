@@ -2,16 +2,16 @@
 /*
  * A guest's life.
  *
- *	create		everything is lent, or nothing is
+ *	create		lends all of its CPUs and memory, or nothing
  *	start		BOOTING: its first CPU jumps into the kernel that user space loaded
- *			RUNNING: its driver said that it is up
- *	the guest ends	it says so through shared memory: its CPUs are parked at once
- *	stop		its CPUs are parked, whatever they were doing
- *	destroy		everything goes back
+ *			RUNNING: its driver reported that it is up
+ *	the guest ends	it reports that through shared memory, and its CPUs are parked at once
+ *	stop		parks its CPUs, whatever they do
+ *	destroy		returns everything
  *
- * What the guest says of itself is in sigma_iosc_guest, which only the guest writes; it is
- * believed as far as that it may end its own life. A CPU that cannot be parked makes the
- * guest LOST: it may still be running, so neither its memory nor its CPUs go back, ever.
+ * The guest reports its state in sigma_iosc_guest, which only the guest writes. The host trusts
+ * it only to start running or to end. A CPU that cannot be parked makes the guest LOST: the CPU
+ * may still be running, so neither the guest's memory nor its CPUs are ever returned.
  */
 #include <linux/ctype.h>
 #include <linux/kobject.h>
@@ -27,15 +27,15 @@
 #include "sigma.h"
 
 #define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
-#define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* and the I/O APIC's */
+#define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* one more as the dummy I/O APIC */
 #define HEALTH_PERIOD		HZ
 #define MISSED_BEATS_MAX	2			/* in a row, of HEALTH_PERIOD each */
 
-DEFINE_MUTEX(sigma_guests_lock);	/* of the list, and of lending and returning CPUs */
+DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, returning CPUs */
 static LIST_HEAD(guests);
-static DEFINE_MUTEX(gathering_lock);	/* of the next one; inside sigma_guests_lock */
-static struct sigma_guest *gathering;	/* whose memory is being gathered, which may take long */
-static bool closed;		/* the machine restarts or sleeps: nothing may start */
+static DEFINE_MUTEX(gathering_lock);	/* protects `gathering`; taken inside sigma_guests_lock */
+static struct sigma_guest *gathering;	/* the guest whose memory is being gathered, or NULL */
+static bool closed;		/* the machine restarts or sleeps: create and start no guest */
 
 static const char *const state_names[] = {
 	[SIGMA_STATE_CREATED]		= "created",
@@ -70,7 +70,7 @@ static void set_state(struct sigma_guest *guest, enum sigma_state state)
 		kobject_uevent(&guest->dev.kobj, KOBJ_CHANGE);
 }
 
-/* Park all CPUs, then say why they rest */
+/* Park all CPUs. @state is the reason, and becomes the guest's state, or LOST does */
 static int park(struct sigma_guest *guest, enum sigma_state state)
 {
 	int err = 0;
@@ -102,14 +102,14 @@ static enum sigma_state reported_state(const struct sigma_guest *guest)
 	}
 }
 
-/* Its text first, since the change of state has people read it. The guest writes none any more. */
+/* The text is written first, since the change of state makes others read it */
 void sigma_guest_panicked(struct sigma_guest *guest, const char *text)
 {
 	strscpy(guest->iosc.header->guest.panic_text, text, SIGMA_PANIC_MAX);
 	park(guest, SIGMA_STATE_PANICKED);
 }
 
-/* Of a guest that was alive: has its guard stopped one of its CPUs? Then the others stop, too. */
+/* If the guard has stopped a CPU of a guest that was alive, stop the others, too */
 static bool contained(struct sigma_guest *guest)
 {
 	char text[SIGMA_VIOLATION_MAX], *rest = text, *line;
@@ -122,7 +122,7 @@ static bool contained(struct sigma_guest *guest)
 	return true;
 }
 
-/* The guest rang SIGMA_DOORBELL_STATE, or its guard did */
+/* The guest or its guard has rung SIGMA_DOORBELL_STATE */
 static void state_work(struct work_struct *work)
 {
 	struct sigma_guest *guest = container_of(work, struct sigma_guest, state_work);
@@ -139,7 +139,7 @@ static void state_work(struct work_struct *work)
 	mutex_unlock(&guest->lock);
 }
 
-/* Once a second: is the guest's heart beating? */
+/* Once a second: has the guest's heartbeat moved? */
 static void health_work(struct work_struct *work)
 {
 	struct sigma_guest *guest = container_of(to_delayed_work(work), struct sigma_guest,
@@ -285,7 +285,7 @@ int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_ident
 	return err;
 }
 
-/* The first @nr CPUs. A CPU that stays away is reported by sigma_cpu_return(). */
+/* Return the first @nr CPUs. sigma_cpu_return() reports one that does not come online. */
 static void return_cpus(struct sigma_guest *guest, unsigned int nr)
 {
 	while (nr)
@@ -452,7 +452,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	guest->gone = true;
 	mutex_unlock(&guest->lock);
 	wake_up_interruptible(&guest->wait);
-	/* Whoever found the guest alive and is about to interrupt it: sigma_doorbell_ring() */
+	/* sigma_doorbell_ring() may have found the guest alive and be about to send it an IPI */
 	synchronize_rcu();
 
 	list_del(&guest->list);
@@ -466,7 +466,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
 	sigma_low_return(guest->low_phys, LOW_LENT_PAGES);
-	/* Last: who sees it gone may count on everything being back */
+	/* Last: once the device is gone, user space may count on everything being returned */
 	sigma_chardev_del(guest);
 	pr_info("%s: destroyed, everything given back\n", guest->name);
 	put_device(&guest->dev);
@@ -498,7 +498,7 @@ static int start_cpu(struct sigma_guest *guest, unsigned int i, const struct sig
 			       args->boot_params);
 }
 
-/* Secondary CPUs first: they wait at the mailbox before anybody can write to it */
+/* Secondary CPUs first: they must wait at the mailbox before the boot CPU writes to it */
 static int start_cpus(struct sigma_guest *guest, const struct sigma_start *args)
 {
 	for (unsigned int i = guest->nr_cpus; i--; ) {
@@ -557,7 +557,7 @@ int sigma_guest_stop(struct sigma_guest *guest)
 }
 
 /*
- * Its first CPU alone: from when the driver is up it has a handler that tells, while others may
+ * Only the first CPU gets the NMI: it has a handler once the driver is up, while the others may
  * still wait at the mailbox.
  */
 int sigma_guest_nmi(struct sigma_guest *guest)
@@ -620,8 +620,8 @@ void sigma_guests_close(bool close)
 }
 
 /*
- * Those that never ran, too: their CPUs are still in the host's offline loop, and a kernel that
- * comes by kexec would not know of them, since they are not present.
+ * This includes guests that never ran: their CPUs are still in the host's offline loop, and a
+ * kernel started by kexec would not know of these CPUs, since they are not present.
  */
 void sigma_guests_stop_all(bool kexec)
 {
@@ -632,7 +632,7 @@ void sigma_guests_stop_all(bool kexec)
 		mutex_lock(&guest->lock);
 		if (guest->state != SIGMA_STATE_LOST)
 			park(guest, SIGMA_STATE_STOPPED);
-		/* The next kernel may use our pages, and must find these CPUs doing nothing there */
+		/* The next kernel may use our pages, so no CPU may execute code in them any more */
 		if (kexec)
 			sigma_cpu_reset(guest->cpus, guest->nr_cpus);
 		mutex_unlock(&guest->lock);

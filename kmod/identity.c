@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Identity page tables for a CPU that arrives: the host's memory, which no guest can free.
- * They name nothing but what was mapped, so that a stray access before the guest has tables of its
- * own faults instead of reaching the host. All pages lie below 4 GiB, because CR3 is loaded in
- * protected mode.
+ * Identity page tables for a CPU that arrives in the entry pages. They are in host memory, which no
+ * guest can free. They map nothing but what sigma_identity_map() was asked for, so a stray access
+ * before the guest has its own tables faults instead of reaching the host. All tables lie below
+ * 4 GiB, because CR3 is loaded in protected mode.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -16,7 +16,7 @@
 #define LEVELS		4
 #define LARGE_PAGE	0x200000ULL
 #define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW)
-#define ADDRESS_MASK	0x000ffffffffff000ULL	/* of an entry, SDM vol. 3A, 4.5 */
+#define ADDRESS_MASK	0x000ffffffffff000ULL	/* the address in an entry, SDM vol. 3A, 4.5 */
 
 static u64 *new_table(struct sigma_identity *id)
 {
@@ -35,7 +35,7 @@ int sigma_identity_init(struct sigma_identity *id)
 	return id->root ? 0 : -ENOMEM;
 }
 
-/* The entry for @phys in a table of @level, 1: of 4 KiB pages. NULL: out of memory */
+/* The entry for @phys in a table of @level; level 1 maps 4 KiB pages. NULL: out of memory */
 static u64 *walk(struct sigma_identity *id, u64 phys, int level)
 {
 	u64 *table = id->root;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The IOSC window of one guest, host side: see uapi/iosc.h.
+ * The IOSC (inter-OS communication) window of one guest, host side: see uapi/iosc.h.
  *
- * The window is the host's memory and lives as long as the guest's device does, so that the
- * log of a dead guest can be read. Doorbells of the guest end up in an eventfd (a "kick", for
- * virtqueues, most of which the kernel never looks at), or wake readers of the control
- * channel; eventfds that user space signals ring a doorbell of the guest (a "call"), straight
- * from the signalling context. The model for both is virt/kvm/eventfd.c.
+ * The window is host memory and lives as long as the guest's device, so that the log of a dead
+ * guest can be read. A doorbell of the guest signals an eventfd (a "kick", for virtqueues, which
+ * this module does not interpret), wakes readers of the control ring, or reaches a channel. An
+ * eventfd that user space signals rings a doorbell of the guest (a "call"), directly from the
+ * context that signals it. The model for both is virt/kvm/eventfd.c.
  */
 #include <linux/file.h>
 #include <linux/gfp.h>
@@ -16,7 +16,7 @@
 
 #include "sigma.h"
 
-static struct workqueue_struct *shutdown_wq;	/* of calls whose eventfd was closed */
+static struct workqueue_struct *shutdown_wq;	/* frees calls whose eventfd was closed */
 
 static struct sigma_guest *guest_of(struct sigma_iosc *iosc)
 {
@@ -54,7 +54,7 @@ static void doorbell_rung(void *data, unsigned int n)
 	}
 }
 
-/* The guard needs to know it from memory that the guest can't write to */
+/* The guard needs a copy of the target that the guest can't write to */
 static void doorbell_published(void *data, u64 target)
 {
 	sigma_guard_publish(guest_of(data), target);
@@ -65,7 +65,7 @@ static void doorbell_rearm(void *data)
 	sigma_guard_arm(guest_of(data));
 }
 
-/* The guest may only name its own CPUs: anything else would interrupt the host */
+/* The guest wrote the target: only one of its own CPUs is allowed, anything else is the host's */
 static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 {
 	const struct sigma_guest *guest = guest_of(data);
@@ -78,7 +78,7 @@ static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 	return false;
 }
 
-/* A call: the eventfd was signalled, its wait queue is locked, interrupts are off */
+/* An eventfd was signalled. Its wait queue is locked, interrupts are off */
 static int call_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct sigma_call *call = container_of(wait, struct sigma_call, wait);
@@ -86,7 +86,7 @@ static int call_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, vo
 	u64 count;
 
 	if (events & EPOLLIN) {
-		/* Else it would stay readable and, in the end, full */
+		/* Otherwise the eventfd would stay readable, and its counter could become full */
 		eventfd_ctx_do_read(call->ctx, &count);
 		sigma_doorbell_ring(&call->guest->iosc.doorbell_tx, call->doorbell);
 	}
@@ -272,7 +272,7 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	struct sigma_iosc *iosc = &guest->iosc;
 	int err;
 
-	/* In one piece, which may take some effort; guest.c tells when there is none */
+	/* One contiguous piece may take reclaim and compaction; guest.c reports a failure */
 	iosc->window = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO |
 					 __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!iosc->window)
@@ -307,7 +307,7 @@ void sigma_iosc_exit(struct sigma_guest *guest)
 {
 	sigma_clock_hide(&guest->iosc.clock);
 	sigma_iosc_unbind_all(guest);
-	/* Those that took themselves off the list, and may still look at the guest */
+	/* Calls whose call_shutdown() still runs may still use the guest */
 	flush_workqueue(shutdown_wq);
 	sigma_doorbell_unlisten(&guest->iosc.doorbell_rx);
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pages below 1 MiB. Every x86 kernel needs a few for its real-mode trampoline, and so does
- * a start-up IPI. Linux reserves the whole first MiB at boot and uses little of it, so there
- * is memory to lend without asking anybody to set it aside. Left alone are
+ * Pages below 1 MiB. Every x86 kernel needs a few for its real-mode trampoline, and a start-up IPI
+ * needs one, too. Linux reserves the whole first MiB at boot and uses little of it, so there is
+ * memory to lend that nobody has to set aside. These pages are not lent:
  *
- *   - the first 64 KiB, where firmware scribbles,
+ *   - the first 64 KiB, where firmware writes,
  *   - what is not System RAM: BDA and EBDA, video memory, firmware,
- *   - the host's own real-mode blob and all above it: memblock puts it at the top, and it is
- *     the only part of the direct map down there that is read-only or, with NX, executable.
+ *   - the host's own real-mode blob and everything above it. memblock puts the blob at the top. It
+ *     is recognised by its direct mapping, the only one in the first MiB that is read-only or, with
+ *     NX, executable.
  */
 #include <linux/bitmap.h>
 #include <linux/io.h>
@@ -23,7 +24,7 @@
 #define LOW_PAGES	(SZ_1M >> PAGE_SHIFT)
 
 static DEFINE_MUTEX(low_lock);
-static DECLARE_BITMAP(low_taken, LOW_PAGES);	/* lent, or not ours to lend */
+static DECLARE_BITMAP(low_taken, LOW_PAGES);	/* pages that are lent, or never lendable */
 
 static bool is_real_mode_blob(unsigned long pfn)
 {

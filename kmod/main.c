@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigma.ko: lends CPUs and memory of a running host to a second kernel. See sigma.h for the
- * rooms of this house and uapi/sigma.h for its door.
+ * sigma.ko: lends CPUs and memory of a running host to a second kernel. See sigma.h for a list of
+ * the files and uapi/sigma.h for the interface to user space.
  *
- * Here: is this host fit for it, and what becomes of the guests when it restarts or sleeps.
+ * This file checks that the host is fit for guests, and stops them, or refuses, when the host
+ * restarts or sleeps.
  */
 #include <linux/cc_platform.h>
 #include <linux/module.h>
@@ -17,7 +18,7 @@
 
 static int check_host(void)
 {
-	/* The entry page is plain memory to a CPU in real mode, and so are the page tables */
+	/* A CPU in real mode reads the entry pages, and their page tables, as unencrypted memory */
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT)) {
 		pr_err("this host encrypts its memory: a CPU that starts could not read our code; boot with mem_encrypt=off\n");
 		return -EOPNOTSUPP;
@@ -29,10 +30,10 @@ static int check_host(void)
 	return 0;
 }
 
-/* Before devices and other CPUs are shut down, for power-off and kexec alike */
+/* Called before devices and other CPUs are shut down, for power-off and kexec alike */
 static int on_reboot(struct notifier_block *nb, unsigned long action, void *data)
 {
-	/* What kernel_kexec() calls it; nothing that is exported tells */
+	/* The text that kernel_kexec() passes; nothing exported tells a kexec from a reboot */
 	bool kexec = data && !strcmp(data, "kexec reboot");
 
 	sigma_guests_close(true);
@@ -45,7 +46,7 @@ static struct notifier_block reboot_notifier = {
 	.priority = INT_MAX,
 };
 
-/* A sleeping machine would reset lent CPUs and lose what the guest had in them */
+/* Sleep resets all CPUs, so the guest would lose the state of its CPUs */
 static int on_suspend(struct notifier_block *nb, unsigned long action, void *data)
 {
 	switch (action) {
@@ -136,7 +137,7 @@ exit_apic:
 	return err;
 }
 
-/* The module is held by every guest, so there are none */
+/* Every guest holds a reference to the module, so no guest exists here */
 static void __exit sigma_exit(void)
 {
 	sigma_chardev_exit();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A guest's memory as a file, for SIGMA_MEMORY_FD: offset 0 is the start of its first segment,
- * and the segments follow each other. A mapping has ordinary pages in it, which are entered as
- * they are touched, so that O_DIRECT, io_uring and vhost work on it.
+ * and the segments follow each other. A mapping has ordinary pages, which are mapped when they are
+ * first touched, so that O_DIRECT, io_uring and vhost work on it.
  *
- * An open or mapped file keeps SIGMA_DESTROY away, by its count.
+ * SIGMA_DESTROY fails while a file is open or mapped (sigma_guest.memory_files).
  */
 #include <linux/anon_inodes.h>
 #include <linux/fs.h>
@@ -32,7 +32,7 @@ static vm_fault_t memory_fault(struct vm_fault *vmf)
 	unsigned long pgoff = max(first, vma->vm_pgoff);
 	unsigned long end = min(first + FAULT_PAGES, vma->vm_pgoff + vma_pages(vma));
 
-	/* The neighbours too, where nobody mapped them yet; only the page itself must succeed */
+	/* Map the neighbours, too, unless they are mapped; only the page itself must succeed */
 	for (; pgoff < end; pgoff++)
 		if (pgoff != vmf->pgoff)
 			insert_page(vma, pgoff);

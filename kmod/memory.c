@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lending memory: from the pool that was set aside, where there is one, and else unplugged
- * from the running host with alloc_contig_range(), which moves away what lies there. Looked
- * for from the top of each zone downwards, in pieces as large as can be had, each half as
- * large as the one before where nothing more is found. The pages keep their struct page with
- * one reference, ours, so that they can be mapped and pinned (O_DIRECT, vhost) like any
- * others; a pin that outlives the guest keeps its page until it goes.
+ * Lending memory. The first source is the pool of memory that was set aside (pool.c). The second
+ * is the running host: alloc_contig_range() migrates the pages that are in use in a range. Each
+ * zone is searched from its top downwards, first for the largest pieces; where no piece of a size
+ * is found, half that size is tried. The pages keep their struct page, with one reference, which
+ * is ours. So they can be mapped and pinned (O_DIRECT, vhost) like any others, and a pin that
+ * outlives the guest keeps its page from being freed.
  */
 #include <linux/ioport.h>
 #include <linux/mm.h>
@@ -41,8 +41,9 @@ u64 sigma_memory_lendable(void)
 }
 
 /*
- * By words: as fast as clear_page() on hardware, and eight times as fast in an emulator, which
- * does one element after the other of the bytes that clear_page() stores on recent CPUs.
+ * Stores words, which is as fast as clear_page() on hardware, and eight times as fast in an
+ * emulator: clear_page() stores bytes on recent CPUs (REP STOSB), and an emulator stores them one
+ * by one.
  */
 static void zero_pages(unsigned long pfn, unsigned long nr)
 {
@@ -53,7 +54,7 @@ static void zero_pages(unsigned long pfn, unsigned long nr)
 	}
 }
 
-/* A quick look that spares alloc_contig_range() the obvious failures */
+/* A quick check that spares alloc_contig_range() the obvious failures */
 static bool worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
 {
 	for (unsigned long end = pfn + nr; pfn < end; pfn += pageblock_nr_pages) {
@@ -153,7 +154,7 @@ static void list_pieces(struct sigma_memory *mem, const char *label)
 			.end	= PFN_PHYS(piece->pfn + piece->nr_pages) - 1,
 			.flags	= IORESOURCE_MEM,
 		};
-		/* Only for people to see: a piece across two entries cannot be shown */
+		/* Informative only: a piece across two entries of /proc/iomem cannot be listed */
 		piece->listed = !insert_resource(&iomem_resource, &piece->res);
 	}
 }
@@ -163,7 +164,7 @@ static void free_piece(const struct sigma_piece *piece)
 	zero_pages(piece->pfn, piece->nr_pages);
 	if (sigma_pool_give_back(piece->pfn, piece->nr_pages))
 		return;
-	/* Not free_contig_range(): it warns of a page that somebody still has pinned */
+	/* Not free_contig_range(), which warns about a page that is still pinned */
 	for (unsigned long i = 0; i < piece->nr_pages; i++) {
 		__free_page(pfn_to_page(piece->pfn + i));
 		if (!(i & 0xfff))
@@ -193,7 +194,7 @@ static bool take_from_pool(struct sigma_memory *mem, unsigned long nr)
 	return true;
 }
 
-/* Take pieces from the pool or the host until *@left is 0 or none of any size is to be had */
+/* Take pieces from the pool or the host until *@left is 0, or no piece of any size is found */
 static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool, int node)
 {
 	unsigned long nr = PIECE_MAX;
@@ -218,7 +219,7 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 	memset(mem, 0, sizeof(*mem));
 	mem->size = size;
 	gather(mem, &left, true, node);
-	/* Before anything is moved about: would the rest leave the host enough? */
+	/* Before any page is migrated: would the host keep enough? */
 	if (left && spare() >= (u64)left << PAGE_SHIFT)
 		gather(mem, &left, false, node);
 	if (left) {

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Memory that was set aside: the second source, which needs no migration and cannot fail.
- * The module parameter pool=SIZE@ADDRESS[,SIZE@ADDRESS...] names ranges that the host does not
- * use, each one of two kinds:
+ * The pool: memory that was set aside for guests, which needs no migration. It is used before the
+ * host's own memory (memory.c). The module parameter pool=SIZE@ADDRESS[,SIZE@ADDRESS...] names
+ * ranges that the host does not use. Each one is of one of two kinds:
  *
- *   - kept from the host at boot by memmap=SIZE$ADDRESS. It has no struct page, so that it gets
- *     them from memremap_pages(), as device-dax memory does.
+ *   - memory that memmap=SIZE$ADDRESS kept from the host at boot. It has no struct pages;
+ *     memremap_pages() makes them, as for device-dax memory.
  *   - memory blocks that were set offline (chmem -d). They have struct pages, which offlining
  *     leaves uninitialised; onlining initialises them again. While the module is loaded, onlining
  *     them is refused.
  *
- * Either way each page ends up as the run-time source leaves it: one reference, ours.
+ * Either way each page is as one that memory.c takes from the host: it has one reference, ours.
  */
 #include <linux/bitmap.h>
 #include <linux/fs.h>
@@ -33,12 +33,12 @@ MODULE_PARM_DESC(pool, "memory for guests that the host does not use: SIZE@ADDRE
 struct pool_range {
 	u64 phys;
 	u64 size;
-	bool offline_blocks;		/* else remapped */
+	bool offline_blocks;		/* memory blocks set offline; else remapped, by @pgmap */
 	struct dev_pagemap pgmap;
-	unsigned long *taken;		/* a bit per CHUNK */
+	unsigned long *taken;		/* one bit for each CHUNK */
 };
 
-static DEFINE_MUTEX(pool_lock);		/* of every range's taken */
+static DEFINE_MUTEX(pool_lock);		/* protects the `taken` of every range */
 static struct pool_range ranges[RANGES_MAX];
 static unsigned int nr_ranges;
 
@@ -62,8 +62,8 @@ static bool read_memmap(unsigned int entry, const char *what, char *text, size_t
 }
 
 /*
- * Was it RAM before memmap= took it away? No symbol tells that is exported in all kernels, but
- * a file does. A wrong answer would have us write zeroes to a device.
+ * Was the range RAM before memmap= took it away? No symbol that all kernels export answers that,
+ * but /sys/firmware/memmap does. A wrong answer would make us write zeroes to a device.
  */
 static bool firmware_calls_it_ram(u64 phys, u64 size)
 {
@@ -141,7 +141,7 @@ static int open_range(struct pool_range *range)
 			       range->phys, range->size >> 20, err);
 		break;
 	case REGION_INTERSECTS:
-		/* From here on onlining is refused, so that the look counts */
+		/* From here on on_memory() refuses onlining, so that the check stays valid */
 		range->offline_blocks = true;
 		if (all_offline(range->phys, range->size)) {
 			init_offline_pages(range);
@@ -187,7 +187,7 @@ static int parse_range(char *word, struct pool_range *range)
 	return 0;
 }
 
-/* Offline blocks that serve guests must not become the host's again */
+/* Offline blocks that are in the pool must not be onlined by the host */
 static int on_memory(struct notifier_block *nb, unsigned long action, void *data)
 {
 	const struct memory_notify *notify = data;
@@ -222,7 +222,7 @@ static int add_pool_range(char *word)
 	err = parse_range(word, range);
 	if (err)
 		return err;
-	nr_ranges++;		/* on_memory() watches over it from here on */
+	nr_ranges++;		/* from here on on_memory() refuses onlining the range */
 	err = open_range(range);
 	if (err)
 		nr_ranges--;
@@ -308,7 +308,7 @@ bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
 		if (PFN_PHYS(pfn) < range->phys || PFN_PHYS(pfn) >= range->phys + range->size)
 			continue;
 		if (still_pinned(pfn, nr_pages)) {
-			/* Their struct pages are this module's, so it stays for good */
+			/* Their struct pages belong to this module, so it can't be unloaded now */
 			__module_get(THIS_MODULE);
 			pr_warn("pool=: 0x%llx, %lu pages are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
 				PFN_PHYS(pfn), nr_pages);

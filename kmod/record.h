@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Records in a channel's ring (uapi/channel.h): where the next one is, and where one goes. For
- * both kernels and for libiosc.
+ * Records in a channel's ring (uapi/channel.h): finding the next one, and placing a new one. Used
+ * by both kernels and by libiosc.
  *
- * Everything in the ring and both indices may have been written by somebody hostile. Each word
- * is read once, and whatever it was, what comes out lies within the ring.
+ * A hostile peer may have written everything in the ring and both indices. Each word is read once,
+ * and whatever its value, the result lies within the ring.
  */
 #ifndef _SIGMA_RECORD_H
 #define _SIGMA_RECORD_H
@@ -23,9 +23,9 @@
 
 /**
  * struct sigma_record - a message's place in the ring
- * @offset: of its first byte
+ * @offset: of its first byte in the ring
  * @length: bytes, 1..SIGMA_CHANNEL_MSG_MAX
- * @next: index behind it
+ * @next: index after the record
  */
 struct sigma_record {
 	__u32 offset;
@@ -33,14 +33,14 @@ struct sigma_record {
 	__u32 next;
 };
 
-/** sigma_record_size - bytes in the ring of a message of @length */
+/** sigma_record_size - bytes of the record of a message of @length bytes, header included */
 static inline __u32 sigma_record_size(__u32 length)
 {
 	return sizeof(struct sigma_record_header) +
 	       ((length + SIGMA_RECORD_ALIGN - 1) & ~(SIGMA_RECORD_ALIGN - 1U));
 }
 
-/** sigma_record_used - bytes in the ring, or -EPROTO where the indices make no sense */
+/** sigma_record_used - bytes in the ring, or -EPROTO where the indices are invalid */
 static inline int sigma_record_used(__u32 produced, __u32 consumed)
 {
 	__u32 used = produced - consumed;
@@ -50,7 +50,7 @@ static inline int sigma_record_used(__u32 produced, __u32 consumed)
 	return used;
 }
 
-/** sigma_record_need - bytes that a message of @length takes at @produced, with what pads */
+/** sigma_record_need - bytes that a message of @length takes at @produced, padding included */
 static inline __u32 sigma_record_need(__u32 produced, __u32 length)
 {
 	__u32 rest = SIGMA_CHANNEL_RING - (produced & (SIGMA_CHANNEL_RING - 1));
@@ -60,10 +60,11 @@ static inline __u32 sigma_record_need(__u32 produced, __u32 length)
 }
 
 /**
- * sigma_record_find - the oldest message
+ * sigma_record_find - find the oldest message
  * @data: the ring
+ * @record: out
  *
- * Return: 1, 0 when there is none, -EPROTO when what is there is no record.
+ * Return: 1, 0 when there is none, -EPROTO when the ring has no valid record there.
  */
 static inline int sigma_record_find(const __u8 *data, __u32 produced, __u32 consumed,
 				    struct sigma_record *record)
@@ -76,7 +77,7 @@ static inline int sigma_record_find(const __u8 *data, __u32 produced, __u32 cons
 		__u32 length = le32_to_cpu(header->length);
 
 		if (length == SIGMA_RECORD_PAD) {
-			/* It comes with the record behind it, which is never so long */
+			/* Padding never fills the whole ring, and a record always follows it */
 			if (!at || rest >= (__u32)used)
 				return -EPROTO;
 			consumed += rest;
@@ -96,10 +97,11 @@ static inline int sigma_record_find(const __u8 *data, __u32 produced, __u32 cons
 }
 
 /**
- * sigma_record_place - where a message can go
+ * sigma_record_place - find a place for a message
  * @length: 1..SIGMA_CHANNEL_MSG_MAX
+ * @record: out
  *
- * Return: 0, -ENOSPC when there is no room, -EPROTO.
+ * Return: 0, -ENOSPC when there is no room, -EPROTO when the indices are invalid.
  */
 static inline int sigma_record_place(__u32 produced, __u32 consumed, __u32 length,
 				     struct sigma_record *record)
@@ -118,7 +120,7 @@ static inline int sigma_record_place(__u32 produced, __u32 consumed, __u32 lengt
 	return 0;
 }
 
-/** sigma_record_head - write the header, and what pads, of a record that was placed at @produced */
+/** sigma_record_head - write the header, and padding, of a record that was placed at @produced */
 static inline void sigma_record_head(__u8 *data, __u32 produced, const struct sigma_record *record)
 {
 	__u32 at = produced & (SIGMA_CHANNEL_RING - 1);

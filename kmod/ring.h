@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One end of an IOSC ring (uapi/iosc.h), for both kernels.
+ * One end of a control ring (uapi/iosc.h), for both kernels.
  *
- * An end keeps its own index in private memory and never reads it back from the
- * shared page, so the peer can only lie about the one index that is the peer's. That one
- * is read once per call and checked: more than SIGMA_RING_SLOTS apart means that the peer
- * broke the ring, which is reported as -EPROTO and does no harm here.
+ * An end keeps its own index in private memory and never reads it back from shared memory. So the
+ * peer can only forge its own index. That one is read once per call and checked: if the two are
+ * more than SIGMA_RING_SLOTS apart, the peer has broken the ring, which is reported as -EPROTO and
+ * does no harm here.
  *
- * Calls on one end must be serialised by the caller; no lock crosses the border.
+ * The caller serialises calls on one end; no lock is shared with the peer.
  */
 #ifndef _SIGMA_RING_H
 #define _SIGMA_RING_H
@@ -21,7 +21,7 @@
 
 struct sigma_ring_end {
 	struct sigma_iosc_ring *ring;
-	u32 index;		/* ours: messages produced, or consumed */
+	u32 index;		/* our own: messages produced, or consumed */
 };
 
 static inline struct sigma_iosc_slot *sigma_ring_slot(const struct sigma_ring_end *end)

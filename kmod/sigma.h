@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sigma.ko: what its files share.
+ * sigma.ko: the declarations that its files share.
  *
  *	main.c		module, host checks, reboot and suspend
  *	guest.c		a guest's life: create, start, stop, destroy; its state
  *	cpu.c		lend and return CPUs; start them by INIT-SIPI, park them
- *	entry.S arrival.c	where they arrive
- *	frequency.c	how fast they run
+ *	entry.S arrival.c	the entry pages, where a started CPU arrives
+ *	frequency.c	the frequency of lent CPUs
  *	memory.c	lend and return memory
  *	pool.c		memory that was set aside at boot
  *	low.c		pages below 1 MiB
  *	identity.c	page tables for a CPU that arrives
- *	iosc.c		the IOSC window: rings, doorbells, eventfds
- *	clock.c		the wall clock in it
- *	bootlog.c	the panic of a guest that boots
+ *	iosc.c		the IOSC (inter-OS communication) window: rings, doorbells, eventfds
+ *	clock.c		the wall clock in the IOSC window
+ *	bootlog.c	finds the panic of a guest that is still booting
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
- *	guard/		what keeps a guest inside of what is its own: guard/guard.h
+ *	guard/		the minimal hypervisor that confines a guest: see guard/guard.h
  *	channel.c doorbell.c apic.c	shared with sigma_guest.ko
  *
- * Locks: sigma_guests_lock (the list of guests) is taken before guest.lock (one guest's
- * state, CPUs and memory), that before the locks inside cpu.c and low.c.
+ * Lock order: sigma_guests_lock (the list of guests), then guest.lock (one guest's state, CPUs
+ * and memory), then the locks inside cpu.c and low.c.
  */
 #ifndef _SIGMA_H
 #define _SIGMA_H
@@ -53,58 +53,58 @@
 struct sigma_piece {
 	unsigned long pfn;
 	unsigned long nr_pages;
-	struct resource res;		/* in /proc/iomem */
-	bool listed;
+	struct resource res;		/* the entry in /proc/iomem */
+	bool listed;			/* @res was inserted */
 };
 
 struct sigma_memory {
 	u64 size;
-	u64 gathered;			/* of it, so far */
+	u64 gathered;			/* bytes of @size taken so far */
 	unsigned int nr_pieces;
 	struct sigma_piece piece[SIGMA_SEGMENTS_MAX];
-	unsigned int nr_segments;	/* pieces, sorted, those that touch merged */
+	unsigned int nr_segments;	/* the pieces, sorted; adjacent ones are merged */
 	struct sigma_segment segment[SIGMA_SEGMENTS_MAX];
 };
 
 /**
  * sigma_memory_lend - take memory out of the host and zero it
  * @size: bytes, a multiple of SIGMA_SEGMENT_ALIGN
- * @node: NUMA node to look at first
- * @label: for /proc/iomem; stays valid until sigma_memory_return()
+ * @node: NUMA node to try first
+ * @label: name in /proc/iomem; must stay valid until sigma_memory_return()
  *
- * May sleep for seconds. Return: 0, -ENOMEM or -EINTR; nothing is taken then.
+ * May sleep for seconds. Return: 0, -ENOMEM or -EINTR. On an error nothing is taken.
  */
 int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label);
 
-/** sigma_memory_lendable - bytes that could be lent now; by how much is in one piece, perhaps less */
+/** sigma_memory_lendable - bytes that could be lent now; less where memory is fragmented */
 u64 sigma_memory_lendable(void);
 
-/** sigma_memory_return - zero it and give it back; no CPU but the host's may reach it */
+/** sigma_memory_return - zero the memory and give it back; no guest's CPU may use it any more */
 void sigma_memory_return(struct sigma_memory *mem);
 
 /** sigma_memory_contains - does all of [@phys, @phys + @len) lie in one segment? */
 bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len);
 
-/** sigma_memory_page - the page at byte @offset of the memory file, or NULL */
+/** sigma_memory_page - the page at byte @offset of the memory file; NULL beyond its end */
 struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset);
 
 /* pool.c */
-int sigma_pool_init(void);	/* of the module parameter pool= */
+int sigma_pool_init(void);	/* from the module parameter pool= */
 void sigma_pool_exit(void);
 
-/** sigma_pool_sizes - all bytes of it, and those that no guest has. May sleep. */
+/** sigma_pool_sizes - bytes in the pool (@size), and bytes that no guest has (@left). May sleep. */
 void sigma_pool_sizes(u64 *size, u64 *left);
 
-/** sigma_pool_take - @nr_pages contiguous pages, multiple of 2 MiB; first pfn, 0: none */
+/** sigma_pool_take - take @nr_pages contiguous pages, a multiple of 2 MiB. Return: pfn, 0: none */
 unsigned long sigma_pool_take(unsigned long nr_pages);
 
-/** sigma_pool_give_back - true when the pages are the pool's, which has them again then */
+/** sigma_pool_give_back - take the pages back if they are the pool's. Return: they are */
 bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
 
 /* low.c */
 void sigma_low_init(void);	/* find usable pages */
 
-/** sigma_low_lend - @nr contiguous zeroed pages below 1 MiB; physical address, 0: none */
+/** sigma_low_lend - take @nr contiguous zeroed pages below 1 MiB. Return: address, 0: none */
 u64 sigma_low_lend(unsigned int nr);
 void sigma_low_return(u64 phys, unsigned int nr);
 
@@ -118,14 +118,14 @@ struct sigma_identity {
 
 int sigma_identity_init(struct sigma_identity *id);
 
-/* What a page is good for besides being read */
+/* Attributes of a mapping; every mapping can be read */
 #define SIGMA_IDENTITY_WRITE	1
 #define SIGMA_IDENTITY_EXEC	2
 #define SIGMA_IDENTITY_UNCACHED	4
 #define SIGMA_IDENTITY_ALL	(SIGMA_IDENTITY_WRITE | SIGMA_IDENTITY_EXEC)
 
 /**
- * sigma_identity_map - map [@phys, @phys + @size), page-aligned, and nothing else
+ * sigma_identity_map - map exactly [@phys, @phys + @size), both page-aligned
  * @flags: SIGMA_IDENTITY_*
  *
  * Ranges must not overlap. May sleep. Return: 0 or -ENOMEM.
@@ -139,25 +139,27 @@ void sigma_cpu_exit(void);
 
 /**
  * sigma_cpu_check - may these CPUs be lent?
- * @error: @len bytes, told why not
+ * @error: @len bytes; receives the reason where they may not
  *
- * Return: 0, -EINVAL or -EBUSY.
+ * Return: 0, -EINVAL, -EBUSY or -ENOMEM.
  */
 int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, char *error, size_t len);
 
-/** sigma_cpu_lend - take @cpu offline and keep it there. May sleep. */
+/** sigma_cpu_lend - take @cpu offline and keep it offline. May sleep. Return: 0 or -EBUSY. */
 int sigma_cpu_lend(unsigned int cpu, char *error, size_t len);
 
-/** sigma_cpu_return - bring a parked, or never started, CPU back to the host. May sleep. */
+/** sigma_cpu_return - bring a CPU that is parked, or was never started, online again. May sleep. */
 int sigma_cpu_return(unsigned int cpu);
 
 /** sigma_cpu_apic_id - physical APIC ID of @cpu */
 u32 sigma_cpu_apic_id(unsigned int cpu);
 
 /**
- * sigma_cpu_start - INIT-SIPI a lent CPU into the entry page
+ * sigma_cpu_start - start a lent CPU in the entry pages, by INIT and start-up IPI (SIPI)
  * @mode: ENTRY_JUMP or ENTRY_MAILBOX
- * @id: page tables, which must stay until sigma_cpu_park()
+ * @id: page tables; they must stay valid until sigma_cpu_park()
+ * @target: physical address to jump to, or of the wake-up mailbox
+ * @argument: value for RSI
  *
  * May sleep. Return: 0, or -EIO when the CPU did not arrive.
  */
@@ -165,31 +167,33 @@ int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id,
 		    u64 argument);
 
 /**
- * sigma_cpu_park - stop a lent CPU, whatever it does, and see it rest in our page
+ * sigma_cpu_park - stop a lent CPU, whatever it does, and confirm that it halts in our pages
  *
- * May sleep. Return: 0, or -EIO when it could not be confirmed: then it may still run.
+ * May sleep. Return: 0, or -EIO when that could not be confirmed: the CPU may still run.
  */
 int sigma_cpu_park(unsigned int cpu);
 
 /**
- * sigma_cpu_reset - send INIT to lent CPUs, which wait for a start-up IPI then
+ * sigma_cpu_reset - send INIT to lent CPUs, which then wait for a start-up IPI
  *
- * They execute nothing until they are parked, started or given back. Not confirmed. May sleep.
+ * They execute nothing until they are parked, started or returned. That they received the INIT
+ * is not confirmed. May sleep.
  */
 void sigma_cpu_reset(const u32 *cpus, unsigned int nr);
 
 /* frequency.c */
 
 /**
- * struct sigma_frequency - how a CPU asks for its speed
- * @msr: register to write; 0: nothing is to be done
+ * struct sigma_frequency - how a CPU requests its frequency
+ * @msr: register to write; 0: none
+ * @value: what to write
  */
 struct sigma_frequency {
 	u32 msr;
 	u64 value;
 };
 
-/** sigma_frequency_highest - what @cpu, which is online, is to write. May sleep. */
+/** sigma_frequency_highest - how @cpu, which is online, requests its highest. May sleep. */
 void sigma_frequency_highest(unsigned int cpu, struct sigma_frequency *freq);
 
 /* clock.c */
@@ -200,7 +204,7 @@ struct sigma_clock {
 	u32 seq;
 };
 
-/** sigma_clock_show - write the host's time to @shared until sigma_clock_hide() */
+/** sigma_clock_show - keep @shared up to date with the host's time until sigma_clock_hide() */
 void sigma_clock_show(struct sigma_clock *clock, struct sigma_iosc_clock *shared);
 void sigma_clock_hide(struct sigma_clock *clock);
 
@@ -208,7 +212,7 @@ void sigma_clock_hide(struct sigma_clock *clock);
 
 struct sigma_guest;
 
-struct sigma_call {			/* eventfd -> doorbell of the guest */
+struct sigma_call {			/* an eventfd that rings a doorbell of the guest */
 	struct sigma_guest *guest;
 	unsigned int doorbell;
 	struct eventfd_ctx *ctx;
@@ -220,29 +224,32 @@ struct sigma_call {			/* eventfd -> doorbell of the guest */
 struct sigma_iosc {
 	void *window;			/* SIGMA_IOSC_SIZE bytes */
 	struct sigma_iosc_header *header;
-	struct sigma_ring_end rx, tx;	/* of the control channel */
+	struct sigma_ring_end rx, tx;	/* the control rings */
 	struct mutex rx_lock, tx_lock;
 	struct sigma_doorbell_rx doorbell_rx;
 	struct sigma_doorbell_tx doorbell_tx;
 	struct sigma_clock clock;
-	struct mutex bind_lock;		/* of the arrays below */
+	struct mutex bind_lock;		/* protects the arrays below */
 	struct eventfd_ctx __rcu *kick[SIGMA_DOORBELLS];
-	struct eventfd_ctx *retired[SIGMA_DOORBELLS];
+	struct eventfd_ctx *retired[SIGMA_DOORBELLS];	/* used by sigma_iosc_unbind_all() */
 	struct sigma_call *call[SIGMA_DOORBELLS];
 };
 
 int sigma_iosc_setup(void);	/* once, for the module */
 void sigma_iosc_teardown(void);
 int sigma_iosc_init(struct sigma_guest *guest);
-void sigma_iosc_exit(struct sigma_guest *guest);	/* stops all use of the window */
-void sigma_iosc_free(struct sigma_guest *guest);	/* frees it: nobody maps it any more */
-void sigma_iosc_reset(struct sigma_guest *guest);	/* before a start; guest CPUs rest */
+void sigma_iosc_exit(struct sigma_guest *guest);	/* stops the kernel's use of the window */
+void sigma_iosc_free(struct sigma_guest *guest);	/* frees the window; nobody maps it now */
+void sigma_iosc_reset(struct sigma_guest *guest);	/* before a start; guest CPUs are parked */
 void sigma_iosc_unbind_all(struct sigma_guest *guest);
 int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int fd);
 int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int fd);
 u64 sigma_iosc_phys(const struct sigma_guest *guest);
 
-/* guard/build.c; guard/guard.h tells how it works. All may sleep, under guest->lock */
+/*
+ * guard/build.c; see guard/guard.h for how the guard works. Functions that take a guest may sleep
+ * and are called under guest->lock, unless they say otherwise.
+ */
 
 struct sigma_guard;
 struct guard_shared;
@@ -250,38 +257,42 @@ struct guard_shared;
 int sigma_guard_init(void);
 void sigma_guard_exit(void);
 
-/** sigma_guard_missing - why this machine can't do @kind, for people; NULL: it can */
+/** sigma_guard_missing - why this machine can't do @kind, as text for people; NULL: it can */
 const char *sigma_guard_missing(enum sigma_guard_kind kind);
 
-/** sigma_guard_strongest - what this machine can do at its best */
+/** sigma_guard_strongest - the strongest guard that this machine can do */
 enum sigma_guard_kind sigma_guard_strongest(void);
 
 /**
- * sigma_guard_choose - what kind the guest of @args gets, whose CPUs were checked
- * @kind: what SIGMA_GUARD_AUTO stands for with these CPUs, or what was asked for
- * @error: @len bytes, told why not
+ * sigma_guard_choose - choose the guard for the guest of @args
+ * @args: what the caller asked for; sigma_cpu_check() has accepted its CPUs
+ * @kind: out: the guard. SIGMA_GUARD_AUTO becomes the strongest one for these CPUs
+ * @error: @len bytes; receives the reason of a failure
  *
  * Return: 0 or -EOPNOTSUPP.
  */
 int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind, char *error,
 		       size_t len);
 
-/** sigma_guard_build - make guest->guard anew, for a start. Return: 0 or -ENOMEM. */
+/** sigma_guard_build - make a new guest->guard for a start. Return: 0 or -ENOMEM. */
 int sigma_guard_build(struct sigma_guest *guest);
 
-/** sigma_guard_free - its CPUs are parked */
+/** sigma_guard_free - free guest->guard; the guest's CPUs are parked */
 void sigma_guard_free(struct sigma_guest *guest);
 
 /**
- * sigma_guard_start_cpu - start the guest's CPU number @i inside of the guard
- * @entry: and @argument, for RSI: where the boot CPU, 0, begins; others wait at the mailbox
+ * sigma_guard_start_cpu - start the guest's CPU number @i in the guard
+ * @entry: where the boot CPU, number 0, begins; the others wait at the mailbox
+ * @argument: value for the boot CPU's RSI
+ *
+ * Return: 0, or -EIO when the CPU did not arrive.
  */
 int sigma_guard_start_cpu(struct sigma_guest *guest, unsigned int i, u64 entry, u64 argument);
 
-/** sigma_guard_stopping - its CPUs are about to be stopped, and may not send NMIs any more */
+/** sigma_guard_stopping - the guest's CPUs are about to be stopped: they may not send NMIs now */
 void sigma_guard_stopping(struct sigma_guest *guest);
 
-/** sigma_guard_publish - the host's doorbell is now @target. Any context, one at a time. */
+/** sigma_guard_publish - the host's doorbell is now @target. Any context; calls are serialised. */
 void sigma_guard_publish(struct sigma_guest *guest, u64 target);
 
 /** sigma_guard_arm - the next doorbell may interrupt the host. Any context. */
@@ -291,18 +302,18 @@ void sigma_guard_arm(struct sigma_guest *guest);
 
 const char *sigma_guard_name(enum sigma_guard_kind kind);
 
-/** sigma_guard_stopped - has the guard stopped one of its CPUs? */
+/** sigma_guard_stopped - has the guard stopped a CPU of @guest? */
 bool sigma_guard_stopped(const struct sigma_guest *guest);
 
 /**
- * sigma_guard_describe - what made the guard stop the guest, in a few lines
+ * sigma_guard_describe - describe in a few lines why the guard stopped the guest
  * @text: @len bytes, NUL-terminated
  *
- * Return: characters, 0 when nothing did.
+ * Return: number of characters, 0 when the guard did not stop it.
  */
 int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len);
 
-/** sigma_guard_show_exits - "NAME COUNT" lines; as sigma_guard_describe() */
+/** sigma_guard_show_exits - counts of VM exits, as "NAME COUNT" lines. Return: characters. */
 int sigma_guard_show_exits(const struct sigma_guest *guest, char *text, size_t len);
 
 /* bootlog.c */
@@ -310,11 +321,14 @@ int sigma_guard_show_exits(const struct sigma_guest *guest, char *text, size_t l
 #define SIGMA_PANIC_MAX	sizeof_field(struct sigma_iosc_guest, panic_text)
 
 /**
- * struct sigma_bootlog - what is known of the log of a guest that boots; its work's own, but @begun
- * @begun: the guest was started anew
- * @offset: in its memory, where the search for logs goes on
- * @looks: since its start; @next_search: before that many there is none
- * @found: where logs begin, the last ones of @nr_found: offset of a text, and its record's id
+ * struct sigma_bootlog - the search for the log of a guest that boots
+ * @work: owns all other fields but @begun
+ * @begun: the guest was started again
+ * @offset: where in the guest's memory the search continues
+ * @looks: how often @work has run since the start
+ * @next_search: @looks at which the next search may happen
+ * @nr_found: logs found so far
+ * @found: the last of them: offset of the first text, and its record's id
  */
 struct sigma_bootlog {
 	struct delayed_work work;
@@ -332,25 +346,25 @@ int sigma_bootlog_setup(void);	/* once, for the module */
 void sigma_bootlog_teardown(void);
 void sigma_bootlog_init(struct sigma_guest *guest);
 
-/** sigma_bootlog_watch - it was started: see whether it panics, as long as it boots */
+/** sigma_bootlog_watch - the guest was started: watch for a panic while it boots */
 void sigma_bootlog_watch(struct sigma_guest *guest);
 
-/** sigma_bootlog_exit - its memory is about to go; it does not boot. May sleep. */
+/** sigma_bootlog_exit - the guest does not boot, and its memory is about to go. May sleep. */
 void sigma_bootlog_exit(struct sigma_guest *guest);
 
 /* guest.c */
 
 /**
  * struct sigma_guest - one guest, and its device
- * @dev: its lifetime is the guest's
+ * @dev: its device; the last reference frees this struct
  * @lock: held for everything that changes state, CPUs or memory
  * @state: enum sigma_state; written under @lock, read anywhere
  * @state_seq: number of changes, for EPOLLPRI
- * @gone: destroyed: the device is only kept by open files
- * @memory_files: open or mapped memory files, which keep SIGMA_DESTROY away
+ * @gone: destroyed; only open files still hold the device
+ * @memory_files: open or mapped memory files; SIGMA_DESTROY fails while there are any
  * @guard_kind: constant, never SIGMA_GUARD_AUTO
- * @guard: of the last start; NULL before, and for SIGMA_GUARD_NO
- * @guard_shared: a page, unless SIGMA_GUARD_NO
+ * @guard: made for the last start; NULL before, and for SIGMA_GUARD_NO
+ * @guard_shared: a page; NULL for SIGMA_GUARD_NO
  */
 struct sigma_guest {
 	struct device dev;
@@ -382,7 +396,7 @@ struct sigma_guest {
 	u64 heartbeat;
 	unsigned int missed_beats;
 	struct sigma_bootlog bootlog;
-	u32 nmis;			/* sent since its start */
+	u32 nmis;			/* NMIs sent since the start */
 };
 
 extern struct mutex sigma_guests_lock;
@@ -394,23 +408,29 @@ int sigma_guest_stop(struct sigma_guest *guest);
 int sigma_guest_nmi(struct sigma_guest *guest);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
 
-/** sigma_guest_panicked - it could not say so itself: stop it, keep @text; under guest->lock */
+/**
+ * sigma_guest_panicked - stop a guest that panicked and could not report it itself
+ * @text: becomes its panic text
+ *
+ * Under guest->lock.
+ */
 void sigma_guest_panicked(struct sigma_guest *guest, const char *text);
 
-/** sigma_guest_show_gathering - "NAME BYTES" while a guest's memory is gathered; the length */
+/** sigma_guest_show_gathering - "NAME BYTES" while memory is gathered. Return: characters. */
 int sigma_guest_show_gathering(char *buf);
-/** sigma_guests_close - true: refuse to create and start guests from now on */
+
+/** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
 void sigma_guests_close(bool close);
 
-/** sigma_guests_stop_all - park every lent CPU; @kexec: another kernel comes. May sleep. */
+/** sigma_guests_stop_all - park every lent CPU; @kexec: kexec starts another kernel. May sleep. */
 void sigma_guests_stop_all(bool kexec);
 bool sigma_guests_any(void);
 
-/** sigma_guest_map_identity - page tables with all that a guest starts on; 0 or -ENOMEM */
+/** sigma_guest_map_identity - make the page tables that a guest starts on. Return: 0 or -ENOMEM. */
 int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_identity *id);
 const char *sigma_state_name(enum sigma_state state);
 
-/** sigma_guest_alive - do its CPUs run the guest? */
+/** sigma_guest_alive - do CPUs run @guest? */
 static inline bool sigma_guest_alive(const struct sigma_guest *guest)
 {
 	enum sigma_state state = READ_ONCE(guest->state);
@@ -421,7 +441,7 @@ static inline bool sigma_guest_alive(const struct sigma_guest *guest)
 
 /* memfile.c */
 
-/** sigma_memfile_open - a new descriptor of the guest's memory; under guest->lock */
+/** sigma_memfile_open - a new descriptor of the guest's memory, or -errno; under guest->lock */
 int sigma_memfile_open(struct sigma_guest *guest);
 
 /* chardev.c */

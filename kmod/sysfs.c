@@ -14,21 +14,21 @@
  *	interrupts_received	the interrupts that came with them, and
  *	interrupts_ns		the time that the host spent on these, in ns, an estimate
  *	guard			what confines it: no, memory or full
- *	guard_exits		how often its CPUs came to the guard, since the start, and for
- *				what: lines of "NAME COUNT", see guard/frame.h
- *	panic			what it said of its panic, one line; empty unless it panicked
+ *	guard_exits		counts of VM exits since the start: lines of "NAME COUNT", by
+ *				enum guard_exit, see guard/frame.h
+ *	panic			the first line of its panic; empty unless it panicked
  *	violation		why the guard stopped it, where, and the CPU's registers; empty
  *				unless it is contained
  *
  * /sys/class/sigma/control/:
  *
- *	guard			the strongest guard that this machine has for guests, as above, and
- *				unless it is full, ": " and why there is no stronger one
+ *	guard			the strongest guard that this machine can do, as above; unless that
+ *				is full, followed by ": " and the reason
  *	memory_lendable		bytes that could be lent now, the pool's included
- *	pool_size		bytes that were set aside for guests (module parameter pool=),
- *	pool_free		and those of them that no guest has
- *	gathering		"NAME BYTES" while memory is taken for a guest: how much of it there
- *				is so far; else empty
+ *	pool_size		bytes that were set aside for guests (module parameter pool=)
+ *	pool_free		bytes of the pool that no guest has
+ *	gathering		"NAME BYTES" while memory is gathered for a guest: the bytes that it
+ *				has so far; else empty
  */
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
@@ -73,7 +73,7 @@ static ssize_t segments_show(struct device *dev, struct device_attribute *attr, 
 				     mem->segment[i].phys + mem->segment[i].size - 1);
 	return len;
 }
-static DEVICE_ATTR_ADMIN_RO(segments);	/* as /proc/iomem hides addresses, too */
+static DEVICE_ATTR_ADMIN_RO(segments);	/* /proc/iomem hides addresses, too */
 
 static ssize_t heartbeat_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -94,7 +94,7 @@ static ssize_t emit_text(char *buf, const char *from, size_t size)
 	size = min(size, sizeof(text));
 	memcpy(text, from, size);
 	text[size - 1] = '\0';
-	/* Of each byte may become four, and a newline is added */
+	/* Each byte may become four, and a newline is added */
 	len = string_escape_str(text, buf, PAGE_SIZE - 2, ESCAPE_NAP | ESCAPE_HEX, NULL);
 	buf[len++] = '\n';
 	buf[len] = '\0';
@@ -160,7 +160,7 @@ static ssize_t guard_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(guard);
 
-/* What guest.guard points to changes with a start */
+/* Under the lock, since a start of the guest replaces guest->guard */
 static ssize_t show_guard(struct device *dev, char *buf,
 			  int (*show)(const struct sigma_guest *guest, char *text, size_t len))
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * IOSC: the shared memory between a SIGMA host and one guest.
+ * IOSC, inter-OS communication: the shared memory between a SIGMA host and one guest.
  *
  * Each guest has one IOSC window: SIGMA_IOSC_SIZE bytes of host memory, naturally
  * aligned, mapped by the host kernel, by sigmad (mmap of /dev/sigma/NAME) and by
  * the guest kernel, which finds its address in the _CRS of the ACPI device
- * SIGMA_ACPI_HID. It belongs to the host, so it can be read after the guest died.
+ * SIGMA_ACPI_HID. The window belongs to the host, so it can be read after the guest died.
  *
  *   offset                      what                          written by
  *   SIGMA_IOSC_HEADER_OFF       struct sigma_iosc_header      see each field
@@ -14,11 +14,11 @@
  *   SIGMA_IOSC_LOG_OFF          struct sigma_iosc_log         guest
  *   SIGMA_IOSC_CHANNEL_OFF(n)   struct sigma_channel          see channel.h
  *
- * Rules of the border. Every field is little-endian, naturally aligned and owned by
- * exactly one side; what the other side wrote is read once into a local, masked
- * and bounds-checked. No lock is shared. Both sides write only to a doorbell's pending words,
- * with atomic instructions (LOCK OR by the sender, XCHG by the receiver), and to the command
- * of the wake-up mailbox, as ACPI has it.
+ * Rules for shared memory. Every field is little-endian, naturally aligned and owned by exactly
+ * one side. A value that the other side wrote is read once into a local variable, masked and
+ * bounds-checked. No lock is shared. Two kinds of words are written by both sides: a doorbell's
+ * pending words, with atomic instructions (LOCK OR by the sender, XCHG by the receiver), and the
+ * command of the wake-up mailbox, as ACPI defines it.
  */
 #ifndef _UAPI_SIGMA_IOSC_H
 #define _UAPI_SIGMA_IOSC_H
@@ -42,9 +42,9 @@
 #define SIGMA_IOSC_CHANNELS_OFF	0xd0000
 
 /*
- * Channels. A channel is one ring in each direction. Channel 0 carries control messages
- * between the guest's sigma_guest.ko and sigmad. Channels 1..SIGMA_CHANNELS are for programs,
- * of another kind and in another place: channel.h.
+ * The control rings, one in each direction, carry control messages between the guest's
+ * sigma_guest.ko and sigmad. Their number is 0. The message channels for programs, /dev/iosc, have
+ * the numbers 1..SIGMA_CHANNELS and another layout: see channel.h.
  */
 #define SIGMA_IOSC_CHANNELS	1
 #define SIGMA_CHANNEL_CONTROL	0
@@ -67,52 +67,53 @@ enum sigma_iosc_dir {
  *   1. publishes its data,
  *   2. sets bit n of the pending words with an atomic OR (a full barrier),
  *   3. sends the IPI that `target` of that direction names, unless bit n was set
- *      already or `busy` is non-zero: then the receiver is going to look anyway.
+ *      already or `busy` is non-zero: in both cases the receiver will check the words anyway.
  *
- * The receiver's interrupt handler sets `busy`, takes the words with XCHG and handles
- * the bits until all words are zero, clears `busy`, full barrier, and looks at the
- * words once more (else a bit set while it was busy would be lost).
- * A target of 0 means that the receiver is not there: bits are kept, no IPI is sent, and
- * the receiver looks at the words once when it arrives. Vector and APIC ID share one word
- * so that a sender never pairs the old one with the new when the interrupt moves.
+ * The receiver's interrupt handler sets `busy`, takes the words with XCHG, handles their bits,
+ * clears `busy`, executes a full barrier, and repeats this while any word is non-zero (else a bit
+ * that was set while it was busy would be lost).
+ * A target of 0 means that there is no receiver: the bits stay set, no IPI is sent, and the
+ * receiver checks the words once when it starts. Vector and APIC ID share one word so that a
+ * sender never pairs an old vector with a new APIC ID when the interrupt moves.
  */
 #define SIGMA_DOORBELLS		256
 #define SIGMA_DOORBELL_WORDS	(SIGMA_DOORBELLS / 64)
 
-#define SIGMA_DOORBELL_CONTROL	0	/* control channel: new message, or new room */
+#define SIGMA_DOORBELL_CONTROL	0	/* control rings: new message, or new room */
 #define SIGMA_DOORBELL_STATE	1	/* to host: sigma_iosc_guest.state changed */
 #define SIGMA_DOORBELL_LOG	2	/* to host: new bytes in the log */
-#define SIGMA_DOORBELL_FIRST	8	/* first one for sigmad to give to virtqueues, */
-#define SIGMA_DOORBELL_END	(SIGMA_DOORBELLS - SIGMA_CHANNELS) /* and the one after the last */
+/* sigmad gives FIRST..END-1 to virtqueues; the channels have those from END */
+#define SIGMA_DOORBELL_FIRST	8
+#define SIGMA_DOORBELL_END	(SIGMA_DOORBELLS - SIGMA_CHANNELS)
 #define SIGMA_DOORBELL_CHANNEL(n) (SIGMA_DOORBELL_END + (n) - 1)
 
 #define SIGMA_DOORBELL_TARGET(apic_id, vector)	((__u64)(apic_id) << 32 | (vector))
 
 struct sigma_iosc_doorbell {
 	/* owned by the receiver */
-	__le64 target;			/* SIGMA_DOORBELL_TARGET(), 0: nobody listens */
+	__le64 target;			/* SIGMA_DOORBELL_TARGET(), 0: there is no receiver */
 	__le32 busy;			/* receiver is in its handler: no IPI needed */
 	__u8 pad0[52];
-	/* both sides, atomics only */
+	/* written by both sides, with atomic instructions only */
 	__le64 pending[SIGMA_DOORBELL_WORDS];
 	__u8 pad1[32];
 };
 
-/* What the guest says of itself, in sigma_iosc_guest.state. Only ever goes up. */
+/* The state that the guest reports in sigma_iosc_guest.state. It only increases. */
 enum sigma_guest_state {
 	SIGMA_GUEST_NONE	= 0,	/* sigma_guest.ko has not been loaded yet */
-	SIGMA_GUEST_UP		= 1,	/* it has; its control channel is served */
+	SIGMA_GUEST_UP		= 1,	/* sigma_guest.ko is loaded and serves its control rings */
 	SIGMA_GUEST_POWEROFF	= 2,	/* final: parked after power-off or halt */
-	SIGMA_GUEST_REBOOT	= 3,	/* final: parked, wants to be started again */
+	SIGMA_GUEST_REBOOT	= 3,	/* final: parked, asks to be started again */
 	SIGMA_GUEST_PANIC	= 4,	/* final: parked after a panic; see panic_text */
 };
 
-/* Written by the guest alone; panic_text by the host, for one that panicked before it could. */
+/* Written by the guest; the host writes panic_text of a guest that panicked while it booted */
 struct sigma_iosc_guest {
 	__le32 state;			/* enum sigma_guest_state */
 	__le32 version;			/* SIGMA_IOSC_VERSION of sigma_guest.ko */
 	__le64 heartbeat;		/* incremented every SIGMA_HEARTBEAT_MS */
-	__le32 takes_nmis;		/* 1: it claims those that the host counts in `nmis` */
+	__le32 takes_nmis;		/* 1: it handles the NMIs that the host counts in `nmis` */
 	__u8 pad[44];
 	char release[64];		/* utsname release, NUL-terminated */
 	char panic_text[192];		/* first line of the panic, NUL-terminated */
@@ -121,22 +122,22 @@ struct sigma_iosc_guest {
 #define SIGMA_HEARTBEAT_MS	500
 
 /*
- * A guarded guest leaves CPUID to its guard while it boots. When its driver is up it gives it
- * back by one VMMCALL (Intel: VMCALL) with this in RAX, at CPL 0. Any other is #UD, as without
- * a guard.
+ * The guard answers a guest's CPUID while the guest boots. When the guest's driver is up, it asks
+ * for the CPU's own answers by one VMMCALL (Intel: VMCALL) with this value in RAX, at CPL 0. Any
+ * other VMMCALL or VMCALL is #UD, as without a guard.
  */
 #define SIGMA_GUARD_CALL_UP	0x7075414d47495355ULL	/* "USIGMAup" */
 
 /*
- * Wall clock, written by the host alone, whenever its own changes its pace or is set: at TSC
- * value t CLOCK_REALTIME is
+ * The wall clock. Only the host writes it, whenever its own clock changes its rate or is set. At
+ * TSC value t, CLOCK_REALTIME is
  *
  *	realtime_ns + ((t - tsc) * mult >> shift)
  *
- * before `tsc`, too; the product has up to 96 bits. Valid when `seq` is even and the same
- * before and after reading, and `mult` is not 0.
+ * also for t < tsc; the product has up to 96 bits. The fields are valid if `seq` is even and the
+ * same before and after reading them, and `mult` is not 0.
  */
-#define SIGMA_CLOCK_IS_TSC	0x1	/* exact: the host itself counts by the TSC */
+#define SIGMA_CLOCK_IS_TSC	0x1	/* exact: the TSC is the host's own clock source */
 #define SIGMA_CLOCK_SHIFT_MAX	32
 
 struct sigma_iosc_clock {
@@ -155,9 +156,9 @@ struct sigma_iosc_header {
 	__le32 version;			/* SIGMA_IOSC_VERSION */
 	__le32 size;			/* SIGMA_IOSC_SIZE */
 	char name[32];			/* the guest's name, NUL-terminated */
-	__le32 guarded;			/* 1: it is to do SIGMA_GUARD_CALL_UP */
+	__le32 guarded;			/* 1: the guest shall do SIGMA_GUARD_CALL_UP */
 	/* written by the host at any time */
-	__le32 nmis;			/* incremented before each NMI that it sends */
+	__le32 nmis;			/* incremented before each NMI that the host sends */
 	__u8 pad0[8];
 
 	struct sigma_iosc_clock clock;
@@ -168,7 +169,7 @@ struct sigma_iosc_header {
 
 /*
  * The ACPI multiprocessor wake-up mailbox (ACPI 6.4, 5.2.12.19), version 0. The guest's
- * secondary CPUs wait for `command` in code of the host. Page-aligned.
+ * secondary CPUs poll `command` in code of the host. Page-aligned.
  */
 #define SIGMA_MAILBOX_WAKEUP	1
 
@@ -180,19 +181,18 @@ struct sigma_iosc_mailbox {
 };
 
 /*
- * A ring: single producer, single consumer, SIGMA_RING_SLOTS slots of one message.
- * Both indices run freely and are reduced modulo SIGMA_RING_SLOTS; the ring is empty
- * when they are equal, full when they differ by SIGMA_RING_SLOTS, broken when by more.
- * The producer fills the slot, then publishes with a release store of `produced`; the
- * consumer copies the slot out, then gives it back by a release store of `consumed`.
- * The producer rings SIGMA_DOORBELL_CONTROL after each message, the consumer at least when it
- * made a full ring non-full.
+ * A control ring: single producer, single consumer, SIGMA_RING_SLOTS slots of one message each.
+ * Both indices are never reset, and are reduced modulo SIGMA_RING_SLOTS on use. The ring is empty
+ * when they are equal, full when they differ by SIGMA_RING_SLOTS, broken when they differ by more.
+ * The producer fills the slot, then publishes it by a release store of `produced`. The consumer
+ * copies the slot out, then frees it by a release store of `consumed`. The producer rings
+ * SIGMA_DOORBELL_CONTROL after each message, the consumer at least when a full ring has room again.
  */
 #define SIGMA_RING_SLOTS	64	/* power of two */
 #define SIGMA_MSG_MAX		248	/* bytes of payload in one message */
 
 struct sigma_iosc_slot {
-	__le32 length;			/* bytes used of data, 1..SIGMA_MSG_MAX */
+	__le32 length;			/* bytes used of @data, 1..SIGMA_MSG_MAX */
 	__le32 reserved;		/* 0 */
 	__u8 data[SIGMA_MSG_MAX];
 };
@@ -206,10 +206,10 @@ struct sigma_iosc_ring {
 };
 
 /*
- * The guest's kernel log and early console. The guest alone writes and never waits: it
- * stores bytes at head % SIGMA_IOSC_LOG_BYTES, overwriting the oldest, then publishes
- * `head` with a release store. A reader keeps its own tail; where head - tail exceeds
- * SIGMA_IOSC_LOG_BYTES it lost the difference and says so ("<missed N bytes>").
+ * The guest's kernel log. Only the guest writes it, and it never waits: it stores bytes at
+ * head % SIGMA_IOSC_LOG_BYTES, overwriting the oldest, then publishes `head` by a release store.
+ * A reader keeps its own tail. Where head - tail exceeds SIGMA_IOSC_LOG_BYTES, the reader has lost
+ * the difference and reports it ("<missed N bytes>").
  */
 struct sigma_iosc_log {
 	__le64 head;			/* bytes ever written */
@@ -218,10 +218,10 @@ struct sigma_iosc_log {
 };
 
 /*
- * Control messages, on channel 0. Ids and meaning follow the virtio-msg transport draft;
- * magic, version and framing are our own. A request asks for exactly one response,
- * with the same id, device and token; an event asks for none. The guest sends one
- * request at a time. A request that makes no sense is answered with `status` != 0.
+ * Control messages. Ids and their meaning follow the draft of the virtio-msg transport; magic,
+ * version and framing are our own. A request has exactly one response, with the same id, device
+ * and token; an event has none. The guest sends one request at a time. An invalid request is
+ * answered with `status` != 0.
  */
 #define SIGMA_MSG_RESPONSE	0x01	/* flags: answers a request */
 #define SIGMA_MSG_BUS		0x02	/* flags: to the bus, `device` is 0 */
@@ -232,7 +232,7 @@ struct sigma_msg {
 	__le16 device;			/* 0..SIGMA_DEVICES-1 */
 	__le16 token;			/* chosen by the requester, echoed */
 	__le16 status;			/* response: 0 or an errno value */
-	/* one of the structs below, exactly as long as it */
+	/* one of the structs below follows, without padding */
 };
 
 #define SIGMA_MSG_PAYLOAD_MAX	(SIGMA_MSG_MAX - sizeof(struct sigma_msg))
@@ -254,7 +254,7 @@ enum sigma_msg_id {
 	SIGMA_MSG_GET_CONFIG	= 0x05,	/* sigma_msg_config, data unused -> with data */
 	SIGMA_MSG_SET_CONFIG	= 0x06,	/* sigma_msg_config with data -> none */
 	SIGMA_MSG_GET_STATUS	= 0x07,	/* none -> sigma_msg_device_status */
-	SIGMA_MSG_SET_STATUS	= 0x08,	/* sigma_msg_device_status -> the same, as it is now */
+	SIGMA_MSG_SET_STATUS	= 0x08,	/* sigma_msg_device_status -> the status after it */
 	SIGMA_MSG_GET_VQUEUE	= 0x09,	/* sigma_msg_vqueue, index only -> filled in */
 	SIGMA_MSG_SET_VQUEUE	= 0x0a,	/* sigma_msg_vqueue -> none */
 	SIGMA_MSG_RESET_VQUEUE	= 0x0b,	/* sigma_msg_vqueue, index only -> none */
@@ -267,15 +267,15 @@ struct sigma_bus_hello {
 };
 
 /*
- * Devices come and go while the guest runs. After an event, and whenever it has let go of one,
- * the guest says in a request which devices its drivers have, and the response says which
- * they should have. A device answers until the guest is without it: its driver can be unbound
- * in order, and only then does the number go to another device.
+ * Hotplug. After an event, and whenever it has removed a device, the guest sends a request that
+ * lists the devices it has, and the response lists the devices it should have. A device answers
+ * until the guest has removed it, so its driver can be unbound in order. Only then is its number
+ * used for another device.
  *
- * @present: bit n: request: the guest has device n; response: there is a device n for it, else
- *	it is to let go of it
- * @leaving: bit n: response: the guest is to let go of device n, too, unless it is in use;
- *	request: it was, and keeps it
+ * @present: bit n, in a request: the guest has device n. In a response: device n exists; where the
+ *	bit is clear, the guest shall remove the device, even if it is in use
+ * @leaving: bit n, in a response: unplug is pending, the guest shall remove device n unless it is
+ *	in use. In a request: device n was in use, and the guest keeps it
  */
 struct sigma_bus_devices {
 	__le64 present;
@@ -284,7 +284,7 @@ struct sigma_bus_devices {
 
 struct sigma_bus_event_device {
 	__le16 device;
-	__le16 present;			/* 1 added, 0 to be let go of */
+	__le16 present;			/* 1: added, 0: to be removed */
 	__le32 reserved;
 };
 

@@ -3,22 +3,26 @@
  * The ioctl interface of sigma.ko: /dev/sigma/control makes and destroys guests,
  * /dev/sigma/NAME drives one.
  *
- * A guest owns CPUs and memory that were lent by the host. It exists from SIGMA_CREATE
- * to SIGMA_DESTROY, whoever has its device open in between: the process that made it may
- * exit and another may go on.
+ * A guest owns CPUs and memory that the host has lent. It exists from SIGMA_CREATE to
+ * SIGMA_DESTROY, also while no process has its device open: the process that made it may exit, and
+ * another one may take it over.
  *
  * /dev/sigma/NAME
- *   read, write   one control message of IOSC channel 0 (struct sigma_msg and what
+ *   read, write   one control message (iosc.h: struct sigma_msg and what
  *                 follows it) per call. read: blocks unless O_NONBLOCK; the buffer must
  *                 hold SIGMA_MSG_MAX bytes, else EINVAL; EPIPE when the guest is not
- *                 running and the ring is empty; EPROTO, for good, when the guest broke the ring.
- *                 write: EAGAIN or blocks when the ring is full; EPIPE when the guest
- *                 does not run; EMSGSIZE beyond SIGMA_MSG_MAX.
+ *                 running and the ring is empty; EPROTO, until the next start, when the guest
+ *                 broke the ring.
+ *                 write: blocks, or EAGAIN if O_NONBLOCK, when the ring is full; EPIPE when
+ *                 the guest does not run; EMSGSIZE: not 1..SIGMA_MSG_MAX bytes.
  *   poll          EPOLLIN: a message waits; EPOLLOUT: room for one; EPOLLPRI: the state
  *                 changed since this file last did SIGMA_GET_INFO.
- *   mmap          offset 0, SIGMA_IOSC_SIZE bytes, MAP_SHARED, PROT_READ: the IOSC window.
- *                 EPERM with PROT_WRITE.
+ *   mmap          offset 0, SIGMA_IOSC_SIZE bytes, MAP_SHARED, PROT_READ: the IOSC (inter-OS
+ *                 communication) window, see iosc.h. EPERM with PROT_WRITE.
  *   ioctl         below. All may sleep.
+ *
+ * Once the guest is destroyed, read, write and ioctl fail with ENODEV, and poll reports EPOLLERR
+ * and EPOLLHUP.
  *
  * /dev/iosc/NAME/1 to /dev/iosc/NAME/16 are the guest's channels: see channel.h.
  *
@@ -39,12 +43,12 @@
 
 #define SIGMA_CREATE_SPLIT_CORES 0x1	/* allow hyperthread siblings to be split */
 
-/* What keeps a guest inside of what is its own: kmod/guard/guard.h tells how */
+/* The minimal hypervisor that confines a guest: see kmod/guard/guard.h */
 enum sigma_guard_kind {
-	SIGMA_GUARD_NO		= 0,	/* nothing does: the guest is as trusted as the host */
-	SIGMA_GUARD_MEMORY	= 1,	/* memory, ports and machine-wide registers */
-	SIGMA_GUARD_FULL	= 2,	/* these, and which interrupts it sends */
-	SIGMA_GUARD_AUTO	= 3,	/* SIGMA_CREATE only: the strongest that this machine can do */
+	SIGMA_GUARD_NO		= 0,	/* none: the guest is as trusted as the host's kernel */
+	SIGMA_GUARD_MEMORY	= 1,	/* controls memory, ports and machine-wide registers */
+	SIGMA_GUARD_FULL	= 2,	/* controls these, and which interrupts the guest sends */
+	SIGMA_GUARD_AUTO	= 3,	/* SIGMA_CREATE only: the strongest that is possible */
 };
 
 /**
@@ -56,7 +60,7 @@ enum sigma_guard_kind {
  * @reserved: 0
  * @nr_cpus: 1..SIGMA_CPUS_MAX
  * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest
- * @error: out: what was wrong, for people, NUL-terminated; empty on success
+ * @error: out: text for people that says what was wrong, NUL-terminated; empty on success
  */
 struct sigma_create {
 	char name[SIGMA_NAME_MAX];
@@ -79,14 +83,14 @@ struct sigma_destroy {
 
 enum sigma_state {
 	SIGMA_STATE_CREATED	= 0,	/* CPUs and memory lent, never started */
-	SIGMA_STATE_BOOTING	= 1,	/* started; its driver has not spoken yet */
+	SIGMA_STATE_BOOTING	= 1,	/* started; its driver has not reported yet */
 	SIGMA_STATE_RUNNING	= 2,	/* its driver is up */
 	SIGMA_STATE_POWEROFF	= 3,	/* it switched itself off; CPUs parked */
-	SIGMA_STATE_REBOOT	= 4,	/* it wants to be started again; CPUs parked */
+	SIGMA_STATE_REBOOT	= 4,	/* it asks to be started again; CPUs parked */
 	SIGMA_STATE_PANICKED	= 5,	/* it panicked; CPUs parked */
 	SIGMA_STATE_STOPPED	= 6,	/* stopped by SIGMA_STOP; CPUs parked */
-	SIGMA_STATE_LOST	= 7,	/* a CPU did not answer INIT: nothing is given back */
-	SIGMA_STATE_UNRESPONSIVE = 8,	/* running, but its heartbeat stands still */
+	SIGMA_STATE_LOST	= 7,	/* a CPU did not answer INIT: nothing is returned */
+	SIGMA_STATE_UNRESPONSIVE = 8,	/* running, but its heartbeat has stopped */
 	SIGMA_STATE_CONTAINED	= 9,	/* its guard stopped it; CPUs parked; see sysfs "violation" */
 };
 
@@ -95,8 +99,8 @@ enum sigma_state {
  * @phys: physical address, the same number for host and guest
  * @size: bytes
  *
- * Segment 0 starts at offset 0 of the memory file, the next one where it ends. Segments that
- * touch are reported as one. The low memory is not in the file.
+ * Segment 0 starts at offset 0 of the memory file, and each next one where the one before ends.
+ * Adjacent pieces are reported as one segment. The low memory is not in the file.
  */
 struct sigma_segment {
 	__u64 phys;
@@ -104,16 +108,21 @@ struct sigma_segment {
 };
 
 /**
- * struct sigma_info - argument of SIGMA_GET_INFO, all out
+ * struct sigma_info - argument of SIGMA_GET_INFO; all fields are out
+ * @name: of the guest
  * @state: enum sigma_state
- * @nr_cpus: and @cpus, @apic_ids: as given to SIGMA_CREATE, with physical APIC IDs
- * @nr_segments: and @segments: guest memory, ascending addresses
+ * @nr_cpus: number of @cpus and of @apic_ids
+ * @nr_segments: number of @segments
  * @bsp_apic_id: APIC ID of the host's boot CPU, which no guest ever owns
- * @tsc_khz: of the host
- * @guard: enum sigma_guard_kind that it has, never AUTO
- * @iosc_phys: the IOSC window, SIGMA_IOSC_SIZE bytes
- * @low_phys: SIGMA_LOW_SIZE bytes of memory below 1 MiB for the guest to use
+ * @tsc_khz: frequency of the TSC, as the host has measured it
+ * @guard: enum sigma_guard_kind, never AUTO
+ * @memory: bytes, as given to SIGMA_CREATE
+ * @iosc_phys: physical address of the IOSC window, SIGMA_IOSC_SIZE bytes
+ * @low_phys: physical address of SIGMA_LOW_SIZE bytes below 1 MiB for the guest to use
  * @ioapic_phys: a zeroed page below 1 MiB for the MADT to name as the I/O APIC
+ * @cpus: as given to SIGMA_CREATE
+ * @apic_ids: physical APIC IDs of @cpus
+ * @segments: the guest's memory, by ascending addresses
  */
 struct sigma_info {
 	char name[SIGMA_NAME_MAX];
@@ -148,7 +157,7 @@ struct sigma_start {
  * struct sigma_eventfd - argument of SIGMA_SET_KICK and SIGMA_SET_CALL
  * @doorbell: SIGMA_DOORBELL_FIRST..SIGMA_DOORBELL_END-1; SIGMA_SET_KICK also takes
  *	      SIGMA_DOORBELL_LOG
- * @fd: an eventfd, or -1 to take the binding back
+ * @fd: an eventfd, or -1 to undo the binding
  */
 struct sigma_eventfd {
 	__u32 doorbell;
@@ -157,7 +166,7 @@ struct sigma_eventfd {
 
 /**
  * struct sigma_low - argument of SIGMA_READ_LOW
- * @buffer: address of SIGMA_LOW_SIZE bytes for what is at sigma_info.low_phys
+ * @buffer: address of SIGMA_LOW_SIZE bytes; receives a copy of what is at sigma_info.low_phys
  */
 struct sigma_low {
 	__u64 buffer;
@@ -173,11 +182,12 @@ struct sigma_low {
  *           a split core), the name is malformed
  *   EEXIST  the name is taken
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
- *   ENOMEM  the memory could not be gathered, or is too much of what the host has
+ *   ENOMEM  the memory could not be gathered, or would leave the host too little
+ *   EINTR   a fatal signal came while the memory was gathered
  *   ENOSPC  there is no room left below 1 MiB
- *   EOPNOTSUPP  this machine can't guard a guest in the way that was asked for
+ *   EOPNOTSUPP  this machine, or one of the CPUs, lacks what the requested guard needs
  *   ESHUTDOWN  the machine is about to restart or to sleep
- * SIGMA_DESTROY: stop the guest if it runs, give everything back, remove the device.
+ * SIGMA_DESTROY: stop the guest if it runs, return everything to the host, remove the device.
  *   ENOENT  no such guest
  *   EBUSY   a memory file of it is still open or mapped
  *   EIO     a CPU could not be confirmed as stopped: its memory stays lent for good
@@ -192,27 +202,27 @@ struct sigma_low {
  * SIGMA_START: reset the IOSC window and start the guest's CPUs.
  *   EBUSY   it runs
  *   EFAULT  @entry or @boot_params is not in the guest's memory
- *   ENOMEM  no memory for what guards it
- *   EIO     a CPU did not answer; the guest is SIGMA_STATE_STOPPED, or SIGMA_STATE_LOST where
- *           not all of its CPUs could be stopped again
+ *   ENOMEM  no memory for the guard
+ *   EIO     a CPU did not answer; the guest is SIGMA_STATE_STOPPED, or SIGMA_STATE_LOST if
+ *           not all of its CPUs could be stopped again. Or it was SIGMA_STATE_LOST before
  *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_STOP: stop its CPUs with INIT, whatever they do, and park them. Its memory and
  *   the IOSC window stay as they are. No error when it does not run.
- *   EIO     a CPU did not answer; it is SIGMA_STATE_LOST then
+ *   EIO     a CPU did not answer; the guest is SIGMA_STATE_LOST then
  * SIGMA_NMI: send an NMI to its first CPU, whose driver logs what it interrupted.
- *   EPIPE   its driver is not up: a kernel that can't take an NMI would reset the machine
+ *   EPIPE   its driver is not up; an NMI to a kernel without a handler would reset the machine
  *   EOPNOTSUPP  its driver does not take NMIs
  *   EIO     the local APIC did not send it
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
  *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
  * SIGMA_SET_CALL: when this eventfd is signalled, ring the doorbell of the guest.
- *   Bindings outlive the file; SIGMA_STOP, SIGMA_DESTROY or fd == -1 take them back.
+ *   Bindings outlive the open file; SIGMA_STOP, SIGMA_DESTROY or fd == -1 undo them.
  *   EINVAL  doorbell out of range, or fd is no eventfd
  *   EBADF   fd is not open
  * SIGMA_READ_LOW: copy the low memory, which is not in the memory file.
  *   EFAULT  @buffer is not all writable
- *   ENOMEM  no memory for it meanwhile
+ *   ENOMEM  no memory for a temporary copy
  */
 #define SIGMA_GET_INFO	_IOR(SIGMA_IOC, 0x10, struct sigma_info)
 #define SIGMA_START	_IOW(SIGMA_IOC, 0x11, struct sigma_start)
