@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What confines one guest, made anew for each of its starts: see guard.h.
+ * Makes what confines one guest, again for each of its starts: see guard.h.
  *
- * The programs that run on the lent CPUs are part of this module's data. One copy of the one for
- * this machine, in pages of its own, serves all guests. Its page tables map it, the frames, the
- * entry pages, the IOSC window and the local APIC, each to its own address, so that the CPU can go
- * from the entry pages into it as it would go into a kernel. They map these pages alone; but for
- * code, none is executable, and no code can be written to.
+ * The programs for the lent CPUs are part of this module's data. One copy of the program for this
+ * machine, in pages of its own, serves all guests. Each guest has page tables for it. They map the
+ * program, the frames, the control blocks, the entry pages, the IOSC window and the local APIC to
+ * their own addresses, and nothing else. So the CPU can jump from the entry pages into the program
+ * as it would into a kernel. Only code is executable, and no code is writable.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -23,9 +23,9 @@
 #define X2APIC_LEAF		1
 #define X2APIC_LEAF_X2APIC	(1 << 21)	/* ECX */
 
-#define FLAT_CPUS		8	/* SDM vol. 3A, 11.6.2.2 */
+#define FLAT_CPUS		8	/* CPUs in flat logical mode, SDM vol. 3A, 11.6.2.2 */
 
-static const struct guard_backend *backend;	/* NULL: this machine has none */
+static const struct guard_backend *backend;	/* NULL: this machine has neither SVM nor VMX */
 static void *program;				/* the copy that runs */
 
 static size_t program_size(void)
@@ -53,9 +53,12 @@ const char *sigma_guard_missing(enum sigma_guard_kind kind)
 }
 
 /*
- * A host in flat logical mode names CPUs by a bit each, the one of their number. A CPU in x2APIC
- * mode takes what names the bit of its APIC ID (SDM vol. 3A, 11.12.10.2), so where that is the bit
- * of another CPU, which is the host's or may be again, it would get that one's interrupts.
+ * A host in flat logical mode addresses each CPU by one bit, whose position is the CPU's number. A
+ * CPU in x2APIC mode takes an interrupt for the bit at the position of its APIC ID (SDM vol. 3A,
+ * 11.12.10.2). If that is the bit of another CPU, which is the host's or may be again, the guest's
+ * CPU would get that CPU's interrupts.
+ *
+ * Return: the index of the first CPU in @cpus for which this is so, -1: none.
  */
 static int x2apic_taken_by(const u32 *cpus, unsigned int nr)
 {
@@ -82,7 +85,7 @@ enum sigma_guard_kind sigma_guard_strongest(void)
 	return kind;
 }
 
-/* Can these CPUs be confined like that? If not, @error is told why */
+/* Can the CPUs of @args be confined by a guard of @kind? If not, @error receives the reason */
 static bool can(enum sigma_guard_kind kind, const struct sigma_create *args, char *error,
 		size_t len)
 {
@@ -136,7 +139,7 @@ static int map_data(struct sigma_guard *guard, void *page)
 				  SIGMA_IDENTITY_WRITE);
 }
 
-/* The program's page tables: what it uses, for each CPU, and where it comes from */
+/* Map what the program uses on all CPUs; make_frame() maps what each CPU has of its own */
 static int map_program(struct sigma_guard *guard, const struct sigma_guest *guest)
 {
 	int err = sigma_identity_init(&guard->identity);
@@ -156,8 +159,8 @@ static int map_program(struct sigma_guard *guard, const struct sigma_guest *gues
 }
 
 /*
- * Where the host runs SEV-SNP guests, a control block at a multiple of 2 MiB may make the host's
- * writes to all the pages behind it fail (KVM: snp_safe_alloc_page()). The next one will do.
+ * On hosts that run SEV-SNP guests, a control block at a multiple of 2 MiB may make the host's
+ * writes to all pages of that range fail (KVM: snp_safe_alloc_page()). Then take another page.
  */
 static void *control_page(struct sigma_guard *guard)
 {
@@ -268,7 +271,7 @@ void sigma_guard_publish(struct sigma_guest *guest, u64 target)
 	for (unsigned int i = GUARD_DOORBELLS - 1; i; i--)
 		WRITE_ONCE(shared->doorbell[i], shared->doorbell[i - 1]);
 	WRITE_ONCE(shared->doorbell[0], target);
-	/* An interrupt that was sent to the old one may never come */
+	/* An interrupt that was sent to the old target may never come */
 	WRITE_ONCE(shared->armed, 1);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What sigma.ko and the guard's program on the lent CPUs (program/) share. All of it is the host's
- * memory, which no guest can reach. The host fills it in before a CPU starts; while the CPU runs,
- * each field has one writer.
+ * The memory that sigma.ko shares with the guard's program on the lent CPUs (program/). All of it
+ * is host memory, which no guest can reach. The host fills it in before a CPU starts; while the CPU
+ * runs, each field has one writer, except for guard_shared.armed.
  */
 #ifndef _SIGMA_GUARD_FRAME_H
 #define _SIGMA_GUARD_FRAME_H
@@ -18,19 +18,19 @@
 #include "../uapi/sigma.h"
 #include "types.h"
 
-/* What made a CPU leave the guest; report.c has their names */
+/* Reasons of VM exits, as they are counted; report.c has their names */
 enum guard_exit {
 	GUARD_EXIT_CPUID,		/* SVM: until the guest's driver is up */
-	GUARD_EXIT_MSR,			/* let through after a look */
-	GUARD_EXIT_MSR_DENIED,		/* answered with #GP */
-	GUARD_EXIT_IO,			/* ports are not there */
-	GUARD_EXIT_IPI,			/* full: each one the guest sends */
+	GUARD_EXIT_MSR,			/* a write that was checked and allowed */
+	GUARD_EXIT_MSR_DENIED,		/* a read or write that was answered with #GP */
+	GUARD_EXIT_IO,			/* an access to a port, none of which is there */
+	GUARD_EXIT_IPI,			/* full: each interrupt that the guest sends */
 	GUARD_EXIT_CALL,		/* VMMCALL, VMCALL */
 	GUARD_EXIT_CACHE,		/* INVD, WBINVD and WBNOINVD, which do nothing */
-	GUARD_EXIT_VIRT,		/* virtualisation's own instructions, answered with #UD */
-	GUARD_EXIT_CONTROL,		/* VMX: bits of CR0 and CR4, and XCR0, which it watches */
-	GUARD_EXIT_EXCEPTION,		/* #DB and #AC, given to the guest */
-	GUARD_EXIT_MACHINE_CHECK,	/* the host sees to it, and the guest goes on */
+	GUARD_EXIT_VIRT,		/* virtualisation instructions, answered with #UD */
+	GUARD_EXIT_CONTROL,		/* VMX: writes of CR0, CR4 and XCR0 that it intercepts */
+	GUARD_EXIT_EXCEPTION,		/* #DB and #AC, passed on to the guest */
+	GUARD_EXIT_MACHINE_CHECK,	/* left to the host, or it stops the guest */
 	GUARD_EXIT_NOTIFY,		/* VMX: an instruction took very long */
 	GUARD_EXITS
 };
@@ -38,20 +38,21 @@ enum guard_exit {
 /* struct guard_report.reason */
 enum guard_reason {
 	GUARD_NOTHING = 0,
-	GUARD_MEMORY,			/* touched memory that is not the guest's; info: address */
+	GUARD_MEMORY,			/* access to memory of others; info: address */
 	GUARD_SHUTDOWN,			/* triple fault */
-	GUARD_IPI,			/* sent an interrupt it may not send; info: the ICR */
-	GUARD_STATE,			/* put the CPU in a state that does not exist */
-	GUARD_UNKNOWN,			/* an exit that was not asked for; info: its code */
-	GUARD_BROKEN,			/* a fault in the guard itself; info: where */
-	GUARD_MACHINE_CHECK,		/* it may not go on; info: MCi_STATUS, or MCG_STATUS */
+	GUARD_IPI,			/* sent an interrupt that is not allowed; info: the ICR */
+	GUARD_STATE,			/* VM entry failed, or a state that no kernel uses */
+	GUARD_UNKNOWN,			/* a VM exit that was not enabled; info: its code */
+	GUARD_BROKEN,			/* a fault in the guard itself; info: its address */
+	GUARD_MACHINE_CHECK,		/* the guest can't go on; info: MCi_STATUS, or MCG_STATUS */
 };
 
 /**
- * struct guard_report - why a CPU was stopped
- * @reason: enum guard_reason; written last. Not 0: the rest counts
- * @write: it was a write
- * @fetch: it was an instruction fetch
+ * struct guard_report - why a CPU was stopped, and the guest's registers
+ * @reason: enum guard_reason; written last. If it is not 0, all other fields are valid
+ * @write: the access was a write
+ * @fetch: the access was an instruction fetch
+ * @cpl: the guest's privilege level
  * @info: see enum guard_reason
  * @gpr: as in struct guard_frame
  */
@@ -71,22 +72,25 @@ struct guard_msr_range {
 };
 
 /**
- * struct guard_shared - one for a guest
+ * struct guard_shared - shared by all CPUs of one guest
  * @kind: enum sigma_guard_kind: MEMORY or FULL
- * @nr_cpus: and @apic_ids: the guest's CPUs
- * @next_rip: the CPU tells where the instruction ends that made it leave the guest
- * @keep_xapic: a guest's CPU in x2APIC mode would get interrupts of the host's
- * @up: a guest's CPU said that its driver is up
- * @stopping: the host resets the guest's CPUs one after the other: an NMI to one of them is lost.
- *	      Written by the host
- * @armed: the host takes a doorbell's interrupt. The guard takes this with it, and the host gives
- *	   it back once it has looked, later if there were too many
- * @nr_hidden: and @hidden: registers that a guest may not read
- * @doorbell: {APIC ID, vector} to interrupt the host with, as SIGMA_DOORBELL_TARGET(): the one
- *	      now, and those before, since vectors move. Written by the host
- * @efer: SVM: and @debugctl: VMX: bits of these registers that the guest's CPUs have. One that they
- *	  lack would be a state that does not exist, and not #GP
+ * @nr_cpus: number of @apic_ids
+ * @next_rip: SVM: the CPU reports the address after the instruction that caused a VM exit
+ * @keep_xapic: a guest's CPU in x2APIC mode would get interrupts of the host's devices
+ * @up: a guest's CPU reported that its driver is up
+ * @stopping: the host is about to reset the guest's CPUs: NMIs to them are swallowed. Written by
+ *	      the host
+ * @armed: the host accepts an interrupt for a doorbell. The guard clears this when it sends one.
+ *	   The host sets it when it has handled the doorbells, later if there were too many
+ * @nr_hidden: number of @hidden
+ * @doorbell: {APIC ID, vector} of the host's doorbell interrupt, as SIGMA_DOORBELL_TARGET(): the
+ *	      current one first, then the ones before, since vectors move. Written by the host
+ * @efer: SVM: bits of EFER that the CPUs have. A bit that they lack must be #GP, since VM entry
+ *	  would fail with it
+ * @debugctl: VMX: likewise, bits of DEBUGCTL
  * @pending: address of the word in the IOSC window with the host's SIGMA_DOORBELL_STATE
+ * @apic_ids: physical APIC IDs of the guest's CPUs
+ * @hidden: registers that a guest may not read
  */
 struct guard_shared {
 	u32 kind;
@@ -105,7 +109,7 @@ struct guard_shared {
 	struct guard_msr_range hidden[GUARD_HIDDEN_MAX];
 };
 
-struct guard_gate {			/* of an IDT, APM vol. 2, 4.8.4 */
+struct guard_gate {			/* a gate in an IDT, APM vol. 2, 4.8.4 */
 	u16 offset0;
 	u16 selector;
 	u16 attrib;
@@ -117,19 +121,25 @@ struct guard_gate {			/* of an IDT, APM vol. 2, 4.8.4 */
 #define GUARD_GATES	32
 
 /**
- * struct guard_frame - one CPU's, a page; its stack is what is left of the page
- * @control: physical addresses, which the guard's page tables map to themselves: VMCB or VMCS,
- * @region: what the CPU wants for itself: host save area, or VMXON region; not mapped,
- * @shared: struct guard_shared,
- * @mailbox: wake-up mailbox at which this CPU waits first; 0: it boots the guest,
- * @rip: where it begins then,
- * @fields: VMX: struct vmx_fields, what the VMCS is to hold
- * @next_rip: SVM: where the instruction ends that made it leave the guest
- * @nmi: VMX: an NMI came while the guest was left, and is the guest's
- * @launched: VMX: the guest has run
+ * struct guard_frame - one page for each CPU
+ * @control: VMCB or VMCS
+ * @region: memory for the CPU itself: host save area, or VMXON region; not mapped
+ * @shared: struct guard_shared
+ * @mailbox: wake-up mailbox at which this CPU waits first; 0: it is the boot CPU
+ * @rip: the boot CPU's first instruction in the guest
+ * @fields: VMX: struct vmx_fields, the contents of the VMCS
+ * @apic_id: physical APIC ID of this CPU
+ * @nmi: VMX: an NMI for the guest came in the guard, and is to be injected
+ * @launched: VMX: VMLAUNCH was done, VMRESUME follows
  * @vmx_on: VMX: this CPU is in VMX operation
- * @gpr: of the guest while it is left
- * @exits: by enum guard_exit
+ * @next_rip: SVM: the guest's address after the instruction that caused the VM exit
+ * @gpr: the guest's general registers during a VM exit
+ * @exits: counts, by enum guard_exit
+ * @report: why the guard stopped this CPU
+ * @idt: the guard's
+ * @stack: the guard's stack is the rest of the page
+ *
+ * Addresses are physical. The guard's page tables map them, but for @region, to themselves.
  */
 struct guard_frame {
 	u64 control;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Nested page tables: what of the machine's memory exists for a guest (APM vol. 2, 15.25; SDM vol.
- * 3C, 29.3). They are host memory that is not mapped in themselves. A guest's addresses are the
- * machine's, but for the pages of the first MiB that it was not given.
+ * Nested page tables: they decide which of the machine's memory exists for a guest (APM vol. 2,
+ * 15.25; SDM vol. 3C, 29.3). The tables are in host memory that they do not map. A guest's physical
+ * addresses are the machine's, except for pages of the first MiB that the guest was not given.
  */
 #include <linux/gfp.h>
 #include <linux/io.h>
@@ -15,7 +15,7 @@
 #define LEVELS		4
 #define LARGE_SIZE	0x200000ULL
 #define ADDRESS_MASK	0x000ffffffffff000ULL
-#define LARGE		(1 << 7)	/* in entries of level 2, on all CPUs */
+#define LARGE		(1 << 7)	/* in entries of level 2, for SVM and VMX */
 
 void *guard_page(struct sigma_guard *guard)
 {
@@ -27,7 +27,7 @@ void *guard_page(struct sigma_guard *guard)
 	return page_address(page);
 }
 
-/* The entry for @address in a table of @level, 1: of 4 KiB pages. NULL: out of memory */
+/* The entry for @address in a table of @level; level 1 maps 4 KiB pages. NULL: out of memory */
 static u64 *walk(struct sigma_guard *guard, u64 address, int level)
 {
 	u64 *table = guard->nested;
@@ -49,9 +49,9 @@ static u64 *walk(struct sigma_guard *guard, u64 address, int level)
 }
 
 /*
- * On CPUs with that fault an instruction fetch through a large page whose size was changed is a
- * machine check that no CPU gets out of, and a guest may change its own tables as it likes
- * (CVE-2018-12207).
+ * On CPUs with iTLB multihit, an instruction fetch through a large page whose size was changed
+ * raises a machine check from which the CPU does not recover, and a guest may change its own page
+ * tables as it likes (CVE-2018-12207). Small nested pages avoid that.
  */
 static bool may_be_large(void)
 {
@@ -83,7 +83,10 @@ static int map_own(struct sigma_guard *guard, u64 phys, u64 size)
 	return guard_nested_map(guard, phys, phys, size, guard->backend->nested.write);
 }
 
-/* Page 0, which kernels look into for the BIOS data area, zeroes, and what it was given */
+/*
+ * Page 0, where kernels look for the BIOS data area, is a page of the guest's own. The low pages
+ * that the guest was given are mapped, and all others read as zeroes.
+ */
 static int map_first_mib(struct sigma_guard *guard, const struct sigma_guest *guest)
 {
 	u64 read = guard->backend->nested.read, write = guard->backend->nested.write;
@@ -94,7 +97,7 @@ static int map_first_mib(struct sigma_guard *guard, const struct sigma_guest *gu
 		err = guard_nested_map(guard, address, virt_to_phys(zero), PAGE_SIZE, read);
 	if (!err)
 		err = guard_nested_map(guard, 0, virt_to_phys(first), PAGE_SIZE, write);
-	/* With the page behind, which passes for an I/O APIC */
+	/* The page after SIGMA_LOW_SIZE stands in for an I/O APIC */
 	return err ?: map_own(guard, guest->low_phys, SIGMA_LOW_SIZE + PAGE_SIZE);
 }
 
@@ -112,7 +115,7 @@ int guard_nested_build(struct sigma_guard *guard, const struct sigma_guest *gues
 			      guest->memory.segment[i].size);
 	if (!err)
 		err = map_own(guard, sigma_iosc_phys(guest), SIGMA_IOSC_SIZE);
-	/* The CPU counts its own walks of these as writes (APM vol. 2, 15.25.5) */
+	/* Writable: the CPU's walks of these tables count as writes (APM vol. 2, 15.25.5) */
 	list_for_each_entry(page, &guard->boot.pages, lru)
 		err = err ?: map_own(guard, page_to_phys(page), PAGE_SIZE);
 	if (!err && guest->guard_kind == SIGMA_GUARD_MEMORY)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Registers and their bits that the guard names (SDM vol. 4 and vol. 3A; APM vol. 2, appendix A).
- * They are here and not the kernel's own, so that the guard's decisions compile in user space, too.
+ * Registers and bits that the guard uses (SDM vol. 4 and vol. 3A; APM vol. 2, appendix A). The
+ * kernel's own headers are not used, so that the guard's decisions compile in user space, too.
  */
 #ifndef _SIGMA_GUARD_REGISTERS_H
 #define _SIGMA_GUARD_REGISTERS_H
@@ -10,7 +10,7 @@
 #define REG_MCG_CAP		0x00000179
 #define REG_MCG_STATUS		0x0000017a
 #define REG_DEBUGCTL		0x000001d9
-#define REG_MC0_STATUS		0x00000401	/* each bank has four registers */
+#define REG_MC0_STATUS		0x00000401	/* of bank 0; each bank has MC_BANK_MSRS */
 #define REG_XSS			0x00000da0
 #define REG_X2APIC_ICR		0x00000830
 #define REG_X2APIC_LVT_CMCI	0x0000082f
@@ -26,19 +26,19 @@
 
 /* Machine check, SDM vol. 3B, 16.3: MCG_CAP, MCG_STATUS and MCi_STATUS */
 #define MCG_CAP_BANKS		0xff
-#define MCG_STATUS_RIPV		(1ULL << 0)	/* the interrupted program can go on */
+#define MCG_STATUS_RIPV		(1ULL << 0)	/* the interrupted program can be resumed */
 #define MC_STATUS_VALID		(1ULL << 63)
 #define MC_STATUS_UNCORRECTED	(1ULL << 61)
 #define MC_STATUS_PCC		(1ULL << 57)	/* the CPU's state is corrupt */
-#define MC_STATUS_ACTION	(1ULL << 55)	/* what runs may not go on as if nothing had been */
+#define MC_STATUS_ACTION	(1ULL << 55)	/* software must act before it goes on */
 #define MC_BANK_MSRS		4
-#define MC_BANKS_MAX		32		/* behind these are other registers */
+#define MC_BANKS_MAX		32		/* other registers follow these banks */
 
 #define DEBUGCTL_LBR		(1ULL << 0)
 #define DEBUGCTL_BTF		(1ULL << 1)
-#define DEBUGCTL_FREEZE		(3ULL << 11)	/* LBRs and counters: on their interrupt */
+#define DEBUGCTL_FREEZE		(3ULL << 11)	/* LBRs, counters: freeze on a PMI */
 #define DEBUGCTL_RTM		(1ULL << 15)
-/* Of Intel's */
+/* Bits that a guest on an Intel CPU may set */
 #define DEBUGCTL_OF_GUEST	(DEBUGCTL_LBR | DEBUGCTL_BTF | DEBUGCTL_FREEZE | DEBUGCTL_RTM)
 
 /* EFER, APM vol. 2, 3.1.7 */
@@ -61,26 +61,37 @@
 #define RFLAGS_TF		(1ULL << 8)
 
 /*
- * CR4 as a guest may have it: VME, PVI, TSD, DE, PSE, PAE, PGE, PCE, OSFXSR, OSXMMEXCPT, UMIP,
- * LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, LASS and LAM_SUP, all of which act on its
- * own CPU and its own tables. MCE is the guard's: without it a machine check that is told to all
- * CPUs, as Intel's are, resets the machine. (AMD's guests have all of CR4: there one without MCE
- * shuts the CPU down, which ends the guest.) VMXE and SMXE are other modes of operation. UINTR has
- * SENDUIPI, which sends any vector to any APIC ID by way of memory. KL has keys that INIT leaves.
- * PKS and FRED are not switched by the control structures as they are filled. What has no name yet
- * is not for a guest either.
+ * The bits of CR4 that a guest on an Intel CPU may set: VME, PVI, TSD, DE, PSE, PAE, PGE, PCE,
+ * OSFXSR, OSXMMEXCPT, UMIP, LA57, FSGSBASE, PCIDE, OSXSAVE, SMEP, SMAP, PKE, CET, LASS and LAM_SUP.
+ * All of them act on its own CPU and its own page tables. The others are refused:
+ *
+ *	MCE	the guard keeps it set: without it a broadcast machine check, as Intel's are, resets
+ *		the machine
+ *	VMXE	VMX operation, which the guard uses
+ *	SMXE	safer mode
+ *	UINTR	enables SENDUIPI, which sends any vector to any APIC ID through memory
+ *	KL	keys that INIT leaves in the CPU
+ *	PKS	VM entry and VM exit do not switch its register, as the control fields are filled
+ *	FRED	likewise
+ *	others	have no meaning yet
+ *
+ * On AMD CPUs guests have all of CR4: there a machine check without MCE shuts the CPU down, which
+ * ends the guest.
  */
 #define CR4_OF_GUEST \
 	((0x1fffULL ^ CR4_BIT_MCE) | 1ULL << 16 | 1ULL << 17 | CR4_BIT_OSXSAVE | 1ULL << 20 | \
 	 1ULL << 21 | CR4_BIT_PKE | 1ULL << 23 | 1ULL << 27 | 1ULL << 28)
 
 /*
- * XCR0, on Intel, since AMD's XSETBV is not seen: x87, SSE, AVX, MPX, AVX-512, PKRU, AMX and APX,
- * which are registers that programs compute with. XSS: the two of CET, whose shadow stacks are
- * memory and so nested-paged. All others of XSS would load what WRMSR is refused: processor trace
- * writes to physical addresses, past nested paging (bit 8), UINTR sends interrupts (14), PASID
- * addresses devices (10), HDC and HWP are the package's (13, 16), LBRs tell of the last owner (15).
- * SDM vol. 1, 13.1.
+ * Components that a guest may enable (SDM vol. 1, 13.1).
+ *
+ * XCR0, on Intel, since AMD's XSETBV causes no VM exit: x87, SSE, AVX, MPX, AVX-512, PKRU, AMX and
+ * APX, which are registers that programs compute with.
+ *
+ * XSS: the two of CET, whose shadow stacks are memory and so behind nested paging. With any other
+ * component XRSTORS would load registers that WRMSR is refused: processor trace writes to physical
+ * addresses and bypasses nested paging (bit 8), PASID addresses devices (10), HDC and HWP belong to
+ * the package (13, 16), UINTR sends interrupts (14), LBRs reveal the last owner (15).
  */
 #define XCR0_OF_GUEST		(0xffULL | 1ULL << 9 | 1ULL << 17 | 1ULL << 18 | 1ULL << 19)
 #define XSS_OF_GUEST		(1ULL << 11 | 1ULL << 12)
@@ -88,20 +99,20 @@
 /* Exceptions, SDM vol. 3A, table 6-1 */
 #define VECTOR_DB		1
 #define VECTOR_NMI		2
-#define VECTOR_BP		3		/* INT3 and */
-#define VECTOR_OF		4		/* INTO alone */
+#define VECTOR_BP		3		/* raised by INT3 only */
+#define VECTOR_OF		4		/* raised by INTO only */
 #define VECTOR_UD		6
 #define VECTOR_GP		13
 #define VECTOR_AC		17
 #define VECTOR_MC		18
 
 #define DR6_BS			(1ULL << 14)
-#define DR6_TRAPS		0x000fULL	/* B0 to B3, which #DB sets anew */
+#define DR6_TRAPS		0x000fULL	/* B0 to B3, which each #DB sets or clears */
 #define DR6_ACTIVE_LOW		(1ULL << 11 | 1ULL << 16)	/* BLD, RTM */
 #define DR6_ACTIVE_HIGH		(DR6_TRAPS | 1ULL << 13 | DR6_BS | 1ULL << 15)
 #define DR7_GD			(1ULL << 13)
 
-/* The interrupt command and local vectors, SDM vol. 3A, 11.6.1 and 11.5.1 */
+/* The interrupt command register and local vectors, SDM vol. 3A, 11.6.1 and 11.5.1 */
 #define ICR_VECTOR		0xff
 #define ICR_MODE		0x700
 #define ICR_MODE_FIXED		0x000

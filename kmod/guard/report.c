@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the guard on the lent CPUs has left in their frames, for the host: exit counters, and why
- * a CPU was stopped. The frames are the host's memory, so it is as true as the guard is.
+ * Reads what the guard on the lent CPUs has written into their frames: counts of VM exits, and why
+ * a CPU was stopped. The frames are host memory, so this can be trusted as much as the guard.
  */
 #include <linux/kernel.h>
 
@@ -33,7 +33,7 @@ const char *sigma_guard_name(enum sigma_guard_kind kind)
 	return kind_names[kind];
 }
 
-/* The first CPU that was stopped, number *@i, or NULL */
+/* The report of the first CPU that the guard stopped, which is number *@i, or NULL */
 static const struct guard_report *find_report(const struct sigma_guest *guest, unsigned int *i)
 {
 	for (*i = 0; guest->guard && *i < guest->nr_cpus; ++*i) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The guard on AMD CPUs: what SVM has to have, and the control block that a guest starts with. */
+/* The guard on AMD CPUs: checks what SVM can do, and fills the control block of each CPU. */
 #include <linux/io.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -16,7 +16,7 @@
 #define SVM_LEAF_NPT		(1 << 0)	/* EDX */
 #define SVM_LEAF_NRIPS		(1 << 3)
 
-/* What tells of a bit of EFER (APM vol. 3, appendix E) */
+/* CPUID bits that show bits of EFER (APM vol. 3, appendix E) */
 #define EXTENDED_LEAF_LAST	0x80000000
 #define EXTENDED_LEAF		0x80000001
 #define EXTENDED_LEAF_TCE	(1 << 17)	/* ECX */
@@ -45,7 +45,7 @@ static const char *svm_missing(void)
 	return NULL;
 }
 
-/* Bit 0 of each pair is for reads, bit 1 for writes (APM vol. 2, 15.11) */
+/* In each pair of bits, bit 0 intercepts reads, bit 1 writes (APM vol. 2, 15.11) */
 static void svm_clear_msr_map(u8 *map)
 {
 	memset(map, 0xff, SVM_MSRPM_SIZE);
@@ -81,7 +81,7 @@ static u64 known_efer(void)
 	       (eax2 & EXTENDED2_LEAF_AIBRS ? EFER_BIT_AIBRSE : 0);
 }
 
-/* As the 64-bit boot protocol has it (Documentation/arch/x86/boot.rst) */
+/* The CPU's state is that of the 64-bit boot protocol (Documentation/arch/x86/boot.rst) */
 static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt)
 {
 	struct svm_vmcb *vmcb = phys_to_virt(frame->control);
@@ -126,7 +126,7 @@ static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 	return 0;
 }
 
-/* The guest's accesses count as a user's (APM vol. 2, 15.25.5) */
+/* _PAGE_USER: nested paging treats all of the guest's accesses as user's (APM vol. 2, 15.25.5) */
 const struct guard_backend guard_svm = {
 	.program	= guard_svm_program,
 	.program_end	= guard_svm_program_end,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * AMD SVM as the guard uses it: the virtual machine control block and its codes (APM vol. 2,
- * chapter 15 and appendices B and C). All bytes of the block are named here. Those called zero
- * belong to features that the guard leaves off, or are reserved: they are 0 when a guest starts,
- * and nobody but the CPU writes to them.
+ * AMD SVM as the guard uses it: the virtual machine control block (VMCB) and its codes (APM vol. 2,
+ * chapter 15 and appendices B and C). All bytes of the block have a name here. Those named zero
+ * are reserved, or belong to features that the guard leaves off: they are 0 when a guest starts,
+ * and only the CPU writes to them.
  */
 #ifndef _SIGMA_GUARD_SVM_H
 #define _SIGMA_GUARD_SVM_H
@@ -12,10 +12,10 @@
 
 #define SVM_MSR_VM_CR		0xc0010114
 #define SVM_MSR_VM_HSAVE_PA	0xc0010117
-#define SVM_VM_CR_R_INIT	(1 << 1)	/* INIT becomes an exception */
+#define SVM_VM_CR_R_INIT	(1 << 1)	/* INIT is redirected to an exception, #SX */
 #define SVM_VM_CR_SVMDIS	(1 << 4)
 
-/* Permission maps: a set bit means an exit (APM vol. 2, 15.10.1 and 15.11) */
+/* Permission maps: a set bit means a VM exit (APM vol. 2, 15.10.1 and 15.11) */
 #define SVM_IOPM_SIZE		0x3000
 #define SVM_MSRPM_SIZE		0x2000
 #define SVM_MSRPM_RANGES	3
@@ -64,7 +64,7 @@
 #define SVM_EXIT_ICEBP		0x88
 #define SVM_EXIT_WBINVD		0x89
 #define SVM_EXIT_NPF		0x400
-#define SVM_EXIT_INVALID	(~0ULL)		/* the control block makes no sense */
+#define SVM_EXIT_INVALID	(~0ULL)		/* the control block is invalid */
 
 /* vmcb.exit_info1 of SVM_EXIT_IOIO; the port is in bits 31:16 */
 #define SVM_IO_IN		(1 << 0)
@@ -92,7 +92,7 @@
 #define SVM_EVENT_ERROR_CODE	(1 << 11)
 #define SVM_EVENT_VALID		(1u << 31)
 
-/* The descriptor's bits 40-47 and 52-55, in one */
+/* Segment attributes: the descriptor's bits 40-47 and 52-55, joined */
 #define SVM_ATTRIB_CODE64	0xa9b
 #define SVM_ATTRIB_64		0x200
 #define SVM_ATTRIB_DATA		0xc93
@@ -154,7 +154,7 @@ struct svm_vmcb {
 	u64 rsp;			/* 0x5d8 */
 	u64 cet[3];			/* 0x5e0: S_CET, SSP, interrupt SSP table */
 	u64 rax;			/* 0x5f8 */
-	u64 msrs[8];			/* 0x600: STAR to SYSENTER_EIP, VMLOAD's alone */
+	u64 msrs[8];			/* 0x600: STAR to SYSENTER_EIP, which only VMLOAD uses */
 	u64 cr2;			/* 0x640 */
 	u8 zero8[0x20];			/* 0x648 */
 	u64 pat;			/* 0x668 */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kernel's types for what user space compiles, too: selftests/fuzz/guard.h. */
+/* The kernel's types, for files that user space compiles, too: selftests/fuzz/guard.h. */
 #ifndef _SIGMA_GUARD_TYPES_H
 #define _SIGMA_GUARD_TYPES_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The guard on Intel CPUs: what VMX has to have, and the VMCS that a guest starts with. */
+/* The guard on Intel CPUs: checks what VMX can do, and makes the contents of each CPU's VMCS. */
 #include <linux/io.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -11,7 +11,7 @@
 #include "registers.h"
 #include "vmx.h"
 
-/* What tells of a bit of DEBUGCTL (SDM vol. 4, table 2-2) */
+/* CPUID bits that show bits of DEBUGCTL (SDM vol. 4, table 2-2) */
 #define FEATURE_LEAF		1
 #define FEATURE_LEAF_PDCM	(1 << 15)	/* ECX */
 #define EXTENDED_LEAF		7
@@ -27,9 +27,9 @@
 #define PROC2_CONTROLS	(SECONDARY_EXEC_ENABLE_EPT | SECONDARY_EXEC_UNRESTRICTED_GUEST | \
 			 SECONDARY_EXEC_ENABLE_VPID)
 /*
- * Where the CPU has them: instructions that are #UD in a guest otherwise; flushes of all caches and
- * SGX, which are not for it; and an exit from an instruction that never ends. UMWAIT,
- * PCONFIG and lists of registers are not enabled, and CPUID does not show them.
+ * Controls that are set if the CPU has them: they enable instructions that would be #UD in a guest,
+ * intercept flushes of all caches and SGX, and cause a VM exit from an instruction that never ends.
+ * UMWAIT, PCONFIG, RDMSRLIST and WRMSRLIST are not enabled, and CPUID does not show them.
  */
 #define PROC2_WHERE_KNOWN	(SECONDARY_EXEC_ENABLE_RDTSCP | SECONDARY_EXEC_ENABLE_INVPCID | \
 				 SECONDARY_EXEC_XSAVES | SECONDARY_EXEC_WBINVD_EXITING | \
@@ -58,7 +58,7 @@ static u64 read_msr(u32 msr)
 	return (u64)high << 32 | low;
 }
 
-/* What must be set of a group of controls is in the lower half, what may be in the upper one */
+/* The lower half of @msr has the controls that must be set, the upper half those that may be */
 static bool allowed(u32 msr, u32 controls)
 {
 	return !(controls & ~(u32)(read_msr(msr) >> 32));
@@ -117,7 +117,7 @@ static void add(struct vmx_fields *fields, u32 encoding, u64 value)
 	fields->field[fields->nr++] = (struct vmx_field) { encoding, value };
 }
 
-/* The fields of each segment lie in the same order, ES to TR, two apart in each row */
+/* @i: 0 for ES, up to 7 for TR. The encodings of each kind of field are two apart, in this order */
 static void add_segment(struct vmx_fields *fields, unsigned int i, u16 selector, u32 limit,
 			u32 rights)
 {
@@ -142,7 +142,7 @@ static void add_controls(struct vmx_fields *fields, const struct sigma_guard *gu
 	add(fields, MSR_BITMAP, virt_to_phys(guard->msr_map));
 	add(fields, EPT_POINTER, virt_to_phys(guard->nested) | VMX_TYPE_WB | VMX_EPTP_PWL_4);
 	add(fields, VIRTUAL_PROCESSOR_ID, GUEST_VPID);
-	/* XSAVES and XRSTORS never exit, since XSS cannot hold any of these */
+	/* XSAVES and XRSTORS never exit, since XSS cannot have any of these bits */
 	if (known & SECONDARY_EXEC_XSAVES)
 		add(fields, XSS_EXIT_BITMAP, ~XSS_OF_GUEST);
 	if (known & SECONDARY_EXEC_ENCLS_EXITING)
@@ -157,14 +157,14 @@ static void add_controls(struct vmx_fields *fields, const struct sigma_guard *gu
 	add(fields, VM_EXIT_MSR_LOAD_COUNT, 0);
 	add(fields, VM_ENTRY_MSR_LOAD_COUNT, 0);
 	add(fields, VM_ENTRY_INTR_INFO_FIELD, 0);
-	/* What VMX wants set, the guest may think is not; PE and PG are its own all the same */
+	/* The guest sees bits that VMX wants set as it wrote them; PE and PG are always its own */
 	add(fields, CR0_GUEST_HOST_MASK, cr0_fixed & ~(u64)(X86_CR0_PE | X86_CR0_PG));
 	add(fields, CR0_READ_SHADOW, ENTRY_CR0);
 	add(fields, CR4_GUEST_HOST_MASK, ~CR4_OF_GUEST);
 	add(fields, CR4_READ_SHADOW, sigma_entry_cr4());
 }
 
-/* As the 64-bit boot protocol has it (Documentation/arch/x86/boot.rst) */
+/* The CPU's state is that of the 64-bit boot protocol (Documentation/arch/x86/boot.rst) */
 static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard, u64 gdt)
 {
 	enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
@@ -196,7 +196,7 @@ static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard
 	add(fields, VMCS_LINK_POINTER, NO_VMCS);
 }
 
-/* What the program knows better, it adds itself: see write_host() in program/vmx.c */
+/* The program adds the rest of the host state: see write_host() in program/vmx.c */
 static void add_host(struct vmx_fields *fields)
 {
 	add(fields, HOST_ES_SELECTOR, ENTRY_DS);
@@ -205,7 +205,7 @@ static void add_host(struct vmx_fields *fields)
 	add(fields, HOST_DS_SELECTOR, ENTRY_DS);
 	add(fields, HOST_FS_SELECTOR, ENTRY_DS);
 	add(fields, HOST_GS_SELECTOR, ENTRY_DS);
-	/* Must not be 0, and is not used (SDM vol. 3C, 27.2.3) */
+	/* The selector must not be 0, and is not used (SDM vol. 3C, 27.2.3) */
 	add(fields, HOST_TR_SELECTOR, ENTRY_DS);
 	add(fields, HOST_FS_BASE, 0);
 	add(fields, HOST_GS_BASE, 0);

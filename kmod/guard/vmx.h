@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Intel VMX as the guard uses it (SDM vol. 3C, chapters 25 to 29, and appendices B and C). Only the
- * CPU knows how a VMCS lies in memory, and only while it is current can it be written: so the host
- * makes a list of what each is to hold, and the program writes that. Names are the kernel's, in
- * whose own header not all of these are, and which user space lacks.
+ * CPU knows the layout of a VMCS in memory, and a VMCS can be written only while it is current. So
+ * the host makes a list of each VMCS's contents, and the program writes it. The names are the
+ * kernel's. Its header is not used, since it lacks some of them, and user space lacks the header.
  */
 #ifndef _SIGMA_GUARD_VMX_H
 #define _SIGMA_GUARD_VMX_H
@@ -13,7 +13,7 @@
 /* Fields of the VMCS, SDM vol. 3D, appendix B */
 enum {
 	VIRTUAL_PROCESSOR_ID		= 0x0000,
-	GUEST_ES_SELECTOR		= 0x0800,	/* to TR, two apart, as those below */
+	GUEST_ES_SELECTOR		= 0x0800,	/* to TR's, two apart; so all GUEST_ES_* */
 	HOST_ES_SELECTOR		= 0x0c00,
 	HOST_CS_SELECTOR		= 0x0c02,
 	HOST_SS_SELECTOR		= 0x0c04,
@@ -138,7 +138,7 @@ enum {
 #define VMX_EPT_RWX_MASK	(VMX_EPT_READABLE_MASK | VMX_EPT_WRITABLE_MASK | \
 				 VMX_EPT_EXECUTABLE_MASK)
 #define VMX_EPT_TYPE_SHIFT	3
-#define VMX_EPTP_PWL_4		0x18ULL		/* levels less 1, in bits 5:3 */
+#define VMX_EPTP_PWL_4		0x18ULL		/* 4 levels; bits 5:3 hold one less */
 #define VMX_CAP_PAGE_WALK_4	(1ULL << 6)
 #define VMX_CAP_EPTP_WB		(1ULL << 14)
 #define VMX_CAP_EPT_2MB_PAGE	(1ULL << 16)
@@ -148,9 +148,9 @@ enum {
 #define VMX_CAP_INVVPID_ALL	(1ULL << 42)
 #define VMX_INVALIDATE_ALL	2ULL		/* type of INVEPT and of INVVPID */
 
-/* Map of registers: a set bit means an exit (SDM vol. 3C, 25.6.9) */
+/* Permission map of registers: a set bit means a VM exit (SDM vol. 3C, 25.6.9) */
 #define VMX_MSR_MAP_SIZE	0x1000
-#define VMX_MSR_MAP_MSRS	0x2000		/* from 0, and from */
+#define VMX_MSR_MAP_MSRS	0x2000		/* from 0, and as many from VMX_MSR_MAP_HIGH */
 #define VMX_MSR_MAP_HIGH	0xc0000000
 #define VMX_MSR_MAP_HIGH_BYTES	0x400
 #define VMX_MSR_MAP_WRITES	0x800
@@ -174,13 +174,13 @@ enum {
 	EXIT_REASON_INVD		= 13,
 	EXIT_REASON_VMCALL		= 18,
 	EXIT_REASON_VMCLEAR		= 19,
-	EXIT_REASON_VMON		= 27,	/* the last of VMX' own, which begin with VMCLEAR */
+	EXIT_REASON_VMON		= 27,	/* VMX instructions: from VMCLEAR up to this one */
 	EXIT_REASON_CR_ACCESS		= 28,
 	EXIT_REASON_IO_INSTRUCTION	= 30,
 	EXIT_REASON_MSR_READ		= 31,
 	EXIT_REASON_MSR_WRITE		= 32,
 	EXIT_REASON_INVALID_STATE	= 33,
-	EXIT_REASON_MACHINE_CHECK	= 41,	/* during the entry */
+	EXIT_REASON_MACHINE_CHECK	= 41,	/* during VM entry */
 	EXIT_REASON_EPT_VIOLATION	= 48,
 	EXIT_REASON_INVEPT		= 50,
 	EXIT_REASON_INVVPID		= 53,
@@ -189,7 +189,7 @@ enum {
 	EXIT_REASON_VMFUNC		= 59,
 	EXIT_REASON_ENCLS		= 60,
 	EXIT_REASON_NOTIFY		= 75,
-	EXIT_REASON_SEAMCALL		= 76,	/* these two: of TDX */
+	EXIT_REASON_SEAMCALL		= 76,	/* TDX, as the next one */
 	EXIT_REASON_TDCALL		= 77,
 };
 
@@ -215,27 +215,32 @@ enum {
 #define GUEST_ACTIVITY_ACTIVE		0
 #define GUEST_ACTIVITY_HLT		1
 
-/* GUEST_PENDING_DBG_EXCEPTIONS: one of B0 to B3 is of a breakpoint that is enabled */
+/* GUEST_PENDING_DBG_EXCEPTIONS: one of B0 to B3 stands for an enabled breakpoint */
 #define PENDING_DBG_ENABLED		(1ULL << 12)
 
 /* EXIT_QUALIFICATION of EXIT_REASON_IO_INSTRUCTION; the port is in bits 31:16 */
-#define VMX_IO_SIZE		7		/* bytes, less 1 */
+#define VMX_IO_SIZE		7		/* number of bytes, minus 1 */
 #define VMX_IO_IN		(1 << 3)
 #define VMX_IO_STRING		(1 << 4)
 #define VMX_IO_PORT_SHIFT	16
 
-/* of EXIT_REASON_CR_ACCESS */
+/* EXIT_QUALIFICATION of EXIT_REASON_CR_ACCESS */
 #define VMX_CR_NUMBER		0xf
-#define VMX_CR_TYPE		0x30		/* 0: MOV to it */
+#define VMX_CR_TYPE		0x30		/* 0: MOV to the control register */
 #define VMX_CR_GPR_SHIFT	8
 
-/* of EXIT_REASON_EPT_VIOLATION, SDM vol. 3C, 28.2.1 */
+/* EXIT_QUALIFICATION of EXIT_REASON_EPT_VIOLATION, SDM vol. 3C, 28.2.1 */
 #define VMX_ACCESS_WRITE	(1 << 1)
 #define VMX_ACCESS_FETCH	(1 << 2)
 
-#define VMX_NOTIFY_INVALID	(1 << 0)	/* of EXIT_REASON_NOTIFY: the VMCS is of no use */
+/* EXIT_QUALIFICATION of EXIT_REASON_NOTIFY */
+#define VMX_NOTIFY_INVALID	(1 << 0)	/* the VMCS is not valid any more */
 
-/** struct vmx_fields - what a VMCS is to hold when its CPU enters the guest; a page */
+/**
+ * struct vmx_fields - the contents of a VMCS when its CPU enters the guest; at most a page
+ * @nr: number of @field
+ * @field: encoding and value of each field
+ */
 struct vmx_fields {
 	u64 nr;
 	struct vmx_field {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Asks decide.c what an exit means, and does it: see program.h. */
+/* Asks decide.c what a VM exit means, and acts on the verdict: see program.h. */
 #include "program.h"
 
 void guard_fill_cpuid(struct guard_event *event, const struct guard_frame *frame)
@@ -14,7 +14,7 @@ void guard_fill_cpuid(struct guard_event *event, const struct guard_frame *frame
 	hw_cpuid(&cpuid->eax, &cpuid->ebx, &cpuid->ecx, &cpuid->edx);
 }
 
-/* The ICR's old value is nobody's business, and its writes are the only ones that come often */
+/* The ICR is not read: its old value does not matter, and writes of it are frequent */
 void guard_fill_wrmsr(struct guard_event *event, const struct guard_frame *frame)
 {
 	event->kind = GUARD_EVENT_WRMSR;
@@ -24,7 +24,7 @@ void guard_fill_wrmsr(struct guard_event *event, const struct guard_frame *frame
 		event->has_now = hw_rdmsr(event->index, &event->now);
 }
 
-/* Banks are read and left as they are: they are the host's to handle, and some are shared */
+/* The banks are only read: the host handles them, and some are shared */
 void guard_fill_machine_check(struct guard_event *event)
 {
 	u32 banks = read_msr(REG_MCG_CAP) & MCG_CAP_BANKS;
@@ -44,8 +44,8 @@ void guard_fill_machine_check(struct guard_event *event)
 }
 
 /*
- * A doorbell that the host has not armed is not rung: the host looks at what is pending before it
- * arms it again. Return: whether the CPU took them.
+ * A doorbell interrupt that the host has not armed is swallowed: the host checks the pending words
+ * after it has armed it again. Return: the CPU accepted all values.
  */
 static bool do_writes(struct guard_shared *shared, const struct guard_verdict *verdict)
 {
@@ -58,7 +58,7 @@ static bool do_writes(struct guard_shared *shared, const struct guard_verdict *v
 	return true;
 }
 
-/* Return: whether the CPU took it all */
+/* Return: the CPU accepted all values */
 static bool do_also(struct guard_frame *frame, const struct guard_verdict *verdict)
 {
 	struct guard_shared *shared = shared_of(frame);
@@ -102,7 +102,7 @@ void guard_handle(struct guard_frame *frame, const struct guard_event *event)
 	guard_decide(shared_of(frame), event, &verdict);
 	if (verdict.count < GUARD_EXITS)
 		frame->exits[verdict.count]++;
-	/* What no instruction of the guest's has asked for is no fault of it */
+	/* A refused value is the guest's #GP only if an instruction of the guest wrote it */
 	if (!do_also(frame, &verdict) && verdict.action == GUARD_STEP_OVER) {
 		guard_raise(frame, VECTOR_GP, true, 0);
 		return;

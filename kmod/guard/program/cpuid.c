@@ -1,76 +1,76 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a guest finds of its CPU: what is listed here, and nothing else, so that what a future CPU
- * adds is hidden until somebody has looked at it. A feature is in the list when it acts on the
- * guest's own core alone, and works in the guard as it is: instructions that need no control of
- * the VMCS or VMCB, or one that vmx.c sets, and registers that msr.c lets a guest write.
+ * What CPUID shows to a guest: the features that are listed here, and nothing else. A feature of a
+ * future CPU is hidden until somebody has reviewed it. A feature is listed if it acts on the
+ * guest's own core only, and works under the guard as it is: its instructions need no control in
+ * the VMCS or VMCB, or one that vmx.c sets, and msr.c lets a guest write its registers.
  *
  * The bits are those of SDM vol. 2A, CPUID, and of APM vol. 3, appendix E; XSAVE's components are
- * those of SDM vol. 1, 13.1. What these manuals do not have yet is from Intel's Instruction Set
- * Extensions reference, and from asm/cpufeatures.h and asm/cpuid/leaf_types.h of Linux 7.2.
+ * those of SDM vol. 1, 13.1. Newer bits are from Intel's Instruction Set Extensions reference, and
+ * from asm/cpufeatures.h and asm/cpuid/leaf_types.h of Linux 7.2.
  *
- * These features are hidden for what they reach:
+ * These features are hidden because of what they affect:
  *
- *	MCE, MCA, SUCCOR, SMCA		banks are shared, and the host's to read
+ *	MCE, MCA, SUCCOR, SMCA		machine-check banks: shared, and for the host to read
  *	MTRR				what lies at an address, for the whole machine
  *	VMX, SMX, SVM, SKINIT		the guard itself
  *	SGX, TME, PCONFIG, KL, SEV	keys of the machine
- *	DS, PEBS, PT, IBS, LWP, LBR,	they write memory unseen by the guest, or tell where
- *	BRS				the host branched
- *	RDT, L3 QOS, MBA		caches and bandwidth that all share
+ *	DS, PEBS, PT, IBS, LWP, LBR,	they write memory without the guest's knowledge, or
+ *	BRS				reveal the host's branches
+ *	RDT, L3 QOS, MBA		shared caches and bandwidth
  *	counters of L2, L3, fabric	events of others
- *	EST, TM, HWP, HFI, CPPC, RAPL	frequency and heat, of a package or its part
- *	bus lock detection		locks that hold up the whole machine are the host's to find
- *	PSN, PPIN			which machine this is
+ *	EST, TM, HWP, HFI, CPPC, RAPL	frequency and heat, of a package or a part of it
+ *	bus lock detection		bus locks stop the whole machine; the host detects them
+ *	PSN, PPIN			the machine's serial number
  *	UINTR, ENQCMD, INVLPGB		other CPUs, and devices
  *
- * These are hidden because the guard leaves off what they need:
+ * These are hidden because the guard does not enable what they need:
  *
  *	WAITPKG, USER_MSR, MSRLIST	#UD, since the VMCS does not enable them
- *	MSR_IMM				leaves the guest for reasons of its own; vmx.c would stop it
- *	FRED, LKGS, PKS, HRESET, WDT,	msr.c refuses the registers that switch them on. Kernels
- *	BPEXT, CPUID_USER_DIS, IRPERF,	would meet #GP there
+ *	MSR_IMM				has VM exits of its own, on which vmx.c stops the guest
+ *	FRED, LKGS, PKS, HRESET, WDT,	msr.c refuses the registers that enable them, so a
+ *	BPEXT, CPUID_USER_DIS, IRPERF,	kernel would get #GP
  *	UC_LOCK, PREFETCH_CTL, BP_CFG,
  *	CORE_CAPABILITIES,
  *	TSX_FORCE_ABORT, VIRT_SSBD
- *	SRBDS_CTRL			the same; the host has set it for both. Without it a kernel
- *					only says in sysfs that it does not know
- *	TSC_ADJUST			the same. Kernels want it to trust the TSC; tsc=reliable of
- *					daemon/load/bootparams.c makes them, too
+ *	SRBDS_CTRL			the same. The host has set it for both; without it a kernel
+ *					reports in sysfs that the state is unknown
+ *	TSC_ADJUST			the same. Kernels need it to trust the TSC, or tsc=reliable,
+ *					which daemon/load/bootparams.c passes
  *	MCOMMIT, upper address ignore	decide_efer() refuses their bits of EFER
- *	extended APIC space		registers after those of x2APIC that msr.c lets through, for
- *					IBS and machine checks
- *	PDCM				a kernel that finds the topdown metrics in PERF_CAPABILITIES
- *					writes PERF_METRICS, which msr.c refuses
+ *	extended APIC space		for IBS and machine checks; its registers follow those of
+ *					x2APIC, which msr.c allows
+ *	PDCM				makes kernels read PERF_CAPABILITIES, which describes PEBS,
+ *					LBR and PT of the CPU, all of which are hidden
  *	leaf 23h			makes kernels read PERF_CAPABILITIES without PDCM, and has
  *					PEBS and counters in new registers
- *	ERAPS				the VMCB has to say what to flush. A kernel without it does
- *					the work itself
+ *	ERAPS				the VMCB would have to say what to flush. A kernel without
+ *					it flushes itself
  *
- * These are shown although msr.c refuses to write a register of theirs: OSVW and NODEID, which
- * kernels only read.
+ * OSVW and NODEID are shown although msr.c refuses writes of their registers, because kernels only
+ * read these.
  */
 #include "cpuid.h"
 
 #define EXTENDED		0x80000000	/* the first of the extended leaves */
-#define ANY			0xffffffff	/* a last subleaf: of leaves that have none, too */
+#define ANY			0xffffffff	/* .last: all subleaves, or the leaf has none */
 #define ALL			0xffffffff
 
 #define FLAG(bit)		(1u << (bit))
 #define FIELD(high, low)	((ALL >> (31 - (high))) & (ALL << (low)))
 
-/* Counters are those that msr.c lets a guest write */
-#define PERFMON_VERSION		5	/* from 6 on, kernels use others, from 1900h on */
+/* The counters are those that msr.c lets a guest write */
+#define PERFMON_VERSION		5	/* from 6 on, kernels use registers from 1900h on */
 #define PERFMON_COUNTERS	8
 #define PERFMON_FIXED		4
-#define PERFMON_EVENTS		12	/* the next one is of last branches */
+#define PERFMON_EVENTS		12	/* the next event is about last branches */
 #define AMD_COUNTERS		6
 
 #define AVX10_VERSION		2
 
 static const struct row {
-	u32 leaf, first, last;			/* subleaves */
-	u32 eax, ebx, ecx, edx;			/* what may be seen */
+	u32 leaf, first, last;			/* first and last subleaf */
+	u32 eax, ebx, ecx, edx;			/* masks of bits that are shown */
 } rows[] = {
 	{						/* highest leaf, vendor */
 		.leaf = 0x00000000, .last = ANY,
@@ -108,17 +108,17 @@ static const struct row {
 		       FLAG(19) |			/* CLFLUSH */
 		       FIELD(26, 23) |			/* MMX, FXSAVE, SSE, SSE2 */
 		       FLAG(27) |			/* self snoop */
-		       FLAG(28),			/* leaf 1's number of CPUs counts */
+		       FLAG(28),			/* HTT: EBX has a number of CPUs */
 	}, {						/* caches and TLBs, one byte each */
 		.leaf = 0x00000002, .last = ANY,
 		.eax = ALL, .ebx = ALL, .ecx = ALL, .edx = ALL,
 	}, {						/* caches */
 		.leaf = 0x00000004, .last = 31,
 		.eax = FIELD(31, 14) | FIELD(9, 0), .ebx = ALL, .ecx = ALL, .edx = FIELD(2, 0),
-	}, {						/* MWAIT, which never leaves the guest */
+	}, {						/* MWAIT, which causes no VM exit */
 		.leaf = 0x00000005, .last = ANY,
 		.eax = FIELD(15, 0), .ebx = FIELD(15, 0),
-		.ecx = FIELD(1, 0),			/* of this leaf; interrupts end it */
+		.ecx = FIELD(1, 0),			/* EDX is valid; interrupts end MWAIT */
 		.edx = ALL,				/* C-states */
 	}, {						/* power and heat */
 		.leaf = 0x00000006, .last = ANY,
@@ -184,7 +184,7 @@ static const struct row {
 		       FLAG(6) |			/* LASS */
 		       FLAG(7) |			/* CMPCCXADD */
 		       FIELD(12, 10) |			/* fast REP MOVSB, STOSB, CMPSB and SCASB */
-		       /* WRMSRNS leaves the guest as WRMSR does (SDM vol. 3C, appendix C) */
+		       /* WRMSRNS causes the same VM exits as WRMSR (SDM vol. 3C, appendix C) */
 		       FLAG(19) |
 		       FLAG(21) |			/* AMX-FP16 */
 		       FLAG(23) |			/* AVX-IFMA */
@@ -323,10 +323,10 @@ static const struct row {
 	WHOLE_LEAF(0x80000006),
 	{						/* power, heat and machine checks */
 		.leaf = 0x80000007, .last = ANY,
-		.edx = FLAG(8),				/* the TSC runs evenly, and never stops */
+		.edx = FLAG(8),				/* invariant TSC */
 	}, {
 		.leaf = 0x80000008, .last = ANY,
-		.eax = FIELD(15, 0),			/* widths of addresses, but for a guest's */
+		.eax = FIELD(15, 0),			/* widths of addresses, without guest's */
 		.ebx = FLAG(0) |			/* CLZERO */
 		       FLAG(2) |			/* error pointers of the FPU */
 		       FLAG(4) |			/* RDPRU */
@@ -334,7 +334,7 @@ static const struct row {
 		       FLAG(12) |			/* IBPB, in PRED_CMD */
 		       FLAG(13) |			/* interrupts may end WBINVD early */
 		       FLAG(14) | FLAG(15) |		/* IBRS, STIBP, in SPEC_CTRL */
-		       FIELD(19, 16) |			/* how they are used best */
+		       FIELD(19, 16) |			/* preferred use of IBRS and STIBP */
 		       FLAG(20) |			/* there is no EFER.LMSLE */
 		       FLAG(24) | FLAG(28) |		/* SSBD, PSFD, in SPEC_CTRL */
 		       FLAG(26) | FLAG(29) |		/* SSB_NO, BTC_NO */
@@ -346,7 +346,7 @@ static const struct row {
 		.eax = ALL, .ebx = ALL,
 	}, {
 		.leaf = 0x8000001a, .last = ANY,
-		.eax = FIELD(2, 0),			/* how vectors are computed */
+		.eax = FIELD(2, 0),			/* performance hints for vectors */
 	}, {						/* caches */
 		.leaf = 0x8000001d, .last = 31,
 		.eax = FIELD(25, 14) | FIELD(9, 0), .ebx = ALL, .ecx = ALL, .edx = FIELD(1, 0),
@@ -364,12 +364,12 @@ static const struct row {
 		       FLAG(8) |			/* automatic IBRS, in EFER */
 		       FLAG(9) |			/* there is no SMM_CTL */
 		       FLAG(10) | FLAG(11) |		/* fast REP STOSB, CMPSB */
-		       FLAG(18) |			/* PSFD is of use */
+		       FLAG(18) |			/* kernels should offer PSFD to programs */
 		       FLAG(19) |			/* fast REP SCASB */
 		       FLAG(20) |			/* PREFETCHIT0, PREFETCHIT1 */
 		       FLAG(23) |			/* AVX512_BMM */
-		       FLAG(27) | FLAG(28) |		/* SBPB, in PRED_CMD, what IBPB flushes */
-		       FLAG(29) | FLAG(30),		/* SRSO_NO, and its like between modes */
+		       FLAG(27) | FLAG(28) |		/* SBPB, in PRED_CMD, IBPB_BRTYPE */
+		       FLAG(29) | FLAG(30),		/* SRSO_NO, SRSO_USER_KERNEL_NO */
 		.ecx = FLAG(1) | FLAG(2),		/* TSA_SQ_NO, TSA_L1_NO */
 	}, {						/* counters */
 		.leaf = 0x80000022, .last = ANY,
@@ -393,7 +393,7 @@ static const struct row *find(u32 leaf, u32 subleaf)
 	return &nothing;
 }
 
-/* Of the basic leaves, or of the extended ones: @first */
+/* The highest leaf in the table: of the basic leaves, or of the extended ones, as @first says */
 static u32 highest_leaf(u32 first)
 {
 	u32 highest = first;
@@ -414,7 +414,7 @@ static u32 highest_subleaf(u32 leaf)
 	return highest;
 }
 
-/* The number in @field of *@value becomes @most, if it is more */
+/* Reduce the number in @field of *@value to @most, if it is more */
 static void limit(u32 *value, u32 field, u32 most)
 {
 	most *= field & -field;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What an exit means: see decide.h. */
+/* Decides what a VM exit means: see decide.h. */
 #include "../../uapi/iosc.h"
 #include "decide.h"
 
@@ -14,7 +14,7 @@
 #define CPUID_1_ECX_HYPERVISOR	(1u << 31)
 #define CPUID_7_ECX_OSPKE	(1u << 4)
 
-/* What a guest may have in EFER: all of it concerns its own CPU alone. SVME stays as it is */
+/* Bits of EFER that a guest may set: all of them affect its own CPU only. SVME stays set */
 #define EFER_OF_GUEST	(EFER_BIT_SCE | EFER_BIT_LME | EFER_BIT_LMA | EFER_BIT_NXE | \
 			 EFER_BIT_FFXSR | EFER_BIT_TCE | EFER_BIT_AIBRSE)
 
@@ -51,9 +51,9 @@ static void add_write(struct guard_verdict *verdict, u32 msr, u64 value)
 }
 
 /*
- * Reads of ports give all ones, as from a bus where nobody answers, but for two where kernels
- * wait for something else while they boot: the PIT's counter, to move on, and the clock, to be
- * done with its update, for 40000 reads.
+ * Reads of ports return all ones, as from a bus on which no device answers. Two ports return 0,
+ * because kernels poll them while they boot: the PIT's channel 2, until its counter moves, and the
+ * RTC's data, until an update ends, which takes up to 40000 reads.
  */
 static u64 read_port(u32 port, u64 mask)
 {
@@ -78,8 +78,8 @@ static void decide_io(const struct guard_event *event, struct guard_verdict *ver
 }
 
 /*
- * Leaf 0x40000000 and those behind it. A kernel only stays in x2APIC mode without interrupt
- * remapping where it finds a hypervisor that it knows. So there is KVM, without any feature.
+ * Leaf 0x40000000 and up. A kernel stays in x2APIC mode without interrupt remapping only under a
+ * hypervisor that it knows. So CPUID shows KVM, without any feature.
  */
 static void show_kvm(u32 leaf, struct guard_cpuid *cpuid)
 {
@@ -96,8 +96,8 @@ static u32 with_bit(u32 word, u32 bit, bool set)
 }
 
 /*
- * A guest finds only what it can use. Once it is up, no kernel looks any more: where the CPU can do
- * without this exit, programs get the CPU's own answer.
+ * CPUID shows only what a guest can use. Once a guest is up, its kernel does not look any more. If
+ * the CPU can do without this VM exit, programs get the CPU's own answers from then on.
  */
 static void decide_cpuid(const struct guard_shared *shared, const struct guard_event *event,
 			 struct guard_verdict *verdict)
@@ -116,13 +116,13 @@ static void decide_cpuid(const struct guard_shared *shared, const struct guard_e
 		else if (leaf >= KVM_LEAF && leaf <= KVM_LEAF_LAST)
 			show_kvm(leaf, cpuid);
 	}
-	/* These two show a bit of CR4, which is ours here */
+	/* OSXSAVE and OSPKE show bits of CR4. The CPU's answer has the guard's, not the guest's */
 	if (leaf == 1)
 		cpuid->ecx = with_bit(cpuid->ecx, CPUID_1_ECX_OSXSAVE,
 				      event->cr4 & CR4_BIT_OSXSAVE);
 	if (leaf == 7 && !subleaf)
 		cpuid->ecx = with_bit(cpuid->ecx, CPUID_7_ECX_OSPKE, event->cr4 & CR4_BIT_PKE);
-	/* Another CPU of this guest has said that it is up */
+	/* Another CPU of this guest has reported that the driver is up */
 	if (shared->up)
 		verdict->also |= GUARD_ALSO_PASS_CPUID;
 }
@@ -144,8 +144,9 @@ static bool is_own(const struct guard_shared *shared, u32 apic_id)
 }
 
 /*
- * A doorbell of the host's becomes the one that is the host's now: the guest may have looked just
- * before it moved, and another device's interrupt may have the vector meanwhile.
+ * If {@apic_id, @vector} is one of the host's last doorbell targets, return the current one, else
+ * 0. The guest may have read the target just before it moved, and by now the old vector may belong
+ * to the interrupt of a device.
  */
 static u64 doorbell(const struct guard_shared *shared, u32 apic_id, u32 vector)
 {
@@ -157,9 +158,9 @@ static u64 doorbell(const struct guard_shared *shared, u32 apic_id, u32 vector)
 }
 
 /*
- * To itself and to the guest's own CPUs, an interrupt or an NMI; to the host, its doorbell. NMIs
- * between CPUs end when the host begins to reset them: one that arrives from there has handlers,
- * but need not be put to the test.
+ * A guest's CPU may send interrupts to itself, interrupts and NMIs to all CPUs of the guest, and
+ * the doorbell to the host. NMIs are swallowed once the host begins to reset the guest's CPUs: a
+ * CPU on its way through the entry pages has handlers for them, but it is better not to need these.
  */
 static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_verdict *verdict)
 {
@@ -171,7 +172,7 @@ static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_
 	verdict->count = GUARD_EXIT_IPI;
 	if (mode == ICR_MODE_FIXED && vector < ICR_FIRST_LEGAL_VECTOR)
 		goto refuse;
-	/* What an edge-triggered one needs, and nothing else that some CPU may make something of */
+	/* Keep only the bits that an edge-triggered interrupt needs; clear all others */
 	clean = (icr & (ICR_DESTINATION | ICR_SHORTHAND | ICR_MODE | ICR_VECTOR)) | ICR_ASSERT;
 	if (shorthand == ICR_SELF && mode == ICR_MODE_FIXED) {
 		add_write(verdict, REG_X2APIC_ICR, clean);
@@ -196,10 +197,10 @@ refuse:
 }
 
 /*
- * The mode may change where it does not matter, the address never. Off, the local APIC would not
- * take INIT any more, so it is switched on again at once: a kernel that goes from x2APIC to xAPIC
- * mode, which leads through off, finds itself there. Where the firmware has locked x2APIC mode
- * (IA32_XAPIC_DISABLE_STATUS) the CPU refuses the write.
+ * The address may never change, the mode may if that does no harm (not in SIGMA_GUARD_FULL). A
+ * disabled local APIC would not take INIT any more, so it is enabled again at once. A kernel that
+ * goes from x2APIC mode to xAPIC mode must disable it in between, and is in xAPIC mode then. If the
+ * firmware has locked x2APIC mode (IA32_XAPIC_DISABLE_STATUS), the CPU refuses the write.
  */
 static void decide_apic_base(const struct guard_shared *shared, const struct guard_event *event,
 			     struct guard_verdict *verdict)
@@ -226,7 +227,7 @@ static void decide_apic_base(const struct guard_shared *shared, const struct gua
 	}
 }
 
-/* An SMI, INIT or ExtINT of its own would reach firmware or devices. Masked, it reaches nothing */
+/* An unmasked local vector that sends SMI, INIT or ExtINT would reach firmware or devices */
 static bool may_have_lvt(u64 value)
 {
 	u32 mode = value & ICR_MODE;
@@ -239,7 +240,7 @@ static void decide_efer(const struct guard_shared *shared, const struct guard_ev
 {
 	u64 value = event->value & ~EFER_BIT_SVME;
 
-	/* A change under paging is #GP anywhere; LMA is the CPU's own */
+	/* A change of LME while paging is on is #GP on any CPU; only the CPU changes LMA */
 	if (value & ~(EFER_OF_GUEST & shared->efer) ||
 	    (event->cr0 & CR0_BIT_PG && (value ^ event->efer) & EFER_BIT_LME)) {
 		deny_msr(verdict);
@@ -250,8 +251,8 @@ static void decide_efer(const struct guard_shared *shared, const struct guard_ev
 }
 
 /*
- * What a register holds already changes nothing, and kernels like to make sure. Not of one that
- * may not be read: who tries all values would know it in the end.
+ * A write of the value that the register holds changes nothing, and kernels often do it, so it is
+ * allowed. Not so for a hidden register: a guest could try all values to learn the current one.
  */
 static void decide_other_msr(const struct guard_shared *shared, const struct guard_event *event,
 			     struct guard_verdict *verdict)
@@ -300,9 +301,10 @@ static void decide_wrmsr(const struct guard_shared *shared, const struct guard_e
 }
 
 /*
- * The guest may think of a watched bit what it likes: with its own view changed, the same write is
- * none of a watched bit, and the CPU does the rest. So it is with all of CR0 that VMX wants set,
- * and with CR4.MCE. What CR4 may not have at all is #GP, as a bit that the CPU does not know.
+ * The bits of CR0 that VMX needs set, and CR4.MCE, stay set in hardware, but the guest reads them
+ * as it wrote them. The handler changes that view and lets the guest try again: then the same write
+ * changes no intercepted bit, and the CPU executes it. A bit of CR4 that a guest may not set is
+ * #GP, as a bit that the CPU lacks.
  */
 static void decide_cr_write(const struct guard_event *event, struct guard_verdict *verdict)
 {
@@ -329,7 +331,7 @@ static void decide_xsetbv(const struct guard_event *event, struct guard_verdict 
 	verdict->value = event->value;
 }
 
-/* SDM vol. 3B, 18.2.3, and vol. 3C, 25.4.2: what is active low in DR6 is active high there */
+/* SDM vol. 3B, 18.2.3, and vol. 3C, 25.4.2: @bits has active high what is active low in DR6 */
 u64 guard_dr6_after(u64 dr6, u64 bits)
 {
 	dr6 &= ~DR6_TRAPS;
@@ -338,10 +340,11 @@ u64 guard_dr6_after(u64 dr6, u64 bits)
 }
 
 /*
- * #DB and #AC, which a guest can have raised again by their own delivery, for ever and in one
- * instruction, and no INIT would get in (CVE-2015-5307, CVE-2015-8104). It gets them from here, and
- * an INIT with every round. Where an interrupt's own delivery raised one, that is no kernel's doing:
- * the interrupt could not be delivered again without a loop of the same kind.
+ * A guest can arrange that the delivery of #DB or #AC raises the same exception again, in an
+ * endless loop within one instruction, which no INIT can interrupt (CVE-2015-5307, CVE-2015-8104).
+ * So the guard intercepts both and injects them, and an INIT gets in with every VM exit. If the
+ * delivery of an interrupt or NMI raised the exception, which no kernel arranges, the guest is
+ * stopped: delivering the event again could be such a loop, too.
  */
 static void decide_exception(const struct guard_event *event, struct guard_verdict *verdict)
 {
@@ -366,9 +369,9 @@ static void decide_exception(const struct guard_event *event, struct guard_verdi
 }
 
 /*
- * One that was told to all CPUs is the host's to handle, which takes it at the same time. One of
- * this CPU's own doing, or after which nobody can say where the guest was, ends the guest. So does
- * one that made an entry fail, of which not even what was to be delivered is left.
+ * A broadcast machine check is left to the host, which takes it at the same time. Three kinds stop
+ * the guest: an error of this CPU, one after which the guest cannot be resumed (no RIPV), and one
+ * that made a VM entry fail, which loses the event that was to be injected.
  */
 static void decide_machine_check(const struct guard_event *event, struct guard_verdict *verdict)
 {
@@ -395,9 +398,8 @@ static void decide_call(const struct guard_event *event, struct guard_verdict *v
 }
 
 /*
- * Flushing all caches takes milliseconds, of which the host's other cores have their share, and
- * INVD would throw away what the host's hold. Nothing needs either: all memory that a guest has is
- * coherent.
+ * Flushing all caches takes milliseconds and slows the host's cores down, and INVD would discard
+ * what the host's cores hold in their caches. A guest needs neither: all of its memory is coherent.
  */
 static void decide_cache(const struct guard_event *event, struct guard_verdict *verdict)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What svm_enter.S and vmx_enter.S share: the program's first instructions, and a guest's general
- * registers, but for RAX and RSP, which not every kind of CPU leaves to us.
+ * Shared by svm_enter.S and vmx_enter.S: the program's first instructions, and macros that load and
+ * save the guest's general registers, except RAX and RSP, which SVM and VMX treat differently.
  */
 #include "../frame.h"
 
 /*
- * The host starts the CPU here, in 64-bit mode; RSI: struct guard_frame, which is on top of
- * the stack from now on.
+ * The host starts the CPU here, in 64-bit mode, with RSI pointing to struct guard_frame. From now
+ * on that address is on top of the stack.
  */
 	.macro entry
 	.section .text.entry, "ax"
@@ -20,7 +20,7 @@ guard_entry:
 	call	guard_start
 	.endm
 
-/* From the frame at RDI */
+/* Load from the frame at RDI */
 	.macro load_gprs
 	movq	GUARD_FRAME_GPR(1)(%rdi), %rcx
 	movq	GUARD_FRAME_GPR(2)(%rdi), %rdx
@@ -38,7 +38,7 @@ guard_entry:
 	movq	GUARD_FRAME_GPR(7)(%rdi), %rdi
 	.endm
 
-/* Into the frame at RAX */
+/* Save to the frame at RAX */
 	.macro save_gprs
 	movq	%rcx, GUARD_FRAME_GPR(1)(%rax)
 	movq	%rdx, GUARD_FRAME_GPR(2)(%rax)

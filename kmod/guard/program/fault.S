@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Instructions of the guard that may fault, and where its own faults go: see program.h. */
+/* Instructions of the guard that may fault, and the handlers of its own faults: see program.h. */
 #include "../frame.h"
 
 #define REG_MCG_STATUS		0x17a
@@ -48,7 +48,7 @@ hw_xsetbv:
 	xorl	%eax, %eax
 	ret
 
-/* #GP: expected of the three above. On the stack: error code, RIP, CS, flags, RSP */
+/* #GP: expected from the three instructions above. Stack: error code, RIP, CS, flags, RSP */
 	.globl	guard_gp
 guard_gp:
 	leaq	.Lrdmsr(%rip), %rax
@@ -60,13 +60,13 @@ guard_gp:
 	leaq	.Lxsetbv(%rip), %rax
 	cmpq	%rax, 8(%rsp)
 	jne	guard_fault
-	/* Not by IRETQ, which would open the CPU to NMIs while the guest handles its last one */
+	/* Not by IRETQ, which would unblock NMIs while the guest may still be handling one */
 1:	movq	32(%rsp), %rsp
 	jmp	.Lrefused
 
 /*
- * A machine check while the guest is left, with MCG_STATUS to clear before the next one. Where it
- * leaves no way back, it is a fault like others. On the stack: RIP
+ * A machine check in the guard. MCG_STATUS must be cleared before the next one. Without RIPV the
+ * guard cannot be resumed, and handles it as any other fault. Stack: RIP
  */
 	.globl	guard_mc
 guard_mc:
@@ -87,7 +87,10 @@ guard_mc:
 	jz	guard_fault
 	iretq
 
-/* Whatever else happens is a fault of ours. Some have an error code: take what is on top. */
+/*
+ * Any other exception is a fault of the guard itself. The report gets the value on top of the
+ * stack, which is RIP, or the error code of exceptions that have one.
+ */
 	.globl	guard_fault
 guard_fault:
 	movq	(%rsp), %rsi

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The CPU as the guard's program uses it: one function for each instruction that user space could
- * not execute. A test has its own, from selftests/fuzz/guard-hw.h, which defines the same macro.
+ * The CPU as the guard's program uses it: one function for each instruction that user space cannot
+ * execute. Tests replace this header by selftests/fuzz/guard-hw.h, which has the same include
+ * guard.
  */
 #ifndef _SIGMA_GUARD_HW_H
 #define _SIGMA_GUARD_HW_H
@@ -13,7 +14,7 @@ static inline void hw_cpuid(u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	asm volatile("cpuid" : "+a" (*eax), "=b" (*ebx), "+c" (*ecx), "=d" (*edx));
 }
 
-/* fault.S: false where the CPU has no such register, or refuses the value */
+/* fault.S. Return: false if the CPU has no such register, or refuses the value */
 bool hw_rdmsr(u32 msr, u64 *value);
 bool hw_wrmsr(u32 msr, u64 value);
 bool hw_xsetbv(u32 number, u64 value);
@@ -56,7 +57,7 @@ static inline struct hw_table hw_sgdt(void)
 	return table;
 }
 
-/* INIT and NMI wait while the global interrupt flag is clear (APM vol. 2, 15.17) */
+/* INIT and NMIs stay pending while the global interrupt flag is clear (APM vol. 2, 15.17) */
 static inline void hw_stgi(void)
 {
 	asm volatile("stgi" : : : "memory");
@@ -67,7 +68,7 @@ static inline void hw_clgi(void)
 	asm volatile("clgi" : : : "memory");
 }
 
-/* VMX instructions answer with a flag: CF for no VMCS, ZF for an error in VM_INSTRUCTION_ERROR */
+/* VMX instructions fail with CF (no VMCS) or ZF (VM_INSTRUCTION_ERROR has an error) */
 #define HW_VMX_OF_ADDRESS(name)							\
 static inline bool hw_##name(u64 address)					\
 {										\
@@ -116,7 +117,7 @@ static inline bool hw_##name(u64 type)						\
 HW_VMX_INVALIDATE(invept)
 HW_VMX_INVALIDATE(invvpid)
 
-/* Rest until an INIT comes */
+/* Halt until the next event. An NMI, SMI or machine check ends it; INIT resets the CPU */
 static inline void hw_halt(void)
 {
 	asm volatile("cli; hlt" : : : "memory");

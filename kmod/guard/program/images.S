@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The guard's programs, linked apart, as data of this module: see build.c */
+/* The guard's programs, which are linked separately, as data of this module: see build.c */
 #include <linux/linkage.h>
 
 	.section .rodata, "a"

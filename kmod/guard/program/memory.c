@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a compiler calls where it sets or copies a struct, in a program without libraries. */
+/* The functions that a compiler calls to set or copy a struct, for a program without libraries. */
 #include <linux/types.h>
 
 void *memset(void *to, int byte, size_t len);

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guard's program on a lent CPU: what its pieces are to each other. There are two of it, one
- * for each kind of virtualisation, and the same decisions in both:
+ * The guard's program on a lent CPU. There are two programs, one for each kind of virtualisation;
+ * both make the same decisions:
  *
- *	svm_enter.S svm.c	AMD: enters the guest, tells why it was left
- *	vmx_enter.S vmx.c	Intel: the same
- *	decide.c cpuid.c	what an exit means: pure functions, see decide.h
- *	act.c			asks them, and does what they say
- *	stop.c			the end of a guest
- *	start.c			what a CPU has to have before it can enter a guest
- *	hw.h fault.S		instructions, those that may fault, and the faults that nobody expects
+ *	svm_enter.S svm.c	AMD: VM entry, VM exit and the control block (VMCB)
+ *	vmx_enter.S vmx.c	Intel: the same, with a VMCS
+ *	decide.c cpuid.c	decide what a VM exit means: pure functions, see decide.h
+ *	act.c			calls them, and acts on the verdict
+ *	stop.c			stops a guest and reports it to the host
+ *	start.c			prepares a CPU for its first VM entry
+ *	hw.h fault.S		wrappers of instructions, those that may fault included, and
+ *				handlers of unexpected faults
  *
- * It runs at any address on page tables of its own, with interrupts off. There is no allocation,
- * no lock and no loop that the guest controls, but for the wait at the mailbox, which INIT ends;
- * nothing but the frame, the control block and struct guard_shared is believed, none of which a guest
- * can reach.
+ * A program runs at any address, on page tables of its own, with interrupts off. It has no
+ * allocation, no lock, and no loop that the guest controls, except the wait at the mailbox, which
+ * INIT ends. It trusts only the frame, the control block and struct guard_shared, none of which a
+ * guest can reach.
  *
- * An exit ends in one of the ways of enum guard_action: the instruction is done in the guest's stead
- * and stepped over; or it is tried again; the guest gets the exception that a CPU without the thing
- * would raise; it is stopped: a report is left, the host is told, and the CPU waits for the host's
- * INIT; or that INIT has come.
+ * The exit handler ends in one of the ways of enum guard_action: it emulates the instruction and
+ * steps over it, it lets the guest try the instruction again, or it raises the exception that a CPU
+ * without that feature would raise. Or it stops the guest: it writes a report, notifies the host,
+ * and waits for the host's INIT. Or that INIT has come.
  */
 #ifndef _SIGMA_GUARD_PROGRAM_H
 #define _SIGMA_GUARD_PROGRAM_H
@@ -28,7 +29,7 @@
 #include "decide.h"
 #include "hw.h"
 
-/* Registers' numbers in an instruction's encoding */
+/* Numbers of registers, as instructions encode them */
 #define GPR_RAX			0
 #define GPR_RCX			1
 #define GPR_RDX			2
@@ -54,63 +55,68 @@ static inline u64 read_msr(u32 msr)
 }
 
 /*
- * svm_enter.S, vmx_enter.S: the host starts the CPU at guard_entry. guard_nmi: while the guest is
- * left
+ * svm_enter.S, vmx_enter.S. guard_entry is where the host starts the CPU; guard_nmi handles an NMI
+ * that comes while the CPU is in the guard.
  */
 void guard_entry(struct guard_frame *frame);
 void guard_nmi(void);
 
 /* svm.c, vmx.c */
 
-/** guard_start - make this CPU ready to enter the guest; from guard_entry */
+/** guard_start - prepare this CPU for its first VM entry; called by guard_entry */
 void guard_start(struct guard_frame *frame);
 
-/** guard_exit - the guest was left; returns where it is to go on */
+/** guard_exit - the exit handler: handles a VM exit. It returns when the guest goes on */
 void guard_exit(struct guard_frame *frame);
 
-/** guard_skip - the guest goes on behind the instruction */
+/** guard_skip - the guest goes on after the instruction */
 void guard_skip(struct guard_frame *frame);
 
-/** guard_step_over - likewise, and a single step ends there */
+/** guard_step_over - likewise; if the guest single-steps, it gets its #DB there */
 void guard_step_over(struct guard_frame *frame);
 
-/** guard_retry - the guest goes on where it was, and gets what was being delivered */
+/** guard_retry - the guest goes on at the same instruction; an interrupted delivery is repeated */
 void guard_retry(struct guard_frame *frame);
 
-/** guard_raise - the guest gets that exception, with an error code if @has_error */
+/** guard_raise - the guest gets exception @vector, with error code @error if @has_error */
 void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 error);
 
-/** guard_add_debug - @bits of DR6 are set as #DB would, and DR7.GD is clear */
+/** guard_add_debug - add @bits to DR6 as #DB would, and clear DR7.GD */
 void guard_add_debug(struct guard_frame *frame, u64 bits);
 
 /** guard_cpl - the guest's privilege level */
 u32 guard_cpl(const struct guard_frame *frame);
 
-/**
- * guard_set_efer - SVM: the guest's. VMX: guard_set_debugctl - likewise; guard_set_view - what it
- *		    sees in CR0 or CR4
- */
+/** guard_set_efer - set the guest's EFER; SVM only */
 void guard_set_efer(struct guard_frame *frame, u64 value);
+
+/** guard_set_debugctl - set the guest's DEBUGCTL; VMX only */
 void guard_set_debugctl(struct guard_frame *frame, u64 value);
+
+/** guard_set_view - set what the guest reads from CR0 (@cr 0) or CR4 (@cr 4); VMX only */
 void guard_set_view(struct guard_frame *frame, u32 cr, u64 value);
 
-/** guard_pass_cpuid - the guest sees all of it from now on, where the CPU can do that */
+/** guard_pass_cpuid - CPUID causes no VM exit from now on; SVM only, Intel's CPUs can't do that */
 void guard_pass_cpuid(struct guard_frame *frame);
 
-/** guard_describe - the guest's registers, but for those in frame->gpr, into frame->report */
+/** guard_describe - copy the guest's registers, except frame->gpr, to frame->report */
 void guard_describe(struct guard_frame *frame);
 
-/** guard_take_init - from now on INIT resets this CPU, which enters no guest any more */
+/** guard_take_init - from now on INIT resets this CPU. It must not enter the guest any more */
 void guard_take_init(struct guard_frame *frame);
 
 /* act.c */
 
-/** guard_fill_cpuid - the rest of an event of that kind; likewise the others */
+/** guard_fill_cpuid - fill in the fields of a GUARD_EVENT_CPUID */
 void guard_fill_cpuid(struct guard_event *event, const struct guard_frame *frame);
+
+/** guard_fill_wrmsr - fill in the fields of a GUARD_EVENT_WRMSR */
 void guard_fill_wrmsr(struct guard_event *event, const struct guard_frame *frame);
+
+/** guard_fill_machine_check - fill in the fields of a GUARD_EVENT_MACHINE_CHECK */
 void guard_fill_machine_check(struct guard_event *event);
 
-/** guard_handle - decide what @event comes to, and do it */
+/** guard_handle - decide what @event means, and act on the verdict */
 void guard_handle(struct guard_frame *frame, const struct guard_event *event);
 
 /* stop.c */
@@ -121,7 +127,7 @@ void guard_broken(struct guard_frame *frame, u64 where);
 
 /* start.c */
 
-/** guard_prepare - handlers for faults, the local APIC's mode; returns where the guest begins */
+/** guard_prepare - set the IDT and the local APIC's mode. Return: where this CPU begins */
 u64 guard_prepare(struct guard_frame *frame);
 
 /* fault.S */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The guard's program as one piece that can run anywhere: code and constants, nothing else. */
+/* Links the guard's program as one piece of code and constants that runs at any address. */
 OUTPUT_FORMAT(elf64-x86-64)
 ENTRY(guard_entry)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Before a lent CPU enters a guest: see program.h. */
+/* Prepares a lent CPU for its first VM entry: see program.h. */
 #include "../../entry.h"
 #include "../../uapi/iosc.h"
 #include "program.h"
@@ -35,8 +35,9 @@ static void set_idt(struct guard_frame *frame)
 }
 
 /*
- * A secondary CPU waits here, not in the guest, until the guest's first CPU says where it is to
- * begin (ACPI 6.4, 5.2.12.19). What stands in the mailbox is the guest's own affair.
+ * A secondary CPU waits here, not in the guest, until the guest's first CPU writes into the mailbox
+ * where it shall begin (ACPI 6.4, 5.2.12.19). The vector needs no check: it is an address in the
+ * guest.
  */
 static u64 wait_at_mailbox(const struct guard_frame *frame)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The end of a guest that did what it must not: see program.h. */
+/* Stops a guest that did something forbidden: see program.h. */
 #include "../../uapi/iosc.h"
 #include "program.h"
 
@@ -20,7 +20,7 @@ static void xapic_send(u32 apic_id, u32 command)
 	*low = command;
 }
 
-/* As if the guest had rung SIGMA_DOORBELL_STATE. The host looks once a second in any case. */
+/* Rings SIGMA_DOORBELL_STATE for the guest. The host also checks once a second in any case. */
 static void tell_host(const struct guard_frame *frame)
 {
 	const struct guard_shared *shared = shared_of(frame);
@@ -54,7 +54,7 @@ void guard_stop(struct guard_frame *frame, u32 reason, u64 info, bool write, boo
 	guard_describe(frame);
 	for (int i = 0; i < 16; i++)
 		report->gpr[i] = frame->gpr[i];
-	/* The next machine check must not find this one in progress; CPUs without refuse it */
+	/* MCIP must be clear before the next machine check. CPUs without it refuse the write */
 	hw_wrmsr(REG_MCG_STATUS, 0);
 	__atomic_store_n(&report->reason, reason, __ATOMIC_RELEASE);
 	tell_host(frame);

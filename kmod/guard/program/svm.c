@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guard's program on AMD CPUs: what the control block tells of an exit, and what goes back
- * into it (APM vol. 2, chapter 15). See program.h.
+ * The guard's program on AMD CPUs: reads VM exits from the control block, and writes the results
+ * back into it (APM vol. 2, chapter 15). See program.h.
  *
- * Without next_rip (CPUs before 2010 and emulators) instructions are taken to be as long as they
- * are without prefixes. A guest that writes them with one goes on in the middle of its own.
+ * Without next_rip (CPUs before 2010 and emulators) an instruction is assumed to have no prefixes,
+ * which gives its length. A guest that uses prefixes goes on in the middle of its own instruction.
  */
 #include "../svm.h"
 #include "program.h"
@@ -25,10 +25,10 @@ void guard_start(struct guard_frame *frame)
 	struct svm_vmcb *vmcb = vmcb_of(frame);
 
 	vmcb->rip = guard_prepare(frame);
-	/* NX is as it was handed over: only with it does a nested fault tell of a fetch (15.25.6) */
+	/* NXE stays set: only with it does a nested page fault report a fetch (15.25.6) */
 	hw_wrmsr(REG_EFER, read_msr(REG_EFER) | EFER_BIT_SVME);
 	hw_wrmsr(SVM_MSR_VM_HSAVE_PA, frame->region);
-	/* KVM leaves that of its last guest; a CPU without it refuses the write */
+	/* KVM leaves its last guest's ratio. A CPU without this register refuses the write */
 	hw_wrmsr(REG_TSC_RATIO, TSC_RATIO_ONE);
 	hw_clgi();
 }
@@ -69,7 +69,7 @@ void guard_step_over(struct guard_frame *frame)
 	}
 }
 
-/* An instruction raises it, and does so again when the guest goes on where it was */
+/* An instruction raised @event, and raises it again when the guest goes on at the same place */
 static bool is_software(u64 event)
 {
 	u32 vector = event & SVM_EVENT_VECTOR, type = event & SVM_EVENT_TYPE;
@@ -79,8 +79,8 @@ static bool is_software(u64 event)
 }
 
 /*
- * Injected, these would return to next_rip, which the CPU clears when it leaves the guest within
- * their delivery (APM vol. 2, 15.7.1 and 15.20).
+ * Events that an instruction raises are not injected: they would return to next_rip, which the CPU
+ * clears at a VM exit within their delivery (APM vol. 2, 15.7.1 and 15.20).
  */
 void guard_retry(struct guard_frame *frame)
 {
@@ -91,7 +91,7 @@ void guard_retry(struct guard_frame *frame)
 		vmcb->event_inject = event;
 }
 
-/* There is no error code in real mode */
+/* Exceptions have no error code in real mode */
 void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 error)
 {
 	struct svm_vmcb *vmcb = vmcb_of(frame);
@@ -100,8 +100,8 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 }
 
 /*
- * DR6 and DR7 are as the handler is to find them when #DB is intercepted (APM vol. 2, 15.12.2), but
- * not when INT1 is.
+ * When #DB is intercepted, DR6 and DR7 already have the values for the guest's handler (APM vol. 2,
+ * 15.12.2). When INT1 is intercepted, DR7.GD is not cleared yet.
  */
 void guard_add_debug(struct guard_frame *frame, u64 bits)
 {
@@ -118,7 +118,7 @@ void guard_set_efer(struct guard_frame *frame, u64 value)
 	vmcb_of(frame)->efer = value;
 }
 
-/* Neither this nor control registers are watched */
+/* The next two have nothing to do: neither DEBUGCTL nor control registers are intercepted */
 void guard_set_debugctl(struct guard_frame *frame, u64 value)
 {
 }

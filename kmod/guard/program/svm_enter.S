@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guard on an AMD CPU: enters the guest, and comes back where it is left. See program.h.
+ * The guard on an AMD CPU: VM entry and VM exit. See program.h.
  *
- * The global interrupt flag is clear here: INIT and NMI wait until the guest runs again. INIT makes
- * the guest be left, see svm.c. RSP is in the frame's page.
+ * The global interrupt flag is clear here: INIT and NMIs stay pending until the guest runs again.
+ * INIT then causes a VM exit, see svm.c. RSP points into the frame's page.
  */
 #include "enter.h"
 
@@ -15,7 +15,7 @@
 	movq	GUARD_FRAME_CONTROL(%rdi), %rax
 	load_gprs
 	vmrun	%rax
-	/* RAX, RSP and the flags are ours again, the rest is the guest's */
+	/* VM exit: RAX, RSP and the flags are the guard's again, other registers are the guest's */
 	movq	(%rsp), %rax
 	save_gprs
 	movq	%rax, %rdi
@@ -24,7 +24,7 @@
 
 	.text
 
-/* Nobody has a use for an NMI that comes before the guest runs or after it was stopped */
+/* An NMI that comes before the guest runs, or after it was stopped, is dropped */
 	.globl	guard_nmi
 guard_nmi:
 	iretq

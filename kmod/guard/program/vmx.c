@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guard's program on Intel CPUs: enters VMX operation, and what the VMCS tells of an exit (SDM
- * vol. 3C, chapters 25 to 28). See program.h.
+ * The guard's program on Intel CPUs: enters VMX operation, reads VM exits from the VMCS, and writes
+ * the results back into it (SDM vol. 3C, chapters 25 to 28). See program.h.
  */
 #include "../vmx.h"
 #include "program.h"
@@ -16,7 +16,7 @@ void guard_left(void);
 void guard_inject_nmi(struct guard_frame *frame);
 void __attribute__((noreturn)) guard_entry_failed(struct guard_frame *frame);
 
-/* All that any address space of any guest before us, or of ours, has left in this CPU's TLB */
+/* Flush this CPU's TLB of all address spaces, of earlier guests as well as of this one */
 static bool flush_all(void)
 {
 	bool ept = hw_invept(VMX_INVALIDATE_ALL), vpid = hw_invvpid(VMX_INVALIDATE_ALL);
@@ -24,7 +24,7 @@ static bool flush_all(void)
 	return ept && vpid;
 }
 
-/* Before the guest */
+/* Before the first VM entry */
 
 static bool write_fields(const struct vmx_fields *fields)
 {
@@ -35,7 +35,7 @@ static bool write_fields(const struct vmx_fields *fields)
 	return good;
 }
 
-/* Where an exit comes to, beside what the host has put into the list */
+/* The rest of the host state, which a VM exit loads; add_host() in ../vmx.c lists the other part */
 static bool write_host(struct guard_frame *frame)
 {
 	struct hw_table gdtr = hw_sgdt();
@@ -56,7 +56,7 @@ void guard_start(struct guard_frame *frame)
 	u32 eax = 1, ebx, ecx = 0, edx;
 
 	hw_cpuid(&eax, &ebx, &ecx, &edx);
-	/* XSETBV is done in the guest's stead, and needs the one; VMX the other */
+	/* VMX needs VMXE. The guard emulates XSETBV, which needs OSXSAVE */
 	hw_write_cr4(hw_read_cr4() | CR4_BIT_VMXE |
 		     (ecx & CPUID_1_ECX_XSAVE ? CR4_BIT_OSXSAVE : 0));
 	if (!hw_vmxon(frame->region))
@@ -74,9 +74,10 @@ void guard_entry_failed(struct guard_frame *frame)
 }
 
 /*
- * INIT waits as long as the CPU is in VMX operation. What it has of the VMCS goes to memory, and
- * is never written there again. What it has of the guest's address space goes, too: the host's own
- * hypervisor may use the same EPT pointer and VPID next (SDM vol. 3C, 29.4.3.3).
+ * INIT is blocked as long as the CPU is in VMX operation, so leave that. VMCLEAR first writes the
+ * CPU's copy of the VMCS to memory, so that it is never written there later. The TLB is flushed,
+ * because the host's own hypervisor may use the same EPT pointer and VPID next (SDM vol. 3C,
+ * 29.4.3.3).
  */
 void guard_take_init(struct guard_frame *frame)
 {
@@ -89,7 +90,7 @@ void guard_take_init(struct guard_frame *frame)
 	hw_write_cr4(hw_read_cr4() & ~(u64)CR4_BIT_VMXE);
 }
 
-/* What act.c needs */
+/* Called by act.c */
 
 static bool is_64bit(void)
 {
@@ -109,7 +110,7 @@ static bool single_steps(void)
 	       !(hw_vmread(GUEST_IA32_DEBUGCTL) & DEBUGCTL_BTF);
 }
 
-/* An entry wants a step to be pending in HLT, and behind STI and MOV SS (SDM vol. 3C, 27.3.1.5) */
+/* VM entry wants a step to be pending in HLT, and after STI and MOV SS (SDM vol. 3C, 27.3.1.5) */
 static bool wants_pending_step(void)
 {
 	return single_steps() &&
@@ -126,10 +127,10 @@ static void add_pending_step(void)
 
 void guard_skip(struct guard_frame *frame)
 {
-	/* The CPU tells how long it was, prefixes included */
+	/* The CPU reports the length, prefixes included */
 	u64 rip = hw_vmread(GUEST_RIP) + hw_vmread(VM_EXIT_INSTRUCTION_LEN);
 
-	/* An entry takes no more outside of 64-bit mode (SDM vol. 3C, 27.3.1.4) */
+	/* Outside of 64-bit mode VM entry requires an upper half of 0 (SDM vol. 3C, 27.3.1.4) */
 	hw_vmwrite(GUEST_RIP, is_64bit() ? rip : (u32)rip);
 	end_shadow();
 }
@@ -157,7 +158,7 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 {
 	u32 info = INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION | vector;
 
-	/* There is no error code in real mode (SDM vol. 3C, 27.2.1.3) */
+	/* Exceptions have no error code in real mode (SDM vol. 3C, 27.2.1.3) */
 	if (has_error && hw_vmread(GUEST_CR0) & CR0_BIT_PE)
 		info |= INTR_INFO_DELIVER_CODE_MASK;
 	if (wants_pending_step())
@@ -166,7 +167,7 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, info);
 }
 
-/* An exit instead of #DB has changed none of these (SDM vol. 3C, 28.1; vol. 3B, 18.4.5) */
+/* A VM exit for #DB leaves DEBUGCTL, DR6 and DR7 unchanged (SDM vol. 3C, 28.1; vol. 3B, 18.4.5) */
 void guard_add_debug(struct guard_frame *frame, u64 bits)
 {
 	hw_vmwrite(GUEST_IA32_DEBUGCTL,
@@ -176,8 +177,8 @@ void guard_add_debug(struct guard_frame *frame, u64 bits)
 }
 
 /*
- * An entry that injects an NMI drops the debug exceptions that are pending (SDM vol. 3C, 27.7.3),
- * and behind an instruction that is done nothing raises #DB once more.
+ * Is a #DB about to be delivered? A VM entry that injects an NMI drops pending debug exceptions
+ * (SDM vol. 3C, 27.7.3), and after the instruction is done, nothing raises that #DB again.
  */
 static bool waits_for_debug(u32 info)
 {
@@ -187,11 +188,16 @@ static bool waits_for_debug(u32 info)
 }
 
 /*
- * In place of an exception that is about to be raised: the guest has not moved on then, and comes
- * back with the same instruction. What would be lost for good goes first, and the NMI is lost: an
- * event that is delivered once more; a breakpoint or a single step, which a debugger waits for,
- * while NMIs come from the guest's own CPUs alone and ask for a backtrace. So it is where the guest
- * has not ended its last one: the guard's own return has opened what the CPU keeps shut.
+ * Inject an NMI that came while the CPU was in the guard. It may replace an exception that is about
+ * to be raised: the guest is still at the instruction, which raises the exception again.
+ *
+ * In three cases the NMI is dropped, because something else would be lost for good. NMIs come only
+ * from the guest's own CPUs, which ask for a backtrace.
+ *
+ *	- An interrupted delivery is about to be repeated.
+ *	- A breakpoint or a single step is about to raise #DB, and a debugger waits for it.
+ *	- The guest still handles its last NMI. The CPU would have blocked the new one, but the
+ *	  guard's IRETQ has unblocked NMIs.
  */
 void guard_inject_nmi(struct guard_frame *frame)
 {
@@ -207,13 +213,13 @@ void guard_inject_nmi(struct guard_frame *frame)
 	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | VECTOR_NMI);
 }
 
-/* That of SS (SDM vol. 3C, 25.4.1) */
+/* The CPL is the DPL of SS (SDM vol. 3C, 25.4.1) */
 u32 guard_cpl(const struct guard_frame *frame)
 {
 	return frame->vmx_on ? VMX_RIGHTS_DPL(hw_vmread(GUEST_SS_AR_BYTES)) : 0;
 }
 
-/* The CPU saves, loads and checks it itself */
+/* Nothing to do: the CPU saves, loads and checks EFER itself */
 void guard_set_efer(struct guard_frame *frame, u64 value)
 {
 }
@@ -228,7 +234,7 @@ void guard_set_view(struct guard_frame *frame, u32 cr, u64 value)
 	hw_vmwrite(cr ? CR4_READ_SHADOW : CR0_READ_SHADOW, value);
 }
 
-/* It always makes a CPU leave the guest (SDM vol. 3C, 26.1.2) */
+/* Nothing to do: CPUID always causes a VM exit (SDM vol. 3C, 26.1.2) */
 void guard_pass_cpuid(struct guard_frame *frame)
 {
 }
@@ -248,7 +254,7 @@ void guard_describe(struct guard_frame *frame)
 	report->cr2 = hw_read_cr2();
 }
 
-/* Exits */
+/* VM exits */
 
 static u32 delivery(void)
 {
@@ -284,12 +290,12 @@ static void fill_cr(struct guard_event *event, const struct guard_frame *frame)
 	event->kind = info & VMX_CR_TYPE ? GUARD_EVENT_CR_OTHER : GUARD_EVENT_CR_WRITE;
 	event->index = info & VMX_CR_NUMBER;
 	event->value = frame->gpr[info >> VMX_CR_GPR_SHIFT & (GPR_COUNT - 1)];
-	/* Outside of 64-bit mode it is the lower half */
+	/* Outside of 64-bit mode MOV uses the lower half of the register */
 	if (!is_64bit())
 		event->value = (u32)event->value;
 }
 
-/* IRET had ended the blocking of NMIs, and is done once more (SDM vol. 3C, 28.2.3) */
+/* IRET has unblocked NMIs, but faulted, and will be executed again (SDM vol. 3C, 28.2.3) */
 static void block_nmi_again(const struct guard_event *event, u64 info)
 {
 	if (info & INTR_INFO_UNBLOCK_NMI && event->delivery == GUARD_DELIVERS_NOTHING)
@@ -386,7 +392,7 @@ static void fill(struct guard_event *event, const struct guard_frame *frame)
 		fill_notify(event);
 		break;
 	case EXIT_REASON_INIT_SIGNAL:
-		/* The host wants its CPU, and sends another INIT (cpu.c) */
+		/* The host takes its CPU back: another INIT follows (cpu.c) */
 		event->kind = GUARD_EVENT_INIT;
 		break;
 	case EXIT_REASON_EPT_VIOLATION:

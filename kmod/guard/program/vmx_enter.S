@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guard on an Intel CPU: enters the guest, and comes back where it is left. See program.h.
+ * The guard on an Intel CPU: VM entry and VM exit. See program.h.
  *
- * INIT waits in VMX root operation, and makes the guest be left once it runs again (SDM vol. 3C,
- * 26.2). An NMI does not wait: one that comes while the guest is left is the guest's, and is
- * given to it at the next entry. RSP is in the frame's page.
+ * INIT stays pending in VMX root operation, and causes a VM exit once the guest runs again (SDM
+ * vol. 3C, 26.2). An NMI is taken at once: one that comes in the guard is meant for the guest, and
+ * is injected at the next VM entry. RSP points into the frame's page.
  */
 #include "enter.h"
 
@@ -31,7 +31,7 @@
 	call	guard_inject_nmi
 	jmp	.Lenter
 
-/* Where the CPU comes when it leaves the guest, with RSP as guard_entry had it at the end */
+/* A VM exit leads here, with RSP as it was at the end of guard_entry */
 	.globl	guard_left
 guard_left:
 	pushq	%rax
@@ -45,8 +45,8 @@ guard_left:
 	.text
 
 /*
- * An NMI while the guest is left. From the look at the flag up to the entry it would come too late
- * for this time: start again there. On the stack: RIP
+ * An NMI in the guard. Between the check of the flag and the VM entry it would come too late, so it
+ * restarts the code at .Lenter. Stack: RIP
  */
 	.globl	guard_nmi
 guard_nmi:
