@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The bus: which devices sigmad offers, and what happens to them.
+ * The bus: which devices sigmad offers, and how they come and go (hotplug).
  *
- * Events only leave a mark here, in interrupt context; one work item then asks sigmad what
- * there is and makes the registered devices agree with it. A lost or repeated event does no
- * harm, and a failed step is done again the next time that sigmad is heard of.
+ * An event only sets a flag, in interrupt context. One work item then asks sigmad which devices
+ * there are, and registers and removes devices until they agree. So a lost or repeated event does
+ * no harm, and a step that failed is repeated at the next event or late response from sigmad.
  *
- * Letting go of a device takes as long as its driver has requests under way, so each does it in a
- * work item of its own, and no other device waits for it. It ends with one more look at what there
- * is, by which sigmad learns of it.
+ * Removing a device takes as long as its driver has requests in flight. So each device is removed
+ * in a work item of its own, and no other device waits for it. The removal ends with a rescan,
+ * which informs sigmad.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
@@ -16,7 +16,7 @@
 
 #include "guest.h"
 
-/* Somebody opens a disk for a moment when it came or was written to: udev, for one */
+/* udev, for one, opens a disk for a moment when it was added or written to */
 #define IN_USE_TRIES	20
 #define IN_USE_WAIT_MS	50
 
@@ -79,7 +79,7 @@ static int greet(struct sigma_guest *guest)
 	return 0;
 }
 
-/* Tell sigmad what is registered here, and ask what should be */
+/* Send sigmad the list of devices that are registered, and receive the one that should be */
 static int exchange_devices(struct sigma_guest *guest, u64 *present, u64 *leaving)
 {
 	struct sigma_bus_devices devices = {
@@ -103,7 +103,7 @@ static int exchange_devices(struct sigma_guest *guest, u64 *present, u64 *leavin
 	return 0;
 }
 
-/* Return: the device stays, because it is in use for longer than a moment and may be */
+/* Return: the device is not removed, because it stays in use, and unplug is not forced */
 static bool stays(struct sigma_bus_device *device)
 {
 	for (unsigned int i = 0; !READ_ONCE(device->force); i++) {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Wall clock. The machine's RTC is the host's, so the time comes from the host: the IOSC
- * header tells how it reckons CLOCK_REALTIME from the TSC, which is the same on all CPUs,
- * whoever owns them.
+ * Wall clock. The machine's RTC belongs to the host, so the time comes from the host: the IOSC
+ * header has the parameters that give the host's CLOCK_REALTIME for a value of the TSC, which is
+ * the same on all CPUs of the machine.
  *
- * The clock is set when the driver binds, and looked at once a minute. It is set again only
- * when it is off by more than half a second: that is a host whose clock was stepped, or
- * hours of drift in a guest that runs no NTP. A guest that runs NTP never differs that much
- * from a host whose clock is right, and is left alone. What it may take for its reference is
- * the PTP clock of ptp.c.
+ * The clock is set when the driver binds, and compared with the host's once a minute. It is set
+ * again only when it is off by more than half a second: then the host's clock was stepped, or a
+ * guest without NTP has drifted for hours. A guest that runs NTP never differs that much from a
+ * host whose clock is right, so its clock is left alone. NTP programs may use the PTP clock of
+ * ptp.c as their reference.
  */
 #include <linux/device.h>
 #include <linux/math64.h>
@@ -22,13 +22,13 @@
 #define TOLERANCE_NS		(NSEC_PER_SEC / 2)
 #define READ_ATTEMPTS		1000
 
-/* The host may be writing, or may have stopped in the middle of it */
+/* Retries while the host is writing; gives up if the host has stopped in the middle of a write */
 bool sigma_clock_read(const struct sigma_guest *guest, struct sigma_clock *clock)
 {
 	const struct sigma_iosc_clock *shared = &guest->header->clock;
 
 	for (int i = 0; i < READ_ATTEMPTS; i++) {
-		/* What is read stands between the two looks at `seq`: acquire, and smp_rmb() */
+		/* Acquire here and smp_rmb() below keep all reads between the two reads of `seq` */
 		u32 seq = le32_to_cpu(smp_load_acquire(&shared->seq));
 
 		clock->flags = le32_to_cpu(READ_ONCE(shared->flags));
@@ -46,7 +46,7 @@ bool sigma_clock_read(const struct sigma_guest *guest, struct sigma_clock *clock
 
 u64 sigma_clock_at(const struct sigma_clock *clock, u64 tsc)
 {
-	/* The host may have written since `tsc` was read */
+	/* The host may have updated the clock after @tsc was read */
 	if (tsc < clock->tsc)
 		return clock->realtime_ns -
 		       mul_u64_u32_shr(clock->tsc - tsc, clock->mult, clock->shift);

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel log in the IOSC window, where the host reads it, dead or alive.
+ * The kernel log in the IOSC window, where the host can read it even after this guest died.
  *
- * A console without a tty, as netconsole is one: CON_ENABLED lets it in whatever the command
- * line says, and having no ->device() it never becomes /dev/console nor counts as the first
- * real console, so that `console=hvc0` and its default work as if it were not there. With
- * CON_PRINTBUFFER it starts with what was logged before this module came.
+ * This is a console without a tty, as netconsole is. CON_ENABLED enables it whatever the command
+ * line says. It has no ->device(), so it never becomes /dev/console nor counts as the first real
+ * console: `console=hvc0` and the default console work as if it were not there. CON_PRINTBUFFER
+ * makes it start with all that was logged before this module was loaded.
  *
- * Writing is storing to memory and ringing a doorbell: no lock, no wait, no printk, on any
- * CPU at any time (CON_ANYTIME). printk serialises the writers. In its last moments a
- * kernel may not be able to, and then two of them may garble a line, but not more, since
- * every store is masked into the ring.
+ * Writing only stores to memory and rings a doorbell. It takes no lock, does not wait, and calls no
+ * printk, so it may run on any CPU at any time (CON_ANYTIME). printk serialises the writers, except
+ * perhaps in a kernel's last moments. Then two writers may garble a line, but do no more harm,
+ * since every store is masked to stay in the ring.
  */
 #include <linux/console.h>
 #include <linux/kmsg_dump.h>
@@ -34,7 +34,7 @@ static void log_write(const char *text, size_t len)
 		text += part;
 		len -= part;
 	}
-	/* The bytes before their number */
+	/* Release: the bytes become visible before their number */
 	smp_store_release(&log->head, cpu_to_le64(log_head));
 	sigma_iosc_ring(console_guest, SIGMA_DOORBELL_LOG);
 }
@@ -52,9 +52,8 @@ static struct console sigma_console = {
 };
 
 /*
- * What this console has not been given, because another CPU held the console lock when it
- * was stopped, or because this one panics in an NMI, is read from printk's own buffer, which
- * needs no lock.
+ * This console may lack the last records: another CPU held the console lock when it was stopped, or
+ * this CPU panics in an NMI. They are read from printk's own buffer, which needs no lock.
  */
 void sigma_console_flush(void)
 {
@@ -72,7 +71,7 @@ void sigma_console_open(struct sigma_guest *guest)
 {
 	console_guest = guest;
 	log = guest->window + SIGMA_IOSC_LOG_OFF;
-	/* Ours, and not 0 when an earlier attempt to bind used it */
+	/* Not 0 if an earlier attempt to bind has used the log */
 	log_head = le64_to_cpu(READ_ONCE(log->head));
 	register_console(&sigma_console);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's CPUs stay online. The one that takes a CPU offline is the guest's kernel, which lets
- * it wait in its own idle loop; what starts it again is the ACPI wake-up mailbox (ACPI 6.5,
- * 5.2.12.19), which nobody looks at from there. So kernels before 6.10 would wait for that CPU for
- * ever, with the hotplug lock held; later ones refuse to take it offline by themselves.
+ * Keeps the guest's CPUs online. A CPU that goes offline halts in the guest kernel's own idle loop.
+ * Only the ACPI wake-up mailbox (ACPI 6.5, 5.2.12.19) could start it again, and a CPU in that loop
+ * does not poll it. So kernels before 6.10 would wait for the CPU for ever, with the hotplug lock
+ * held; later ones refuse by themselves to take it offline.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/device.h>

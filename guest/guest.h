@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sigma_guest.ko: what makes a stock kernel a good SIGMA guest.
+ * sigma_guest.ko: turns a stock kernel into a SIGMA guest.
  *
- *	main.c		binds to the ACPI device, brings the parts up, heartbeat
- *	iosc.c		doorbell dispatch and the control channel
- *	bus.c		which devices exist, and what happens to them
- *	virtio.c	one device: the virtio transport
- *	console.c	the kernel log into shared memory
- *	power.c		every way out of this kernel ends there
- *	cpu.c		CPUs that stay online
+ *	main.c		binds to the ACPI device, brings up the parts, heartbeat
+ *	iosc.c		doorbell dispatch and the control rings
+ *	bus.c		which devices exist; hotplug and unplug
+ *	virtio.c	the virtio transport of one device
+ *	console.c	the kernel log in shared memory
+ *	power.c		parks the CPU wherever this kernel would reset the machine
+ *	cpu.c		keeps all CPUs online
  *	clock.c		wall clock
- *	nmi.c		a backtrace, for the host
- *	machine-check.c	those that all CPUs of the machine are told
- *	ptp.c		the host's, for programs that keep this kernel's by it
+ *	nmi.c		a backtrace on an NMI from the host
+ *	machine-check.c	broadcast machine checks
+ *	ptp.c		the host's clock as a PTP clock
  *	channel.c doorbell.c apic.c	shared with sigma.ko
  *
- * There is one struct sigma_guest for as long as the kernel runs. Once bound, the driver
- * stays: unbinding it would lift the gates of power.c, and the next reboot of this guest
- * would reset the whole machine.
+ * There is one struct sigma_guest for as long as the kernel runs. Once bound, the driver stays
+ * bound: without the hooks of power.c the next reboot of this guest would reset the whole machine.
  */
 #ifndef _SIGMA_GUEST_H
 #define _SIGMA_GUEST_H
@@ -40,8 +39,8 @@ struct device;
 struct sigma_virtio_device;
 
 /**
- * struct sigma_doorbell_user - who is called when a doorbell was rung
- * @rung: in hard interrupt context, under rcu_read_lock()
+ * struct sigma_doorbell_user - the callback for a doorbell
+ * @rung: called when it was rung, in hard interrupt context, under rcu_read_lock()
  */
 struct sigma_doorbell_user {
 	void (*rung)(struct sigma_doorbell_user *user);
@@ -54,14 +53,17 @@ union sigma_message {
 };
 
 /**
- * struct sigma_iosc - this end of the doorbells and of the control channel
- * @user: who is called for each doorbell; written under @user_lock
+ * struct sigma_iosc - this end of the doorbells and of the control rings
+ * @doorbell_rx: receives the guest's doorbells
+ * @doorbell_tx: rings the host's doorbells
+ * @user: the callback of each doorbell; written under @user_lock
+ * @control: the callback of SIGMA_DOORBELL_CONTROL
  * @tx: the ring to the host, used under @request_lock
- * @rx: the ring from the host, used by the doorbell's interrupt handler alone
+ * @rx: the ring from the host, used only by the doorbell's interrupt handler
  * @rx_broken: the host broke @rx; nothing is read from it any more
  * @room: woken when the host may have made room in @tx
  * @request_lock: held from a request to its response
- * @answer_lock: protects @waiting, @sent and @answer
+ * @answer_lock: protects the fields from @waiting to @answer_len
  * @waiting: a request waits for its response
  * @sent: head of that request
  * @answer: its response
@@ -79,7 +81,7 @@ struct sigma_iosc {
 	bool rx_broken;
 	wait_queue_head_t room;
 	struct mutex request_lock;	/* one request at a time */
-	spinlock_t answer_lock;		/* against the doorbell's interrupt */
+	spinlock_t answer_lock;		/* taken in the doorbell's interrupt, too */
 	bool waiting;
 	struct sigma_msg sent;
 	union sigma_message answer;
@@ -88,12 +90,14 @@ struct sigma_iosc {
 };
 
 /**
- * struct sigma_bus_device - a device number
- * @svd: the device that is registered under it, or NULL
- * @leaving: @let_go was queued; until it is false again @svd and @kept are that work's, else
- *	     those of sigma_bus.work
- * @force: let go of it even if it is in use
- * @kept: it was to be let go of, but is in use; sigmad has to be told
+ * struct sigma_bus_device - a device slot on the bus
+ * @guest: the guest
+ * @svd: the device that is registered in this slot, or NULL
+ * @let_go: removes the device
+ * @leaving: unplug is pending: @let_go was queued. While this is true, @let_go owns @svd and
+ *	     @kept, else sigma_bus.work does
+ * @force: remove the device even if it is in use
+ * @kept: the device was not removed because it is in use; sigmad has to be informed
  */
 struct sigma_bus_device {
 	struct sigma_guest *guest;
@@ -106,10 +110,12 @@ struct sigma_bus_device {
 
 /**
  * struct sigma_bus - the devices that sigmad offers
- * @wq: runs @work and those of the devices; may be held up for as long as sigmad is silent
+ * @wq: runs @work and the work items of the devices; they may wait as long as sigmad is silent
+ * @work: does a @rescan, and handles @config_changed
  * @greeted: sigmad has answered SIGMA_BUS_HELLO
- * @rescan: devices may have come, or are to go
+ * @rescan: devices may have been added, or are to be removed
  * @config_changed: devices whose configuration changed
+ * @device: the slots
  */
 struct sigma_bus {
 	struct workqueue_struct *wq;
@@ -123,8 +129,8 @@ struct sigma_bus {
 /**
  * struct sigma_guest - this guest
  * @dev: the ACPI device
- * @window: the IOSC window, SIGMA_IOSC_SIZE bytes of shared memory
- * @header: at its start
+ * @window: the IOSC (inter-OS communication) window, SIGMA_IOSC_SIZE bytes of shared memory
+ * @header: the start of @window
  */
 struct sigma_guest {
 	struct device *dev;
@@ -139,28 +145,32 @@ struct sigma_guest {
 };
 
 /* iosc.c */
+
+/** sigma_iosc_open - begin to receive doorbells and control messages. Return: 0 or -errno. */
 int sigma_iosc_open(struct sigma_guest *guest);
 
 /** sigma_iosc_ring - ring doorbell @n of the host. Publish the data first. */
 void sigma_iosc_ring(struct sigma_guest *guest, unsigned int n);
 
 /**
- * sigma_iosc_attach - have @user called for doorbell @n
+ * sigma_iosc_attach - set @user as the callback of doorbell @n
  *
- * May sleep. Return: 0, -ERANGE unless @n is one for devices, -EBUSY when it is taken.
+ * May sleep. Return: 0, -ERANGE unless @n is one for devices, -EBUSY when it is in use.
  */
 int sigma_iosc_attach(struct sigma_guest *guest, u32 n, struct sigma_doorbell_user *user);
 
-/** sigma_iosc_detach - undo it; the last call may run until synchronize_rcu() */
+/** sigma_iosc_detach - remove the callback; it may still run until synchronize_rcu() */
 void sigma_iosc_detach(struct sigma_guest *guest, u32 n);
 
 /**
- * struct sigma_request - a question to sigmad
+ * struct sigma_request - a request to sigmad
  * @flags: 0 or SIGMA_MSG_BUS
  * @id: enum sigma_msg_id or enum sigma_bus_id
  * @device: device number, 0 for the bus
  * @out: payload of the request, @out_len bytes
- * @in: receives the payload of the response, which must be @in_len bytes; can be @out
+ * @out_len: at most SIGMA_MSG_PAYLOAD_MAX
+ * @in: receives the payload of the response; may be the same as @out
+ * @in_len: bytes that the payload of the response must have
  */
 struct sigma_request {
 	u8 flags;
@@ -173,11 +183,12 @@ struct sigma_request {
 };
 
 /**
- * sigma_iosc_request - ask sigmad and wait for the answer
+ * sigma_iosc_request - send a request to sigmad and wait for the response
  *
- * May sleep; not from the bus's event handlers. Every failure is reported here.
- * Return: 0; -EREMOTEIO when sigmad refused it; -ETIMEDOUT when sigmad kept silent, the
- * request may still be served later; -EPROTO when sigmad's answer or ring makes no sense.
+ * May sleep; not to be called from sigma_bus_event(). It logs every failure.
+ * Return: 0; -EREMOTEIO when sigmad refused the request; -ETIMEDOUT when sigmad did not answer (it
+ * may still serve the request later); -EPROTO when sigmad's response or the ring is invalid;
+ * -EMSGSIZE when @out_len is too large.
  */
 int sigma_iosc_request(struct sigma_guest *guest, const struct sigma_request *request);
 
@@ -187,28 +198,28 @@ int sigma_bus_open(struct sigma_guest *guest);
 /** sigma_bus_event - sigmad sent an event. Hard interrupt context. */
 void sigma_bus_event(struct sigma_guest *guest, const union sigma_message *msg, size_t len);
 
-/** sigma_bus_rescan - look again which devices there are. Any context. */
+/** sigma_bus_rescan - ask sigmad again which devices there are. Any context. */
 void sigma_bus_rescan(struct sigma_guest *guest);
 
-/** sigma_bus_settle - wait until what was asked for is done. May sleep. */
+/** sigma_bus_settle - wait until a queued rescan is done. May sleep. */
 void sigma_bus_settle(struct sigma_guest *guest);
 
 /* virtio.c */
 
-/** sigma_virtio_add - make device @id known to the virtio core. May sleep. ERR_PTR on error. */
+/** sigma_virtio_add - register device @id with the virtio core. May sleep. ERR_PTR on error. */
 struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id);
 
 /**
- * sigma_virtio_remove - unbind the driver of a device, which still answers
+ * sigma_virtio_remove - unregister a device; sigmad must still serve it
  *
- * Frees @svd when its last user is gone. Sleeps until the driver's requests are done.
+ * Sleeps until the driver's requests are done. @svd is freed when its last user is gone.
  */
 void sigma_virtio_remove(struct sigma_virtio_device *svd);
 
-/** sigma_virtio_in_use - is it a disk that somebody has open, as a mount has? May sleep. */
+/** sigma_virtio_in_use - is it a disk that is open, for example mounted? May sleep. */
 bool sigma_virtio_in_use(struct sigma_virtio_device *svd);
 
-/** sigma_virtio_config_changed - tell its driver */
+/** sigma_virtio_config_changed - notify the driver that the configuration changed */
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd);
 
 /* console.c */
@@ -216,7 +227,7 @@ void sigma_console_open(struct sigma_guest *guest);
 void sigma_console_close(void);
 
 /**
- * sigma_console_flush - write out what printk has not passed on yet
+ * sigma_console_flush - write all records that printk has not passed to the console yet
  *
  * Takes no lock; only for a CPU that is about to park. Any context.
  */
@@ -224,16 +235,16 @@ void sigma_console_flush(void);
 
 /* power.c */
 
-/** sigma_power_open - close every way out. Does not return when one can't be closed. */
+/** sigma_power_open - install all hooks. If one can't be installed, it parks and doesn't return. */
 void sigma_power_open(struct sigma_guest *guest);
 
-/** sigma_power_event - the host wants this guest to go. Any context. */
+/** sigma_power_event - the host asks for a power-off or reboot, enum sigma_power. Any context. */
 void sigma_power_event(struct sigma_guest *guest, u32 action);
 
 /* clock.c */
 void sigma_clock_open(struct sigma_guest *guest);
 
-/* A consistent copy of struct sigma_iosc_clock, which tells what its fields mean */
+/* A consistent copy of struct sigma_iosc_clock, where the fields are documented */
 struct sigma_clock {
 	u32 flags;
 	u64 tsc;
@@ -242,7 +253,7 @@ struct sigma_clock {
 	u32 shift;
 };
 
-/** sigma_clock_read - how the host reckons now; false when it doesn't tell. Any context. */
+/** sigma_clock_read - copy the host's clock; false when it is not valid. Any context. */
 bool sigma_clock_read(const struct sigma_guest *guest, struct sigma_clock *clock);
 
 /** sigma_clock_at - the host's CLOCK_REALTIME, ns, when the TSC was @tsc */
@@ -256,10 +267,10 @@ void sigma_ptp_open(struct sigma_guest *guest);
 
 /* machine-check.c */
 
-/** sigma_machine_check_poll - get this guest's CPUs fit for the next one. May sleep. */
+/** sigma_machine_check_poll - clear a machine check in progress on all CPUs. May sleep. */
 void sigma_machine_check_poll(struct sigma_guest *guest);
 
 /* nmi.c */
-void sigma_nmi_open(struct sigma_guest *guest);	/* claim the NMIs that the host sends */
+void sigma_nmi_open(struct sigma_guest *guest);	/* handle the NMIs that the host sends */
 
 #endif

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's end of IOSC: doorbells and the control channel.
+ * The guest's end of IOSC (inter-OS communication): doorbells and the control rings.
  *
- * All doorbells arrive in one interrupt, on CPU 0. A table leads from the number to its
- * user: a virtqueue, or the control channel. The table is read under RCU, so that a queue
- * goes away without a lock in the interrupt's path. The last numbers are those of the channels
- * for programs, which are always there.
+ * All doorbells arrive in one interrupt, on CPU 0. A table has the callback for each number: a
+ * virtqueue, or the control rings. It is read under RCU, so that a queue can be removed without a
+ * lock in the interrupt's path. The last numbers belong to the message channels, which always
+ * exist.
  *
- * On the control channel this side asks and waits, one request at a time. Responses are
- * taken from the ring in the interrupt handler, matched to the request by token and handed
- * over; events go to the bus, which only marks what is to be done. So neither can wait for
- * the other, and however fast sigmad talks, nothing is queued here. It could keep this CPU
- * busy by talking without end, but then it could stop the guest as well.
+ * Through the control rings this side sends one request at a time and waits for the response. The
+ * interrupt handler takes responses from the ring, matches them to the request by token, and hands
+ * them over. It passes events to the bus, which only flags work. So neither waits for the other,
+ * and however fast sigmad sends, nothing is queued here. sigmad could keep this CPU busy by sending
+ * without end, but it may stop the guest anyway.
  *
- * sigmad may be restarted while a request waits in the ring: the new one answers it. If
- * that comes after the timeout, nobody waits for it any more, and it is taken as the sign
- * that sigmad is back.
+ * sigmad may be restarted while a request is in flight: the new sigmad answers it. If the response
+ * comes after the timeout, nobody waits for it any more, and it is taken as a sign that sigmad is
+ * back.
  */
 #include <linux/device.h>
 
@@ -69,7 +69,7 @@ void sigma_iosc_detach(struct sigma_guest *guest, u32 n)
 	mutex_unlock(&guest->iosc.user_lock);
 }
 
-/* Return: whether somebody waited for it */
+/* Return: a request was waiting for @msg */
 static bool take_answer(struct sigma_iosc *iosc, const union sigma_message *msg, size_t len)
 {
 	bool wanted;
@@ -97,9 +97,10 @@ static void control_rung(struct sigma_doorbell_user *user)
 
 	while (!iosc->rx_broken && (len = sigma_ring_get(&iosc->rx, &msg)) > 0) {
 		/*
-		 * Was it full before? The barrier orders our store of `consumed` before this
-		 * look at `produced`; the host has one between its `produced` and its look at
-		 * `consumed`, so one of the two sees the other and none sleeps for ever.
+		 * Was the ring full before? The barrier orders the store of `consumed` before
+		 * this read of `produced`. The host has one between its store of `produced` and
+		 * its read of `consumed`. So at least one side sees the other's store, and
+		 * neither sleeps for ever.
 		 */
 		smp_mb();
 		if (sigma_ring_waiting(&iosc->rx) == SIGMA_RING_SLOTS - 1)
@@ -120,7 +121,7 @@ static void control_rung(struct sigma_doorbell_user *user)
 	wake_up(&iosc->room);
 }
 
-/* Wait for room where sigmad left the ring full */
+/* Waits for room if the ring is full because sigmad does not run */
 static int send(struct sigma_guest *guest, const union sigma_message *msg, size_t len)
 {
 	struct sigma_iosc *iosc = &guest->iosc;
@@ -218,7 +219,7 @@ int sigma_iosc_open(struct sigma_guest *guest)
 
 	iosc->tx.ring = guest->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_HOST);
 	iosc->rx.ring = guest->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_GUEST);
-	/* Ours, and not 0 when an earlier attempt to bind used them */
+	/* Not 0 if an earlier attempt to bind has used the rings */
 	iosc->tx.index = le32_to_cpu(READ_ONCE(iosc->tx.ring->produced));
 	iosc->rx.index = le32_to_cpu(READ_ONCE(iosc->rx.ring->consumed));
 

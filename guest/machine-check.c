@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A machine check that was told to all CPUs of the machine. Its banks are the host's to read, so
- * this kernel runs with mce=off. It keeps CR4.MCE as it found it, set, takes the exception, logs
- * "Unexpected int18" and goes on. But it leaves MCG_STATUS.MCIP set, and a CPU with that resets the
- * machine at the next one (SDM vol. 3B, 16.3.1.2). So that is cleared here, before long.
+ * Machine checks that are broadcast to all CPUs of the machine. The host reads the banks, so this
+ * kernel runs with mce=off. It keeps CR4.MCE as it found it, set, takes the exception, logs
+ * "Unexpected int18" and goes on. But it leaves MCG_STATUS.MCIP set, and with that the next machine
+ * check resets the machine (SDM vol. 3B, 16.3.1.2). So the heartbeat clears it here.
  *
- * A guard does all this itself, and the guest's CPUs never see one.
+ * A guard handles machine checks itself, and the guest's CPUs never see one.
  */
 #include <linux/device.h>
 #include <linux/smp.h>

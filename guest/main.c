@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Binds to the ACPI device that the host describes, brings up the parts (see guest.h) and
- * beats.
+ * Binds to the ACPI device that the host describes, brings up the parts (see guest.h), and
+ * maintains the heartbeat.
  *
- * The order matters: the log first, so that everything after it can be read on the host;
- * then the gates of power.c, before the first message from sigmad, which may be a
- * power-off. From there on nothing is undone, since the gates must hold. What needs sigmad
- * comes last. Loading this module ends when the devices are there that sigmad offers, probed
- * by the drivers that were loaded before: so whoever loads it need not guess when the
- * console and the root disk are fit for use.
+ * The order matters. The log comes first, so that the host can read everything after it. Then come
+ * the hooks of power.c, before the first message from sigmad, which may be a power-off. From there
+ * on nothing is undone, since the hooks must stay. Parts that need sigmad come last. Loading this
+ * module takes until all devices that sigmad offers are registered, and bound to drivers that were
+ * loaded before. So whoever loads it knows that the console and the root disk can be used then.
  */
 #include <linux/acpi.h>
 #include <linux/io.h>
@@ -55,8 +54,8 @@ static int map_window(struct sigma_guest *guest, struct platform_device *pdev)
 }
 
 /*
- * Work, not a timer: that it runs says that interrupts, timers and the scheduler of this
- * kernel do. The window holds the only copy, which is this side's.
+ * A work item, not a timer: if it runs, interrupts, timers and the scheduler of this kernel work.
+ * The only copy of the counter is in the window, and only this side writes it.
  */
 static void beat(struct work_struct *work)
 {
@@ -68,7 +67,7 @@ static void beat(struct work_struct *work)
 	schedule_delayed_work(&guest->heartbeat, msecs_to_jiffies(SIGMA_HEARTBEAT_MS));
 }
 
-/* Hand CPUID back; see SIGMA_GUARD_CALL_UP. A host that lied about its guard costs an #UD. */
+/* See SIGMA_GUARD_CALL_UP. If the host was wrong about the guard, this only costs an #UD. */
 static void tell_guard(struct sigma_guest *guest)
 {
 	if (!guest->header->guarded)
@@ -89,15 +88,15 @@ static void say_up(struct sigma_guest *guest)
 	WRITE_ONCE(shared->version, cpu_to_le32(SIGMA_IOSC_VERSION));
 	strscpy(shared->release, init_utsname()->release, sizeof(shared->release));
 	/*
-	 * Not over a final state that another CPU has reported meanwhile. A full barrier:
-	 * whoever sees the state sees what stands beside it.
+	 * Must not overwrite a final state that another CPU has reported meanwhile. cmpxchg() is a
+	 * full barrier: a reader that sees the state sees the fields above, too.
 	 */
 	cmpxchg(&shared->state, cpu_to_le32(SIGMA_GUEST_NONE), cpu_to_le32(SIGMA_GUEST_UP));
 	tell_guard(guest);
 	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
 }
 
-/* The guest does without where it can't have them */
+/* A guest without channels goes on */
 static void add_channels(struct sigma_guest *guest)
 {
 	int err = sigma_channels_setup();
@@ -146,7 +145,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	if (err)
 		goto close_console;
 
-	/* No way back from here: from now on only the host can end this guest */
+	/* No way back from here: after sigma_power_open() only the host can end this guest */
 	sigma_power_open(guest);
 	sigma_cpu_open(guest);
 	INIT_DELAYED_WORK(&guest->heartbeat, beat);
@@ -180,7 +179,7 @@ static const struct acpi_device_id sigma_guest_ids[] = {
 };
 MODULE_DEVICE_TABLE(acpi, sigma_guest_ids);
 
-/* What the host cannot count: interrupts that it took for several are one to it */
+/* The host cannot count these: several IPIs may merge into one interrupt there */
 static ssize_t ipis_sent_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct sigma_guest *guest = dev_get_drvdata(dev);
@@ -205,7 +204,7 @@ static struct platform_driver sigma_guest_driver = {
 	},
 };
 
-/* No module_exit(): without this module the guest could reset the host. */
+/* There is no module_exit(): without this module the guest could reset the host. */
 static int __init sigma_guest_init(void)
 {
 	return platform_driver_register(&sigma_guest_driver);

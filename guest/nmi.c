@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * An NMI from the host, for a guest that hangs: where this CPU was goes to the kernel log, which
- * the host finds in memory whatever state this kernel is in.
+ * Handles an NMI that the host sends to a guest that hangs: logs a backtrace of this CPU. The host
+ * finds it in the guest's memory whatever state this kernel is in.
  *
- * It is claimed before the kernel asks port 0x61 for its reason, which is the host's. Which NMIs
- * are the host's is told by a counter, since others come by the same vector.
+ * The handler claims the NMI before the kernel reads its reason from port 0x61, which belongs to
+ * the host. A counter in shared memory shows whether the host has sent an NMI, since other NMIs
+ * have the same vector.
  */
 #include <linux/device.h>
 #include <linux/printk.h>
@@ -28,7 +29,7 @@ static int on_nmi(unsigned int type, struct pt_regs *regs)
 	return NMI_HANDLED;
 }
 
-/* The guest does without where it can't, and the host is told no more than that */
+/* Without the handler the guest goes on, and the host sees that takes_nmis stays 0 */
 void sigma_nmi_open(struct sigma_guest *guest)
 {
 	int err;

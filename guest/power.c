@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every way out of this kernel. A stock kernel ends by resetting the machine, which here is
- * the host's: port 0xcf9, the keyboard controller, a triple fault. So each way is stopped at
- * its last gate, before anything but this CPU and this guest's memory was touched; the end is
- * reported in sigma_iosc_guest.state, and the CPU parks for the host to fetch it. The host
- * stops the guest's other CPUs as soon as it sees a final state.
+ * Every path on which this kernel ends. A stock kernel ends by resetting the machine (port 0xcf9,
+ * the keyboard controller, a triple fault), and here the machine is the host's. So a hook stops
+ * each path at its last common point, before it touches anything but this CPU and this guest's
+ * memory. The hook reports the end in sigma_iosc_guest.state and parks the CPU until the host takes
+ * it back. The host stops the guest's other CPUs as soon as it sees a final state.
  *
- *	power-off		a sys-off handler that runs before the firmware's would
+ *	power-off		a sys-off handler that runs before the firmware's
  *	halt			kprobe on native_machine_halt()
  *	reboot, sysrq-b,	kprobe on native_machine_emergency_restart(): x86 has no
  *	panic=N, watchdogs	handler chain there, and all resets lead through it
- *	kexec, crash kernel	kprobe on machine_kexec(): the next kernel would not have
- *				this module from its start, nor our command line
+ *	kexec, crash kernel	kprobe on machine_kexec(): the next kernel would lack this
+ *				module at first, and sigmad's command line
  *	panic			the last panic notifier, see below
  *	suspend, hibernation	refused: nothing could wake this guest
  *
- * By the panic notifier the message is in printk's buffer; what the console has not been
- * given of it is flushed here. Whatever would come after the notifiers (blinking, waiting,
- * panic_timeout and its reset) is of no use to a guest, so it parks there.
+ * When the panic notifier runs, the message is in printk's buffer; records that the console has not
+ * got yet are flushed here. What the kernel does after the notifiers (blinking, waiting,
+ * panic_timeout and its reset) is of no use to a guest, so the CPU parks in the notifier.
  *
- * The local APIC may have been disabled by software at the gate of power-off; it still sends
+ * The local APIC may have been disabled by software when the power-off handler runs; it still sends
  * the doorbell's IPI (SDM vol. 3A, 11.4.7.2).
  *
- * Where a gate cannot be closed, the guest stops at once and says so. Left to run it could
- * reset the host.
+ * If a hook can't be installed, the guest stops at once and reports it, because it could reset the
+ * host later.
  */
 #include <linux/atomic.h>
 #include <linux/device.h>
@@ -47,7 +47,7 @@ static void write_panic_text(const char *text)
 	shared->panic_text[len] = '\0';
 }
 
-/* Any context; on several CPUs at once the first one tells the reason. */
+/* Any context. If several CPUs come here at once, the first one reports its reason. */
 static void __noreturn power_stop(u32 state, const char *panic_text)
 {
 	static atomic_t stopping = ATOMIC_INIT(0);
@@ -57,7 +57,7 @@ static void __noreturn power_stop(u32 state, const char *panic_text)
 		sigma_console_flush();
 		if (panic_text)
 			write_panic_text(panic_text);
-		/* Whoever sees the state sees the text and the log */
+		/* Release: a reader that sees the state sees the text and the log, too */
 		smp_store_release(&power_guest->header->guest.state, cpu_to_le32(state));
 		sigma_iosc_ring(power_guest, SIGMA_DOORBELL_STATE);
 	}
@@ -83,7 +83,7 @@ static int restart_gate(struct kprobe *kp, struct pt_regs *regs)
 
 static int kexec_gate(struct kprobe *kp, struct pt_regs *regs)
 {
-	/* A crash kernel is started before the panic notifiers are called */
+	/* The kernel starts a crash kernel before it calls the panic notifiers */
 	if (oops_in_progress)
 		power_stop(SIGMA_GUEST_PANIC,
 			   "panic; the crash kernel is not started on a lent CPU, see the log");
@@ -110,7 +110,7 @@ static int panicked(struct notifier_block *nb, unsigned long action, void *text)
 
 static struct notifier_block panic_gate = {
 	.notifier_call	= panicked,
-	.priority	= INT_MIN,	/* let the others have their say */
+	.priority	= INT_MIN,	/* after all other notifiers */
 };
 
 static int suspending(struct notifier_block *nb, unsigned long action, void *data)

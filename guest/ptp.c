@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host's wall clock as a PTP clock, /dev/ptpN, which chrony and phc2sys keep this kernel's
- * own clock by. A reading of it is a reading of the TSC: the host is not asked, nor does it
- * wake up. It shows what the host's CLOCK_REALTIME shows, steps and all, and can't be set.
+ * The host's wall clock as a PTP clock, /dev/ptpN, to which chrony and phc2sys synchronise this
+ * kernel's own clock. It is read from the TSC and shared memory: no request is sent to the host,
+ * which need not wake up. It shows the host's CLOCK_REALTIME, including its steps, and can't be
+ * set.
  *
- * For a cross-timestamp one reading of the TSC gives both clocks. That is exact where both
- * kernels count by the TSC, and else refused: programs then read the two in turn.
+ * For a cross-timestamp one reading of the TSC gives both clocks. That is exact if the TSC is the
+ * clock source of both kernels, and refused otherwise. Programs then read the two clocks in turn.
  */
 #include <linux/device.h>
 #include <linux/ptp_clock_kernel.h>
@@ -45,7 +46,10 @@ static int ptp_getcrosststamp(struct ptp_clock_info *info,
 	after = rdtsc_ordered();
 	if (err)
 		return err;
-	/* No other counter's value could stand there; not every kernel has a name for the TSC */
+	/*
+	 * Is the kernel's counter the TSC? No other counter's value would lie between two
+	 * readings of the TSC, and not every kernel has an ID for the TSC
+	 */
 	if (counter < before || counter > after)
 		return -EOPNOTSUPP;
 	if (!sigma_clock_read(to_guest(info), &clock))

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Virtio over IOSC: one virtio device, seen from its driver.
+ * Virtio over IOSC: the virtio transport of one device, driver side.
  *
- * The bus finds a device number; sigma_virtio_add() asks sigmad what is behind it and
- * registers a struct virtio_device, on which the kernel's own virtio_blk, virtio_net, ...
- * bind. Each operation of the transport (virtio 1.2, chapters 2 and 3) is one control
- * message. Data does not come this way: it moves in split or packed virtqueues in the memory
- * of this guest, with a doorbell to the host for "look at the queue" and one back.
+ * For each device that the bus finds, sigma_virtio_add() asks sigmad for its type and registers a
+ * struct virtio_device, to which the kernel's own virtio_blk, virtio_net, ... bind. Each operation
+ * of the transport (virtio 1.2, chapters 2 and 3) is one control message. Data does not use control
+ * messages: it moves in split or packed virtqueues in the memory of this guest, with one doorbell
+ * in each direction as notification.
  *
- * VIRTIO_F_ACCESS_PLATFORM is never taken, so the virtio core puts physical addresses into
- * the descriptors, and those are the same numbers for the host.
+ * VIRTIO_F_ACCESS_PLATFORM is never accepted, so the virtio core puts physical addresses into the
+ * descriptors, and these are the same for the host.
  *
- * The memory of a queue is freed only when the device cannot write to it any more. That is
- * when sigmad has confirmed the reset, or refused it because there is no such device. While
- * sigmad is silent the reset waits, as that of virtio-pci does: somebody restarts sigmad, or
- * the host stops this guest.
+ * The memory of a queue is freed only when the device cannot write to it any more: when sigmad has
+ * confirmed the reset, or refused it because there is no such device. While sigmad is silent the
+ * reset waits, as that of virtio-pci does, until sigmad is restarted, or the host stops this guest.
  */
 #include <linux/blkdev.h>
 #include <linux/delay.h>
@@ -32,9 +31,9 @@
 
 /**
  * struct sigma_virtio_device - one device
- * @vdev: what the virtio core knows of it; its release frees this struct
+ * @vdev: the virtio core's part; its release frees this struct
  * @guest: the guest
- * @id: its number on the bus
+ * @id: its slot on the bus
  * @config_size: bytes of configuration space
  * @queues: virtqueues it has
  */
@@ -46,7 +45,7 @@ struct sigma_virtio_device {
 	u32 queues;
 };
 
-/* A virtqueue's doorbells, in virtqueue.priv */
+/* A virtqueue's doorbells: to the host (kick), and to this guest (call); in virtqueue.priv */
 struct sigma_queue {
 	struct sigma_doorbell_user call_user;
 	struct virtqueue *vq;
@@ -102,8 +101,9 @@ static int read_chunk(struct sigma_virtio_device *svd, u32 offset, void *buf, u3
 }
 
 /*
- * A field of up to 8 bytes comes in one message, whole. For more than that drivers compare
- * the generation before and after (virtio 1.2, 2.5), so chunks need not agree here.
+ * A field of up to 8 bytes is read by one message, so it is consistent. For more than that, drivers
+ * compare the generation before and after (virtio 1.2, 2.5), so nothing is checked across chunks
+ * here.
  */
 static void sigma_virtio_get(struct virtio_device *vdev, unsigned int offset, void *buf,
 			     unsigned int len)
@@ -161,7 +161,7 @@ static u8 sigma_virtio_get_status(struct virtio_device *vdev)
 	return le32_to_cpu(msg.status);
 }
 
-/* Return: 0 and the status that the device has now, or a negative errno */
+/* @now: out: the status that the device has afterwards. Return: 0 or a negative errno */
 static int put_status(struct sigma_virtio_device *svd, u8 status, u32 *now)
 {
 	struct sigma_msg_device_status msg = { .status = cpu_to_le32(status) };
@@ -190,7 +190,7 @@ static bool try_reset(struct sigma_virtio_device *svd)
 
 static void sigma_virtio_reset(struct virtio_device *vdev)
 {
-	/* Nothing is allocated again after a shutdown has begun */
+	/* Gives up in a shutdown: the memory of the queues is not allocated again after that */
 	while (!try_reset(to_svd(vdev)) && system_state <= SYSTEM_RUNNING) {
 		dev_err_ratelimited(&vdev->dev, "cannot be reset, trying again\n");
 		msleep(RESET_RETRY_MS);
@@ -253,7 +253,7 @@ static int get_queue(struct sigma_virtio_device *svd, unsigned int index,
 
 	size = le32_to_cpu(msg->size);
 	kick = le32_to_cpu(msg->kick);
-	/* virtio 1.2, 2.7: a power of two, at most 32768. `call` is checked as it is attached */
+	/* virtio 1.2, 2.7: a power of two, at most 32768. sigma_iosc_attach() checks `call` */
 	if (!is_power_of_2(size) || size > BIT(15) || kick < SIGMA_DOORBELL_FIRST ||
 	    kick >= SIGMA_DOORBELLS) {
 		dev_err(&svd->vdev.dev, "queue %u: sigmad offers %u entries and doorbell %u\n",
@@ -350,7 +350,7 @@ static void sigma_virtio_del_vqs(struct virtio_device *vdev)
 
 	list_for_each_entry(vq, &vdev->vqs, list)
 		stop_queue(svd, vq);
-	/* Their doorbells may be ringing on another CPU */
+	/* queue_called() may still run on another CPU */
 	synchronize_rcu();
 
 	list_for_each_entry_safe(vq, next, &vdev->vqs, list) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The kernel's command line, split as the kernel does it: at blanks, except between double
- * quotes; what follows "--" is for the next init alone.
+ * Parses the kernel's command line, and splits it as the kernel does: at blanks, except between
+ * double quotes. Words after "--" are only for the next init.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "init.h"
 
 #define ROOT_TIMEOUT	30	/* seconds; sigmad may be starting on a busy host */
-#define ROOTWAIT	180	/* with "rootwait", which has no bound in the kernel */
+#define ROOTWAIT	180	/* seconds for "rootwait", with which the kernel waits for ever */
 
 static bool blank(char c)
 {
@@ -38,7 +38,7 @@ static char *next_word(char **next)
 	return word;
 }
 
-/* The value of "NAME=value", or NULL when @word is another option */
+/* The value if @word is "NAME=value", or NULL when it is another option */
 static const char *value_of(const char *word, const char *name)
 {
 	size_t len = strlen(name);

@@ -8,9 +8,9 @@
  *	3. wait for root=, mount it at /newroot
  *	4. free the initrd's memory, make /newroot the root, start its init
  *
- * It talks through the kernel's log, which sigma_guest.ko carries to the host. When it cannot
- * go on it says why and exits, and the kernel's panic ("Attempted to kill init!") tells the
- * host that this guest has come to its end.
+ * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
+ * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
+ * init!"), which reports the end of this guest to the host.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@
 #define MODULES_LOAD	"/modules.load"
 #define NEWROOT		"/newroot"
 #define CONSOLE		"/dev/console"
-#define CONSOLE_TIMEOUT	2	/* seconds; it comes with the same answer as the disk */
+#define CONSOLE_TIMEOUT	2	/* seconds; the console is added together with the disk */
 #define NFTW_FDS	16
 
 static int kmsg = -1;
@@ -49,12 +49,12 @@ void say(int level, const char *fmt, ...)
 	va_end(args);
 	if (len >= (int)sizeof(text))
 		len = sizeof(text) - 1;
-	/* One write is one record; where it fails there is nobody to tell */
+	/* One write is one record. A failure cannot be reported anywhere */
 	if (write(kmsg, text, len) != len)
 		return;
 }
 
-/* Also when it is mounted already */
+/* Return: 0, also when it is mounted already, or -errno */
 static int mount_kernel_fs(const char *type, const char *at)
 {
 	mkdir(at, 0755);
@@ -106,7 +106,7 @@ static bool ends_with(const char *text, const char *end)
 	return len >= end_len && !strcmp(text + len - end_len, end);
 }
 
-/* A module that is in the kernel already, or built in, is fine */
+/* EEXIST is no error: the module is loaded already, or built in */
 static void load_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -142,7 +142,7 @@ static void load_modules(void)
 	fclose(list);
 }
 
-/* Try one type, and read-only where the device takes no writes, as mount(8) does */
+/* Try one type, and again read-only if the device is write-protected, as mount(8) does */
 static int mount_root_as(const char *device, const char *type, const struct cmdline *cmdline)
 {
 	unsigned long flags = MS_SILENT | (cmdline->read_only ? MS_RDONLY : 0);
@@ -157,7 +157,7 @@ static int mount_root_as(const char *device, const char *type, const struct cmdl
 	return -errno;
 }
 
-/* rootfstype=, a comma list */
+/* Try the types of rootfstype=, a comma-separated list */
 static int mount_root_given(const char *device, const struct cmdline *cmdline)
 {
 	char types[CMDLINE_MAX], *rest = types, *type;
@@ -169,7 +169,7 @@ static int mount_root_given(const char *device, const struct cmdline *cmdline)
 	return err;
 }
 
-/* Every type that the kernel knows and that wants a device, the likeliest one first */
+/* Try ext4, the likeliest type, then every other type that the kernel mounts from a device */
 static int mount_root_any(const char *device, const struct cmdline *cmdline)
 {
 	FILE *types = fopen("/proc/filesystems", "re");
@@ -230,8 +230,8 @@ static bool open_console(void *fd)
 }
 
 /*
- * The kernel opened /dev/console for this program before any module could bring one, so
- * it may have failed then.
+ * The kernel opened /dev/console for this program before any module could add a console, so that
+ * may have failed.
  */
 static void take_console(void)
 {
@@ -259,7 +259,7 @@ static int free_entry(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-/* The initrd's files are memory that nobody would ever see again */
+/* The initrd's files occupy memory, and are not reachable after the switch, so delete them */
 static void free_initrd(void)
 {
 	struct statfs fs;
@@ -291,7 +291,7 @@ static int switch_root(void)
 	return 0;
 }
 
-/* Only returns when there is no init to be had. Arguments after "--" are passed on. */
+/* Returns only if no init could be started. Arguments after "--" are passed on. */
 static void start_init(const struct cmdline *cmdline, char *argv[])
 {
 	static const char *const inits[] = { "/sbin/init", "/etc/init", "/bin/init", "/bin/sh" };

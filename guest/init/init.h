@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest's first program. It lives in the initrd that sigmad builds, static and alone.
+ * The guest's first program: a static program, the only one in the initrd that sigmad builds.
  *
- *	init.c		mounts, modules, the switch to the root file system
- *	root.c		which device the root file system is on, and waiting for it
- *	cmdline.c	the kernel's command line
+ *	init.c		mounts file systems, loads modules, switches to the root file system
+ *	root.c		finds the device of the root file system, and waits for it
+ *	cmdline.c	parses the kernel's command line
  */
 #ifndef SIGMA_INIT_H
 #define SIGMA_INIT_H
@@ -19,7 +19,7 @@
 #define LEVEL_WARNING	4
 #define LEVEL_INFO	6
 
-/** say - one line into the kernel log */
+/** say - write one line into the kernel log, with level LEVEL_* */
 void say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* cmdline.c */
@@ -27,13 +27,14 @@ void say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #define CMDLINE_MAX 4096
 
 /**
- * struct cmdline - what the command line says that concerns init
- * @root: value of root=, NULL when there is none; the strings live in @text
+ * struct cmdline - the options of the command line that init uses; the strings are in @text
+ * @root: value of root=, or NULL
  * @fstype: value of rootfstype=, a comma list, or NULL
  * @flags: value of rootflags=, or NULL
  * @init: value of init=, or NULL
  * @read_only: "ro", the default, or "rw", whichever came last
  * @root_timeout: seconds to wait for @root
+ * @text: the command line, which cmdline_parse() modifies
  */
 struct cmdline {
 	const char *root, *fstype, *flags, *init;
@@ -42,28 +43,29 @@ struct cmdline {
 	char text[CMDLINE_MAX];
 };
 
-/** cmdline_parse - take @cmdline->text apart; of an option given twice the last one counts */
+/** cmdline_parse - parse @cmdline->text; if an option is given twice, the last one counts */
 void cmdline_parse(struct cmdline *cmdline);
 
 /* root.c */
 
 /**
- * uevents_open - listen for devices
+ * uevents_open - listen for new devices
  *
- * Before the first module is loaded, so that none is missed. Return: 0 or -errno.
+ * Called before the first module is loaded, so that none is missed. Return: 0 or -errno.
  */
 int uevents_open(void);
 
 /**
- * wait_until - wait for something that comes with a device
- * @done: looked at now and after each uevent
+ * wait_until - wait for a condition that depends on a new device
+ * @done: the condition, checked at once, after each uevent and from time to time
+ * @data: argument of @done
  *
- * Return: whether it came within @seconds.
+ * Return: @done became true within @seconds.
  */
 bool wait_until(bool (*done)(void *data), void *data, unsigned int seconds);
 
 /**
- * struct root_device - the device that root= means
+ * struct root_device - the device that root= names
  * @spec: "/dev/NAME", "UUID=..." or "LABEL=..."
  * @path: its node, once found
  */
@@ -72,10 +74,10 @@ struct root_device {
 	char path[64];
 };
 
-/** root_spec_valid - whether @spec is one that root_find() understands */
+/** root_spec_valid - is @spec of a form that root_find() understands? */
 bool root_spec_valid(const char *spec);
 
-/** root_find - for wait_until(): look for the device of a struct root_device */
+/** root_find - a condition for wait_until(): find the device of a struct root_device */
 bool root_find(void *root);
 
 #endif

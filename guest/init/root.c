@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The device of the root file system. It comes some time after sigma_guest.ko was loaded,
- * when sigmad has answered, so init waits for the kernel's uevents and looks again after
- * each. By the time of the event devtmpfs has the node.
+ * The device of the root file system. It appears some time after sigma_guest.ko was loaded, when
+ * sigmad has answered. So init waits for the kernel's uevents and checks again after each. When
+ * the event arrives, devtmpfs has the node already.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -24,7 +24,7 @@
 
 #define UEVENT_GROUP	1	/* the kernel's own, not udev's */
 #define UEVENT_MAX	8192
-#define LOOK_AGAIN_MS	250	/* for what changes without a uevent */
+#define LOOK_AGAIN_MS	250	/* for changes without a uevent */
 
 /* ext2, ext3, ext4: Documentation/filesystems/ext4/super.rst */
 #define EXT_SUPER_OFFSET	1024
@@ -82,7 +82,7 @@ bool wait_until(bool (*done)(void *data), void *data, unsigned int seconds)
 			return false;
 		/* Without the socket (fd -1) this is a plain sleep */
 		poll(&pfd, 1, LOOK_AGAIN_MS);
-		/* What an event says does not matter, nor whether some were dropped */
+		/* The contents of events do not matter, so dropped ones do no harm */
 		while (recv(uevents, event, sizeof(event), 0) > 0)
 			;
 	}
