@@ -2,12 +2,13 @@
 /*
  * libiosc: see iosc.h, and ../kmod/uapi/channel.h for the protocol.
  *
- * Everything happens in the mapped rings; system calls are for sleep. Who has to wait spins as
- * long as it was told, and then leaves the message to read(2) or write(2), which wait for
- * just what is missing. The peer is woken by an ioctl, where its kernel says that it sleeps.
+ * Messages are sent and received in the mapped rings; system calls are only for sleeping and
+ * waking. A caller that has to wait first spins for the time of iosc_set_spin(). Then it sleeps in
+ * read(2), write(2) or poll(2). An ioctl wakes the peer if the shared state shows that it sleeps.
  *
- * The state words tell whether the session stands. Where they say that it does not, or no more,
- * poll(2) has the last word: a kernel that resets the window goes through states that mean nothing.
+ * The state words in the mapping show whether the session stands. If they show that it does not,
+ * poll(2) decides, because the words are inconsistent for a moment while a kernel resets the
+ * window.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,15 +32,17 @@
 #define SPINS		64	/* between two looks at the clock */
 
 /**
- * struct iosc - a channel that is open
+ * struct iosc - an open channel
  * @fd: its device
- * @shared: all of it, read-only
- * @ours, @theirs: blocks of it; ours is mapped once more, to be written to
- * @our_state, @their_state: of the session
- * @reserved: of the message that is being written; length 0: none
- * @produced: index where it begins
- * @peeked: the message that is being looked at; length 0: none
- * @spin: microseconds
+ * @shared: all of the channel, mapped read-only
+ * @ours: the block of this side, mapped once more for writing
+ * @theirs: the block of the peer, in @shared
+ * @our_state: the session's words of this side, in @shared
+ * @their_state: those of the peer, in @shared
+ * @reserved: the record of iosc_reserve(); length 0: none
+ * @peeked: the record of iosc_peek(); length 0: none
+ * @produced: index at which @reserved begins
+ * @spin: microseconds to spin before sleeping
  */
 struct iosc {
 	int fd;
@@ -62,7 +65,7 @@ static void publish(__le32 *word, uint32_t value)
 	__atomic_store_n(word, htole32(value), __ATOMIC_RELEASE);
 }
 
-/* In which block may we write? The kernel knows, and lets us have no other */
+/* The kernel permits a writable mapping only of this side's block, so try both */
 static int map(struct iosc *channel)
 {
 	void *shared = mmap(NULL, SIGMA_CHANNEL_SIZE, PROT_READ, MAP_SHARED, channel->fd, 0);
@@ -168,8 +171,8 @@ static int fail(int error)
 }
 
 /*
- * It does not stand. Return: 0 when @events has POLLIN and there still is something to read; -1
- * with EAGAIN: there is no session yet; else -1 and why it is over.
+ * Called when the session does not stand. Return: 0 if @events has POLLIN and a message can still
+ * be read; -1 with EAGAIN if there is no session yet; else -1 with the error that ended it.
  */
 static int look_closer(const struct iosc *channel, short events)
 {
@@ -181,16 +184,16 @@ static int look_closer(const struct iosc *channel, short events)
 		return 0;
 	if (!(pollfd.revents & (POLLHUP | POLLERR)))
 		return fail(EAGAIN);
-	/* It does not wait, and has the reason */
+	/* This read does not block, and returns the reason */
 	if (read(channel->fd, NULL, 0) < 0 && errno == EPROTO)
 		return -1;
 	return fail(EPIPE);
 }
 
-/* An index was published: does the peer sleep until it is, as @want says? */
+/* Called after an index was published: wake the peer if *@want shows that it sleeps */
 static void wake_peer(const struct iosc *channel, const __le32 *want)
 {
-	/* Pairs with the kernel's, between its word and its last look */
+	/* Pairs with the kernel's barrier between its store of the word and its last check */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(want, __ATOMIC_RELAXED))
 		ioctl(channel->fd, SIGMA_CHANNEL_KICK);
@@ -207,8 +210,8 @@ static uint64_t microseconds(void)
 }
 
 /*
- * Call @attempt until it does something else than fail with EAGAIN, or the time is over. Return:
- * what it returned last, -1 with EAGAIN included.
+ * Call @attempt again while it fails with EAGAIN, for at most the time of iosc_set_spin(). Return:
+ * the last result of @attempt, which may be -1 with EAGAIN.
  */
 static ssize_t spin(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void *), void *data)
 {
@@ -228,7 +231,7 @@ static ssize_t spin(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void
 	return ret;
 }
 
-/* The same, and sleep until @events. Not for more than one of them */
+/* Likewise, but sleep between two attempts until @events, which is POLLIN or POLLOUT */
 static ssize_t wait_for(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void *),
 			void *data, short events, int flags)
 {
@@ -321,7 +324,7 @@ static ssize_t try_peek(struct iosc *channel, void *data)
 	int found;
 
 	channel->peeked.length = 0;
-	/* Before the look at the ring: what was sent before the end is there */
+	/* Checked before the ring, which then has all messages that were sent before the end */
 	if (!stands(channel) && look_closer(channel, POLLIN))
 		return -1;
 	found = sigma_record_find(channel->theirs->data, load(&channel->theirs->produced),

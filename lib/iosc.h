@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * libiosc: messages between programs of a SIGMA host and of its guest. iosc(3) is the manual,
- * iosc(4) that of the devices below.
+ * libiosc: messages between programs of a SIGMA host and of its guest, over the channels of IOSC
+ * (inter-OS communication). iosc(3) is the manual of this library, iosc(4) that of the devices.
  *
- * Functions return -1 or NULL and set errno where they fail. EPIPE: the session is over, since
- * the peer closed the channel, or died; all that it sent was received. EPROTO: the rings make no
- * sense; the session is over. For another session close the channel and open it again.
+ * Functions that fail return -1 or NULL and set errno. EPIPE: the session is over, since the peer
+ * closed the channel or died, and all that it sent was received. EPROTO: the session is over, since
+ * the rings are invalid. For a new session close the channel and open it again.
  *
- * One thread at a time may send on a channel, and one receive.
+ * On one channel, one thread at a time may send, and one thread may receive.
  */
 #ifndef IOSC_H
 #define IOSC_H
@@ -30,29 +30,29 @@ struct iosc;
  * @guest: on the host: name of the guest; in a guest: NULL
  * @number: 1..16
  *
- * Does not wait for a peer: the first message does.
- * Errors: those of open(2) and mmap(2); EBUSY: it is open on this side already.
+ * Does not wait for a peer: sending or receiving the first message does.
+ * Errors: those of open(2) and mmap(2); EBUSY: the channel is open on this side already.
  */
 struct iosc *iosc_open(const char *guest, unsigned int number);
 
 /** iosc_open_path - open a channel by the path of its device */
 struct iosc *iosc_open_path(const char *path);
 
-/** iosc_close - end the session; what the peer has not received yet it still can. NULL: nothing */
+/** iosc_close - end the session; the peer can still receive what was sent. NULL: does nothing */
 void iosc_close(struct iosc *channel);
 
 /**
- * iosc_fd - descriptor for poll(2), read(2) and write(2), as iosc(4) has them
+ * iosc_fd - descriptor for poll(2), read(2) and write(2), see iosc(4)
  *
- * POLLIN: iosc_recv() will not wait; POLLOUT: nor will iosc_send(), of any length.
+ * POLLIN: iosc_recv() will not wait; POLLOUT: iosc_send() will not wait, whatever the length.
  */
 int iosc_fd(const struct iosc *channel);
 
 /**
- * iosc_set_spin - how long to look for the peer's next step before sleeping
+ * iosc_set_spin - set how long to spin, waiting for the peer, before sleeping
  * @microseconds: 0, the default: sleep at once; IOSC_SPIN_FOREVER: never sleep
  *
- * Looking costs this CPU, sleeping an interrupt of both.
+ * Spinning uses this CPU, sleeping costs an interrupt on both sides.
  */
 void iosc_set_spin(struct iosc *channel, unsigned int microseconds);
 
@@ -67,33 +67,41 @@ int iosc_send(struct iosc *channel, const void *message, size_t length, int flag
 
 /**
  * iosc_recv - receive one message
- * @size: of @buffer; EMSGSIZE when the message is longer, which stays then
+ * @size: of @buffer; EMSGSIZE when the message is longer, which then stays in the ring
+ * @flags: 0 or IOSC_DONTWAIT
  *
- * Return: its length, which is never 0.
+ * Waits for a peer and for a message. Return: its length, which is never 0.
  */
 ssize_t iosc_recv(struct iosc *channel, void *buffer, size_t size, int flags);
 
 /**
- * iosc_reserve - room for one message, in the ring itself
+ * iosc_reserve - reserve room for one message in the ring itself
  * @length: as for iosc_send()
+ * @flags: likewise
  *
- * Return: where to write it, at most @length bytes, aligned to 8. Valid until iosc_commit(); until
- * then iosc_send() and another iosc_reserve() give it up.
+ * Return: where to write at most @length bytes, aligned to 8. It is valid until iosc_commit(). An
+ * iosc_send() or another iosc_reserve() before that discards it.
  */
 void *iosc_reserve(struct iosc *channel, size_t length, int flags);
 
-/** iosc_commit - send what was written there, @length bytes. Return: 0. EINVAL: none reserved */
+/**
+ * iosc_commit - send the message that was written to the reserved room
+ * @length: its bytes, from 1 to the reserved length
+ *
+ * Return: 0. EINVAL: nothing was reserved, or not so much.
+ */
 int iosc_commit(struct iosc *channel, size_t length);
 
 /**
- * iosc_peek - the next message, in the ring itself
- * @message: out; the peer may change what is there at any time: copy before you check
+ * iosc_peek - get the next message, in the ring itself
+ * @message: out; the peer may change its bytes at any time: copy before you check
+ * @flags: as for iosc_recv()
  *
- * Return: its length. Valid until iosc_release(); the same one until then.
+ * Return: its length. Until iosc_release() it stays valid, and iosc_peek() returns the same one.
  */
 ssize_t iosc_peek(struct iosc *channel, const void **message, int flags);
 
-/** iosc_release - be done with it. Return: 0. EINVAL: no message was peeked at */
+/** iosc_release - remove the message of iosc_peek() from the ring. Return: 0. EINVAL: none */
 int iosc_release(struct iosc *channel);
 
 #ifdef __cplusplus
