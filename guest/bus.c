@@ -104,7 +104,7 @@ static int exchange_devices(struct sigma_guest *guest, u64 *present, u64 *leavin
 }
 
 /* Return: the device is not removed, because it stays in use, and unplug is not forced */
-static bool stays(struct sigma_bus_device *device)
+static bool keep_device(struct sigma_bus_device *device)
 {
 	for (unsigned int i = 0; !READ_ONCE(device->force); i++) {
 		if (!sigma_virtio_in_use(device->svd))
@@ -116,11 +116,11 @@ static bool stays(struct sigma_bus_device *device)
 	return false;
 }
 
-static void let_go(struct work_struct *work)
+static void remove_device_work(struct work_struct *work)
 {
-	struct sigma_bus_device *device = container_of(work, struct sigma_bus_device, let_go);
+	struct sigma_bus_device *device = container_of(work, struct sigma_bus_device, remove_work);
 
-	if (stays(device)) {
+	if (keep_device(device)) {
 		device->kept = true;
 	} else {
 		sigma_virtio_remove(device->svd);
@@ -140,7 +140,7 @@ static void remove_device(struct sigma_bus_device *device, bool force)
 		return;
 	WRITE_ONCE(device->force, force);
 	device->leaving = true;
-	queue_work(bus->wq, &device->let_go);
+	queue_work(bus->wq, &device->remove_work);
 }
 
 static void add_device(struct sigma_bus_device *device)
@@ -220,7 +220,7 @@ int sigma_bus_open(struct sigma_guest *guest)
 	INIT_WORK(&bus->work, bus_work);
 	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
 		bus->device[id].guest = guest;
-		INIT_WORK(&bus->device[id].let_go, let_go);
+		INIT_WORK(&bus->device[id].remove_work, remove_device_work);
 	}
 	return 0;
 }

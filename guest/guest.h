@@ -93,16 +93,16 @@ struct sigma_iosc {
  * struct sigma_bus_device - a device slot on the bus
  * @guest: the guest
  * @svd: the device that is registered in this slot, or NULL
- * @let_go: removes the device
- * @leaving: unplug is pending: @let_go was queued. While this is true, @let_go owns @svd and
- *	     @kept, else sigma_bus.work does
+ * @remove_work: removes the device
+ * @leaving: unplug is pending: @remove_work was queued. While this is true, @remove_work owns @svd
+ *	     and @kept, else sigma_bus.work does
  * @force: remove the device even if it is in use
  * @kept: the device was not removed because it is in use; sigmad has to be informed
  */
 struct sigma_bus_device {
 	struct sigma_guest *guest;
 	struct sigma_virtio_device *svd;
-	struct work_struct let_go;
+	struct work_struct remove_work;
 	bool leaving;
 	bool force;
 	bool kept;

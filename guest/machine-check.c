@@ -15,23 +15,23 @@
 
 #include "guest.h"
 
-static bool in_progress(void)
+static bool is_in_progress(void)
 {
 	u64 status;
 
 	return !rdmsrq_safe(MSR_IA32_MCG_STATUS, &status) && status & MCG_STATUS_MCIP;
 }
 
-static void end_it(void *unused)
+static void clear_mcip(void *unused)
 {
-	if (in_progress())
+	if (is_in_progress())
 		wrmsr(MSR_IA32_MCG_STATUS, 0, 0);
 }
 
 void sigma_machine_check_poll(struct sigma_guest *guest)
 {
-	if (!boot_cpu_has(X86_FEATURE_MCE) || !in_progress())
+	if (!boot_cpu_has(X86_FEATURE_MCE) || !is_in_progress())
 		return;
 	dev_warn(guest->dev, "a machine check was told to all CPUs; the host's log tells more\n");
-	on_each_cpu(end_it, NULL, 1);
+	on_each_cpu(clear_mcip, NULL, 1);
 }

@@ -68,7 +68,7 @@ static void beat(struct work_struct *work)
 }
 
 /* See SIGMA_GUARD_CALL_UP. If the host was wrong about the guard, this only costs an #UD. */
-static void tell_guard(struct sigma_guest *guest)
+static void notify_guard(struct sigma_guest *guest)
 {
 	if (!guest->header->guarded)
 		return;
@@ -81,7 +81,7 @@ static void tell_guard(struct sigma_guest *guest)
 			     : : "a" (SIGMA_GUARD_CALL_UP) : "memory");
 }
 
-static void say_up(struct sigma_guest *guest)
+static void report_up(struct sigma_guest *guest)
 {
 	struct sigma_iosc_guest *shared = &guest->header->guest;
 
@@ -92,7 +92,7 @@ static void say_up(struct sigma_guest *guest)
 	 * full barrier: a reader that sees the state sees the fields above, too.
 	 */
 	cmpxchg(&shared->state, cpu_to_le32(SIGMA_GUEST_NONE), cpu_to_le32(SIGMA_GUEST_UP));
-	tell_guard(guest);
+	notify_guard(guest);
 	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
 }
 
@@ -102,13 +102,13 @@ static void add_channels(struct sigma_guest *guest)
 	int err = sigma_channels_setup();
 
 	if (err)
-		goto tell;
+		goto no_channels;
 	sigma_channels_up(&guest->channels);
 	err = sigma_channels_add(&guest->channels, guest->dev, NULL);
 	if (!err)
 		return;
 	sigma_channels_teardown();
-tell:
+no_channels:
 	dev_err(guest->dev, "no device nodes below /dev/iosc, so no channels: error %d\n", err);
 }
 
@@ -160,7 +160,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 		return 0;
 	}
 	add_channels(guest);
-	say_up(guest);
+	report_up(guest);
 	sigma_bus_rescan(guest);
 	sigma_bus_settle(guest);
 	return 0;

@@ -71,17 +71,17 @@ static int power_off(struct sys_off_data *data)
 	power_stop(SIGMA_GUEST_POWEROFF, NULL);
 }
 
-static int halt_gate(struct kprobe *kp, struct pt_regs *regs)
+static int halt_hook(struct kprobe *kp, struct pt_regs *regs)
 {
 	power_stop(SIGMA_GUEST_POWEROFF, NULL);
 }
 
-static int restart_gate(struct kprobe *kp, struct pt_regs *regs)
+static int restart_hook(struct kprobe *kp, struct pt_regs *regs)
 {
 	power_stop(SIGMA_GUEST_REBOOT, NULL);
 }
 
-static int kexec_gate(struct kprobe *kp, struct pt_regs *regs)
+static int kexec_hook(struct kprobe *kp, struct pt_regs *regs)
 {
 	/* The kernel starts a crash kernel before it calls the panic notifiers */
 	if (oops_in_progress)
@@ -90,16 +90,16 @@ static int kexec_gate(struct kprobe *kp, struct pt_regs *regs)
 	power_stop(SIGMA_GUEST_REBOOT, NULL);
 }
 
-static struct kprobe gates[] = {
+static struct kprobe hooks[] = {
 	{
 		.symbol_name	= "native_machine_emergency_restart",
-		.pre_handler	= restart_gate,
+		.pre_handler	= restart_hook,
 	}, {
 		.symbol_name	= "native_machine_halt",
-		.pre_handler	= halt_gate,
+		.pre_handler	= halt_hook,
 	}, {
 		.symbol_name	= "machine_kexec",
-		.pre_handler	= kexec_gate,
+		.pre_handler	= kexec_hook,
 	},
 };
 
@@ -108,7 +108,7 @@ static int panicked(struct notifier_block *nb, unsigned long action, void *text)
 	power_stop(SIGMA_GUEST_PANIC, text);
 }
 
-static struct notifier_block panic_gate = {
+static struct notifier_block panic_hook = {
 	.notifier_call	= panicked,
 	.priority	= INT_MIN,	/* after all other notifiers */
 };
@@ -121,11 +121,11 @@ static int suspending(struct notifier_block *nb, unsigned long action, void *dat
 	return notifier_from_errno(-EPERM);
 }
 
-static struct notifier_block suspend_gate = {
+static struct notifier_block suspend_hook = {
 	.notifier_call	= suspending,
 };
 
-static void close_gate(const char *name, int err)
+static void require_hook(const char *name, int err)
 {
 	char text[sizeof(power_guest->header->guest.panic_text)];
 
@@ -143,22 +143,22 @@ void sigma_power_open(struct sigma_guest *guest)
 	struct sys_off_handler *handler;
 
 	power_guest = guest;
-	close_gate("panic notifier",
-		   atomic_notifier_chain_register(&panic_notifier_list, &panic_gate));
+	require_hook("panic notifier",
+		     atomic_notifier_chain_register(&panic_notifier_list, &panic_hook));
 
-	for (size_t i = 0; i < ARRAY_SIZE(gates); i++) {
-		int err = register_kprobe(&gates[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
+		int err = register_kprobe(&hooks[i]);
 
 		/* A kernel without kexec has no machine_kexec() */
-		if (err == -ENOENT && gates[i].pre_handler == kexec_gate)
+		if (err == -ENOENT && hooks[i].pre_handler == kexec_hook)
 			continue;
-		close_gate(gates[i].symbol_name, err);
+		require_hook(hooks[i].symbol_name, err);
 	}
 
 	handler = register_sys_off_handler(SYS_OFF_MODE_POWER_OFF, SYS_OFF_PRIO_FIRMWARE + 1,
 					   power_off, NULL);
-	close_gate("power-off handler", PTR_ERR_OR_ZERO(handler));
-	close_gate("suspend notifier", register_pm_notifier(&suspend_gate));
+	require_hook("power-off handler", PTR_ERR_OR_ZERO(handler));
+	require_hook("suspend notifier", register_pm_notifier(&suspend_hook));
 }
 
 void sigma_power_event(struct sigma_guest *guest, u32 action)

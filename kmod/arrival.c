@@ -189,7 +189,7 @@ static void add_write(struct entry_data *data, u32 msr, u64 value)
  * The same MSR number may mean something else on another CPU, so the lack of a #GP does not prove
  * that the register is there
  */
-static bool is_there(const struct left_range *range)
+static bool has_registers(const struct left_range *range)
 {
 	u32 regs[4] = { };
 
@@ -204,7 +204,7 @@ static bool is_there(const struct left_range *range)
 static void add_zeroes(struct entry_data *data, const struct left_range *ranges, size_t nr)
 {
 	for (size_t i = 0; i < nr; i++) {
-		if (!is_there(&ranges[i]))
+		if (!has_registers(&ranges[i]))
 			continue;
 		for (u32 msr = ranges[i].first; msr <= ranges[i].last; msr++)
 			add_write(data, msr, 0);

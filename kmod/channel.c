@@ -137,7 +137,7 @@ static int status(struct sigma_channel_end *end)
 	return peer == READ_ONCE(end->session) ? 0 : -EAGAIN;
 }
 
-static int broken(struct sigma_channel_end *end)
+static int break_session(struct sigma_channel_end *end)
 {
 	spin_lock_irq(&end->lock);
 	end_session(end, -EPROTO);
@@ -147,7 +147,7 @@ static int broken(struct sigma_channel_end *end)
 	return -EPROTO;
 }
 
-static void rung(struct sigma_channel_end *end)
+static void handle_doorbell(struct sigma_channel_end *end)
 {
 	unsigned long flags;
 	bool changed;
@@ -165,7 +165,7 @@ static void rung(struct sigma_channel_end *end)
 
 void sigma_channels_rung(struct sigma_channels *all, unsigned int doorbell)
 {
-	rung(&all->end[doorbell - SIGMA_DOORBELL_END]);
+	handle_doorbell(&all->end[doorbell - SIGMA_DOORBELL_END]);
 }
 
 void sigma_channels_up(struct sigma_channels *all)
@@ -255,23 +255,23 @@ static void ring_if_wanted(struct sigma_channel_end *end)
 
 static bool wants_data(struct sigma_channel_end *end)
 {
-	int over;
+	int err;
 
 	WRITE_ONCE(our_state(end)->want_data, cpu_to_le32(1));
 	smp_mb();	/* pairs with ring_if_wanted() */
-	over = status(end);
-	return readable(end) || (over && over != -EAGAIN);
+	err = status(end);
+	return readable(end) || (err && err != -EAGAIN);
 }
 
 static bool wants_room(struct sigma_channel_end *end, u32 length)
 {
 	u32 produced = le32_to_cpu(READ_ONCE(our_block(end)->produced));
-	int over;
+	int err;
 
 	WRITE_ONCE(our_state(end)->want_room, cpu_to_le32(sigma_record_need(produced, length)));
 	smp_mb();	/* pairs with ring_if_wanted() */
-	over = status(end);
-	return over ? over != -EAGAIN : writable(end, length);
+	err = status(end);
+	return err ? err != -EAGAIN : writable(end, length);
 }
 
 /* Return: bytes, 0 when there is no message, or a negative errno */
@@ -298,7 +298,7 @@ static ssize_t take(struct sigma_channel_end *end, struct iov_iter *to)
 	if (READ_ONCE(end->drained))
 		return 0;
 	if (found <= 0)
-		return found ? broken(end) : 0;
+		return found ? break_session(end) : 0;
 	smp_store_release(&ours->consumed, cpu_to_le32(record.next));
 	ring_if_wanted(end);
 	return record.length;
@@ -308,19 +308,19 @@ static ssize_t channel_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct sigma_channel_end *end = iocb->ki_filp->private_data;
 	ssize_t ret;
-	int over;
+	int err;
 
 	for (;;) {
 		ret = mutex_lock_interruptible(&end->rx_lock);
 		if (ret)
 			return ret;
-		over = status(end);
-		ret = over == -EPROTO ? over : take(end, to);
+		err = status(end);
+		ret = err == -EPROTO ? err : take(end, to);
 		mutex_unlock(&end->rx_lock);
 		if (ret)
 			return ret;
-		if (over && over != -EAGAIN)
-			return over;
+		if (err && err != -EAGAIN)
+			return err;
 		if (iocb->ki_filp->f_flags & O_NONBLOCK) {
 			/* An edge-triggered poller must be woken by the next message */
 			if (wq_has_sleeper(&end->wait) && wants_data(end))
@@ -345,7 +345,7 @@ static ssize_t put(struct sigma_channel_end *end, struct iov_iter *from)
 
 	err = sigma_record_place(produced, consumed, iov_iter_count(from), &record);
 	if (err)
-		return err == -ENOSPC ? 0 : broken(end);
+		return err == -ENOSPC ? 0 : break_session(end);
 	if (copy_from_iter(ours->data + record.offset, record.length, from) != record.length)
 		return -EFAULT;
 	sigma_record_head(ours->data, produced, &record);
@@ -390,20 +390,20 @@ static __poll_t channel_poll(struct file *file, poll_table *pt)
 	struct sigma_channel_end *end = file->private_data;
 	__poll_t asked = poll_requested_events(pt), events = 0;
 	bool sleeps;
-	int over;
+	int err;
 
 	poll_wait(file, &end->wait, pt);
 	/* A poll that does not sleep asks for no doorbell */
 	sleeps = wq_has_sleeper(&end->wait);
-	over = status(end);
+	err = status(end);
 	if (readable(end) || (sleeps && asked & EPOLLIN && wants_data(end) && readable(end)))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (!over && (writable(end, SIGMA_CHANNEL_MSG_MAX) ||
-		      (sleeps && asked & EPOLLOUT && wants_room(end, SIGMA_CHANNEL_MSG_MAX))))
+	if (!err && (writable(end, SIGMA_CHANNEL_MSG_MAX) ||
+		     (sleeps && asked & EPOLLOUT && wants_room(end, SIGMA_CHANNEL_MSG_MAX))))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	/* Check again: the session may have ended since the first look */
-	over = status(end);
-	if (over && over != -EAGAIN)
+	err = status(end);
+	if (err && err != -EAGAIN)
 		events = (events & ~(EPOLLOUT | EPOLLWRNORM)) | EPOLLERR | EPOLLHUP;
 	return events;
 }

@@ -109,7 +109,7 @@ struct entry_far {
  * @xcr0: all components that this machine's CPUs support; 0 without ENTRY_XSAVE
  * @idt: gates for NMI and machine check, each in the three formats, which do not overlap
  * @idt64: gates for all exceptions
- * @way: the stack of the entry code
+ * @entry_stack: the stack of the entry code
  * @writes: registers to write on arrival, in this order; an @msr of 0 ends the list. A register
  *	    that the CPU lacks is skipped
  */
@@ -132,7 +132,7 @@ struct entry_data {
 	u8 pad1[8];
 	u8 idt[0x130] __aligned(16);
 	u8 idt64[0x200] __aligned(16);
-	u8 way[0x600 - 0x3b0];		/* the entry code's stack, up to ENTRY_STACK_TOP */
+	u8 entry_stack[0x600 - 0x3b0];		/* the entry code's stack, up to ENTRY_STACK_TOP */
 	struct entry_write {
 		u32 msr;
 		u32 zero;

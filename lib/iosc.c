@@ -154,7 +154,7 @@ void iosc_set_spin(struct iosc *channel, unsigned int microseconds)
 
 /* The session */
 
-static bool stands(const struct iosc *channel)
+static bool session_stands(const struct iosc *channel)
 {
 	uint32_t theirs = load(&channel->their_state->session);
 	uint32_t their_peer = load(&channel->their_state->peer);
@@ -174,7 +174,7 @@ static int fail(int error)
  * Called when the session does not stand. Return: 0 if @events has POLLIN and a message can still
  * be read; -1 with EAGAIN if there is no session yet; else -1 with the error that ended it.
  */
-static int look_closer(const struct iosc *channel, short events)
+static int check_session(const struct iosc *channel, short events)
 {
 	struct pollfd pollfd = { .fd = channel->fd, .events = events };
 
@@ -254,8 +254,8 @@ static ssize_t try_reserve(struct iosc *channel, void *data)
 	const size_t *length = data;
 	int error;
 
-	if (!stands(channel))
-		return look_closer(channel, 0);
+	if (!session_stands(channel))
+		return check_session(channel, 0);
 	channel->produced = le32toh(channel->ours->produced);
 	error = sigma_record_place(channel->produced, load(&channel->theirs->consumed), *length,
 				   &channel->reserved);
@@ -325,7 +325,7 @@ static ssize_t try_peek(struct iosc *channel, void *data)
 
 	channel->peeked.length = 0;
 	/* Checked before the ring, which then has all messages that were sent before the end */
-	if (!stands(channel) && look_closer(channel, POLLIN))
+	if (!session_stands(channel) && check_session(channel, POLLIN))
 		return -1;
 	found = sigma_record_find(channel->theirs->data, load(&channel->theirs->produced),
 				  le32toh(channel->ours->consumed), &channel->peeked);

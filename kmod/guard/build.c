@@ -86,8 +86,8 @@ enum sigma_guard_kind sigma_guard_strongest(void)
 }
 
 /* Can the CPUs of @args be confined by a guard of @kind? If not, @error receives the reason */
-static bool can(enum sigma_guard_kind kind, const struct sigma_create *args, char *error,
-		size_t len)
+static bool can_confine(enum sigma_guard_kind kind, const struct sigma_create *args, char *error,
+			size_t len)
 {
 	const char *missing = sigma_guard_missing(kind);
 	int taken = x2apic_taken_by(args->cpus, args->nr_cpus);
@@ -110,9 +110,9 @@ int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *k
 {
 	if (args->guard != SIGMA_GUARD_AUTO) {
 		*kind = args->guard;
-		return can(*kind, args, error, len) ? 0 : -EOPNOTSUPP;
+		return can_confine(*kind, args, error, len) ? 0 : -EOPNOTSUPP;
 	}
-	for (*kind = SIGMA_GUARD_FULL; !can(*kind, args, error, len); --*kind)
+	for (*kind = SIGMA_GUARD_FULL; !can_confine(*kind, args, error, len); --*kind)
 		pr_warn("%s: %s\n", args->name, error);
 	error[0] = '\0';
 	return 0;

@@ -68,7 +68,7 @@ static void svm_set_msr(u8 *map, u32 msr, bool read, bool write)
 	}
 }
 
-static u64 known_efer(void)
+static u64 supported_efer(void)
 {
 	u32 ecx = cpuid_ecx(EXTENDED_LEAF), edx = cpuid_edx(EXTENDED_LEAF);
 	u32 eax2 = cpuid_eax(EXTENDED_LEAF_LAST) >= EXTENDED2_LEAF ? cpuid_eax(EXTENDED2_LEAF) : 0;
@@ -121,7 +121,7 @@ static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 		.rflags		= X86_EFLAGS_FIXED,
 		.pat		= SIGMA_PAT_AFTER_RESET,
 	};
-	shared->efer = known_efer();
+	shared->efer = supported_efer();
 	shared->next_rip = !!(cpuid_edx(SVM_LEAF) & SVM_LEAF_NRIPS);
 	return 0;
 }

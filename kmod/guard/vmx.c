@@ -216,7 +216,7 @@ static void add_host(struct vmx_fields *fields)
 	add(fields, HOST_IA32_SYSENTER_EIP, 0);
 }
 
-static u64 known_debugctl(void)
+static u64 supported_debugctl(void)
 {
 	u32 last = cpuid_eax(0), eax, ebx = 0, ecx, edx;
 	bool freezes = cpuid_ecx(FEATURE_LEAF) & FEATURE_LEAF_PDCM && last >= COUNTER_LEAF &&
@@ -240,7 +240,7 @@ static int vmx_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 	err = sigma_identity_map(&guard->identity, virt_to_phys(fields), PAGE_SIZE, 0);
 	if (err)
 		return err;
-	shared->debugctl = known_debugctl();
+	shared->debugctl = supported_debugctl();
 	add_controls(fields, guard);
 	add_guest(fields, guard, gdt);
 	add_host(fields);

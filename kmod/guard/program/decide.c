@@ -135,7 +135,7 @@ bool guard_is_hidden(const struct guard_shared *shared, u32 msr)
 	return false;
 }
 
-static bool is_own(const struct guard_shared *shared, u32 apic_id)
+static bool is_guest_cpu(const struct guard_shared *shared, u32 apic_id)
 {
 	for (u32 i = 0; i < shared->nr_cpus && i < SIGMA_CPUS_MAX; i++)
 		if (shared->apic_ids[i] == apic_id)
@@ -148,7 +148,7 @@ static bool is_own(const struct guard_shared *shared, u32 apic_id)
  * 0. The guest may have read the target just before it moved, and by now the old vector may belong
  * to the interrupt of a device.
  */
-static u64 doorbell(const struct guard_shared *shared, u32 apic_id, u32 vector)
+static u64 current_doorbell(const struct guard_shared *shared, u32 apic_id, u32 vector)
 {
 	for (int i = 0; i < GUARD_DOORBELLS; i++)
 		if (*(volatile const u64 *)&shared->doorbell[i] ==
@@ -180,12 +180,12 @@ static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_
 	}
 	if (shorthand || icr & ICR_LOGICAL || (mode != ICR_MODE_FIXED && mode != ICR_MODE_NMI))
 		goto refuse;
-	if (is_own(shared, apic_id)) {
+	if (is_guest_cpu(shared, apic_id)) {
 		if (mode == ICR_MODE_FIXED || !*(volatile const u32 *)&shared->stopping)
 			add_write(verdict, REG_X2APIC_ICR, clean);
 		return;
 	}
-	target = mode == ICR_MODE_FIXED ? doorbell(shared, apic_id, vector) : 0;
+	target = mode == ICR_MODE_FIXED ? current_doorbell(shared, apic_id, vector) : 0;
 	if (target) {
 		verdict->also |= GUARD_ALSO_DOORBELL;
 		add_write(verdict, REG_X2APIC_ICR, target);
@@ -228,7 +228,7 @@ static void decide_apic_base(const struct guard_shared *shared, const struct gua
 }
 
 /* An unmasked local vector that sends SMI, INIT or ExtINT would reach firmware or devices */
-static bool may_have_lvt(u64 value)
+static bool is_lvt_allowed(u64 value)
 {
 	u32 mode = value & ICR_MODE;
 
@@ -279,7 +279,7 @@ static void decide_wrmsr(const struct guard_shared *shared, const struct guard_e
 		decide_efer(shared, event, verdict);
 	} else if (msr == REG_X2APIC_LVT_CMCI ||
 		   (msr >= REG_X2APIC_LVT_FIRST && msr <= REG_X2APIC_LVT_LAST)) {
-		if (may_have_lvt(event->value))
+		if (is_lvt_allowed(event->value))
 			add_write(verdict, msr, event->value);
 		else
 			deny_msr(verdict);

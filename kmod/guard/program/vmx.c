@@ -111,7 +111,7 @@ static bool single_steps(void)
 }
 
 /* VM entry wants a step to be pending in HLT, and after STI and MOV SS (SDM vol. 3C, 27.3.1.5) */
-static bool wants_pending_step(void)
+static bool needs_pending_step(void)
 {
 	return single_steps() &&
 	       (hw_vmread(GUEST_ACTIVITY_STATE) == GUEST_ACTIVITY_HLT ||
@@ -161,7 +161,7 @@ void guard_raise(struct guard_frame *frame, u32 vector, bool has_error, u32 erro
 	/* Exceptions have no error code in real mode (SDM vol. 3C, 27.2.1.3) */
 	if (has_error && hw_vmread(GUEST_CR0) & CR0_BIT_PE)
 		info |= INTR_INFO_DELIVER_CODE_MASK;
-	if (wants_pending_step())
+	if (needs_pending_step())
 		add_pending_step();
 	hw_vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, error);
 	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, info);
@@ -180,7 +180,7 @@ void guard_add_debug(struct guard_frame *frame, u64 bits)
  * Is a #DB about to be delivered? A VM entry that injects an NMI drops pending debug exceptions
  * (SDM vol. 3C, 27.7.3), and after the instruction is done, nothing raises that #DB again.
  */
-static bool waits_for_debug(u32 info)
+static bool is_debug_pending(u32 info)
 {
 	if (info & INTR_INFO_VALID_MASK)
 		return (info & INTR_INFO_VECTOR_MASK) == VECTOR_DB;
@@ -207,7 +207,7 @@ void guard_inject_nmi(struct guard_frame *frame)
 	if (hw_vmread(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_NMI ||
 	    (info & INTR_INFO_VALID_MASK &&
 	     (info & INTR_INFO_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION) ||
-	    waits_for_debug(info))
+	    is_debug_pending(info))
 		return;
 	end_shadow();
 	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | VECTOR_NMI);
