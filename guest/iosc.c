@@ -116,7 +116,7 @@ static void control_rung(struct sigma_doorbell_user *user)
 	if (len < 0) {
 		iosc->rx_broken = true;
 		dev_err(guest->dev,
-			"the host broke the control channel; devices no longer change, restart this guest\n");
+			"the control ring from the host is broken; devices can no longer be added or removed, restart this guest\n");
 	}
 	wake_up(&iosc->room);
 }
@@ -185,7 +185,7 @@ int sigma_iosc_request(struct sigma_guest *guest, const struct sigma_request *re
 		dev_err(guest->dev, "request 0x%02x of device %u: %s\n", request->id,
 			request->device, err == -ETIMEDOUT ?
 			"no answer; is sigmad running on the host?" :
-			"the host broke the control channel");
+			"the control ring to the host is broken");
 		goto unlock;
 	}
 

@@ -32,6 +32,6 @@ void sigma_machine_check_poll(struct sigma_guest *guest)
 {
 	if (!boot_cpu_has(X86_FEATURE_MCE) || !is_in_progress())
 		return;
-	dev_warn(guest->dev, "a machine check was told to all CPUs; the host's log tells more\n");
+	dev_warn(guest->dev, "a machine check was broadcast to all CPUs; see the host's log\n");
 	on_each_cpu(clear_mcip, NULL, 1);
 }

@@ -106,7 +106,7 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 		return -EBUSY;
 	}
 	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX) {
-		snprintf(error, len, "cpu %u: its APIC ID is %u, and a guest has use for up to %u only; choose another one",
+		snprintf(error, len, "cpu %u: its APIC ID is %u, but a guest supports APIC IDs up to %u only; choose another one",
 			 cpu, sigma_cpu_apic_id(cpu), XAPIC_ID_MAX);
 		return -EINVAL;
 	}

@@ -352,7 +352,7 @@ static int create_locked(struct sigma_create *args)
 
 	guest->low_phys = sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->low_phys) {
-		err = fail(args, -ENOSPC, "no room left below 1 MiB, where every kernel needs a little; stop another guest");
+		err = fail(args, -ENOSPC, "no memory left below 1 MiB, where every kernel needs a few pages; stop another guest");
 		goto exit_iosc;
 	}
 

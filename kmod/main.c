@@ -20,7 +20,7 @@ static int check_host(void)
 {
 	/* A CPU in real mode reads the entry pages, and their page tables, as unencrypted memory */
 	if (cc_platform_has(CC_ATTR_MEM_ENCRYPT)) {
-		pr_err("this host encrypts its memory: a CPU that starts could not read our code; boot with mem_encrypt=off\n");
+		pr_err("this host encrypts its memory: a CPU that starts in real mode could not read the entry code; boot with mem_encrypt=off\n");
 		return -EOPNOTSUPP;
 	}
 	if (!boot_cpu_has(X86_FEATURE_APIC)) {

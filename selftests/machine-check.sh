@@ -31,7 +31,7 @@ for i in 1 2; do
 	check "machine check $i: the guest goes on" in_guest 1 'dmesg | grep -c "Unexpected int18"'
 	check "machine check $i: the guest's handler is ready for the next one" \
 		until_true 10 in_guest 1 \
-		"[ \$(dmesg | grep -c 'a machine check was told to all CPUs') = $i ]"
+		"[ \$(dmesg | grep -c 'a machine check was broadcast to all CPUs') = $i ]"
 done
 check "the guest panics" eval 'in_guest 1 "echo c >/proc/sysrq-trigger" || wait_state g panicked'
 check "the panicked guest is kept" wait_state g panicked

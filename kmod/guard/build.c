@@ -48,7 +48,7 @@ const char *sigma_guard_missing(enum sigma_guard_kind kind)
 		missing = missing_for_memory();
 	if (!missing && kind == SIGMA_GUARD_FULL &&
 	    !(cpuid_ecx(X2APIC_LEAF) & X2APIC_LEAF_X2APIC))
-		missing = "this CPU has no x2APIC mode, without which nobody sees the interrupts that a guest sends";
+		missing = "this CPU has no x2APIC mode, without which the guard cannot check the interrupts that a guest sends";
 	return missing;
 }
 

@@ -65,14 +65,14 @@ static int describe_reason(const struct guard_report *report, char *text, size_t
 		return scnprintf(text, len, "sent an interrupt that it may not send, ICR 0x%llx",
 				 report->info);
 	case GUARD_STATE:
-		return scnprintf(text, len, "state that this CPU does not have");
+		return scnprintf(text, len, "invalid CPU state");
 	case GUARD_MACHINE_CHECK:
 		return scnprintf(text, len, "machine check, status 0x%llx", report->info);
 	case GUARD_BROKEN:
 		return scnprintf(text, len, "fault in the guard itself at 0x%llx, please report it",
 				 report->info);
 	default:
-		return scnprintf(text, len, "did what the guard does not know, exit 0x%llx",
+		return scnprintf(text, len, "caused a VM exit that the guard does not handle, code 0x%llx",
 				 report->info);
 	}
 }

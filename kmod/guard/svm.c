@@ -35,7 +35,7 @@ static const char *svm_missing(void)
 	u32 low, high;
 
 	if (rdmsr_safe(SVM_MSR_VM_CR, &low, &high))
-		return "this CPU does not tell whether SVM may be used";
+		return "this CPU does not report whether SVM may be used";
 	if (low & SVM_VM_CR_SVMDIS)
 		return "the firmware switched SVM off; switch it on in its set-up";
 	if (low & SVM_VM_CR_R_INIT)
