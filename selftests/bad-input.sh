@@ -14,7 +14,7 @@ image=/boot/vmlinuz-$(uname -r)
 start_with()
 {
 	printf '%b' "$1" >$file
-	timeout 30 sigmactl start g
+	within 30 sigmactl start g
 }
 
 # nothing_taken TEXT PATTERN FILE: the start is refused with a message that matches, before a guest

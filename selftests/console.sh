@@ -49,7 +49,7 @@ check "the output of a command shows up" shows "^42 is the answer"
 type_keys $'cat /sys/class/tty/console/active\r'
 check "the guest's console is hvc0" shows '^hvc0$'
 check "the guest knows the terminal's size" until_true 10 has_size 24 80
-refuse "a second person is refused the console" "somebody else" timeout 10 sigmactl console g
+refuse "a second person is refused the console" "somebody else" within 10 sigmactl console g
 type_keys $'sleep 1000\r'
 check "a program runs in the foreground" until_true 10 in_guest 1 "pgrep -x sleep"
 type_keys $'\x03'
@@ -96,7 +96,7 @@ done
 check "the console opens before sigmad is stopped" attach 24 80
 kill -STOP "$(pgrep -x sigmad)"
 check "more can be typed than the buffers hold" \
-	timeout 20 bash -c 'head -c 200000 /dev/zero | tr "\0" x >$1' bash $keys
+	within 20 bash -c 'head -c 200000 /dev/zero | tr "\0" x >$1' bash $keys
 type_keys "$LEAVE"
 check "Ctrl-] leaves the console while sigmad is stopped" leaves
 kill -CONT "$(pgrep -x sigmad)"

@@ -241,7 +241,7 @@ check "the log was rotated" [ -s /run/sigma/g/log.1 ]
 check "sigmactl log -f prints all lines, or says how many bytes it missed" eval \
 	'[ "$(grep -c "line [0-9]*, " /tmp/followed)" = 6000 ] || grep "<missed [0-9]* bytes>" /tmp/followed'
 check "sigmactl log -f ends when its output is closed" \
-	timeout 10 bash -c 'sigmactl log -f g | head -n 1'
+	within 10 bash -c 'sigmactl log -f g | head -n 1'
 
 # ---- completion
 check "bash completes verbs" offers "start stop status stats" st

@@ -142,7 +142,7 @@ check "the file behind the block device holds what the guest writes" \
 refused()
 {
 	guest h "$@"
-	timeout 30 sigmactl start h
+	within 30 sigmactl start h
 }
 check "only g runs before these attempts" [ "$(guests)" = g ]
 remember_host

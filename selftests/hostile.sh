@@ -125,7 +125,7 @@ check "sigmactl stats lists only the disks that sigmad itself serves" eval \
 check "net-vhost works after its reset" has_address eth1 10.9.2.2
 check "net works after its reset" has_address eth2 10.9.3.2
 check "vsock works after its reset" eval 'in_guest 1 "/run/vsock serve 5000" &&
-	[ "$(echo hello | timeout 20 $things/vsock call "$(sigmactl status --json g | jq .vsock_cid)" 5000)" = hello ]'
+	[ "$(echo hello | within 20 $things/vsock call "$(sigmactl status --json g | jq .vsock_cid)" 5000)" = hello ]'
 check "fs works after its reset" \
 	in_guest 1 "mount -t virtiofs things /run/things && cmp /run/vsock /run/things/vsock"
 check "rng works after its reset" [ "$(in_guest 1 "head -c 100 /dev/hwrng | wc -c")" = 100 ]

@@ -15,6 +15,7 @@ set -uo pipefail
 TREES=/srv/trees
 VMLINUX=/run/vmlinux
 GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
+PATIENCE=5		# all limits below are multiplied by it: they are for an idle machine
 OUTPUT=$(mktemp)
 checks=0 failures=0
 
@@ -285,7 +286,7 @@ last_words()
 
 wait_state()
 {
-	timeout "${3:-$GUEST_BOOT}" sigmactl wait --state="$2" "$1" || last_words "$1" "$2"
+	within "${3:-$GUEST_BOOT}" sigmactl wait --state="$2" "$1" || last_words "$1" "$2"
 }
 
 is_gone()
@@ -318,7 +319,7 @@ in_guest()
 {
 	local reply status
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	reply=$(timeout "${GUEST_TIMEOUT:-30}" bash -c '
+	reply=$(timeout "${GUEST_POLL:-$((PATIENCE * ${GUEST_TIMEOUT:-30}))}" bash -c '
 		exec 3<>"/dev/tcp/10.9.$1.2/7" && echo "$2" >&3 && cat <&3
 	' bash "$1" "${2//$'\n'/ }" 2>&1)
 	status=$(sed -n '$s/^rc=//p' <<<"$reply")
@@ -331,14 +332,14 @@ load_network()
 {
 	local bytes
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	bytes=$(timeout 60 bash -c 'exec 3<>"/dev/tcp/10.9.1.2/7"
+	bytes=$(within 60 bash -c 'exec 3<>"/dev/tcp/10.9.1.2/7"
 		echo "head -c 4M /dev/zero" >&3; wc -c <&3')
 	[ "$bytes" -ge $((4 << 20)) ] && ping -q -f -c 300 -s 1400 10.9.1.2
 }
 
 guest_answers()
 {
-	GUEST_TIMEOUT=5 in_guest "$1" true >/dev/null
+	GUEST_POLL=5 in_guest "$1" true >/dev/null
 }
 
 # Also true when no guest is left, so that nobody waits for its answer

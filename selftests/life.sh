@@ -42,8 +42,8 @@ listed_as() { sigmactl list --json | jq -e --arg s "$1" '.[] | select(.name == "
 # sigmad_is STATE [COMMAND...]: status and list show that state of the sigmad within 5 s
 sigmad_is()
 {
-	timeout 5 "${@:2}" sigmactl status --json g | jq -e --arg s "$1" '.sigmad == $s' &&
-		timeout 5 "${@:2}" sigmactl list --json | jq -e --arg s "$1" '.[0].sigmad == $s'
+	within 5 "${@:2}" sigmactl status --json g | jq -e --arg s "$1" '.sigmad == $s' &&
+		within 5 "${@:2}" sigmactl list --json | jq -e --arg s "$1" '.[0].sigmad == $s'
 }
 signal_sigmad() { kill "$1" "$(pgrep -x sigmad)"; }
 stranger=(setpriv --reuid=nobody --regid=nogroup --clear-groups)
@@ -183,7 +183,7 @@ for kernel in 6.1 6.12 7.2; do
 	check "$kernel: the guest starts" sigmactl start g
 	refuse "$kernel: sigmactl wait says that the guest panicked and will not be running" \
 		"is panicked.*will not be running" \
-		timeout $GUEST_BOOT sigmactl wait --state=running g
+		within $GUEST_BOOT sigmactl wait --state=running g
 	check "$kernel: sigmactl status shows why the guest panicked" \
 		eval 'sigmactl status g | grep "Panic: VFS: "'
 	check "$kernel: the guest's bus shows why it panicked" \

@@ -12,7 +12,7 @@ dir=/var/lib/sigma
 things=/srv/things
 MIB=1048576
 
-ctl() { timeout 60 sigmactl "$@"; }
+ctl() { within 60 sigmactl "$@"; }
 # id NAME: print the ID of the device with this name, or nothing
 id() { sigmactl status --json g | jq -r --arg name "$1" '.devices[] | select(.name == $name).id'; }
 names() { sigmactl status --json g | jq -r '.devices[].name' | xargs; }

@@ -11,7 +11,7 @@ need_sigma
 
 disk=/dev/nvme0n1
 online_cpus() { seq 0 2 | while read -r cpu; do taskset -c "$cpu" true 2>/dev/null && echo "$cpu"; done; }
-read_on() { timeout 20 taskset -c "$1" dd if=$disk of=/dev/null bs=64k count=64 iflag=direct; }
+read_on() { within 20 taskset -c "$1" dd if=$disk of=/dev/null bs=64k count=64 iflag=direct; }
 has_queues() { [ "$(ls -d /sys/block/nvme0n1/mq/*/ | wc -l)" -ge 3 ]; }
 
 check "the host has an NVMe disk" eval 'modprobe nvme && until_true 20 test -b $disk'

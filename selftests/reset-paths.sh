@@ -23,7 +23,7 @@ run_detached()
 
 boot_id()
 {
-	GUEST_TIMEOUT=5 in_guest 1 'cat /proc/sys/kernel/random/boot_id'
+	GUEST_POLL=5 in_guest 1 'cat /proc/sys/kernel/random/boot_id'
 }
 
 # The guest answers with a boot ID other than $1

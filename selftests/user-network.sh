@@ -41,7 +41,7 @@ get_address()
 }
 fetches() { [ "$(in_guest 1 "cat </dev/tcp/$GATEWAY/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
 # ask ADDRESS PORT: ask the guest's service through a forwarded port of the host
-ask() { timeout 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo hostname >&3 && cat <&3' "$1" "$2"; }
+ask() { within 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo hostname >&3 && cat <&3' "$1" "$2"; }
 answers() { ask "$1" "$2" | grep -x sigma-guest; }
 # The host asks an NTP server in the guest, which answers by UDP
 tells_time() { chronyd -Q -t 10 'server 127.0.0.1 port 5353 iburst maxsamples 1'; }

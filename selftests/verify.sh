@@ -40,7 +40,7 @@ depths()
 # fio_in_guest ARGUMENT...: run fio; where it fails, print its last lines
 fio_in_guest() { GUEST_TIMEOUT=120 in_guest 1 "fio --output=/run/fio $* || { tail -n 20 /run/fio; false; }"; }
 verify_depths() { fio_in_guest "--filename=$1 - <<<$(printf %q "$(depths "${@:2}")")"; }
-verify_on_host() { timeout 60 fio $job --verify_only "$@"; }
+verify_on_host() { within 60 fio $job --verify_only "$@"; }
 
 guest g net=1 disk=/dev/vdb disk=$ram disk=$file disk="$loop" disk=$stable
 remember_host
@@ -108,7 +108,7 @@ verify_regions()
 		regions+=("--name=region$i" --thread --verify=crc32c --verify_fatal=1 --verify_only
 			  $region "--offset=$((i * 256))k" "--filename=$stable")
 	done
-	timeout 60 fio "${regions[@]}"
+	within 60 fio "${regions[@]}"
 }
 check "fio starts to write and flush one region after the other" in_guest 1 "(
 	i=0; while [ \$i -lt $REGIONS ] && fio $job $region --offset=\$((i * 256))k --filename=/dev/vde;

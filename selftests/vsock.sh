@@ -20,10 +20,10 @@ is_loaded() { grep -q "^$1 " /proc/modules; }
 # The guest's root file system lacks the program, so it comes as a disk
 bring_program() { in_guest "$1" "head -c $size /dev/vdb >/run/vsock && chmod +x /run/vsock"; }
 serve_in_guest() { bring_program "$1" && in_guest "$1" "/run/vsock serve 5000"; }
-from_host() { timeout 60 $program "$@"; }
+from_host() { within 60 $program "$@"; }
 
 # echoed COMMAND...: the command returns the data that it is given
-echoed() { [ "$(timeout 60 "$@" <$data | sha256sum)" = "$(sha256sum <$data)" ]; }
+echoed() { [ "$(within 60 "$@" <$data | sha256sum)" = "$(sha256sum <$data)" ]; }
 
 # Open a connection to the echo in the guest, and keep it open
 wait_for_guest()
