@@ -38,7 +38,7 @@ BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
 # Debian keeps site-functions for what the administrator writes
 ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/$(if $(wildcard /etc/debian_version),vendor-completions,site-functions)
 MANUALS := $(wildcard docs/*.[1-8])
-VERSION := $(shell sed -n 's/.*SIGMA_VERSION "\(.*\)"/\1/p' daemon/version.h)
+VERSION := $(shell sed -n 's/.*SIGMA_VERSION "\(.*\)"/\1/p' common/version.h)
 # Where DKMS, initramfs-tools and dracut look, whatever the PREFIX
 SRCDIR := /usr/src/sigma-$(VERSION)
 INITRAMFS_HOOKS ?= /usr/share/initramfs-tools/hooks
@@ -52,8 +52,9 @@ STRIP ?= strip
 CFLAGS ?= -O2 -g
 SANITIZE := -Og -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
-DAEMON_LIBS := libsystemd libkmod libarchive libnl-3.0 libnl-route-3.0 inih liburing
-CTL_LIBS := libsystemd libkmod json-c inih
+COMMON_LIBS := libsystemd inih
+DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing
+CTL_LIBS := $(COMMON_LIBS) libkmod json-c
 
 sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \
 	       -DSIGMA_LIBDIR='"$(LIBDIR)"' -I$(O)/daemon/load -MMD -MP \
@@ -61,18 +62,20 @@ sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOU
 daemon_ldlibs = $(shell $(PKG_CONFIG) --libs $(DAEMON_LIBS)) -lpthread -lutil
 ctl_ldlibs = $(shell $(PKG_CONFIG) --libs $(CTL_LIBS))
 
+common_src := $(wildcard common/*.c)
 daemon_src := $(wildcard daemon/*.c daemon/*/*.c)
 ctl_src := $(wildcard ctl/*.c)
 unit_src := $(wildcard selftests/unit/*.c)
 fuzz_shared := selftests/fuzz/main.c selftests/fuzz/common.c
 fuzz_src := $(filter-out $(fuzz_shared),$(wildcard selftests/fuzz/*.c))
 
-daemon_obj := $(daemon_src:%.c=$(O)/%.o)
-# what sigmactl shares with sigmad: guest files and messages
-ctl_obj := $(ctl_src:%.c=$(O)/%.o)
-library_obj := $(filter-out $(O)/daemon/main.o,$(daemon_obj))
-sanitized_obj := $(library_obj:$(O)/%.o=$(O)/sanitized/%.o)
-sanitized_ctl_obj := $(patsubst $(O)/%,$(O)/sanitized/%,$(filter-out $(O)/ctl/main.o,$(ctl_obj)))
+# Each folder is a library but for its main.o, so that tests can have the rest. Nothing of
+# daemon/ is in sigmactl, nor of ctl/ in sigmad: what both use is in common/
+common_obj := $(common_src:%.c=$(O)/%.o)
+daemon_obj := $(filter-out $(O)/daemon/main.o,$(daemon_src:%.c=$(O)/%.o))
+ctl_obj := $(filter-out $(O)/ctl/main.o,$(ctl_src:%.c=$(O)/%.o))
+main_obj := $(O)/daemon/main.o $(O)/ctl/main.o
+sanitized = $(patsubst $(O)/%,$(O)/sanitized/%,$(1))
 # each fuzz target is a unit test, too
 unit_tests := $(unit_src:selftests/unit/%.c=$(O)/unit/%) $(fuzz_src:selftests/fuzz/%.c=$(O)/unit/fuzz-%)
 # what the tests run inside of the virtual machines
@@ -104,7 +107,7 @@ $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl
 	$(call quiet,IASL,$@)$(IASL) -vs -tc -p $(@:.hex=) $< >$(@:.hex=.log) || \
 		{ cat $(@:.hex=.log) >&2; exit 1; }
 
-$(daemon_obj) $(sanitized_obj): | $(O)/daemon/load/sigma.hex
+$(daemon_obj) $(call sanitized,$(daemon_obj)): | $(O)/daemon/load/sigma.hex
 
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
@@ -114,19 +117,21 @@ $(O)/sanitized/%.o: %.c
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) $(sigma_cflags) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) -c -o $@ $<
 
-$(O)/sanitized/libsigma.a: $(sanitized_obj)
+$(O)/libcommon.a: $(common_obj)
+$(O)/libsigma.a: $(daemon_obj)
+$(O)/libctl.a: $(ctl_obj)
+$(O)/sanitized/libcommon.a: $(call sanitized,$(common_obj))
+$(O)/sanitized/libsigma.a: $(call sanitized,$(daemon_obj))
+$(O)/sanitized/libctl.a: $(call sanitized,$(ctl_obj))
+
+libraries := $(O)/libcommon.a $(O)/libsigma.a $(O)/libctl.a
+$(libraries) $(call sanitized,$(libraries)):
 	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/sanitized/libctl.a: $(sanitized_ctl_obj)
-	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
-
-$(O)/libsigma.a: $(library_obj)
-	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
-
-$(O)/sigmad: $(O)/daemon/main.o $(O)/libsigma.a
+$(O)/sigmad: $(O)/daemon/main.o $(O)/libsigma.a $(O)/libcommon.a
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(daemon_ldlibs)
 
-$(O)/sigmactl: $(ctl_obj) $(O)/libsigma.a
+$(O)/sigmactl: $(O)/ctl/main.o $(O)/libctl.a $(O)/libcommon.a
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ctl_ldlibs)
 
 # static, since nothing else is in the initrd, and as small as it gets
@@ -151,7 +156,7 @@ $(O)/$(LIBIOSC): $(O)/lib/iosc.o lib/libiosc.map
 $(O)/libiosc.so: $(O)/$(LIBIOSC)
 	$(Q)ln -sf $(LIBIOSC) $@
 
-$(O)/libiosc.pc: lib/libiosc.pc.in daemon/version.h Makefile
+$(O)/libiosc.pc: lib/libiosc.pc.in common/version.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' $< >$@
 
@@ -168,7 +173,7 @@ $(O)/daemon/load/initrd.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
 
 FORCE:
 
-$(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(O)/sanitized/libctl.a $(O)/sanitized/libsigma.a
+$(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(call sanitized,$(O)/libctl.a $(O)/libsigma.a $(O)/libcommon.a)
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^ $(daemon_ldlibs) $(ctl_ldlibs)
 
@@ -185,7 +190,7 @@ $(O)/unit/guard-decide: $(guard_shared)
 # These use the CPU as no program may: a test has one of its own
 $(addprefix $(guard_program)/,act.o svm.o vmx.o): sigma_cflags += -include selftests/fuzz/guard-hw.h
 
-fuzz_obj := $(O)/sanitized/selftests/fuzz/common.o $(O)/sanitized/libsigma.a
+fuzz_obj := $(call sanitized,$(O)/selftests/fuzz/common.o $(O)/libsigma.a $(O)/libcommon.a)
 
 $(O)/unit/fuzz-%: $(O)/sanitized/selftests/fuzz/%.o $(O)/sanitized/selftests/fuzz/main.o $(fuzz_obj)
 	@mkdir -p $(@D)
@@ -223,7 +228,7 @@ fuzz: $(fuzz_src:selftests/fuzz/%.c=$(O)/fuzz/%)
 
 programs: $(programs)
 
-$(O)/bench/%: $(O)/selftests/bench/%.o $(O)/libsigma.a
+$(O)/bench/%: $(O)/selftests/bench/%.o $(O)/libsigma.a $(O)/libcommon.a
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(daemon_ldlibs)
 
@@ -358,12 +363,12 @@ style:
 		--max-line-length=100 --ignore LINUX_VERSION_CODE,NEW_TYPEDEFS --file
 
 clean:
-	$(Q)rm -rf $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench $(O)/selftests \
-		$(O)/sanitized $(O)/libsigma.a $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
+	$(Q)rm -rf $(O)/common $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench \
+		$(O)/selftests $(O)/sanitized $(libraries) $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
 		$(units) $(O)/prefix $(O)/deb
 	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 
--include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(daemon_obj) $(ctl_obj) $(sanitized_obj) \
-		       $(sanitized_ctl_obj)) \
+user_obj := $(common_obj) $(daemon_obj) $(ctl_obj)
+-include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(main_obj) $(user_obj) $(call sanitized,$(user_obj))) \
 	 $(wildcard $(O)/sanitized/selftests/*/*.d $(O)/sanitized/kmod/guard/program/*.d \
 		    $(O)/selftests/*/*.d)

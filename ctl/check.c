@@ -15,10 +15,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "../daemon/cpulist.h"
-#include "../daemon/cpus.h"
-#include "../daemon/guest.h"
-#include "../daemon/passt.h"
+#include "../common/cpulist.h"
+#include "../common/cpus.h"
+#include "../common/guard.h"
+#include "../common/program.h"
 #include "ctl.h"
 #include "json.h"
 
@@ -449,9 +449,9 @@ static void check_network(void)
 
 static void check_user_network(void)
 {
-	char path[PATH_MAX], why[BACKEND_WHY_MAX];
+	char path[PATH_MAX], why[256];
 
-	if (!passt_find(path, why))
+	if (!program_find_passt(path, why, sizeof(why)))
 		found("passt", RESULT_OK, NULL, "%s makes networks in user mode (User=yes)", path);
 	else
 		found("passt", RESULT_WARN, NULL, "no networks in user mode (User=yes): %s", why);

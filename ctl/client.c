@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../daemon/bus.h"
+#include "../common/busnames.h"
 #include "ctl.h"
 
 #define READ_TIMEOUT (2 * USEC_PER_SEC)

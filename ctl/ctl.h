@@ -23,9 +23,9 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
-#include "../daemon/guestfile.h"
-#include "../daemon/rundir.h"
-#include "../daemon/text.h"
+#include "../common/guestfile.h"
+#include "../common/rundir.h"
+#include "../common/text.h"
 #include "../kmod/uapi/iosc.h"
 #include "../kmod/uapi/sigma.h"
 

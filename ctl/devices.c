@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../daemon/bus.h"
+#include "../common/busnames.h"
 #include "ctl.h"
 #include "json.h"
 

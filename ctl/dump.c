@@ -13,9 +13,9 @@
 #include <sys/user.h>
 #include <unistd.h>
 
-#include "../daemon/vmcore.h"
 #include "ctl.h"
 #include "violation.h"
+#include "vmcore.h"
 
 /* Selectors of Linux, arch/x86/include/asm/segment.h */
 #define KERNEL_CS	0x10

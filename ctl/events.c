@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../daemon/bus.h"
+#include "../common/busnames.h"
 #include "ctl.h"
 #include "json.h"
 

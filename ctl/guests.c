@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../daemon/guest.h"
+#include "../common/control.h"
 #include "ctl.h"
 
 #define SYSFS		"/sys/class/sigma"
@@ -222,7 +222,7 @@ static int destroy(int control, const char *name)
 	int error;
 
 	for (int i = 0; i < BUSY_TRIES; i++) {
-		error = guest_give_back(control, name, why, sizeof(why));
+		error = control_give_back(control, name, why, sizeof(why));
 		if (error != -EBUSY)
 			break;
 		nanosleep(&wait, NULL);

@@ -13,7 +13,7 @@
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
-#include "../daemon/bus.h"
+#include "../common/busnames.h"
 #include "ctl.h"
 
 #define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)

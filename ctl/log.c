@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../daemon/bus.h"
+#include "../common/busnames.h"
 #include "ctl.h"
 
 #define GATHER_MS	20

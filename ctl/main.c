@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../daemon/log.h"
-#include "../daemon/version.h"
+#include "../common/log.h"
+#include "../common/version.h"
 #include "ctl.h"
 
 #define TIMEOUT_SEC_MAX	86400

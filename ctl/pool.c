@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../daemon/cpulist.h"
-#include "../daemon/cpus.h"
+#include "../common/cpulist.h"
+#include "../common/cpus.h"
 #include "ctl.h"
 #include "json.h"
 

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "../daemon/guest.h"
+#include "../common/gueststate.h"
 #include "stats.h"
 
 /* In quotes of a label */

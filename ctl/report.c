@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../daemon/cpus.h"
-#include "../daemon/version.h"
+#include "../common/cpus.h"
+#include "../common/version.h"
 #include "ctl.h"
 
 /* syslog(2) */

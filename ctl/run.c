@@ -10,8 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../daemon/bus.h"
-#include "../daemon/guest.h"
+#include "../common/busnames.h"
+#include "../common/gueststate.h"
 #include "ctl.h"
 
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */

@@ -21,7 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../daemon/guest.h"
+#include "../common/control.h"
+#include "../common/gueststate.h"
 #include "ctl.h"
 
 #define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)	/* for sigmad */
@@ -273,7 +274,7 @@ static int check(const char *guest, char name[SIGMA_NAME_MAX])
 	if (!guest_view(&view, name) && sigmad_lives(name))
 		status = complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' tells more",
 				  name, view.state, name);
-	else if (!guest_exists(name) && access(file, F_OK) && errno == ENOENT)
+	else if (!control_has_guest(name) && access(file, F_OK) && errno == ENOENT)
 		status = complain(EXIT_NO_GUEST, "%s: no such guest: there is no %s; 'sigmactl start --help' shows what it would hold",
 				  name, file);
 	else if (access(RUNDIR, W_OK) && errno == EACCES)

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../daemon/guest.h"
+#include "../common/guard.h"
+#include "../common/gueststate.h"
 #include "ctl.h"
 #include "json.h"
 #include "violation.h"

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "../daemon/bus.h"
-#include "../daemon/guest.h"
+#include "../common/busnames.h"
+#include "../common/gueststate.h"
 #include "ctl.h"
 
 #define TIMEOUT		(30 * USEC_PER_SEC)	/* for the guest */

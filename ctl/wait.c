@@ -12,7 +12,7 @@
 #include <sys/param.h>
 #include <unistd.h>
 
-#include "../daemon/guest.h"
+#include "../common/gueststate.h"
 #include "ctl.h"
 
 #define ANSWER_TIMEOUT (2 * USEC_PER_SEC)

@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -28,9 +27,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../common/log.h"
+#include "../common/program.h"
+#include "../common/text.h"
 #include "backend.h"
-#include "log.h"
-#include "text.h"
 
 #define START_MS	5000
 #define END_MS		1000
@@ -55,8 +55,6 @@ struct report {
 	int error;
 };
 
-static char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-
 static int __attribute__((format(printf, 3, 4)))
 explain(char why[BACKEND_WHY_MAX], int error, const char *fmt, ...)
 {
@@ -66,26 +64,6 @@ explain(char why[BACKEND_WHY_MAX], int error, const char *fmt, ...)
 	vsnprintf(why, BACKEND_WHY_MAX, fmt, ap);
 	va_end(ap);
 	return error;
-}
-
-int backend_find(char path[PATH_MAX], const char *name, const char *const *usual)
-{
-	const char *at = getenv("PATH") ?: "";
-
-	for (; *usual; usual++) {
-		snprintf(path, PATH_MAX, "%s/%s", *usual, name);
-		if (!access(path, X_OK))
-			return 0;
-	}
-	while (*at) {
-		size_t len = strcspn(at, ":");
-
-		snprintf(path, PATH_MAX, "%.*s/%s", (int)len, at, name);
-		if (*at == '/' && !access(path, X_OK))
-			return 0;
-		at += len + (at[len] == ':');
-	}
-	return -ENOENT;
 }
 
 uid_t backend_caller(void)
@@ -123,38 +101,6 @@ static bool ready(int fd, int ms)
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
 	return poll(&poll_fd, 1, ms) > 0;
-}
-
-bool backend_says(char *const *argv, const char *what)
-{
-	posix_spawn_file_actions_t actions;
-	char text[1024] = "";
-	size_t len = 0;
-	ssize_t got;
-	int output[2];
-	pid_t pid;
-
-	if (pipe2(output, O_CLOEXEC))
-		return false;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, output[1], STDERR_FILENO);
-	if (posix_spawn(&pid, argv[0], &actions, NULL, argv, environment))
-		pid = 0;
-	posix_spawn_file_actions_destroy(&actions);
-	close(output[1]);
-	while (pid && len < sizeof(text) - 1 && ready(output[0], START_MS)) {
-		got = read(output[0], text + len, sizeof(text) - 1 - len);
-		if (got <= 0)
-			break;
-		len += got;
-	}
-	close(output[0]);
-	if (pid) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	return strstr(text, what);
 }
 
 /* Its process, from here on until exec: system calls alone, since sigmad has threads */
@@ -204,7 +150,7 @@ become(const struct backend_command *command, const struct identity *who, const 
 	what = command->prepare ? command->prepare(command->data) : NULL;
 	if (what)
 		fail(what);
-	execve(command->argv[0], command->argv, environment);
+	execve(command->argv[0], command->argv, program_environment);
 	fail("cannot be run");
 	_exit(126);
 }

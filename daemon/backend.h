@@ -61,16 +61,6 @@ struct backend_command {
 uid_t backend_caller(void);
 
 /**
- * backend_find - the program @name in one of the folders @usual, NULL-terminated, or $PATH
- *
- * Return: 0 or -ENOENT.
- */
-int backend_find(char path[PATH_MAX], const char *name, const char *const *usual);
-
-/** backend_says - does it say @text, within some seconds, when run with these arguments? */
-bool backend_says(char *const *argv, const char *text);
-
-/**
  * backend_start - run one
  * @starter: user ID of who started the guest; 0: as sigmad itself
  * @why: out: what is wrong and what to do, in the middle of a sentence

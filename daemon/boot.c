@@ -5,9 +5,9 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
+#include "../common/log.h"
 #include "boot.h"
 #include "life.h"
-#include "log.h"
 
 #define USEC_PER_SEC	UINT64_C(1000000)
 /* On top of its time to boot: its log is saved, its memory zeroed */

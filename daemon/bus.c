@@ -17,11 +17,14 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
+#include "../common/busnames.h"
+#include "../common/guard.h"
+#include "../common/gueststate.h"
+#include "../common/log.h"
+#include "../common/rundir.h"
 #include "bus_devices.h"
 #include "klog.h"
 #include "life.h"
-#include "log.h"
-#include "rundir.h"
 
 #define CONNECT_USEC	100000		/* in which CONNECT_BURST clients are taken at most */
 #define CONNECT_BURST	100

@@ -1,26 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * The guest on D-Bus: /run/sigma/NAME/bus, peer to peer, with no bus daemon between.
- *
- *	busctl --address=unix:path=/run/sigma/NAME/bus introspect org.sigma /org/sigma/Guest
- */
+/* The guest on D-Bus; common/busnames.h has the names that are spoken there. */
 #ifndef SIGMA_BUS_H
 #define SIGMA_BUS_H
-
-#define SIGMA_BUS_OBJECT	"/org/sigma/Guest"
-#define SIGMA_BUS_INTERFACE	"org.sigma.Guest"
-
-/* For sd_bus_add_match(): the connection has ended, as sd-bus itself tells */
-#define SIGMA_BUS_DISCONNECTED \
-	"type='signal',sender='org.freedesktop.DBus.Local'," \
-	"path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local'," \
-	"member='Disconnected'"
-
-/* Its devices: number, kind, name, keys, whether the guest is to let go of it; see devices.h */
-#define SIGMA_BUS_DEVICES	"a(ussasb)"
-
-/* What went through its queues: number, virtio's word, requests, bytes from it and to it */
-#define SIGMA_BUS_COUNTERS	"a(usttt)"
 
 struct bus;
 struct life;

@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/busnames.h"
+#include "../common/log.h"
+#include "../common/text.h"
 #include "bus_devices.h"
 #include "devices.h"
 #include "life.h"
-#include "log.h"
-#include "text.h"
 
 /* D-Bus strings are UTF-8, names of files are bytes. @clean: room for @text and 4 bytes more */
 static const char *make_clean(char *clean, const char *text)

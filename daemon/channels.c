@@ -6,9 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/log.h"
+#include "../common/rundir.h"
 #include "channels.h"
-#include "log.h"
-#include "rundir.h"
 
 #define CHANNELS_DIR	"/dev/iosc"
 #define PATH_SIZE	(sizeof(CHANNELS_DIR) + SIGMA_NAME_MAX + 8)

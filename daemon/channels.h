@@ -6,7 +6,7 @@
 #ifndef SIGMA_CHANNELS_H
 #define SIGMA_CHANNELS_H
 
-#include "guestfile.h"
+#include "../common/guestfile.h"
 
 /**
  * channels_share - give each channel to who the guest file says, or to the group sigma

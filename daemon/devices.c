@@ -14,10 +14,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/gueststate.h"
+#include "../common/log.h"
 #include "bus.h"
 #include "devices.h"
 #include "life.h"
-#include "log.h"
 #include "tap.h"
 
 /* The virtio bus's way to the guest */

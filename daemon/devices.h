@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "guestfile.h"
+#include "../common/guestfile.h"
 
 struct life;
 

@@ -17,8 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/control.h"
+#include "../common/guard.h"
+#include "../common/log.h"
 #include "guest.h"
-#include "log.h"
 
 #define CONTROL SIGMA_DEVICES_DIR "/control"
 
@@ -96,41 +98,12 @@ static int create(const struct guest *guest, const struct guest_config *config,
 	return log_error(error, "the guest cannot be made: %s", why);
 }
 
-int guest_give_back(int control_fd, const char *name, char *why, size_t size)
-{
-	struct sigma_destroy arg = {};
-	int error;
-
-	snprintf(arg.name, sizeof(arg.name), "%s", name);
-	if (!ioctl(control_fd, SIGMA_DESTROY, &arg) || errno == ENOENT)
-		return 0;
-
-	error = -errno;
-	if (error == -EIO)
-		snprintf(why, size, "a CPU of the guest did not answer INIT: it and the guest's memory stay lost to the host until the machine is restarted");
-	else if (error == -EBUSY)
-		snprintf(why, size, "CPUs and memory stay lent: another process has the guest's memory open; end it, then 'sigmactl kill %s'",
-			 name);
-	else
-		snprintf(why, size, "CPUs and memory stay lent: %s; 'sigmactl kill %s' tries again",
-			 strerror(-error), name);
-	return error;
-}
-
 static int destroy(const struct guest *guest)
 {
 	char why[256];
-	int error = guest_give_back(guest->control_fd, guest->name, why, sizeof(why));
+	int error = control_give_back(guest->control_fd, guest->name, why, sizeof(why));
 
 	return error ? log_error(error, "%s", why) : 0;
-}
-
-bool guest_exists(const char *name)
-{
-	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1];
-
-	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", name);
-	return !access(path, F_OK);
 }
 
 int guest_open(struct guest *guest, const char *name)
@@ -139,7 +112,7 @@ int guest_open(struct guest *guest, const char *name)
 	guest->control_fd = open_control();
 	if (guest->control_fd < 0)
 		return guest->control_fd;
-	if (!guest_exists(name))
+	if (!control_has_guest(name))
 		return 0;
 	close(guest->control_fd);
 	return tell_exists(name);
@@ -303,72 +276,6 @@ bool guest_runs(const struct guest *guest)
 	default:
 		return false;
 	}
-}
-
-const char *guest_state_name(uint32_t state)
-{
-	static const char * const names[GUEST_STATES] = {
-		[SIGMA_STATE_CREATED]		= "created",
-		[SIGMA_STATE_BOOTING]		= "booting",
-		[SIGMA_STATE_RUNNING]		= "running",
-		[SIGMA_STATE_POWEROFF]		= "poweroff",
-		[SIGMA_STATE_REBOOT]		= "reboot",
-		[SIGMA_STATE_PANICKED]		= "panicked",
-		[SIGMA_STATE_STOPPED]		= "stopped",
-		[SIGMA_STATE_LOST]		= "lost",
-		[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
-		[SIGMA_STATE_CONTAINED]		= "contained",
-	};
-
-	return state < GUEST_STATES ? names[state] : "unknown";
-}
-
-int guest_state_from_name(const char *name)
-{
-	for (uint32_t state = 0; state < GUEST_STATES; state++)
-		if (!strcmp(guest_state_name(state), name))
-			return state;
-	return -EINVAL;
-}
-
-static const char *const guard_names[] = {
-	[SIGMA_GUARD_NO]	= "no",
-	[SIGMA_GUARD_MEMORY]	= "memory",
-	[SIGMA_GUARD_FULL]	= "full",
-	[SIGMA_GUARD_AUTO]	= "auto",
-};
-
-const char *guard_name(uint32_t kind)
-{
-	return kind <= SIGMA_GUARD_AUTO ? guard_names[kind] : "unknown";
-}
-
-int guard_from_name(const char *name)
-{
-	for (int kind = 0; kind <= SIGMA_GUARD_AUTO; kind++)
-		if (!strcmp(guard_names[kind], name))
-			return kind;
-	return -EINVAL;
-}
-
-int guard_of_machine(const char *path, char why[GUARD_WHY_MAX])
-{
-	FILE *file = fopen(path, "re");
-	char line[GUARD_WHY_MAX] = "", *reason;
-
-	*why = '\0';
-	if (file) {
-		if (!fgets(line, sizeof(line), file))
-			*line = '\0';
-		fclose(file);
-	}
-	line[strcspn(line, "\n")] = '\0';
-	reason = strstr(line, ": ");
-	if (reason) {
-		*reason = '\0';
-		strcpy(why, reason + strlen(": "));
-	}
-	return guard_from_name(line);
 }
 
 void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked, const char *path)

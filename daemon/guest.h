@@ -7,11 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../common/guestfile.h"
 #include "../kmod/uapi/iosc.h"
 #include "../kmod/uapi/sigma.h"
-#include "guestfile.h"
-
-#define SIGMA_DEVICES_DIR "/dev/sigma"
 
 /**
  * struct guest - a guest that this process created
@@ -27,9 +25,6 @@ struct guest {
 	const uint8_t *iosc;
 	struct sigma_info info;
 };
-
-/** guest_exists - is there a guest of this name? */
-bool guest_exists(const char *name);
 
 /**
  * guest_open - open sigma.ko's control device and see that there is no guest of this name
@@ -60,15 +55,6 @@ int guest_attach(struct guest *guest, const char *name);
  * Its memory file must be unmapped and closed. Return: 0 or a reported negative errno.
  */
 int guest_destroy(struct guest *guest);
-
-/**
- * guest_give_back - the same for a guest that only its name is known of
- * @control_fd: /dev/sigma/control
- * @why: out: what is wrong and its remedy, @size bytes
- *
- * Return: 0, also when there is no such guest; or a negative errno, not reported.
- */
-int guest_give_back(int control_fd, const char *name, char *why, size_t size);
 
 /** guest_update - read @info again; tells the kernel that its state has been seen */
 int guest_update(struct guest *guest);
@@ -104,34 +90,10 @@ int guest_bind_call(struct guest *guest, uint32_t doorbell, int fd);
 /** guest_runs - does it execute? Else its CPUs are parked, or lost */
 bool guest_runs(const struct guest *guest);
 
-#define GUEST_STATES (SIGMA_STATE_CONTAINED + 1)	/* numbered from 0 */
-
-/* What sigmad says of it by sd_notify(3), with a state's name */
-#define GUEST_STATUS "Guest is %s."
-
-const char *guest_state_name(uint32_t state);
-
-/** guest_state_from_name - an enum sigma_state, or -EINVAL */
-int guest_state_from_name(const char *name);
-
-const char *guard_name(uint32_t kind);
-
-/** guard_from_name - an enum sigma_guard_kind, or -EINVAL */
-int guard_from_name(const char *name);
-
-#define GUARD_SYSFS	"/sys/class/sigma/control/guard"
-#define GUARD_WHY_MAX	256
-
 /**
- * guard_of_machine - the strongest guard that this machine has
+ * guest_warn_of_guard - say what @asked came to, where that is less than full
  * @path: GUARD_SYSFS, or a file like it
- * @why: out: why there is no stronger one; "" where nothing tells
- *
- * Return: an enum sigma_guard_kind, or -EINVAL: nothing tells, since sigma.ko is not loaded.
  */
-int guard_of_machine(const char *path, char why[GUARD_WHY_MAX]);
-
-/** guest_warn_of_guard - say what @asked came to, where that is less than full; @path as above */
 void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked, const char *path);
 
 /**

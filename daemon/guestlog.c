@@ -21,12 +21,12 @@
 #include <sys/param.h>
 #include <unistd.h>
 
+#include "../common/log.h"
+#include "../common/rundir.h"
+#include "../common/text.h"
 #include "../kmod/uapi/iosc.h"
 #include "guestlog.h"
 #include "journal.h"
-#include "log.h"
-#include "rundir.h"
-#include "text.h"
 
 #define LINE_MAX_SEEN 512	/* more than is needed to tell a line of a kernel log from others */
 

@@ -19,9 +19,9 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
+#include "../common/text.h"
 #include "../kmod/uapi/sigma.h"
 #include "journal.h"
-#include "text.h"
 #include "virtio/ratelimit.h"
 
 struct stream {

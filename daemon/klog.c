@@ -21,8 +21,8 @@
 #include <string.h>
 #include <sys/param.h>
 
+#include "../common/vmcoreinfo.h"
 #include "klog.h"
-#include "vmcoreinfo.h"
 
 /* The top bits of state_var */
 #define STATE_SHIFT		62

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "memory.h"
+#include "../common/memory.h"
 
 /* A log of 8 MiB, the largest that log_buf_len= is usually given, has so many records */
 #define KLOG_RECORDS_MAX	(1UL << 18)

@@ -23,16 +23,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/cpus.h"
+#include "../common/guard.h"
+#include "../common/gueststate.h"
+#include "../common/log.h"
+#include "../common/rundir.h"
 #include "boot.h"
 #include "bus.h"
 #include "channels.h"
-#include "cpus.h"
 #include "devices.h"
 #include "journal.h"
 #include "klog.h"
 #include "life.h"
-#include "log.h"
-#include "rundir.h"
 
 #define ALWAYS	EPOLLPRI	/* watched for in any case: the state changed */
 

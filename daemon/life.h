@@ -10,11 +10,11 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "../common/guestfile.h"
+#include "../common/memory.h"
 #include "guest.h"
-#include "guestfile.h"
 #include "guestlog.h"
 #include "load/load.h"
-#include "memory.h"
 #include "state.h"
 #include "virtio/device.h"
 

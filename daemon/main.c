@@ -4,21 +4,19 @@
  * loads a kernel, starts it and stays as long as the guest does, as the far end of its
  * virtio devices. The parts:
  *
- *	guestfile.c	/etc/sigma/NAME.guest
- *	cpus.c		which CPUs, when the file doesn't say
  *	guest.c		sigma.ko's ioctls
- *	memory.c	the guest's memory
  *	load/		kernel, initrd, ACPI tables, boot parameters
  *	devices.c virtio/ tap.c	devices
  *	channels.c	who may use the guest's channels
  *	vhost.c vhost_user.c	queues that others serve
  *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
- *	vmcoreinfo.c vmcore.c	its kernel in its memory, and a dump of that for sigmactl
  *	bus.c bus_devices.c	D-Bus, for sigmactl and others
  *	systembus.c journal.c	what the host's systemd hears of the guest
  *	state.c		what the next sigmad needs, should this one die
  *	life.c boot.c	what happens when
+ *
+ * What sigmactl needs as well is in common/: guest files, messages, /run/sigma, the guest's memory.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -32,14 +30,15 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "../common/control.h"
+#include "../common/log.h"
+#include "../common/rundir.h"
+#include "../common/version.h"
 #include "backend.h"
 #include "devices.h"
 #include "journal.h"
 #include "life.h"
-#include "log.h"
-#include "rundir.h"
 #include "systembus.h"
-#include "version.h"
 
 #define EXIT_USAGE		2
 #define USEC_PER_SEC		1000000ULL
@@ -249,7 +248,7 @@ static bool find_orphan(struct life *life, struct guest_config *config, const ch
 	if (guestfile_find(guest, name, &file))
 		return false;
 	free(file);
-	if (!guest_exists(name))
+	if (!control_has_guest(name))
 		return false;
 	error = state_take(&life->state, &life->state_fd, name);
 	if (error == -ESTALE)

@@ -7,27 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../common/program.h"
 #include "passt.h"
 
 #define PROGRAM		"passt"
 #define FORWARD_TEXT	(INET_ADDRSTRLEN + sizeof("/65535:65535"))
-
-int passt_find(char path[PATH_MAX], char why[BACKEND_WHY_MAX])
-{
-	static const char *const usual[] = { "/usr/bin", NULL };
-	char *const argv[] = { path, "--vhost-user", "--print-capabilities", NULL };
-
-	if (backend_find(path, PROGRAM, usual)) {
-		snprintf(why, BACKEND_WHY_MAX, "there is no " PROGRAM "; install the package passt");
-		return -ENOENT;
-	}
-	if (!backend_says(argv, "\"net\"")) {
-		snprintf(why, BACKEND_WHY_MAX, "%.100s: does not speak vhost-user, which takes a passt of 2025 or later (Debian 13)",
-			 path);
-		return -EOPNOTSUPP;
-	}
-	return 0;
-}
 
 /* As its -t and -u have it: ADDRESS/PORT:PORT */
 static void format_forward(const struct guest_forward *forward, char text[FORWARD_TEXT])
@@ -49,7 +33,7 @@ int passt_start(struct backend *server, sd_event *event, const struct guest_net 
 	unsigned int nr = 5;
 	int error, ends[2];
 
-	error = passt_find(path, why);
+	error = program_find_passt(path, why, BACKEND_WHY_MAX);
 	if (error)
 		return error;
 	/* With a connection that is given to it, it ends when that does */

@@ -11,15 +11,8 @@
 #ifndef SIGMA_PASST_H
 #define SIGMA_PASST_H
 
+#include "../common/guestfile.h"
 #include "backend.h"
-#include "guestfile.h"
-
-/**
- * passt_find - one that speaks vhost-user
- *
- * Return: 0, or a negative errno, explained.
- */
-int passt_find(char path[PATH_MAX], char why[BACKEND_WHY_MAX]);
 
 /**
  * passt_start - run one for @net; backend_end() ends it

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/log.h"
+#include "../common/rundir.h"
 #include "lock.h"
-#include "log.h"
-#include "rundir.h"
 #include "state.h"
 
 #define LOCK_SECONDS	5

@@ -10,7 +10,7 @@
 #include <limits.h>
 #include <stdint.h>
 
-#include "guestfile.h"
+#include "../common/guestfile.h"
 #include "virtio/state.h"
 
 #define STATE_FILE "state"

@@ -15,8 +15,8 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include "../common/log.h"
 #include "../kmod/uapi/sigma.h"
-#include "log.h"
 #include "systembus.h"
 
 #define LOGIN		"org.freedesktop.login1"

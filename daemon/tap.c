@@ -16,8 +16,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "hash.h"
-#include "log.h"
+#include "../common/hash.h"
+#include "../common/log.h"
 #include "tap.h"
 
 #define TUN "/dev/net/tun"

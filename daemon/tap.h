@@ -5,7 +5,7 @@
 
 #include <net/if.h>
 
-#include "guestfile.h"
+#include "../common/guestfile.h"
 
 #define TAP_NAME_MAX IFNAMSIZ
 

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../common/program.h"
 #include "virtiofsd.h"
 
 #define PROGRAM		"virtiofsd"
@@ -28,7 +29,7 @@ static bool has_separate_options(char *path)
 {
 	char *argv[] = { path, "--print-capabilities", NULL };
 
-	return backend_says(argv, "\"separate-options\"");
+	return program_says(argv, "\"separate-options\"");
 }
 
 /* In its process */
@@ -93,7 +94,7 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 	int connection, error;
 	bool is_separate;
 
-	error = backend_find(path, PROGRAM, usual);
+	error = program_find(path, PROGRAM, usual);
 	if (error) {
 		snprintf(why, BACKEND_WHY_MAX, "there is no " PROGRAM "; install the package virtiofsd (Debian 12: qemu-system-common)");
 		return error;

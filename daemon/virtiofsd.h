@@ -10,8 +10,8 @@
 #ifndef SIGMA_VIRTIOFSD_H
 #define SIGMA_VIRTIOFSD_H
 
+#include "../common/guestfile.h"
 #include "backend.h"
-#include "guestfile.h"
 
 /**
  * virtiofsd_start - run one for @share, which stays; backend_end() ends it

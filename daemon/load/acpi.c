@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "../../common/log.h"
 #include "../../kmod/uapi/iosc.h"
-#include "../log.h"
 #include "load.h"
 #include "sigma.hex"
 

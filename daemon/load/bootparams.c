@@ -18,8 +18,8 @@
 #include <string.h>
 #include <sys/param.h>
 
+#include "../../common/log.h"
 #include "../../kmod/uapi/iosc.h"
-#include "../log.h"
 #include "load.h"
 
 #define PAGE_SIZE		((uint64_t)4096)

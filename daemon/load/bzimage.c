@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/param.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "load.h"
 
 #define SECTOR_SIZE		512

@@ -19,8 +19,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "../log.h"
-#include "../version.h"
+#include "../../common/log.h"
+#include "../../common/version.h"
 #include "load.h"
 
 #define MODULES_DEFAULT		"/lib/modules"

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "load.h"
 
 #define IMAGE_SIZE_MAX		(1UL << 30)

@@ -18,8 +18,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../guestfile.h"
-#include "../memory.h"
+#include "../../common/guestfile.h"
+#include "../../common/memory.h"
 
 struct load;
 

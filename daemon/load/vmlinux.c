@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/param.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "load.h"
 
 #define ALIGNMENT	0x200000

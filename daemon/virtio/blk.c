@@ -22,8 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../guestfile.h"
-#include "../log.h"
+#include "../../common/guestfile.h"
+#include "../../common/log.h"
 #include "blk.h"
 
 #define DISCARD_RANGES_MAX	16

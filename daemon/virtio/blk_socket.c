@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../guestfile.h"
-#include "../log.h"
+#include "../../common/guestfile.h"
+#include "../../common/log.h"
 #include "../vhost_user.h"
 #include "device.h"
 

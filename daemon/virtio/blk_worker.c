@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "blk.h"
 
 #define RING_SIZE		(2 * BLK_QUEUE_SIZE)	/* more than is ever started at a time */

@@ -15,7 +15,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "bus.h"
 
 #define VENDOR_SIGMA		0x414d4753	/* "SGMA" */

@@ -24,8 +24,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../../common/log.h"
 #include "../journal.h"
-#include "../log.h"
 #include "device.h"
 
 #define QUEUE_SIZE	64

@@ -18,7 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "bus.h"
 
 #define TRANSPORT_FEATURES	(1ULL << VIRTIO_F_VERSION_1 | \

@@ -25,10 +25,10 @@
 #include <sys/uio.h>
 #include <systemd/sd-event.h>
 
+#include "../../common/memory.h"
 #include "../../kmod/uapi/iosc.h"
-#include "../memory.h"
-#include "state.h"
 #include "ratelimit.h"
+#include "state.h"
 
 struct virtio_bus;
 struct virtio_device;

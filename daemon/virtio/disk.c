@@ -19,9 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../guestfile.h"
+#include "../../common/guestfile.h"
+#include "../../common/log.h"
 #include "../lock.h"
-#include "../log.h"
 #include "device.h"
 #include "disk.h"
 

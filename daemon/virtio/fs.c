@@ -16,8 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../guestfile.h"
-#include "../log.h"
+#include "../../common/guestfile.h"
+#include "../../common/log.h"
 #include "../virtiofsd.h"
 #include "process.h"
 

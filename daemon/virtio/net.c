@@ -26,8 +26,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../guestfile.h"
-#include "../log.h"
+#include "../../common/guestfile.h"
+#include "../../common/log.h"
 #include "../vhost.h"
 #include "net.h"
 

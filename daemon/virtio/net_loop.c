@@ -23,7 +23,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "net.h"
 
 #define BATCH		64	/* frames before others in the event loop get their turn */

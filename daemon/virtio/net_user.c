@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../guestfile.h"
-#include "../log.h"
+#include "../../common/guestfile.h"
+#include "../../common/log.h"
 #include "../passt.h"
 #include "net.h"
 #include "process.h"

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "ratelimit.h"
 
 bool ratelimit_take(struct ratelimit *limit, uint32_t burst, uint32_t *left_out)

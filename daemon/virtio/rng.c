@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../log.h"
+#include "../../common/log.h"
 #include "device.h"
 
 #define QUEUE_SIZE	8

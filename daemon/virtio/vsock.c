@@ -21,9 +21,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#include "../guestfile.h"
-#include "../hash.h"
-#include "../log.h"
+#include "../../common/guestfile.h"
+#include "../../common/hash.h"
+#include "../../common/log.h"
 #include "../vhost.h"
 #include "device.h"
 

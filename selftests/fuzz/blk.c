@@ -4,7 +4,7 @@
 #include <liburing.h>
 #include <linux/virtio_blk.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "hostile.h"
 
 #define DISK_SECTORS	2048

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Checks around each input: no file descriptor may stay open, and sigmad's messages are bounded and
- * readable. sigmad's log.c is not linked, since its functions are defined here.
+ * readable. common/log.c is not linked, since its functions are defined here.
  */
 #include <fcntl.h>
 #include <stdarg.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../../daemon/log.h"
+#include "../../common/log.h"
 #include "../../daemon/virtio/ratelimit.h"
 #include "fuzz.h"
 

@@ -3,7 +3,7 @@
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "hostile.h"
 
 #define HEADER		sizeof(struct virtio_net_hdr_v1)

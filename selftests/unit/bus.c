@@ -14,6 +14,7 @@
 #include <systemd/sd-bus.h>
 #include <unistd.h>
 
+#include "../../common/busnames.h"
 #include "../../daemon/bus.h"
 #include "../../daemon/devices.h"
 #include "../../daemon/life.h"

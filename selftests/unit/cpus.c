@@ -6,8 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../daemon/cpulist.h"
-#include "../../daemon/cpus.h"
+#include "../../common/cpulist.h"
+#include "../../common/cpus.h"
 #include "capture.h"
 #include "tap.h"
 

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../../common/guard.h"
+#include "../../common/gueststate.h"
 #include "../../daemon/guest.h"
 #include "capture.h"
 #include "tap.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../daemon/memory.h"
+#include "../../common/memory.h"
 
 #define PAGE		4096
 #define PHYS		0x140000000ULL

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "../../daemon/rundir.h"
+#include "../../common/rundir.h"
 #include "tap.h"
 
 /* With the group, the mode is as requested; without it, only the owner has access */

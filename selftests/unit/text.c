@@ -2,7 +2,7 @@
 /* Text of a guest, made safe for a terminal. */
 #include <stdlib.h>
 
-#include "../../daemon/text.h"
+#include "../../common/text.h"
 #include "tap.h"
 
 /* Filter @text in pieces of @step bytes, through a buffer of exactly the needed size */

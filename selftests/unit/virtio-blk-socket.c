@@ -6,7 +6,7 @@
 #include <spawn.h>
 #include <sys/wait.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

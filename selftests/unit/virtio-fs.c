@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "../../daemon/virtiofsd.h"
 #include "capture.h"
 #include "tap.h"

@@ -8,7 +8,7 @@
 #include <net/ethernet.h>
 #include <netinet/if_ether.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

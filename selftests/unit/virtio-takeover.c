@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "capture.h"
 #include "tap.h"
 #define SEGMENT_SIZE 0x400000ULL	/* each sigmad pins all of it */

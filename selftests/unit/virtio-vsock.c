@@ -8,7 +8,7 @@
 #include <linux/virtio_vsock.h>
 #include <stdarg.h>
 
-#include "../../daemon/guestfile.h"
+#include "../../common/guestfile.h"
 #include "../../daemon/vhost.h"
 #include "capture.h"
 #include "tap.h"

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "../../daemon/vmcore.h"
+#include "../../ctl/vmcore.h"
 #include "klog-image.h"
 #include "tap.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest's memory as sigmad sees it: one mapping of the memory file, in which the
+ * A guest's memory as a process sees it: one mapping of the memory file, in which the
  * guest's segments follow each other, and a table from guest physical addresses to it.
  */
 #ifndef SIGMA_MEMORY_H

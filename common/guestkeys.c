@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "cpus.h"
-#include "guest.h"
+#include "guard.h"
 #include "guestparser.h"
 
 #define MEMORY_MIN		(128ULL << 20)	/* kernel, initrd and room to unpack them */

@@ -2,11 +2,11 @@
 /*
  * /run/sigma/NAME: what a guest shows to people and programs while its sigmad lives.
  *
- *	bus		D-Bus socket, object /org/sigma/Guest (bus.c)
+ *	bus		D-Bus socket, object /org/sigma/Guest (daemon/bus.c)
  *	console		link to the pty of the guest's hvc0
- *	log, log.1	the guest's kernel log, and the older half of it (guestlog.c)
+ *	log, log.1	the guest's kernel log, and the older half of it (daemon/guestlog.c)
  *	sigmad.log	messages of sigmad, with --background; sigmad.log.1, the older half
- *	state		for the next sigmad, should this one die (state.c)
+ *	state		for the next sigmad, should this one die (daemon/state.c)
  *
  * Afterwards its logs are in /run/sigma/.last/NAME until the next guest of this name ends.
  */

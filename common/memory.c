@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The guest's memory as sigmad sees it: see memory.h. */
+/* A guest's memory, mapped here: see memory.h. */
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

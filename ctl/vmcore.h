@@ -10,8 +10,8 @@
 #include <stdint.h>
 #include <sys/procfs.h>
 
-#include "memory.h"
-#include "vmcoreinfo.h"
+#include "../common/memory.h"
+#include "../common/vmcoreinfo.h"
 
 /**
  * struct vmcore - what goes into the file

@@ -31,14 +31,14 @@
  *	Bridge=br0		attach the tap to this bridge, or
  *	Address=10.0.0.1/24	give the host's end of the tap this address, or
  *	User=yes		no tap: passt makes the guest's connections with sockets of
- *				whoever started it (passt.h)
+ *				whoever started it (daemon/passt.h)
  *	Forward=tcp:2222:22	repeatable, with User=: this port of the host is that one of the
  *				guest; "tcp:127.0.0.1:2222:22" at one address, "udp:..."
  *	VHost=			yes: the host's kernel moves the frames (vhost_net), no: sigmad does;
  *				default: vhost_net where the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and number
  *	[Share]			repeatable; a folder of the host: "mount -t virtiofs TAG /mnt" in the guest,
- *				as whoever started it (virtiofsd.h); takes virtiofsd
+ *				as whoever started it (daemon/virtiofsd.h); takes virtiofsd
  *	Path=			folder, required
  *	Tag=			up to 36 characters; default: the folder's name
  *	ReadOnly=no
@@ -155,7 +155,7 @@ struct guest_config {
 	char *file;		/* where it was read from */
 	char *text;		/* what was in it, @text_len bytes */
 	uint32_t text_len;
-	uint32_t starter;	/* user ID, which its reader sets: see backend.h */
+	uint32_t starter;	/* user ID, which its reader sets: see daemon/backend.h */
 	unsigned int nr_cpus;	/* wanted; > 0 */
 	enum cpu_kind cpu_kind;	/* of these, unless they are given */
 	bool cpus_given;	/* cpus[] were named, else sigmad chooses */

@@ -291,7 +291,7 @@ static void finish_shares(struct parser *parser)
 				"a [Share] without Path=; name the folder");
 			continue;
 		}
-		/* Who has to be able to read it starts the guest: virtiofsd.c sees to that */
+		/* Who has to be able to read it starts the guest: daemon/virtiofsd.c sees to that */
 		usable(parser, share->line, "Path=", share->path, true, F_OK);
 		if (strchr(share->path, ','))
 			mistake(parser, share->line, -EINVAL,

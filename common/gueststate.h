@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Names of a guest's states, as they stand in sysfs, on D-Bus and in messages. */
+#ifndef SIGMA_GUESTSTATE_H
+#define SIGMA_GUESTSTATE_H
+
+#include <stdint.h>
+
+#include "../kmod/uapi/sigma.h"
+
+#define GUEST_STATES (SIGMA_STATE_CONTAINED + 1)	/* numbered from 0 */
+
+/* What sigmad says of the guest by sd_notify(3), with a state's name */
+#define GUEST_STATUS "Guest is %s."
+
+const char *guest_state_name(uint32_t state);
+
+/** guest_state_from_name - an enum sigma_state, or -EINVAL */
+int guest_state_from_name(const char *name);
+
+#endif
