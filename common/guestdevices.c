@@ -25,7 +25,7 @@ static const struct {
 	[GUEST_SHARE] = { SECTION_SHARE, GUEST_SHARES_MAX, "shares" },
 };
 
-enum guest_device device_kind(enum section section)
+enum guest_device guestdevices_kind(enum section section)
 {
 	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
 		if (kinds[kind].section == section)
@@ -33,7 +33,7 @@ enum guest_device device_kind(enum section section)
 	return GUEST_NO_DEVICE;
 }
 
-char **keys_of(struct guest_config *config, enum guest_device kind, unsigned int place)
+char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int place)
 {
 	switch (kind) {
 	case GUEST_DISK:
@@ -59,7 +59,7 @@ static int take_place(struct parser *parser, enum guest_device kind)
 {
 	struct guest_config *config = parser->config;
 	unsigned int place = parser->place, *nr;
-	char **keys = keys_of(config, kind, place);
+	char **keys = guestdevices_keys(config, kind, place);
 
 	*keys = strdup("");
 	if (!*keys)
@@ -83,10 +83,11 @@ static int take_place(struct parser *parser, enum guest_device kind)
 	return 0;
 }
 
-void open_device(struct parser *parser, enum guest_device kind)
+void guestdevices_open(struct parser *parser, enum guest_device kind)
 {
 	parser->place = 0;
-	while (parser->place < kinds[kind].max && *keys_of(parser->config, kind, parser->place))
+	while (parser->place < kinds[kind].max &&
+	       *guestdevices_keys(parser->config, kind, parser->place))
 		parser->place++;
 	if (parser->place == kinds[kind].max)
 		wrong(parser, -EINVAL, "more than %u %s; %s", kinds[kind].max,
@@ -111,7 +112,7 @@ static int take_keys(struct parser *parser, const char *keys)
 		value = strchr(key, '=');
 		if (value) {
 			*value++ = '\0';
-			set_key(parser, key, value);
+			guestkeys_set(parser, key, value);
 		} else {
 			wrong(parser, -EINVAL, "%s: no Key=value; correct it", key);
 		}
@@ -129,20 +130,20 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int place
 	};
 
 	if (place < 0) {
-		open_device(&parser, kind);
+		guestdevices_open(&parser, kind);
 		if (parser.skip)
 			return parser.error;
 	} else {
 		parser.place = place;
-		if ((unsigned int)place >= kinds[kind].max || *keys_of(config, kind, place) ||
-		    take_place(&parser, kind))
+		if ((unsigned int)place >= kinds[kind].max ||
+		    *guestdevices_keys(config, kind, place) || take_place(&parser, kind))
 			return log_error(-EINVAL, "no place for one of the %s", kinds[kind].several);
 	}
 	if (take_keys(&parser, keys))
 		wrong(&parser, -ENOMEM, "no memory to read this file");
 	if (parser.error)
 		goto drop;
-	finish_devices(&parser, kind);
+	guestfile_finish_devices(&parser, kind);
 	if (!parser.error)
 		return parser.place;
 drop:
@@ -152,7 +153,7 @@ drop:
 
 void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place)
 {
-	free(*keys_of(config, kind, place));
+	free(*guestdevices_keys(config, kind, place));
 	switch (kind) {
 	case GUEST_DISK:
 		free(config->disk[place].path);
@@ -173,10 +174,10 @@ void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigne
 const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
 			   unsigned int place)
 {
-	return *keys_of((struct guest_config *)config, kind, place);
+	return *guestdevices_keys((struct guest_config *)config, kind, place);
 }
 
-void drop_devices(struct guest_config *config)
+void guestdevices_drop(struct guest_config *config)
 {
 	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
 		for (unsigned int place = 0; place < kinds[kind].max; place++)

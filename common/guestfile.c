@@ -2,7 +2,7 @@
 /*
  * Reads a guest file with inih. inih knows neither line numbers nor where a section that
  * may be repeated starts anew, so the lines pass through read_line(), which counts
- * them and opens sections; the keys then come to set_key() in guestkeys.c.
+ * them and opens sections; the keys then come to guestkeys_set() in guestkeys.c.
  *
  * Reading goes on after a mistake, so that a person sees all of them at once. The first one
  * decides what guestfile_load() returns. */
@@ -33,7 +33,7 @@
 #define GUEST_MAC_ID SD_ID128_MAKE(5b, 0e, 6d, 2c, 91, 7a, 4f, 38, \
 				   a3, d4, 1c, 8e, 72, f0, b9, 46)
 
-const char *const section_names[] = {
+const char *const guestfile_sections[] = {
 	[SECTION_GUEST] = "Guest",
 	[SECTION_DISK] = "Disk",
 	[SECTION_NETWORK] = "Network",
@@ -41,7 +41,7 @@ const char *const section_names[] = {
 	[SECTION_CHANNEL] = "Channel",
 };
 
-void mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
+void guestfile_mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
@@ -58,7 +58,7 @@ void mistake(struct parser *parser, unsigned int line, int error, const char *fm
 		parser->error = error;
 }
 
-/* inih's handler. Mistakes are counted by mistake(), so it never fails. */
+/* inih's handler. Mistakes are counted by guestfile_mistake(), so it never fails. */
 static int take_key(void *data, const char *section __attribute__((unused)), const char *name,
 		    const char *value)
 {
@@ -69,15 +69,16 @@ static int take_key(void *data, const char *section __attribute__((unused)), con
 	if (parser->section == SECTION_NONE)
 		wrong(parser, -EINVAL, "%s=: stands in no section; put [Guest] above it", name);
 	else
-		set_key(parser, name, value);
+		guestkeys_set(parser, name, value);
 	return 1;
 }
 
 static void open_section(struct parser *parser, const char *name, size_t len)
 {
 	parser->section = SECTION_NONE;
-	for (size_t i = SECTION_GUEST; i < COUNT(section_names); i++)
-		if (strlen(section_names[i]) == len && !memcmp(section_names[i], name, len))
+	for (size_t i = SECTION_GUEST; i < COUNT(guestfile_sections); i++)
+		if (strlen(guestfile_sections[i]) == len &&
+		    !memcmp(guestfile_sections[i], name, len))
 			parser->section = i;
 	parser->seen = 0;
 	parser->skip = true;
@@ -107,7 +108,7 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 		break;
 	default:
 		if (!parser->no_devices)
-			open_device(parser, device_kind(parser->section));
+			guestdevices_open(parser, guestdevices_kind(parser->section));
 		return;
 	}
 	parser->skip = false;
@@ -188,21 +189,21 @@ static void finish_disks(struct parser *parser)
 		if (!is_new(parser, i, disk->keys))
 			continue;
 		if (!disk->path == !disk->socket)
-			mistake(parser, disk->line, -EINVAL, disk->path ?
-				"a [Disk] with both Path= and Socket=; give one of them" :
-				"a [Disk] without Path=; name the image or block device");
+			guestfile_mistake(parser, disk->line, -EINVAL, disk->path ?
+					  "a [Disk] with both Path= and Socket=; give one of them" :
+					  "a [Disk] without Path=; name the image or block device");
 		else if (disk->socket && (disk->read_only || !disk->direct || disk->block_size ||
 					  *disk->serial))
-			mistake(parser, disk->line, -EINVAL,
-				"a [Disk] with Socket= has no other key; have the program that serves it see to that");
+			guestfile_mistake(parser, disk->line, -EINVAL,
+					  "a [Disk] with Socket= has no other key; have the program that serves it see to that");
 		else if (disk->path)
-			usable(parser, disk->line, "Path=", disk->path, false, mode);
+			guestkeys_usable(parser, disk->line, "Path=", disk->path, false, mode);
 		for (unsigned int j = 0; *disk->serial && j < config->nr_disks; j++)
 			if (is_rival(parser, i, j, config->disk[j].keys) &&
 			    !strcmp(config->disk[j].serial, disk->serial))
-				mistake(parser, disk->line, -EINVAL,
-					"the same Serial= as that of the [Disk] %s; change one",
-					rival_place(parser, config->disk[j].line).text);
+				guestfile_mistake(parser, disk->line, -EINVAL,
+						  "the same Serial= as that of the [Disk] %s; change one",
+						  rival_place(parser, config->disk[j].line).text);
 	}
 }
 
@@ -234,29 +235,29 @@ static void finish_nets(struct parser *parser)
 		if (!is_new(parser, i, net->keys))
 			continue;
 		if (!!net->bridge + !!net->address + net->user != 1)
-			mistake(parser, net->line, -EINVAL,
-				"[Network] with %s of Bridge=, Address= and User=yes; give one of them",
-				net->bridge || net->address ? "more than one" : "none");
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "[Network] with %s of Bridge=, Address= and User=yes; give one of them",
+					  net->bridge || net->address ? "more than one" : "none");
 		if (!net->user && net->nr_forwards)
-			mistake(parser, net->line, -EINVAL,
-				"[Network] with Forward= and without User=yes; the host reaches the guest as it is, leave Forward= out");
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "[Network] with Forward= and without User=yes; the host reaches the guest as it is, leave Forward= out");
 		if (net->user && net->vhost != VHOST_IF_POSSIBLE)
-			mistake(parser, net->line, -EINVAL,
-				"[Network] with User=yes and VHost=; passt moves the frames, leave VHost= out");
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "[Network] with User=yes and VHost=; passt moves the frames, leave VHost= out");
 
 		if (!(parser->macs & 1U << i)) {
 			error = stable_mac(config->name, i, net->mac);
 			if (error)
-				mistake(parser, net->line, error,
-					"cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",
-					strerror(-error));
+				guestfile_mistake(parser, net->line, error,
+						  "cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",
+						  strerror(-error));
 		}
 		for (unsigned int j = 0; j < config->nr_nets; j++)
 			if (is_rival(parser, i, j, config->net[j].keys) &&
 			    !memcmp(config->net[j].mac, net->mac, ETH_ALEN))
-				mistake(parser, net->line, -EINVAL,
-					"the same MACAddress= as that of the [Network] %s; change one",
-					rival_place(parser, config->net[j].line).text);
+				guestfile_mistake(parser, net->line, -EINVAL,
+						  "the same MACAddress= as that of the [Network] %s; change one",
+						  rival_place(parser, config->net[j].line).text);
 	}
 }
 
@@ -271,8 +272,8 @@ static void default_tag(struct parser *parser, struct guest_share *share)
 		;
 	len = end - start;
 	if (!len || len > GUEST_TAG_MAX || strcspn(share->path + start, " \t") < len)
-		mistake(parser, share->line, -EINVAL,
-			"Path=%s: its last part cannot be a tag; give Tag=", share->path);
+		guestfile_mistake(parser, share->line, -EINVAL,
+				  "Path=%s: its last part cannot be a tag; give Tag=", share->path);
 	else
 		memcpy(share->tag, share->path + start, len);
 }
@@ -287,24 +288,25 @@ static void finish_shares(struct parser *parser)
 		if (!is_new(parser, i, share->keys))
 			continue;
 		if (!share->path) {
-			mistake(parser, share->line, -EINVAL,
-				"a [Share] without Path=; name the folder");
+			guestfile_mistake(parser, share->line, -EINVAL,
+					  "a [Share] without Path=; name the folder");
 			continue;
 		}
 		/* Who has to be able to read it starts the guest: daemon/virtiofsd.c sees to that */
-		usable(parser, share->line, "Path=", share->path, true, F_OK);
+		guestkeys_usable(parser, share->line, "Path=", share->path, true, F_OK);
 		if (strchr(share->path, ','))
-			mistake(parser, share->line, -EINVAL,
-				"Path=%s: virtiofsd takes none with a comma; rename the folder, or give a link to it",
-				share->path);
+			guestfile_mistake(parser, share->line, -EINVAL,
+					  "Path=%s: virtiofsd takes none with a comma; rename the folder, or give a link to it",
+					  share->path);
 		if (!*share->tag)
 			default_tag(parser, share);
 		for (unsigned int j = 0; *share->tag && j < config->nr_shares; j++)
 			if (is_rival(parser, i, j, config->share[j].keys) &&
 			    !strcmp(config->share[j].tag, share->tag))
-				mistake(parser, share->line, -EINVAL,
-					"the same tag, %s, as that of the [Share] %s; give another Tag=",
-					share->tag, rival_place(parser, config->share[j].line).text);
+				guestfile_mistake(parser, share->line, -EINVAL,
+						  "the same tag, %s, as that of the [Share] %s; give another Tag=",
+						  share->tag,
+						  rival_place(parser, config->share[j].line).text);
 	}
 }
 
@@ -316,14 +318,14 @@ static void finish_channels(struct parser *parser)
 		const struct guest_channel *channel = &config->channel[i];
 
 		if (!channel->number)
-			mistake(parser, channel->line, -EINVAL,
-				"a [Channel] without Number=; say which one, 1 to %u",
-				SIGMA_CHANNELS);
+			guestfile_mistake(parser, channel->line, -EINVAL,
+					  "a [Channel] without Number=; say which one, 1 to %u",
+					  SIGMA_CHANNELS);
 		for (unsigned int j = 0; channel->number && j < i; j++)
 			if (config->channel[j].number == channel->number)
-				mistake(parser, channel->line, -EINVAL,
-					"the same Number= as that of the [Channel] in line %u; change one",
-					config->channel[j].line);
+				guestfile_mistake(parser, channel->line, -EINVAL,
+						  "the same Number= as that of the [Channel] in line %u; change one",
+						  config->channel[j].line);
 	}
 }
 
@@ -333,7 +335,7 @@ static void (*const finish[])(struct parser *parser) = {
 	[GUEST_SHARE] = finish_shares,
 };
 
-void finish_devices(struct parser *parser, enum guest_device kind)
+void guestfile_finish_devices(struct parser *parser, enum guest_device kind)
 {
 	finish[kind](parser);
 }
@@ -352,10 +354,11 @@ static void finish_defaults(struct parser *parser)
 	if (!config->cmdline ||
 	    asprintf(&config->kernel, "/boot/vmlinuz-%s", host.release) < 0) {
 		config->kernel = NULL;
-		mistake(parser, 0, -ENOMEM, "no memory to read this file");
+		guestfile_mistake(parser, 0, -ENOMEM, "no memory to read this file");
 		return;
 	}
-	usable(parser, 0, "no Kernel= is given, and the host's own, ", config->kernel, false, R_OK);
+	guestkeys_usable(parser, 0, "no Kernel= is given, and the host's own, ", config->kernel,
+			 false, R_OK);
 }
 
 /* [A-Za-z0-9][A-Za-z0-9_.-]*, as in uapi/sigma.h */
@@ -429,13 +432,13 @@ static int parse(struct guest_config *config, bool devices)
 		fclose(parser.file);
 	}
 	if (line > 0)
-		mistake(&parser, line, -EINVAL,
-			"neither [Section] nor Key=value; correct it, or begin it with # to leave it out");
+		guestfile_mistake(&parser, line, -EINVAL,
+				  "neither [Section] nor Key=value; correct it, or begin it with # to leave it out");
 	else if (line < 0)
-		mistake(&parser, 0, -EIO, "cannot read it to its end");
+		guestfile_mistake(&parser, 0, -EIO, "cannot read it to its end");
 
 	for (size_t kind = GUEST_DISK; kind < COUNT(finish); kind++)
-		finish_devices(&parser, kind);
+		guestfile_finish_devices(&parser, kind);
 	finish_channels(&parser);
 	finish_defaults(&parser);
 	return parser.error;
@@ -485,7 +488,7 @@ int guestfile_parse(struct guest_config *config, const char *name_or_file, const
 
 void guestfile_free(struct guest_config *config)
 {
-	drop_devices(config);
+	guestdevices_drop(config);
 	free(config->file);
 	free(config->text);
 	free(config->kernel);

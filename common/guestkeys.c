@@ -155,34 +155,36 @@ static void set_memory(struct parser *parser, const char *value)
 	parser->config->memory = (size + SIGMA_SEGMENT_ALIGN - 1) & ~(SIGMA_SEGMENT_ALIGN - 1);
 }
 
-bool usable(struct parser *parser, unsigned int line, const char *what, const char *path,
-	    bool folder, int mode)
+bool guestkeys_usable(struct parser *parser, unsigned int line, const char *what, const char *path,
+		      bool folder, int mode)
 {
 	struct stat st;
 
 	if (*path != '/') {
-		mistake(parser, line, -EINVAL, "%s%s: not an absolute path; begin it with /",
-			what, path);
+		guestfile_mistake(parser, line, -EINVAL,
+				  "%s%s: not an absolute path; begin it with /", what, path);
 		return false;
 	}
 	if (stat(path, &st)) {
-		mistake(parser, line, -errno, "%s%s: %m; make it or correct the path", what, path);
+		guestfile_mistake(parser, line, -errno, "%s%s: %m; make it or correct the path",
+				  what, path);
 		return false;
 	}
 	if (folder != S_ISDIR(st.st_mode)) {
-		mistake(parser, line, -EINVAL, "%s%s: %s; correct the path", what, path,
-			folder ? "not a folder" : "a folder");
+		guestfile_mistake(parser, line, -EINVAL, "%s%s: %s; correct the path", what, path,
+				  folder ? "not a folder" : "a folder");
 		return false;
 	}
 	if (!folder && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-		mistake(parser, line, -EINVAL,
-			"%s%s: neither a file nor a block device; correct the path",
-			what, path);
+		guestfile_mistake(parser, line, -EINVAL,
+				  "%s%s: neither a file nor a block device; correct the path",
+				  what, path);
 		return false;
 	}
 	if (access(path, mode)) {
-		mistake(parser, line, -errno, "%s%s: cannot be %s: %m; change its permissions",
-			what, path, mode & W_OK ? "written" : "read");
+		guestfile_mistake(parser, line, -errno,
+				  "%s%s: cannot be %s: %m; change its permissions",
+				  what, path, mode & W_OK ? "written" : "read");
 		return false;
 	}
 	return true;
@@ -191,19 +193,19 @@ bool usable(struct parser *parser, unsigned int line, const char *what, const ch
 static void set_kernel(struct parser *parser, const char *value)
 {
 	parser->config->kernel_line = parser->line;
-	if (usable(parser, parser->line, "Kernel=", value, false, R_OK))
+	if (guestkeys_usable(parser, parser->line, "Kernel=", value, false, R_OK))
 		set_string(parser, &parser->config->kernel, value);
 }
 
 static void set_initrd(struct parser *parser, const char *value)
 {
-	if (usable(parser, parser->line, "Initrd=", value, false, R_OK))
+	if (guestkeys_usable(parser, parser->line, "Initrd=", value, false, R_OK))
 		set_string(parser, &parser->config->initrd, value);
 }
 
 static void set_modules(struct parser *parser, const char *value)
 {
-	if (usable(parser, parser->line, "Modules=", value, true, R_OK | X_OK))
+	if (guestkeys_usable(parser, parser->line, "Modules=", value, true, R_OK | X_OK))
 		set_string(parser, &parser->config->modules, value);
 }
 
@@ -622,18 +624,18 @@ static void unknown_key(struct parser *parser, const char *name)
 		if (keys[i].section == parser->section)
 			len += snprintf(known + len, sizeof(known) - len, " %s=", keys[i].name);
 	wrong(parser, -EINVAL, "%s=: no key of [%s]; it has%s", name,
-	      section_names[parser->section], known);
+	      guestfile_sections[parser->section], known);
 }
 
 /* For whoever has to make this device once more */
 static void keep_key(struct parser *parser, const char *name, const char *value)
 {
-	enum guest_device kind = device_kind(parser->section);
+	enum guest_device kind = guestdevices_kind(parser->section);
 	char **keys, *joined;
 
 	if (!kind)
 		return;
-	keys = keys_of(parser->config, kind, parser->place);
+	keys = guestdevices_keys(parser->config, kind, parser->place);
 	if (asprintf(&joined, "%s%s=%s\n", *keys, name, value) < 0) {
 		wrong(parser, -ENOMEM, "no memory to read this file");
 		return;
@@ -648,7 +650,7 @@ static bool is_key(const struct parser *parser, const char *known, const char *n
 	return parser->single ? !strcasecmp(known, name) : !strcmp(known, name);
 }
 
-void set_key(struct parser *parser, const char *name, const char *value)
+void guestkeys_set(struct parser *parser, const char *name, const char *value)
 {
 	for (size_t i = 0; i < COUNT(keys); i++) {
 		bool seen = parser->seen & 1U << i;

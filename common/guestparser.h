@@ -20,7 +20,7 @@ enum section {
 	SECTION_CHANNEL,
 };
 
-extern const char *const section_names[SECTION_CHANNEL + 1];
+extern const char *const guestfile_sections[SECTION_CHANNEL + 1];
 
 /**
  * struct parser - where we are in the file
@@ -46,33 +46,37 @@ struct parser {
 	int error;
 };
 
-/** mistake - report what is wrong in a line (0: in the whole file) and remember it */
-void mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
+/** guestfile_mistake - report what is wrong in a line (0: in the whole file) and remember it */
+void guestfile_mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
 /* the same for the line that is being read */
-#define wrong(parser, error, ...) mistake(parser, (parser)->line, error, __VA_ARGS__)
+#define wrong(parser, error, ...) guestfile_mistake(parser, (parser)->line, error, __VA_ARGS__)
 
-/** usable - check that a path can be used; @what for messages: "Kernel=". Reports. */
-bool usable(struct parser *parser, unsigned int line, const char *what, const char *path,
-	    bool folder, int mode);
+/** guestkeys_usable - check that a path can be used; @what for messages: "Kernel=". Reports. */
+bool guestkeys_usable(struct parser *parser, unsigned int line, const char *what, const char *path,
+		      bool folder, int mode);
 
-/** device_kind - what a section stands for, or GUEST_NO_DEVICE */
-enum guest_device device_kind(enum section section);
+/** guestdevices_kind - what a section stands for, or GUEST_NO_DEVICE */
+enum guest_device guestdevices_kind(enum section section);
 
-/** keys_of - where the keys of the device in this place are kept */
-char **keys_of(struct guest_config *config, enum guest_device kind, unsigned int place);
+/** guestdevices_keys - where the keys of the device in this place are kept */
+char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int place);
 
-/** open_device - give one of this kind the first free place: parser->place, and don't skip its keys */
-void open_device(struct parser *parser, enum guest_device kind);
+/**
+ * guestdevices_open - give one of this kind the first free place
+ *
+ * It is parser->place then, and its keys are not skipped.
+ */
+void guestdevices_open(struct parser *parser, enum guest_device kind);
 
-/** finish_devices - look at all of each new device of this kind, and at what it must not share */
-void finish_devices(struct parser *parser, enum guest_device kind);
+/** guestfile_finish_devices - check each new device of this kind, and what it must not share */
+void guestfile_finish_devices(struct parser *parser, enum guest_device kind);
 
-/** drop_devices - forget all of them */
-void drop_devices(struct guest_config *config);
+/** guestdevices_drop - forget all of them */
+void guestdevices_drop(struct guest_config *config);
 
-/** set_key - take the value of a key of the section that is open */
-void set_key(struct parser *parser, const char *name, const char *value);
+/** guestkeys_set - take the value of a key of the section that is open */
+void guestkeys_set(struct parser *parser, const char *name, const char *value);
 
 #endif

@@ -415,7 +415,7 @@ static void check_memory(void)
 			break;
 	if (f)
 		fclose(f);
-	format_size(size, kib << 10);
+	text_size(size, kib << 10);
 	if (kib << 10 > 2 * DEFAULT_MEMORY)
 		found("memory", RESULT_OK, NULL, "%s available", size);
 	else

@@ -6,11 +6,16 @@
  *	guests.c	guests as sigma.ko shows them in sysfs, whether or not a sigmad lives
  *	uevents.c	what happens to them
  *	client.c	a guest's sigmad, over D-Bus
- *	text.c		messages, colours, sizes and times for people
+ *	served.c	what is asked of it
+ *	complain.c colour.c clock.c text.c	messages, colours, times and sizes for people
  *	json.c		the same for programs
  *	sigmad.c	a sigmad that is begun here
+ *	systemctl.c	the guest's unit
  *	terminal.c	a person's terminal tied to a guest's console
- *	counters.c	what has come and gone, of each guest
+ *	violation.c	why its guard stopped a guest
+ *	vmcore.c	a guest's memory as a dump
+ *	report.c	what 'sigmactl check --report' adds
+ *	prometheus.c	what 'sigmactl stats --prometheus' prints
  *	the others	one verb each, with its help
  */
 #ifndef SIGMACTL_H
@@ -161,8 +166,8 @@ int guest_device(const char *name);
  */
 int guest_remove(const char *name);
 
-/** control_number - a file of sigma.ko in /sys/class/sigma/control; 0 when it can't be read */
-uint64_t control_number(const char *attr);
+/** guests_control_number - a file in /sys/class/sigma/control; 0 when it can't be read */
+uint64_t guests_control_number(const char *attr);
 
 /* uevents.c */
 
@@ -205,32 +210,29 @@ enum sigmad {
 	SIGMAD_SILENT,		/* it does not answer */
 };
 
-/** sigmad_seen - in an error of client_open() or of a call */
-enum sigmad sigmad_seen(int error);
+/** client_seen - in an error of client_open() or of a call */
+enum sigmad client_seen(int error);
 
-/** sigmad_word - for people and JSON */
-const char *sigmad_word(enum sigmad sigmad);
+/** client_seen_word - for people and JSON */
+const char *client_seen_word(enum sigmad sigmad);
 
 /** client_complain - what an error means and its remedy; returns @status */
 int client_complain(int status, const char *name, int error);
-
-/** deadline_in - on CLOCK_MONOTONIC */
-uint64_t deadline_in(uint64_t usec);
 
 /**
  * client_open - connect to the guest's sigmad
  * @deadline: of this and of the call that follows
  *
- * Return: 0 or -errno, without a message; see sigmad_seen().
+ * Return: 0 or -errno, without a message; see client_seen().
  */
 int client_open(sd_bus **bus, const char *name, uint64_t deadline);
 
 /**
- * sigmad_pidfd - a pidfd of the guest's sigmad, whether or not it answers
+ * client_pidfd - a pidfd of the guest's sigmad, whether or not it answers
  *
- * Return: -errno without a message; see sigmad_seen().
+ * Return: -errno without a message; see client_seen().
  */
-int sigmad_pidfd(const char *name, pid_t *pid);
+int client_pidfd(const char *name, pid_t *pid);
 
 /**
  * client_watch - connect as client_open() does, and have @on_state handle each change of state
@@ -248,6 +250,8 @@ int client_step(sd_bus *bus, uint64_t deadline);
  * Return: 0 or -ETIMEDOUT.
  */
 int client_wait_end(sd_bus *bus, uint64_t deadline);
+
+/* served.c */
 
 /**
  * struct served_device - a device of the guest that can be removed
@@ -349,35 +353,46 @@ int terminal_open(const char *name);
  */
 enum terminal_end terminal_talk(const char *name, int console, const struct terminal_watch *watch);
 
-/* text.c */
-enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
+/* complain.c */
 
 /** complain - "sigmactl: text" on stderr; returns @status, so that it can be returned */
 int complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* colour.c */
+
+enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
+
 /** colour - the sequence that begins @colour on stdout, "" where that is no terminal, or $NO_COLOR */
 const char *colour(enum colour colour);
-enum colour state_colour(const char *state);
+enum colour colour_of_state(const char *state);
 
-uint64_t now_usec(clockid_t clock);
+/* clock.c */
 
-/** format_size - "512M", "1.5G" */
-const char *format_size(char text[32], uint64_t bytes);
+/** clock_now - microseconds on @clock */
+uint64_t clock_now(clockid_t clock);
 
-/** format_span - "3min 5s", from microseconds */
-const char *format_span(char text[32], uint64_t usec);
+/** clock_deadline - @usec from now, on CLOCK_MONOTONIC */
+uint64_t clock_deadline(uint64_t usec);
 
-/** wider - of a column: @width, or what @text takes */
-int wider(int width, const char *text);
+/* text.c */
+
+/** text_size - "512M", "1.5G" */
+const char *text_size(char text[32], uint64_t bytes);
+
+/** text_span - "3min 5s", from microseconds */
+const char *text_span(char text[32], uint64_t usec);
+
+/** text_wider - of a column: @width, or what @text takes */
+int text_wider(int width, const char *text);
 
 /** text_distance - how many letters must be added, left out or changed to make @b of @a */
 unsigned int text_distance(const char *a, const char *b);
 
-/** print_safe - a text of a guest to stdout, without what could control the terminal */
-void print_safe(const char *text, size_t len);
+/** text_print - a text of a guest to stdout, without what could control the terminal */
+void text_print(const char *text, size_t len);
 
-/** print_stream - the same for the next piece of a stream */
-void print_stream(struct text_filter *filter, const char *text, size_t len);
+/** text_print_stream - the same for the next piece of a stream */
+void text_print_stream(struct text_filter *filter, const char *text, size_t len);
 
 /* report.c */
 

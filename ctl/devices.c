@@ -74,7 +74,7 @@ static int ask(sd_bus *bus, const char *name, sd_bus_message *call, uint64_t dea
 	sd_bus_message_unref(call);
 	if (ret >= 0)
 		return EXIT_OK;
-	if (now_usec(CLOCK_MONOTONIC) >= deadline) {
+	if (clock_now(CLOCK_MONOTONIC) >= deadline) {
 		status = EXIT_TIMEOUT;
 	} else if (sd_bus_is_open(bus) <= 0) {
 		status = client_complain(EXIT_FAILED, name, -ECONNRESET);
@@ -111,7 +111,7 @@ static void print_added(const struct options *options, const struct kind *kind,
 static int send_add(const struct options *options, const struct kind *kind, const char *name,
 		    char **keys)
 {
-	uint64_t deadline = deadline_in(ADD_TIMEOUT);
+	uint64_t deadline = clock_deadline(ADD_TIMEOUT);
 	sd_bus_message *call = NULL, *reply = NULL;
 	const char *device;
 	int error, status;
@@ -176,7 +176,7 @@ static int add(const struct options *options, const struct kind *kind, const cha
 static int send_remove(const struct kind *kind, const char *name, const char *device, bool force,
 		       uint64_t timeout)
 {
-	uint64_t deadline = deadline_in(timeout);
+	uint64_t deadline = clock_deadline(timeout);
 	sd_bus_message *call = NULL;
 	int error, status;
 	sd_bus *bus;

@@ -125,7 +125,7 @@ static bool tell_progress(void *data, uint64_t done, uint64_t size)
 	unsigned int percent = done * 100 / size;
 
 	if (isatty(STDERR_FILENO) && percent != progress->percent &&
-	    now_usec(CLOCK_MONOTONIC) - progress->started_usec > USEC_PER_SEC) {
+	    clock_now(CLOCK_MONOTONIC) - progress->started_usec > USEC_PER_SEC) {
 		progress->percent = percent;
 		fprintf(stderr, "\r%3u%%", percent);
 	}
@@ -134,7 +134,7 @@ static bool tell_progress(void *data, uint64_t done, uint64_t size)
 
 static int write_dump(struct target *target, struct vmcore *core)
 {
-	struct progress progress = { .started_usec = now_usec(CLOCK_MONOTONIC) };
+	struct progress progress = { .started_usec = clock_now(CLOCK_MONOTONIC) };
 	char size[32];
 	int error;
 
@@ -155,7 +155,7 @@ static int write_dump(struct target *target, struct vmcore *core)
 
 	if (target->made)
 		unlink(target->path);
-	format_size(size, SIGMA_LOW_SIZE + core->mem->size);
+	text_size(size, SIGMA_LOW_SIZE + core->mem->size);
 	return complain(EXIT_FAILED, "%s: %s%s%s%s", target->path,
 			error == -EINTR ? "interrupted" : strerror(-error),
 			error == -ENOSPC || error == -EFBIG || error == -EDQUOT ?

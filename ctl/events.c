@@ -49,7 +49,7 @@ static struct json_object *new_event(const char *name, const char *what)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_add_number(object, "time_usec", now_usec(CLOCK_REALTIME));
+	json_add_number(object, "time_usec", clock_now(CLOCK_REALTIME));
 	json_add_string(object, "guest", name);
 	json_add_string(object, "event", what);
 	return object;
@@ -57,7 +57,7 @@ static struct json_object *new_event(const char *name, const char *what)
 
 static void print_head(const char *name, const char *what)
 {
-	uint64_t now = now_usec(CLOCK_REALTIME);
+	uint64_t now = clock_now(CLOCK_REALTIME);
 	time_t seconds = now / USEC_PER_SEC;
 	char text[16] = "";
 	struct tm tm;
@@ -85,7 +85,7 @@ static void tell_word(const struct events *events, const char *name, const char 
 
 static void tell_state(const struct events *events, const char *name, const char *state)
 {
-	tell_word(events, name, "state", state, state_colour(state));
+	tell_word(events, name, "state", state, colour_of_state(state));
 }
 
 static void tell_device(const struct follower *follower, const char *what,
@@ -164,8 +164,8 @@ static int take_devices(struct follower *follower, sd_bus_message *m)
 	if (follower->devices)
 		tell_changes(follower, follower->devices, now);
 	else
-		tell_word(follower->events, follower->name, "sigmad", sigmad_word(SIGMAD_SERVES),
-			  COLOUR_GREEN);
+		tell_word(follower->events, follower->name, "sigmad",
+			  client_seen_word(SIGMAD_SERVES), COLOUR_GREEN);
 	forget_devices(follower);
 	follower->devices = now;
 	return 0;
@@ -212,7 +212,7 @@ static int on_disconnected(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct follower *follower = data;
 
-	tell_word(follower->events, follower->name, "sigmad", sigmad_word(SIGMAD_GONE),
+	tell_word(follower->events, follower->name, "sigmad", client_seen_word(SIGMAD_GONE),
 		  COLOUR_YELLOW);
 	disconnect(follower);
 	return 0;
@@ -257,7 +257,7 @@ static void connect_sigmad(struct follower *follower)
 		return;
 	follower->bus = sd_bus_close_unref(follower->bus);
 	/* One that is gone may come yet, and is told of then */
-	if (sigmad_seen(ret) != SIGMAD_GONE)
+	if (client_seen(ret) != SIGMAD_GONE)
 		client_complain(0, follower->name, ret);
 }
 

@@ -53,7 +53,7 @@ static uint64_t read_number(const char *name, const char *attr)
 	return strtoull(text, NULL, 10);
 }
 
-uint64_t control_number(const char *attr)
+uint64_t guests_control_number(const char *attr)
 {
 	return read_number(CONTROL, attr);
 }

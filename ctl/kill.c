@@ -23,11 +23,11 @@
 /* 0 when sigmad has ended, -errno */
 static int ask(const char *name)
 {
-	uint64_t end = deadline_in(END_TIMEOUT);
+	uint64_t end = clock_deadline(END_TIMEOUT);
 	sd_bus *bus;
 	int error;
 
-	error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
+	error = client_open(&bus, name, clock_deadline(ANSWER_TIMEOUT));
 	if (error)
 		return error;
 	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Kill", NULL,
@@ -58,9 +58,9 @@ static int kill_sigmad(const char *name)
 	int error = 0;
 	pid_t pid;
 
-	end.fd = sigmad_pidfd(name, &pid);
+	end.fd = client_pidfd(name, &pid);
 	if (end.fd < 0)
-		return sigmad_seen(end.fd) == SIGMAD_GONE ? 0 :
+		return client_seen(end.fd) == SIGMAD_GONE ? 0 :
 			complain(end.fd, "%s: its sigmad does not answer, nor can it be told which process it is: %s; end it and try again",
 				 name, strerror(-end.fd));
 	complain(0, "%s: its sigmad (pid %d) does not answer and is killed", name, pid);
@@ -84,7 +84,7 @@ static int run(const struct options *options, char **args)
 	if (status)
 		return status;
 	error = ask(name);
-	switch (sigmad_seen(error)) {
+	switch (client_seen(error)) {
 	case SIGMAD_DENIED:
 		return client_complain(EXIT_FAILED, name, error);
 	case SIGMAD_SILENT:

@@ -27,7 +27,7 @@ static void ask_sigmad(struct row *row)
 	if (!strcmp(row->guest.state, GUEST_OFF))
 		return;
 	served_read(&served, row->guest.name);
-	row->sigmad = sigmad_word(served.sigmad);
+	row->sigmad = client_seen_word(served.sigmad);
 	row->uptime = served_uptime(&served);
 	served_free(&served);
 }
@@ -60,14 +60,14 @@ static void print_row(const struct row *row, int wide_name, int wide_cpus, int w
 {
 	const struct guest_view *guest = &row->guest;
 	char size[32] = "-", span[32] = "-";
-	bool serves = !strcmp(row->sigmad, sigmad_word(SIGMAD_SERVES));
+	bool serves = !strcmp(row->sigmad, client_seen_word(SIGMAD_SERVES));
 
 	if (guest->memory)
-		format_size(size, guest->memory);
+		text_size(size, guest->memory);
 	if (serves)
-		format_span(span, row->uptime);
+		text_span(span, row->uptime);
 	printf("%-*s %s%-12s%s %-*s %8s %-*s %s\n", wide_name, guest->name,
-	       colour(state_colour(guest->state)), guest->state, colour(COLOUR_NONE), wide_cpus,
+	       colour(colour_of_state(guest->state)), guest->state, colour(COLOUR_NONE), wide_cpus,
 	       or_dash(guest->cpus), size, wide_kernel, or_dash(guest->release),
 	       serves ? span : or_dash(row->sigmad));
 }
@@ -77,9 +77,9 @@ static void print_table(const struct row *rows, int nr, bool legend)
 	int wide_name = strlen("NAME"), wide_cpus = strlen("CPUS"), wide_kernel = strlen("KERNEL");
 
 	for (int i = 0; i < nr; i++) {
-		wide_name = wider(wide_name, rows[i].guest.name);
-		wide_cpus = wider(wide_cpus, rows[i].guest.cpus);
-		wide_kernel = wider(wide_kernel, rows[i].guest.release);
+		wide_name = text_wider(wide_name, rows[i].guest.name);
+		wide_cpus = text_wider(wide_cpus, rows[i].guest.cpus);
+		wide_kernel = text_wider(wide_kernel, rows[i].guest.release);
 	}
 	if (legend)
 		printf("%s%-*s %-12s %-*s %8s %-*s %s%s\n", colour(COLOUR_BOLD), wide_name, "NAME",

@@ -122,7 +122,7 @@ void log_print_tail(const char *name, unsigned long lines, const char *indent)
 
 		end = newline ? (size_t)(newline - text) + 1 : len;
 		fputs(indent, stdout);
-		print_safe(text + at, end - at);
+		text_print(text + at, end - at);
 		if (!newline)
 			putchar('\n');
 	}
@@ -133,7 +133,7 @@ static void print_last(const char *text, size_t len, const struct options *optio
 {
 	size_t at = options->given & OPT_LINES ? tail_start(text, len, options->lines) : 0;
 
-	print_safe(text + at, len - at);
+	text_print(text + at, len - at);
 }
 
 /* The file that follows @log, which was full and moved away; NULL when none does yet */
@@ -175,7 +175,7 @@ static void print_rest(struct text_filter *filter, FILE *log)
 
 	clearerr(log);
 	while ((len = fread(buffer, 1, sizeof(buffer), log)))
-		print_stream(filter, buffer, len);
+		text_print_stream(filter, buffer, len);
 	fflush(stdout);
 }
 
@@ -269,7 +269,7 @@ static int print_memory(const struct options *options, const char *name)
 	int ret, status = EXIT_OK;
 	sd_bus *bus;
 
-	ret = client_open(&bus, name, deadline_in(MEMORY_TIMEOUT));
+	ret = client_open(&bus, name, clock_deadline(MEMORY_TIMEOUT));
 	if (ret)
 		return client_complain(EXIT_FAILED, name, ret);
 	ret = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "ReadKernelLog",

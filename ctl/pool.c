@@ -55,22 +55,22 @@ static void print_table(const struct guest_view *guests, int nr, const struct po
 	char size[32], left[32], cpus[1024];
 
 	for (int i = 0; i < nr; i++)
-		wide = wider(wide, guests[i].name);
+		wide = text_wider(wide, guests[i].name);
 	if (legend)
 		printf("%s%-*s %8s CPUS%s\n", colour(COLOUR_BOLD), wide, "GUEST", "MEMORY",
 		       colour(COLOUR_NONE));
 	for (int i = 0; i < nr; i++)
 		printf("%-*s %8s %s\n", wide, guests[i].name,
-		       format_size(size, guests[i].memory), guests[i].cpus);
+		       text_size(size, guests[i].memory), guests[i].cpus);
 	cpulist_format(&pool->cpus.lendable, cpus, sizeof(cpus));
 	printf("%s%-*s %8s %s%s\n", colour(COLOUR_GREEN), wide, LENDABLE,
-	       format_size(size, pool->memory), *cpus ? cpus : "-", colour(COLOUR_NONE));
+	       text_size(size, pool->memory), *cpus ? cpus : "-", colour(COLOUR_NONE));
 	if (!legend)
 		return;
 	putchar('\n');
 	if (pool->set_aside)
 		printf("Set aside for guests: %s, of which %s are free.\n",
-		       format_size(size, pool->set_aside), format_size(left, pool->left));
+		       text_size(size, pool->set_aside), text_size(left, pool->left));
 	if (pool->cpus.siblings)
 		puts("Hyperthread siblings are lent together, unless SplitCores=yes.");
 }
@@ -87,9 +87,9 @@ static int run(const struct options *options, char **args)
 	if (error)
 		return complain(EXIT_FAILED, "cannot read " CPUS_SYSFS "/online: %s",
 				strerror(-error));
-	pool.memory = control_number("memory_lendable");
-	pool.set_aside = control_number("pool_size");
-	pool.left = control_number("pool_free");
+	pool.memory = guests_control_number("memory_lendable");
+	pool.set_aside = guests_control_number("pool_size");
+	pool.left = guests_control_number("pool_free");
 	nr = guest_views(&guests);
 	if (nr < 0)
 		return complain(EXIT_FAILED, "cannot read the list of guests: %s", strerror(-nr));

@@ -148,7 +148,7 @@ static const struct {
 	{ "device_bytes_to_guest_total", "bytes read, or received, by the guest", bytes_to },
 };
 
-void stats_print_prometheus(const struct stats *all, int nr)
+void prometheus_print(const struct stats *all, int nr)
 {
 	print_states(all, nr);
 	print_uptime(all, nr);

@@ -52,7 +52,7 @@ static int run(const struct options *options, char **args)
 	status = guest_check(name);
 	if (status)
 		return status;
-	error = ask(name, deadline_in(timeout), &why);
+	error = ask(name, clock_deadline(timeout), &why);
 	if (why.message)
 		status = complain(EXIT_FAILED, "%s: %s; 'sigmactl status %s' tells more, 'sigmactl stop %s' puts it away",
 				  name, why.message, name, name);

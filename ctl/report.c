@@ -42,7 +42,7 @@ static void print_value(const char *name, const char *path)
 	if (f && fgets(line, sizeof(line), f) && *line != '\n') {
 		line[strcspn(line, "\n")] = '\0';
 		printf("%s: ", name);
-		print_safe(line, strlen(line));
+		text_print(line, strlen(line));
 		putchar('\n');
 	}
 	if (f)
@@ -61,7 +61,7 @@ static void print_lines(const char *path, const char * const *starts)
 		for (const char * const *start = starts; !wanted && *start; start++)
 			wanted = !strncmp(line + strspn(line, " "), *start, strlen(*start));
 		if (wanted)
-			print_safe(line, strlen(line));
+			text_print(line, strlen(line));
 	}
 	if (f)
 		fclose(f);
@@ -232,7 +232,7 @@ static void report_messages(void)
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		if (!strstr(line, "sigma"))
 			continue;
-		print_safe(line, strlen(line));
+		text_print(line, strlen(line));
 		putchar('\n');
 	}
 	free(text);

@@ -56,7 +56,7 @@ static int watch(struct job *job)
 	char *state;
 	int error;
 
-	error = client_watch(&job->bus, job->name, deadline_in(ANSWER_TIMEOUT), on_state, job,
+	error = client_watch(&job->bus, job->name, clock_deadline(ANSWER_TIMEOUT), on_state, job,
 			     &state);
 	if (error)
 		return error;
@@ -150,7 +150,7 @@ static int run(const struct options *options, char **args)
 	if (status)
 		return status;
 	error = watch(&job);
-	gone = error && sigmad_seen(error) == SIGMAD_GONE;
+	gone = error && client_seen(error) == SIGMAD_GONE;
 	if (gone)			/* it was quick */
 		set_state(&job, sigmad_last_state(notify, job.sigmad));
 	close(notify);
@@ -167,7 +167,7 @@ static int run(const struct options *options, char **args)
 			 name, name);
 		goto close_bus;
 	}
-	if (client_wait_end(job.bus, deadline_in(STOP_TIMEOUT + PUT_AWAY_TIMEOUT)))
+	if (client_wait_end(job.bus, clock_deadline(STOP_TIMEOUT + PUT_AWAY_TIMEOUT)))
 		status = complain(EXIT_TIMEOUT, "%s: still not given back; 'sigmactl kill %s' forces it",
 				  name, name);
 	else

@@ -69,7 +69,7 @@ static void gather(struct properties *properties, const struct guest_view *guest
 	add(properties, "File", "%s", served->file ?: "");
 	add(properties, "Console", "%s", served->console ?: "");
 	add(properties, "VSockCID", "%" PRIu32, served->vsock_cid);
-	add(properties, "Sigmad", "%s", sigmad_word(served->sigmad));
+	add(properties, "Sigmad", "%s", client_seen_word(served->sigmad));
 	add(properties, "PID", "%" PRIu32, served->pid);
 	add(properties, "StartedUSec", "%" PRIu64, served->started_usec);
 	add(properties, "UptimeUSec", "%" PRIu64, served_uptime(served));

@@ -72,8 +72,8 @@ static void show_progress(struct progress *progress)
 	if (!*progress->what)
 		return;
 	fprintf(stderr, "%s: %s (%s%s%s)\x1b[K\r", progress->name, progress->what,
-		gathered ? format_size(size, gathered) : "", gathered ? " so far, " : "",
-		format_span(span, now_usec(CLOCK_MONOTONIC) - progress->begun));
+		gathered ? text_size(size, gathered) : "", gathered ? " so far, " : "",
+		text_span(span, clock_now(CLOCK_MONOTONIC) - progress->begun));
 	progress->shown = true;
 }
 
@@ -199,7 +199,7 @@ static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = pidfd_open(pid, 0), .events = POLLIN },
 	};
-	struct progress progress = { .name = name, .begun = now_usec(CLOCK_MONOTONIC) };
+	struct progress progress = { .name = name, .begun = clock_now(CLOCK_MONOTONIC) };
 	int every_ms = isatty(STDERR_FILENO) ? PROGRESS_MS : -1;
 	struct signalfd_siginfo info;
 	bool interrupted = false;
@@ -253,11 +253,11 @@ static void tell_end(const char *name, pid_t pid, bool interrupted)
 static bool sigmad_lives(const char *name)
 {
 	sd_bus *bus;
-	int error = client_open(&bus, name, deadline_in(ANSWER_TIMEOUT));
+	int error = client_open(&bus, name, clock_deadline(ANSWER_TIMEOUT));
 
 	if (!error)
 		sd_bus_close_unref(bus);
-	return !error || sigmad_seen(error) != SIGMAD_GONE;
+	return !error || client_seen(error) != SIGMAD_GONE;
 }
 
 /* What is known to be wrong before sigmad is asked, for its exit status or a better message */

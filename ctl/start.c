@@ -13,7 +13,7 @@ static int run(const struct options *options, char **args)
 	status = sigmad_begin(args[0], name, &pid, NULL);
 	if (!status && !guest_view(&view, name))
 		printf("%s: started on cpu %s with %s\n", name, view.cpus,
-		       format_size(size, view.memory));
+		       text_size(size, view.memory));
 	return status;
 }
 

@@ -147,7 +147,7 @@ static void print_json(const struct stats *all, int nr, bool line)
 
 		json_add_string(object, "name", guest->name);
 		json_add_string(object, "state", guest->state);
-		json_add_string(object, "sigmad", sigmad_word(stats->sigmad));
+		json_add_string(object, "sigmad", client_seen_word(stats->sigmad));
 		json_add_number(object, "uptime_usec", stats->uptime);
 		json_add_number(object, "nr_cpus", stats->nr_cpus);
 		json_add_number(object, "memory", guest->memory);
@@ -209,7 +209,7 @@ static uint64_t since(uint64_t now, uint64_t before)
 static const char *format_bytes(char text[32], const struct sum *sum, uint64_t now,
 				uint64_t before)
 {
-	return sum->nr ? format_size(text, since(now, before)) : "-";
+	return sum->nr ? text_size(text, since(now, before)) : "-";
 }
 
 /* @before: a look before, whose counters are taken off, or NULL */
@@ -228,9 +228,9 @@ static void print_row(const struct stats *stats, const struct stats *before, int
 	snprintf(received, sizeof(received), "%" PRIu64,
 		 since(guest->doorbells_received, then->doorbells_received));
 	printf(TABLE, wide, guest->name, guest->state,
-	       stats->sigmad == SIGMAD_SERVES ? format_span(span, stats->uptime) :
-						sigmad_word(stats->sigmad),
-	       cpus, format_size(memory, guest->memory), sent, received,
+	       stats->sigmad == SIGMAD_SERVES ? text_span(span, stats->uptime) :
+						client_seen_word(stats->sigmad),
+	       cpus, text_size(memory, guest->memory), sent, received,
 	       format_bytes(bytes[0], &disk, disk.to, disk_then.to),
 	       format_bytes(bytes[1], &disk, disk.from, disk_then.from),
 	       format_bytes(bytes[2], &net, net.to, net_then.to),
@@ -244,7 +244,7 @@ static void print_table(const struct stats *all, int nr, const struct stats *bef
 	int wide = strlen("NAME");
 
 	for (int i = 0; i < nr; i++)
-		wide = wider(wide, all[i].guest.name);
+		wide = text_wider(wide, all[i].guest.name);
 	if (legend) {
 		fputs(colour(COLOUR_BOLD), stdout);
 		printf(TABLE, wide, "NAME", "STATE", "UPTIME", "CPUS", "MEMORY", "RUNG", "RINGS",
@@ -261,7 +261,7 @@ static void print(const struct options *options, const struct stats *all, int nr
 		  const struct stats *before, int nr_before)
 {
 	if (options->given & OPT_PROMETHEUS)
-		stats_print_prometheus(all, nr);
+		prometheus_print(all, nr);
 	else if (options->given & OPT_JSON)
 		print_json(all, nr, options->given & OPT_WATCH);
 	else

@@ -31,7 +31,7 @@ struct stats {
 	unsigned int nr_moved;
 };
 
-/** stats_print_prometheus - in the text format 0.0.4 of Prometheus */
-void stats_print_prometheus(const struct stats *all, int nr);
+/** prometheus_print - in the text format 0.0.4 of Prometheus */
+void prometheus_print(const struct stats *all, int nr);
 
 #endif

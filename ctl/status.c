@@ -75,7 +75,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 			       NULL : violation_where(&violation));
 	json_add_string(object, "kernel", guest->release);
 	json_add_counters(object, guest);
-	json_add_string(object, "sigmad", sigmad_word(served->sigmad));
+	json_add_string(object, "sigmad", client_seen_word(served->sigmad));
 	json_add_number(object, "pid", served->pid);
 	json_add_number(object, "started_usec", served->started_usec);
 	json_add_string(object, "image", served->image);
@@ -89,15 +89,15 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 static void print_state(const struct guest_view *guest, const struct served *served)
 {
 	time_t started = served->started_usec / USEC_PER_SEC;
-	uint64_t age = now_usec(CLOCK_REALTIME) - served->started_usec;
+	uint64_t age = clock_now(CLOCK_REALTIME) - served->started_usec;
 	char when[64], span[32];
 	struct tm tm;
 
-	printf("     State: %s%s%s", colour(state_colour(guest->state)), guest->state,
+	printf("     State: %s%s%s", colour(colour_of_state(guest->state)), guest->state,
 	       colour(COLOUR_NONE));
 	if (started && localtime_r(&started, &tm) &&
 	    strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M:%S %Z", &tm))
-		printf("; started %s, %s ago", when, format_span(span, age));
+		printf("; started %s, %s ago", when, text_span(span, age));
 	if (started && age > LONG_BOOT &&
 	    !strcmp(guest->state, guest_state_name(SIGMA_STATE_BOOTING)))
 		printf("; longer than most take: it may hang, or have no sigma_guest.ko");
@@ -106,7 +106,7 @@ static void print_state(const struct guest_view *guest, const struct served *ser
 
 static void print_sigmad(const char *name, const struct served *served)
 {
-	const char *word = sigmad_word(served->sigmad);
+	const char *word = client_seen_word(served->sigmad);
 
 	switch (served->sigmad) {
 	case SIGMAD_SERVES:
@@ -179,7 +179,7 @@ static void print_people(const struct guest_view *guest, const struct served *se
 {
 	char size[32];
 
-	printf("%s●%s %s - SIGMA guest\n", colour(state_colour(guest->state)),
+	printf("%s●%s %s - SIGMA guest\n", colour(colour_of_state(guest->state)),
 	       colour(COLOUR_NONE), guest->name);
 	print_state(guest, served);
 	if (served->file)
@@ -189,7 +189,7 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	print_violation(guest);
 	print_guard(guest);
 	printf("      CPUs: %s\n", guest->cpus);
-	printf("    Memory: %s\n", format_size(size, guest->memory));
+	printf("    Memory: %s\n", text_size(size, guest->memory));
 	printf("    Kernel: %s", guest->release[0] ? guest->release : "(not reported yet)");
 	printf(served->image ? " from %s\n" : "\n", served->image);
 	printf(" Heartbeat: %" PRIu64 "\n", guest->heartbeat);

@@ -27,11 +27,11 @@ static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
  */
 static int ask(const char *name, uint64_t timeout, bool *forced)
 {
-	uint64_t end = deadline_in(timeout + PUT_AWAY_TIMEOUT);
+	uint64_t end = clock_deadline(timeout + PUT_AWAY_TIMEOUT);
 	sd_bus *bus;
 	int error;
 
-	error = client_watch(&bus, name, deadline_in(ANSWER_TIMEOUT), on_state, forced, NULL);
+	error = client_watch(&bus, name, clock_deadline(ANSWER_TIMEOUT), on_state, forced, NULL);
 	if (error)
 		return error;
 	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Stop", NULL,
@@ -62,7 +62,7 @@ static int run(const struct options *options, char **args)
 	if (error == -EINPROGRESS)
 		return complain(EXIT_TIMEOUT, "%s: still not given back; 'sigmactl kill %s' forces it",
 				name, name);
-	switch (sigmad_seen(error)) {
+	switch (client_seen(error)) {
 	case SIGMAD_SERVES:
 		return complain(EXIT_FAILED, "%s: not everything was given back: see dmesg and " RUNDIR_LAST "/%s",
 				name, name);

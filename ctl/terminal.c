@@ -114,7 +114,7 @@ static void want(struct pollfd *pollfd, int fd, short events)
 static void want_bus(struct pollfd *pollfd, sd_bus *bus, struct timespec *patience,
 		     const struct timespec **until)
 {
-	uint64_t when, now = now_usec(CLOCK_MONOTONIC);
+	uint64_t when, now = clock_now(CLOCK_MONOTONIC);
 	int events = sd_bus_get_events(bus);
 
 	want(pollfd, sd_bus_get_fd(bus), events > 0 ? events : 0);

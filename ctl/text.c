@@ -1,65 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Messages, colours, sizes and times for people. */
+/* Sizes, spans of time and texts of a guest, for people. */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "ctl.h"
 
-int complain(int status, const char *fmt, ...)
-{
-	va_list ap;
-
-	fflush(stdout);		/* what was said first comes first */
-	fputs("sigmactl: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-	return status;
-}
-
-const char *colour(enum colour colour)
-{
-	static const char * const sequences[] = {
-		[COLOUR_NONE]	= "\x1b[0m",
-		[COLOUR_GREEN]	= "\x1b[32m",
-		[COLOUR_YELLOW]	= "\x1b[33m",
-		[COLOUR_RED]	= "\x1b[31m",
-		[COLOUR_BOLD]	= "\x1b[1m",
-	};
-	static int terminal = -1;
-
-	if (terminal < 0) {
-		const char *no = getenv("NO_COLOR");	/* https://no-color.org */
-
-		terminal = isatty(STDOUT_FILENO) && !(no && *no);
-	}
-	return terminal ? sequences[colour] : "";
-}
-
-enum colour state_colour(const char *state)
-{
-	if (!strcmp(state, "running"))
-		return COLOUR_GREEN;
-	if (!strcmp(state, "panicked") || !strcmp(state, "contained") ||
-	    !strcmp(state, "lost"))
-		return COLOUR_RED;
-	return COLOUR_YELLOW;
-}
-
-uint64_t now_usec(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
-const char *format_size(char text[32], uint64_t bytes)
+const char *text_size(char text[32], uint64_t bytes)
 {
 	static const char units[] = "BKMGTPE";
 	unsigned int unit = 0;
@@ -78,7 +25,7 @@ const char *format_size(char text[32], uint64_t bytes)
 	return text;
 }
 
-const char *format_span(char text[32], uint64_t usec)
+const char *text_span(char text[32], uint64_t usec)
 {
 	static const struct {
 		uint64_t seconds;
@@ -100,16 +47,16 @@ const char *format_span(char text[32], uint64_t usec)
 	return text;
 }
 
-#define DISTANCE_MAX 32		/* longer words are nothing that is known here */
-
-/* Levenshtein's, with one row of the table */
-int wider(int width, const char *text)
+int text_wider(int width, const char *text)
 {
 	int len = strlen(text);
 
 	return len > width ? len : width;
 }
 
+#define DISTANCE_MAX 32		/* longer words are nothing that is known here */
+
+/* Levenshtein's, with one row of the table */
 unsigned int text_distance(const char *a, const char *b)
 {
 	unsigned int row[DISTANCE_MAX + 1];
@@ -137,7 +84,7 @@ unsigned int text_distance(const char *a, const char *b)
 	return row[len];
 }
 
-void print_stream(struct text_filter *filter, const char *text, size_t len)
+void text_print_stream(struct text_filter *filter, const char *text, size_t len)
 {
 	char clean[4096];
 
@@ -152,12 +99,12 @@ void print_stream(struct text_filter *filter, const char *text, size_t len)
 	}
 }
 
-void print_safe(const char *text, size_t len)
+void text_print(const char *text, size_t len)
 {
 	struct text_filter filter = {};
 	char last;
 
-	print_stream(&filter, text, len);
+	text_print_stream(&filter, text, len);
 	if (text_clean_end(&filter, &last))
 		putchar(last);
 }

@@ -66,7 +66,7 @@ static bool sigmad_knows(const char *name, const char *state, uint64_t deadline)
 	char *seen;
 	sd_bus *bus;
 
-	if (client_watch(&bus, name, deadline_in(ANSWER_TIMEOUT), on_state, &changed, &seen))
+	if (client_watch(&bus, name, clock_deadline(ANSWER_TIMEOUT), on_state, &changed, &seen))
 		return true;
 	knows = !strcmp(seen, state);
 	while (!knows && !changed && client_step(bus, deadline) > 0)
@@ -90,7 +90,7 @@ static int wait_change(int uevents, const char *name, uint64_t deadline)
 				return 0;
 		if (ret)
 			return ret == -ENOBUFS ? 0 : ret;
-		now = now_usec(CLOCK_MONOTONIC);
+		now = clock_now(CLOCK_MONOTONIC);
 		if (now >= deadline)
 			return 0;
 		poll(&fd, 1, deadline == UINT64_MAX ? -1 :
@@ -100,7 +100,7 @@ static int wait_change(int uevents, const char *name, uint64_t deadline)
 
 static int wait_state(int uevents, const char *name, const struct options *options)
 {
-	uint64_t end = options->given & OPT_TIMEOUT ? deadline_in(options->timeout) : UINT64_MAX;
+	uint64_t end = options->given & OPT_TIMEOUT ? clock_deadline(options->timeout) : UINT64_MAX;
 	const char *wanted = options->state;
 	struct guest_view guest;
 	int error = 0;
@@ -117,7 +117,7 @@ static int wait_state(int uevents, const char *name, const struct options *optio
 		if (strcmp(state, wanted) && !can_become(state, wanted))
 			return complain(EXIT_FAILED, "%s: is %s, and will not be %s any more",
 					name, state, wanted);
-		if (now_usec(CLOCK_MONOTONIC) >= end)
+		if (clock_now(CLOCK_MONOTONIC) >= end)
 			return complain(EXIT_TIMEOUT, "%s: is %s, not %s, after %llu s", name,
 					state, wanted,
 					(unsigned long long)(options->timeout / USEC_PER_SEC));

@@ -24,7 +24,7 @@
 /* All of setup_header that protocol 2.12 defines */
 #define HEADER_END	(HEADER_START + offsetof(struct setup_header, kernel_info_offset))
 
-bool is_bzimage(const struct kernel *kernel)
+bool bzimage_matches(const struct kernel *kernel)
 {
 	struct setup_header hdr;
 

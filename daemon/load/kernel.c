@@ -141,9 +141,9 @@ int kernel_open(struct kernel *kernel, const char *path)
 	if (error)
 		return error;
 
-	if (is_bzimage(kernel))
+	if (bzimage_matches(kernel))
 		error = bzimage_parse(kernel, path);
-	else if (is_vmlinux(kernel))
+	else if (vmlinux_matches(kernel))
 		error = vmlinux_parse(kernel, path);
 	else
 		error = not_a_kernel(kernel, path);

@@ -84,9 +84,9 @@ void kernel_copy(const struct kernel *kernel, uint8_t *to);
 void kernel_close(struct kernel *kernel);
 
 /* bzimage.c, vmlinux.c: what kernel_open() takes it for. 0 or a negative errno that was reported. */
-bool is_bzimage(const struct kernel *kernel);
+bool bzimage_matches(const struct kernel *kernel);
 int bzimage_parse(struct kernel *kernel, const char *path);
-bool is_vmlinux(const struct kernel *kernel);
+bool vmlinux_matches(const struct kernel *kernel);
 int vmlinux_parse(struct kernel *kernel, const char *path);
 
 /* initrd.c */

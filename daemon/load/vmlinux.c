@@ -24,7 +24,7 @@
 #define PROTOCOL	0x020f
 #define BANNER		"Linux version "
 
-bool is_vmlinux(const struct kernel *kernel)
+bool vmlinux_matches(const struct kernel *kernel)
 {
 	return kernel->size >= SELFMAG && !memcmp(kernel->data, ELFMAG, SELFMAG);
 }

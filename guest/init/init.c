@@ -37,7 +37,7 @@
 
 static int kmsg = -1;
 
-void say(int level, const char *fmt, ...)
+void init_say(int level, const char *fmt, ...)
 {
 	char text[512];
 	va_list args;
@@ -75,8 +75,8 @@ static int mount_all(void)
 		if (kmsg < 0)
 			kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 		if (err) {
-			say(LEVEL_ERROR, "cannot mount %s on %s: %s", mounts[i].type,
-			    mounts[i].at, strerror(-err));
+			init_say(LEVEL_ERROR, "cannot mount %s on %s: %s", mounts[i].type,
+				 mounts[i].at, strerror(-err));
 			return err;
 		}
 	}
@@ -113,11 +113,11 @@ static void load_module(const char *path)
 	int flags = ends_with(path, ".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
 
 	if (fd < 0) {
-		say(LEVEL_ERROR, "cannot open module %s: %s", path, strerror(errno));
+		init_say(LEVEL_ERROR, "cannot open module %s: %s", path, strerror(errno));
 		return;
 	}
 	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST)
-		say(LEVEL_ERROR, "cannot load module %s: %s", path, strerror(errno));
+		init_say(LEVEL_ERROR, "cannot load module %s: %s", path, strerror(errno));
 	close(fd);
 }
 
@@ -128,11 +128,11 @@ static void load_modules(void)
 	char *line = NULL;
 
 	if (!list) {
-		say(LEVEL_ERROR, "cannot open " MODULES_LOAD ": %s", strerror(errno));
+		init_say(LEVEL_ERROR, "cannot open " MODULES_LOAD ": %s", strerror(errno));
 		return;
 	}
 	if (chdir("/"))
-		say(LEVEL_WARNING, "cannot change to /: %s", strerror(errno));
+		init_say(LEVEL_WARNING, "cannot change to /: %s", strerror(errno));
 	while (getline(&line, &size, list) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0])
@@ -150,7 +150,7 @@ static int mount_root_as(const char *device, const char *type, const struct cmdl
 	if (!mount(device, NEWROOT, type, flags, cmdline->flags))
 		return 0;
 	if ((errno == EACCES || errno == EROFS) && !(flags & MS_RDONLY)) {
-		say(LEVEL_WARNING, "%s takes no writes, mounting it read-only", device);
+		init_say(LEVEL_WARNING, "%s takes no writes, mounting it read-only", device);
 		if (!mount(device, NEWROOT, type, flags | MS_RDONLY, cmdline->flags))
 			return 0;
 	}
@@ -197,17 +197,17 @@ static int mount_root(const struct cmdline *cmdline)
 	int err;
 
 	if (!root.spec) {
-		say(LEVEL_ERROR, "the command line has no root=; name the root disk, as in root=/dev/vda");
+		init_say(LEVEL_ERROR, "the command line has no root=; name the root disk, as in root=/dev/vda");
 		return -EINVAL;
 	}
 	if (!root_spec_valid(root.spec)) {
-		say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, or UUID= or LABEL= of an ext2, ext3 or ext4 file system",
-		    root.spec);
+		init_say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, or UUID= or LABEL= of an ext2, ext3 or ext4 file system",
+			 root.spec);
 		return -EINVAL;
 	}
-	if (!wait_until(root_find, &root, cmdline->root_timeout)) {
-		say(LEVEL_ERROR, "root=%s: no such device after %u seconds; does the guest file name the disk, and is sigmad running?",
-		    root.spec, cmdline->root_timeout);
+	if (!root_wait(root_find, &root, cmdline->root_timeout)) {
+		init_say(LEVEL_ERROR, "root=%s: no such device after %u seconds; does the guest file name the disk, and is sigmad running?",
+			 root.spec, cmdline->root_timeout);
 		return -ENODEV;
 	}
 
@@ -215,11 +215,11 @@ static int mount_root(const struct cmdline *cmdline)
 	err = cmdline->fstype ? mount_root_given(root.path, cmdline) :
 				mount_root_any(root.path, cmdline);
 	if (err)
-		say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s",
-		    root.spec, root.path, cmdline->fstype ?: "any type the kernel knows",
-		    cmdline->flags ?: "", strerror(-err));
+		init_say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s",
+			 root.spec, root.path, cmdline->fstype ?: "any type the kernel knows",
+			 cmdline->flags ?: "", strerror(-err));
 	else
-		say(LEVEL_INFO, "root file system is on %s", root.path);
+		init_say(LEVEL_INFO, "root file system is on %s", root.path);
 	return err;
 }
 
@@ -237,8 +237,8 @@ static void take_console(void)
 {
 	int fd;
 
-	if (!wait_until(open_console, &fd, CONSOLE_TIMEOUT)) {
-		say(LEVEL_WARNING, "no " CONSOLE " for init: %s", strerror(errno));
+	if (!root_wait(open_console, &fd, CONSOLE_TIMEOUT)) {
+		init_say(LEVEL_WARNING, "no " CONSOLE " for init: %s", strerror(errno));
 		fd = open("/dev/null", O_RDWR);
 	}
 	for (int std = STDIN_FILENO; fd >= 0 && std <= STDERR_FILENO; std++)
@@ -277,8 +277,8 @@ static int switch_root(void)
 
 		snprintf(target, sizeof(target), NEWROOT "%s", mounts[i]);
 		if (mount(mounts[i], target, NULL, MS_MOVE, NULL)) {
-			say(LEVEL_WARNING, "cannot move %s to the root file system: %s",
-			    mounts[i], strerror(errno));
+			init_say(LEVEL_WARNING, "cannot move %s to the root file system: %s",
+				 mounts[i], strerror(errno));
 			umount2(mounts[i], MNT_DETACH);
 		}
 	}
@@ -299,16 +299,17 @@ static void start_init(const struct cmdline *cmdline, char *argv[])
 	if (cmdline->init) {
 		argv[0] = (char *)cmdline->init;
 		execv(cmdline->init, argv);
-		say(LEVEL_ERROR, "init=%s: cannot start it: %s", cmdline->init, strerror(errno));
+		init_say(LEVEL_ERROR, "init=%s: cannot start it: %s", cmdline->init,
+			 strerror(errno));
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(inits); i++) {
 		argv[0] = (char *)inits[i];
 		execv(inits[i], argv);
 		if (errno != ENOENT)
-			say(LEVEL_WARNING, "cannot start %s: %s", inits[i], strerror(errno));
+			init_say(LEVEL_WARNING, "cannot start %s: %s", inits[i], strerror(errno));
 	}
-	say(LEVEL_ERROR, "the root file system has no init; name one with init=");
+	init_say(LEVEL_ERROR, "the root file system has no init; name one with init=");
 }
 
 int main(int argc, char *argv[])
@@ -321,13 +322,13 @@ int main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	err = read_cmdline(&cmdline);
 	if (err) {
-		say(LEVEL_ERROR, "cannot read /proc/cmdline: %s", strerror(-err));
+		init_say(LEVEL_ERROR, "cannot read /proc/cmdline: %s", strerror(-err));
 		return EXIT_FAILURE;
 	}
-	err = uevents_open();
+	err = root_listen();
 	if (err)
-		say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
-		    strerror(-err));
+		init_say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
+			 strerror(-err));
 
 	load_modules();
 	if (mount_root(&cmdline))
@@ -335,7 +336,7 @@ int main(int argc, char *argv[])
 	take_console();
 	err = switch_root();
 	if (err) {
-		say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
+		init_say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
 		return EXIT_FAILURE;
 	}
 	start_init(&cmdline, argv);

@@ -19,8 +19,8 @@
 #define LEVEL_WARNING	4
 #define LEVEL_INFO	6
 
-/** say - write one line into the kernel log, with level LEVEL_* */
-void say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/** init_say - write one line into the kernel log, with level LEVEL_* */
+void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* cmdline.c */
 
@@ -49,20 +49,20 @@ void cmdline_parse(struct cmdline *cmdline);
 /* root.c */
 
 /**
- * uevents_open - listen for new devices
+ * root_listen - listen for new devices
  *
  * Called before the first module is loaded, so that none is missed. Return: 0 or -errno.
  */
-int uevents_open(void);
+int root_listen(void);
 
 /**
- * wait_until - wait for a condition that depends on a new device
+ * root_wait - wait for a condition that depends on a new device
  * @done: the condition, checked at once, after each uevent and from time to time
  * @data: argument of @done
  *
  * Return: @done became true within @seconds.
  */
-bool wait_until(bool (*done)(void *data), void *data, unsigned int seconds);
+bool root_wait(bool (*done)(void *data), void *data, unsigned int seconds);
 
 /**
  * struct root_device - the device that root= names
@@ -77,7 +77,7 @@ struct root_device {
 /** root_spec_valid - is @spec of a form that root_find() understands? */
 bool root_spec_valid(const char *spec);
 
-/** root_find - a condition for wait_until(): find the device of a struct root_device */
+/** root_find - a condition for root_wait(): find the device of a struct root_device */
 bool root_find(void *root);
 
 #endif

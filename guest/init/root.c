@@ -45,7 +45,7 @@ static_assert(offsetof(struct ext_super, label) == 0x78, "ext_super.label");
 
 static int uevents = -1;
 
-int uevents_open(void)
+int root_listen(void)
 {
 	struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = UEVENT_GROUP };
 
@@ -71,7 +71,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-bool wait_until(bool (*done)(void *data), void *data, unsigned int seconds)
+bool root_wait(bool (*done)(void *data), void *data, unsigned int seconds)
 {
 	int64_t end = now_ms() + (int64_t)seconds * 1000;
 	struct pollfd pfd = { .fd = uevents, .events = POLLIN };

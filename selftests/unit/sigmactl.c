@@ -27,13 +27,13 @@ TEST(sizes_and_spans)
 {
 	char text[32];
 
-	EXPECT_STREQ("0B", format_size(text, 0));
-	EXPECT_STREQ("512M", format_size(text, 512 << 20));
-	EXPECT_STREQ("1.5G", format_size(text, 3ULL << 29));
-	EXPECT_STREQ("15.9E", format_size(text, UINT64_MAX));
-	EXPECT_STREQ("0s", format_span(text, 0));
-	EXPECT_STREQ("3min 5s", format_span(text, 185 * USEC_PER_SEC));
-	EXPECT_STREQ("1d 0h", format_span(text, 86400 * USEC_PER_SEC));
+	EXPECT_STREQ("0B", text_size(text, 0));
+	EXPECT_STREQ("512M", text_size(text, 512 << 20));
+	EXPECT_STREQ("1.5G", text_size(text, 3ULL << 29));
+	EXPECT_STREQ("15.9E", text_size(text, UINT64_MAX));
+	EXPECT_STREQ("0s", text_span(text, 0));
+	EXPECT_STREQ("3min 5s", text_span(text, 185 * USEC_PER_SEC));
+	EXPECT_STREQ("1d 0h", text_span(text, 86400 * USEC_PER_SEC));
 }
 
 /* The Prometheus output; the caller frees it */
@@ -45,7 +45,7 @@ static char *prometheus(const struct stats *all, int nr)
 
 	fflush(stdout);
 	dup2(fileno(out), STDOUT_FILENO);
-	stats_print_prometheus(all, nr);
+	prometheus_print(all, nr);
 	fflush(stdout);
 	dup2(before, STDOUT_FILENO);
 	close(before);

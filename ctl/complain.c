@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Messages for people. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "ctl.h"
+
+int complain(int status, const char *fmt, ...)
+{
+	va_list ap;
+
+	fflush(stdout);		/* what was said first comes first */
+	fputs("sigmactl: ", stderr);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	return status;
+}
