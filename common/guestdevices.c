@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guestfile.h"
 #include "guestparser.h"
 #include "log.h"
 

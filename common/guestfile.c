@@ -19,6 +19,7 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
+#include "guestfile.h"
 #include "guestparser.h"
 #include "hash.h"
 #include "log.h"

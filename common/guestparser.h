@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "guestfile.h"
+#include "guestconfig.h"
 
 enum section {
 	SECTION_NONE,			/* none yet, or an unknown one */

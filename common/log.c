@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "log.h"
-#include "rundir.h"
 
 #define LOG_LINE_MAX 2048
 #define LOG_FILE_MAX (256 * 1024)	/* bytes of the file, and of the older one */
@@ -29,7 +28,7 @@ static _Thread_local FILE *collector;
 /* Behind stderr, when we put it there */
 static struct {
 	pthread_mutex_t lock;
-	char path[RUNDIR_PATH_MAX];	/* "" when stderr is somebody else's */
+	char path[PATH_MAX];	/* "" when stderr is somebody else's */
 	size_t size;
 } log_file = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -89,7 +88,7 @@ static int rotate(void)
 
 int log_to_file(const char *path)
 {
-	char older[RUNDIR_PATH_MAX + 2];
+	char older[sizeof(log_file.path) + 2];
 	int error;
 
 	/* What a sigmad that died had to say stays */
@@ -98,7 +97,6 @@ int log_to_file(const char *path)
 	error = begin_file(path);
 	if (error)
 		return error;
-	rundir_share(path, 0640);
 	snprintf(log_file.path, sizeof(log_file.path), "%s", path);
 	log_file.size = 0;
 	log_to_journal = false;

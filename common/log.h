@@ -19,7 +19,8 @@ void log_as(const char *program);
 /**
  * log_to_file - send stderr, and with it all further messages, to a file
  *
- * The file is bounded: when it is full it becomes PATH.1 and a new one is begun.
+ * The file is its owner's alone, and bounded: when it is full it becomes PATH.1 and a new one is
+ * begun, with the group and mode that it has then.
  * Return: 0 or -errno, not reported; stderr is as it was then.
  */
 int log_to_file(const char *path);

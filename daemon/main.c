@@ -224,6 +224,7 @@ static void leave_terminal(const char *name)
 			    strerror(-error));
 		return;
 	}
+	rundir_share(path, 0640);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
