@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The keys of a guest file: what each may have as its value, and what is said of others. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <grp.h>
@@ -614,6 +615,9 @@ static const struct {
 	{ SECTION_CHANNEL, "Group", set_group, ONCE },
 	{ SECTION_CHANNEL, "Mode", set_mode, ONCE },
 };
+
+static_assert(COUNT(keys) <= 8 * sizeof(((struct parser *)NULL)->seen), "a bit for each key");
+static_assert(GUEST_NETS_MAX <= 8 * sizeof(((struct parser *)NULL)->macs), "a bit for each NIC");
 
 static void unknown_key(struct parser *parser, const char *name)
 {
