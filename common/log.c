@@ -72,18 +72,16 @@ static int begin_file(const char *path)
 	return error;
 }
 
-/* Begin the next file, for the same people */
-static int rotate(void)
+/* Begin the next file, for the same people; was that possible? */
+static bool rotate(void)
 {
 	char older[sizeof(log_file.path) + 2];
 	struct stat st;
 
 	snprintf(older, sizeof(older), "%s.1", log_file.path);
-	if (fstat(STDERR_FILENO, &st) || rename(log_file.path, older) ||
-	    begin_file(log_file.path) || fchown(STDERR_FILENO, -1, st.st_gid) ||
-	    fchmod(STDERR_FILENO, st.st_mode))
-		return -errno;
-	return 0;
+	return !fstat(STDERR_FILENO, &st) && !rename(log_file.path, older) &&
+	       !begin_file(log_file.path) && !fchown(STDERR_FILENO, -1, st.st_gid) &&
+	       !fchmod(STDERR_FILENO, st.st_mode);
 }
 
 int log_to_file(const char *path)
@@ -107,7 +105,7 @@ int log_to_file(const char *path)
 static void write_line(const char *line, size_t len)
 {
 	pthread_mutex_lock(&log_file.lock);
-	if (*log_file.path && log_file.size + len > LOG_FILE_MAX && !rotate())
+	if (*log_file.path && log_file.size + len > LOG_FILE_MAX && rotate())
 		log_file.size = 0;
 	/*
 	 * Bounded above all, when no other file can be begun; and nothing can be told to
@@ -156,12 +154,14 @@ void log_warning(const char *fmt, ...)
 
 int log_error(int error, const char *fmt, ...)
 {
+	int saved = errno;	/* for %m, which is expanded twice */
 	va_list ap;
 
 	va_start(ap, fmt);
 	log_line(SD_ERR, "error: ", fmt, ap);
 	va_end(ap);
 	if (collector) {
+		errno = saved;
 		va_start(ap, fmt);
 		vfprintf(collector, fmt, ap);
 		va_end(ap);

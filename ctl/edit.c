@@ -44,7 +44,7 @@ static char *read_all(const char *path)
 	if (f && text && fread(text, 1, GUESTFILE_MAX + 1, f) > GUESTFILE_MAX)
 		error = EFBIG;
 	else if (!f || !text || ferror(f))
-		error = errno ?: EIO;
+		error = !text ? ENOMEM : errno ?: EIO;
 	if (f)
 		fclose(f);
 	if (!error)

@@ -152,8 +152,10 @@ int guest_views_all(struct guest_view **guests)
 	if (files < 0 && errno == ENOENT)
 		return nr;
 	if (files < 0) {
+		int error = -errno;
+
 		free(*guests);
-		return -errno;
+		return error;
 	}
 	all = realloc(*guests, (nr + files + 1) * sizeof(*all));
 	if (all)

@@ -53,18 +53,22 @@ static int read_log(const char *name, char **text, size_t *len, FILE **log)
 	FILE *stream, *older, *newer;
 	const char *dir = RUNDIR;
 	struct guest_view guest;
+	int error;
 
 	newer = open_log(dir, name, "log");
-	if (!newer && errno == ENOENT && guest_view(&guest, name)) {
+	error = -errno;
+	if (!newer && error == -ENOENT && guest_view(&guest, name)) {
 		dir = RUNDIR_LAST;
 		newer = open_log(dir, name, "log");
+		error = -errno;
 	}
 	if (!newer)
-		return -errno;
+		return error;
 	stream = open_memstream(text, len);
 	if (!stream) {
+		error = -errno;
 		fclose(newer);
-		return -errno;
+		return error;
 	}
 
 	/* The newer half was opened first; if it is the older one by now, it is read once */
@@ -244,14 +248,17 @@ static int follow_by(int inotify, int uevents, const char *name, FILE *log)
 
 static int follow(const char *name, FILE *log)
 {
-	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), uevents = uevents_open(), error;
+	int inotify, uevents, error;
 
-	if (inotify < 0 || uevents < 0) {
-		error = uevents < 0 ? uevents : -errno;
+	inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	error = inotify < 0 ? -errno : 0;
+	uevents = uevents_open();
+	if (uevents < 0)
+		error = uevents;
+	if (error)
 		fclose(log);
-	} else {
+	else
 		error = follow_by(inotify, uevents, name, log);
-	}
 	if (inotify >= 0)
 		close(inotify);
 	if (uevents >= 0)

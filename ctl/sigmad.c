@@ -90,7 +90,7 @@ static int make_notify_socket(void)
 	socklen_t len = sizeof(sa_family_t);
 	char name[sizeof(addr.sun_path) + 1];
 	const int on = 1;
-	int fd;
+	int fd, error;
 
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
@@ -109,8 +109,9 @@ static int make_notify_socket(void)
 	return fd;
 
 fail:
+	error = -errno;
 	close(fd);
-	return -errno;
+	return error;
 }
 
 static int spawn_sigmad(const char *path, const char *guest, pid_t *pid)
@@ -197,7 +198,7 @@ static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 	struct pollfd fds[] = {
 		{ .fd = notify, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
-		{ .fd = pidfd_open(pid, 0), .events = POLLIN },
+		{ .events = POLLIN },
 	};
 	struct progress progress = { .name = name, .begun = clock_now(CLOCK_MONOTONIC) };
 	int every_ms = isatty(STDERR_FILENO) ? PROGRESS_MS : -1;
@@ -205,6 +206,7 @@ static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 	bool interrupted = false;
 	int ready, result = -EAGAIN;
 
+	fds[2].fd = pidfd_open(pid, 0);
 	if (fds[2].fd < 0)
 		return -errno;
 	while (result == -EAGAIN) {

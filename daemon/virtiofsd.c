@@ -58,8 +58,8 @@ static int make_sockets(int *listener, int *connection)
 	int error;
 
 	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	*connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*listener >= 0 && *connection >= 0 &&
+	*connection = *listener < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*connection >= 0 &&
 	    !bind(*listener, (struct sockaddr *)&addr, len)) {
 		len = sizeof(addr);
 		if (!getsockname(*listener, (struct sockaddr *)&addr, &len) &&
