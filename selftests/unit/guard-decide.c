@@ -462,7 +462,7 @@ TEST(hidden_registers_are_bounded)
 	EXPECT_FALSE(guard_is_hidden(&shared, 5));
 }
 
-/* act.c: the CPU below records each action */
+/* kmod/guard/program/act.c: the CPU below records each action */
 
 static char told[512];
 static struct guard_shared shared;
