@@ -197,7 +197,8 @@ static void tell_line(struct backend *backend)
 	backend->line_len = 0;
 	text[len] = '\0';
 	if (len)
-		warn_limited(&backend->warned, "%s: %s: %s", backend->serves, backend->name, text);
+		ratelimit_warn(&backend->warned, "%s: %s: %s", backend->serves, backend->name,
+			       text);
 }
 
 /* What it said until now */
@@ -235,12 +236,12 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 static void tell_end(struct backend *backend, const siginfo_t *info, bool expected)
 {
 	if (info->si_code == CLD_EXITED && info->si_status)
-		warn_limited(&backend->warned, "%s: %s ended with status %d", backend->serves,
-			     backend->name, info->si_status);
+		ratelimit_warn(&backend->warned, "%s: %s ended with status %d", backend->serves,
+			       backend->name, info->si_status);
 	else if (info->si_code != CLD_EXITED && !expected)
-		warn_limited(&backend->warned, "%s: %s was ended by signal %d (%s)",
-			     backend->serves, backend->name, info->si_status,
-			     strsignal(info->si_status));
+		ratelimit_warn(&backend->warned, "%s: %s was ended by signal %d (%s)",
+			       backend->serves, backend->name, info->si_status,
+			       strsignal(info->si_status));
 }
 
 void backend_end(struct backend *backend)

@@ -67,8 +67,8 @@ tell(const struct vhost *vhost, int error, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	warn_limited(&vhost->dev->warned, "%s%u: %s: %s: %s", vhost->dev->ops->name,
-		     vhost->dev->id, vhost->name, text, strerror(-error));
+	ratelimit_warn(&vhost->dev->warned, "%s%u: %s: %s: %s", vhost->dev->ops->name,
+		       vhost->dev->id, vhost->name, text, strerror(-error));
 	return error;
 }
 
@@ -176,7 +176,7 @@ int vhost_reset(struct vhost *vhost, struct virtio_device *dev)
 	vhost_close(vhost);
 	error = vhost_open(vhost, vhost->name, why);
 	if (error)
-		warn_limited(&dev->warned, "%s%u: cannot be served again: %s", dev->ops->name,
-			     dev->id, why);
+		ratelimit_warn(&dev->warned, "%s%u: cannot be served again: %s", dev->ops->name,
+			       dev->id, why);
 	return error;
 }

@@ -276,8 +276,8 @@ int vhost_user_start(struct vhost_user *vu, struct virtio_device *dev)
 	vu_begin(vu, VHOST_USER_SECONDS);
 	error = set_up(vu);
 	if (error)
-		warn_limited(&dev->warned, "%s%u: cannot be served: %s %s", dev->ops->name,
-			     dev->id, vu->name, vu->why);
+		ratelimit_warn(&dev->warned, "%s%u: cannot be served: %s %s", dev->ops->name,
+			       dev->id, vu->name, vu->why);
 	return error;
 }
 
@@ -298,8 +298,8 @@ void vhost_user_stop(struct vhost_user *vu)
 	}
 	unwatch(vu);
 	if (error) {
-		warn_limited(&dev->warned, "%s%u: disconnected from %s: it %s", dev->ops->name,
-			     dev->id, vu->name, vu->why);
+		ratelimit_warn(&dev->warned, "%s%u: disconnected from %s: it %s", dev->ops->name,
+			       dev->id, vu->name, vu->why);
 		vhost_user_close(vu);
 	}
 }

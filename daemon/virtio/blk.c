@@ -39,12 +39,12 @@ static struct blk *to_blk(struct virtio_device *dev)
 static uint8_t failure(struct blk *blk, const char *what, uint64_t sector, uint64_t len,
 		       int error)
 {
-	warn_limited(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told so",
-		     blk->number, blk->disk.path, what, (unsigned long long)len,
-		     (unsigned long long)sector, error == -ERANGE ?
-		     "that is not all within the disk, in whole sectors" :
-		     error == -E2BIG ? "that is more than the disk offers to do at once" :
-		     strerror(-error));
+	ratelimit_warn(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told so",
+		       blk->number, blk->disk.path, what, (unsigned long long)len,
+		       (unsigned long long)sector, error == -ERANGE ?
+		       "that is not all within the disk, in whole sectors" :
+		       error == -E2BIG ? "that is more than the disk offers to do at once" :
+		       strerror(-error));
 	return VIRTIO_BLK_S_IOERR;
 }
 
@@ -219,8 +219,8 @@ static int blk_start(struct virtio_device *dev)
 	struct blk *blk = to_blk(dev);
 
 	if (!dev->queue[0].size) {
-		warn_limited(&dev->warned, "disk %u (%s): the guest's driver left out its queue",
-			     blk->number, blk->disk.path);
+		ratelimit_warn(&dev->warned, "disk %u (%s): the guest's driver left out its queue",
+			       blk->number, blk->disk.path);
 		return -EINVAL;
 	}
 	blk->write_back = dev->negotiated & (1ULL << VIRTIO_BLK_F_FLUSH);

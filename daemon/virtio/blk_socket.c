@@ -91,7 +91,7 @@ static int blk_socket_start(struct virtio_device *dev)
 			error = -ESTALE;
 		}
 		if (error) {
-			warn_limited(&dev->warned, "blk%u: %s: %s", dev->id, blk->path, why);
+			ratelimit_warn(&dev->warned, "blk%u: %s: %s", dev->id, blk->path, why);
 			return error;
 		}
 	}

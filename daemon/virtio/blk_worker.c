@@ -489,8 +489,8 @@ static void *blk_thread(void *data)
 	int ret = make_ring(blk);
 
 	if (ret < 0) {
-		warn_limited(&blk->dev.warned, "disk %u (%s): slow, one request at a time, since there is no io_uring: %s",
-			     blk->number, blk->disk.path, strerror(-ret));
+		ratelimit_warn(&blk->dev.warned, "disk %u (%s): slow, one request at a time, since there is no io_uring: %s",
+			       blk->number, blk->disk.path, strerror(-ret));
 		serve_blocking(blk);
 	} else {
 		serve(blk);
@@ -532,8 +532,8 @@ int blk_worker_start(struct blk *blk)
 free_worker:
 	free(worker);
 failed:
-	warn_limited(&blk->dev.warned, "disk %u (%s): cannot make a thread: %s", blk->number,
-		     blk->disk.path, strerror(-ret));
+	ratelimit_warn(&blk->dev.warned, "disk %u (%s): cannot make a thread: %s", blk->number,
+		       blk->disk.path, strerror(-ret));
 	return ret;
 }
 

@@ -252,8 +252,8 @@ static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 	memcpy(&request, msg, len < sizeof(request) ? len : sizeof(request));
 	if (len < sizeof(request.head) || len > SIGMA_MSG_MAX ||
 	    request.head.flags & ~SIGMA_MSG_BUS || request.head.id >= FIRST_EVENT_ID) {
-		warn_limited(&bus->warned, "dropped a message of the guest: %zu bytes, flags 0x%x, id 0x%x: it is no request; do host and guest run the same version of SIGMA?",
-			     len, request.head.flags, request.head.id);
+		ratelimit_warn(&bus->warned, "dropped a message of the guest: %zu bytes, flags 0x%x, id 0x%x: it is no request; do host and guest run the same version of SIGMA?",
+			       len, request.head.flags, request.head.id);
 		return;
 	}
 	len -= sizeof(request.head);
@@ -272,8 +272,8 @@ static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 	ret = bus->ops->send(bus->data, &response,
 			     sizeof(response.head) + (ret > 0 ? ret : 0));
 	if (ret < 0)
-		warn_limited(&bus->warned, "could not answer message 0x%x of the guest: %s",
-			     request.head.id, strerror(-ret));
+		ratelimit_warn(&bus->warned, "could not answer message 0x%x of the guest: %s",
+			       request.head.id, strerror(-ret));
 }
 
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
@@ -297,8 +297,8 @@ void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t devic
 		memcpy(event.payload, payload, len);
 	ret = bus->ops->send(bus->data, &event, sizeof(event.head) + len);
 	if (ret < 0)
-		warn_limited(&bus->warned, "could not tell the guest of a change (event 0x%x of device %u): %s",
-			     id, device, strerror(-ret));
+		ratelimit_warn(&bus->warned, "could not tell the guest of a change (event 0x%x of device %u): %s",
+			       id, device, strerror(-ret));
 }
 
 void bus_tell_device(struct virtio_bus *bus, unsigned int id, bool present)

@@ -139,8 +139,8 @@ void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	warn_limited(&dev->warned, "%s%u: stopped because the guest's driver misbehaved: %s; it works again once the guest resets it",
-		     dev->ops->name, dev->id, reason);
+	ratelimit_warn(&dev->warned, "%s%u: stopped because the guest's driver misbehaved: %s; it works again once the guest resets it",
+		       dev->ops->name, dev->id, reason);
 }
 
 void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
@@ -153,8 +153,8 @@ void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	warn_limited(&dev->warned, "%s%u: stopped: %s; it works again once the guest resets it, or restarts",
-		     dev->ops->name, dev->id, reason);
+	ratelimit_warn(&dev->warned, "%s%u: stopped: %s; it works again once the guest resets it, or restarts",
+		       dev->ops->name, dev->id, reason);
 }
 
 void device_tell_broken(struct virtio_device *dev)
@@ -206,8 +206,8 @@ static int watch_kicks(struct virtio_device *dev)
 		ret = sd_event_add_io(dev->bus->event, &vq->kick_source, vq->kick_fd, EPOLLIN,
 				      on_kick, vq);
 		if (ret < 0) {
-			warn_limited(&dev->warned, "%s%u: cannot watch queue %u: %s",
-				     dev->ops->name, dev->id, i, strerror(-ret));
+			ratelimit_warn(&dev->warned, "%s%u: cannot watch queue %u: %s",
+				       dev->ops->name, dev->id, i, strerror(-ret));
 			return ret;
 		}
 	}
@@ -265,9 +265,9 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 	added = status & ~dev->status;
 	/* 3.1.1: the driver reads FEATURES_OK back and sees that it was not taken */
 	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !features_acceptable(dev)) {
-		warn_limited(&dev->warned, "%s%u: the guest's driver wants features 0x%llx of 0x%llx, which can't work",
-			     dev->ops->name, dev->id, (unsigned long long)dev->negotiated,
-			     (unsigned long long)dev->features);
+		ratelimit_warn(&dev->warned, "%s%u: the guest's driver wants features 0x%llx of 0x%llx, which can't work",
+			       dev->ops->name, dev->id, (unsigned long long)dev->negotiated,
+			       (unsigned long long)dev->features);
 		added &= ~(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
 	}
 	dev->status |= added;
@@ -334,8 +334,8 @@ close_kick:
 	vq->kick_fd = -1;
 reset_queue:
 	virtqueue_reset(vq);
-	warn_limited(&vq->dev->warned, "%s%u: queue %u: cannot make its doorbells: %s",
-		     vq->dev->ops->name, vq->dev->id, vq->index, strerror(-ret));
+	ratelimit_warn(&vq->dev->warned, "%s%u: queue %u: cannot make its doorbells: %s",
+		       vq->dev->ops->name, vq->dev->id, vq->index, strerror(-ret));
 	return ret;
 }
 

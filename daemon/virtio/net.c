@@ -93,8 +93,8 @@ static int vhost_net_start(struct net *net)
 	if (!error) {
 		error = set_backend(net, net->tap);
 		if (error)
-			warn_limited(&dev->warned, "net%u: vhost-net refuses the tap: %s", dev->id,
-				     strerror(-error));
+			ratelimit_warn(&dev->warned, "net%u: vhost-net refuses the tap: %s",
+				       dev->id, strerror(-error));
 	}
 	if (error)
 		vhost_net_reset(dev);
@@ -153,8 +153,8 @@ static int net_start(struct virtio_device *dev)
 	if (net->offload && !net->lost && ioctl(net->tap, TUNSETOFFLOAD, offload)) {
 		int ret = -errno;
 
-		warn_limited(&dev->warned, "net%u: the tap refuses offloads 0x%x: %s", dev->id,
-			     offload, strerror(-ret));
+		ratelimit_warn(&dev->warned, "net%u: the tap refuses offloads 0x%x: %s", dev->id,
+			       offload, strerror(-ret));
 		return ret;
 	}
 

@@ -231,10 +231,10 @@ static int tx_frame(struct net_loop *loop, const struct vq_request *req)
 		return 0;
 
 	loop->dropped++;
-	warn_limited(&loop->failed, "net%u: the tap refused a frame of %zu bytes: %s (%llu dropped so far)",
-		     loop->dev->id, req->out.len - HEADER,
-		     errno == EIO ? "it is down; 'ip link set TAP up' on the host" :
-		     strerror(errno), loop->dropped);
+	ratelimit_warn(&loop->failed, "net%u: the tap refused a frame of %zu bytes: %s (%llu dropped so far)",
+		       loop->dev->id, req->out.len - HEADER,
+		       errno == EIO ? "it is down; 'ip link set TAP up' on the host" :
+		       strerror(errno), loop->dropped);
 	return 0;
 }
 

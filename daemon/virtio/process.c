@@ -75,8 +75,8 @@ static int start_another(struct process_device *device)
 
 	error = process_device_connect(device, virtio_bus_event(dev->bus), why);
 	if (error) {
-		warn_limited(&dev->warned, "%s%u: cannot be served again: %s", dev->ops->name,
-			     dev->id, why);
+		ratelimit_warn(&dev->warned, "%s%u: cannot be served again: %s", dev->ops->name,
+			       dev->id, why);
 		return error;
 	}
 	error = vhost_user_start(&device->link, dev);
@@ -105,8 +105,8 @@ static void replace(struct virtio_device *dev)
 		return;
 	}
 	device->replaced = true;
-	warn_limited(&dev->warned, "%s%u: %s ended, and another one serves %s: %s", dev->ops->name,
-		     dev->id, device->program, device->backend.serves, device->lost);
+	ratelimit_warn(&dev->warned, "%s%u: %s ended, and another one serves %s: %s",
+		       dev->ops->name, dev->id, device->program, device->backend.serves, device->lost);
 }
 
 int process_device_start(struct virtio_device *dev)
@@ -120,8 +120,8 @@ int process_device_start(struct virtio_device *dev)
 		process_device_disconnect(device);
 		error = process_device_connect(device, virtio_bus_event(dev->bus), why);
 		if (error) {
-			warn_limited(&dev->warned, "%s%u: cannot be served: %s", dev->ops->name,
-				     dev->id, why);
+			ratelimit_warn(&dev->warned, "%s%u: cannot be served: %s", dev->ops->name,
+				       dev->id, why);
 			return error;
 		}
 	}

@@ -65,9 +65,9 @@ static void *ring_part(struct virtqueue *vq, const char *what, uint64_t phys, ui
 
 	if (at && phys % align == 0)
 		return at;
-	warn_limited(&vq->dev->warned, "%s%u: queue %u: the guest's driver put the %s at 0x%llx (%llu bytes), which is %s",
-		     vq->dev->ops->name, vq->dev->id, vq->index, what, (unsigned long long)phys,
-		     (unsigned long long)len, at ? "misaligned" : "not in the guest's memory");
+	ratelimit_warn(&vq->dev->warned, "%s%u: queue %u: the guest's driver put the %s at 0x%llx (%llu bytes), which is %s",
+		       vq->dev->ops->name, vq->dev->id, vq->index, what, (unsigned long long)phys,
+		       (unsigned long long)len, at ? "misaligned" : "not in the guest's memory");
 	return NULL;
 }
 
@@ -77,8 +77,8 @@ int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint
 	struct vring ring = { .num = size };
 
 	if (!size || size > vq->max_size || size & (size - 1)) {
-		warn_limited(&vq->dev->warned, "%s%u: queue %u: the guest's driver asked for %u entries; it must be a power of two, %u at most",
-			     vq->dev->ops->name, vq->dev->id, vq->index, size, vq->max_size);
+		ratelimit_warn(&vq->dev->warned, "%s%u: queue %u: the guest's driver asked for %u entries; it must be a power of two, %u at most",
+			       vq->dev->ops->name, vq->dev->id, vq->index, size, vq->max_size);
 		return -EINVAL;
 	}
 

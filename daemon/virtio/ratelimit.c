@@ -30,7 +30,7 @@ bool ratelimit_take(struct ratelimit *limit, uint32_t burst, uint32_t *left_out)
 	return (uint32_t)new <= burst;
 }
 
-void warn_limited(struct ratelimit *limit, const char *fmt, ...)
+void ratelimit_warn(struct ratelimit *limit, const char *fmt, ...)
 {
 	uint32_t left_out;
 	char text[2048];

@@ -28,11 +28,11 @@ struct ratelimit {
 bool ratelimit_take(struct ratelimit *limit, uint32_t burst, uint32_t *left_out);
 
 /**
- * warn_limited - log_warning() unless there were too many
+ * ratelimit_warn - log_warning() unless there were too many
  *
  * Any thread. How many were left out is told with the next one that is not.
  */
-void warn_limited(struct ratelimit *limit, const char *fmt, ...)
+void ratelimit_warn(struct ratelimit *limit, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 #endif

@@ -66,8 +66,8 @@ static void vsock_reset(struct virtio_device *dev)
 		return;
 	error = set_cid(vsock, cid);
 	if (error) {
-		warn_limited(&dev->warned, "vsock%u: CID %u cannot be had again: %s", dev->id, cid,
-			     strerror(-error));
+		ratelimit_warn(&dev->warned, "vsock%u: CID %u cannot be had again: %s", dev->id,
+			       cid, strerror(-error));
 		vhost_close(&vsock->vhost);
 	}
 }
@@ -81,8 +81,8 @@ static int vsock_start(struct virtio_device *dev)
 	if (!error) {
 		error = set_running(vsock, true);
 		if (error)
-			warn_limited(&dev->warned, "vsock%u: vhost-vsock does not start: %s",
-				     dev->id, strerror(-error));
+			ratelimit_warn(&dev->warned, "vsock%u: vhost-vsock does not start: %s",
+				       dev->id, strerror(-error));
 	}
 	if (error)
 		vsock_reset(dev);

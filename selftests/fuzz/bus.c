@@ -29,7 +29,7 @@ static int probe_start(struct virtio_device *dev)
 	int error = ((struct probe *)dev)->start_error;
 
 	if (error)
-		warn_limited(&dev->warned, "probe%u: does not start", dev->id);
+		ratelimit_warn(&dev->warned, "probe%u: does not start", dev->id);
 	return error;
 }
 

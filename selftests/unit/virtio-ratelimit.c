@@ -22,7 +22,7 @@ static unsigned int lines(const char *said)
 static void *warn(void *limit)
 {
 	for (unsigned int i = 0; i < WARNINGS; i++)
-		warn_limited(limit, "warning %u", i);
+		ratelimit_warn(limit, "warning %u", i);
 	return NULL;
 }
 
@@ -49,8 +49,8 @@ TEST(bursts_are_limited)
 
 	wait_seconds(&limit, RATELIMIT_SECONDS);
 	capture_start();
-	warn_limited(&limit, "one %s", "more");
-	warn_limited(&limit, "and another");
+	ratelimit_warn(&limit, "one %s", "more");
+	ratelimit_warn(&limit, "and another");
 	said = capture_end();
 	EXPECT_EQ(2, lines(said));
 	EXPECT_SAID("one more (before that, 3995 warnings were left out)\n", said);
@@ -63,7 +63,7 @@ TEST(limits_are_independent)
 
 	capture_start();
 	warn(&limit[0]);
-	warn_limited(&limit[1], "of another device");
+	ratelimit_warn(&limit[1], "of another device");
 	EXPECT_SAID("of another device", capture_end());
 }
 
@@ -73,9 +73,9 @@ TEST(no_note_where_nothing_was_left_out)
 
 	capture_start();
 	for (unsigned int i = 0; i < RATELIMIT_BURST; i++)
-		warn_limited(&limit, "x");
+		ratelimit_warn(&limit, "x");
 	wait_seconds(&limit, RATELIMIT_SECONDS);
-	warn_limited(&limit, "last");
+	ratelimit_warn(&limit, "last");
 	EXPECT_SAID("last\n", capture_end());
 }
 
