@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 */
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause */
 /*
  * Records in a channel's ring (uapi/channel.h): finding the next one, and placing a new one. Used
  * by both kernels and by libiosc.

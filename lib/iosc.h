@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libiosc: messages between programs of a SIGMA host and of its guest, over the channels of IOSC
  * (inter-OS communication). iosc(3) is the manual of this library, iosc(4) that of the devices.

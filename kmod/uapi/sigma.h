@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
 /*
  * The ioctl interface of sigma.ko: /dev/sigma/control makes and destroys guests,
  * /dev/sigma/NAME drives one.
