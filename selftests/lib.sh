@@ -15,7 +15,7 @@ set -uo pipefail
 TREES=/srv/trees
 VMLINUX=/run/vmlinux
 GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
-PATIENCE=5		# all limits below are multiplied by it: they are for an idle machine
+PATIENCE=5		# factor for the limits below, which suit an idle machine
 OUTPUT=$(mktemp)
 checks=0 failures=0
 
@@ -126,7 +126,7 @@ online()
 	cat /sys/devices/system/cpu/online
 }
 
-# apic_id CPU: of that CPU of the host, by its /proc/cpuinfo in standard input
+# apic_id CPU: print that host CPU's APIC ID; /proc/cpuinfo is on standard input
 apic_id()
 {
 	awk -v cpu="$1" '$1 == "processor" { on = $3 == cpu } on && $1 == "apicid" { print $3 }'
