@@ -265,10 +265,18 @@ state()
 	cat "/sys/class/sigma/$1/state" 2>/dev/null || echo none
 }
 
+# within SECONDS COMMAND...: run the program, and end it when it takes longer
+within()
+{
+	local seconds=$1
+	shift
+	timeout $((PATIENCE * seconds)) "$@"
+}
+
 # until_true SECONDS COMMAND...: repeat the command until it succeeds
 until_true()
 {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + PATIENCE * $1))
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
