@@ -246,7 +246,8 @@ install-hooks:
 	$(Q)$(INSTALL) -D -m 755 packaging/initramfs-tools/hook $(DESTDIR)$(INITRAMFS_HOOKS)/sigma
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(DRACUT_MODULES)/90sigma packaging/dracut/module-setup.sh
 
-DKMS_SOURCES = Kbuild $(shell find kmod guest -path guest/init -prune -o ! -name '*.mod.c' \
+DKMS_SOURCES = Kbuild common/version.h \
+	$(shell find kmod guest -path guest/init -prune -o ! -name '*.mod.c' \
 	\( -name '*.[chS]' -o -name '*.mk' -o -name Kbuild \) -print)
 
 install-dkms: install-hooks

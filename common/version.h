@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What sigmad and sigmactl answer to --version. */
+/* The version of programs, modules and packages. The Makefile reads it, too. */
 #ifndef SIGMA_VERSION_H
 #define SIGMA_VERSION_H
 

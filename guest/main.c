@@ -16,6 +16,7 @@
 #include <linux/utsname.h>
 #include <asm/asm.h>
 
+#include "../common/version.h"
 #include "../kmod/apic.h"
 #include "guest.h"
 
@@ -213,3 +214,5 @@ module_init(sigma_guest_init);
 
 MODULE_DESCRIPTION("SIGMA guest: virtio over IOSC, console, power and clock");
 MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The authors of SIGMA");
+MODULE_VERSION(SIGMA_VERSION);

@@ -12,6 +12,7 @@
 #include <linux/suspend.h>
 #include <asm/cpufeature.h>
 
+#include "../common/version.h"
 #include "apic.h"
 #include "entry.h"
 #include "sigma.h"
@@ -157,4 +158,6 @@ module_init(sigma_init);
 module_exit(sigma_exit);
 
 MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The authors of SIGMA");
+MODULE_VERSION(SIGMA_VERSION);
 MODULE_DESCRIPTION("Run a second kernel on a lent CPU and memory");
