@@ -56,11 +56,12 @@ COMMON_LIBS := libsystemd inih
 DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing
 CTL_LIBS := $(COMMON_LIBS) libkmod json-c
 
+# pkg-config runs when something is compiled for the first time, and not again
 sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \
-	       -DSIGMA_LIBDIR='"$(LIBDIR)"' -I$(O)/daemon/load -MMD -MP \
-	       $(shell $(PKG_CONFIG) --cflags $(DAEMON_LIBS) $(CTL_LIBS))
-daemon_ldlibs = $(shell $(PKG_CONFIG) --libs $(DAEMON_LIBS)) -lpthread -lutil
-ctl_ldlibs = $(shell $(PKG_CONFIG) --libs $(CTL_LIBS))
+	       -DSIGMA_LIBDIR='"$(LIBDIR)"' -I$(O)/daemon/load -MMD -MP $(libs_cflags)
+libs_cflags = $(eval libs_cflags := $(shell $(PKG_CONFIG) --cflags $(DAEMON_LIBS) $(CTL_LIBS)))$(libs_cflags)
+daemon_ldlibs = $(eval daemon_ldlibs := $(shell $(PKG_CONFIG) --libs $(DAEMON_LIBS)) -lpthread -lutil)$(daemon_ldlibs)
+ctl_ldlibs = $(eval ctl_ldlibs := $(shell $(PKG_CONFIG) --libs $(CTL_LIBS)))$(ctl_ldlibs)
 
 common_src := $(wildcard common/*.c)
 daemon_src := $(wildcard daemon/*.c daemon/*/*.c)
@@ -88,13 +89,23 @@ MAKEFLAGS += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all modules user unit fuzz programs rings install install-modules install-user \
+.PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
 	install-hooks install-dkms uninstall deb check check-vmx check-cpus check-packages \
 	check-kgdb check-load bench demo shell style clean
 
 all: modules user
 
-modules:
+# What these goals need of this machine is looked for once, before anything is compiled
+goals := $(or $(MAKECMDGOALS),all)
+kinds := $(if $(filter-out modules install-modules,$(goals)),user) \
+	 $(if $(filter all modules install install-modules,$(goals)),modules) \
+	 $(if $(filter deb,$(goals)),deb)
+
+needs:
+	@CC='$(CC)' IASL='$(IASL)' PKG_CONFIG='$(PKG_CONFIG)' KDIR='$(KDIR)' KVERSION='$(KVERSION)' \
+		LIBRARIES='$(sort $(DAEMON_LIBS) $(CTL_LIBS))' packaging/needs $(kinds)
+
+modules: | needs
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 units := $(addprefix $(O)/,sigma@.service sigma-unserved@.service)
@@ -102,18 +113,18 @@ units := $(addprefix $(O)/,sigma@.service sigma-unserved@.service)
 user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
       $(units)
 
-$(O)/daemon/load/sigma.hex: daemon/load/sigma.asl
+$(O)/daemon/load/sigma.hex: daemon/load/sigma.asl | needs
 	@mkdir -p $(@D)
 	$(call quiet,IASL,$@)$(IASL) -vs -tc -p $(@:.hex=) $< >$(@:.hex=.log) || \
 		{ cat $(@:.hex=.log) >&2; exit 1; }
 
 $(daemon_obj) $(call sanitized,$(daemon_obj)): | $(O)/daemon/load/sigma.hex
 
-$(O)/%.o: %.c
+$(O)/%.o: %.c | needs
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) $(sigma_cflags) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
-$(O)/sanitized/%.o: %.c
+$(O)/sanitized/%.o: %.c | needs
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) $(sigma_cflags) $(CFLAGS) $(CPPFLAGS) $(SANITIZE) -c -o $@ $<
 
@@ -135,7 +146,7 @@ $(O)/sigmactl: $(O)/ctl/main.o $(O)/libctl.a $(O)/libcommon.a
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(ctl_ldlibs)
 
 # static, since nothing else is in the initrd, and as small as it gets
-$(O)/guest/init/init: $(wildcard guest/init/*.[ch])
+$(O)/guest/init/init: $(wildcard guest/init/*.[ch]) | needs
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
 		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s \
@@ -215,7 +226,7 @@ $(O)/fuzz/%: $(O)/unit/fuzz-%
 	$(Q)cp $< $@
 endif
 
-$(O)/programs/%: selftests/programs/%.c
+$(O)/programs/%: selftests/programs/%.c | needs
 	@mkdir -p $(@D) $(O)/selftests/programs
 	$(call quiet,CC,$@)$(CC) $(sigma_cflags) -MF $(O)/selftests/programs/$*.d $(CFLAGS) $(CPPFLAGS) \
 		$(LDFLAGS) -o $@ $< $(filter %.a,$^)
