@@ -173,7 +173,7 @@ START=0x4010e511 KICK=0x4008e514 CALL=0x4008e515
 refuse "start: a guest that runs already is refused" "busy|bad address" raw /dev/sigma/g $START
 for number in $KICK $CALL; do
 	refuse "eventfd: ioctl $number: a reserved doorbell is refused" \
-		"invalid" raw /dev/sigma/g $number \
+		"invalid" raw /dev/sigma/g "$number" \
 		$'\x01'
 done
 refuse "memory: a mapping larger than the memory is refused" "" perl -e '

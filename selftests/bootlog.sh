@@ -25,7 +25,7 @@ for kernel in 6.1 6.12 7.2; do
 	check "$kernel: the guest starts" sigmactl start g
 	check "$kernel: sigmad is killed" kill_sigmad
 	check "$kernel: the guest's state becomes panicked" \
-		until_true $GUEST_BOOT grep -x panicked /sys/class/sigma/g/state
+		until_true "$GUEST_BOOT" grep -x panicked /sys/class/sigma/g/state
 	check "$kernel: sysfs shows why the guest panicked" \
 		grep -x 'VFS: Unable to mount root fs on [^)]*)' /sys/class/sigma/g/panic
 	check "$kernel: the guest is killed" eval 'sigmactl kill g && wait_gone g'

@@ -40,7 +40,7 @@ hears_hello() { listens "$1" "$2" && say_hello "$1" && host_said "$1" hello; }
 
 cp $program /run/program.disk && truncate -s 1M /run/program.disk
 guest g disk=/dev/vdb disk=/run/program.disk net=1 \
-	line=[Channel] line=Number=14 line=User=nobody line=Mode=0600
+	"line=[Channel]" line=Number=14 line=User=nobody line=Mode=0600
 remember_host
 check "the guest starts" sigmactl start g
 check "the guest's user space answers" guest_up

@@ -26,7 +26,7 @@ same_time()
 	local first reading last
 	first=$(host_now) && reading=$(guest_now "$1" | cut -d ' ' -f 1-3) && last=$(host_now) &&
 		echo "host $first, guest $reading, host $last" &&
-		$program compare $first $reading $last "${2:-0}"
+		$program compare "$first" "$reading" "$last" "${2:-0}"
 }
 
 # offset_by VERB FIELD: ns that the guest's own clock is ahead of its PTP clock

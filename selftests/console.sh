@@ -73,7 +73,7 @@ check "the console shows the last output" shows "the end"
 missed=$(grep -aoE "<missed [0-9]+ bytes>" $screen | awk '{ n += $2 } END { print n + 0 }')
 seen=$(tr -dc x <$screen | wc -c)
 check "all output is shown or counted as lost" \
-	[ $((missed + seen)) -ge $((MIB / 64 * 63)) -a "$missed" -lt $((MIB / 64 * 65 + 65536)) ]
+	[ $((missed + seen)) -ge $((MIB * 63 / 64)) -a "$missed" -lt $((MIB * 65 / 64 + 65536)) ]
 check "the guest knows the size of the second terminal" until_true 10 has_size 43 132
 type_keys $'echo still $((40 + 2))\r'
 check "the console works as before" shows "^still 42"

@@ -286,7 +286,7 @@ check "sigmactl reboot succeeds" sigmactl reboot g
 check "the guest has a new start time when sigmactl reboot returns" \
 	[ "$(sigmactl show -p StartedUSec --value g)" -gt "$started" ]
 check "sigmactl events told the reboot" hears '.state == "reboot"'
-check "the rebooted guest's log begins" until_true $GUEST_BOOT eval \
+check "the rebooted guest's log begins" until_true "$GUEST_BOOT" eval \
 	'sigmactl log --memory g | grep "Linux version"'
 check "sigmactl stop ends a guest that is not up yet" sigmactl stop --timeout=1 g
 check "sigmactl events told the guest's end" hears '.state == "gone"'

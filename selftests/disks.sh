@@ -65,8 +65,8 @@ head -c $((3 * MIB)) /dev/urandom >$dir/fixed.img
 truncate -s 5M $dir/loop.img
 modprobe loop
 loop=$(losetup --find --show $dir/loop.img)
-images=(disk=/dev/vdb disk=$dir/data.img disk=$dir/holes.img
-	disk=$dir/fixed.img line=ReadOnly=yes disk="$loop")
+images=(disk=/dev/vdb "disk=$dir/data.img" "disk=$dir/holes.img"
+	"disk=$dir/fixed.img" line=ReadOnly=yes disk="$loop")
 sizes="$(blockdev --getsz /dev/vdb) 16384 65536 6144 10240"
 for ((i = 5; i < DISKS; i++)); do
 	truncate -s $((100 + i))K "$dir/$i.img"
@@ -84,11 +84,11 @@ check "the guest's user space answers" wait_guest 1
 names=$(for ((i = 0; i < DISKS; i++)); do disk $i; echo; done)
 check "the guest has exactly these $DISKS disks" [ "$(in_guest 1 'ls -v /sys/block')" = "$names" ]
 check "the disks are in the order of the file" \
-	[ "$(in_guest 1 "for d in $(echo $names); do cat /sys/block/\$d/size; done" |
+	[ "$(in_guest 1 "for d in $(xargs <<<"$names"); do cat /sys/block/\$d/size; done" |
 	     xargs)" = "$sizes" ]
 serials=$(for ((i = 0; i < DISKS; i++)); do echo "sigma-$i"; done)
 check "each disk has its serial number" \
-	[ "$(in_guest 1 "for d in $(echo $names); do cat /sys/block/\$d/serial; echo; done" |
+	[ "$(in_guest 1 "for d in $(xargs <<<"$names"); do cat /sys/block/\$d/serial; echo; done" |
 	     sed '/^$/d')" = "$serials" ]
 
 # ---- flush

@@ -31,6 +31,6 @@ attempt what=triple
 contained "triple fault" "triple fault"
 
 check "the guest of a sigmactl run is up" boot_by memory sigmactl run g
-attempt what=write at=$text_phys
-ended "write to the host's kernel" 11 "wrote to address 0x0*$(printf %x $text_phys)"
+attempt what=write at="$text_phys"
+ended "write to the host's kernel" 11 "wrote to address 0x0*$(printf %x "$text_phys")"
 finish

@@ -46,7 +46,7 @@ monitor=$!
 check "udevadm listens to uevents" until_true 10 monitor_ready
 in_guest 1 "(sleep 1; insmod /root/hang.ko seconds=$AWAY) >/dev/null 2>&1 &" >/dev/null
 check "the host notices within $NOTICED_MAX s that the guest hangs" noticed
-check "sigmad notices that the guest hangs" wait_state g unresponsive $AWAY
+check "sigmad notices that the guest hangs" wait_state g unresponsive "$AWAY"
 check "sigmactl list shows that the guest hangs" \
 	eval 'sigmactl list --no-legend | grep "^g *unresponsive "'
 check "the host notices that the guest is back" wait_state g running

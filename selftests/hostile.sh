@@ -78,6 +78,7 @@ as_wanted()
 # A table for people: the outcome of each attempt, a column for each back end
 table()
 {
+	# shellcheck disable=SC2086 # a list of files
 	cd $results && awk -F ': ' '
 	FNR == 1 { head = head sprintf("%-13s", FILENAME) }
 	!($1 in line) { order[++nr] = $1 }

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # The library of the tests. A test sources this file, runs checks, and ends with finish:
 #
@@ -313,7 +314,7 @@ sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e .pid; }
 kill_sigmad()
 {
 	local pid
-	pid=$(sigmad_pid) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
+	pid=$(sigmad_pid g) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
 }
 
 wait_gone()

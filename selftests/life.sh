@@ -183,7 +183,7 @@ for kernel in 6.1 6.12 7.2; do
 	check "$kernel: the guest starts" sigmactl start g
 	refuse "$kernel: sigmactl wait says that the guest panicked and will not be running" \
 		"is panicked.*will not be running" \
-		within $GUEST_BOOT sigmactl wait --state=running g
+		within "$GUEST_BOOT" sigmactl wait --state=running g
 	check "$kernel: sigmactl status shows why the guest panicked" \
 		eval 'sigmactl status g | grep "Panic: VFS: "'
 	check "$kernel: the guest's bus shows why it panicked" \

@@ -30,7 +30,7 @@ echo "from the host" >$things/note
 echo "not for everybody" >$things/secret && chmod 600 $things/secret
 echo "to be read" >$papers/note
 dd if=/dev/urandom of=$things/data bs=1M count=$MIB status=none
-shares=(line=[Share] line=Path=$things line=[Share] line=Path=$papers line=ReadOnly=yes)
+shares=("line=[Share]" "line=Path=$things" "line=[Share]" "line=Path=$papers" line=ReadOnly=yes)
 remember_host
 
 # ---- without virtiofsd

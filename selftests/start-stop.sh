@@ -42,7 +42,7 @@ guest g disk=/dev/vdb memory=128M
 # During the first cycle the host loads modules and grows caches that it keeps
 check "the first guest starts and stops" cycle 0
 remember_host
-for i in $(seq $CYCLES); do
+for i in $(seq "$CYCLES"); do
 	check "cycle $i of $CYCLES: the guest starts and ends" cycle "$i" || break
 done
 check "online CPUs, iomem, memory and module users are as before" host_is_as_before

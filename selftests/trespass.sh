@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # The library of the tests of guarded guests: a guest that loads modules/trespass.c, and checks that
 # each violation ends only the guest.

@@ -16,10 +16,9 @@ program=/usr/bin/passt
 files=/opt/passt
 
 # The passt of Debian 12 lacks vhost-user. A later one runs with its own C library.
-[ -e $TREES/passt/usr/bin/passt ] || skip_all "no passt in this machine"
+[ -e "$TREES/passt/usr/bin/passt" ] || skip_all "no passt in this machine"
 mkdir -p $files
-cp -L $TREES/passt/usr/bin/passt $TREES/passt/usr/lib64/ld-linux-x86-64.so.2 \
-	$TREES/passt/usr/lib/x86_64-linux-gnu/libc.so.6 $files
+cp -L "$TREES"/passt/usr/{bin/passt,lib64/ld-linux-x86-64.so.2,lib/x86_64-linux-gnu/libc.so.6} $files
 install_passt()
 {
 	printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' $files/ld-linux-x86-64.so.2 $files \

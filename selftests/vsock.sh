@@ -33,7 +33,7 @@ wait_for_guest()
 	caller=$!
 	until_true 10 test -s /run/heard
 }
-caller_gone() { ! kill -0 $caller 2>/dev/null; }
+caller_gone() { ! kill -0 "$caller" 2>/dev/null; }
 
 dd if=/dev/urandom of=$data bs=1M count=$MIB status=none
 cp $program /run/program.disk && truncate -s 1M /run/program.disk
