@@ -7,8 +7,10 @@
 #	make deb		Debian packages, in O/deb; DKMS builds the modules
 #	make check-packages	do they install and go again, and does "make install", and do
 #				guests boot with Debian's own initrds? DEBIAN=12 or 13
-#	make check		all tests, in virtual machines; make check T=NAME: one of them;
-#				CPU=max,-la57: with SVM, so that all guests are confined, and slow
+#	make check-unit		unit tests and fuzz targets, on this machine; T=NAME: one of them
+#	make check		all tests, in virtual machines; T=NAME: one of them, and
+#				only what it needs is built; CPU=max,-la57: with SVM, so that all
+#				guests are confined, and slow
 #	make check-load		does a guarded guest under load for a minute ever leave its CPU?
 #	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
 #				dump? Builds a kernel
@@ -23,7 +25,6 @@
 #	make rings		O/bench/rings: split beside packed virtqueues
 #	make demo		the whole thing on show, in a virtual machine
 #	make shell		a shell in the virtual machine
-#	make style		checkpatch over the sources (CHECKPATCH=...)
 #
 # check, bench, demo and shell never load a module into the machine they run on. V=1 shows the
 # commands. User space is built under O (default build).
@@ -89,9 +90,11 @@ MAKEFLAGS += --no-print-directory
 endif
 
 .DELETE_ON_ERROR:
+# Objects of the tests stay: one edit compiles one file
+.SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms uninstall deb check check-vmx check-cpus check-packages \
-	check-kgdb check-load bench demo shell style clean
+	install-hooks install-dkms uninstall deb check check-unit check-vmx check-cpus check-packages \
+	check-kgdb check-load bench demo shell clean
 
 all: modules user
 
@@ -332,6 +335,13 @@ deb:
 	$(Q)$(MAKE) install-user install-dkms DESTDIR=$(O)/deb/sigma PREFIX=/usr
 	$(Q)packaging/deb $(O)/deb $(VERSION)
 
+unit_wanted := $(if $(T),$(filter $(addprefix $(O)/unit/,$(T)),$(unit_tests)),$(unit_tests))
+# On all CPUs, unless somebody said how many
+parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j $(shell nproc))
+check-unit:
+	$(if $(unit_wanted),$(Q)$(MAKE) $(parallel) $(unit_wanted))
+	$(Q)selftests/rig/unit $(O)/unit $(T)
+
 check:
 	$(Q)selftests/rig/check $(T)
 
@@ -366,13 +376,6 @@ demo:
 shell:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/rig/vm -b
-
-CHECKPATCH ?= $(firstword $(wildcard $(KDIR)/scripts/checkpatch.pl \
-				     $(KDIR)/source/scripts/checkpatch.pl))
-style:
-	$(if $(CHECKPATCH),,$(error no checkpatch.pl: say CHECKPATCH=linux/scripts/checkpatch.pl))
-	$(Q)git ls-files '*.[chS]' | xargs $(CHECKPATCH) --no-tree --strict --quiet --terse \
-		--max-line-length=100 --ignore LINUX_VERSION_CODE,NEW_TYPEDEFS --file
 
 clean:
 	$(Q)rm -rf $(O)/common $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench \

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
 #
 # The library of the rig's scripts: where things are, and how to run a command inside one of the
 # trees.
