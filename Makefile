@@ -8,7 +8,9 @@
 #	make check-packages	do they install and go again, and does "make install", and do
 #				guests boot with Debian's own initrds? DEBIAN=12 or 13
 #	make check-unit		unit tests and fuzz targets, on this machine; T=NAME: one of them
-#	make check		all tests, in virtual machines; T=NAME: one of them, and
+#	make lint		sparse, shellcheck, mandoc and codespell over the sources, what is in
+#				selftests/lint/, and checkpatch (CHECKPATCH=...); T=NAME: one of them
+#	make check		all tests, lint too, in virtual machines; T=NAME: one of them, and
 #				only what it needs is built; CPU=max,-la57: with SVM, so that all
 #				guests are confined, and slow
 #	make check-load		does a guarded guest under load for a minute ever leave its CPU?
@@ -93,7 +95,7 @@ endif
 # Objects of the tests stay: one edit compiles one file
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms uninstall deb check check-unit check-vmx check-cpus check-packages \
+	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus check-packages \
 	check-kgdb check-load bench demo shell clean
 
 all: modules user
@@ -341,6 +343,10 @@ parallel = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j $(shell nproc))
 check-unit:
 	$(if $(unit_wanted),$(Q)$(MAKE) $(parallel) $(unit_wanted))
 	$(Q)selftests/rig/unit $(O)/unit $(T)
+
+CHECKPATCH ?=
+lint:
+	$(Q)KDIR=$(KDIR) CHECKPATCH=$(CHECKPATCH) selftests/rig/lint $(T)
 
 check:
 	$(Q)selftests/rig/check $(T)

@@ -16,6 +16,7 @@ TREES=$TOP/build/trees
 CACHE=$TOP/build/rig
 LOGS=$TOP/build/logs
 KERNELS="6.1 6.12 7.2"
+LINT_KERNEL=6.12	# its tree has the tools of "lint", too
 
 die()
 {
