@@ -11,7 +11,7 @@ number=0 passed=0 failed=0
 [ "$JOBS" -le 3 ] || JOBS=3
 # Unit tests wait most of their time
 UNIT_JOBS=$((2 * JOBS))
-UNIT_SECONDS=60
+UNIT_SECONDS=300
 
 result()
 {
