@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What both programs do by a guest's name alone: see whether it exists, and give back what it has. */
+/* What both programs do by a guest's name alone: see whether it exists, and give it back. */
 #ifndef SIGMA_CONTROL_H
 #define SIGMA_CONTROL_H
 

@@ -293,7 +293,7 @@ static void finish_shares(struct parser *parser)
 					  "a [Share] without Path=; name the folder");
 			continue;
 		}
-		/* Who has to be able to read it starts the guest: daemon/virtiofsd.c sees to that */
+		/* daemon/virtiofsd.c sees whether who starts the guest can read it */
 		guestkeys_usable(parser, share->line, "Path=", share->path, true, F_OK);
 		if (strchr(share->path, ','))
 			guestfile_mistake(parser, share->line, -EINVAL,

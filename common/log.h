@@ -2,7 +2,7 @@
 /*
  * Messages of sigmad for people: what happened, to what, why, what to do. They go to
  * stderr as "sigmad: NAME: text", with an sd-daemon(3) "<N>" level in front where stderr
- * is the journal. Where code of common/ runs in sigmactl, its messages are sigmactl's: see log_as().
+ * is the journal. In sigmactl they begin with "sigmactl" instead: see log_as().
  */
 #ifndef SIGMA_LOG_H
 #define SIGMA_LOG_H

@@ -106,7 +106,8 @@ static void replace(struct virtio_device *dev)
 	}
 	device->replaced = true;
 	ratelimit_warn(&dev->warned, "%s%u: %s ended, and another one serves %s: %s",
-		       dev->ops->name, dev->id, device->program, device->backend.serves, device->lost);
+		       dev->ops->name, dev->id, device->program, device->backend.serves,
+		       device->lost);
 }
 
 int process_device_start(struct virtio_device *dev)
