@@ -332,10 +332,17 @@ $(Q)ldconfig
 $(Q)if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 endef
 
-deb:
+# From a copy of the sources, since dpkg-buildpackage leaves its files in them and beside them. The
+# package is built like anywhere else, so without the variables of this make
+DEB_SOURCES := COPYING Kbuild LICENSES Makefile common ctl daemon debian docs guest kmod lib packaging udev
+deb: | needs
 	$(Q)rm -rf $(O)/deb
-	$(Q)$(MAKE) install-user install-dkms DESTDIR=$(O)/deb/sigma PREFIX=/usr
-	$(Q)packaging/deb $(O)/deb $(VERSION)
+	$(Q)mkdir -p $(O)/deb/source
+	$(Q)tar -c --exclude='*.o' --exclude='*.ko' $(DEB_SOURCES) | tar -x -C $(O)/deb/source
+	$(Q)cd $(O)/deb/source && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES \
+		dpkg-buildpackage -us -uc -b -d >../build.log 2>&1 || { cat ../build.log >&2; exit 1; }
+	$(Q)rm -r $(O)/deb/source
+	$(Q)for package in $(O)/deb/*.deb; do echo "  DEB	$$package"; done
 
 unit_wanted := $(if $(T),$(filter $(addprefix $(O)/unit/,$(T)),$(unit_tests)),$(unit_tests))
 # On all CPUs, unless somebody said how many
