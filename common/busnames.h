@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest on D-Bus: /run/sigma/NAME/bus, peer to peer, with no bus daemon between. sigmad offers
- * the object there (daemon/bus.c), sigmactl and other programs use it.
+ * Names of a guest's D-Bus interface. sigmad offers the object at the socket /run/sigma/NAME/bus
+ * (daemon/bus.c). sigmactl and other programs connect to it directly, without a bus daemon.
  *
  *	busctl --address=unix:path=/run/sigma/NAME/bus introspect org.sigma /org/sigma/Guest
  */
@@ -11,19 +11,22 @@
 #define SIGMA_BUS_OBJECT	"/org/sigma/Guest"
 #define SIGMA_BUS_INTERFACE	"org.sigma.Guest"
 
-/* For sd_bus_add_match(): the connection has ended, as sd-bus itself tells */
+/* For sd_bus_add_match(): the signal that sd-bus itself makes when a connection has ended */
 #define SIGMA_BUS_DISCONNECTED \
 	"type='signal',sender='org.freedesktop.DBus.Local'," \
 	"path='/org/freedesktop/DBus/Local',interface='org.freedesktop.DBus.Local'," \
 	"member='Disconnected'"
 
 /*
- * Type of the property Devices: number, kind ("disk", "net", "share"), name, keys, and whether the
- * guest is to let go of it
+ * Type of the property Devices: number, kind ("disk", "net", "share"), name, keys, and whether its
+ * unplug is pending
  */
 #define SIGMA_BUS_DEVICES	"a(ussasb)"
 
-/* Type of the property Counters: number, virtio's word, requests, bytes from the guest and to it */
+/*
+ * Type of the property Counters: number, virtio device type ("blk", "net", "console", ...),
+ * requests, bytes from the guest, bytes to the guest
+ */
 #define SIGMA_BUS_COUNTERS	"a(usttt)"
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Guests by their name: see control.h. */
+/* Finding and destroying a guest by its name: see control.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * CPU lists as sysfs writes them ("0-3,8,10-11"), for sigmad and sigmactl. Numbers beyond
- * CPU_SETSIZE are an error, not ignored: a list that is read in part would be a lie.
+ * CPU lists in the format of sysfs ("0-3,8,10-11"). A number from CPU_SETSIZE on is an error and
+ * not ignored: part of a list would be a wrong answer.
  * Needs _GNU_SOURCE.
  */
 #ifndef SIGMA_CPULIST_H
@@ -15,7 +15,7 @@
 #include <string.h>
 
 /**
- * cpulist_parse - read a list; blanks at its end and an empty list are fine
+ * cpulist_parse - parse a list, which may be empty and may end with blanks
  *
  * Return: 0, or -EINVAL.
  */
@@ -48,7 +48,7 @@ static inline int cpulist_parse(const char *text, cpu_set_t *set)
 	}
 }
 
-/** cpulist_read - read the list in a file of sysfs; 0 or a negative errno */
+/** cpulist_read - parse the list in a file of sysfs; 0 or a negative errno */
 static inline int cpulist_read(const char *path, cpu_set_t *set)
 {
 	FILE *f = fopen(path, "re");
@@ -62,7 +62,7 @@ static inline int cpulist_read(const char *path, cpu_set_t *set)
 	return error;
 }
 
-/** cpulist_format - write a list as short as it can be; cut off when it doesn't fit */
+/** cpulist_format - write a list with ranges to @text; it is cut off if it doesn't fit */
 static inline char *cpulist_format(const cpu_set_t *set, char *text, size_t size)
 {
 	size_t at = 0;

@@ -2,10 +2,10 @@
 /*
  * Choosing CPUs to lend: see cpus.h.
  *
- * The highest numbers go first, because people and scripts bind things to the low
- * ones. The core of CPU 0 stays with the host: CPU 0 can't be lent (it is where
- * firmware, suspend and machine resets happen), and half of a core is not a whole one.
- * With CPU 0 always left, the rule that the host keeps a CPU needs no further check.
+ * The CPUs with the highest numbers are lent first, because people and scripts bind programs to
+ * low numbers. CPU 0 is never lent: firmware calls, suspend and machine resets happen there. The
+ * rest of its core stays with the host, too, unless cores may be split. Because CPU 0 stays, no
+ * further check has to leave the host a CPU.
  */
 #include <errno.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "cpus.h"
 #include "log.h"
 
-/* The CPUs that share a core with @cpu, itself among them */
+/* Read the CPUs of @cpu's core, @cpu included; 0 or a negative errno */
 static int core_of(const char *sysfs, int cpu, cpu_set_t *core)
 {
 	char path[PATH_MAX];
@@ -25,7 +25,7 @@ static int core_of(const char *sysfs, int cpu, cpu_set_t *core)
 	return cpulist_read(path, core);
 }
 
-/* Move cores from @free to @taken until there are @wanted; only such as fit when @exact */
+/* Move cores from @free to @taken until that has @wanted CPUs; if @exact, no more than @wanted */
 static int take_cores(const char *sysfs, cpu_set_t *free, cpu_set_t *taken, int wanted,
 		      bool exact)
 {
@@ -137,16 +137,16 @@ void cpus_cores(const char *sysfs, char *text, size_t size)
 			text[at++] = ' ';
 		cpulist_format(&core, text + at, size - at);
 		at += strlen(text + at);
-		/* Each core once */
+		/* List each core once */
 		CPU_XOR(&core, &core, &online);
 		CPU_AND(&online, &online, &core);
 	}
 }
 
 /*
- * Faults of CPUs by which a hyperthread reads what its sibling has in the core's L1 cache or buffers,
- * past all page tables. What a kernel does against them is of use where both threads are its own
- * (Documentation/admin-guide/hw-vuln/).
+ * CPU vulnerabilities by which a hyperthread can read its sibling's data in the core's L1 cache or
+ * buffers, whatever the page tables say. The kernel's mitigations help only where both threads
+ * belong to the same kernel (Documentation/admin-guide/hw-vuln/).
  */
 static const char *const sibling_leaks[] = {
 	"l1tf", "mds", "tsx_async_abort", "mmio_stale_data",
@@ -181,7 +181,7 @@ void cpus_warn_of_split(const char *sysfs, const char *where)
 			    where, found);
 }
 
-/* In a guest file, and in the name of the kernel's PMU */
+/* @name: the word in a guest file, @pmu: the kernel's PMU of this kind is cpu_@pmu */
 static const struct {
 	const char *name, *pmu;
 } kinds[CPU_KINDS] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Which of the host's CPUs a guest gets when its file doesn't name them. */
+/* The host's CPUs and cores, and the choice of CPUs for a guest whose file names none. */
 #ifndef SIGMA_CPUS_H
 #define SIGMA_CPUS_H
 
@@ -22,64 +22,65 @@ enum cpu_kind {
 	CPU_KINDS,
 };
 
-/** cpu_kind_from_name - of one that a guest file names: "efficiency"; or -EINVAL */
+/** cpu_kind_from_name - the enum cpu_kind of a word in a guest file ("efficiency"), or -EINVAL */
 int cpu_kind_from_name(const char *name);
 
 /**
  * cpus_of_kind - the online CPUs of a kind
  * @devices: DEVICES_SYSFS, where the kernel has a PMU for each kind, or a copy of its layout
  * @kind: not CPU_KIND_ANY
- * @where: "FILE:LINE" that asks for it
+ * @where: "FILE:LINE" of the key that asks for this kind, for messages
  *
- * Return: 0, or a reported negative errno when there are none.
+ * Return: 0, or a reported negative errno if there are none.
  */
 int cpus_of_kind(const char *devices, enum cpu_kind kind, const char *where, cpu_set_t *set);
 
 /**
  * cpus_choose - choose CPUs to lend
  * @sysfs: CPUS_SYSFS, or a copy of its layout
- * @among: only of these; NULL: of all
- * @wanted: > 0
- * @split_cores: hyperthread siblings may be separated
- * @cpus: out: ascending
+ * @among: choose from these CPUs only; NULL: from all
+ * @wanted: number of CPUs, > 0
+ * @split_cores: hyperthread siblings may have different owners
+ * @cpus: out: the chosen CPUs in ascending order
  *
- * Return: how many, at least @wanted: more when only whole cores are lent and they
- * don't come out even. Or a negative errno that was reported.
+ * Return: the number of chosen CPUs, or a reported negative errno. The number is more than @wanted
+ * if only whole cores are lent and they do not add up to @wanted.
  */
 int cpus_choose(const char *sysfs, const cpu_set_t *among, unsigned int wanted, bool split_cores,
 		uint32_t cpus[SIGMA_CPUS_MAX]);
 
 /**
  * struct host_cpus - the host's CPUs
- * @lendable: those online that do not share the core of CPU 0
- * @siblings: some core has several
+ * @online: CPUs that are online
+ * @lendable: online CPUs that do not share the core of CPU 0
+ * @siblings: at least one core has several CPUs
  */
 struct host_cpus {
 	cpu_set_t online, lendable;
 	bool siblings;
 };
 
-/** cpus_read - what there is of them, @sysfs as above; 0 or a negative errno, unreported */
+/** cpus_read - read the host's CPUs from @sysfs (as above); 0 or a negative errno, not reported */
 int cpus_read(const char *sysfs, struct host_cpus *cpus);
 
 /**
- * cpus_cores - which CPUs share a core with others: "0,4 1,5"
+ * cpus_cores - list the cores that have several CPUs: "0,4 1,5"
  * @sysfs: as above
- * @text: @size bytes; "" where each has a core of its own
+ * @text: out: @size bytes; "" if each CPU has a core of its own
  */
 void cpus_cores(const char *sysfs, char *text, size_t size);
 
 /**
- * cpus_warn_of_split - say what hyperthreads can read of each other here, if they can
+ * cpus_warn_of_split - warn if this machine's hyperthread siblings can read each other's data
  * @sysfs: as above
- * @where: the guest file that separates them
+ * @where: the guest file that allows split cores, for the message
  */
 void cpus_warn_of_split(const char *sysfs, const char *where);
 
 /**
- * cpus_kinds - the kinds of cores of a hybrid machine: "performance 0-7, efficiency 8-15"
+ * cpus_kinds - list the kinds of cores of a hybrid machine: "performance 0-7, efficiency 8-15"
  * @devices: as above
- * @text: @size bytes; "" where all are of one kind
+ * @text: out: @size bytes; "" if all cores are of one kind
  */
 void cpus_kinds(const char *devices, char *text, size_t size);
 

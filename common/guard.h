@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Names of guards, and which guard this machine has. */
+/* Names of the kinds of guards, and the strongest kind that this machine has. */
 #ifndef SIGMA_GUARD_H
 #define SIGMA_GUARD_H
 
@@ -18,9 +18,9 @@ int guard_from_name(const char *name);
 /**
  * guard_of_machine - the strongest guard that this machine has
  * @path: GUARD_SYSFS, or a file like it
- * @why: out: why there is no stronger one; "" where nothing tells
+ * @why: out: why the machine has no stronger one; "" if @path gives no reason
  *
- * Return: an enum sigma_guard_kind, or -EINVAL: nothing tells, since sigma.ko is not loaded.
+ * Return: an enum sigma_guard_kind, or -EINVAL if @path can't be read (sigma.ko is not loaded).
  */
 int guard_of_machine(const char *path, char why[GUARD_WHY_MAX]);
 

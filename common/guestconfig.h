@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a guest is made of, as its file says: see guestfile.h. */
+/* A guest's configuration, as its guest file describes it: see guestfile.h. */
 #ifndef SIGMA_GUESTCONFIG_H
 #define SIGMA_GUESTCONFIG_H
 
@@ -18,7 +18,7 @@
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 
-/* What sections of a guest file stand for that can also be added to a running guest, and removed */
+/* Devices of a guest file that can also be hotplugged and unplugged */
 enum guest_device {
 	GUEST_NO_DEVICE,
 	GUEST_DISK,
@@ -27,16 +27,16 @@ enum guest_device {
 };
 
 /*
- * @keys of each device: as they were given, "Key=value\n" each; NULL: no device has this place
+ * @keys of each device: its keys as they were given, "Key=value\n" each; NULL: the slot is free
  */
 struct guest_disk {
 	char *keys;
-	char *path, *socket;	/* one of them */
+	char *path, *socket;	/* one of them is set */
 	bool read_only;
-	bool direct;		/* without the host's page cache where the file system can */
-	char serial[GUEST_SERIAL_MAX + 1];	/* "": sigmad's own */
-	unsigned int block_size;	/* bytes that the guest can address; 0: as the file has */
-	unsigned int line;	/* of [Disk], for messages; 0: it was added later */
+	bool direct;		/* bypass the host's page cache if the file system can */
+	char serial[GUEST_SERIAL_MAX + 1];	/* "": sigmad chooses it */
+	unsigned int block_size;	/* 512 or 4096 bytes; 0: the default, see guestfile.h */
+	unsigned int line;	/* of [Disk], for messages; 0: the disk was hotplugged */
 };
 
 enum guest_vhost {
@@ -47,7 +47,7 @@ enum guest_vhost {
 
 struct guest_forward {
 	bool udp;		/* else TCP */
-	char address[INET_ADDRSTRLEN];	/* of the host; "": all */
+	char address[INET_ADDRSTRLEN];	/* of the host; "": all its addresses */
 	uint16_t host_port, guest_port;
 };
 
@@ -55,7 +55,7 @@ struct guest_net {
 	char *keys;
 	char *bridge;		/* NULL, or the bridge's name */
 	char *address;		/* NULL, or "a.b.c.d/len" of the host's end */
-	bool user;		/* through passt */
+	bool user;		/* passt is the back end */
 	unsigned int nr_forwards;
 	struct guest_forward forward[GUEST_FORWARDS_MAX];
 	uint8_t mac[6];
@@ -87,19 +87,19 @@ struct guest_channel {
 
 struct guest_vsock {
 	bool off;
-	uint32_t cid;		/* 0: any that is free */
-	unsigned int line;	/* 0: not asked for, the guest can do without */
+	uint32_t cid;		/* 0: sigmad chooses it */
+	unsigned int line;	/* 0: VSock= is not given, so the device is optional */
 };
 
 struct guest_config {
 	char name[SIGMA_NAME_MAX];
-	char *file;		/* where it was read from */
-	char *text;		/* what was in it, @text_len bytes */
+	char *file;		/* path of the guest file */
+	char *text;		/* contents of the guest file, @text_len bytes */
 	uint32_t text_len;
-	uint32_t starter;	/* user ID, which its reader sets: see daemon/backend.h */
+	uint32_t starter;	/* ID of the user who starts it, set by sigmad: daemon/backend.h */
 	unsigned int nr_cpus;	/* wanted; > 0 */
-	enum cpu_kind cpu_kind;	/* of these, unless they are given */
-	bool cpus_given;	/* cpus[] were named, else sigmad chooses */
+	enum cpu_kind cpu_kind;	/* kind of these CPUs, if !@cpus_given */
+	bool cpus_given;	/* the file names @cpus; otherwise sigmad chooses them */
 	uint32_t cpus[SIGMA_CPUS_MAX];
 	uint64_t memory;	/* bytes, multiple of SIGMA_SEGMENT_ALIGN */
 	char *kernel;		/* path, never NULL after guestfile_load() */
@@ -109,9 +109,9 @@ struct guest_config {
 	bool split_cores;
 	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
-	/* 0: not given */
+	/* lines of keys, for messages; 0: not given */
 	unsigned int cpus_line, memory_line, kernel_line, guard_line;
-	unsigned int nr_disks, nr_nets, nr_shares;	/* places up to the last device */
+	unsigned int nr_disks, nr_nets, nr_shares;	/* slots up to the last device */
 	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];
 	struct guest_net net[GUEST_NETS_MAX];

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Devices in the configuration of a guest. Each has a place among those of its kind, which is free
- * for another one when it goes. Those of the guest's file get theirs as its sections are read; one
- * that is added later has the same keys and rules, but no section.
+ * Devices in a guest's configuration. Each device has a slot (@place) among those of its kind. The
+ * slot is free again when the device is removed. The devices of the guest file get their slots when
+ * the sections are read. A hotplugged device has the same keys and rules, but no section.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof(*(array)))
 
-/* Sections that stand for devices */
+/* The section of each kind of device, and how many devices a guest may have */
 static const struct {
 	enum section section;
 	unsigned int max;
@@ -55,7 +55,7 @@ struct guest_place guestfile_place(const char *file, unsigned int line)
 	return place;
 }
 
-/* Give the device its place and what it has when its keys don't say otherwise; 0 or -errno */
+/* Put a device with the default values of its keys into the slot parser->place; 0 or -errno */
 static int take_place(struct parser *parser, enum guest_device kind)
 {
 	struct guest_config *config = parser->config;
@@ -100,7 +100,7 @@ void guestdevices_open(struct parser *parser, enum guest_device kind)
 		parser->skip = false;
 }
 
-/* "Key=value" in each line */
+/* Set the keys of a device, one "Key=value" per line */
 static int take_keys(struct parser *parser, const char *keys)
 {
 	char *text = strdup(keys), *rest = text, *key, *value;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads a guest file with inih. inih knows neither line numbers nor where a section that
- * may be repeated starts anew, so the lines pass through read_line(), which counts
- * them and opens sections; the keys then come to guestkeys_set() in guestkeys.c.
+ * Reads a guest file with inih. inih tells neither line numbers nor where a repeated section
+ * begins. So it gets its lines from read_line(), which counts them and opens sections, and passes
+ * the keys to guestkeys_set() in guestkeys.c.
  *
- * Reading goes on after a mistake, so that a person sees all of them at once. The first one
- * decides what guestfile_load() returns. */
+ * Reading goes on after a mistake, so that a person sees all mistakes at once. guestfile_load()
+ * returns the error of the first one.
+ */
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -24,13 +25,13 @@
 #include "hash.h"
 #include "log.h"
 
-#define CONTROL_NAME		"control"	/* /dev/sigma/control is no guest */
+#define CONTROL_NAME		"control"	/* /dev/sigma/control is not a guest */
 #define MEMORY_DEFAULT		(512ULL << 20)
 #define MAC_MULTICAST		0x01		/* in the first byte */
 #define MAC_LOCAL		0x02
 #define COUNT(array)		(sizeof(array) / sizeof(*(array)))
 
-/* Makes the ids that are derived from the machine's id ours; random */
+/* Application ID for IDs that are derived from the machine's; a random number */
 #define GUEST_MAC_ID SD_ID128_MAKE(5b, 0e, 6d, 2c, 91, 7a, 4f, 38, \
 				   a3, d4, 1c, 8e, 72, f0, b9, 46)
 
@@ -59,7 +60,7 @@ void guestfile_mistake(struct parser *parser, unsigned int line, int error, cons
 		parser->error = error;
 }
 
-/* inih's handler. Mistakes are counted by guestfile_mistake(), so it never fails. */
+/* inih's handler. It never fails, since guestfile_mistake() remembers that there was a mistake. */
 static int take_key(void *data, const char *section __attribute__((unused)), const char *name,
 		    const char *value)
 {
@@ -143,19 +144,22 @@ static char *read_line(char *line, int size, void *data)
 		end = strchr(start, ']');
 		if (end)
 			open_section(parser, start + 1, end - start - 1);
-		/* inih must not take it for more of the line above */
+		/* Remove the indent, by which inih would take it for a value of the key above */
 		memmove(line, start, strlen(start) + 1);
 	}
 	return line;
 }
 
-/* Is the device in this place, with these keys, among those that were just read? */
+/* Is the device in slot @place, which has these @keys, one of those that are being added? */
 static bool is_new(const struct parser *parser, unsigned int place, const char *keys)
 {
 	return parser->single ? place == parser->place : keys != NULL;
 }
 
-/* Must a new device be unlike this other one? Of two new ones the later is wrong */
+/*
+ * Must the new device in @place differ from the one in @other, which has these @keys? Of two new
+ * devices that are too similar, the later one gets the message.
+ */
 static bool is_rival(const struct parser *parser, unsigned int place, unsigned int other,
 		     const char *keys)
 {
@@ -166,7 +170,7 @@ struct phrase {
 	char text[PATH_MAX + 32];
 };
 
-/* "in line 3": where the device is that a new one is too much like */
+/* Where the device is that a new one is too similar to: "in line 3" */
 static struct phrase rival_place(const struct parser *parser, unsigned int line)
 {
 	struct phrase place = { "which was added later" };
@@ -208,7 +212,7 @@ static void finish_disks(struct parser *parser)
 	}
 }
 
-/* The same for this guest and NIC whenever it starts, another one on each host. */
+/* A NIC's MAC address is the same whenever the guest starts, but differs between hosts. */
 static int stable_mac(const char *name, unsigned int number, uint8_t mac[ETH_ALEN])
 {
 	uint64_t hash = hash_byte(hash_text(name), number);
@@ -262,7 +266,7 @@ static void finish_nets(struct parser *parser)
 	}
 }
 
-/* The folder's name, without slashes behind it */
+/* The default tag of a share is the last part of its path, without trailing slashes */
 static void default_tag(struct parser *parser, struct guest_share *share)
 {
 	size_t end = strlen(share->path), start, len;
@@ -293,7 +297,7 @@ static void finish_shares(struct parser *parser)
 					  "a [Share] without Path=; name the folder");
 			continue;
 		}
-		/* daemon/virtiofsd.c sees whether who starts the guest can read it */
+		/* Only existence: virtiofsd opens it with the rights of who starts the guest */
 		guestkeys_usable(parser, share->line, "Path=", share->path, true, F_OK);
 		if (strchr(share->path, ','))
 			guestfile_mistake(parser, share->line, -EINVAL,
@@ -362,7 +366,7 @@ static void finish_defaults(struct parser *parser)
 			 false, R_OK);
 }
 
-/* [A-Za-z0-9][A-Za-z0-9_.-]*, as in uapi/sigma.h */
+/* A name is [A-Za-z0-9][A-Za-z0-9_.-]*, as in kmod/uapi/sigma.h */
 bool guestfile_name_valid(const char *name, size_t len)
 {
 	if (!len || len >= SIGMA_NAME_MAX || !isalnum((unsigned char)*name))
@@ -393,7 +397,7 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
 	return *file ? 0 : -ENOMEM;
 }
 
-/* What is in @config->file, into @config->text */
+/* Read @config->file into @config->text; 0 or a reported negative errno */
 static int read_text(struct guest_config *config)
 {
 	FILE *file = fopen(config->file, "re");
@@ -424,7 +428,7 @@ static int parse(struct guest_config *config, bool devices)
 	struct parser parser = { .config = config, .no_devices = !devices };
 	int line = 0;
 
-	/* fmemopen() takes no empty text */
+	/* fmemopen() rejects an empty text */
 	if (config->text_len) {
 		parser.file = fmemopen(config->text, config->text_len, "r");
 		if (!parser.file)
@@ -460,7 +464,7 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 		return log_error(error, "\"%s\": %s", name_or_file,
 				 error == -EINVAL ? GUEST_NAME_RULE : strerror(-error));
 	if (text) {
-		config->text = malloc(text_len + 1);	/* of 0 bytes it may be NULL */
+		config->text = malloc(text_len + 1);	/* malloc(0) may return NULL */
 		if (config->text)
 			memcpy(config->text, text, text_len);
 		else

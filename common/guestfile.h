@@ -3,53 +3,53 @@
  * The guest file, /etc/sigma/NAME.guest: INI in the style of systemd.nspawn(5).
  *
  *	[Guest]
- *	CPUs=1			count ("2"), also of a kind ("2 efficiency", "performance"), or the
- *				host's CPU numbers as a list after "cpu": "cpu3", "cpu2,cpu3",
- *				"cpu4-7"; default 1
+ *	CPUs=1			a count ("2"), also of one kind of cores ("2 efficiency"; "performance"
+ *				is one CPU), or CPUs of the host ("cpu3", "cpu2,cpu3", "cpu4-7");
+ *				default 1
  *	Memory=512M		K, M, G suffixes; rounded up to 2 MiB; default 512M
  *	Kernel=/boot/vmlinuz-X	default: the host's running kernel, /boot/vmlinuz-$(uname -r)
- *	Initrd=			default: none; one made by sigmad is always added
+ *	Initrd=			default: none; sigmad always adds an initrd of its own
  *	Modules=		root of the kernel's module tree, default /lib/modules/VERSION
- *				where VERSION is the one that the kernel image names
- *	CommandLine=		appended to what sigmad puts there itself; goes on in the next
- *				line when that is indented
- *	Guard=auto		what confines the guest: full, memory, no, or auto, the strongest that
- *				this machine can do (sigmactl check tells)
- *	SplitCores=no		allow hyperthread siblings to be split between the kernels
- *	VSock=			yes, no, or the guest's CID (AF_VSOCK sockets, vsock(7)); default: yes
- *				where the host has vhost_vsock, the CID made from the guest's name
+ *				where VERSION is that of the kernel image
+ *	CommandLine=		appended to sigmad's own; an indented line continues it
+ *	Guard=auto		the guard that confines the guest: full, memory, no, or auto, the
+ *				strongest one of this machine (see sigmactl check)
+ *	SplitCores=no		yes: hyperthread siblings may be split between host and guest
+ *	VSock=			yes, no, or the guest's CID (AF_VSOCK sockets, vsock(7)); default:
+ *				yes if the host has vhost_vsock, the CID made from the guest's name
  *	[Disk]			repeatable; vda, vdb, ... in this order
  *	Path=			regular file or block device, or
- *	Socket=			vhost-user socket of who serves the disk (qemu-storage-daemon), whose
- *				business the keys below are then
+ *	Socket=			vhost-user socket of a program that serves the disk, like
+ *				qemu-storage-daemon; the keys below are then set in that program
  *	ReadOnly=no
- *	DirectIO=yes		go past the host's page cache where the file system can
+ *	DirectIO=yes		bypass the host's page cache if the file system can
  *	BlockSize=		512 or 4096 bytes; default: 512 for a file, as the device has it
  *	Serial=			up to 20 characters, default sigma-N; the guest has the disk as
  *				/dev/disk/by-id/virtio-SERIAL
  *	[Network]		repeatable
  *	Bridge=br0		attach the tap to this bridge, or
  *	Address=10.0.0.1/24	give the host's end of the tap this address, or
- *	User=yes		no tap: passt makes the guest's connections with sockets of
- *				whoever started it (daemon/passt.h)
- *	Forward=tcp:2222:22	repeatable, with User=: this port of the host is that one of the
- *				guest; "tcp:127.0.0.1:2222:22" at one address, "udp:..."
- *	VHost=			yes: the host's kernel moves the frames (vhost_net), no: sigmad does;
- *				default: vhost_net where the host has it
+ *	User=yes		no tap: passt makes the guest's connections with sockets of the
+ *				user who started the guest (daemon/passt.h)
+ *	Forward=tcp:2222:22	repeatable, with User=: port 2222 of the host leads to port 22 of
+ *				the guest; "tcp:127.0.0.1:2222:22" for one address, "udp:..."
+ *	VHost=			yes: the host's kernel serves the queues (vhost_net), no: sigmad
+ *				does; default: vhost_net if the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and number
- *	[Share]			repeatable; a folder of the host: "mount -t virtiofs TAG /mnt" in the guest,
- *				as whoever started it (daemon/virtiofsd.h); takes virtiofsd
+ *	[Share]			repeatable; a folder of the host: "mount -t virtiofs TAG /mnt" in the
+ *				guest. virtiofsd serves it with the rights of the user who started
+ *				the guest (daemon/virtiofsd.h)
  *	Path=			folder, required
  *	Tag=			up to 36 characters; default: the folder's name
  *	ReadOnly=no
- *	[Channel]		repeatable; who may use a channel on the host, iosc(4)
+ *	[Channel]		repeatable; the users of the host who may open a channel, iosc(4)
  *	Number=			1 to 16, required
  *	User=			name or number, default root
  *	Group=			name or number, default sigma
  *	Mode=0660		in octal
  *
- * All paths are absolute. A line that begins with # or ; is a comment, and so is the rest of
- * a line after a blank and a ;. No line is longer than 200 bytes (a limit of inih).
+ * All paths are absolute. A line that begins with # or ; is a comment. In other lines, a blank and
+ * a ; begin a comment. No line is longer than 200 bytes (a limit of inih).
  */
 #ifndef SIGMA_GUESTFILE_H
 #define SIGMA_GUESTFILE_H
@@ -68,16 +68,16 @@
 #define GUEST_NAME_RULE \
 	"cannot be the name of a guest: up to 31 letters, digits, '_', '.' and '-', the first a letter or digit, and not \"control\""
 
-/** guestfile_name_valid - can the @len bytes of @name be a guest's? Others are kept out of paths */
+/** guestfile_name_valid - are the @len bytes of @name a valid guest name, fit for a path? */
 bool guestfile_name_valid(const char *name, size_t len);
 
 /**
- * guestfile_find - whose name and which file is meant
+ * guestfile_find - get the name of a guest and the path of its file
  * @name_or_file: NAME for GUEST_FILES/NAME.guest; or a path (it has a '/' in it), whose
  *		  base name without ".guest" is the guest's name
  * @file: out: to be freed
  *
- * Return: 0, -EINVAL when the name is against GUEST_NAME_RULE, -ENOMEM; not reported.
+ * Return: 0, -EINVAL if the name breaks GUEST_NAME_RULE, or -ENOMEM; not reported.
  */
 int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **file);
 
@@ -92,9 +92,10 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
 int guestfile_load(struct guest_config *config, const char *name_or_file);
 
 /**
- * guestfile_parse - the same, of text that was read from @name_or_file before, without devices
+ * guestfile_parse - parse the text of a guest file that was read before, without its devices
+ * @name_or_file: where @text was read from
  *
- * Which of them there are is up to guestfile_add().
+ * The caller adds the devices by guestfile_add(). Return: as guestfile_load().
  */
 int guestfile_parse(struct guest_config *config, const char *name_or_file, const char *text,
 		    uint32_t text_len);
@@ -102,23 +103,23 @@ void guestfile_free(struct guest_config *config);
 
 /**
  * guestfile_add - add one device to a configuration that was loaded or parsed
- * @place: in disk[], net[] or share[], where it is free; -1: the first that is
- * @line: of its section in the guest's file; 0: it has none
+ * @place: a free slot in disk[], net[] or share[]; -1: the first free one
+ * @line: of its section in the guest file; 0: it has none
  * @keys: of that section, "Key=value\n" each
  *
- * Return: its place; or a negative errno that was reported: @config is as it was.
+ * Return: its slot; or a reported negative errno, and @config is as it was.
  */
 int guestfile_add(struct guest_config *config, enum guest_device kind, int place,
 		  unsigned int line, const char *keys);
 
-/** guestfile_drop - forget a device, whose place is free then */
+/** guestfile_drop - remove a device from the configuration, which frees its slot */
 void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place);
 
-/** guestfile_keys - of the device in this place; NULL when there is none */
+/** guestfile_keys - the keys of the device in this slot; NULL if the slot is free */
 const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
 			   unsigned int place);
 
-/** struct guest_place - "FILE:LINE: " in front of a message; "" for what is in no line */
+/** struct guest_place - "FILE:LINE: " in front of a message; "" if @line is 0 */
 struct guest_place {
 	char text[PATH_MAX + 16];
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The keys of a guest file: what each may have as its value, and what is said of others. */
+/* The keys of a guest file: their valid values, and messages about other values. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <ctype.h>
@@ -32,7 +32,7 @@ static void set_string(struct parser *parser, char **to, const char *value)
 
 #define CPUS_REMEDY	"give a count (CPUs=2), which may have a kind of cores (CPUs=2 efficiency), or CPUs of the host (CPUs=cpu2,cpu4-7)"
 
-/* What is behind a count, or there without one */
+/* The kind of cores, which follows a count or stands alone */
 static void set_cpu_kind(struct parser *parser, const char *value, const char *name)
 {
 	int kind = cpu_kind_from_name(name);
@@ -210,7 +210,7 @@ static void set_modules(struct parser *parser, const char *value)
 		set_string(parser, &parser->config->modules, value);
 }
 
-/* The one key that may go on in the lines below it */
+/* CommandLine= is the only key that indented lines may continue */
 static void set_cmdline(struct parser *parser, const char *value)
 {
 	struct guest_config *config = parser->config;
@@ -230,7 +230,7 @@ static void set_cmdline(struct parser *parser, const char *value)
 
 static void set_bool(struct parser *parser, const char *key, bool *to, const char *value)
 {
-	/* as systemd.syntax(7) has it */
+	/* The words of systemd.syntax(7) */
 	static const char *const words[2][4] = {
 		{ "no", "false", "off", "0" }, { "yes", "true", "on", "1" },
 	};
@@ -273,7 +273,7 @@ static void set_vsock(struct parser *parser, const char *value)
 	vsock->line = parser->line;
 	errno = 0;
 	cid = strtoul(value, &end, 10);
-	/* 0 and 1 are no and yes, and no guest's CID */
+	/* 0 and 1 mean no and yes; neither can be a guest's CID */
 	if (!isdigit((unsigned char)*value) || *end || cid <= 1) {
 		set_bool(parser, "VSock", &on, value);
 		vsock->off = !on;
@@ -295,7 +295,7 @@ static struct guest_net *this_net(struct parser *parser)
 	return &parser->config->net[parser->place];
 }
 
-/* Whether it can be opened depends on ReadOnly=, which may follow: see finish_disks() */
+/* finish_disks() tests the path, since the test depends on ReadOnly=, which may come later */
 static void set_path(struct parser *parser, const char *value)
 {
 	set_string(parser, &this_disk(parser)->path, value);
@@ -335,7 +335,7 @@ static void set_block_size(struct parser *parser, const char *value)
 		      value);
 }
 
-/* udev makes a file name of it */
+/* A serial number must be fit for a file name, which udev makes of it */
 static void set_serial(struct parser *parser, const char *value)
 {
 	bool valid = strlen(value) <= GUEST_SERIAL_MAX;
@@ -408,7 +408,7 @@ static void set_user(struct parser *parser, const char *value)
 	set_bool(parser, "User", &this_net(parser)->user, value);
 }
 
-/* Digits up to @end alone */
+/* Parse a port number, which must end before the character @end */
 static bool parse_port(const char *text, char end, uint16_t *port)
 {
 	unsigned long number;
@@ -495,7 +495,7 @@ static void set_share_path(struct parser *parser, const char *value)
 	set_string(parser, &this_share(parser)->path, value);
 }
 
-/* People type it as a word of mount(8), and put it into fstab(5) */
+/* A tag is one word, because people write it in mount(8) and fstab(5) */
 static void set_tag(struct parser *parser, const char *value)
 {
 	bool valid = strlen(value) <= GUEST_TAG_MAX;
@@ -520,7 +520,7 @@ static struct guest_channel *this_channel(struct parser *parser)
 	return &parser->config->channel[parser->config->nr_channels - 1];
 }
 
-/* All of @value is a number up to @max */
+/* Parse @value, all of which must be a number up to @max */
 static bool read_number(const char *value, int base, unsigned long max, unsigned long *number)
 {
 	char *end;
@@ -631,7 +631,7 @@ static void unknown_key(struct parser *parser, const char *name)
 	      guestfile_sections[parser->section], known);
 }
 
-/* For whoever has to make this device once more */
+/* Keep a device's keys as they were given; a take-over makes the device from them again */
 static void keep_key(struct parser *parser, const char *name, const char *value)
 {
 	enum guest_device kind = guestdevices_kind(parser->section);
@@ -648,7 +648,7 @@ static void keep_key(struct parser *parser, const char *name, const char *value)
 	*keys = joined;
 }
 
-/* As it is typed on a command line it may be "bridge", too */
+/* The key of a hotplugged device comes from a command line, where case does not matter */
 static bool is_key(const struct parser *parser, const char *known, const char *name)
 {
 	return parser->single ? !strcasecmp(known, name) : !strcmp(known, name);

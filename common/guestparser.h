@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside of the guest file's reader: guestfile.c knows lines and sections, guestkeys.c the
- * keys and their values, guestdevices.c the places of devices.
+ * Internals of the guest file's parser: guestfile.c handles lines and sections, guestkeys.c the
+ * keys and their values, guestdevices.c the slots of devices.
  */
 #ifndef SIGMA_GUESTPARSER_H
 #define SIGMA_GUESTPARSER_H
@@ -23,17 +23,18 @@ enum section {
 extern const char *const guestfile_sections[SECTION_CHANNEL + 1];
 
 /**
- * struct parser - where we are in the file
- * @section: the one that the line belongs to
- * @place: of its device in the configuration
+ * struct parser - state of the parser
+ * @line: number of the present line
+ * @section: the section of the present line
+ * @place: slot of the section's device in the configuration
  * @seen: bit n: key n of guestkeys.c was given in this section
  * @macs: bit n: the MAC address of NIC n was given
  * @guest_seen: there was a [Guest]
- * @indented: the line starts with a blank, by which inih goes on with the key before
- * @skip: the section cannot be used; its keys are not looked at
+ * @indented: the line starts with a blank, so inih takes it for a further value of the last key
+ * @skip: the section cannot be used; its keys are ignored
  * @single: one device is added to a configuration, and no file is read
- * @no_devices: their sections are passed over
- * @error: of the first mistake
+ * @no_devices: sections of devices are ignored
+ * @error: negative errno of the first mistake
  */
 struct parser {
 	struct guest_config *config;
@@ -50,33 +51,33 @@ struct parser {
 void guestfile_mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* the same for the line that is being read */
+/* Report a mistake in the present line */
 #define wrong(parser, error, ...) guestfile_mistake(parser, (parser)->line, error, __VA_ARGS__)
 
-/** guestkeys_usable - check that a path can be used; @what for messages: "Kernel=". Reports. */
+/** guestkeys_usable - can this path be used? Reports why not, after @what ("Kernel=") */
 bool guestkeys_usable(struct parser *parser, unsigned int line, const char *what, const char *path,
 		      bool folder, int mode);
 
-/** guestdevices_kind - what a section stands for, or GUEST_NO_DEVICE */
+/** guestdevices_kind - the kind of device that a section describes, or GUEST_NO_DEVICE */
 enum guest_device guestdevices_kind(enum section section);
 
-/** guestdevices_keys - where the keys of the device in this place are kept */
+/** guestdevices_keys - the member that holds the keys of the device in this slot */
 char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int place);
 
 /**
- * guestdevices_open - give one of this kind the first free place
+ * guestdevices_open - begin a device of this kind in the first free slot
  *
- * It is parser->place then, and its keys are not skipped.
+ * Sets parser->place to the slot and clears parser->skip, or reports why there is no device.
  */
 void guestdevices_open(struct parser *parser, enum guest_device kind);
 
-/** guestfile_finish_devices - check each new device of this kind, and what it must not share */
+/** guestfile_finish_devices - check the new devices of this kind, also against the others */
 void guestfile_finish_devices(struct parser *parser, enum guest_device kind);
 
-/** guestdevices_drop - forget all of them */
+/** guestdevices_drop - remove all devices from the configuration */
 void guestdevices_drop(struct guest_config *config);
 
-/** guestkeys_set - take the value of a key of the section that is open */
+/** guestkeys_set - check a key of the present section, and set its value */
 void guestkeys_set(struct parser *parser, const char *name, const char *value);
 
 #endif

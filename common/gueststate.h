@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Names of a guest's states, as they stand in sysfs, on D-Bus and in messages. */
+/* Names of a guest's states, as sysfs, D-Bus and messages have them. */
 #ifndef SIGMA_GUESTSTATE_H
 #define SIGMA_GUESTSTATE_H
 
@@ -9,7 +9,7 @@
 
 #define GUEST_STATES (SIGMA_STATE_CONTAINED + 1)	/* numbered from 0 */
 
-/* What sigmad says of the guest by sd_notify(3), with a state's name */
+/* The STATUS= that sigmad sends by sd_notify(3), with the name of the guest's state */
 #define GUEST_STATUS "Guest is %s."
 
 const char *guest_state_name(uint32_t state);

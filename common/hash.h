@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* FNV-1a of 64 bits: makes stable numbers from names. It only spreads, it hides nothing. */
+/* The 64-bit FNV-1a hash, which makes stable numbers from names. It is not cryptographic. */
 #ifndef SIGMA_HASH_H
 #define SIGMA_HASH_H
 

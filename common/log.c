@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages for people: see log.h. Each one is put together in a buffer and leaves in
- * a single write, so that lines of several processes on one terminal don't mix.
+ * Messages for people: see log.h. Each one is formatted in a buffer and written by a single
+ * write(), so that lines of several processes on one terminal don't mix.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,17 +25,16 @@ static const char *log_guest;
 static bool log_to_journal;
 static _Thread_local FILE *collector;
 
-/* Behind stderr, when we put it there */
+/* The file that log_to_file() put behind stderr */
 static struct {
 	pthread_mutex_t lock;
-	char path[PATH_MAX];	/* "" when stderr is somebody else's */
+	char path[PATH_MAX];	/* "": stderr is not such a file */
 	size_t size;
 } log_file = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /*
- * Is stderr the stream that systemd connected to the journal? $JOURNAL_STREAM alone
- * doesn't tell: it is inherited by processes whose stderr was redirected since
- * (systemd.exec(5)).
+ * Is stderr the stream that systemd connected to the journal? $JOURNAL_STREAM alone does not
+ * prove it: a process whose stderr was redirected inherits the variable, too (systemd.exec(5)).
  */
 static bool stderr_is_journal(void)
 {
@@ -72,7 +71,7 @@ static int begin_file(const char *path)
 	return error;
 }
 
-/* Begin the next file, for the same people; was that possible? */
+/* Begin the next file with the same group and mode; false if that failed */
 static bool rotate(void)
 {
 	char older[sizeof(log_file.path) + 2];
@@ -89,7 +88,7 @@ int log_to_file(const char *path)
 	char older[sizeof(log_file.path) + 2];
 	int error;
 
-	/* What a sigmad that died had to say stays */
+	/* Keep the messages of a sigmad that died */
 	snprintf(older, sizeof(older), "%s.1", path);
 	rename(path, older);
 	error = begin_file(path);
@@ -101,15 +100,15 @@ int log_to_file(const char *path)
 	return 0;
 }
 
-/* Threads of devices write messages, too */
+/* Locked, because the threads of devices write messages, too */
 static void write_line(const char *line, size_t len)
 {
 	pthread_mutex_lock(&log_file.lock);
 	if (*log_file.path && log_file.size + len > LOG_FILE_MAX && rotate())
 		log_file.size = 0;
 	/*
-	 * Bounded above all, when no other file can be begun; and nothing can be told to
-	 * anybody when stderr doesn't take it
+	 * If no next file could be begun the message is dropped, since the bound comes first. A
+	 * failure of write() has nowhere to be reported.
 	 */
 	if ((!*log_file.path || log_file.size + len <= LOG_FILE_MAX) &&
 	    write(STDERR_FILENO, line, len) > 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Messages of sigmad for people: what happened, to what, why, what to do. They go to
- * stderr as "sigmad: NAME: text", with an sd-daemon(3) "<N>" level in front where stderr
- * is the journal. In sigmactl they begin with "sigmactl" instead: see log_as().
+ * Messages for people: what happened, to what, why, what to do. They go to stderr as
+ * "sigmad: NAME: text". If stderr is the journal, an sd-daemon(3) "<N>" level stands in front.
+ * sigmactl replaces the program's name by log_as().
  */
 #ifndef SIGMA_LOG_H
 #define SIGMA_LOG_H
@@ -10,22 +10,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/** log_open - set the guest's name for all further messages; NULL is allowed */
+/** log_open - set the guest's name for all further messages (NULL: none), and look at stderr */
 void log_open(const char *guest);
 
-/** log_as - messages are those of @program, not of sigmad */
+/** log_as - set the program's name for all further messages; it is "sigmad" at first */
 void log_as(const char *program);
 
 /**
  * log_to_file - send stderr, and with it all further messages, to a file
  *
- * The file is its owner's alone, and bounded: when it is full it becomes PATH.1 and a new one is
- * begun, with the group and mode that it has then.
- * Return: 0 or -errno, not reported; stderr is as it was then.
+ * Only its owner may read the file at first. Its size is bounded: a full file is renamed to PATH.1,
+ * and a new one begins with the group and mode that the full one had.
+ * Return: 0; or -errno, not reported, and stderr is as it was.
  */
 int log_to_file(const char *path);
 
-/** log_collect - write errors of this thread, one a line, to @file, too; NULL: no more */
+/** log_collect - also write this thread's errors to @file, one per line; NULL ends that */
 void log_collect(FILE *file);
 
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

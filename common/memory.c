@@ -55,7 +55,7 @@ int memory_open(struct guest_memory *mem, int guest_fd, const struct sigma_info 
 		return log_error(error, "cannot map %llu bytes of guest memory: %s",
 				 (unsigned long long)mem->size, strerror(-error));
 	}
-	/* A fork must not get the guest's memory, nor a core dump of sigmad */
+	/* Neither a child process nor a core dump of this process gets the guest's memory */
 	madvise(mem->base, mem->size, MADV_DONTFORK);
 	madvise(mem->base, mem->size, MADV_DONTDUMP);
 	mem->fd = fd;

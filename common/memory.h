@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest's memory as a process sees it: one mapping of the memory file, in which the
- * guest's segments follow each other, and a table from guest physical addresses to it.
+ * A guest's memory in the address space of a process: one mapping of the memory file, in which the
+ * guest's segments follow each other, and a table that translates guest physical addresses.
  */
 #ifndef SIGMA_MEMORY_H
 #define SIGMA_MEMORY_H
@@ -33,15 +33,15 @@ struct guest_memory {
 };
 
 /**
- * memory_at - where guest physical memory is mapped here
+ * memory_at - translate a guest physical address to a pointer
  *
  * Return: a pointer to @len bytes, or NULL unless all of [@phys, @phys + @len) lies in
- * one segment. Never wraps; @len 0 is NULL. The memory is shared with a running guest:
- * read every value from it once.
+ * one segment. A range that wraps gives NULL, and so does a @len of 0. A running guest shares the
+ * memory: read every value from it once.
  */
 void *memory_at(const struct guest_memory *mem, uint64_t phys, uint64_t len);
 
-/** memory_open - map the memory of the guest whose device is @guest_fd. 0 or -errno. */
+/** memory_open - map the memory of the guest whose device is @guest_fd; 0 or a reported -errno */
 int memory_open(struct guest_memory *mem, int guest_fd, const struct sigma_info *info);
 void memory_close(struct guest_memory *mem);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Programs of others: see program.h. */
+/* Programs of other projects: see program.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

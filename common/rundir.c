@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * /run/sigma/NAME: see rundir.h. The name belongs to the process whose SIGMA_CREATE
- * succeeded, so what lies there already was left by a sigmad that died, and goes.
+ * /run/sigma/NAME: see rundir.h. The process whose SIGMA_CREATE succeeded owns the name. A folder
+ * that exists already is therefore a dead sigmad's, and is removed.
  */
 #include <errno.h>
 #include <grp.h>
@@ -44,10 +44,10 @@ void rundir_share(const char *path, unsigned int mode)
 {
 	gid_t group = group_id();
 
-	/* Else it is the owner's alone: the group that it has now is not meant */
+	/* Without the group sigma, the file has an arbitrary group, which must get no access */
 	if (group == NOBODY)
 		mode &= ~S_IRWXG;
-	/* The mode is for the new group, so it comes second */
+	/* The group comes first, so that no other group ever gets the mode */
 	if ((group != NOBODY && chown(path, -1, group)) || chmod(path, mode))
 		log_warning("cannot let the group " RUNDIR_GROUP " use %s: %s", path,
 			    strerror(errno));
@@ -125,7 +125,7 @@ void rundir_retire(const char *name)
 	remove_dir(last);
 	if (mkdir(RUNDIR_LAST, 0755) && errno != EEXIST)
 		log_warning("cannot make " RUNDIR_LAST ": %s", strerror(errno));
-	if (rename(path, last) && errno != ENOENT) {	/* not there: somebody else did it */
+	if (rename(path, last) && errno != ENOENT) {	/* ENOENT: another process was faster */
 		log_warning("cannot keep the logs as %s: %s", last, strerror(errno));
 		remove_dir(path);
 	}

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * /run/sigma/NAME: what a guest shows to people and programs while its sigmad lives.
+ * /run/sigma/NAME: files of a guest for people and programs, while its sigmad lives.
  *
  *	bus		D-Bus socket, object /org/sigma/Guest (daemon/bus.c)
  *	console		link to the pty of the guest's hvc0
  *	log, log.1	the guest's kernel log, and the older half of it (daemon/guestlog.c)
- *	sigmad.log	messages of sigmad, with --background; sigmad.log.1, the older half
- *	state		for the next sigmad, should this one die (daemon/state.c)
+ *	sigmad.log	messages of sigmad, with --background; sigmad.log.1 is the older half
+ *	state		state for a sigmad that takes over if this one dies (daemon/state.c)
  *
- * Afterwards its logs are in /run/sigma/.last/NAME until the next guest of this name ends.
+ * After the guest's end the logs are in /run/sigma/.last/NAME, until the next guest of this name
+ * ends.
  */
 #ifndef SIGMA_RUNDIR_H
 #define SIGMA_RUNDIR_H
@@ -29,19 +30,19 @@ void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
 /** rundir_prepare - make RUNDIR; 0 or a reported negative errno */
 int rundir_prepare(void);
 
-/** rundir_take - remove what a sigmad that died can't serve any more, and leave the rest */
+/** rundir_take - for a take-over: remove bus and console of the dead sigmad, keep the rest */
 void rundir_take(const char *name);
 
-/** rundir_make - make it, empty; 0 or a reported negative errno */
+/** rundir_make - make the guest's folder, empty; 0 or a reported negative errno */
 int rundir_make(const char *name);
 
-/** rundir_share - give @path @mode and the group sigma; its owner's alone when there is none */
+/** rundir_share - give @path @mode and the group sigma; without that group, no group has access */
 void rundir_share(const char *path, unsigned int mode);
 
-/** rundir_remove - remove it with all that is in it */
+/** rundir_remove - remove the guest's folder with its files */
 void rundir_remove(const char *name);
 
-/** rundir_retire - remove it, but keep the logs in RUNDIR_LAST */
+/** rundir_retire - remove the guest's folder, but keep the logs in RUNDIR_LAST */
 void rundir_retire(const char *name);
 
 #endif

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Well-formed UTF-8 is that of the Unicode Standard, table 3-7: neither overlong forms nor
- * surrogates, and nothing beyond U+10FFFF. Of what is malformed each maximal part of a
- * character is one '?' (ibid., "U+FFFD Substitution of Maximal Subparts").
+ * The filter of text.h. The Unicode Standard, table 3-7, defines well-formed UTF-8: no overlong
+ * forms, no surrogates, nothing beyond U+10FFFF. In malformed text each maximal subpart of a
+ * character becomes one '?' (ibid., "U+FFFD Substitution of Maximal Subparts").
  */
 #include <stdbool.h>
 #include <string.h>
 
 #include "text.h"
 
-/* Bytes of the character that begins with @lead; 0 when none does */
+/* Length in bytes of a character that begins with @lead; 0: no character begins with it */
 static unsigned int length(uint8_t lead)
 {
 	if (lead < 0x80)
@@ -23,7 +23,7 @@ static unsigned int length(uint8_t lead)
 	return 0;
 }
 
-/* Can @next stand behind the first @nr bytes of a character? */
+/* Can @next follow the first @nr bytes of a character? */
 static bool goes_on(const uint8_t *held, unsigned int nr, uint8_t next)
 {
 	uint8_t from = 0x80, to = 0xbf;

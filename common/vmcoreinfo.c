@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* How a kernel describes itself to crash dump tools: see vmcoreinfo.h. */
+/* Finds VMCOREINFO in a guest's memory, and translates addresses with it: see vmcoreinfo.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 
 #define VMCOREINFO_START	"OSRELEASE="
 #define KEY_MAX			64
-#define CANDIDATES_MAX		16		/* pages that look like one but aren't */
+#define CANDIDATES_MAX		16		/* pages that look like VMCOREINFO but aren't */
 
 static bool read_physical(const struct vmcoreinfo *info, uint64_t phys, void *buffer, size_t len)
 {
@@ -50,7 +50,7 @@ bool vmcoreinfo_translate(const struct vmcoreinfo *info, uint64_t virt, uint64_t
 
 		table = entry & ENTRY_ADDRESS & ~info->sme_mask;
 		if (level == 1 || (level <= LEVEL_LEAF_MAX && entry & ENTRY_LEAF)) {
-			/* In a large page's entry bit 12 is not part of the address */
+			/* In the entry of a large page, bit 12 is not part of the address */
 			*phys = (table & ~((1ULL << shift) - 1)) + offset;
 			return true;
 		}
@@ -88,12 +88,12 @@ bool vmcoreinfo_value(const struct vmcoreinfo *info, const char *key, int base, 
 		return false;
 	at += len;
 	errno = 0;
-	/* A negative number wraps, as sums with it do */
+	/* strtoull() wraps a negative number; the sums that it is used in wrap, too */
 	*value = strtoull(at, &end, base);
 	return !errno && end != at && *end == '\n';
 }
 
-/* Do its page tables lead to themselves? */
+/* Take the values that are needed; false unless the page tables map themselves where they say */
 static bool parse(struct vmcoreinfo *info)
 {
 	uint64_t table, five_levels, phys, left;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How a kernel describes itself to crash dump tools: VMCOREINFO, a page of KEY=value lines that
- * starts with OSRELEASE= (Documentation/admin-guide/kdump/vmcoreinfo.rst). It is found by
- * looking at the start of each page of the guest's memory. From it comes the address of the page
- * tables, with which all other addresses are translated as the guest's MMU does.
+ * VMCOREINFO, a kernel's description of itself for crash dump tools: a page of KEY=value lines that
+ * starts with OSRELEASE= (Documentation/admin-guide/kdump/vmcoreinfo.rst). The search looks at the
+ * start of each page of the guest's memory. VMCOREINFO gives the address of the page tables, which
+ * translate all other addresses as the guest's MMU does.
  *
- * Nothing that is read here can be trusted. All of it is copied once, or goes through
- * vmcoreinfo_read(), which reaches no other memory than the guest's.
+ * None of this can be trusted, since the guest can write it. The code copies it once, or reads it
+ * through vmcoreinfo_read(), which reads no memory but the guest's.
  */
 #ifndef SIGMA_VMCOREINFO_H
 #define SIGMA_VMCOREINFO_H
@@ -23,10 +23,10 @@
 /**
  * struct vmcoreinfo - a kernel in the guest's memory
  * @text: the page, NUL-terminated
- * @phys_base: physical address of KERNEL_MAP; the sum with it may wrap
- * @page_table: physical address
- * @sme_mask: not part of the address in entries of the page tables
- * @levels: of the page tables
+ * @phys_base: physical address of KERNEL_MAP; a sum with it may wrap
+ * @page_table: physical address of the top-level page table
+ * @sme_mask: bits of page table entries that are not part of the address
+ * @levels: number of levels of the page tables, 4 or 5
  */
 struct vmcoreinfo {
 	const struct guest_memory *mem;
@@ -38,19 +38,19 @@ struct vmcoreinfo {
 /**
  * vmcoreinfo_find - find the kernel that is in the guest's memory
  *
- * Pages that look like VMCOREINFO, but whose page tables are not where they say, are passed over.
+ * The search skips pages that look like VMCOREINFO, but whose page tables are not where they say.
  *
- * Return: 0; -ENOENT when there is none (the guest has not got that far, or died before);
- * -EINVAL when what is there makes no sense. Nothing is reported by it.
+ * Return: 0; -ENOENT if there is none (the guest has not got that far, or died before); -EINVAL if
+ * all of them are such pages. Errors are not reported.
  */
 int vmcoreinfo_find(struct vmcoreinfo *info, const struct guest_memory *mem);
 
-/** vmcoreinfo_value - the number behind "@key=" at the start of a line; is there one? */
+/** vmcoreinfo_value - get the number after "@key=" at the start of a line; false: there is none */
 bool vmcoreinfo_value(const struct vmcoreinfo *info, const char *key, int base, uint64_t *value);
 
 /**
- * vmcoreinfo_translate - the physical address of a virtual one
- * @left: out, also where nothing is mapped: bytes up to the end of the page, or of the hole
+ * vmcoreinfo_translate - translate a virtual address to a physical one; false if it is not mapped
+ * @left: out, in both cases: bytes up to the end of the page, or of the hole
  */
 bool vmcoreinfo_translate(const struct vmcoreinfo *info, uint64_t virt, uint64_t *phys,
 			  uint64_t *left);
