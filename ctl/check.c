@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl check: what this machine can and can't do, and why. Each question is a
- * function that reads /proc or /sys and reports findings; it changes nothing, and it
- * loads no module.
+ * sigmactl check: what this machine can and can't do, and why. Each check is a function that reads
+ * /proc, /sys and the like, and reports findings. No check changes anything or loads a module.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +70,7 @@ static void found(const char *check, enum result result, const char *remedy, con
 	json_object_array_add(report.json, object);
 }
 
-/* The first line of a small file, without its newline; "" when it can't be read */
+/* Read the first line of a file, without its newline; "" if it can't be read */
 static const char *read_line(const char *path, char *text, size_t size)
 {
 	FILE *f = fopen(path, "re");
@@ -107,7 +106,7 @@ static bool cpu_flag(const char *flag)
 	return there;
 }
 
-/* As modprobe would find it, to be unreferenced; NULL: it is not installed for the running kernel */
+/* Find a module as modprobe does, to be unreferenced; NULL if the running kernel has none */
 static struct kmod_module *find_module(struct kmod_ctx *ctx, const char *name)
 {
 	struct kmod_module *module = NULL;
@@ -163,7 +162,7 @@ static void check_devices(void)
 		found("access", RESULT_OK, NULL, "you may start guests");
 }
 
-/* What the initrd of a guest with the host's own kernel is made of: daemon/load/initrd.c */
+/* Files for the initrd of a guest that runs the host's kernel: daemon/load/initrd.c */
 static void check_initrd(void)
 {
 	const char *dir = getenv("SIGMA_LIBDIR");
@@ -202,7 +201,10 @@ static void check_initrd(void)
 		      path);
 }
 
-/* Where DKMS has the certificate of the key of that name: since 3.0, and on Ubuntu; or NULL */
+/*
+ * The file with the certificate of DKMS's signing key, or NULL. The first row is for DKMS since
+ * 3.0, the second one for Ubuntu.
+ */
 static const char *find_certificate(const char *signer)
 {
 	static const struct {
@@ -226,14 +228,14 @@ static bool secure_boot_is_on(void)
 
 	fd = open(SECURE_BOOT, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		/* four bytes of attributes, then the variable: 1 is on (UEFI 2.10, 3.3) */
+		/* four bytes of attributes, then the variable; 1 means on (UEFI 2.10, 3.3) */
 		len = read(fd, variable, sizeof(variable));
 		close(fd);
 	}
 	return len == sizeof(variable) && variable[4] == 1;
 }
 
-/* Why the kernel takes no module without a signature, @size bytes; false: it takes any */
+/* Does the kernel reject modules without a signature? @why: out: the reason, @size bytes */
 static bool needs_signature(char *why, size_t size)
 {
 	char text[128];
@@ -248,7 +250,7 @@ static bool needs_signature(char *why, size_t size)
 	return *read_line("/sys/module/module/parameters/sig_enforce", text, sizeof(text)) == 'Y';
 }
 
-/* Has the kernel a key of that name, which may follow an organization's? Only root sees all */
+/* Does the kernel have the key "[ORGANIZATION: ]NAME"? Only root sees all keys */
 static bool kernel_has_key(const char *name)
 {
 	FILE *file = fopen("/proc/keys", "re");
@@ -264,8 +266,11 @@ static bool kernel_has_key(const char *name)
 }
 
 /*
- * Who signed sigma.ko, @size bytes, "" when that can't be told.
- * Return: 1; 0: nobody did; -ENOENT: there is none; another negative errno: it can't be read.
+ * Find out who signed sigma.ko.
+ * @signer: out: name of the key, @size bytes; "" if it is not known
+ *
+ * Return: 1: it is signed; 0: it is not; -ENOENT: there is no sigma.ko; another negative errno: it
+ * can't be read.
  */
 static int find_signer(char *signer, size_t size)
 {
@@ -293,7 +298,7 @@ static int find_signer(char *signer, size_t size)
 	return ret;
 }
 
-/* Will a kernel that is strict, because of @why, take the sigma.ko that is installed? */
+/* Will a kernel that rejects unsigned modules, because of @why, load the installed sigma.ko? */
 static void check_signer(const char *why)
 {
 	char signer[128], remedy[256];
@@ -457,7 +462,7 @@ static void check_user_network(void)
 		found("passt", RESULT_WARN, NULL, "no networks in user mode (User=yes): %s", why);
 }
 
-/* A host that crashes takes its guests with it: how soon, and is a dump made before? */
+/* When the host panics, a restart of the machine ends the guests. When does it restart? */
 static void check_panic(void)
 {
 	char panic[32], crash[32];
@@ -476,7 +481,7 @@ static void check_panic(void)
 		      "kernel.panic=0: when the host panics, guests run on without devices");
 }
 
-/* Only sigma.ko can look into the registers that tell */
+/* Only sigma.ko can read the registers that this depends on */
 static void check_guard(void)
 {
 	static const char trust[] = "run only guests that you would trust as root of this host";

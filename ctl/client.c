@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A guest's sigmad, over its D-Bus socket. sigmad closes it last, when all that the
- * guest had been lent is back, so the end of the connection is what to wait for.
+ * The D-Bus connection to a guest's sigmad. sigmad closes its socket last, after the guest's CPUs
+ * and memory have returned to the host. So the end of the connection means that all is back.
  *
- * sd-bus bounds a call, but not the handshake before it, so that is done here.
+ * sd-bus has a timeout for a call, but none for the handshake before it, so this file bounds that.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include "../common/busnames.h"
 #include "ctl.h"
 
-/* A change of state, a string */
+/* The signal of a change of state; its argument is the state's name */
 #define STATE_CHANGED "type='signal',interface='" SIGMA_BUS_INTERFACE "',member='StateChanged'"
 
 enum sigmad client_seen(int error)
@@ -26,7 +26,7 @@ enum sigmad client_seen(int error)
 		return SIGMAD_SERVES;
 	case ENOENT:
 	case ECONNREFUSED:
-	case ECONNRESET:	/* these three: it ended while we talked */
+	case ECONNRESET:	/* this and the next two: it ended while we were connected */
 	case ENOTCONN:
 	case EPIPE:
 		return SIGMAD_GONE;
@@ -65,7 +65,7 @@ int client_complain(int status, const char *name, int error)
 	}
 }
 
-/* What is left until @deadline; never 0, which sd-bus takes for its default */
+/* Microseconds until @deadline; at least 1, since 0 is the default timeout to sd-bus */
 static uint64_t time_left(uint64_t deadline)
 {
 	uint64_t now = clock_now(CLOCK_MONOTONIC);
@@ -135,7 +135,7 @@ int client_watch(sd_bus **out, const char *name, uint64_t deadline,
 	error = client_open(&bus, name, deadline);
 	if (error)
 		return error;
-	/* What happened before it is connected is read, what happens later is told */
+	/* Add the match before reading the state, so that no change is missed between the two */
 	error = sd_bus_add_match(bus, NULL, STATE_CHANGED, on_state, data);
 	if (error >= 0 && state)
 		error = sd_bus_get_property_string(bus, NULL, SIGMA_BUS_OBJECT,
@@ -169,7 +169,10 @@ int client_pidfd(const char *name, pid_t *pid)
 	pidfd = pidfd_open(peer.pid, 0);
 	if (pidfd < 0)
 		error = errno == ESRCH ? -ECONNRESET : -errno;
-	/* A process keeps its number longer than its files: until here it was nobody else's */
+	/*
+	 * A process closes its files before its process ID becomes free. So if the connection is
+	 * still open now, the pidfd belongs to sigmad and not to a later process of that ID.
+	 */
 	else if (poll(&connection, 1, 0))
 		error = -ECONNRESET;
 	if (error && pidfd >= 0)

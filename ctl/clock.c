@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The time, and points of it. */
+/* The present time, and deadlines. */
 #include <time.h>
 
 #include "ctl.h"

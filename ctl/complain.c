@@ -9,7 +9,7 @@ int complain(int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	fflush(stdout);		/* what was said first comes first */
+	fflush(stdout);		/* keep the order of messages and output */
 	fputs("sigmactl: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);

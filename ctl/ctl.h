@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * sigmactl: what its files share.
+ * sigmactl: declarations that its files share.
  *
  *	main.c		the table of verbs, options, help
- *	guests.c	guests as sigma.ko shows them in sysfs, whether or not a sigmad lives
- *	uevents.c	what happens to them
- *	client.c	a guest's sigmad, over D-Bus
- *	served.c	what is asked of it
+ *	guests.c	guests in the sysfs of sigma.ko, with or without a sigmad
+ *	uevents.c	uevents of sigma.ko about guests
+ *	client.c	the D-Bus connection to a guest's sigmad
+ *	served.c	properties that sigmad has of its guest
  *	complain.c colour.c clock.c text.c	messages, colours, times and sizes for people
- *	json.c		the same for programs
- *	sigmad.c	a sigmad that is begun here
- *	systemctl.c	the guest's unit
- *	terminal.c	a person's terminal tied to a guest's console
- *	violation.c	why its guard stopped a guest
- *	vmcore.c	a guest's memory as a dump
- *	report.c	what 'sigmactl check --report' adds
- *	prometheus.c	what 'sigmactl stats --prometheus' prints
+ *	json.c		output for programs
+ *	sigmad.c	starting a sigmad
+ *	systemctl.c	the guest's systemd unit
+ *	terminal.c	a person's terminal, connected to a guest's console
+ *	violation.c	the report of a guard that stopped its guest
+ *	vmcore.c	a guest's memory as an ELF core
+ *	report.c	output of 'sigmactl check --report'
+ *	prometheus.c	output of 'sigmactl stats --prometheus'
  *	the others	one verb each, with its help
  */
 #ifndef SIGMACTL_H
@@ -40,7 +40,7 @@ enum {
 	EXIT_USAGE	= 2,
 	EXIT_NO_GUEST	= 3,
 	EXIT_TIMEOUT	= 4,
-	/* how the guest of "run" ended, unless it switched itself off */
+	/* of "run": how the guest ended, unless it switched itself off */
 	EXIT_PANICKED	= 10,
 	EXIT_CONTAINED	= 11,
 	EXIT_STOPPED	= 12,
@@ -74,7 +74,7 @@ enum {
  * struct options - the command line
  * @timeout: microseconds; only when @given has OPT_TIMEOUT
  * @lines: last lines wanted; only when @given has OPT_LINES
- * @properties: as they were given, each perhaps several with commas between
+ * @properties: the arguments of --property; each names one key, or several separated by commas
  */
 struct options {
 	unsigned int given;
@@ -87,11 +87,12 @@ struct options {
 
 /**
  * struct verb - one command
- * @args: for the usage line, "NAME"
+ * @args: its arguments in the usage line: "NAME"
  * @summary: one line, for the list of verbs
- * @help: all else that 'sigmactl VERB --help' says
- * @accepts: OPT_*
- * @nr_args: exactly so many arguments, or at least, with @more_args
+ * @help: the rest of what 'sigmactl VERB --help' prints
+ * @accepts: OPT_* that it has
+ * @nr_args: number of arguments
+ * @more_args: @nr_args is the least number; there may be more
  * @run: returns the exit status; the arguments end with NULL
  */
 struct verb {
@@ -115,10 +116,11 @@ extern const struct verb verb_check, verb_pool, verb_edit, verb_enable, verb_dis
 /**
  * struct guest_view - a guest in /sys/class/sigma
  * @cpus: "2,3"
- * @release: of its kernel, "" while its driver hasn't told
- * @guard: what confines it
- * @panic: what it said of its panic, if it panicked
- * @violation: why its guard stopped it, if it did and we may know
+ * @release: of its kernel; "" until its driver reports it
+ * @guard: kind of its guard
+ * @panic: its panic message; "" if it has not panicked
+ * @violation: why its guard stopped it; "" if the guard did not, or we may not read it
+ * @memory: bytes
  */
 struct guest_view {
 	char name[SIGMA_NAME_MAX];
@@ -136,37 +138,37 @@ struct guest_view {
 	uint64_t interrupts_received;
 };
 
-/** guest_view - read one guest; 0 or -ENOENT, without a message */
+/** guest_view - read one guest; 0 or -ENOENT, not reported */
 int guest_view(struct guest_view *guest, const char *name);
 
-/** guest_gathered - bytes of memory taken so far for a guest that is being made; else 0 */
+/** guest_gathered - bytes of memory that a guest in the making has so far; 0 for other guests */
 uint64_t guest_gathered(const char *name);
 
-/** guest_views - read all; how many, sorted by name, or -errno. Free *@guests. */
+/** guest_views - read all guests, sorted by name; their number or -errno. Free *@guests. */
 int guest_views(struct guest_view **guests);
 
-#define GUEST_OFF "off"		/* the state of a guest that there is only a file of */
+#define GUEST_OFF "off"		/* state of a guest file without a guest */
 
-/** guest_views_all - the same, and those that there are only files of in GUEST_FILES */
+/** guest_views_all - as guest_views(), and the files in GUEST_FILES that have no guest */
 int guest_views_all(struct guest_view **guests);
 
-/** guest_has_file - is there a file in GUEST_FILES of a guest with this name? */
+/** guest_has_file - does GUEST_FILES have a file for a guest of this name? */
 bool guest_has_file(const char *name);
 
-/** guest_check - EXIT_OK when there is such a guest; else an exit status, with a message */
+/** guest_check - does the guest exist? EXIT_OK, or another exit status with a message */
 int guest_check(const char *name);
 
-/** guest_device - open /dev/sigma/NAME; a reported -errno, or -ESRCH, unreported: it has gone */
+/** guest_device - open /dev/sigma/NAME; a reported -errno, or -ESRCH, not reported: it is gone */
 int guest_device(const char *name);
 
 /**
  * guest_remove - stop and destroy a guest without its sigmad
  *
- * Return: 0, 1 when there was none any more, or a reported -errno.
+ * Return: 0, 1 if the guest is gone already, or a reported -errno.
  */
 int guest_remove(const char *name);
 
-/** guests_control_number - a file in /sys/class/sigma/control; 0 when it can't be read */
+/** guests_control_number - read a number in /sys/class/sigma/control; 0 if it can't be read */
 uint64_t guests_control_number(const char *attr);
 
 /* uevents.c */
@@ -174,27 +176,29 @@ uint64_t guests_control_number(const char *attr);
 #define UEVENT_MAX	4096	/* bytes: UEVENT_BUFFER_SIZE of the kernel, and the head */
 
 /**
- * struct uevent - what happened to a guest
+ * struct uevent - one uevent of a guest
  * @action: "add", "change", "remove", ...
- * @text: what the others point into
+ * @name: of the guest
+ * @state: of the guest
+ * @text: the text that the other members point into
  */
 struct uevent {
 	const char *action, *name, *state;
 	char text[UEVENT_MAX + 1];
 };
 
-/** uevents_open - a socket that hears what happens from now on; or -errno */
+/** uevents_open - open a socket that receives uevents from now on; or -errno */
 int uevents_open(void);
 
-/** uevent_read - take the next one: 1; 0: none has come; -ENOBUFS: some were lost; or -errno */
+/** uevent_read - read the next one: 1; 0: none waits; -ENOBUFS: some were lost; or -errno */
 int uevent_read(int fd, struct uevent *uevent);
 
 /* systemctl.c */
 
 /**
- * systemctl - have a guest's unit, sigma@NAME.service, started, stopped and the like
- * @option: one for @verb, or "--"
- * @remedy: where there is no systemctl
+ * systemctl - run systemctl @verb on a guest's unit, sigma@NAME.service
+ * @option: an option for @verb, or "--"
+ * @remedy: for the message if there is no systemctl
  *
  * Return: EXIT_OK, or EXIT_FAILED, reported.
  */
@@ -202,50 +206,51 @@ int systemctl(const char *verb, const char *option, const char *name, const char
 
 /* client.c */
 
-/** enum sigmad - what is seen of a guest's sigmad */
+/** enum sigmad - what sigmactl finds out about a guest's sigmad */
 enum sigmad {
 	SIGMAD_SERVES,
 	SIGMAD_GONE,		/* it ended or died; the guest has no devices any more */
-	SIGMAD_DENIED,		/* we may not speak to it */
+	SIGMAD_DENIED,		/* we may not connect to it */
 	SIGMAD_SILENT,		/* it does not answer */
 };
 
-/** client_seen - in an error of client_open() or of a call */
+/** client_seen - the meaning of an error of client_open() or of a D-Bus call */
 enum sigmad client_seen(int error);
 
-/** client_seen_word - for people and JSON */
+/** client_seen_word - the word of an enum sigmad, for people and JSON */
 const char *client_seen_word(enum sigmad sigmad);
 
-/** client_complain - what an error means and its remedy; returns @status */
+/** client_complain - print the meaning and the remedy of an error; returns @status */
 int client_complain(int status, const char *name, int error);
 
 /**
  * client_open - connect to the guest's sigmad
- * @deadline: of this and of the call that follows
+ * @deadline: for this and for the call that follows, on CLOCK_MONOTONIC
  *
- * Return: 0 or -errno, without a message; see client_seen().
+ * Return: 0 or -errno, not reported; see client_seen().
  */
 int client_open(sd_bus **bus, const char *name, uint64_t deadline);
 
 /**
- * client_pidfd - a pidfd of the guest's sigmad, whether or not it answers
+ * client_pidfd - open a pidfd of the guest's sigmad, whether or not it answers
+ * @pid: out: its process ID
  *
- * Return: -errno without a message; see client_seen().
+ * Return: a pidfd, or -errno, not reported; see client_seen().
  */
 int client_pidfd(const char *name, pid_t *pid);
 
 /**
- * client_watch - connect as client_open() does, and have @on_state handle each change of state
- * @state: out: the present one, to be freed; or NULL
+ * client_watch - connect as client_open() does, and call @on_state for each change of state
+ * @state: NULL, or out: the present state, to be freed
  */
 int client_watch(sd_bus **bus, const char *name, uint64_t deadline,
 		 sd_bus_message_handler_t on_state, void *data, char **state);
 
-/** client_step - handle what came, or wait for it: 1; 0 when @deadline has come; or -errno */
+/** client_step - wait for messages and handle them: 1; 0 if @deadline has passed; or -errno */
 int client_step(sd_bus *bus, uint64_t deadline);
 
 /**
- * client_wait_end - wait until sigmad has given everything back and is gone
+ * client_wait_end - wait until sigmad has returned everything to the host and has ended
  *
  * Return: 0 or -ETIMEDOUT.
  */
@@ -256,7 +261,7 @@ int client_wait_end(sd_bus *bus, uint64_t deadline);
 /**
  * struct served_device - a device of the guest that can be removed
  * @keys: "Key=value", ends with NULL
- * @leaving: it was removed, but the guest has not let go of it yet
+ * @leaving: unplug pending: the guest was asked to release it and has not done so yet
  */
 struct served_device {
 	uint32_t id;
@@ -266,9 +271,11 @@ struct served_device {
 };
 
 /**
- * struct served_counters - what went through the queues of a device that sigmad serves itself
+ * struct served_counters - counters of a device that sigmad serves itself
  * @type: "blk", "net", "console", ...
- * @requests: and @from, @to: bytes from the guest and to it, with the headers of requests
+ * @requests: that went through its virtqueues
+ * @from: bytes from the guest, with the headers of requests
+ * @to: bytes to the guest, with the headers of requests
  */
 struct served_counters {
 	uint32_t id;
@@ -277,10 +284,11 @@ struct served_counters {
 };
 
 /**
- * struct served - what only the guest's sigmad knows
- * @sigmad: all else is 0 and NULL unless it is SIGMAD_SERVES
- * @vsock_cid: 0: it has no AF_VSOCK
- * @reply: holds the strings
+ * struct served - properties of a guest that only its sigmad knows
+ * @sigmad: unless it is SIGMAD_SERVES, all other members are 0 and NULL
+ * @started_usec: the guest's last start, on CLOCK_REALTIME; 0: not known
+ * @vsock_cid: 0: the guest has no AF_VSOCK
+ * @reply: the message that holds the strings
  */
 struct served {
 	enum sigmad sigmad;
@@ -298,14 +306,14 @@ struct served {
 	sd_bus_message *reply;
 };
 
-/** served_read - ask it, for two seconds at most; served_free() afterwards */
+/** served_read - ask the guest's sigmad, for two seconds at most; served_free() afterwards */
 void served_read(struct served *served, const char *name);
 void served_free(struct served *served);
 
-/** served_read_devices - the property Devices, whose variant is next in @reply; or -errno */
+/** served_read_devices - read the variant of the property Devices, which is next in @reply */
 int served_read_devices(sd_bus_message *reply, struct served *served);
 
-/** served_uptime - microseconds since the guest's last start, 0: not known */
+/** served_uptime - microseconds since the guest's last start; 0: not known */
 uint64_t served_uptime(const struct served *served);
 
 /* sigmad.c */
@@ -313,56 +321,58 @@ uint64_t served_uptime(const struct served *served);
 /**
  * sigmad_begin - start a guest, with a sigmad that is a child of this process
  * @guest: NAME or FILE
- * @notify: out, where not NULL: its notify socket, to be closed soon, since sigmad waits when nobody
- *	    reads it
+ * @name: out: the guest's name
+ * @pid: out: process ID of sigmad
+ * @notify: NULL, or out: the socket that sigmad reports to. Close it soon, since sigmad blocks when
+ *	    the socket is full
  *
- * SIGINT and its like are blocked from here on. Return: EXIT_OK when the guest's CPU has begun; or
- * an exit status, with a message.
+ * Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT for the rest of this process. Return: EXIT_OK when the
+ * guest's CPU has begun; or another exit status, with a message.
  */
 int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *notify);
 
-/** sigmad_last_state - the guest's last state that waits at the socket; -ENOMSG: none */
+/** sigmad_last_state - the last state of the guest that waits in the socket; -ENOMSG: none */
 int sigmad_last_state(int notify, pid_t pid);
 
 /* terminal.c */
 
 enum terminal_end {
-	TERMINAL_LEFT,		/* by Ctrl-], or the end of the input */
+	TERMINAL_LEFT,		/* Ctrl-], or the end of the input */
 	TERMINAL_GUEST_ENDED,
-	TERMINAL_OUTPUT_ENDED,	/* nobody reads it any more */
+	TERMINAL_OUTPUT_ENDED,	/* nobody reads stdout any more */
 	TERMINAL_SIGNAL,
-	TERMINAL_DONE,		/* of struct terminal_watch */
+	TERMINAL_DONE,		/* struct terminal_watch.done */
 };
 
 /**
- * struct terminal_watch - for who wants to know more than the console tells
- * @bus: connection to the guest's sigmad, whose signals are handled meanwhile
- * @done: such a handler has seen enough
+ * struct terminal_watch - a D-Bus connection to handle while the terminal is connected
+ * @bus: connection to the guest's sigmad
+ * @done: a handler of the connection's signals sets it to end terminal_talk()
  */
 struct terminal_watch {
 	sd_bus *bus;
 	const bool *done;
 };
 
-/** terminal_open - open the guest's console for us alone: a descriptor, or a reported -errno */
+/** terminal_open - open the guest's console for exclusive use: a descriptor or a reported -errno */
 int terminal_open(const char *name);
 
 /**
- * terminal_talk - tie stdin and stdout to the guest's console
- * @watch: or NULL; with it the end of the input is not the end
+ * terminal_talk - connect stdin and stdout to the guest's console
+ * @watch: or NULL; with it, the end of the input does not end the connection
  */
 enum terminal_end terminal_talk(const char *name, int console, const struct terminal_watch *watch);
 
 /* complain.c */
 
-/** complain - "sigmactl: text" on stderr; returns @status, so that it can be returned */
+/** complain - print "sigmactl: text" on stderr; returns @status, for "return complain(...)" */
 int complain(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* colour.c */
 
 enum colour { COLOUR_NONE, COLOUR_GREEN, COLOUR_YELLOW, COLOUR_RED, COLOUR_BOLD };
 
-/** colour - the sequence that begins @colour on stdout, "" where that is no terminal, or $NO_COLOR */
+/** colour - the escape sequence of @colour; "" if stdout is no terminal, or $NO_COLOR is set */
 const char *colour(enum colour colour);
 enum colour colour_of_state(const char *state);
 
@@ -371,37 +381,37 @@ enum colour colour_of_state(const char *state);
 /** clock_now - microseconds on @clock */
 uint64_t clock_now(clockid_t clock);
 
-/** clock_deadline - @usec from now, on CLOCK_MONOTONIC */
+/** clock_deadline - the time @usec from now, on CLOCK_MONOTONIC */
 uint64_t clock_deadline(uint64_t usec);
 
 /* text.c */
 
-/** text_size - "512M", "1.5G" */
+/** text_size - format a size: "512M", "1.5G" */
 const char *text_size(char text[32], uint64_t bytes);
 
-/** text_span - "3min 5s", from microseconds */
+/** text_span - format a span of time: "3min 5s" */
 const char *text_span(char text[32], uint64_t usec);
 
-/** text_wider - of a column: @width, or what @text takes */
+/** text_wider - the width of a column that was @width wide and gets @text */
 int text_wider(int width, const char *text);
 
-/** text_distance - how many letters must be added, left out or changed to make @b of @a */
+/** text_distance - number of letters to add, remove or change to turn @a into @b */
 unsigned int text_distance(const char *a, const char *b);
 
-/** text_print - a text of a guest to stdout, without what could control the terminal */
+/** text_print - print a guest's text on stdout, filtered as common/text.h says */
 void text_print(const char *text, size_t len);
 
-/** text_print_stream - the same for the next piece of a stream */
+/** text_print_stream - print the next piece of a stream likewise */
 void text_print_stream(struct text_filter *filter, const char *text, size_t len);
 
 /* report.c */
 
-/** report_print - what 'sigmactl check --report' adds to the checks */
+/** report_print - print what 'sigmactl check --report' adds to the checks */
 void report_print(void);
 
 /* log.c */
 
-/** log_print_tail - print the last @lines lines of the guest's log with @indent before each */
+/** log_print_tail - print the last @lines lines of the guest's log, each after @indent */
 void log_print_tail(const char *name, unsigned long lines, const char *indent);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl disk, net and share: devices that come and go while the guest runs. sigmad reads the
- * keys as it reads those of a guest file, and its messages are passed on.
+ * sigmactl disk, net and share: hotplug and hot-unplug of devices. sigmad parses the keys as it
+ * parses those of a guest file. sigmactl prints sigmad's messages.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,15 +21,15 @@
 struct kind {
 	const char *word;
 	const char *add, *remove;	/* methods */
-	bool has_path;			/* what comes after NAME */
-	bool has_tag;			/* and after that */
+	bool has_path;			/* PATH may follow NAME */
+	bool has_tag;			/* TAG may follow PATH */
 };
 
 static const struct kind disks = { "disk", "AddDisk", "RemoveDisk", true, false };
 static const struct kind nets = { "net", "AddNetwork", "RemoveNetwork", false, false };
 static const struct kind shares = { "share", "AddShare", "RemoveShare", true, true };
 
-/* sigmad may be elsewhere. -errno, with a message, or 0 */
+/* Make a path absolute, since sigmad may have another working directory; 0 or a reported -errno */
 static int make_absolute(char absolute[PATH_MAX], const char *path)
 {
 	char *folder = *path == '/' ? NULL : getcwd(NULL, 0);
@@ -50,7 +50,7 @@ static bool is_key(const char *arg)
 	return *arg != '/' && *arg != '.' && strchr(arg, '=');
 }
 
-/* Each line of what sigmad said */
+/* Print each line of sigmad's message as one of ours */
 static void pass_on(const char *name, const char *text)
 {
 	char *lines = strdup(text), *rest = lines, *line;
@@ -61,8 +61,8 @@ static void pass_on(const char *name, const char *text)
 }
 
 /*
- * Send @call, which is freed, and wait for its answer. Return: an exit status; what went wrong
- * was said, but for EXIT_TIMEOUT.
+ * Send @call, free it, and wait for the reply. Return: an exit status; all errors but EXIT_TIMEOUT
+ * are reported.
  */
 static int ask(sd_bus *bus, const char *name, sd_bus_message *call, uint64_t deadline,
 	       sd_bus_message **reply)
@@ -141,7 +141,7 @@ close_bus:
 	return status;
 }
 
-/* Keys are what is said in words of its own, "Path=..." */
+/* Turn PATH, TAG and --read-only into keys ("Path=..."), and send them with the other keys */
 static int add(const struct options *options, const struct kind *kind, const char *name,
 	       char **args)
 {
@@ -210,7 +210,10 @@ static int remove_device(const struct options *options, const struct kind *kind,
 	if (!device || args[1])
 		return complain(EXIT_USAGE, "say which %s, and no more; see 'sigmactl %s --help'",
 				kind->word, kind->word);
-	/* As it was given to "add"; tags are no paths, and neither are numbers */
+	/*
+	 * A path becomes absolute, as "add" makes it. A word without a slash may be a tag, a serial
+	 * number or an ID; for a disk it is a path if there is such a file.
+	 */
 	if (kind->has_path && (strchr(device, '/') || (!kind->has_tag && !access(device, F_OK)))) {
 		if (make_absolute(path, device))
 			return EXIT_FAILED;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl dump. The guest's memory is mapped here, not by its sigmad, so that it makes no
- * difference whether there is one. While the file is written the guest cannot be destroyed.
+ * sigmactl dump. sigmactl maps the guest's memory itself, so it needs no sigmad. The guest cannot
+ * be destroyed while its memory is mapped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,16 +17,16 @@
 #include "violation.h"
 #include "vmcore.h"
 
-/* Selectors of Linux, arch/x86/include/asm/segment.h */
+/* Linux's segment selectors, arch/x86/include/asm/segment.h */
 #define KERNEL_CS	0x10
 #define KERNEL_DS	0x18
 #define USER_DS		0x2b
 #define USER_CS		0x33
 
 /**
- * struct target - where the dump goes
- * @path: for people
- * @made: it was made by us: removed if the dump fails
+ * struct target - the file that the dump is written to
+ * @path: its name, for messages
+ * @made: this process made it, and removes it if the dump fails
  * @sparse: it can have holes
  */
 struct target {
@@ -42,7 +42,7 @@ static void on_signal(int number)
 	interrupted = number;
 }
 
-/* Registers are known of the CPU whose guard stopped it */
+/* Registers are known only of a CPU that the guard stopped */
 static void read_registers(const char *name, struct elf_prstatus *cpus, unsigned int nr)
 {
 	struct user_regs_struct regs = {};
@@ -63,7 +63,7 @@ static void read_registers(const char *name, struct elf_prstatus *cpus, unsigned
 	memcpy(cpus[violation.guest_cpu].pr_reg, &regs, sizeof(regs));
 }
 
-/* Anything that is there already is written to unless it is a regular file, which may be a dump */
+/* An existing pipe or device is written to; an existing regular file is not, it may be a dump */
 static int open_file(struct target *target)
 {
 	struct stat st;
@@ -94,7 +94,7 @@ static int open_target(struct target *target, const char *path)
 	if (isatty(target->fd))
 		return complain(-EINVAL, "%s: is a terminal; name a file, or pipe it into a program",
 				target->path);
-	/* Holes where other data is would show that */
+	/* Only at the end of a file: a hole elsewhere would let older data show through */
 	target->sparse = !fstat(target->fd, &st) && S_ISREG(st.st_mode) &&
 			 !(fcntl(target->fd, F_GETFL) & O_APPEND) &&
 			 lseek(target->fd, 0, SEEK_CUR) == st.st_size;
@@ -108,17 +108,17 @@ static void catch_signals(void)
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends); i++)
 		sigaction(ends[i], &action, NULL);
-	/* EFBIG tells */
+	/* write() then fails with EFBIG */
 	signal(SIGXFSZ, SIG_IGN);
 }
 
-/* On a terminal; @percent is 0 until it was told */
+/* Progress shown on a terminal; @percent is 0 until something is shown */
 struct progress {
 	uint64_t started_usec;
 	unsigned int percent;
 };
 
-/* Of what takes more than a moment */
+/* Show the progress of a dump that takes longer than a second; false ends the dump */
 static bool tell_progress(void *data, uint64_t done, uint64_t size)
 {
 	struct progress *progress = data;
@@ -145,7 +145,7 @@ static int write_dump(struct target *target, struct vmcore *core)
 	error = vmcore_write(core, target->fd, target->sparse);
 	if (progress.percent)
 		fputc('\n', stderr);
-	/* A file system may only tell now that it has no room */
+	/* A file system may report only now that it has no room */
 	if (!error && target->made && fsync(target->fd))
 		error = -errno;
 	if (close(target->fd) && !error)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl edit. The editor works on a copy, in a folder of its own beside the file, so that one
- * rename() puts it in place; before that it is read by the parser of sigmad. A copy that can't
- * be put in place stays, and is named: what was typed is never lost.
+ * sigmactl edit. The editor works on a copy, in a new folder beside the file, so that one rename()
+ * can replace the file. The parser of guest files checks the copy before. A copy that can't replace
+ * the file is kept, and a message names it: no edit is ever lost.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,10 +21,12 @@
 #define FILE_MODE 0644
 
 /**
- * struct edit - one file that is edited
- * @file: the guest's, where a link to it leads
+ * struct edit - an edit of a guest file
+ * @name: of the guest
+ * @file: the guest file, with symbolic links resolved
  * @dir: folder of the copy
- * @before: what was in @file, NULL: there was none
+ * @copy: the copy
+ * @before: contents of @file before the edit; NULL: there was no file
  */
 struct edit {
 	const char *name;
@@ -34,7 +36,7 @@ struct edit {
 	char *before;
 };
 
-/* All of a file that is no larger than a guest's may be; NULL with errno */
+/* Read a file of at most GUESTFILE_MAX bytes; NULL with errno */
 static char *read_all(const char *path)
 {
 	char *text = calloc(1, GUESTFILE_MAX + 2);
@@ -54,7 +56,7 @@ static char *read_all(const char *path)
 	return NULL;
 }
 
-/* With the owner and mode of the file that it is to replace */
+/* Write the copy, with the owner and mode of the file that it will replace; 0 or -errno */
 static int write_copy(const struct edit *edit)
 {
 	const char *text = edit->before ?: GUESTFILE_SAMPLE;
@@ -87,7 +89,7 @@ static void remove_copy(const struct edit *edit)
 	rmdir(edit->dir);
 }
 
-/* Where the file is, and a copy of it; 0 or a reported -errno */
+/* Find the guest file and make the copy; 0 or a reported -errno */
 static int begin(struct edit *edit)
 {
 	char path[sizeof(GUEST_FILES) + SIGMA_NAME_MAX + sizeof(GUEST_SUFFIX)], folder[PATH_MAX];
@@ -125,11 +127,11 @@ static const char *editor(void)
 		if (value && *value)
 			return value;
 	}
-	/* Debian's choice of the administrator, and what POSIX has */
+	/* Debian's editor that the administrator chooses, or the one of POSIX */
 	return access("/usr/bin/editor", X_OK) ? "vi" : "editor";
 }
 
-/* As other programs have it, the variable may hold arguments, too. 0 or a reported -errno */
+/* As for other programs, the variable may contain arguments. 0 or a reported -errno */
 static int run_editor(const struct edit *edit)
 {
 	char command[PATH_MAX];
@@ -160,7 +162,7 @@ static bool wants_again(void)
 	return fgets(answer, sizeof(answer), stdin) && !strchr("nN", answer[0]);
 }
 
-/* Edit until the parser is content; 0, or -errno when it is given up, with a message */
+/* Edit until the parser accepts the copy; 0, or a reported -errno if the person gives up */
 static int edit_copy(const struct edit *edit)
 {
 	int error;
@@ -183,7 +185,7 @@ static bool same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-/* An exit status */
+/* Replace the file with the copy; an exit status */
 static int put_in_place(const struct edit *edit)
 {
 	struct guest_view guest;

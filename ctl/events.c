@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl events. States come as uevents of sigma.ko, which sends one for each change, whether or
- * not a sigmad lives; devices as signals of each guest's sigmad. A sigmad that takes a guest over
- * is found by the socket that it makes.
+ * sigmactl events. sigma.ko sends a uevent for each change of a guest's state, with or without a
+ * sigmad. The guest's sigmad sends a D-Bus signal for each change of its devices. A sigmad that
+ * takes a guest over is found by the socket that it makes.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,9 +22,9 @@
 
 /**
  * struct follower - a guest that is followed
- * @bus: to its sigmad, or NULL
- * @folder: watched for the socket of the next sigmad
- * @devices: as they were told last; NULL: not yet
+ * @bus: connection to its sigmad, or NULL
+ * @folder: inotify watch for the socket of the next sigmad
+ * @devices: the devices as sigmad last reported them; NULL: not yet
  */
 struct follower {
 	struct events *events;
@@ -43,7 +43,7 @@ struct events {
 	struct follower *followers;
 };
 
-/* What is told */
+/* Output */
 
 static struct json_object *new_event(const char *name, const char *what)
 {
@@ -67,7 +67,7 @@ static void print_head(const char *name, const char *what)
 	printf("%s.%03u %s %s ", text, (unsigned int)(now % USEC_PER_SEC / 1000), name, what);
 }
 
-/* "state" and "sigmad", each with a word */
+/* Print an event "state" or "sigmad", each of which has one word */
 static void tell_word(const struct events *events, const char *name, const char *what,
 		      const char *word, enum colour tint)
 {
@@ -107,7 +107,7 @@ static void tell_device(const struct follower *follower, const char *what,
 
 /* Devices */
 
-/* A number is given again, so it alone says nothing */
+/* IDs are used again for later devices, so kind and name must match, too */
 static const struct served_device *find_device(const struct served *served,
 					       const struct served_device *wanted)
 {
@@ -146,7 +146,7 @@ static void forget_devices(struct follower *follower)
 	follower->devices = NULL;
 }
 
-/* The property's variant is next in @m, which the strings stay in */
+/* Read the devices from @m, where the property's variant is next. The strings stay in @m */
 static int take_devices(struct follower *follower, sd_bus_message *m)
 {
 	struct served *now = calloc(1, sizeof(*now));
@@ -256,12 +256,12 @@ static void connect_sigmad(struct follower *follower)
 	if (ret >= 0)
 		return;
 	follower->bus = sd_bus_close_unref(follower->bus);
-	/* One that is gone may come yet, and is told of then */
+	/* No message if there is no sigmad: when the next one comes, on_folder() connects to it */
 	if (client_seen(ret) != SIGMAD_GONE)
 		client_complain(0, follower->name, ret);
 }
 
-/* It is given to the group when it can be connected to */
+/* sigmad listens on the socket before it gives it to the group, which is the event (IN_ATTRIB) */
 static int on_folder(sd_event_source *source, const struct inotify_event *event, void *data)
 {
 	if (event->len && !strcmp(event->name, "bus"))
@@ -278,7 +278,7 @@ static void watch_folder(struct follower *follower)
 	rundir_path(path, follower->name, "");
 	if (sd_event_add_inotify(follower->events->event, &follower->folder, path,
 				 IN_ATTRIB | IN_ONLYDIR, on_folder, follower) < 0)
-		follower->folder = NULL;	/* it is not there yet, or not for us to see */
+		follower->folder = NULL;	/* it does not exist yet, or we may not see it */
 }
 
 /* Guests */
@@ -350,7 +350,7 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *da
 	return 0;
 }
 
-/* After the uevents are heard, so that no change is missed between */
+/* Called after uevents_open(), so that no change is missed in between */
 static int tell_present(struct events *events)
 {
 	struct guest_view *guests;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Guests as sigma.ko shows them. What is in sysfs is there whether or not a sigmad
- * serves the guest, so it is where every verb looks first.
+ * Guests in the sysfs of sigma.ko. A guest is in sysfs whether or not a sigmad serves it, so every
+ * verb looks there first.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 #define SYSFS		"/sys/class/sigma"
 #define CONTROL		"control"
 
-/* A sigmad that was killed lets go of the guest's memory a moment later */
+/* The kernel unmaps the guest's memory from a killed sigmad a moment after the kill */
 #define BUSY_TRIES	50
 #define BUSY_WAIT_MS	100
 
@@ -108,7 +108,7 @@ int guest_views(struct guest_view **guests)
 		return errno == ENOENT ? 0 : -errno;
 	*guests = calloc(nr + 1, sizeof(**guests));
 	for (int i = 0; i < nr; i++) {
-		/* One that was destroyed since is left out */
+		/* Leave out guests that were destroyed meanwhile */
 		if (*guests && !guest_view(&(*guests)[found], entries[i]->d_name))
 			found++;
 		free(entries[i]);
@@ -193,7 +193,7 @@ int guest_check(const char *name)
 			name, name);
 }
 
-/* -ESRCH, without a message, when the guest is gone meanwhile */
+/* A descriptor; -ESRCH, not reported, if the guest is gone meanwhile; or a reported -errno */
 static int open_device(const char *device, const char *name)
 {
 	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1];
@@ -244,7 +244,7 @@ int guest_remove(const char *name)
 		error = fd == -ESRCH ? 1 : fd;
 		goto close_control;
 	}
-	/* What is wrong is told by the destruction, which fails for the same reason */
+	/* If this fails, destroy() fails for the same reason and reports it */
 	ioctl(fd, SIGMA_STOP);
 	close(fd);
 	error = destroy(control, name);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl kill. sigmad is asked first, since it has the guest's memory mapped and knows
- * how to put everything away. A sigmad that doesn't answer is killed; one that is gone is not
- * needed: sigma.ko alone can stop a guest and take everything back.
+ * sigmactl kill. First it asks sigmad, which has the guest's memory mapped and can remove all that
+ * it made for the guest. If sigmad does not answer, it is killed. If there is none, sigma.ko stops
+ * the guest and takes everything back.
  */
 #include <errno.h>
 #include <poll.h>
@@ -20,7 +20,7 @@
 #define END_TIMEOUT	(20 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
 #define DEATH_MS	10000			/* of a process with much memory */
 
-/* 0 when sigmad has ended, -errno */
+/* Have sigmad end the guest; 0 when sigmad has ended, or -errno */
 static int ask(const char *name)
 {
 	uint64_t end = clock_deadline(END_TIMEOUT);
@@ -38,7 +38,7 @@ static int ask(const char *name)
 	return error;
 }
 
-/* Else systemd would run another one, and that take the guest over */
+/* Stop the unit, or systemd would start another sigmad, which would take the guest over */
 static void stop_service(const char *name, pid_t pid)
 {
 	char *unit;
@@ -100,7 +100,7 @@ static int run(const struct options *options, char **args)
 	error = guest_remove(name);
 	if (error < 0)
 		return EXIT_FAILED;
-	/* One that only root may put away is put away when a guest of this name starts again */
+	/* Only root may remove the folder. Otherwise the next start of this guest removes it */
 	if (!error && !access(RUNDIR, W_OK))
 		rundir_retire(name);
 	return EXIT_OK;

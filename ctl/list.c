@@ -10,8 +10,8 @@
 
 /**
  * struct row - one guest
- * @sigmad: "" of a guest that does not run
- * @uptime: microseconds since its last start, 0 when sigmad doesn't tell
+ * @sigmad: word of its enum sigmad; "" if the guest is off
+ * @uptime: microseconds since its last start; 0: not known
  */
 struct row {
 	struct guest_view guest;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl log. The log lies in two files, the older half of it in log.1 (see
- * daemon/guestlog.h): together at most a megabyte, so they are simply read.
+ * sigmactl log. The log is in two files, log.1 has its older half (daemon/guestlog.h). Both
+ * together have at most a megabyte, so they are read as a whole.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include "ctl.h"
 
 #define GATHER_MS	20
-#define MEMORY_TIMEOUT	(10 * USEC_PER_SEC)	/* all of the guest's may have to be searched */
+#define MEMORY_TIMEOUT	(10 * USEC_PER_SEC)	/* sigmad may search all of the guest's memory */
 
 static FILE *open_log(const char *dir, const char *name, const char *file)
 {
@@ -44,9 +44,10 @@ static void append(FILE *text, FILE *from)
 
 /*
  * Read the whole log.
- * @text: to be freed
- * @log: NULL, or out: the newer half, which what follows is added to, to be closed
- * Return: 0 or -errno; -ENOENT when there is none.
+ * @text: out: the log, to be freed
+ * @log: NULL, or out: the file of the newer half, which further lines go to; to be closed
+ *
+ * Return: 0 or -errno; -ENOENT if there is none.
  */
 static int read_log(const char *name, char **text, size_t *len, FILE **log)
 {
@@ -71,7 +72,7 @@ static int read_log(const char *name, char **text, size_t *len, FILE **log)
 		return error;
 	}
 
-	/* The newer half was opened first; if it is the older one by now, it is read once */
+	/* If the newer half was renamed to log.1 since it was opened, read it only once */
 	older = open_log(dir, name, "log.1");
 	if (older) {
 		if (!same_file(older, newer))
@@ -140,7 +141,7 @@ static void print_last(const char *text, size_t len, const struct options *optio
 	text_print(text + at, len - at);
 }
 
-/* The file that follows @log, which was full and moved away; NULL when none does yet */
+/* The file that comes after @log, which was full and renamed; NULL if there is none yet */
 static FILE *open_next(const char *name, FILE *log)
 {
 	static const char * const dirs[] = { RUNDIR, RUNDIR_LAST };
@@ -151,7 +152,7 @@ static FILE *open_next(const char *name, FILE *log)
 		bool here = newer && same_file(newer, log);
 		bool moved = older && same_file(older, log);
 
-		if (moved && !newer) {		/* just now */
+		if (moved && !newer) {		/* the next file comes in a moment */
 			fclose(older);
 			return NULL;
 		}
@@ -183,7 +184,7 @@ static void print_rest(struct text_filter *filter, FILE *log)
 	fflush(stdout);
 }
 
-/* The folder of this name, which may be another one by now; 0 or -errno */
+/* Watch the guest's folder, again each time, since it may be a new one; 0 or -errno */
 static int watch_folder(int inotify, const char *name)
 {
 	char path[RUNDIR_PATH_MAX];
@@ -195,7 +196,7 @@ static int watch_folder(int inotify, const char *name)
 	return 0;
 }
 
-/* Until something has been written or happened. Return: false: nobody reads what is printed. */
+/* Wait for a write to the log or for a uevent; false if nobody reads our output any more */
 static bool wait_change(int inotify, int uevents)
 {
 	struct pollfd fds[] = {
@@ -212,12 +213,12 @@ static bool wait_change(int inotify, int uevents)
 		;
 	while (uevent_read(uevents, &uevent) > 0)
 		;
-	/* So that one that never stops is read in larger pieces */
+	/* Read a log that grows without pause in larger pieces */
 	nanosleep(&gather, NULL);
 	return !fds[2].revents;
 }
 
-/* Print what is added to @log, until the guest is gone; closes it. Return: 0 or -errno */
+/* Print what is added to @log until the guest is gone, and close @log; 0 or -errno */
 static int follow_by(int inotify, int uevents, const char *name, FILE *log)
 {
 	struct text_filter filter = {};
@@ -230,7 +231,7 @@ static int follow_by(int inotify, int uevents, const char *name, FILE *log)
 		FILE *next;
 
 		error = watch_folder(inotify, name);
-		/* First: when the guest is gone, or the next file there, this one is complete */
+		/* Test before reading: if the guest is gone or has a next file, @log is complete */
 		gone = guest_view(&guest, name);
 		next = open_next(name, log);
 		print_rest(&filter, log);
@@ -267,7 +268,7 @@ static int follow(const char *name, FILE *log)
 				strerror(-error)) : EXIT_OK;
 }
 
-/* The guest kernel's own buffer, which sigmad finds in the guest's memory */
+/* Print the guest kernel's log buffer, which sigmad finds in the guest's memory */
 static int print_memory(const struct options *options, const char *name)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl: what people type. Here are the options and the help, which are the same for
- * every verb; each verb is a file of its own.
+ * sigmactl: the command line. This file has the options and the help of all verbs. Each verb has a
+ * file of its own.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -17,7 +17,7 @@
 
 #define VERBS_MAX	8		/* of one group */
 
-/* All verbs, as the help groups them */
+/* All verbs, in the groups of the help */
 static const struct {
 	const char *title;
 	const struct verb *verbs[VERBS_MAX];
@@ -33,12 +33,12 @@ static const struct {
 
 #define NR_GROUPS (sizeof(groups) / sizeof(*groups))
 
-/* for each verb of each group */
+/* For each verb of each group */
 #define for_each_verb(group, i)						\
 	for (size_t group = 0; group < NR_GROUPS; group++)		\
 		for (size_t i = 0; i < VERBS_MAX && groups[group].verbs[i]; i++)
 
-/* options without a letter */
+/* Options without a letter */
 enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT };
 
 static const struct {
@@ -134,10 +134,10 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* The verb that was most likely meant, or NULL */
+/* The verb that is most similar to @name, or NULL */
 static const struct verb *nearest_verb(const char *name)
 {
-	unsigned int least = strlen(name) < 4 ? 2 : 3;	/* as many changes make another word */
+	unsigned int least = strlen(name) < 4 ? 2 : 3;	/* so many changes are another word */
 	const struct verb *nearest = NULL;
 
 	for_each_verb(group, i) {
@@ -175,7 +175,7 @@ static int parse_number(const char *option, const char *text, unsigned long max,
 	return 0;
 }
 
-/* What getopt found, into @options; @help is set for -h. 0 or -EINVAL with a message */
+/* Put an option that getopt found into @options, or into @help for -h; 0 or a reported -EINVAL */
 static int take_option(struct options *options, int opt, bool *help)
 {
 	unsigned long seconds;
@@ -205,7 +205,7 @@ static int take_option(struct options *options, int opt, bool *help)
 		options->properties[options->nr_properties++] = optarg;
 		return 0;
 	case '?':
-		return -EINVAL;		/* getopt has told */
+		return -EINVAL;		/* getopt has printed a message */
 	default:
 		return 0;
 	}

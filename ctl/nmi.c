@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* sigmactl nmi. It asks sigma.ko, since sigmad may have no way to a guest that hangs. */
+/* sigmactl nmi. sigma.ko sends the NMI, so this works without a sigmad. */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>

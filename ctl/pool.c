@@ -13,9 +13,11 @@
 #define LENDABLE "(lendable)"
 
 /**
- * struct pool - what could be lent now
- * @memory: bytes, those of @left included
- * @set_aside: bytes that the host does not use, and @left: those of them that no guest has
+ * struct pool - CPUs and memory that could be lent now
+ * @cpus: the host's CPUs
+ * @memory: bytes, @left included
+ * @set_aside: bytes that are set aside for guests
+ * @left: bytes of @set_aside that no guest has
  */
 struct pool {
 	struct host_cpus cpus;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl stats --prometheus: the text format 0.0.4, in which all samples of a metric stand
- * together below what it is.
+ * sigmactl stats --prometheus: Prometheus' text format 0.0.4, in which all samples of a metric
+ * follow its HELP and TYPE lines.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "../common/gueststate.h"
 #include "stats.h"
 
-/* In quotes of a label */
+/* Print KEY="VALUE" with the escapes of a label's value */
 static void print_label(const char *key, const char *value)
 {
 	printf("%s=\"", key);

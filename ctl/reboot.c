@@ -9,7 +9,7 @@
 
 #define TIMEOUT		(60 * USEC_PER_SEC)	/* for the guest */
 
-/* The state BOOTING that is told is that of another kernel: the present one has been in it */
+/* A change to BOOTING means that the new kernel was started: the old one has left that state */
 static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	bool *begun = data;
@@ -20,7 +20,7 @@ static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 	return 0;
 }
 
-/* 0 when it was started anew, 1 when it ended instead, -ETIMEDOUT, or -errno of sigmad */
+/* 0: the new kernel was started; 1: the guest ended instead; -ETIMEDOUT; or -errno of sigmad */
 static int ask(const char *name, uint64_t deadline, sd_bus_error *why)
 {
 	bool begun = false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl check --report: what else somebody needs to know who is to find out why SIGMA does
- * not do on this machine what it should. It is text for people, read from files of the kernel as
- * they are; what can't be read is left out, but for what only root may.
+ * sigmactl check --report: facts about the machine that a developer needs to understand a bug
+ * report. It is text for people, mostly copied from files of the kernel. A file that can't be read
+ * is left out. Where only root could read it, the report says so.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@
 #define KLOG_READ_ALL		3
 #define KLOG_SIZE_BUFFER	10
 
-/* What decides how guests are started, guarded and timed */
+/* CPU flags that decide how guests start, which guard they have, and how they keep time */
 static const char * const flags_that_matter[] = {
 	"apic", "x2apic", "tsc", "constant_tsc", "nonstop_tsc", "tsc_deadline_timer", "arat", "svm",
 	"npt", "nrip_save", "decodeassists", "vmx", "ept", "vpid", "hypervisor", "la57", "pdpe1gb",
@@ -33,7 +33,7 @@ static void heading(const char *text)
 	printf("\n== %s ==\n", text);
 }
 
-/* "name: first line of the file" */
+/* Print "NAME: first line of the file" */
 static void print_value(const char *name, const char *path)
 {
 	FILE *f = fopen(path, "re");
@@ -49,7 +49,7 @@ static void print_value(const char *name, const char *path)
 		fclose(f);
 }
 
-/* Lines of a file that begin with one of @starts, which ends with NULL, behind blanks; NULL: all */
+/* Print the lines that begin with one of @starts, after blanks; a NULL ends it. NULL: all lines */
 static void print_lines(const char *path, const char * const *starts)
 {
 	FILE *f = fopen(path, "re");
@@ -72,7 +72,7 @@ static int is_visible(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* The names of what is in a folder, on one line */
+/* Print the names of a folder's entries in one line */
 static void print_names(const char *name, const char *path)
 {
 	struct dirent **entries;
@@ -116,7 +116,7 @@ static void report_system(void)
 	print_value("firmware date", "/sys/class/dmi/id/bios_date");
 }
 
-/* Of the first CPU in /proc/cpuinfo */
+/* Print the lines and flags of the first CPU in /proc/cpuinfo */
 static void print_cpu(void)
 {
 	static const char * const keys[] = {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl run: start, console and stop in one, for a guest that has a job to do. How it ended
- * is told by the last state that its sigmad reported, and by how sigmad, a child of ours, ended.
+ * sigmactl run: start, console and stop in one command, for a guest that has a job to do. The exit
+ * status comes from the last state that sigmad reported, and from sigmad's own exit status, since
+ * sigmad is a child process.
  */
 #include <errno.h>
 #include <signal.h>
@@ -20,9 +21,11 @@
 
 /**
  * struct job - the guest that runs
- * @state: enum sigma_state, as its sigmad told last
- * @kept: it is kept for people to look at, and does nothing any more
- * @asked: how often its end was asked for
+ * @bus: connection to its sigmad
+ * @sigmad: process ID of its sigmad
+ * @state: the enum sigma_state that sigmad last reported
+ * @kept: it panicked or was contained, and is kept for inspection
+ * @asked: how often ask_end() was called
  */
 struct job {
 	const char *name;
@@ -35,7 +38,7 @@ struct job {
 
 static void set_state(struct job *job, int number)
 {
-	/* Once it is put away a guest that panicked is not told from others any more */
+	/* When a guest that panicked is removed, its state changes again. Keep the first one */
 	if (job->kept || number < 0)
 		return;
 	job->state = number;
@@ -65,7 +68,7 @@ static int watch(struct job *job)
 	return 0;
 }
 
-/* Once to ask the guest, twice to stop it whatever it does */
+/* The first call asks the guest to switch itself off, the second one stops it */
 static void ask_end(struct job *job)
 {
 	const char *method = job->asked ? "Kill" : "Stop";
@@ -86,7 +89,7 @@ static void ask_end(struct job *job)
 		client_complain(0, job->name, error);
 }
 
-/* The console until the guest ends; true when the person left it before */
+/* Connect the console until the guest ends; true if the person left the console before */
 static bool attend(struct job *job, int console)
 {
 	const struct terminal_watch heed = { .bus = job->bus, .done = &job->kept };
@@ -107,7 +110,7 @@ static bool attend(struct job *job, int console)
 	}
 }
 
-/* sigmad has ended, or is about to */
+/* The exit status. sigmad has ended or is about to, so this does not wait long */
 static int verdict(const struct job *job)
 {
 	int how;
@@ -151,7 +154,7 @@ static int run(const struct options *options, char **args)
 		return status;
 	error = watch(&job);
 	gone = error && client_seen(error) == SIGMAD_GONE;
-	if (gone)			/* it was quick */
+	if (gone)			/* the guest ended before we were connected */
 		set_state(&job, sigmad_last_state(notify, job.sigmad));
 	close(notify);
 	if (gone)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A guest file that explains itself, as it is shown and as a new one begins. */
+/* A guest file with explanations: 'sigmactl start --help' shows it, a new guest file begins so. */
 #ifndef SIGMACTL_SAMPLE_H
 #define SIGMACTL_SAMPLE_H
 

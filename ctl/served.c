@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What only a guest's sigmad knows: its properties on D-Bus. */
+/* Properties of a guest that only its sigmad knows, over D-Bus. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>

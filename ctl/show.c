@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* sigmactl show: all that is known of a guest as KEY=VALUE, for scripts. */
+/* sigmactl show: the properties of a guest as KEY=VALUE, for scripts. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -10,8 +10,9 @@
 #include "json.h"
 
 /**
- * struct properties - what the guest has
- * @nr: a key that has several values is there several times
+ * struct properties - the properties of a guest
+ * @of: one key and its value; a key with several values has several entries
+ * @nr: entries in @of
  */
 struct properties {
 	struct {
@@ -81,7 +82,7 @@ static void gather(struct properties *properties, const struct guest_view *guest
 	add_devices(properties, served);
 }
 
-/* Is @key one of the words of @list, between commas? */
+/* Is @key one of the words of @list, which are separated by commas? */
 static bool names(const char *list, const char *key)
 {
 	size_t len = strlen(key);
@@ -100,7 +101,7 @@ static bool is_wanted(const struct options *options, const char *key)
 	return !options->nr_properties;
 }
 
-/* A key that there is not is a mistake, not an empty value */
+/* An unknown key is a mistake; it must not look like an empty value */
 static int check_keys(const struct options *options, const struct properties *properties)
 {
 	for (unsigned int i = 0; i < options->nr_properties; i++) {
@@ -158,7 +159,7 @@ static void print_lines(const struct options *options, const struct properties *
 	}
 }
 
-/* What is told of a guest that there is only a file of */
+/* The properties of a guest file that has no guest */
 static int gather_off(struct properties *properties, const char *name)
 {
 	if (!guestfile_name_valid(name, strlen(name)) || !guest_has_file(name))

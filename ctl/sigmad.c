@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A sigmad that is begun here, in the background, until it has started its guest. It tells
- * so as a service tells systemd, by READY=1 on $NOTIFY_SOCKET (sd_notify(3)), and meanwhile what
- * it does, by STATUS=. Until then its messages come here; afterwards they go to
+ * Starts a sigmad in the background and waits until it has started its guest. As a service tells
+ * systemd, sigmad reports this by READY=1 on $NOTIFY_SOCKET (sd_notify(3)), and before that, by
+ * STATUS=, what it is doing. Until READY=1, sigmad's messages go to our stderr, afterwards to
  * /run/sigma/NAME/sigmad.log.
  */
 #include <errno.h>
@@ -30,7 +30,7 @@
 #define STATUS		"STATUS="
 #define MESSAGE_MAX	1024
 
-/* Where sigmad is: where we are told, beside us (a build tree), or where it was installed */
+/* Find sigmad: in $SIGMA_LIBEXECDIR, beside sigmactl (in a build tree), or where it is installed */
 static int find_sigmad(char path[PATH_MAX])
 {
 	const char *dir = getenv("SIGMA_LIBEXECDIR");
@@ -53,8 +53,11 @@ static int find_sigmad(char path[PATH_MAX])
 }
 
 /**
- * struct progress - a line that says what takes so long, on a terminal
- * @what: sigmad's own words
+ * struct progress - a line on a terminal that shows what sigmad is doing
+ * @name: of the guest
+ * @begun: on CLOCK_MONOTONIC
+ * @what: sigmad's last STATUS=
+ * @shown: the line is on the terminal
  */
 struct progress {
 	const char *name;
@@ -63,7 +66,7 @@ struct progress {
 	bool shown;
 };
 
-/* The cursor stays at its start, where a message of sigmad begins then */
+/* The cursor returns to the start of the line, so that a message of sigmad overwrites it */
 static void show_progress(struct progress *progress)
 {
 	uint64_t gathered = guest_gathered(progress->name);
@@ -83,7 +86,7 @@ static void end_progress(const struct progress *progress)
 		fputs("\x1b[K", stderr);
 }
 
-/* A datagram socket with an abstract name that the kernel chose, put into $NOTIFY_SOCKET */
+/* Make a datagram socket with an abstract name that the kernel chooses, and set $NOTIFY_SOCKET */
 static int make_notify_socket(void)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -95,7 +98,7 @@ static int make_notify_socket(void)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	/* Anybody may send to an abstract socket, so each message must say from whom it is */
+	/* Anybody may send to an abstract socket, so the kernel adds the sender to each message */
 	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
 	    bind(fd, (struct sockaddr *)&addr, len))
 		goto fail;
@@ -130,7 +133,7 @@ static int spawn_sigmad(const char *path, const char *guest, pid_t *pid)
 	return -error;
 }
 
-/* The next datagram that waits at @fd, empty when it is not from @pid; -EAGAIN: none waits */
+/* Receive a datagram without waiting; @text is "" if the sender is not @pid. -EAGAIN: none waits */
 static int receive(int fd, pid_t pid, char *text, size_t size)
 {
 	union {
@@ -156,7 +159,7 @@ static int receive(int fd, pid_t pid, char *text, size_t size)
 	return 0;
 }
 
-/* Does the datagram that waits say READY=1? A STATUS= in it goes to @progress */
+/* Receive a datagram: is it READY=1? The text of a STATUS= goes to @progress */
 static bool is_ready(int fd, pid_t pid, struct progress *progress)
 {
 	char text[MESSAGE_MAX];
@@ -183,8 +186,8 @@ static int open_signals(void)
 }
 
 /*
- * Ctrl-C and its like become sigmad's business, since it knows what to put away. It is in a
- * session of its own and gets none by itself; two tell it not to wait for the guest.
+ * Pass Ctrl-C and the like on to sigmad, which can undo all that it did. sigmad has its own
+ * session, so the terminal sends it no signal. The second signal means not to wait for the guest.
  */
 static void interrupt(int pidfd)
 {
@@ -192,7 +195,7 @@ static void interrupt(int pidfd)
 	pidfd_send_signal(pidfd, SIGINT, NULL, 0);
 }
 
-/* 0 when the guest is started, -ECHILD when sigmad ended, -EINTR when we ended it, -errno */
+/* 0: the guest is started; -ECHILD: sigmad ended; -EINTR: we ended it; or another -errno */
 static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 {
 	struct pollfd fds[] = {
@@ -232,7 +235,7 @@ static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 	return result;
 }
 
-/* sigmad has ended. Where it could, it has told why */
+/* Report that sigmad has ended, unless it has exited by itself and has reported why */
 static void tell_end(const char *name, pid_t pid, bool interrupted)
 {
 	struct guest_view guest;
@@ -251,7 +254,7 @@ static void tell_end(const char *name, pid_t pid, bool interrupted)
 			 WTERMSIG(how), sigabbrev_np(WTERMSIG(how)) ?: "?", name);
 }
 
-/* Else sigmad takes the guest over */
+/* Does the guest have a sigmad? If not, a new one takes the guest over */
 static bool sigmad_lives(const char *name)
 {
 	sd_bus *bus;
@@ -262,7 +265,7 @@ static bool sigmad_lives(const char *name)
 	return !error || client_seen(error) != SIGMAD_GONE;
 }
 
-/* What is known to be wrong before sigmad is asked, for its exit status or a better message */
+/* Find mistakes before sigmad does, for their exit status or a better message */
 static int check(const char *guest, char name[SIGMA_NAME_MAX])
 {
 	struct guest_view view;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl stats. Doorbells are counted by sigma.ko, frames by the tap in the host's kernel, disks
- * and console by sigmad: each is asked for its own.
+ * sigmactl stats. The counters have three sources: sigma.ko counts doorbells, the tap in the host's
+ * kernel counts frames, and sigmad counts requests of disks and console.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -41,7 +41,7 @@ static bool net_number(uint64_t *number, const char *interface, const char *what
 	return known;
 }
 
-/* What the tap received was sent by the guest. False of one without a tap: User=yes */
+/* The tap receives what the guest sends. False if the NIC has no tap: User=yes */
 static bool count_net(struct moved *moved)
 {
 	uint64_t sent, received;
@@ -55,7 +55,7 @@ static bool count_net(struct moved *moved)
 	return true;
 }
 
-/* False where sigmad doesn't serve it itself */
+/* False if sigmad does not serve the device itself */
 static bool count_served(struct moved *moved, const struct served *served, uint32_t id)
 {
 	for (unsigned int i = 0; i < served->nr_counters; i++) {
@@ -84,7 +84,7 @@ static void gather_console(struct stats *stats, const struct served *served)
 	}
 }
 
-/* What nobody here counts is left out: 0 would be a lie */
+/* A device without counters is left out, since 0 would be wrong */
 static void gather_devices(struct stats *stats, const struct served *served)
 {
 	gather_console(stats, served);
@@ -113,7 +113,7 @@ static void gather(struct stats *stats, const struct guest_view *guest)
 	served_free(&served);
 }
 
-/* Of all guests, or of the one that @name is; how many, or -1 with *@status */
+/* Gather all guests, or the guest @name; their number, or -1 with the exit status in *@status */
 static int gather_all(struct stats **all, const char *name, int *status)
 {
 	struct guest_view *guests;
@@ -129,7 +129,7 @@ static int gather_all(struct stats **all, const char *name, int *status)
 			gather(&(*all)[found++], &guests[i]);
 	free(guests);
 	if (*all && name && !found) {
-		*status = guest_check(name) ?: EXIT_NO_GUEST;	/* it may be back by now */
+		*status = guest_check(name) ?: EXIT_NO_GUEST;	/* it may have been made by now */
 		free(*all);
 		*all = NULL;
 	}
@@ -172,7 +172,7 @@ static void print_json(const struct stats *all, int nr, bool line)
 		json_print(list);
 }
 
-/* All devices of a kind that are counted: @nr */
+/* The sum over the @nr counted devices of a kind */
 struct sum {
 	unsigned int nr;
 	uint64_t from, to;
@@ -200,7 +200,7 @@ static const struct stats *find(const struct stats *all, int nr, const char *nam
 	return NULL;
 }
 
-/* Less than before where the guest was started anew */
+/* The difference of a counter, which begins at 0 again with a new guest or sigmad */
 static uint64_t since(uint64_t now, uint64_t before)
 {
 	return now >= before ? now - before : now;
@@ -212,7 +212,7 @@ static const char *format_bytes(char text[32], const struct sum *sum, uint64_t n
 	return sum->nr ? text_size(text, since(now, before)) : "-";
 }
 
-/* @before: a look before, whose counters are taken off, or NULL */
+/* @before: earlier counters, which are subtracted, or NULL */
 static void print_row(const struct stats *stats, const struct stats *before, int wide)
 {
 	static const struct stats nothing;

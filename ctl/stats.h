@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What "sigmactl stats" knows of guests, and prints for people, for programs and for Prometheus. */
+/* The counters that "sigmactl stats" prints for people, for programs and for Prometheus. */
 #ifndef SIGMACTL_STATS_H
 #define SIGMACTL_STATS_H
 
 #include "ctl.h"
 
 /**
- * struct moved - what a device has moved
+ * struct moved - the data that a device has moved
  * @kind: "disk", "net", "console", ...
  * @name: path of a disk, interface of a NIC, else ""
- * @requests: of a NIC: frames
- * @from: and @to: bytes from the guest and to it
+ * @requests: requests; frames of a NIC
+ * @from: bytes from the guest
+ * @to: bytes to the guest
  */
 struct moved {
 	char kind[16];
@@ -31,7 +32,7 @@ struct stats {
 	unsigned int nr_moved;
 };
 
-/** prometheus_print - in the text format 0.0.4 of Prometheus */
+/** prometheus_print - print the counters in Prometheus' text format 0.0.4 */
 void prometheus_print(const struct stats *all, int nr);
 
 #endif

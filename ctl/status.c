@@ -42,7 +42,7 @@ static void add_devices(struct json_object *object, const struct served *served)
 	json_object_object_add(object, "devices", list);
 }
 
-/* Registers have all 64 bits, more than a number of JSON is sure to keep */
+/* Registers are strings, since a number of JSON may not keep all 64 bits */
 static struct json_object *violation_where(const struct violation *violation)
 {
 	struct json_object *object = json_object_new_object(), *list = json_object_new_object();
@@ -127,7 +127,7 @@ static void print_sigmad(const char *name, const struct served *served)
 	}
 }
 
-/* ID, kind and name, which tell it apart, then what else it has */
+/* Print ID, kind and name of each device, then its other keys */
 static void print_devices(const struct served *served)
 {
 	for (unsigned int i = 0; i < served->nr_devices; i++) {
@@ -157,7 +157,7 @@ static void print_violation(const struct guest_view *guest)
 		printf("%s%s\n", title, line);
 }
 
-/* What it is worth, and why it is no stronger one */
+/* Print the guard, what it is worth, and why there is no stronger one */
 static void print_guard(const struct guest_view *guest)
 {
 	char why[GUARD_WHY_MAX];
@@ -215,7 +215,10 @@ static int run(const struct options *options, char **args)
 	if (status)
 		return status;
 	served_read(&served, args[0]);
-	/* Last, so that a guest that ends with its sigmad is not taken for one that lost it */
+	/*
+	 * Read the guest after its sigmad: a guest that ends now, together with its sigmad, must
+	 * not look like one whose sigmad died.
+	 */
 	if (guest_view(&guest, args[0])) {
 		served_free(&served);
 		return complain(EXIT_NO_GUEST, "%s: has just gone", args[0]);

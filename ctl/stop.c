@@ -22,8 +22,8 @@ static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 /*
- * 0 when sigmad has ended, -EINPROGRESS when it does not come to its end; another -errno.
- * @forced: out: the guest did not do it by itself
+ * Return: 0 when sigmad has ended, -EINPROGRESS if it does not end in time, or another -errno.
+ * @forced: out: the guest did not switch itself off and was stopped
  */
 static int ask(const char *name, uint64_t timeout, bool *forced)
 {
@@ -56,7 +56,7 @@ static int run(const struct options *options, char **args)
 	if (forced)
 		complain(0, "%s: did not switch itself off in time and was stopped; 'sigmactl log %s' may tell why",
 			 name, name);
-	/* It may have been about to end by itself */
+	/* If the guest is gone, an error means only that it ended by itself meanwhile */
 	if (guest_view(&guest, name))
 		return EXIT_OK;
 	if (error == -EINPROGRESS)

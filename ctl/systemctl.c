@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Runs systemctl(1), which knows machines that run systemd and trees that are made for one. */
+/*
+ * Runs systemctl(1) and does not talk to systemd directly: systemctl also works in a chroot or an
+ * image in which systemd does not run.
+ */
 #include <errno.h>
 #include <spawn.h>
 #include <string.h>

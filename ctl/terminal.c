@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's hvc0. sigmad keeps the master of a pty; here the person's terminal is put into
- * raw mode and tied to its slave. Whatever ends that, a key, a signal or the guest's end, passes
- * the one place where the terminal is restored.
+ * The guest's console, hvc0. sigmad has the master of a pty. This file puts the person's terminal
+ * into raw mode and connects it to the slave. A key, a signal or the guest's end may end that, and
+ * each of them passes the one place that restores the terminal.
  *
- * A guest that takes no input must not keep the person from leaving, so nothing here waits but
- * ppoll(): keys go through a buffer, and what doesn't fit is dropped, as a tty does.
+ * A guest that takes no input must not keep the person from leaving. So only ppoll() waits: keys go
+ * through a buffer, and keys that do not fit are dropped, as a tty does.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static void on_signal(int number)
 		got_end = 1;
 }
 
-/* Signals are blocked but while ppoll() waits, so that none slips in before it */
+/* Signals are blocked except while ppoll() waits, so that none is missed just before it */
 static void catch_signals(sigset_t *waiting)
 {
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGWINCH };
@@ -57,13 +57,13 @@ static void copy_size(int console)
 		ioctl(console, TIOCSWINSZ, &size);
 }
 
-/* What was read from one side and not yet taken by the other */
+/* Data that was read from one side and not yet written to the other */
 struct buffer {
 	char data[4096];
 	size_t len;
 };
 
-/* Read what there is room for, and more than that only to drop it; false at the end */
+/* Read into the buffer, and drop what does not fit; false at the end of the input */
 static bool fill(struct buffer *buffer, int from, bool *leave)
 {
 	char data[sizeof(buffer->data)], *key = NULL;
@@ -87,7 +87,7 @@ static bool fill(struct buffer *buffer, int from, bool *leave)
 	return true;
 }
 
-/* Write what is taken; false when nothing ever will be */
+/* Write as much of the buffer as @to accepts; false if it failed for good */
 static bool drain(struct buffer *buffer, int to)
 {
 	ssize_t len;
@@ -102,7 +102,7 @@ static bool drain(struct buffer *buffer, int to)
 	return true;
 }
 
-/* poll() tells of a hangup even where nothing was asked for */
+/* Without events the descriptor is left out, since ppoll() would still report a hangup */
 static void want(struct pollfd *pollfd, int fd, short events)
 {
 	pollfd->fd = events ? fd : -1;
@@ -110,7 +110,7 @@ static void want(struct pollfd *pollfd, int fd, short events)
 	pollfd->revents = 0;
 }
 
-/* What sd-bus waits for, and until when */
+/* The events that sd-bus waits for, and its timeout */
 static void want_bus(struct pollfd *pollfd, sd_bus *bus, struct timespec *patience,
 		     const struct timespec **until)
 {
@@ -198,7 +198,7 @@ int terminal_open(const char *name)
 				strerror(errno), errno == ENOENT || errno == EIO ?
 				"; its sigmad is gone" : errno == EACCES ?
 				"; be root, or join the group '" RUNDIR_GROUP "'" : "");
-	/* Two readers would each get half of the output */
+	/* Each of two readers would get only part of the output */
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		close(fd);
 		return complain(-EBUSY, "%s: somebody else has its console open", name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Sizes, spans of time and texts of a guest, for people. */
+/* Sizes, spans of time and a guest's texts, formatted for people. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,9 +54,9 @@ int text_wider(int width, const char *text)
 	return len > width ? len : width;
 }
 
-#define DISTANCE_MAX 32		/* longer words are nothing that is known here */
+#define DISTANCE_MAX 32		/* no verb is longer */
 
-/* Levenshtein's, with one row of the table */
+/* The Levenshtein distance, with one row of the table */
 unsigned int text_distance(const char *a, const char *b)
 {
 	unsigned int row[DISTANCE_MAX + 1];

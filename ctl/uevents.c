@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The uevents of sigma.ko, which sends one when a guest is made, for each change of its state, and
- * when it is gone and all is back.
+ * The uevents of sigma.ko. It sends one when a guest is made, one for each change of the guest's
+ * state, and one when the guest is gone and all that was lent is back.
  *
- * They are heard from the kernel itself: sd-device(3) hears what udevd passes on, and without one
- * nothing.
+ * The socket receives the kernel's own messages. sd-device(3) would receive those that udevd passes
+ * on, and so none on a machine without udevd.
  */
 #include <errno.h>
 #include <linux/netlink.h>
@@ -15,7 +15,7 @@
 #include "ctl.h"
 
 #define UEVENT_GROUP	1		/* the kernel's own, not udevd's */
-#define UEVENT_QUEUE	(1 << 20)	/* bytes that wait while we are busy */
+#define UEVENT_QUEUE	(1 << 20)	/* bytes of uevents that may wait in the socket */
 
 int uevents_open(void)
 {
@@ -36,7 +36,7 @@ int uevents_open(void)
 	return fd;
 }
 
-/* The value of @key among the strings, each of which ends with a NUL; or NULL */
+/* The value of @key in the text, a sequence of "KEY=value" strings that end with NUL; or NULL */
 static const char *value(const struct uevent *uevent, size_t len, const char *key)
 {
 	size_t key_len = strlen(key);
@@ -47,7 +47,7 @@ static const char *value(const struct uevent *uevent, size_t len, const char *ke
 	return NULL;
 }
 
-/* /dev/sigma/control is no guest and has no state */
+/* Is it about a guest? /dev/sigma/control is not a guest and has no state */
 static bool is_of_guest(struct uevent *uevent, size_t len)
 {
 	const char *subsystem = value(uevent, len, "SUBSYSTEM");

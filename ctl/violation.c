@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Why a guard stopped a guest, as sigma.ko tells it (kmod/guard/report.c): what it did, on the
- * first line, where, on the second, and behind these the registers, "NAME HEX" by "NAME HEX".
+ * Reads why a guard stopped its guest, from the text that sigma.ko makes (kmod/guard/report.c). The
+ * first line says what the guest did, the second one where. The other lines have the registers,
+ * each as "NAME HEX".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,7 @@ int violation_read(struct violation *violation, const char *name)
 	return len > 0 ? violation_parse(violation) : -ENOENT;
 }
 
-/* What stands behind @key */
+/* The number after @key; 0 if there is none */
 static uint64_t number_of(const char *text, const char *key, int base)
 {
 	const char *at = strstr(text, key);

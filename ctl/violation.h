@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Why a guard stopped a guest, and where. */
+/* What a guest did that its guard stopped it for, and where. */
 #ifndef SIGMACTL_VIOLATION_H
 #define SIGMACTL_VIOLATION_H
 
@@ -8,11 +8,11 @@
 #define VIOLATION_REGISTERS	23
 
 /**
- * struct violation - what /sys/class/sigma/NAME/violation says
- * @text: all of it, for people, in lines; the first one is what the guest did
- * @cpu: of the host
- * @guest_cpu: the same one as the guest counts
- * @cpl: privilege level
+ * struct violation - the contents of /sys/class/sigma/NAME/violation
+ * @text: all of the text, for people, in lines; the first line says what the guest did
+ * @cpu: the host's number of the CPU
+ * @guest_cpu: the guest's number of the same CPU
+ * @cpl: current privilege level, 0 to 3
  * @registers: rip, rflags, cr0 to efer and rax to r15
  */
 struct violation {
@@ -24,13 +24,13 @@ struct violation {
 	} registers[VIOLATION_REGISTERS];
 };
 
-/** violation_read - 0, or -ENOENT, without a message: there is none, or it is not for us to see */
+/** violation_read - read and parse; a negative errno, not reported: there is none, or not for us */
 int violation_read(struct violation *violation, const char *name);
 
-/** violation_parse - fill in the rest from @text; 0, or -EINVAL where that is something else */
+/** violation_parse - set the other members from @text; 0, or -EINVAL if it is no such text */
 int violation_parse(struct violation *violation);
 
-/** violation_register - by one of the names of struct violation.registers */
+/** violation_register - the value of a register, by its name in struct violation.registers */
 uint64_t violation_register(const struct violation *violation, const char *name);
 
 #endif

@@ -4,13 +4,13 @@
  *
  *	header, program headers
  *	notes		NT_PRSTATUS for each CPU, then the kernel's VMCOREINFO
- *	low memory	from a page boundary on; and behind it
+ *	low memory	at a page boundary
  *	segments	of the guest's memory, one after the other
  *
- * Each piece of memory has a PT_LOAD with its physical address and the one that it has in the
+ * Each piece of memory has a PT_LOAD with its physical address and its virtual address in the
  * kernel's direct mapping. The kernel's own image is in one of the segments, and has a second
- * PT_LOAD of the same bytes with the addresses that its symbols have. vmcore-dmesg needs both,
- * makedumpfile learns from the first where the direct mapping begins.
+ * PT_LOAD of the same bytes with the addresses of its symbols. vmcore-dmesg needs both;
+ * makedumpfile finds the start of the direct mapping by the first one.
  */
 #include <elf.h>
 #include <errno.h>
@@ -25,7 +25,7 @@
 #define CPU_NOTE	"CORE"
 #define INFO_NOTE	"VMCOREINFO"
 
-#define CHUNK_MAX	(1ULL << 20)		/* written at once; then @progress is told */
+#define CHUNK_MAX	(1ULL << 20)		/* bytes between two calls of @progress */
 
 #define KERNEL_SIZE_MAX	(1ULL << 30)		/* KERNEL_IMAGE_SIZE of all configurations */
 
@@ -47,8 +47,8 @@ static uint64_t round_up(uint64_t value, uint64_t to)
 }
 
 /*
- * KASLR moves the direct mapping, but it is the first thing that is mapped from there on, and has
- * the machine's first MiB in it in any case. 0: it is not where it is looked for.
+ * Find where the direct mapping begins; 0: not found. KASLR moves it, but it is the first mapping
+ * from DIRECT_FIRST_* on, and always contains the machine's first MiB.
  */
 static uint64_t direct_mapping(const struct vmcoreinfo *info)
 {
@@ -64,7 +64,7 @@ static uint64_t direct_mapping(const struct vmcoreinfo *info)
 	return vmcoreinfo_translate(info, at + probe, &phys, &left) && phys == probe ? at : 0;
 }
 
-/* All of the kernel's image that is mapped, which lies in one piece within one segment */
+/* Make the PT_LOAD of the mapped part of the kernel's image, which is contiguous in one segment */
 static void add_image(const struct vmcoreinfo *info, const Elf64_Phdr *loads, unsigned int nr,
 		      Elf64_Phdr *image)
 {
@@ -96,7 +96,7 @@ static void add_load(Elf64_Phdr *load, uint64_t phys, uint64_t size, uint64_t di
 		     uint64_t *offset)
 {
 	*load = (Elf64_Phdr) {
-		/* Not 0: crash would take the file for a netdump, and not look for KASLR */
+		/* With flags of 0, crash would take it for a netdump and not look for KASLR */
 		.p_type = PT_LOAD, .p_flags = PF_R | PF_W | PF_X, .p_align = 0,
 		.p_offset = *offset, .p_paddr = phys, .p_vaddr = direct ? direct + phys : 0,
 		.p_filesz = size, .p_memsz = size,
@@ -146,7 +146,7 @@ static size_t notes_size(const struct vmcore *core)
 	return size;
 }
 
-/* All before the memory, @size bytes, zeros at its end; NULL: out of memory */
+/* Make all that comes before the memory, @size bytes with padding; NULL: out of memory */
 static uint8_t *make_head(const struct vmcore *core, size_t *size)
 {
 	size_t notes = notes_size(core);
@@ -206,7 +206,7 @@ static bool is_zero(const uint8_t *page)
 	return !*page && !memcmp(page, page + 1, KERNEL_PAGE_SIZE - 1);
 }
 
-/* As many pages as are of the same kind: all zeros, or not */
+/* Length in bytes of the pages at @from that are either all zero, or all not zero */
 static size_t run_of_pages(const uint8_t *from, size_t len, bool *zero)
 {
 	size_t at = KERNEL_PAGE_SIZE;
@@ -241,7 +241,7 @@ static int put_pages(struct output *out, const uint8_t *from, uint64_t len)
 	return error;
 }
 
-/* What was skipped at its end belongs to it, too */
+/* Zeros that were skipped at the end of the file belong to it, too */
 static int put_end(const struct output *out)
 {
 	off_t end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest's memory as an ELF core, as /proc/vmcore shows a kernel that crashed: for vmcore-dmesg,
- * makedumpfile and crash. The guest may run meanwhile: then pages are of different moments.
+ * A guest's memory as an ELF core for vmcore-dmesg, makedumpfile and crash, like /proc/vmcore of a
+ * kernel that crashed. The guest may run while it is written; then pages are of different moments.
  */
 #ifndef SIGMA_VMCORE_H
 #define SIGMA_VMCORE_H
@@ -14,12 +14,13 @@
 #include "../common/vmcoreinfo.h"
 
 /**
- * struct vmcore - what goes into the file
+ * struct vmcore - the contents of the file
  * @mem: the guest's memory
- * @low: SIGMA_LOW_SIZE bytes, its memory at @low_phys
- * @info: its kernel, or NULL: then there are no virtual addresses in the file
- * @cpus: one for each of @nr_cpus; zeros where nothing is known
- * @progress: called now and then with how many of how many bytes are done; false ends it
+ * @low: its low memory, SIGMA_LOW_SIZE bytes at the physical address @low_phys
+ * @info: its kernel; NULL: the file will have no virtual addresses
+ * @cpus: registers of each of @nr_cpus CPUs; zeros if they are not known
+ * @progress: called now and then with the bytes done and the size; false ends the write
+ * @data: for @progress
  */
 struct vmcore {
 	const struct guest_memory *mem;
@@ -33,10 +34,10 @@ struct vmcore {
 };
 
 /**
- * vmcore_write - write it to @fd, from where that is
- * @sparse: @fd is a file that can have holes: pages of zeros are left out
+ * vmcore_write - write the core to @fd, from its present offset on
+ * @sparse: @fd is a file that can have holes, so pages of zeros are left out
  *
- * Return: 0 or -errno, not reported; -EINTR when @progress ended it. What was written stays.
+ * Return: 0 or -errno, not reported; -EINTR if @progress ended it. What is written so far stays.
  */
 int vmcore_write(const struct vmcore *core, int fd, bool sparse);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl wait. It looks at sysfs each time that a uevent of sigma.ko or a signal of the guest's
- * sigmad says that something has changed. Both are listened to before the look, so that nothing
- * is missed.
+ * sigmactl wait. It reads the state in sysfs again after each uevent of sigma.ko and each signal of
+ * the guest's sigmad. Both sources are opened before the state is read, so that no change is
+ * missed.
  */
 #include <errno.h>
 #include <limits.h>
@@ -17,7 +17,7 @@
 
 #define ANSWER_TIMEOUT (2 * USEC_PER_SEC)
 
-#define GONE "gone"	/* no state of a guest: there is none */
+#define GONE "gone"	/* not a state of a guest: there is no guest */
 
 static int check_wanted(const char *wanted)
 {
@@ -32,7 +32,7 @@ static int check_wanted(const char *wanted)
 	return complain(EXIT_USAGE, "--state=%s: name one of %s" GONE, wanted ?: "", known);
 }
 
-/* Can a guest that is in state @now still come into the state @wanted? */
+/* Can a guest in the state @now still reach the state @wanted? */
 static bool can_become(const char *now, const char *wanted)
 {
 	switch (guest_state_from_name(now)) {
@@ -56,9 +56,9 @@ static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 /*
- * Has the guest's sigmad seen that state, too? Then it has done what it does on it: after a
- * panic, say, the log is complete. If not, it is waited for until it sees another one. One that
- * can't be asked is not waited for.
+ * Has the guest's sigmad seen this state, too? Then it has done its work for the state: after a
+ * panic, for example, the log is complete. If not, wait until sigmad reports another state. A
+ * sigmad that does not answer counts as one that has seen it.
  */
 static bool sigmad_knows(const char *name, const char *state, uint64_t deadline)
 {
@@ -76,7 +76,7 @@ static bool sigmad_knows(const char *name, const char *state, uint64_t deadline)
 	return knows;
 }
 
-/* Wait for what happens to the guest next, at most until @deadline; 0 or -errno */
+/* Wait for the guest's next uevent, at most until @deadline; 0 or -errno */
 static int wait_change(int uevents, const char *name, uint64_t deadline)
 {
 	struct pollfd fd = { .fd = uevents, .events = POLLIN };

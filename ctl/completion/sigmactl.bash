@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-# bash completion for sigmactl(1). Verbs and options are read from its --help, so that they stand
-# there alone, and names from the guests and guest files that there are.
+# bash completion for sigmactl(1). Verbs and options come from its --help, so that there is one list
+# of them. Names come from the guests and guest files that exist.
 
 _sigmactl_verbs()
 {
 	sigmactl --help 2>/dev/null | sed -n 's/^  \([a-z][a-z]*\)  .*  [A-Z].*/\1/p'
 }
 
-# _sigmactl_options VERB: the long ones
+# _sigmactl_options VERB: long options
 _sigmactl_options()
 {
 	sigmactl "${1:---help}" --help 2>/dev/null | sed -n 's/^  \(-[a-z], \|    \)\(--[a-z-]*\).*/\2/p'
 }
 
-# _sigmactl_names off|on|all: of guests that do not run, that run, or of all
+# _sigmactl_names off|on|all: names of guests that are off, of the others, or of all
 _sigmactl_names()
 {
 	sigmactl list --all --no-legend 2>/dev/null |
@@ -32,7 +32,7 @@ _sigmactl()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} verb="" word
 	local words=() choices="" i
 
-	# What was said so far, without options and their values; "=" is a word to bash
+	# The words typed so far, without options and their values; "=" is a word of its own in bash
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
@@ -71,7 +71,7 @@ _sigmactl()
 	COMPREPLY+=($(compgen -W "$choices" -- "$cur"))
 }
 
-# The next argument of $verb, into $choices
+# Set $choices to the next argument of $verb
 _sigmactl_argument()
 {
 	local nr=${#words[@]}

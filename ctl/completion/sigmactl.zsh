@@ -1,7 +1,7 @@
 #compdef sigmactl
 # SPDX-License-Identifier: GPL-2.0
-# zsh completion for sigmactl(1): verbs with what they do and options are read from its --help,
-# names from the guests and guest files that there are.
+# zsh completion for sigmactl(1). Verbs with their summaries and options come from its --help. Names
+# come from the guests and guest files that exist.
 
 _sigmactl_verbs()
 {
