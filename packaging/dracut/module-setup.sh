@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# dracut.modules(7): what a guest needs up to its root. udev loads sigma_guest, and then the
-# drivers, where the ACPI tables have SIGMA's device, which no other machine's have.
+# dracut.modules(7): the modules that a guest needs to mount its root file system. udev loads
+# sigma_guest, and then the virtio drivers, if the ACPI tables contain SIGMA's device. Only the
+# tables of a guest contain it.
 
 check()
 {
@@ -16,6 +17,6 @@ depends()
 
 installkernel()
 {
-	# The host's own devices, by which dracut would choose, say nothing of a guest's
+	# Without hostonly: it would leave out modules that the host's own devices do not need
 	hostonly='' instmods sigma_guest virtio_blk virtio_net virtio_console virtiofs ext4
 }
