@@ -2,73 +2,70 @@
 /* Watching a guest boot: see boot.h. */
 #include <inttypes.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
+#include <time.h>
 
 #include "../common/log.h"
+#include "../kmod/uapi/sigma.h"
 #include "boot.h"
-#include "life.h"
 
 #define USEC_PER_SEC	UINT64_C(1000000)
 /* On top of its time to boot: its log is saved, its memory zeroed */
 #define PUT_AWAY	(60 * USEC_PER_SEC)
 
-void boot_ready(struct life *life)
+void boot_ready(struct boot *boot)
 {
-	if (!life->ready)
-		sd_notify(0, "READY=1");
-	life->ready = true;
+	if (!boot->ready)
+		observers_ready(boot->observers);
+	boot->ready = true;
 }
 
-/* systemd waits for the driver of a service's guest, as long as it may be waited for at all */
-static bool is_awaited(const struct life *life)
+/* The service manager waits for the driver, as long as it may be waited for at all */
+static bool is_awaited(const struct boot *boot)
 {
-	return life->service && life->boot_timeout != UINT64_MAX;
+	return boot->service && boot->timeout != UINT64_MAX;
 }
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 {
-	struct life *life = data;
+	struct boot *boot = data;
 
 	log_warning("the guest's driver is not up %" PRIu64 " s after its start: it hangs, or has no sigma_guest.ko for its kernel; 'sigmactl log %s' shows how far it came",
-		    life->boot_timeout / USEC_PER_SEC, life->guest.name);
-	if (life->service) {
+		    boot->timeout / USEC_PER_SEC, boot->name);
+	if (boot->service) {
 		log_warning("it is stopped");
-		life_fail(life);
+		boot->failed(boot->data);
 	}
 	return 0;
 }
 
-static void begin(struct life *life)
+static void begin(struct boot *boot)
 {
 	int error = 0;
 
-	if (life->boot_timeout != UINT64_MAX)
-		error = sd_event_add_time_relative(life->event, &life->boot, CLOCK_MONOTONIC,
-						   life->boot_timeout, 0, on_timeout, life);
+	if (boot->timeout != UINT64_MAX)
+		error = sd_event_add_time_relative(boot->event, &boot->timer, CLOCK_MONOTONIC,
+						   boot->timeout, 0, on_timeout, boot);
 	if (error < 0)
 		log_warning("no timer (%s): it is not noticed when the guest does not boot",
 			    strerror(-error));
-	if (is_awaited(life) && !life->ready)
-		sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, life->boot_timeout + PUT_AWAY);
+	if (is_awaited(boot) && !boot->ready)
+		observers_patience(boot->observers, boot->timeout + PUT_AWAY);
 }
 
-void boot_end(struct life *life)
+void boot_end(struct boot *boot)
 {
-	life->boot = sd_event_source_disable_unref(life->boot);
+	boot->timer = sd_event_source_disable_unref(boot->timer);
 }
 
-void boot_watch(struct life *life)
+void boot_watch(struct boot *boot, uint32_t state)
 {
-	uint32_t state = life->guest.info.state;
-
 	if (state == SIGMA_STATE_CREATED)
 		return;
 	if (state != SIGMA_STATE_BOOTING)
-		boot_end(life);
-	else if (!life->boot)
-		begin(life);
+		boot_end(boot);
+	else if (!boot->timer)
+		begin(boot);
 	if (state == SIGMA_STATE_RUNNING || state == SIGMA_STATE_UNRESPONSIVE ||
-	    !is_awaited(life))
-		boot_ready(life);
+	    !is_awaited(boot))
+		boot_ready(boot);
 }

@@ -1,33 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The guest on D-Bus; common/busnames.h has the names that are spoken there. */
+/* The guest on D-Bus, as an observer of it: the socket and its connections. */
 #ifndef SIGMA_BUS_H
 #define SIGMA_BUS_H
 
 struct bus;
-struct life;
-
-/** bus_open - listen at @path; @life must stay until bus_close(). 0 or a reported -errno */
-int bus_open(struct bus **bus, struct life *life, const char *path);
-void bus_close(struct bus *bus);
+struct supervisor;
 
 /**
- * bus_linger - keep the connections open when the event loop ends, until bus_close()
+ * bus_new - begin to observe a guest, which clients see and change from observers_open() on
+ * @supervisor: of the guest; must stay until bus_free()
+ * @path: where to listen
  *
- * Else sd-bus would close them at sd_event_exit(), and clients take that for the end of
- * everything.
+ * Return: 0 or a reported negative errno.
  */
-void bus_linger(struct bus *bus);
+int bus_new(struct bus **bus, struct supervisor *supervisor, const char *path);
 
-/** bus_state_changed - tell all who are connected; @bus may be NULL */
-void bus_state_changed(struct bus *bus);
-
-/** bus_devices_changed - the same, of the guest's devices */
-void bus_devices_changed(struct bus *bus);
-
-/**
- * bus_device_released - the guest was asked to let go of device @id
- * @error: 0: it did; -EBUSY: it has it in use
- */
-void bus_device_released(struct bus *bus, unsigned int id, int error);
+/** bus_free - after the guest was given back; @bus may be NULL */
+void bus_free(struct bus *bus);
 
 #endif

@@ -16,7 +16,7 @@
 #include "../common/text.h"
 #include "bus_devices.h"
 #include "devices.h"
-#include "life.h"
+#include "virtio/device.h"
 
 /* D-Bus strings are UTF-8, names of files are bytes. @clean: room for @text and 4 bytes more */
 static const char *make_clean(char *clean, const char *text)
@@ -87,7 +87,7 @@ static int read_keys(sd_bus_message *m, char keys[GUEST_KEYS_MAX], sd_bus_error 
 	return ret;
 }
 
-static int add(sd_bus_message *m, struct life *life, enum guest_device kind,
+static int add(sd_bus_message *m, struct bus_devices *devices, enum guest_device kind,
 	       sd_bus_error *error)
 {
 	char keys[GUEST_KEYS_MAX], name[PATH_MAX + 4];
@@ -101,10 +101,10 @@ static int add(sd_bus_message *m, struct life *life, enum guest_device kind,
 	ret = begin_complaints(&complaints);
 	if (ret < 0)
 		return ret;
-	ret = end_complaints(&complaints, devices_add(life, kind, keys), error);
+	ret = end_complaints(&complaints, devices_add(devices->machine, kind, keys), error);
 	if (ret < 0)
 		return ret;
-	devices_view(life, ret, &view);
+	devices_view(devices->machine, ret, &view);
 	return sd_bus_reply_method_return(m, "us", view.id, make_clean(name, view.name));
 }
 
@@ -124,23 +124,23 @@ int bus_add_share(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 /* The answer may be given before devices_remove() returns, so the call waits for it before */
-static int ask_to_leave(sd_bus_message *m, struct life *life, unsigned int id, bool force)
+static int ask_to_leave(sd_bus_message *m, struct bus_devices *devices, unsigned int id, bool force)
 {
-	struct removal *removal = life->bus->removal;
+	struct removal *removal = devices->removal;
 	int error;
 
 	while (removal->call)
-		if (++removal == life->bus->removal + REMOVALS_MAX)
+		if (++removal == devices->removal + REMOVALS_MAX)
 			return log_error(-EBUSY, "too many removals are under way; wait for some of them");
 	removal->call = sd_bus_message_ref(m);
 	removal->id = id;
-	error = devices_remove(life, id, force);
+	error = devices_remove(devices->machine, id, force);
 	if (error)
 		removal->call = sd_bus_message_unref(m);
 	return error;
 }
 
-static int remove_device(sd_bus_message *m, struct life *life, enum guest_device kind,
+static int remove_device(sd_bus_message *m, struct bus_devices *devices, enum guest_device kind,
 			 sd_bus_error *error)
 {
 	struct complaints complaints;
@@ -153,14 +153,11 @@ static int remove_device(sd_bus_message *m, struct life *life, enum guest_device
 	ret = begin_complaints(&complaints);
 	if (ret < 0)
 		return ret;
-	ret = devices_find(life, kind, what);
+	ret = devices_find(devices->machine, kind, what);
 	if (ret >= 0)
-		ret = ask_to_leave(m, life, ret, force);
+		ret = ask_to_leave(m, devices, ret, force);
 	ret = end_complaints(&complaints, ret, error);
-	if (ret < 0)
-		return ret;
-	bus_devices_changed(life->bus);
-	return 1;	/* answered by bus_device_released() */
+	return ret < 0 ? ret : 1;	/* answered by bus_device_released() */
 }
 
 int bus_remove_disk(sd_bus_message *m, void *data, sd_bus_error *error)
@@ -178,10 +175,10 @@ int bus_remove_share(sd_bus_message *m, void *data, sd_bus_error *error)
 	return remove_device(m, data, GUEST_SHARE, error);
 }
 
-void bus_device_released(struct bus *bus, unsigned int id, int error)
+void bus_device_released(struct bus_devices *devices, unsigned int id, int error)
 {
-	for (struct removal *removal = bus->removal; removal < bus->removal + REMOVALS_MAX;
-	     removal++) {
+	for (struct removal *removal = devices->removal;
+	     removal < devices->removal + REMOVALS_MAX; removal++) {
 		if (!removal->call || removal->id != id)
 			continue;
 		if (error)
@@ -190,23 +187,14 @@ void bus_device_released(struct bus *bus, unsigned int id, int error)
 			sd_bus_reply_method_return(removal->call, NULL);
 		removal->call = sd_bus_message_unref(removal->call);
 	}
-	bus_devices_changed(bus);
 }
 
-void bus_drop_removals(struct bus *bus, sd_bus *connection)
+void bus_drop_removals(struct bus_devices *devices, sd_bus *connection)
 {
 	for (unsigned int i = 0; i < REMOVALS_MAX; i++)
-		if (bus->removal[i].call &&
-		    sd_bus_message_get_bus(bus->removal[i].call) == connection)
-			bus->removal[i].call = sd_bus_message_unref(bus->removal[i].call);
-}
-
-void bus_devices_changed(struct bus *bus)
-{
-	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
-		if (bus->connection[i])
-			sd_bus_emit_properties_changed(bus->connection[i], SIGMA_BUS_OBJECT,
-						       SIGMA_BUS_INTERFACE, "Devices", NULL);
+		if (devices->removal[i].call &&
+		    sd_bus_message_get_bus(devices->removal[i].call) == connection)
+			devices->removal[i].call = sd_bus_message_unref(devices->removal[i].call);
 }
 
 static int append_keys(sd_bus_message *reply, const char *keys)
@@ -240,10 +228,11 @@ int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const 
 		    sd_bus_message *reply, void *data, sd_bus_error *error)
 {
 	int ret = sd_bus_message_open_container(reply, 'a', "(ussasb)");
+	const struct bus_devices *devices = data;
 	struct device_view view;
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES && ret >= 0; id++)
-		if (devices_view(data, id, &view))
+		if (devices_view(devices->machine, id, &view))
 			ret = append_device(reply, &view);
 	return ret < 0 ? ret : sd_bus_message_close_container(reply);
 }
@@ -252,11 +241,11 @@ int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const
 		     sd_bus_message *reply, void *data, sd_bus_error *error)
 {
 	int ret = sd_bus_message_open_container(reply, 'a', "(usttt)");
-	const struct life *life = data;
+	const struct bus_devices *devices = data;
 	struct virtio_counters moved;
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES && ret >= 0; id++) {
-		const char *type = virtio_bus_counters(life->devices, id, &moved);
+		const char *type = virtio_bus_counters(devices->machine->devices, id, &moved);
 
 		if (type)
 			ret = sd_bus_message_append(reply, "(usttt)", id, type, moved.chains,

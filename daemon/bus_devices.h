@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Inside of the guest on D-Bus: bus.c has the connections and what can be done with the guest,
- * bus_devices.c what can be done with its devices.
- */
+/* Inside of the guest on D-Bus: what can be done with its devices; see bus_guest.h. */
 #ifndef SIGMA_BUS_DEVICES_H
 #define SIGMA_BUS_DEVICES_H
 
 #include <systemd/sd-bus.h>
-#include <systemd/sd-id128.h>
 
-#include "bus.h"
+#include "machine.h"
 
-#define CONNECTIONS_MAX	64
 #define REMOVALS_MAX	64
 
 /**
@@ -23,16 +18,12 @@ struct removal {
 	unsigned int id;
 };
 
-struct bus {
-	struct life *life;
-	int socket;
-	sd_event_source *source;
-	sd_id128_t id;
-	sd_bus *connection[CONNECTIONS_MAX];	/* NULL: free */
+/** struct bus_devices - the data of what follows */
+struct bus_devices {
+	struct machine *machine;
 	struct removal removal[REMOVALS_MAX];
 };
 
-/* Methods and properties of the guest; @data is its struct life */
 int bus_add_disk(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_add_net(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_add_share(sd_bus_message *m, void *data, sd_bus_error *error);
@@ -44,7 +35,10 @@ int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const 
 int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *data, sd_bus_error *error);
 
+/** bus_device_released - answer who asked for it; as struct observer_ops.released */
+void bus_device_released(struct bus_devices *devices, unsigned int id, int error);
+
 /** bus_drop_removals - nobody waits at this connection any more; what is to leave still is */
-void bus_drop_removals(struct bus *bus, sd_bus *connection);
+void bus_drop_removals(struct bus_devices *devices, sd_bus *connection);
 
 #endif

@@ -16,44 +16,43 @@
 
 #include "../common/gueststate.h"
 #include "../common/log.h"
-#include "bus.h"
 #include "devices.h"
-#include "life.h"
 #include "tap.h"
+#include "virtio/device.h"
 
 /* The virtio bus's way to the guest */
 
 static int send_message(void *data, const void *msg, size_t len)
 {
-	struct life *life = data;
+	struct machine *machine = data;
 
-	return guest_send(&life->guest, msg, len);
+	return guest_send(&machine->guest, msg, len);
 }
 
 static int bind_queue(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)
 {
-	struct life *life = data;
+	struct machine *machine = data;
 	int error;
 
-	error = guest_bind_kick(&life->guest, kick, kick_fd);
+	error = guest_bind_kick(&machine->guest, kick, kick_fd);
 	if (error)
 		return error;
-	error = guest_bind_call(&life->guest, call, call_fd);
+	error = guest_bind_call(&machine->guest, call, call_fd);
 	if (error)
-		guest_bind_kick(&life->guest, kick, -1);
+		guest_bind_kick(&machine->guest, kick, -1);
 	return error;
 }
 
 static void released(void *data, unsigned int id, int error)
 {
-	struct life *life = data;
-	struct device_record *record = &life->state->record[id];
+	struct machine *machine = data;
+	struct device_record *record = &machine->state->record[id];
 
 	if (!error) {
 		log_info("device %u, a %s, was removed", id, devices_word(record->kind));
-		guestfile_drop(life->config, record->kind, record->place);
+		guestfile_drop(machine->config, record->kind, record->place);
 	}
-	bus_device_released(life->bus, id, error);
+	observers_released(&machine->observers, id, error);
 }
 
 static const struct virtio_bus_ops bus_ops = {
@@ -64,19 +63,19 @@ static const struct virtio_bus_ops bus_ops = {
 
 /* One device */
 
-static int make_net(struct life *life, unsigned int place)
+static int make_net(struct machine *machine, unsigned int place)
 {
-	const struct guest_config *config = life->config;
+	const struct guest_config *config = machine->config;
 	const struct guest_net *net = &config->net[place];
 	char name[TAP_NAME_MAX];
 	int fd, error;
 
 	if (net->user)
-		return virtio_net_user_add(life->devices, config, net);
+		return virtio_net_user_add(machine->devices, config, net);
 	fd = tap_open(config->name, place, config->file, net, name);
 	if (fd < 0)
 		return fd;
-	error = virtio_net_add(life->devices, fd, config->file, net);
+	error = virtio_net_add(machine->devices, fd, config->file, net);
 	if (error)
 		close(fd);
 	else
@@ -84,19 +83,19 @@ static int make_net(struct life *life, unsigned int place)
 	return error;
 }
 
-static int make_device(struct life *life, enum guest_device kind, unsigned int place)
+static int make_device(struct machine *machine, enum guest_device kind, unsigned int place)
 {
-	const struct guest_config *config = life->config;
+	const struct guest_config *config = machine->config;
 
 	switch (kind) {
 	case GUEST_DISK:
 		return config->disk[place].socket ?
-			virtio_blk_socket_add(life->devices, &config->disk[place], config->file) :
-			virtio_blk_add(life->devices, &config->disk[place], place);
+			virtio_blk_socket_add(machine->devices, &config->disk[place], config->file) :
+			virtio_blk_add(machine->devices, &config->disk[place], place);
 	case GUEST_NET:
-		return make_net(life, place);
+		return make_net(machine, place);
 	default:
-		return virtio_fs_add(life->devices, config, &config->share[place]);
+		return virtio_fs_add(machine->devices, config, &config->share[place]);
 	}
 }
 
@@ -114,113 +113,116 @@ static unsigned int line_of(const struct guest_config *config, enum guest_device
 }
 
 /* With a record of it; the device's number on the bus, or a reported -errno */
-static int make_recorded(struct life *life, enum guest_device kind, unsigned int place)
+static int make_recorded(struct machine *machine, enum guest_device kind, unsigned int place)
 {
-	const char *keys = guestfile_keys(life->config, kind, place);
-	unsigned int line = line_of(life->config, kind, place);
-	int id = virtio_bus_next(life->devices), error;
+	const char *keys = guestfile_keys(machine->config, kind, place);
+	unsigned int line = line_of(machine->config, kind, place);
+	int id = virtio_bus_next(machine->devices), error;
 	struct device_record *record;
 
 	if (id < 0)
 		return id;
 	if (strlen(keys) >= sizeof(record->keys))
 		return log_error(-E2BIG, "%sthe keys of a device are longer than %u bytes",
-				 guestfile_place(life->config->file, line).text, GUEST_KEYS_MAX);
-	record = &life->state->record[id];
+				 guestfile_place(machine->config->file, line).text, GUEST_KEYS_MAX);
+	record = &machine->state->record[id];
 	record->kind = kind;
 	record->place = place;
 	record->line = line;
 	strcpy(record->keys, keys);
-	error = make_device(life, kind, place);
+	error = make_device(machine, kind, place);
 	return error ?: id;
 }
 
 /* All of them */
 
-static int make_kind(struct life *life, enum guest_device kind, unsigned int nr)
+static int make_kind(struct machine *machine, enum guest_device kind, unsigned int nr)
 {
 	int id = 0;
 
 	for (unsigned int place = 0; place < nr && id >= 0; place++)
-		if (guestfile_keys(life->config, kind, place))
-			id = make_recorded(life, kind, place);
+		if (guestfile_keys(machine->config, kind, place))
+			id = make_recorded(machine, kind, place);
 	return id < 0 ? id : 0;
 }
 
-static int open_bus(struct life *life, bool resume)
+static int open_bus(struct machine *machine, bool resume)
 {
-	int error = virtio_bus_new(&life->devices, life->event, &life->memory, &bus_ops, life);
+	int error = virtio_bus_new(&machine->devices, machine->event, &machine->memory, &bus_ops,
+				   machine);
 
 	if (!error)
-		virtio_bus_keep(life->devices, &life->state->devices, resume);
+		virtio_bus_keep(machine->devices, &machine->state->devices, resume);
 	return error;
 }
 
-int devices_make(struct life *life)
+int devices_make(struct machine *machine)
 {
-	const struct guest_config *config = life->config;
-	int error = open_bus(life, false);
+	const struct guest_config *config = machine->config;
+	int error = open_bus(machine, false);
 
 	if (!error)
-		error = make_kind(life, GUEST_DISK, config->nr_disks);
+		error = make_kind(machine, GUEST_DISK, config->nr_disks);
 	if (!error)
-		error = make_kind(life, GUEST_NET, config->nr_nets);
+		error = make_kind(machine, GUEST_NET, config->nr_nets);
 	if (!error)
-		error = virtio_console_add(life->devices, &life->console);
+		error = virtio_console_add(machine->devices, &machine->observers,
+					   &machine->console);
 	if (!error)
-		error = virtio_rng_add(life->devices);
+		error = virtio_rng_add(machine->devices);
 	if (!error)
-		error = virtio_vsock_add(life->devices, config, &life->state->vsock_cid);
+		error = virtio_vsock_add(machine->devices, config, &machine->state->vsock_cid);
 	if (!error)
-		error = make_kind(life, GUEST_SHARE, config->nr_shares);
+		error = make_kind(machine, GUEST_SHARE, config->nr_shares);
 	return error;
 }
 
-int devices_config(struct life *life)
+int devices_config(struct machine *machine)
 {
 	int place = 0;
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES && place >= 0; id++) {
-		const struct device_record *record = &life->state->record[id];
+		const struct device_record *record = &machine->state->record[id];
 
-		if (life->state->devices.device[id].device_id && record->kind)
-			place = guestfile_add(life->config, record->kind, record->place,
+		if (machine->state->devices.device[id].device_id && record->kind)
+			place = guestfile_add(machine->config, record->kind, record->place,
 					      record->line, record->keys);
 	}
 	return place < 0 ? place : 0;
 }
 
-int devices_take_over(struct life *life)
+int devices_take_over(struct machine *machine)
 {
-	int error = open_bus(life, true);
+	int error = open_bus(machine, true);
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES && !error; id++) {
-		const struct device_record *record = &life->state->record[id];
+		const struct device_record *record = &machine->state->record[id];
 
-		switch (life->state->devices.device[id].device_id) {
+		switch (machine->state->devices.device[id].device_id) {
 		case 0:
 			break;
 		case VIRTIO_ID_CONSOLE:
-			error = virtio_console_add(life->devices, &life->console);
+			error = virtio_console_add(machine->devices, &machine->observers,
+					   &machine->console);
 			break;
 		case VIRTIO_ID_RNG:
-			error = virtio_rng_add(life->devices);
+			error = virtio_rng_add(machine->devices);
 			break;
 		case VIRTIO_ID_VSOCK:
-			error = virtio_vsock_add(life->devices, life->config,
-						 &life->state->vsock_cid);
+			error = virtio_vsock_add(machine->devices, machine->config,
+						 &machine->state->vsock_cid);
 			break;
 		default:
-			error = make_device(life, record->kind, record->place);
+			error = make_device(machine, record->kind, record->place);
 		}
 	}
 	return error;
 }
 
-void devices_free(struct life *life)
+void devices_free(struct machine *machine)
 {
-	virtio_bus_free(life->devices);
-	free(life->console);
+	virtio_bus_free(machine->devices);
+	free(machine->console);
 }
 
 /* What people see of them */
@@ -234,11 +236,11 @@ const char *devices_word(enum guest_device kind)
 	return words[kind];
 }
 
-bool devices_view(const struct life *life, unsigned int id, struct device_view *view)
+bool devices_view(const struct machine *machine, unsigned int id, struct device_view *view)
 {
-	const struct device_state *state = &life->state->devices.device[id];
-	const struct device_record *record = &life->state->record[id];
-	const struct guest_config *config = life->config;
+	const struct device_state *state = &machine->state->devices.device[id];
+	const struct device_record *record = &machine->state->record[id];
+	const struct guest_config *config = machine->config;
 	const struct guest_disk *disk = &config->disk[record->place];
 	char nic[TAP_NAME_MAX];
 	const char *name;
@@ -300,13 +302,13 @@ static bool is_meant(const struct device_view *view, const char *what)
 	       !strcmp(view->name, what) || has_value(view->keys, what);
 }
 
-int devices_find(const struct life *life, enum guest_device kind, const char *what)
+int devices_find(const struct machine *machine, enum guest_device kind, const char *what)
 {
 	struct device_view view;
 	int found = -1;
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
-		if (!devices_view(life, id, &view) || view.kind != kind || !is_meant(&view, what))
+		if (!devices_view(machine, id, &view) || view.kind != kind || !is_meant(&view, what))
 			continue;
 		if (found >= 0)
 			return log_error(-ENOTUNIQ, "'%s' can be %s %d and %s %u; give one of these numbers",
@@ -315,18 +317,18 @@ int devices_find(const struct life *life, enum guest_device kind, const char *wh
 	}
 	if (found < 0)
 		return log_error(-ENODEV, "it has no %s '%s'; 'sigmactl status %s' shows those it has",
-				 devices_word(kind), what, life->config->name);
+				 devices_word(kind), what, machine->config->name);
 	return found;
 }
 
 /* Changes */
 
-static int check_runs(const struct life *life)
+static int check_runs(const struct machine *machine)
 {
-	if (guest_runs(&life->guest))
+	if (guest_runs(&machine->guest))
 		return 0;
 	return log_error(-ENXIO, "its devices cannot be changed: it is %s",
-			 guest_state_name(life->guest.info.state));
+			 guest_state_name(machine->guest.info.state));
 }
 
 /* The lock on a disk says who has it, too, but not that it is this guest */
@@ -346,35 +348,36 @@ static int check_disk(const struct guest_config *config, unsigned int place)
 	return 0;
 }
 
-int devices_add(struct life *life, enum guest_device kind, const char *keys)
+int devices_add(struct machine *machine, enum guest_device kind, const char *keys)
 {
 	int place, id;
 
-	id = check_runs(life);
+	id = check_runs(machine);
 	if (id)
 		return id;
-	place = guestfile_add(life->config, kind, -1, 0, keys);
+	place = guestfile_add(machine->config, kind, -1, 0, keys);
 	if (place < 0)
 		return place;
 	if (kind == GUEST_DISK)
-		id = check_disk(life->config, place);
+		id = check_disk(machine->config, place);
 	if (!id)
-		id = make_recorded(life, kind, place);
+		id = make_recorded(machine, kind, place);
 	if (id < 0) {
-		guestfile_drop(life->config, kind, place);
+		guestfile_drop(machine->config, kind, place);
 		return id;
 	}
 	log_info("device %d, a %s, was added", id, devices_word(kind));
-	bus_devices_changed(life->bus);
+	observers_devices(&machine->observers);
 	return id;
 }
 
-int devices_remove(struct life *life, unsigned int id, bool force)
+int devices_remove(struct machine *machine, unsigned int id, bool force)
 {
-	int error = check_runs(life);
+	int error = check_runs(machine);
 
 	if (error)
 		return error;
-	virtio_bus_remove(life->devices, id, force);
+	virtio_bus_remove(machine->devices, id, force);
+	observers_devices(&machine->observers);
 	return 0;
 }

@@ -11,18 +11,17 @@
 #include <stdbool.h>
 
 #include "../common/guestfile.h"
-
-struct life;
+#include "machine.h"
 
 /** devices_make - all that the guest starts with; 0 or a reported -errno; then devices_free() */
-int devices_make(struct life *life);
+int devices_make(struct machine *machine);
 
 /** devices_config - read what the devices were that the last sigmad left; 0 or a reported -errno */
-int devices_config(struct life *life);
+int devices_config(struct machine *machine);
 
 /** devices_take_over - instead of devices_make(), make those; after devices_config() */
-int devices_take_over(struct life *life);
-void devices_free(struct life *life);
+int devices_take_over(struct machine *machine);
+void devices_free(struct machine *machine);
 
 /**
  * struct device_view - a device that people can remove
@@ -40,7 +39,7 @@ struct device_view {
 };
 
 /** devices_view - look at device @id; false when there is none that people can remove */
-bool devices_view(const struct life *life, unsigned int id, struct device_view *view);
+bool devices_view(const struct machine *machine, unsigned int id, struct device_view *view);
 
 /** devices_word - "disk" */
 const char *devices_word(enum guest_device kind);
@@ -52,7 +51,7 @@ const char *devices_word(enum guest_device kind);
  * The guest hears of it at once. Return: its number, or a reported negative errno: nothing
  * has changed.
  */
-int devices_add(struct life *life, enum guest_device kind, const char *keys);
+int devices_add(struct machine *machine, enum guest_device kind, const char *keys);
 
 /**
  * devices_find - which one is meant
@@ -61,15 +60,15 @@ int devices_add(struct life *life, enum guest_device kind, const char *keys);
  *
  * Return: its number, or a reported negative errno: -ENODEV: there is none; -ENOTUNIQ: several.
  */
-int devices_find(const struct life *life, enum guest_device kind, const char *what);
+int devices_find(const struct machine *machine, enum guest_device kind, const char *what);
 
 /**
  * devices_remove - have the guest let go of device @id, and all that it took of the host given back
  * @force: also when the guest has it in use
  *
- * How it ends is told by bus_device_released(), perhaps before this returns. Return: 0 or a
+ * How it ends is told by struct observer_ops.released, perhaps before this returns. Return: 0 or a
  * reported -errno: it was not asked.
  */
-int devices_remove(struct life *life, unsigned int id, bool force);
+int devices_remove(struct machine *machine, unsigned int id, bool force);
 
 #endif

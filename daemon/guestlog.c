@@ -26,13 +26,13 @@
 #include "../common/text.h"
 #include "../kmod/uapi/iosc.h"
 #include "guestlog.h"
-#include "journal.h"
 
 #define LINE_MAX_SEEN 512	/* more than is needed to tell a line of a kernel log from others */
 
 struct guestlog {
 	const struct sigma_iosc_log *ring;
 	uint64_t *tail;			/* bytes of the ring taken or given up */
+	const struct observers *observers;
 	int doorbell;
 	sd_event_source *source;
 	char path[RUNDIR_PATH_MAX];
@@ -100,7 +100,7 @@ static uint64_t ring_head(const struct guestlog *log)
 static void tell(struct guestlog *log, const char *text, size_t len)
 {
 	guestlog_write(log, text, len);
-	journal_write(JOURNAL_KERNEL, text, len);
+	observers_text(log->observers, STREAM_KERNEL, text, len);
 }
 
 static void write_missed(struct guestlog *log, uint64_t bytes)
@@ -175,7 +175,7 @@ static int on_doorbell(sd_event_source *source, int fd, uint32_t revents, void *
 }
 
 int guestlog_open(struct guestlog **out, sd_event *event, const uint8_t *iosc, const char *path,
-		  uint64_t *tail)
+		  uint64_t *tail, const struct observers *observers)
 {
 	struct guestlog *log = calloc(1, sizeof(*log));
 	int error;
@@ -186,6 +186,7 @@ int guestlog_open(struct guestlog **out, sd_event *event, const uint8_t *iosc, c
 	snprintf(log->path, sizeof(log->path), "%s", path);
 
 	log->tail = tail;
+	log->observers = observers;
 	error = begin_file(log, *tail ? 0 : O_TRUNC);
 	if (error)
 		goto free_log;

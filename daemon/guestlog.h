@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "observer.h"
+
 #define GUESTLOG_FILE_MAX (512 * 1024)	/* bytes of PATH, and of PATH.1 */
 
 struct guestlog;
@@ -15,11 +17,12 @@ struct guestlog;
  * guestlog_open - make the file @path and follow the ring
  * @iosc: the IOSC window, which must stay until guestlog_close()
  * @tail: bytes of the ring that @path has already, or 0: it is begun anew; kept up to date
+ * @observers: are told what comes over the ring
  *
  * Return: 0 or a reported negative errno.
  */
 int guestlog_open(struct guestlog **log, sd_event *event, const uint8_t *iosc, const char *path,
-		  uint64_t *tail);
+		  uint64_t *tail, const struct observers *observers);
 void guestlog_close(struct guestlog *log);
 
 /** guestlog_doorbell - the eventfd to tie to SIGMA_DOORBELL_LOG */

@@ -34,21 +34,7 @@ struct stream {
 	size_t len;
 };
 
-static struct stream streams[JOURNAL_STREAMS];
-
-void journal_open(const char *guest)
-{
-	static const char * const sources[] = {
-		[JOURNAL_KERNEL]	= "kernel",
-		[JOURNAL_CONSOLE]	= "console",
-	};
-
-	for (unsigned int i = 0; i < JOURNAL_STREAMS; i++) {
-		snprintf(streams[i].identifier, sizeof(streams[i].identifier), "%s@%s",
-			 sources[i], guest);
-		streams[i].fd = -1;
-	}
-}
+static struct stream streams[GUEST_STREAMS];
 
 static void close_stream(struct stream *stream)
 {
@@ -59,7 +45,7 @@ static void close_stream(struct stream *stream)
 
 void journal_close(void)
 {
-	for (unsigned int i = 0; i < JOURNAL_STREAMS; i++) {
+	for (unsigned int i = 0; i < GUEST_STREAMS; i++) {
 		if (*streams[i].identifier)
 			close_stream(&streams[i]);
 		*streams[i].identifier = '\0';
@@ -130,13 +116,13 @@ static void put_line(struct stream *stream)
 
 static void end_line(struct stream *stream)
 {
-	if (stream->len && (stream == &streams[JOURNAL_KERNEL] ||
+	if (stream->len && (stream == &streams[STREAM_KERNEL] ||
 			    !is_kernels(stream->line, stream->len)))
 		put_line(stream);
 	stream->len = 0;
 }
 
-void journal_write(enum journal_stream nr, const char *text, size_t len)
+static void on_text(void *data, enum guest_stream nr, const char *text, size_t len)
 {
 	struct stream *stream = &streams[nr];
 
@@ -152,4 +138,20 @@ void journal_write(enum journal_stream nr, const char *text, size_t len)
 			end_line(stream);
 		}
 	}
+}
+
+void journal_open(struct observers *observers, const char *guest)
+{
+	static const struct observer_ops ops = { .text = on_text };
+	static const char * const sources[] = {
+		[STREAM_KERNEL]	= "kernel",
+		[STREAM_CONSOLE]	= "console",
+	};
+
+	for (unsigned int i = 0; i < GUEST_STREAMS; i++) {
+		snprintf(streams[i].identifier, sizeof(streams[i].identifier), "%s@%s",
+			 sources[i], guest);
+		streams[i].fd = -1;
+	}
+	observers_add(observers, &ops, NULL);
 }

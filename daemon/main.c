@@ -11,12 +11,15 @@
  *	vhost.c vhost_user.c	queues that others serve
  *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
- *	bus.c bus_devices.c	D-Bus, for sigmactl and others
- *	systembus.c journal.c	what the host's systemd hears of the guest
+ *	vmcoreinfo.c vmcore.c	its kernel in its memory, and a dump of that for sigmactl
+ *	bus*.c		D-Bus, for sigmactl and others
+ *	notify.c systembus.c journal.c	what the host's systemd hears of the guest
  *	state.c		what the next sigmad needs, should this one die
- *	life.c boot.c	what happens when
- *
- * What sigmactl needs as well is in common/: guest files, messages, /run/sigma, the guest's memory.
+ *	machine.c	all that there is of the guest
+ *	start.c takeover.c	the two ways to it
+ *	boot.c savelog.c	the guest until its driver is up, and its log when it ends
+ *	supervisor.c	what happens when
+ *	observer.c	tells those who tell others: bus.c, notify.c, journal.c
  */
 #include <ctype.h>
 #include <errno.h>
@@ -26,19 +29,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "../common/control.h"
 #include "../common/log.h"
 #include "../common/rundir.h"
 #include "../common/version.h"
 #include "backend.h"
-#include "devices.h"
+#include "bus.h"
 #include "journal.h"
-#include "life.h"
+#include "notify.h"
+#include "supervisor.h"
 #include "systembus.h"
+#include "takeover.h"
 
 #define EXIT_USAGE		2
 #define USEC_PER_SEC		1000000ULL
@@ -84,11 +87,8 @@ static const char help[] =
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	uint64_t stop_timeout;		/* microseconds, UINT64_MAX: none; as the next two */
-	uint64_t hang_timeout;
-	uint64_t boot_timeout;
 	bool background;
-	bool service;
+	struct supervisor_options supervisor;
 };
 
 static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
@@ -125,13 +125,17 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "service", no_argument, NULL, SERVICE },
 		{}
 	};
+	struct supervisor_options *supervisor;
 	int opt;
 
 	*options = (struct options){
-		.stop_timeout = STOP_TIMEOUT_SEC * USEC_PER_SEC,
-		.hang_timeout = HANG_TIMEOUT_SEC * USEC_PER_SEC,
-		.boot_timeout = BOOT_TIMEOUT_SEC * USEC_PER_SEC,
+		.supervisor = {
+			.stop_timeout = STOP_TIMEOUT_SEC * USEC_PER_SEC,
+			.hang_timeout = HANG_TIMEOUT_SEC * USEC_PER_SEC,
+			.boot_timeout = BOOT_TIMEOUT_SEC * USEC_PER_SEC,
+		},
 	};
+	supervisor = &options->supervisor;
 	while ((opt = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (opt) {
 		case HELP:
@@ -141,22 +145,22 @@ static int parse_options(struct options *options, int argc, char **argv)
 			puts("sigmad " SIGMA_VERSION);
 			return EXIT_SUCCESS;
 		case STOP_TIMEOUT:
-			if (!parse_timeout("stop-timeout", optarg, &options->stop_timeout))
+			if (!parse_timeout("stop-timeout", optarg, &supervisor->stop_timeout))
 				return EXIT_USAGE;
 			break;
 		case HANG_TIMEOUT:
-			if (!parse_timeout("hang-timeout", optarg, &options->hang_timeout))
+			if (!parse_timeout("hang-timeout", optarg, &supervisor->hang_timeout))
 				return EXIT_USAGE;
 			break;
 		case BOOT_TIMEOUT:
-			if (!parse_timeout("boot-timeout", optarg, &options->boot_timeout))
+			if (!parse_timeout("boot-timeout", optarg, &supervisor->boot_timeout))
 				return EXIT_USAGE;
 			break;
 		case BACKGROUND:
 			options->background = true;
 			break;
 		case SERVICE:
-			options->service = true;
+			supervisor->service = true;
 			break;
 		default:
 			fputs("See 'sigmad --help'.\n", stderr);
@@ -173,19 +177,12 @@ static int parse_options(struct options *options, int argc, char **argv)
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *data)
 {
-	struct life *life = data;
-
-	if (life->signalled++) {
-		log_warning("second signal: the guest is stopped at once");
-		life_kill(life);
-	} else {
-		life_power_off(life, life->stop_timeout);
-	}
+	supervisor_interrupt(data);
 	return 0;
 }
 
 /* Before any thread is made, so that they all leave the signals to the event loop */
-static int catch_signals(struct life *life)
+static int catch_signals(struct supervisor *supervisor)
 {
 	/* The last one is what systemd-machined powers a machine off with */
 	const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGRTMIN + 4 };
@@ -199,7 +196,8 @@ static int catch_signals(struct life *life)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 
 	for (size_t i = 0; i < sizeof(ends) / sizeof(*ends) && error >= 0; i++)
-		error = sd_event_add_signal(life->event, NULL, ends[i], on_signal, life);
+		error = sd_event_add_signal(supervisor->machine.event, NULL, ends[i], on_signal,
+					    supervisor);
 	return error < 0 ? log_error(error, "cannot catch signals: %s", strerror(-error)) : 0;
 }
 
@@ -237,70 +235,44 @@ static void leave_terminal(const char *name)
 		log_warning("cannot leave the working directory: %s", strerror(errno));
 }
 
-/*
- * Is there such a guest whose sigmad died? Then what it left is @life->state, and @config is what
- * the guest was made from, which its file may no longer be.
- */
-static bool find_orphan(struct life *life, struct guest_config *config, const char *guest)
+static int observe(struct supervisor *supervisor, struct bus **bus)
 {
-	char name[SIGMA_NAME_MAX], *file;
+	struct machine *machine = &supervisor->machine;
+	char path[RUNDIR_PATH_MAX];
 	int error;
 
-	if (guestfile_find(guest, name, &file))
-		return false;
-	free(file);
-	if (!control_has_guest(name))
-		return false;
-	error = state_take(&life->state, &life->state_fd, name);
-	if (error == -ESTALE)
-		log_warning("%s: a sigmad of another version has left it, which this one can't take over",
-			    name);
+	rundir_path(path, machine->config->name, "bus");
+	error = bus_new(bus, supervisor, path);
 	if (error)
-		return false;
-	if (guestfile_parse(config, life->state->file, life->state->text, life->state->text_len))
-		goto close_state;
-	life->config = config;
-	if (devices_config(life))
-		goto free_config;
-	config->starter = life->state->starter;
-	/* As the guest knows it */
-	config->vsock.cid = life->state->vsock_cid;
-	config->vsock.off = !life->state->vsock_cid;
-	return true;
-
-free_config:
-	guestfile_free(config);
-close_state:
-	state_close(life->state, life->state_fd);
-	life->state = NULL;
-	return false;
+		return error;
+	notify_observe(&machine->observers);
+	if (supervisor->options.service)
+		journal_open(&machine->observers, machine->config->name);
+	return 0;
 }
 
-static int serve(struct life *life, const struct options *options)
+static int serve(struct supervisor *supervisor, bool background)
 {
+	struct machine *machine = &supervisor->machine;
 	struct systembus *systembus;
 	int status = EXIT_FAILURE;
 
-	if (life->state) {
-		if (life_take_over(life))
-			return EXIT_FAILURE;
-	} else if (life_make(life)) {
+	if (supervisor_make(supervisor))
 		return EXIT_FAILURE;
-	}
-
-	systembus = systembus_open(life->event, life->config->name, life->service);
-	if (life->state->started_usec || !life_start(life)) {
+	systembus = systembus_open(machine->event, machine->config->name,
+				   supervisor->options.service);
+	if (!supervisor_run(supervisor)) {
 		/* Its first sign of life has systemd wait for more, so not before the loop */
-		sd_event_set_watchdog(life->event, true);
-		if (options->background)
-			leave_terminal(life->config->name);
-		status = sd_event_loop(life->event);
+		sd_event_set_watchdog(machine->event, true);
+		if (background)
+			leave_terminal(machine->config->name);
+		status = sd_event_loop(machine->event);
 		if (status < 0) {
 			log_error(status, "the event loop failed: %s", strerror(-status));
 			status = EXIT_FAILURE;
 		}
 	}
-	if (life_end(life))
+	if (supervisor_end(supervisor))
 		status = EXIT_FAILURE;
 	systembus_close(systembus);
 	return status;
@@ -308,9 +280,11 @@ static int serve(struct life *life, const struct options *options)
 
 int main(int argc, char **argv)
 {
+	struct supervisor supervisor = {};
+	struct machine *machine = &supervisor.machine;
 	struct guest_config config = {};
 	struct options options;
-	struct life life = {};
+	struct bus *bus = NULL;
 	int status;
 
 	close_inherited();
@@ -318,29 +292,25 @@ int main(int argc, char **argv)
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
 		return status;
-	if (!find_orphan(&life, &config, options.guest)) {
+	if (!takeover_find(machine, &config, options.guest)) {
 		if (guestfile_load(&config, options.guest))
 			return EXIT_FAILURE;
 		config.starter = backend_caller();
+		machine->config = &config;
 	}
 	log_open(config.name);
 
 	status = EXIT_FAILURE;
-	life.config = &config;
-	life.stop_timeout = options.stop_timeout;
-	life.hang_timeout = options.hang_timeout;
-	life.boot_timeout = options.boot_timeout;
-	life.service = options.service;
-	if (sd_event_new(&life.event) < 0) {
+	if (sd_event_new(&machine->event) < 0) {
 		log_error(-ENOMEM, "cannot make an event loop");
 		goto free_config;
 	}
-	if (options.service)
-		journal_open(config.name);
-	if (!catch_signals(&life))
-		status = serve(&life, &options);
+	supervisor_init(&supervisor, &options.supervisor);
+	if (!catch_signals(&supervisor) && !observe(&supervisor, &bus))
+		status = serve(&supervisor, options.background);
 	journal_close();
-	sd_event_unref(life.event);
+	bus_free(bus);
+	sd_event_unref(machine->event);
 free_config:
 	guestfile_free(&config);
 	return status;

@@ -25,13 +25,13 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
-#include "../journal.h"
+#include "../observer.h"
 #include "device.h"
 
 #define QUEUE_SIZE	64
 #define BATCH		64
 #define BACKLOG		65536		/* power of two */
-#define JOURNAL_ROOM	(1 << 20)	/* bytes of a batch, each of which is looked at */
+#define TELL_ROOM	(1 << 20)	/* bytes of a batch, since observers look at each */
 #define COLUMNS		80
 #define ROWS		24
 
@@ -40,6 +40,7 @@ enum { RX, TX, NR_QUEUES };
 struct console {
 	struct virtio_device dev;
 	struct virtio_console_config config;
+	const struct observers *observers;
 	int master, slave;
 	sd_event_source *source;
 	bool input;		/* the guest has a buffer for it */
@@ -93,8 +94,8 @@ static void put(struct console *con, const uint8_t *from, size_t len)
 	}
 }
 
-/* To the journal, as far as there is @room */
-static void tell(size_t *room, const char *from, size_t len)
+/* To the observers, as far as there is @room */
+static void tell(const struct console *con, size_t *room, const char *from, size_t len)
 {
 	static const char missed[] = "<missed what follows>\n";
 
@@ -102,10 +103,10 @@ static void tell(size_t *room, const char *from, size_t len)
 		return;
 	if (len < *room) {
 		*room -= len;
-		journal_write(JOURNAL_CONSOLE, from, len);
+		observers_text(con->observers, STREAM_CONSOLE, from, len);
 	} else {
-		journal_write(JOURNAL_CONSOLE, from, *room);
-		journal_write(JOURNAL_CONSOLE, missed, sizeof(missed) - 1);
+		observers_text(con->observers, STREAM_CONSOLE, from, *room);
+		observers_text(con->observers, STREAM_CONSOLE, missed, sizeof(missed) - 1);
 		*room = 0;
 	}
 }
@@ -154,13 +155,13 @@ static void tx_run(struct console *con)
 {
 	struct virtqueue *vq = &con->dev.queue[TX];
 	struct vq_request *req = &con->request;
-	size_t room = JOURNAL_ROOM;
+	size_t room = TELL_ROOM;
 	unsigned int done = 0;
 
 	while (done < BATCH && virtqueue_pop(vq, req) > 0) {
 		for (unsigned int i = 0; i < req->out.nr; i++) {
 			put(con, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
-			tell(&room, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
+			tell(con, &room, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
 		}
 		virtqueue_push(vq, req->head, 0);
 		done++;
@@ -319,7 +320,7 @@ close_master:
 	return ret;
 }
 
-int virtio_console_add(struct virtio_bus *bus, char **path)
+int virtio_console_add(struct virtio_bus *bus, const struct observers *observers, char **path)
 {
 	struct console *con = calloc(1, sizeof(*con));
 	char name[32];	/* "/dev/pts/N" */
@@ -343,6 +344,7 @@ int virtio_console_add(struct virtio_bus *bus, char **path)
 		goto close_pty;
 	}
 
+	con->observers = observers;
 	con->dev.ops = &console_ops;
 	con->dev.features = 1ULL << VIRTIO_CONSOLE_F_SIZE;
 	con->dev.config = &con->config;

@@ -312,6 +312,7 @@ void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
 void virtio_device_config_changed(struct virtio_device *dev);
 
 /* back ends: each makes a device and adds it */
+struct observers;
 struct guest_config;
 struct guest_disk;
 struct guest_net;
@@ -347,9 +348,10 @@ int virtio_rng_add(struct virtio_bus *bus);
 
 /**
  * virtio_console_add - hvc0 on a pty
+ * @observers: are told what the guest writes
  * @path: out: the slave's path, "/dev/pts/N", to be freed
  */
-int virtio_console_add(struct virtio_bus *bus, char **path);
+int virtio_console_add(struct virtio_bus *bus, const struct observers *observers, char **path);
 
 /**
  * virtio_vsock_add - sockets between host and guest, unless the guest's file wants none

@@ -5,6 +5,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+#include "../../daemon/observer.h"
 #include "hostile.h"
 
 #define PATIENCE	200		/* times 10 ms; a pty passes data on asynchronously */
@@ -12,6 +13,8 @@
 FUZZ_TARGET(300);
 
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
+
+static const struct observers observers;	/* nobody */
 
 struct terminal {
 	char *path;
@@ -134,7 +137,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_begin();
 	driver.guest = guest = guest_new_with_gap(take8(&driver.in) & SPLIT ? GUARD : 0);
-	FUZZ_CHECK(!virtio_console_add(guest->bus, &term.path));
+	FUZZ_CHECK(!virtio_console_add(guest->bus, &observers, &term.path));
 	open_client(&term);
 
 	be_hostile(&driver);

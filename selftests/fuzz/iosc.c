@@ -36,6 +36,8 @@ enum head { H_HERE, H_ZERO, H_FULL, H_TOP, H_ONES, NR_HEADS };
 static char dir[] = "/tmp/sigma-fuzz-XXXXXX";
 static char path[64], older[64];
 
+static const struct observers observers;	/* nobody */
+
 struct iosc {
 	uint8_t *window;
 	struct sigma_iosc_log *ring;
@@ -210,7 +212,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	iosc.ring = (void *)(iosc.window + SIGMA_IOSC_LOG_OFF);
 	iosc.guest.iosc = iosc.window;
 	FUZZ_CHECK(iosc.window && sd_event_new(&iosc.event) >= 0);
-	FUZZ_CHECK(!guestlog_open(&iosc.log, iosc.event, iosc.window, path, &iosc.tail));
+	FUZZ_CHECK(!guestlog_open(&iosc.log, iosc.event, iosc.window, path, &iosc.tail,
+				  &observers));
 
 	while (in.left)
 		act(&iosc, &in);

@@ -17,7 +17,7 @@
 #include "../../common/busnames.h"
 #include "../../daemon/bus.h"
 #include "../../daemon/devices.h"
-#include "../../daemon/life.h"
+#include "../../daemon/supervisor.h"
 #include "tap.h"
 
 #define SECOND 1000000ULL
@@ -37,34 +37,41 @@ static void serve(int fd, int ready)
 		.name = "demo", .kernel = "/boot/k", .file = "f", .vsock.off = true,
 	};
 	static struct guest_state state = { .started_usec = 42 };
-	static struct life life = {
-		.config = &config, .state = &state, .stop_timeout = SECOND / 10,
+	static const struct supervisor_options options = { .stop_timeout = SECOND / 10 };
+	static struct supervisor supervisor = {
+		.machine = { .config = &config, .state = &state },
 	};
+	struct machine *machine = &supervisor.machine;
 	struct sigma_iosc_header *header = (void *)iosc;
+	struct bus *bus;
 
-	strcpy(life.guest.name, "demo");
-	life.guest.fd = fd;
-	life.guest.iosc = iosc;
-	life.guest.info.state = guest_state;
-	life.guest.info.nr_cpus = 2;
-	life.guest.info.cpus[0] = 2;
-	life.guest.info.cpus[1] = 3;
-	life.guest.info.memory = 512 << 20;
-	life.guest.info.guard = SIGMA_GUARD_MEMORY;
+	strcpy(machine->guest.name, "demo");
+	machine->guest.fd = fd;
+	machine->guest.iosc = iosc;
+	machine->guest.info.state = guest_state;
+	machine->guest.info.nr_cpus = 2;
+	machine->guest.info.cpus[0] = 2;
+	machine->guest.info.cpus[1] = 3;
+	machine->guest.info.memory = 512 << 20;
+	machine->guest.info.guard = SIGMA_GUARD_MEMORY;
 	header->guest.heartbeat = htole64(99);
 	strcpy(header->guest.release, "6.1.0\x1b[2J");
 	strcpy(header->guest.panic_text, "VFS:\x1b[2J no root");
 
 	signal(SIGPIPE, SIG_IGN);	/* as sigmad does */
 	/* The child shares this test's stderr, and its messages do not matter */
-	if (!freopen("/dev/null", "w", stderr) || sd_event_new(&life.event) < 0 ||
-	    devices_make(&life) || bus_open(&life.bus, &life, path))
+	if (!freopen("/dev/null", "w", stderr) || sd_event_new(&machine->event) < 0)
+		_exit(1);
+	supervisor_init(&supervisor, &options);
+	if (devices_make(machine) || bus_new(&bus, &supervisor, path) ||
+	    observers_open(&machine->observers))
 		_exit(1);
 	close(ready);
-	sd_event_loop(life.event);
-	devices_free(&life);
-	bus_close(life.bus);
-	sd_event_unref(life.event);
+	sd_event_loop(machine->event);
+	devices_free(machine);
+	observers_close(&machine->observers);
+	bus_free(bus);
+	sd_event_unref(machine->event);
 	_exit(0);
 }
 

@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +18,19 @@ static char path[64], older[64];
 static struct guestlog *guestlog;
 static uint64_t tail;
 static sd_event *event;
+
+/* What an observer is told */
+static char heard[64];
+
+static void on_text(void *data, enum guest_stream stream, const char *text, size_t len)
+{
+	if (stream == STREAM_KERNEL)
+		snprintf(heard + strlen(heard), sizeof(heard) - strlen(heard), "%.*s", (int)len,
+			 text);
+}
+
+static const struct observer_ops observer = { .text = on_text };
+static const struct observers observers = { .nr = 1, .observer = { { .ops = &observer } } };
 
 /* Log like a guest */
 static void say(const char *text)
@@ -54,8 +68,9 @@ static bool begin(void)
 	}
 	unlink(older);
 	memset(iosc, 0, sizeof(iosc));
+	*heard = '\0';
 	tail = 0;
-	return !guestlog_open(&guestlog, event, iosc, path, &tail);
+	return !guestlog_open(&guestlog, event, iosc, path, &tail, &observers);
 }
 
 static void end(void)
@@ -75,6 +90,7 @@ TEST(follows)
 	guestlog_drain(guestlog);
 	guestlog_drain(guestlog);
 	EXPECT_STREQ("one\ntwo\nthree\n", file());
+	EXPECT_STREQ("one\ntwo\nthree\n", heard);
 	end();
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
+#include "../../daemon/observer.h"
 #include "tap.h"
 #include "virtio-guest.h"
 
@@ -20,12 +21,29 @@ struct terminal {
 	uint64_t memory;
 };
 
+/* What an observer is told */
+static char heard[64];
+static size_t heard_len;
+
+static void on_text(void *data, enum guest_stream stream, const char *text, size_t len)
+{
+	if (stream != STREAM_CONSOLE || heard_len + len > sizeof(heard))
+		return;
+	memcpy(heard + heard_len, text, len);
+	heard_len += len;
+}
+
+static const struct observer_ops observer = { .text = on_text };
+static const struct observers observers = { .nr = 1, .observer = { { .ops = &observer } } };
+
 static struct guest *terminal_new(struct terminal *term)
 {
 	struct guest *guest = guest_new();
 
 	*term = (struct terminal) { .guest = guest };
-	if (virtio_console_add(guest->bus, &term->path) < 0 || !negotiate(guest, 0, FEATURES) ||
+	heard_len = 0;
+	if (virtio_console_add(guest->bus, &observers, &term->path) < 0 ||
+	    !negotiate(guest, 0, FEATURES) ||
 	    ring_open(&term->rx, guest, 0, 0, QUEUE) ||
 	    ring_open(&term->tx, guest, 0, 1, QUEUE) || !driver_ok(guest, 0))
 		abort();
@@ -76,6 +94,8 @@ TEST(prints)
 	ASSERT_TRUE(print(&term, "hello\n", 6));
 	seen(&term, buf, sizeof(buf));
 	EXPECT_STREQ("hello\n", buf);		/* raw mode: no \r is added */
+	EXPECT_EQ(6, heard_len);
+	EXPECT_EQ(0, memcmp(heard, "hello\n", 6));
 	close(term.client);
 }
 

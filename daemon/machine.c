@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What there is of the guest: see machine.h. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/log.h"
+#include "../common/rundir.h"
+#include "devices.h"
+#include "machine.h"
+
+static int share_console(const struct machine *machine)
+{
+	char link[RUNDIR_PATH_MAX];
+
+	rundir_path(link, machine->config->name, "console");
+	if (symlink(machine->console, link))
+		return log_error(-errno, "cannot make %s: %s", link, strerror(errno));
+	rundir_share(link, 0660);	/* follows the link: the pty itself */
+	return 0;
+}
+
+int machine_show(struct machine *machine)
+{
+	char path[RUNDIR_PATH_MAX];
+	int error;
+
+	error = observers_open(&machine->observers);
+	if (error)
+		return error;
+	error = share_console(machine);
+	if (error)
+		goto close_observers;
+	rundir_path(path, machine->config->name, "log");
+	error = guestlog_open(&machine->log, machine->event, machine->guest.iosc, path,
+			      &machine->state->log_tail, &machine->observers);
+	if (error)
+		goto close_observers;
+	return 0;
+
+close_observers:
+	observers_close(&machine->observers);
+	return error;
+}
+
+int machine_watch_log(struct machine *machine)
+{
+	int error = guest_bind_kick(&machine->guest, SIGMA_DOORBELL_LOG,
+				    guestlog_doorbell(machine->log));
+
+	return error ? log_error(error, "cannot watch the guest's kernel log: %s",
+				 strerror(-error)) : 0;
+}
+
+int machine_close(struct machine *machine)
+{
+	int error;
+
+	devices_free(machine);
+	guestlog_close(machine->log);
+	load_close(&machine->load);
+	memory_close(&machine->memory);
+	/* While the name is still ours; a guest that never ran has nothing to tell */
+	if (machine->state->started_usec)
+		rundir_retire(machine->config->name);
+	else
+		rundir_remove(machine->config->name);
+	error = guest_destroy(&machine->guest);
+	guest_close(&machine->guest);
+	state_close(machine->state, machine->state_fd);
+	/* Last, since clients take the end of the connection for the end of all this */
+	observers_close(&machine->observers);
+	return error;
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The start of a guest: see start.h.
+ *
+ *	start_make	kernel, initrd and devices, then CPUs, memory, /run/sigma/NAME, log, observers
+ *	start_run	kernel into memory, SIGMA_START
+ */
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "../common/cpus.h"
+#include "../common/guard.h"
+#include "../common/log.h"
+#include "../common/rundir.h"
+#include "channels.h"
+#include "devices.h"
+#include "start.h"
+
+/* Times that CPUs are chosen anew because others took the first choice meanwhile */
+#define CHOICES_MAX		8
+
+/* "FILE:LINE: " for what the kernel had to say of CPUs or memory */
+static int tell_refusal(const struct guest_config *config, int error, const char *why)
+{
+	unsigned int line = config->cpus_line;
+	const char *key = "CPUs=";
+
+	if (error == -ENOMEM) {
+		line = config->memory_line;
+		key = "Memory=";
+	} else if (error == -EOPNOTSUPP) {
+		line = config->guard_line;
+		key = "Guard=";
+	}
+	if (line)
+		return log_error(error, "%s:%u: %s: %s", config->file, line, key, why);
+	return log_error(error, "%s: the guest cannot be made: %s", config->file, why);
+}
+
+/* CPUs, where the file doesn't name them; how many, or a reported -errno */
+static int choose(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_MAX])
+{
+	char where[PATH_MAX + 16];
+	cpu_set_t of_kind;
+	int error;
+
+	if (config->cpu_kind == CPU_KIND_ANY)
+		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->split_cores, chosen);
+	snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
+	error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &of_kind);
+	if (error)
+		return error;
+	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->split_cores, chosen);
+}
+
+/* Between the choice of CPUs and their lending somebody else may lend the same ones */
+static int take(struct machine *machine)
+{
+	const struct guest_config *config = machine->config;
+	char why[sizeof(((struct sigma_create *)0)->error)];
+	uint32_t chosen[SIGMA_CPUS_MAX];
+	int nr, error;
+
+	for (unsigned int i = 0; i < CHOICES_MAX; i++) {
+		const uint32_t *cpus = config->cpus_given ? config->cpus : chosen;
+
+		nr = config->cpus_given ? (int)config->nr_cpus : choose(config, chosen);
+		if (nr < 0)
+			return nr;
+		observers_progress(&machine->observers,
+				   "Taking %d CPU%s and %llu MiB of memory from the host.", nr,
+				   nr == 1 ? "" : "s", (unsigned long long)config->memory >> 20);
+		error = guest_create(&machine->guest, config, cpus, nr, why, sizeof(why));
+		if (error != -EBUSY || config->cpus_given)
+			break;
+	}
+	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL || error == -EOPNOTSUPP)
+		return tell_refusal(config, error, why);
+	return error;
+}
+
+int start_make(struct machine *machine)
+{
+	const struct guest_config *config = machine->config;
+	int error;
+
+	error = guest_open(&machine->guest, config->name);
+	if (error)
+		return error;
+	error = load_open(&machine->load, config);
+	if (error)
+		goto close_guest;
+	error = state_make(&machine->state, &machine->state_fd, config);
+	if (error)
+		goto close_load;
+	error = devices_make(machine);
+	if (error)
+		goto free_devices;
+	error = take(machine);
+	if (error)
+		goto free_devices;
+	guest_warn_of_guard(&machine->guest, config->guard, GUARD_SYSFS);
+	if (config->split_cores)
+		cpus_warn_of_split(CPUS_SYSFS, config->file);
+	error = channels_share(config);
+	if (error)
+		goto destroy_guest;
+	error = memory_open(&machine->memory, machine->guest.fd, &machine->guest.info);
+	if (error)
+		goto destroy_guest;
+	error = rundir_make(config->name);
+	if (error)
+		goto close_memory;
+	error = state_show(machine->state_fd, config->name);
+	if (error)
+		goto remove_rundir;
+	error = machine_show(machine);
+	if (error)
+		goto remove_rundir;
+	return 0;
+
+remove_rundir:
+	rundir_remove(config->name);
+close_memory:
+	memory_close(&machine->memory);
+destroy_guest:
+	guest_destroy(&machine->guest);
+free_devices:
+	devices_free(machine);
+	state_close(machine->state, machine->state_fd);
+close_load:
+	load_close(&machine->load);
+close_guest:
+	guest_close(&machine->guest);
+	return error;
+}
+
+int start_run(struct machine *machine)
+{
+	struct sigma_start start;
+	struct timespec now;
+	int error;
+
+	observers_progress(&machine->observers, "Loading its kernel.");
+	error = load_guest(&machine->load, machine->config, &machine->guest.info, &machine->memory,
+			   &start);
+	load_close(&machine->load);
+	if (error)
+		return error;
+
+	/* Doorbells that were bound to the last run went with SIGMA_STOP */
+	error = machine_watch_log(machine);
+	if (error)
+		return error;
+	guestlog_restart(machine->log);
+
+	error = guest_start(&machine->guest, &start);
+	if (!error)
+		error = guest_update(&machine->guest);
+	if (error)
+		return error;
+	clock_gettime(CLOCK_REALTIME, &now);
+	machine->state->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+	return 0;
+}

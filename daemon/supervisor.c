@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The supervisor of a guest: see supervisor.h.
+ *
+ * Messages are only read while the ring to the guest has room for the answer, so a
+ * guest that doesn't take its answers is not asked for more requests: none is lost, and
+ * nothing is queued here.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "../common/log.h"
+#include "savelog.h"
+#include "start.h"
+#include "supervisor.h"
+#include "takeover.h"
+#include "virtio/device.h"
+
+#define ALWAYS	EPOLLPRI	/* watched for in any case: the state changed */
+
+/* Far from where the sum with the clock overflows: a year */
+#define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
+
+/* What people are told of a guest that failed */
+
+static void tell_kept(const struct supervisor *supervisor)
+{
+	const char *name = supervisor->machine.guest.name;
+
+	if (supervisor->options.service)
+		return;
+	log_info("it is kept as it is: 'sigmactl log %s' shows its last words, 'sigmactl stop %s' gives its CPUs and memory back",
+		 name, name);
+}
+
+/* Is it kept for people to look at? */
+static bool is_kept(const struct guest *guest)
+{
+	return guest->info.state == SIGMA_STATE_PANICKED ||
+	       guest->info.state == SIGMA_STATE_CONTAINED;
+}
+
+static void tell_panic(const struct supervisor *supervisor)
+{
+	char text[GUEST_PANIC_MAX];
+
+	guest_panic(&supervisor->machine.guest, text);
+	log_warning("the guest panicked: %s", text[0] ? text : "(no reason given)");
+	tell_kept(supervisor);
+}
+
+/* Only the host's kernel knows what the guest did */
+static void tell_violation(const struct supervisor *supervisor)
+{
+	char path[sizeof("/sys/class/sigma//violation") + SIGMA_NAME_MAX], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/class/sigma/%s/violation",
+		 supervisor->machine.guest.name);
+	file = fopen(path, "re");
+	if (!file)
+		log_warning("the guard stopped the guest; %s: %m, see dmesg", path);
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		log_warning("the guard stopped the guest: %s", line);
+	}
+	if (file)
+		fclose(file);
+	tell_kept(supervisor);
+}
+
+/* Its state */
+
+static void leave(struct supervisor *supervisor, int status)
+{
+	/* A success must not look as if it had never been started */
+	if (status == EXIT_SUCCESS)
+		boot_ready(&supervisor->boot);
+	observers_ending(&supervisor->machine.observers);
+	sd_event_exit(supervisor->machine.event, status);
+}
+
+static void tell_state(struct supervisor *supervisor)
+{
+	uint32_t state = supervisor->machine.guest.info.state;
+
+	observers_state(&supervisor->machine.observers, state);
+	boot_watch(&supervisor->boot, state);
+}
+
+static int run(struct supervisor *supervisor)
+{
+	int error = start_run(&supervisor->machine);
+
+	if (error)
+		return error;
+	tell_state(supervisor);
+	return sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
+}
+
+static void restart(struct supervisor *supervisor)
+{
+	struct machine *machine = &supervisor->machine;
+
+	log_info("the guest restarts");
+	guestlog_drain(machine->log);
+	if (guest_stop(&machine->guest)) {
+		leave(supervisor, EXIT_FAILURE);
+		return;
+	}
+	virtio_bus_reset(machine->devices);
+	/* Anew from the files: a guest may have been given another kernel meanwhile */
+	if (load_open(&machine->load, machine->config) || run(supervisor))
+		leave(supervisor, EXIT_FAILURE);
+}
+
+/* Who asked for its end doesn't want it started again */
+static void leave_failed(struct supervisor *supervisor)
+{
+	leave(supervisor, supervisor->ending ? EXIT_FAILURE : SUPERVISOR_GUEST_FAILED);
+}
+
+/* It panicked, or its guard stopped it */
+static void on_failure(struct supervisor *supervisor)
+{
+	savelog(&supervisor->machine);
+	if (supervisor->ending || supervisor->options.service)
+		leave_failed(supervisor);
+}
+
+/* It hangs: the guest is stopped and the event loop ends */
+static void fail(void *data)
+{
+	struct supervisor *supervisor = data;
+	struct machine *machine = &supervisor->machine;
+
+	guestlog_drain(machine->log);
+	if (guest_driver_seen(&machine->guest))
+		savelog_memory(machine, "it hangs");
+	guest_stop(&machine->guest);
+	leave_failed(supervisor);
+}
+
+static int on_hang(sd_event_source *source, uint64_t usec, void *data)
+{
+	log_warning("the guest's heartbeat has not come back and it is stopped");
+	fail(data);
+	return 0;
+}
+
+static void watch_hang(struct supervisor *supervisor)
+{
+	struct machine *machine = &supervisor->machine;
+
+	supervisor->hang = sd_event_source_disable_unref(supervisor->hang);
+	if (!supervisor->options.service ||
+	    machine->guest.info.state != SIGMA_STATE_UNRESPONSIVE)
+		return;
+	/* So that the log in its memory tells where it hangs, should it not come back */
+	guest_nmi(&machine->guest);
+	if (supervisor->options.hang_timeout == UINT64_MAX)
+		return;
+	if (sd_event_add_time_relative(machine->event, &supervisor->hang, CLOCK_MONOTONIC,
+				       supervisor->options.hang_timeout, 0, on_hang,
+				       supervisor) < 0)
+		log_warning("no timer: a guest that hangs is not started again");
+}
+
+static void on_state(struct supervisor *supervisor)
+{
+	struct guest *guest = &supervisor->machine.guest;
+
+	if (guest_update(guest)) {
+		leave(supervisor, EXIT_FAILURE);
+		return;
+	}
+	tell_state(supervisor);
+	watch_hang(supervisor);
+
+	switch (guest->info.state) {
+	case SIGMA_STATE_RUNNING:
+		log_info("the guest is running");
+		break;
+	case SIGMA_STATE_UNRESPONSIVE:
+		log_warning("the guest's heartbeat stands still: it hangs, or has its interrupts off; 'sigmactl kill %s' takes everything back",
+			    guest->name);
+		break;
+	case SIGMA_STATE_POWEROFF:
+		log_info("the guest switched itself off");
+		leave(supervisor, EXIT_SUCCESS);
+		break;
+	case SIGMA_STATE_REBOOT:
+		if (supervisor->ending)
+			leave(supervisor, EXIT_SUCCESS);
+		else
+			restart(supervisor);
+		break;
+	case SIGMA_STATE_PANICKED:
+		tell_panic(supervisor);
+		on_failure(supervisor);
+		break;
+	case SIGMA_STATE_CONTAINED:
+		tell_violation(supervisor);
+		on_failure(supervisor);
+		break;
+	case SIGMA_STATE_STOPPED:
+		log_warning("the guest was stopped by somebody else");
+		leave(supervisor, EXIT_FAILURE);
+		break;
+	case SIGMA_STATE_LOST:
+		log_error(-EIO, "a CPU of the guest did not answer INIT and may still run: its CPUs and memory stay lost to the host until the machine is restarted");
+		leave(supervisor, EXIT_FAILURE);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Its messages */
+
+static void receive(struct supervisor *supervisor)
+{
+	struct machine *machine = &supervisor->machine;
+	void *msg = virtio_bus_request(machine->devices);
+	int len;
+
+	if (!guest_has_room(&machine->guest) && guest_runs(&machine->guest)) {
+		sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLOUT);
+		return;
+	}
+	sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
+
+	len = guest_receive(&machine->guest, msg);
+	if (len > 0) {
+		virtio_bus_message(machine->devices, msg, len);
+	} else if (len != -EAGAIN) {
+		if (len != -EPIPE)
+			log_warning("no more control messages from the guest until it is restarted: %s",
+				    len == -EPROTO ? "it broke the ring" : strerror(-len));
+		sd_event_source_set_io_events(supervisor->messages, ALWAYS);
+	}
+}
+
+static int on_guest(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct supervisor *supervisor = data;
+
+	if (revents & (EPOLLERR | EPOLLHUP)) {
+		log_error(-ENODEV, "the guest was destroyed by somebody else");
+		leave(supervisor, EXIT_FAILURE);
+		return 0;
+	}
+	if (revents & EPOLLPRI)
+		on_state(supervisor);
+	if (revents & (EPOLLIN | EPOLLOUT))
+		receive(supervisor);
+	return 0;
+}
+
+/* What is asked of it */
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
+{
+	log_warning("the guest did not switch itself off in time and is stopped");
+	supervisor_kill(data);
+	return 0;
+}
+
+void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec)
+{
+	struct guest *guest = &supervisor->machine.guest;
+	int error;
+
+	supervisor->ending = true;
+	if (!guest_runs(guest)) {
+		leave(supervisor, is_kept(guest) ? EXIT_FAILURE : EXIT_SUCCESS);
+		return;
+	}
+
+	error = guest_ask(guest, SIGMA_POWER_OFF);
+	if (error) {
+		log_warning("the guest cannot be asked to switch itself off (%s) and is stopped",
+			    strerror(-error));
+		supervisor_kill(supervisor);
+		return;
+	}
+	log_info("asked the guest to switch itself off");
+
+	supervisor->power_off = sd_event_source_disable_unref(supervisor->power_off);
+	if (timeout_usec == UINT64_MAX)
+		return;
+	if (timeout_usec > TIMEOUT_USEC_MAX)
+		timeout_usec = TIMEOUT_USEC_MAX;
+	error = sd_event_add_time_relative(supervisor->machine.event, &supervisor->power_off,
+					   CLOCK_MONOTONIC, timeout_usec, 0, on_timeout,
+					   supervisor);
+	if (error < 0) {
+		log_warning("no timer (%s): the guest is stopped at once", strerror(-error));
+		supervisor_kill(supervisor);
+	}
+}
+
+void supervisor_interrupt(struct supervisor *supervisor)
+{
+	if (supervisor->interrupts++) {
+		log_warning("second signal: the guest is stopped at once");
+		supervisor_kill(supervisor);
+	} else {
+		supervisor_power_off(supervisor, supervisor->options.stop_timeout);
+	}
+}
+
+int supervisor_reboot(struct supervisor *supervisor)
+{
+	struct guest *guest = &supervisor->machine.guest;
+
+	return guest_runs(guest) ? guest_ask(guest, SIGMA_POWER_REBOOT) : -EPIPE;
+}
+
+void supervisor_kill(struct supervisor *supervisor)
+{
+	struct guest *guest = &supervisor->machine.guest;
+	int error;
+
+	supervisor->ending = true;
+	error = guest_stop(guest);
+	/* Clients learn how it ended, before the connection does */
+	if (!guest_update(guest))
+		tell_state(supervisor);
+	leave(supervisor, error ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* Made and given back */
+
+void supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options)
+{
+	supervisor->options = *options;
+	supervisor->boot = (struct boot) {
+		.event = supervisor->machine.event, .name = supervisor->machine.guest.name,
+		.observers = &supervisor->machine.observers, .timeout = options->boot_timeout,
+		.service = options->service, .failed = fail, .data = supervisor,
+	};
+}
+
+static int watch(struct supervisor *supervisor)
+{
+	struct machine *machine = &supervisor->machine;
+	int error = sd_event_add_io(machine->event, &supervisor->messages, machine->guest.fd,
+				    ALWAYS, on_guest, supervisor);
+
+	return error < 0 ? log_error(error, "cannot watch the guest: %s", strerror(-error)) : 0;
+}
+
+static int take_over(struct supervisor *supervisor)
+{
+	int error = takeover_make(&supervisor->machine);
+
+	if (!error)
+		error = watch(supervisor);
+	if (error)
+		return error;
+	takeover_resume(&supervisor->machine);
+	error = sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
+	/* It may have ended, or failed, while nobody watched */
+	if (error >= 0)
+		on_state(supervisor);
+	return error;
+}
+
+int supervisor_make(struct supervisor *supervisor)
+{
+	int error;
+
+	if (supervisor->machine.state)
+		return take_over(supervisor);
+	error = start_make(&supervisor->machine);
+	if (error)
+		return error;
+	error = watch(supervisor);
+	if (error)
+		machine_close(&supervisor->machine);
+	return error;
+}
+
+int supervisor_run(struct supervisor *supervisor)
+{
+	return supervisor->machine.state->started_usec ? 0 : run(supervisor);
+}
+
+int supervisor_end(struct supervisor *supervisor)
+{
+	struct machine *machine = &supervisor->machine;
+
+	/* Nothing may touch the guest's memory once it is unmapped: the guest first */
+	guest_stop(&machine->guest);
+	if (!is_kept(&machine->guest))
+		savelog(machine);
+	sd_event_source_disable_unref(supervisor->power_off);
+	sd_event_source_disable_unref(supervisor->hang);
+	boot_end(&supervisor->boot);
+	sd_event_source_disable_unref(supervisor->messages);
+	return machine_close(machine);
+}

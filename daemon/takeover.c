@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Going on where a sigmad that died was: see takeover.h. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../common/control.h"
+#include "../common/log.h"
+#include "../common/rundir.h"
+#include "devices.h"
+#include "takeover.h"
+#include "virtio/device.h"
+
+bool takeover_find(struct machine *machine, struct guest_config *config, const char *guest)
+{
+	char name[SIGMA_NAME_MAX], *file;
+	int error;
+
+	if (guestfile_find(guest, name, &file))
+		return false;
+	free(file);
+	if (!control_has_guest(name))
+		return false;
+	error = state_take(&machine->state, &machine->state_fd, name);
+	if (error == -ESTALE)
+		log_warning("%s: a sigmad of another version has left it, which this one can't take over",
+			    name);
+	if (error)
+		return false;
+	if (guestfile_parse(config, machine->state->file, machine->state->text,
+			    machine->state->text_len))
+		goto close_state;
+	machine->config = config;
+	if (devices_config(machine))
+		goto free_config;
+	config->starter = machine->state->starter;
+	/* As the guest knows it */
+	config->vsock.cid = machine->state->vsock_cid;
+	config->vsock.off = !machine->state->vsock_cid;
+	return true;
+
+free_config:
+	guestfile_free(config);
+	machine->config = NULL;
+close_state:
+	state_close(machine->state, machine->state_fd);
+	machine->state = NULL;
+	return false;
+}
+
+int takeover_make(struct machine *machine)
+{
+	int error;
+
+	error = guest_attach(&machine->guest, machine->config->name);
+	if (error)
+		return error;
+	/* It had made the guest and not started it yet */
+	if (!machine->state->started_usec)
+		error = load_open(&machine->load, machine->config);
+	if (!error)
+		error = devices_take_over(machine);
+	if (error)
+		return error;
+	error = memory_open(&machine->memory, machine->guest.fd, &machine->guest.info);
+	if (error)
+		return error;
+	rundir_take(machine->config->name);
+	error = machine_show(machine);
+	return error ?: machine_watch_log(machine);
+}
+
+void takeover_resume(struct machine *machine)
+{
+	virtio_bus_resume(machine->devices);
+	guestlog_drain(machine->log);
+	log_info("took over the guest, which a sigmad that died had left");
+}
