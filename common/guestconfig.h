@@ -18,12 +18,27 @@
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 
-/* Devices of a guest file that can also be hotplugged and unplugged */
+/*
+ * The kinds of devices that sections of a guest file stand for, and that can also be added to a
+ * running guest and removed from it. A row has the kind's name in enum guest_device, its member of
+ * struct guest_config, the name of its section, and words for people: of one and of several.
+ *
+ * All that there is of each kind is made from the rows: enums, tables, prototypes, methods on
+ * D-Bus. What a new row lacks then does not compile or link: the member and its type, struct
+ * guest_MEMBER; its keys, guest_MEMBER_reset() and guest_MEMBER_finish() in guestkeys.c and
+ * guestfile.c (guestparser.h); its row in daemon/kinds.c, and virtio_MEMBER_add().
+ * The state of a running guest has the numbers of kinds, so a new row is the last one.
+ */
+#define GUEST_DEVICES(row)				\
+	row(DISK, disk, Disk, "disk", "disks")		\
+	row(NET, net, Network, "net", "NICs")		\
+	row(SHARE, share, Share, "share", "shares")
+
+#define GUEST_DEVICE_NUMBER(name, ...)	GUEST_##name,
 enum guest_device {
 	GUEST_NO_DEVICE,
-	GUEST_DISK,
-	GUEST_NET,
-	GUEST_SHARE,
+	GUEST_DEVICES(GUEST_DEVICE_NUMBER)
+	GUEST_DEVICE_KINDS
 };
 
 /*

@@ -5,6 +5,7 @@
  * the sections are read. A hotplugged device has the same keys and rules, but no section.
  */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,35 +16,120 @@
 
 #define COUNT(array)	(sizeof(array) / sizeof(*(array)))
 
-/* The section of each kind of device, and how many devices a guest may have */
-static const struct {
+/**
+ * struct kind - a kind of device: where the configuration has the devices, and what is theirs
+ * @array: offset of the first one in struct guest_config, @size: of each
+ * @nr: offset of the number of places up to the last one
+ * @keys: offset in a device, and @line
+ */
+struct kind {
 	enum section section;
+	const char *word, *several;
+	size_t array, size, nr, keys, line;
 	unsigned int max;
-	const char *several;
-} kinds[] = {
-	[GUEST_DISK] = { SECTION_DISK, GUEST_DISKS_MAX, "disks" },
-	[GUEST_NET] = { SECTION_NETWORK, GUEST_NETS_MAX, "NICs" },
-	[GUEST_SHARE] = { SECTION_SHARE, GUEST_SHARES_MAX, "shares" },
+	void (*reset)(struct guest_config *config, unsigned int place);
+	void (*finish)(struct parser *parser);
 };
+
+#define RESET(name, member, ...)							\
+static void reset_##member(struct guest_config *config, unsigned int place)		\
+{											\
+	guest_##member##_reset(&config->member[place]);					\
+}
+GUEST_DEVICES(RESET)
+
+#define ROW(name, member, section_, word_, several_)					\
+	[GUEST_##name] = {								\
+		.section = SECTION_##name, .word = word_, .several = several_,		\
+		.array = offsetof(struct guest_config, member),				\
+		.size = sizeof(struct guest_##member),					\
+		.nr = offsetof(struct guest_config, nr_##member##s),			\
+		.keys = offsetof(struct guest_##member, keys),				\
+		.line = offsetof(struct guest_##member, line),				\
+		.max = COUNT(((struct guest_config *)0)->member),			\
+		.reset = reset_##member, .finish = guest_##member##_finish,		\
+	},
+static const struct kind kinds[GUEST_DEVICE_KINDS] = { GUEST_DEVICES(ROW) };
+
+static void *device_at(const struct guest_config *config, enum guest_device kind,
+		       unsigned int place)
+{
+	return (char *)config + kinds[kind].array + place * kinds[kind].size;
+}
+
+static unsigned int *line_of(const struct guest_config *config, enum guest_device kind,
+			     unsigned int place)
+{
+	return (void *)((char *)device_at(config, kind, place) + kinds[kind].line);
+}
+
+static unsigned int *places_of(const struct guest_config *config, enum guest_device kind)
+{
+	return (void *)((char *)config + kinds[kind].nr);
+}
 
 enum guest_device guestdevices_kind(enum section section)
 {
-	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
+	for (size_t kind = GUEST_NO_DEVICE + 1; kind < GUEST_DEVICE_KINDS; kind++)
 		if (kinds[kind].section == section)
 			return kind;
 	return GUEST_NO_DEVICE;
 }
 
+enum guest_device guestfile_device(const char *section)
+{
+	for (size_t kind = GUEST_NO_DEVICE + 1; kind < GUEST_DEVICE_KINDS; kind++)
+		if (!strcmp(guestfile_sections[kinds[kind].section], section))
+			return kind;
+	return GUEST_NO_DEVICE;
+}
+
+const char *guestfile_word(enum guest_device kind)
+{
+	return kinds[kind].word;
+}
+
+unsigned int guestfile_places(const struct guest_config *config, enum guest_device kind)
+{
+	return *places_of(config, kind);
+}
+
+unsigned int guestfile_line(const struct guest_config *config, enum guest_device kind,
+			    unsigned int place)
+{
+	return *line_of(config, kind, place);
+}
+
 char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int place)
 {
-	switch (kind) {
-	case GUEST_DISK:
-		return &config->disk[place].keys;
-	case GUEST_NET:
-		return &config->net[place].keys;
-	default:
-		return &config->share[place].keys;
-	}
+	return (void *)((char *)device_at(config, kind, place) + kinds[kind].keys);
+}
+
+void guestdevices_finish(struct parser *parser, enum guest_device kind)
+{
+	kinds[kind].finish(parser);
+}
+
+/* What a disk, a NIC and a share have */
+
+void guest_disk_reset(struct guest_disk *disk)
+{
+	free(disk->path);
+	free(disk->socket);
+	*disk = (struct guest_disk) { .direct = true };
+}
+
+void guest_net_reset(struct guest_net *net)
+{
+	free(net->bridge);
+	free(net->address);
+	*net = (struct guest_net) {};
+}
+
+void guest_share_reset(struct guest_share *share)
+{
+	free(share->path);
+	*share = (struct guest_share) {};
 }
 
 struct guest_place guestfile_place(const char *file, unsigned int line)
@@ -59,28 +145,16 @@ struct guest_place guestfile_place(const char *file, unsigned int line)
 static int take_place(struct parser *parser, enum guest_device kind)
 {
 	struct guest_config *config = parser->config;
-	unsigned int place = parser->place, *nr;
-	char **keys = guestdevices_keys(config, kind, place);
+	unsigned int *nr = places_of(config, kind);
+	char *keys = strdup("");
 
-	*keys = strdup("");
-	if (!*keys)
+	if (!keys)
 		return -ENOMEM;
-	switch (kind) {
-	case GUEST_DISK:
-		config->disk[place].direct = true;
-		config->disk[place].line = parser->line;
-		nr = &config->nr_disks;
-		break;
-	case GUEST_NET:
-		config->net[place].line = parser->line;
-		nr = &config->nr_nets;
-		break;
-	default:
-		config->share[place].line = parser->line;
-		nr = &config->nr_shares;
-	}
-	if (*nr <= place)
-		*nr = place + 1;
+	kinds[kind].reset(config, parser->place);
+	*guestdevices_keys(config, kind, parser->place) = keys;
+	*line_of(config, kind, parser->place) = parser->line;
+	if (*nr <= parser->place)
+		*nr = parser->place + 1;
 	return 0;
 }
 
@@ -144,7 +218,7 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int place
 		wrong(&parser, -ENOMEM, "no memory to read this file");
 	if (parser.error)
 		goto drop;
-	guestfile_finish_devices(&parser, kind);
+	guestdevices_finish(&parser, kind);
 	if (!parser.error)
 		return parser.place;
 drop:
@@ -155,21 +229,7 @@ drop:
 void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place)
 {
 	free(*guestdevices_keys(config, kind, place));
-	switch (kind) {
-	case GUEST_DISK:
-		free(config->disk[place].path);
-		free(config->disk[place].socket);
-		memset(&config->disk[place], 0, sizeof(config->disk[place]));
-		break;
-	case GUEST_NET:
-		free(config->net[place].bridge);
-		free(config->net[place].address);
-		memset(&config->net[place], 0, sizeof(config->net[place]));
-		break;
-	default:
-		free(config->share[place].path);
-		memset(&config->share[place], 0, sizeof(config->share[place]));
-	}
+	kinds[kind].reset(config, place);
 }
 
 const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
@@ -180,7 +240,7 @@ const char *guestfile_keys(const struct guest_config *config, enum guest_device 
 
 void guestdevices_drop(struct guest_config *config)
 {
-	for (size_t kind = GUEST_DISK; kind < COUNT(kinds); kind++)
+	for (size_t kind = GUEST_NO_DEVICE + 1; kind < GUEST_DEVICE_KINDS; kind++)
 		for (unsigned int place = 0; place < kinds[kind].max; place++)
 			guestfile_drop(config, kind, place);
 }

@@ -35,11 +35,11 @@
 #define GUEST_MAC_ID SD_ID128_MAKE(5b, 0e, 6d, 2c, 91, 7a, 4f, 38, \
 				   a3, d4, 1c, 8e, 72, f0, b9, 46)
 
-const char *const guestfile_sections[] = {
+#define SECTION_NAME(name, member, section, ...)	[SECTION_##name] = #section,
+
+const char *const guestfile_sections[SECTIONS] = {
 	[SECTION_GUEST] = "Guest",
-	[SECTION_DISK] = "Disk",
-	[SECTION_NETWORK] = "Network",
-	[SECTION_SHARE] = "Share",
+	GUEST_DEVICES(SECTION_NAME)
 	[SECTION_CHANNEL] = "Channel",
 };
 
@@ -75,6 +75,18 @@ static int take_key(void *data, const char *section __attribute__((unused)), con
 	return 1;
 }
 
+static void unknown_section(struct parser *parser, const char *name, size_t len)
+{
+	char known[256] = "";
+	size_t at = 0;
+
+	for (size_t i = SECTION_GUEST; i < SECTIONS && at < sizeof(known); i++)
+		at += snprintf(known + at, sizeof(known) - at, "%s[%s]", i == SECTION_GUEST ? "" :
+			       i + 1 == SECTIONS ? " and " : ", ", guestfile_sections[i]);
+	wrong(parser, -EINVAL, "[%.*s]: no section of a guest file; it has %s", (int)len, name,
+	      known);
+}
+
 static void open_section(struct parser *parser, const char *name, size_t len)
 {
 	parser->section = SECTION_NONE;
@@ -87,9 +99,7 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 
 	switch (parser->section) {
 	case SECTION_NONE:
-		wrong(parser, -EINVAL,
-		      "[%.*s]: no section of a guest file; it has [Guest], [Disk], [Network], [Share] and [Channel]",
-		      (int)len, name);
+		unknown_section(parser, name, len);
 		return;
 	case SECTION_GUEST:
 		if (parser->guest_seen) {
@@ -183,7 +193,7 @@ static struct phrase rival_place(const struct parser *parser, unsigned int line)
 	return place;
 }
 
-static void finish_disks(struct parser *parser)
+void guest_disk_finish(struct parser *parser)
 {
 	const struct guest_config *config = parser->config;
 
@@ -229,7 +239,7 @@ static int stable_mac(const char *name, unsigned int number, uint8_t mac[ETH_ALE
 	return 0;
 }
 
-static void finish_nets(struct parser *parser)
+void guest_net_finish(struct parser *parser)
 {
 	struct guest_config *config = parser->config;
 	int error;
@@ -283,7 +293,7 @@ static void default_tag(struct parser *parser, struct guest_share *share)
 		memcpy(share->tag, share->path + start, len);
 }
 
-static void finish_shares(struct parser *parser)
+void guest_share_finish(struct parser *parser)
 {
 	struct guest_config *config = parser->config;
 
@@ -332,17 +342,6 @@ static void finish_channels(struct parser *parser)
 						  "the same Number= as that of the [Channel] in line %u; change one",
 						  config->channel[j].line);
 	}
-}
-
-static void (*const finish[])(struct parser *parser) = {
-	[GUEST_DISK] = finish_disks,
-	[GUEST_NET] = finish_nets,
-	[GUEST_SHARE] = finish_shares,
-};
-
-void guestfile_finish_devices(struct parser *parser, enum guest_device kind)
-{
-	finish[kind](parser);
 }
 
 static void finish_defaults(struct parser *parser)
@@ -442,8 +441,8 @@ static int parse(struct guest_config *config, bool devices)
 	else if (line < 0)
 		guestfile_mistake(&parser, 0, -EIO, "cannot read it to its end");
 
-	for (size_t kind = GUEST_DISK; kind < COUNT(finish); kind++)
-		guestfile_finish_devices(&parser, kind);
+	for (size_t kind = GUEST_NO_DEVICE + 1; kind < GUEST_DEVICE_KINDS; kind++)
+		guestdevices_finish(&parser, kind);
 	finish_channels(&parser);
 	finish_defaults(&parser);
 	return parser.error;

@@ -115,6 +115,19 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int place
 /** guestfile_drop - remove a device from the configuration, which frees its slot */
 void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place);
 
+/** guestfile_device - the kind that a section stands for, or GUEST_NO_DEVICE */
+enum guest_device guestfile_device(const char *section);
+
+/** guestfile_word - what people call one of this kind: "disk" */
+const char *guestfile_word(enum guest_device kind);
+
+/** guestfile_places - the number of slots of this kind up to the last device; some may be free */
+unsigned int guestfile_places(const struct guest_config *config, enum guest_device kind);
+
+/** guestfile_line - the line of the device's section in the guest file; 0 for a hotplugged one */
+unsigned int guestfile_line(const struct guest_config *config, enum guest_device kind,
+			    unsigned int place);
+
 /** guestfile_keys - the keys of the device in this slot; NULL if the slot is free */
 const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
 			   unsigned int place);

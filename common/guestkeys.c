@@ -295,7 +295,7 @@ static struct guest_net *this_net(struct parser *parser)
 	return &parser->config->net[parser->place];
 }
 
-/* finish_disks() tests the path, since the test depends on ReadOnly=, which may come later */
+/* Whether it can be opened depends on ReadOnly=, which may follow: see guest_disk_finish() */
 static void set_path(struct parser *parser, const char *value)
 {
 	set_string(parser, &this_disk(parser)->path, value);
@@ -601,12 +601,12 @@ static const struct {
 	{ SECTION_DISK, "DirectIO", set_direct, ONCE },
 	{ SECTION_DISK, "BlockSize", set_block_size, ONCE },
 	{ SECTION_DISK, "Serial", set_serial, ONCE },
-	{ SECTION_NETWORK, "Bridge", set_bridge, ONCE },
-	{ SECTION_NETWORK, "Address", set_address, ONCE },
-	{ SECTION_NETWORK, "MACAddress", set_mac, ONCE },
-	{ SECTION_NETWORK, "User", set_user, ONCE },
-	{ SECTION_NETWORK, "Forward", set_forward, REPEATS },
-	{ SECTION_NETWORK, "VHost", set_vhost, ONCE },
+	{ SECTION_NET, "Bridge", set_bridge, ONCE },
+	{ SECTION_NET, "Address", set_address, ONCE },
+	{ SECTION_NET, "MACAddress", set_mac, ONCE },
+	{ SECTION_NET, "User", set_user, ONCE },
+	{ SECTION_NET, "Forward", set_forward, REPEATS },
+	{ SECTION_NET, "VHost", set_vhost, ONCE },
 	{ SECTION_SHARE, "Path", set_share_path, ONCE },
 	{ SECTION_SHARE, "Tag", set_tag, ONCE },
 	{ SECTION_SHARE, "ReadOnly", set_share_read_only, ONCE },

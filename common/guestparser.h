@@ -11,16 +11,16 @@
 
 #include "guestconfig.h"
 
+#define SECTION_NUMBER(name, ...)	SECTION_##name,
 enum section {
 	SECTION_NONE,			/* none yet, or an unknown one */
 	SECTION_GUEST,
-	SECTION_DISK,
-	SECTION_NETWORK,
-	SECTION_SHARE,
+	GUEST_DEVICES(SECTION_NUMBER)
 	SECTION_CHANNEL,
+	SECTIONS
 };
 
-extern const char *const guestfile_sections[SECTION_CHANNEL + 1];
+extern const char *const guestfile_sections[SECTIONS];
 
 /**
  * struct parser - state of the parser
@@ -71,8 +71,17 @@ char **guestdevices_keys(struct guest_config *config, enum guest_device kind, un
  */
 void guestdevices_open(struct parser *parser, enum guest_device kind);
 
-/** guestfile_finish_devices - check the new devices of this kind, also against the others */
-void guestfile_finish_devices(struct parser *parser, enum guest_device kind);
+/** guestdevices_finish - check each new device of this kind, and what it must not share */
+void guestdevices_finish(struct parser *parser, enum guest_device kind);
+
+/*
+ * Of each kind: guest_MEMBER_finish() is guestdevices_finish() for it; guest_MEMBER_reset() frees
+ * what a device has beside its keys, and sets what it has when they don't say otherwise.
+ */
+#define DEVICE_PARTS(name, member, ...)				\
+	void guest_##member##_finish(struct parser *parser);	\
+	void guest_##member##_reset(struct guest_##member *member);
+GUEST_DEVICES(DEVICE_PARTS)
 
 /** guestdevices_drop - remove all devices from the configuration */
 void guestdevices_drop(struct guest_config *config);

@@ -16,7 +16,7 @@
 #include "../common/text.h"
 #include "bus_devices.h"
 #include "devices.h"
-#include "virtio/device.h"
+#include "virtio/bus.h"
 
 /* D-Bus strings are UTF-8, names of files are bytes. @clean: room for @text and 4 bytes more */
 static const char *make_clean(char *clean, const char *text)
@@ -87,9 +87,16 @@ static int read_keys(sd_bus_message *m, char keys[GUEST_KEYS_MAX], sd_bus_error 
 	return ret;
 }
 
-static int add(sd_bus_message *m, struct bus_devices *devices, enum guest_device kind,
-	       sd_bus_error *error)
+/* The methods are called "AddDisk" and the like, with the names of sections */
+static enum guest_device kind_of(sd_bus_message *m, const char *verb)
 {
+	return guestfile_device(sd_bus_message_get_member(m) + strlen(verb));
+}
+
+int bus_add_device(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	enum guest_device kind = kind_of(m, "Add");
+	struct bus_devices *devices = data;
 	char keys[GUEST_KEYS_MAX], name[PATH_MAX + 4];
 	struct complaints complaints;
 	struct device_view view;
@@ -106,21 +113,6 @@ static int add(sd_bus_message *m, struct bus_devices *devices, enum guest_device
 		return ret;
 	devices_view(devices->machine, ret, &view);
 	return sd_bus_reply_method_return(m, "us", view.id, make_clean(name, view.name));
-}
-
-int bus_add_disk(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	return add(m, data, GUEST_DISK, error);
-}
-
-int bus_add_net(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	return add(m, data, GUEST_NET, error);
-}
-
-int bus_add_share(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	return add(m, data, GUEST_SHARE, error);
 }
 
 /* The answer may be given before devices_remove() returns, so the call waits for it before */
@@ -140,9 +132,10 @@ static int ask_to_leave(sd_bus_message *m, struct bus_devices *devices, unsigned
 	return error;
 }
 
-static int remove_device(sd_bus_message *m, struct bus_devices *devices, enum guest_device kind,
-			 sd_bus_error *error)
+int bus_remove_device(sd_bus_message *m, void *data, sd_bus_error *error)
 {
+	enum guest_device kind = kind_of(m, "Remove");
+	struct bus_devices *devices = data;
 	struct complaints complaints;
 	const char *what;
 	int force, ret;
@@ -158,21 +151,6 @@ static int remove_device(sd_bus_message *m, struct bus_devices *devices, enum gu
 		ret = ask_to_leave(m, devices, ret, force);
 	ret = end_complaints(&complaints, ret, error);
 	return ret < 0 ? ret : 1;	/* answered by bus_device_released() */
-}
-
-int bus_remove_disk(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	return remove_device(m, data, GUEST_DISK, error);
-}
-
-int bus_remove_net(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	return remove_device(m, data, GUEST_NET, error);
-}
-
-int bus_remove_share(sd_bus_message *m, void *data, sd_bus_error *error)
-{
-	return remove_device(m, data, GUEST_SHARE, error);
 }
 
 void bus_device_released(struct bus_devices *devices, unsigned int id, int error)
@@ -215,7 +193,7 @@ static int append_device(sd_bus_message *reply, const struct device_view *view)
 	int ret = sd_bus_message_open_container(reply, 'r', "ussasb");
 
 	if (ret >= 0)
-		ret = sd_bus_message_append(reply, "uss", view->id, devices_word(view->kind),
+		ret = sd_bus_message_append(reply, "uss", view->id, guestfile_word(view->kind),
 					    make_clean(name, view->name));
 	if (ret >= 0)
 		ret = append_keys(reply, view->keys);

@@ -24,12 +24,8 @@ struct bus_devices {
 	struct removal removal[REMOVALS_MAX];
 };
 
-int bus_add_disk(sd_bus_message *m, void *data, sd_bus_error *error);
-int bus_add_net(sd_bus_message *m, void *data, sd_bus_error *error);
-int bus_add_share(sd_bus_message *m, void *data, sd_bus_error *error);
-int bus_remove_disk(sd_bus_message *m, void *data, sd_bus_error *error);
-int bus_remove_net(sd_bus_message *m, void *data, sd_bus_error *error);
-int bus_remove_share(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_add_device(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_remove_device(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
 		    sd_bus_message *reply, void *data, sd_bus_error *error);
 int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,

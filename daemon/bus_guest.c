@@ -220,6 +220,13 @@ static int get_started(sd_bus *bus, const char *path, const char *interface,
 #define ADDED		SD_BUS_RESULT("u", id, "s", name)
 #define REMOVED		SD_BUS_ARGS("s", device, "b", force)
 
+#define ADD_METHOD(name, member, section, ...)						\
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Add" #section, SD_BUS_ARGS("as", keys), ADDED,	\
+				       bus_add_device, DEVICES, OPEN_TO_ALL),
+#define REMOVE_METHOD(name, member, section, ...)					\
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Remove" #section, REMOVED, SD_BUS_NO_RESULT,	\
+				       bus_remove_device, DEVICES, OPEN_TO_ALL),
+
 const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD("PowerOff", NULL, NULL, method_power_off, OPEN_TO_ALL),
@@ -229,18 +236,8 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_METHOD("Kill", NULL, NULL, method_kill, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS("ReadKernelLog", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", text),
 				method_read_kernel_log, OPEN_TO_ALL),
-	SD_BUS_METHOD_WITH_ARGS_OFFSET("AddDisk", SD_BUS_ARGS("as", keys), ADDED, bus_add_disk,
-				       DEVICES, OPEN_TO_ALL),
-	SD_BUS_METHOD_WITH_ARGS_OFFSET("AddNetwork", SD_BUS_ARGS("as", keys), ADDED, bus_add_net,
-				       DEVICES, OPEN_TO_ALL),
-	SD_BUS_METHOD_WITH_ARGS_OFFSET("AddShare", SD_BUS_ARGS("as", keys), ADDED, bus_add_share,
-				       DEVICES, OPEN_TO_ALL),
-	SD_BUS_METHOD_WITH_ARGS_OFFSET("RemoveDisk", REMOVED, SD_BUS_NO_RESULT, bus_remove_disk,
-				       DEVICES, OPEN_TO_ALL),
-	SD_BUS_METHOD_WITH_ARGS_OFFSET("RemoveNetwork", REMOVED, SD_BUS_NO_RESULT, bus_remove_net,
-				       DEVICES, OPEN_TO_ALL),
-	SD_BUS_METHOD_WITH_ARGS_OFFSET("RemoveShare", REMOVED, SD_BUS_NO_RESULT, bus_remove_share,
-				       DEVICES, OPEN_TO_ALL),
+	GUEST_DEVICES(ADD_METHOD)
+	GUEST_DEVICES(REMOVE_METHOD)
 	SD_BUS_PROPERTY("Name", "s", get_name, 0, CONST),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("CPUs", "au", get_cpus, 0, CONST),
