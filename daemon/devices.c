@@ -17,8 +17,9 @@
 #include "../common/gueststate.h"
 #include "../common/log.h"
 #include "devices.h"
-#include "tap.h"
-#include "virtio/device.h"
+#include "kinds.h"
+#include "virtio/backends.h"
+#include "virtio/bus.h"
 
 /* The virtio bus's way to the guest */
 
@@ -49,7 +50,7 @@ static void released(void *data, unsigned int id, int error)
 	struct device_record *record = &machine->state->record[id];
 
 	if (!error) {
-		log_info("device %u, a %s, was removed", id, devices_word(record->kind));
+		log_info("device %u, a %s, was removed", id, guestfile_word(record->kind));
 		guestfile_drop(machine->config, record->kind, record->place);
 	}
 	observers_released(&machine->observers, id, error);
@@ -63,65 +64,17 @@ static const struct virtio_bus_ops bus_ops = {
 
 /* One device */
 
-static int make_net(struct machine *machine, unsigned int place)
-{
-	const struct guest_config *config = machine->config;
-	const struct guest_net *net = &config->net[place];
-	char name[TAP_NAME_MAX];
-	int fd, error;
-
-	if (net->user)
-		return virtio_net_user_add(machine->devices, config, net);
-	fd = tap_open(config->name, place, config->file, net, name);
-	if (fd < 0)
-		return fd;
-	error = virtio_net_add(machine->devices, fd, config->file, net);
-	if (error)
-		close(fd);
-	else
-		log_info("eth%u is the other end of %s", place, name);
-	return error;
-}
-
-static int make_device(struct machine *machine, enum guest_device kind, unsigned int place)
-{
-	const struct guest_config *config = machine->config;
-
-	switch (kind) {
-	case GUEST_DISK:
-		return config->disk[place].socket ?
-			virtio_blk_socket_add(machine->devices, &config->disk[place], config->file) :
-			virtio_blk_add(machine->devices, &config->disk[place], place);
-	case GUEST_NET:
-		return make_net(machine, place);
-	default:
-		return virtio_fs_add(machine->devices, config, &config->share[place]);
-	}
-}
-
-static unsigned int line_of(const struct guest_config *config, enum guest_device kind,
-			    unsigned int place)
-{
-	switch (kind) {
-	case GUEST_DISK:
-		return config->disk[place].line;
-	case GUEST_NET:
-		return config->net[place].line;
-	default:
-		return config->share[place].line;
-	}
-}
-
 /* With a record of it; the device's number on the bus, or a reported -errno */
 static int make_recorded(struct machine *machine, enum guest_device kind, unsigned int place)
 {
 	const char *keys = guestfile_keys(machine->config, kind, place);
-	unsigned int line = line_of(machine->config, kind, place);
+	unsigned int line = guestfile_line(machine->config, kind, place);
 	int id = virtio_bus_next(machine->devices), error;
 	struct device_record *record;
 
 	if (id < 0)
-		return id;
+		return log_error(id, "no room for another device: a guest has %u at most",
+				 SIGMA_DEVICES);
 	if (strlen(keys) >= sizeof(record->keys))
 		return log_error(-E2BIG, "%sthe keys of a device are longer than %u bytes",
 				 guestfile_place(machine->config->file, line).text, GUEST_KEYS_MAX);
@@ -130,14 +83,39 @@ static int make_recorded(struct machine *machine, enum guest_device kind, unsign
 	record->place = place;
 	record->line = line;
 	strcpy(record->keys, keys);
-	error = make_device(machine, kind, place);
+	error = kinds_make(machine->devices, machine->config, kind, place);
 	return error ?: id;
+}
+
+/* Devices that each guest has, and no section stands for */
+
+static void on_console(void *data, const char *text, size_t len)
+{
+	const struct machine *machine = data;
+
+	observers_text(&machine->observers, STREAM_CONSOLE, text, len);
+}
+
+static int make_console(struct machine *machine)
+{
+	struct virtio_making making = kinds_begin(machine->devices, machine->config, 0);
+
+	return kinds_end(&making, machine->config, 0,
+			 virtio_console_add(&making, on_console, machine, &machine->console));
+}
+
+static int make_rng(struct machine *machine)
+{
+	struct virtio_making making = kinds_begin(machine->devices, machine->config, 0);
+
+	return kinds_end(&making, machine->config, 0, virtio_rng_add(&making));
 }
 
 /* All of them */
 
-static int make_kind(struct machine *machine, enum guest_device kind, unsigned int nr)
+static int make_kind(struct machine *machine, enum guest_device kind)
 {
+	unsigned int nr = guestfile_places(machine->config, kind);
 	int id = 0;
 
 	for (unsigned int place = 0; place < nr && id >= 0; place++)
@@ -158,22 +136,22 @@ static int open_bus(struct machine *machine, bool resume)
 
 int devices_make(struct machine *machine)
 {
-	const struct guest_config *config = machine->config;
 	int error = open_bus(machine, false);
 
+	/* Disks and NICs are the first ones, so that their numbers are those of the guest's file */
 	if (!error)
-		error = make_kind(machine, GUEST_DISK, config->nr_disks);
+		error = make_kind(machine, GUEST_DISK);
 	if (!error)
-		error = make_kind(machine, GUEST_NET, config->nr_nets);
+		error = make_kind(machine, GUEST_NET);
 	if (!error)
-		error = virtio_console_add(machine->devices, &machine->observers,
-					   &machine->console);
+		error = make_console(machine);
 	if (!error)
-		error = virtio_rng_add(machine->devices);
+		error = make_rng(machine);
 	if (!error)
-		error = virtio_vsock_add(machine->devices, config, &machine->state->vsock_cid);
-	if (!error)
-		error = make_kind(machine, GUEST_SHARE, config->nr_shares);
+		error = kinds_make_vsock(machine->devices, machine->config,
+					 &machine->state->vsock_cid);
+	for (size_t kind = GUEST_NET + 1; kind < GUEST_DEVICE_KINDS && !error; kind++)
+		error = make_kind(machine, kind);
 	return error;
 }
 
@@ -202,68 +180,35 @@ int devices_take_over(struct machine *machine)
 		case 0:
 			break;
 		case VIRTIO_ID_CONSOLE:
-			error = virtio_console_add(machine->devices, &machine->observers,
-					   &machine->console);
+			error = make_console(machine);
 			break;
 		case VIRTIO_ID_RNG:
-			error = virtio_rng_add(machine->devices);
+			error = make_rng(machine);
 			break;
 		case VIRTIO_ID_VSOCK:
-			error = virtio_vsock_add(machine->devices, machine->config,
-						 &machine->state->vsock_cid);
+			error = kinds_make_vsock(machine->devices, machine->config,
+					 &machine->state->vsock_cid);
 			break;
 		default:
-			error = make_device(machine, record->kind, record->place);
+			error = kinds_make(machine->devices, machine->config, record->kind,
+					   record->place);
 		}
 	}
 	return error;
 }
 
-void devices_free(struct machine *machine)
-{
-	virtio_bus_free(machine->devices);
-	free(machine->console);
-}
-
 /* What people see of them */
-
-const char *devices_word(enum guest_device kind)
-{
-	static const char *const words[] = {
-		[GUEST_DISK] = "disk", [GUEST_NET] = "net", [GUEST_SHARE] = "share",
-	};
-
-	return words[kind];
-}
 
 bool devices_view(const struct machine *machine, unsigned int id, struct device_view *view)
 {
 	const struct device_state *state = &machine->state->devices.device[id];
 	const struct device_record *record = &machine->state->record[id];
-	const struct guest_config *config = machine->config;
-	const struct guest_disk *disk = &config->disk[record->place];
-	char nic[TAP_NAME_MAX];
-	const char *name;
 
 	if (!state->device_id || !record->kind)
 		return false;
-	switch (record->kind) {
-	case GUEST_DISK:
-		name = disk->path ?: disk->socket;
-		break;
-	case GUEST_NET:
-		if (config->net[record->place].user)
-			snprintf(nic, sizeof(nic), "user-%u", record->place);
-		else
-			tap_name(nic, config->name, record->place);
-		name = nic;
-		break;
-	default:
-		name = config->share[record->place].tag;
-	}
 	view->id = id;
 	view->kind = record->kind;
-	snprintf(view->name, sizeof(view->name), "%s", name);
+	kinds_name(machine->config, record->kind, record->place, view->name);
 	view->keys = record->keys;
 	view->leaving = state->leaving != DEVICE_STAYS;
 	return true;
@@ -308,16 +253,18 @@ int devices_find(const struct machine *machine, enum guest_device kind, const ch
 	int found = -1;
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
-		if (!devices_view(machine, id, &view) || view.kind != kind || !is_meant(&view, what))
+		if (!devices_view(machine, id, &view) || view.kind != kind ||
+		    !is_meant(&view, what))
 			continue;
 		if (found >= 0)
 			return log_error(-ENOTUNIQ, "'%s' can be %s %d and %s %u; give one of these numbers",
-					 what, devices_word(kind), found, devices_word(kind), id);
+					 what, guestfile_word(kind), found, guestfile_word(kind),
+					 id);
 		found = id;
 	}
 	if (found < 0)
 		return log_error(-ENODEV, "it has no %s '%s'; 'sigmactl status %s' shows those it has",
-				 devices_word(kind), what, machine->config->name);
+				 guestfile_word(kind), what, machine->config->name);
 	return found;
 }
 
@@ -331,23 +278,6 @@ static int check_runs(const struct machine *machine)
 			 guest_state_name(machine->guest.info.state));
 }
 
-/* The lock on a disk says who has it, too, but not that it is this guest */
-static int check_disk(const struct guest_config *config, unsigned int place)
-{
-	const struct guest_disk *disk = &config->disk[place];
-	const char *path = disk->path ?: disk->socket;
-
-	for (unsigned int i = 0; i < config->nr_disks; i++) {
-		const struct guest_disk *other = &config->disk[i];
-
-		if (i != place && other->keys && !strcmp(other->path ?: other->socket, path) &&
-		    !(disk->read_only && other->read_only))
-			return log_error(-EBUSY, "it has the disk %s already; remove that first, or set ReadOnly=yes for both",
-					 path);
-	}
-	return 0;
-}
-
 int devices_add(struct machine *machine, enum guest_device kind, const char *keys)
 {
 	int place, id;
@@ -358,15 +288,14 @@ int devices_add(struct machine *machine, enum guest_device kind, const char *key
 	place = guestfile_add(machine->config, kind, -1, 0, keys);
 	if (place < 0)
 		return place;
-	if (kind == GUEST_DISK)
-		id = check_disk(machine->config, place);
+	id = kinds_check(machine->config, kind, place);
 	if (!id)
 		id = make_recorded(machine, kind, place);
 	if (id < 0) {
 		guestfile_drop(machine->config, kind, place);
 		return id;
 	}
-	log_info("device %d, a %s, was added", id, devices_word(kind));
+	log_info("device %d, a %s, was added", id, guestfile_word(kind));
 	observers_devices(&machine->observers);
 	return id;
 }

@@ -13,7 +13,11 @@
 #include "../common/guestfile.h"
 #include "machine.h"
 
-/** devices_make - all that the guest starts with; 0 or a reported -errno; then devices_free() */
+/**
+ * devices_make - all that the guest starts with
+ *
+ * Return: 0 or a reported negative errno; either way machine_free_devices() follows.
+ */
 int devices_make(struct machine *machine);
 
 /** devices_config - read what the devices were that the last sigmad left; 0 or a reported -errno */
@@ -21,12 +25,11 @@ int devices_config(struct machine *machine);
 
 /** devices_take_over - instead of devices_make(), make those; after devices_config() */
 int devices_take_over(struct machine *machine);
-void devices_free(struct machine *machine);
 
 /**
  * struct device_view - a device that people can remove
  * @id: its number on the bus
- * @name: path of a disk, interface of a NIC ("user-1" of one in user mode), tag of a share
+ * @name: as kinds_name() has it
  * @keys: as in a section of the guest's file
  * @leaving: the guest has not let go of it yet
  */
@@ -40,9 +43,6 @@ struct device_view {
 
 /** devices_view - look at device @id; false when there is none that people can remove */
 bool devices_view(const struct machine *machine, unsigned int id, struct device_view *view);
-
-/** devices_word - "disk" */
-const char *devices_word(enum guest_device kind);
 
 /**
  * devices_add - give the guest one more

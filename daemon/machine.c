@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What there is of the guest: see machine.h. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../common/log.h"
 #include "../common/rundir.h"
-#include "devices.h"
 #include "machine.h"
+#include "virtio/bus.h"
 
 static int share_console(const struct machine *machine)
 {
@@ -52,11 +53,17 @@ int machine_watch_log(struct machine *machine)
 				 strerror(-error)) : 0;
 }
 
+void machine_free_devices(struct machine *machine)
+{
+	virtio_bus_free(machine->devices);
+	free(machine->console);
+}
+
 int machine_close(struct machine *machine)
 {
 	int error;
 
-	devices_free(machine);
+	machine_free_devices(machine);
 	guestlog_close(machine->log);
 	load_close(&machine->load);
 	memory_close(&machine->memory);

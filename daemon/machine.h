@@ -52,6 +52,9 @@ int machine_show(struct machine *machine);
 /** machine_watch_log - have the guest's doorbell drain its log; 0 or a reported negative errno */
 int machine_watch_log(struct machine *machine);
 
+/** machine_free_devices - also of a bus that was not made or not filled */
+void machine_free_devices(struct machine *machine);
+
 /** machine_close - give everything back, of a guest that doesn't run any more; 0 or -errno */
 int machine_close(struct machine *machine);
 

@@ -6,12 +6,11 @@
  *
  *	guest.c		sigma.ko's ioctls
  *	load/		kernel, initrd, ACPI tables, boot parameters
- *	devices.c virtio/ tap.c	devices
+ *	devices.c kinds.c virtio/	devices
  *	channels.c	who may use the guest's channels
  *	vhost.c vhost_user.c	queues that others serve
  *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
- *	vmcoreinfo.c vmcore.c	its kernel in its memory, and a dump of that for sigmactl
  *	bus*.c		D-Bus, for sigmactl and others
  *	notify.c systembus.c journal.c	what the host's systemd hears of the guest
  *	state.c		what the next sigmad needs, should this one die
@@ -20,6 +19,8 @@
  *	boot.c savelog.c	the guest until its driver is up, and its log when it ends
  *	supervisor.c	what happens when
  *	observer.c	tells those who tell others: bus.c, notify.c, journal.c
+ *
+ * What sigmactl needs as well is in common/: guest files, messages, /run/sigma, the guest's memory.
  */
 #include <ctype.h>
 #include <errno.h>

@@ -130,7 +130,7 @@ close_memory:
 destroy_guest:
 	guest_destroy(&machine->guest);
 free_devices:
-	devices_free(machine);
+	machine_free_devices(machine);
 	state_close(machine->state, machine->state_fd);
 close_load:
 	load_close(&machine->load);

@@ -18,7 +18,7 @@
 #include "start.h"
 #include "supervisor.h"
 #include "takeover.h"
-#include "virtio/device.h"
+#include "virtio/bus.h"
 
 #define ALWAYS	EPOLLPRI	/* watched for in any case: the state changed */
 

@@ -8,7 +8,7 @@
 #include "../common/rundir.h"
 #include "devices.h"
 #include "takeover.h"
-#include "virtio/device.h"
+#include "virtio/bus.h"
 
 bool takeover_find(struct machine *machine, struct guest_config *config, const char *guest)
 {

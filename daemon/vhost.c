@@ -74,7 +74,7 @@ tell(const struct vhost *vhost, int error, const char *fmt, ...)
 
 static int set_memory(const struct vhost *vhost)
 {
-	const struct guest_memory *mem = virtio_bus_memory(vhost->dev->bus);
+	const struct guest_memory *mem = vhost->dev->port->mem;
 	struct vhost_memory *table;
 	int error = 0;
 
@@ -142,7 +142,7 @@ static int watch_errors(struct vhost *vhost)
 
 	vhost->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	error = vhost->error_fd < 0 ? -errno :
-		sd_event_add_io(virtio_bus_event(vhost->dev->bus), &vhost->error_source,
+		sd_event_add_io(vhost->dev->port->event, &vhost->error_source,
 				vhost->error_fd, EPOLLIN, on_error, vhost);
 	return error < 0 ? tell(vhost, error, "cannot watch it for errors") : 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Messages of the vhost-user protocol: what vhost_message.c and vhost_user.c know of each other. */
+/* Messages of the vhost-user protocol, by which vhost_user.c speaks to a back end. */
 #ifndef SIGMA_VHOST_MESSAGE_H
 #define SIGMA_VHOST_MESSAGE_H
 
 #include <linux/vhost_types.h>
 
-#include "vhost_user.h"
+#include "vhost_link.h"
 
 enum vu_request {
 	VU_GET_FEATURES = 1,

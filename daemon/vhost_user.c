@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vhost_message.h"
+#include "vhost_user.h"
 
 #define CLOSE_SECONDS	2	/* to let go of the guest's memory */
 
@@ -148,7 +149,7 @@ static struct vu_region region(const struct guest_memory *mem, unsigned int i)
 
 static int set_memory(struct vhost_user *vu)
 {
-	const struct guest_memory *mem = virtio_bus_memory(vu->dev->bus);
+	const struct guest_memory *mem = vu->dev->port->mem;
 	struct vu_message msg = { 0 };
 	int fds[VU_REGIONS_MAX];
 	int error = 0;
@@ -235,7 +236,7 @@ static int on_error(sd_event_source *source, int fd, uint32_t revents, void *dat
 
 static int watch(struct vhost_user *vu)
 {
-	sd_event *event = virtio_bus_event(vu->dev->bus);
+	sd_event *event = vu->dev->port->event;
 	int error;
 
 	vu->error_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

@@ -22,9 +22,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../common/guestfile.h"
-#include "../../common/log.h"
+#include "backends.h"
 #include "blk.h"
+#include "bus.h"
 
 #define DISCARD_RANGES_MAX	16
 #define DISCARD_SECTORS_MAX	(1U << 22)
@@ -285,22 +285,23 @@ static void describe(struct blk *blk)
 	}
 }
 
-int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *file, unsigned int number)
+static int blk_add(struct virtio_making *making, const struct guest_disk *file)
 {
 	struct blk *blk = calloc(1, sizeof(*blk));
 	int ret;
 
 	if (!blk)
-		return log_error(-ENOMEM, "cannot make disk %u: out of memory", number);
-	blk->number = number;
+		return making_say(making, -ENOMEM, "cannot make disk %u: out of memory",
+				  making->number);
+	blk->number = making->number;
 	/* 5.2.6.1: padded by NULs, not ended by one */
 	_Static_assert(sizeof(blk->serial) == GUEST_SERIAL_MAX, "serial");
 	if (*file->serial)
 		memcpy(blk->serial, file->serial, strlen(file->serial));
 	else
-		snprintf(blk->serial, sizeof(blk->serial), "sigma-%u", number);
+		snprintf(blk->serial, sizeof(blk->serial), "sigma-%u", making->number);
 
-	ret = disk_open(&blk->disk, file);
+	ret = disk_open(&blk->disk, making, file);
 	if (ret < 0)
 		goto free_blk;
 
@@ -313,7 +314,7 @@ int virtio_blk_add(struct virtio_bus *bus, const struct guest_disk *file, unsign
 	blk->dev.nr_queues = 1;
 	blk->dev.queue[0].max_size = BLK_QUEUE_SIZE;
 	blk->dev.queue[0].unordered = true;
-	ret = virtio_device_add(bus, &blk->dev);
+	ret = virtio_device_add(making, &blk->dev);
 	if (ret < 0)
 		goto close_disk;
 	return 0;
@@ -323,4 +324,9 @@ close_disk:
 free_blk:
 	free(blk);
 	return ret;
+}
+
+int virtio_disk_add(struct virtio_making *making, const struct guest_disk *disk)
+{
+	return disk->socket ? virtio_blk_socket_add(making, disk) : blk_add(making, disk);
 }

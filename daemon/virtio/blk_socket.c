@@ -17,10 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/guestfile.h"
-#include "../../common/log.h"
 #include "../vhost_user.h"
-#include "device.h"
+#include "backends.h"
+#include "bus.h"
 
 #define QUEUE_SIZE	256
 
@@ -118,7 +117,7 @@ static const struct virtio_device_ops blk_socket_ops = {
 	.destroy	= blk_socket_destroy,
 };
 
-int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk, const char *file)
+int virtio_blk_socket_add(struct virtio_making *making, const struct guest_disk *disk)
 {
 	char why[VHOST_USER_WHY_MAX];
 	struct blk_socket *blk;
@@ -126,13 +125,13 @@ int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk,
 
 	blk = calloc(1, sizeof(*blk));
 	if (!blk)
-		return log_error(-ENOMEM, "cannot make disk %s: out of memory", disk->socket);
+		return making_say(making, -ENOMEM, "cannot make disk %s: out of memory",
+				  disk->socket);
 	blk->path = disk->socket;
 	blk->link = VHOST_USER_CLOSED;
 	error = connect_server(blk, &blk->config, why);
 	if (error) {
-		log_error(error, "%sSocket=%s: %s", guestfile_place(file, disk->line).text,
-			  disk->socket, why);
+		making_say(making, error, "Socket=%s: %s", disk->socket, why);
 		goto free_blk;
 	}
 
@@ -143,7 +142,7 @@ int virtio_blk_socket_add(struct virtio_bus *bus, const struct guest_disk *disk,
 	blk->dev.config_size = CONFIG_SIZE;
 	blk->dev.nr_queues = 1;
 	blk->dev.queue[0].max_size = QUEUE_SIZE;
-	error = virtio_device_add(bus, &blk->dev);
+	error = virtio_device_add(making, &blk->dev);
 	if (!error)
 		return 0;
 	vhost_user_close(&blk->link);

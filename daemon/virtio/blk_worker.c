@@ -131,7 +131,7 @@ static struct io_uring_sqe *get_sqe(struct blk_worker *worker)
 /* The registered buffer that all of these @len > 0 bytes are in, or -1 */
 static int buffer_of(const struct blk *blk, const void *start, size_t len)
 {
-	const struct guest_memory *mem = virtio_bus_memory(blk->dev.bus);
+	const struct guest_memory *mem = blk->dev.port->mem;
 	uint64_t at = (const uint8_t *)start - mem->base;
 	unsigned int index = at / BUFFER_SIZE;
 
@@ -382,7 +382,7 @@ static void serve(struct blk *blk)
  */
 static void register_memory(struct blk *blk)
 {
-	const struct guest_memory *mem = virtio_bus_memory(blk->dev.bus);
+	const struct guest_memory *mem = blk->dev.port->mem;
 	struct iovec iov[BUFFERS_MAX];
 	unsigned int nr = 0;
 

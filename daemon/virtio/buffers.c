@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Scattered guest memory: see device.h. Drivers may cut a request into buffers wherever
+ * Scattered guest memory: see buffers.h. Drivers may cut a request into buffers wherever
  * they like (virtio 1.2, 2.7.4), so a header is not one buffer just because it usually is.
  */
 #include <stdatomic.h>
 #include <string.h>
 
-#include "device.h"
+#include "buffers.h"
 
 static size_t smaller(size_t a, size_t b)
 {

@@ -17,9 +17,26 @@
 
 #include "../../common/log.h"
 #include "bus.h"
+#include "slots.h"
 
 #define VENDOR_SIGMA		0x414d4753	/* "SGMA" */
 #define FIRST_EVENT_ID		0x40		/* ids from here on ask for no answer */
+
+/**
+ * struct virtio_bus - the devices of one guest
+ * @port: what each of them has of the bus
+ * @greeted: the guest's transport has said hello and wants to hear of devices
+ */
+struct virtio_bus {
+	struct virtio_port port;
+	struct virtio_slots slots;
+	const struct virtio_bus_ops *ops;
+	void *data;
+	bool own_state;			/* it is freed with the bus */
+	bool greeted;
+	sd_event_source *broken_source;
+	struct ratelimit warned;
+};
 
 union payload {
 	struct sigma_bus_hello hello;
@@ -47,25 +64,24 @@ static int bus_hello(struct virtio_bus *bus, const union payload *in, union payl
 }
 
 /* A device that was to leave: it is gone, or @error says why not */
-static void end_leaving(struct virtio_device *dev, int error)
+static void end_leaving(struct virtio_bus *bus, struct virtio_device *dev, int error)
 {
-	struct virtio_bus *bus = dev->bus;
 	unsigned int id = dev->id;
 
 	if (error)
 		dev->state->leaving = DEVICE_STAYS;
 	else
-		device_unplug(dev);
+		slots_remove(&bus->slots, dev);
 	bus->ops->released(bus->data, id, error);
 }
 
 /* What the guest says of a device that is to leave */
-static void hear(struct virtio_device *dev, bool has, bool keeps)
+static void hear(struct virtio_bus *bus, struct virtio_device *dev, bool has, bool keeps)
 {
 	if (!has)
-		end_leaving(dev, 0);
+		end_leaving(bus, dev, 0);
 	else if (keeps && dev->state->leaving == DEVICE_LEAVES_UNUSED)
-		end_leaving(dev, -EBUSY);
+		end_leaving(bus, dev, -EBUSY);
 }
 
 static int bus_get_devices(struct virtio_bus *bus, const union payload *in, union payload *out)
@@ -76,13 +92,13 @@ static int bus_get_devices(struct virtio_bus *bus, const union payload *in, unio
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
 		const uint64_t bit = 1ULL << i;
 
-		if (bus->device[i] && bus->state->device[i].leaving != DEVICE_STAYS)
-			hear(bus->device[i], has & bit, keeps & bit);
-		if (!bus->device[i])
+		if (bus->slots.device[i] && bus->slots.state->device[i].leaving != DEVICE_STAYS)
+			hear(bus, bus->slots.device[i], has & bit, keeps & bit);
+		if (!bus->slots.device[i])
 			continue;
-		if (bus->state->device[i].leaving != DEVICE_LEAVES)
+		if (bus->slots.state->device[i].leaving != DEVICE_LEAVES)
 			present |= bit;
-		if (bus->state->device[i].leaving == DEVICE_LEAVES_UNUSED)
+		if (bus->slots.state->device[i].leaving == DEVICE_LEAVES_UNUSED)
 			leaving |= bit;
 	}
 	out->devices.present = htole64(present);
@@ -227,18 +243,18 @@ static int handle_device(struct virtio_bus *bus, const struct sigma_msg *msg,
 {
 	unsigned int id = le16toh(msg->device);
 
-	if (id >= SIGMA_DEVICES || !bus->device[id])
+	if (id >= SIGMA_DEVICES || !bus->slots.device[id])
 		return -ENODEV;
 	if (msg->id >= ARRAY_SIZE(device_handlers) || !device_handlers[msg->id].handle)
 		return -EOPNOTSUPP;
 	if (len < device_handlers[msg->id].least)
 		return -EINVAL;
-	return device_handlers[msg->id].handle(bus->device[id], in, out);
+	return device_handlers[msg->id].handle(bus->slots.device[id], in, out);
 }
 
 void *virtio_bus_request(struct virtio_bus *bus)
 {
-	return bus->state->request;
+	return bus->slots.state->request;
 }
 
 static void handle(struct virtio_bus *bus, const void *msg, size_t len)
@@ -279,11 +295,12 @@ static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
 {
 	handle(bus, msg, len);
-	memset(bus->state->request, 0, sizeof(bus->state->request));
+	memset(bus->slots.state->request, 0, sizeof(bus->slots.state->request));
 }
 
-void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t device,
-	       const void *payload, size_t len)
+/* Send an event, with a warning when it gets lost */
+static void send_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t device,
+		       const void *payload, size_t len)
 {
 	struct {
 		struct sigma_msg head;
@@ -301,7 +318,8 @@ void bus_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t devic
 			       id, device, strerror(-ret));
 }
 
-void bus_tell_device(struct virtio_bus *bus, unsigned int id, bool present)
+/* Have the guest look which devices there are, since this one came or is to go */
+static void tell_device(struct virtio_bus *bus, unsigned int id, bool present)
 {
 	const struct sigma_bus_event_device event = {
 		.device = htole16(id),
@@ -309,19 +327,46 @@ void bus_tell_device(struct virtio_bus *bus, unsigned int id, bool present)
 	};
 
 	if (bus->greeted)
-		bus_event(bus, SIGMA_MSG_BUS, SIGMA_BUS_EVENT_DEVICE, 0, &event, sizeof(event));
+		send_event(bus, SIGMA_MSG_BUS, SIGMA_BUS_EVENT_DEVICE, 0, &event, sizeof(event));
+}
+
+static void on_changed(void *data, unsigned int id)
+{
+	send_event(data, 0, SIGMA_MSG_EVENT_CONFIG, id, NULL, 0);
+}
+
+static int bind_queue(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)
+{
+	const struct virtio_bus *bus = data;
+
+	return bus->ops->bind(bus->data, kick, kick_fd, call, call_fd);
+}
+
+int virtio_bus_next(const struct virtio_bus *bus)
+{
+	return slots_next(&bus->slots, bus->port.resuming);
+}
+
+int virtio_device_add(struct virtio_making *making, struct virtio_device *dev)
+{
+	struct virtio_bus *bus = making->bus;
+	int error = slots_add(&bus->slots, &bus->port, making, dev);
+
+	if (!error)
+		tell_device(bus, dev->id, true);
+	return error;
 }
 
 void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
 {
-	struct virtio_device *dev = bus->device[id];
+	struct virtio_device *dev = bus->slots.device[id];
 
 	if (force || dev->state->leaving == DEVICE_STAYS)
 		dev->state->leaving = force ? DEVICE_LEAVES : DEVICE_LEAVES_UNUSED;
 	if (bus->greeted)
-		bus_tell_device(bus, id, false);
+		tell_device(bus, id, false);
 	else
-		end_leaving(dev, 0);
+		end_leaving(bus, dev, 0);
 }
 
 static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -331,15 +376,15 @@ static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *da
 
 	eventfd_read(fd, &count);
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->device[i])
-			device_tell_broken(bus->device[i]);
+		if (bus->slots.device[i])
+			device_tell_broken(bus->slots.device[i]);
 	return 0;
 }
 
 const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
 				struct virtio_counters *counters)
 {
-	const struct virtio_device *dev = bus->device[id];
+	const struct virtio_device *dev = bus->slots.device[id];
 
 	*counters = (struct virtio_counters){};
 	if (!dev || dev->ops->elsewhere)
@@ -362,34 +407,37 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 
 	if (!bus)
 		return log_error(-ENOMEM, "cannot make the guest's device bus: out of memory");
-	bus->state = calloc(1, sizeof(*bus->state));
-	if (!bus->state) {
+	bus->slots.state = calloc(1, sizeof(*bus->slots.state));
+	if (!bus->slots.state) {
 		ret = -ENOMEM;
 		goto free_bus;
 	}
 	bus->own_state = true;
-	bus->mem = mem;
+	bus->port.mem = mem;
+	bus->port.bind = bind_queue;
+	bus->port.changed = on_changed;
+	bus->port.data = bus;
 	bus->ops = ops;
 	bus->data = data;
-	memset(bus->doorbell_used, true, SIGMA_DOORBELL_FIRST);
+	memset(bus->slots.doorbell_used, true, SIGMA_DOORBELL_FIRST);
 
-	bus->broken_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (bus->broken_fd < 0) {
+	bus->port.broken_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (bus->port.broken_fd < 0) {
 		ret = -errno;
 		goto free_state;
 	}
-	ret = sd_event_add_io(event, &bus->broken_source, bus->broken_fd, EPOLLIN, on_broken,
+	ret = sd_event_add_io(event, &bus->broken_source, bus->port.broken_fd, EPOLLIN, on_broken,
 			      bus);
 	if (ret < 0)
 		goto close_broken;
-	bus->event = sd_event_ref(event);
+	bus->port.event = sd_event_ref(event);
 	*out = bus;
 	return 0;
 
 close_broken:
-	close(bus->broken_fd);
+	close(bus->port.broken_fd);
 free_state:
-	free(bus->state);
+	free(bus->slots.state);
 free_bus:
 	free(bus);
 	return log_error(ret, "cannot make the guest's device bus: %s", strerror(-ret));
@@ -399,10 +447,10 @@ void virtio_bus_reset(struct virtio_bus *bus)
 {
 	bus->greeted = false;
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
-		struct virtio_device *dev = bus->device[i];
+		struct virtio_device *dev = bus->slots.device[i];
 
 		if (dev && dev->state->leaving != DEVICE_STAYS)
-			end_leaving(dev, 0);
+			end_leaving(bus, dev, 0);
 		else if (dev)
 			device_reset(dev);
 	}
@@ -411,30 +459,30 @@ void virtio_bus_reset(struct virtio_bus *bus)
 void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool resume)
 {
 	if (bus->own_state)
-		free(bus->state);
+		free(bus->slots.state);
 	bus->own_state = false;
-	bus->state = state;
-	bus->resuming = resume;
+	bus->slots.state = state;
+	bus->port.resuming = resume;
 }
 
 void virtio_bus_resume(struct virtio_bus *bus)
 {
 	/* What the guest sent not all of is zeros, which say the same */
 	const size_t longest = sizeof(struct sigma_msg) + sizeof(union payload);
-	const struct sigma_msg *request = (const void *)bus->state->request;
+	const struct sigma_msg *request = (const void *)bus->slots.state->request;
 	uint8_t copy[SIGMA_MSG_MAX];
 
 	bus->greeted = true;
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->device[i])
-			device_resume(bus->device[i]);
+		if (bus->slots.device[i])
+			device_resume(bus->slots.device[i]);
 	if (request->id) {
 		memcpy(copy, request, sizeof(copy));
 		virtio_bus_message(bus, copy, longest);
 	}
-	bus->resuming = false;
+	bus->port.resuming = false;
 	/* Of one that came or is to go it may not have heard */
-	bus_tell_device(bus, 0, bus->device[0]);
+	tell_device(bus, 0, bus->slots.device[0]);
 }
 
 void virtio_bus_free(struct virtio_bus *bus)
@@ -442,22 +490,17 @@ void virtio_bus_free(struct virtio_bus *bus)
 	if (!bus)
 		return;
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->device[i])
-			device_unplug(bus->device[i]);
+		if (bus->slots.device[i])
+			slots_remove(&bus->slots, bus->slots.device[i]);
 	sd_event_source_disable_unref(bus->broken_source);
-	sd_event_unref(bus->event);
-	close(bus->broken_fd);
+	sd_event_unref(bus->port.event);
+	close(bus->port.broken_fd);
 	if (bus->own_state)
-		free(bus->state);
+		free(bus->slots.state);
 	free(bus);
 }
 
 sd_event *virtio_bus_event(struct virtio_bus *bus)
 {
-	return bus->event;
-}
-
-const struct guest_memory *virtio_bus_memory(struct virtio_bus *bus)
-{
-	return bus->mem;
+	return bus->port.event;
 }

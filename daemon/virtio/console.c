@@ -24,14 +24,13 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "../../common/log.h"
-#include "../observer.h"
-#include "device.h"
+#include "backends.h"
+#include "bus.h"
 
 #define QUEUE_SIZE	64
 #define BATCH		64
 #define BACKLOG		65536		/* power of two */
-#define TELL_ROOM	(1 << 20)	/* bytes of a batch, since observers look at each */
+#define TELL_ROOM	(1 << 20)	/* bytes of a batch, since each is looked at */
 #define COLUMNS		80
 #define ROWS		24
 
@@ -40,7 +39,8 @@ enum { RX, TX, NR_QUEUES };
 struct console {
 	struct virtio_device dev;
 	struct virtio_console_config config;
-	const struct observers *observers;
+	void (*heard)(void *data, const char *text, size_t len);
+	void *data;
 	int master, slave;
 	sd_event_source *source;
 	bool input;		/* the guest has a buffer for it */
@@ -94,7 +94,7 @@ static void put(struct console *con, const uint8_t *from, size_t len)
 	}
 }
 
-/* To the observers, as far as there is @room */
+/* To who hears it, as far as there is @room */
 static void tell(const struct console *con, size_t *room, const char *from, size_t len)
 {
 	static const char missed[] = "<missed what follows>\n";
@@ -103,10 +103,10 @@ static void tell(const struct console *con, size_t *room, const char *from, size
 		return;
 	if (len < *room) {
 		*room -= len;
-		observers_text(con->observers, STREAM_CONSOLE, from, len);
+		con->heard(con->data, from, len);
 	} else {
-		observers_text(con->observers, STREAM_CONSOLE, from, *room);
-		observers_text(con->observers, STREAM_CONSOLE, missed, sizeof(missed) - 1);
+		con->heard(con->data, from, *room);
+		con->heard(con->data, missed, sizeof(missed) - 1);
 		*room = 0;
 	}
 }
@@ -320,31 +320,36 @@ close_master:
 	return ret;
 }
 
-int virtio_console_add(struct virtio_bus *bus, const struct observers *observers, char **path)
+int virtio_console_add(struct virtio_making *making,
+		       void (*heard)(void *data, const char *text, size_t len), void *data,
+		       char **path)
 {
 	struct console *con = calloc(1, sizeof(*con));
 	char name[32];	/* "/dev/pts/N" */
 	int ret;
 
 	if (!con)
-		return log_error(-ENOMEM, "cannot make the console: out of memory");
+		return making_say(making, -ENOMEM, "cannot make the console: out of memory");
 	ret = open_pty(con);
 	if (ret < 0) {
-		log_error(ret, "cannot make a pty for the console: %s", strerror(-ret));
+		making_say(making, ret, "cannot make a pty for the console: %s", strerror(-ret));
 		goto free_con;
 	}
 	ret = -ptsname_r(con->master, name, sizeof(name));
 	if (ret < 0) {
-		log_error(ret, "cannot get the name of the console's pty: %s", strerror(-ret));
+		making_say(making, ret, "cannot get the name of the console's pty: %s",
+			   strerror(-ret));
 		goto close_pty;
 	}
-	ret = sd_event_add_io(virtio_bus_event(bus), &con->source, con->master, 0, on_pty, con);
+	ret = sd_event_add_io(virtio_bus_event(making->bus), &con->source, con->master, 0, on_pty,
+			      con);
 	if (ret < 0) {
-		log_error(ret, "cannot watch the console's pty: %s", strerror(-ret));
+		making_say(making, ret, "cannot watch the console's pty: %s", strerror(-ret));
 		goto close_pty;
 	}
 
-	con->observers = observers;
+	con->heard = heard;
+	con->data = data;
 	con->dev.ops = &console_ops;
 	con->dev.features = 1ULL << VIRTIO_CONSOLE_F_SIZE;
 	con->dev.config = &con->config;
@@ -355,10 +360,10 @@ int virtio_console_add(struct virtio_bus *bus, const struct observers *observers
 
 	*path = strdup(name);
 	if (!*path) {
-		ret = log_error(-ENOMEM, "cannot make the console: out of memory");
+		ret = making_say(making, -ENOMEM, "cannot make the console: out of memory");
 		goto unref_source;
 	}
-	ret = virtio_device_add(bus, &con->dev);
+	ret = virtio_device_add(making, &con->dev);
 	if (ret < 0)
 		goto free_path;
 	return 0;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
-#include "bus.h"
+#include "device.h"
 
 #define TRANSPORT_FEATURES	(1ULL << VIRTIO_F_VERSION_1 | \
 				 1ULL << VIRTIO_RING_F_INDIRECT_DESC | \
@@ -37,86 +37,25 @@ static const struct {
 			 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK | \
 			 VIRTIO_CONFIG_S_NEEDS_RESET | VIRTIO_CONFIG_S_FAILED)
 
-int virtio_bus_next(const struct virtio_bus *bus)
+void device_plug(struct virtio_device *dev, const struct virtio_port *port, unsigned int id,
+		 uint32_t doorbell, struct device_state *state)
 {
-	for (unsigned int id = 0; id < SIGMA_DEVICES; id++)
-		if (!bus->device[id] && (!bus->resuming || bus->state->device[id].device_id))
-			return id;
-	return log_error(-ENOSPC, "no room for another device: a guest has %u at most",
-			 SIGMA_DEVICES);
-}
-
-/* The first of @nr free doorbells in a row, from @start on; or -ENOSPC */
-static int find_doorbells(const struct virtio_bus *bus, unsigned int start, unsigned int nr)
-{
-	unsigned int free = 0;
-
-	for (unsigned int n = start; n < SIGMA_DOORBELL_END && free < nr; n++) {
-		free++;
-		if (bus->doorbell_used[n]) {
-			start = n + 1;
-			free = 0;
-		}
-	}
-	return free == nr ? (int)start : -ENOSPC;
-}
-
-int virtio_device_add(struct virtio_bus *bus, struct virtio_device *dev)
-{
-	int id = virtio_bus_next(bus), doorbell;
-
-	if (id < 0)
-		return id;
-	if (bus->resuming && (bus->state->device[id].device_id != dev->ops->device_id ||
-			      bus->state->device[id].nr_queues != dev->nr_queues))
-		return log_error(-ESTALE, "%s%u: was not device %u of the guest that runs", dev->ops->name, id,
-				 id);
-	doorbell = find_doorbells(bus, bus->resuming ? bus->state->device[id].doorbell :
-				  SIGMA_DOORBELL_FIRST, dev->nr_queues);
-	if (doorbell < 0)
-		return log_error(doorbell, "no doorbells left for another %s device: a guest has %u at most; give it fewer devices",
-				 dev->ops->name, SIGMA_DOORBELL_END - SIGMA_DOORBELL_FIRST);
-
-	dev->bus = bus;
+	dev->port = port;
 	dev->id = id;
-	dev->state = &bus->state->device[id];
-	dev->state->nr_queues = dev->nr_queues;
-	dev->state->doorbell = doorbell;
-	if (!bus->resuming) {
-		dev->state->leaving = DEVICE_STAYS;
-		dev->state->generation = 0;
-	}
+	dev->state = state;
 	dev->features |= TRANSPORT_FEATURES & ~dev->lacks;
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
 		struct virtqueue *vq = &dev->queue[i];
 
 		vq->dev = dev;
 		vq->index = i;
-		vq->state = &dev->state->queue[i];
+		vq->state = &state->queue[i];
 		vq->kick_fd = -1;
 		vq->call_fd = -1;
 		/* Two spaces of numbers, to host and to guest, given out side by side */
 		vq->kick = doorbell + i;
 		vq->call = doorbell + i;
-		bus->doorbell_used[doorbell + i] = true;
 	}
-	/* Last: from here on the next sigmad has it, too */
-	__atomic_store_n(&dev->state->device_id, dev->ops->device_id, __ATOMIC_RELEASE);
-	bus->device[id] = dev;
-	bus_tell_device(bus, id, true);
-	return 0;
-}
-
-void device_unplug(struct virtio_device *dev)
-{
-	struct virtio_bus *bus = dev->bus;
-
-	device_reset(dev);
-	dev->state->device_id = 0;
-	for (unsigned int i = 0; i < dev->nr_queues; i++)
-		bus->doorbell_used[dev->queue[i].kick] = false;
-	bus->device[dev->id] = NULL;
-	dev->ops->destroy(dev);
 }
 
 /* DEVICE_NEEDS_RESET; false when it was set already */
@@ -125,7 +64,7 @@ static bool set_broken(struct virtio_device *dev)
 	if (__atomic_exchange_n(&dev->broken, true, __ATOMIC_ACQ_REL))
 		return false;
 	dev->state->broken = true;
-	eventfd_write(dev->bus->broken_fd, 1);
+	eventfd_write(dev->port->broken_fd, 1);
 	return true;
 }
 
@@ -164,7 +103,7 @@ void device_tell_broken(struct virtio_device *dev)
 	dev->broken_told = true;
 	/* virtio 1.2, 2.1.2: a running driver is told by a configuration change */
 	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
-		bus_event(dev->bus, 0, SIGMA_MSG_EVENT_CONFIG, dev->id, NULL, 0);
+		dev->port->changed(dev->port->data, dev->id);
 }
 
 void virtio_device_config_changed(struct virtio_device *dev)
@@ -172,7 +111,7 @@ void virtio_device_config_changed(struct virtio_device *dev)
 	dev->generation++;
 	dev->state->generation = dev->generation;
 	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
-		bus_event(dev->bus, 0, SIGMA_MSG_EVENT_CONFIG, dev->id, NULL, 0);
+		dev->port->changed(dev->port->data, dev->id);
 }
 
 uint32_t device_status(const struct virtio_device *dev)
@@ -203,7 +142,7 @@ static int watch_kicks(struct virtio_device *dev)
 
 		if (!vq->size)
 			continue;
-		ret = sd_event_add_io(dev->bus->event, &vq->kick_source, vq->kick_fd, EPOLLIN,
+		ret = sd_event_add_io(dev->port->event, &vq->kick_source, vq->kick_fd, EPOLLIN,
 				      on_kick, vq);
 		if (ret < 0) {
 			ratelimit_warn(&dev->warned, "%s%u: cannot watch queue %u: %s",
@@ -293,11 +232,11 @@ int device_set_features(struct virtio_device *dev, uint64_t features)
 
 static void queue_unset(struct virtqueue *vq)
 {
-	struct virtio_bus *bus = vq->dev->bus;
+	const struct virtio_port *port = vq->dev->port;
 
 	if (!vq->size)
 		return;
-	bus->ops->bind(bus->data, vq->kick, -1, vq->call, -1);
+	port->bind(port->data, vq->kick, -1, vq->call, -1);
 	close(vq->call_fd);
 	close(vq->kick_fd);
 	vq->call_fd = -1;
@@ -305,10 +244,34 @@ static void queue_unset(struct virtqueue *vq)
 	virtqueue_reset(vq);
 }
 
+static void on_queue_broken(void *data, unsigned int index, const char *reason)
+{
+	virtio_device_broken(data, "queue %u: %s", index, reason);
+}
+
+/* Addresses and size are the driver's */
+static int queue_set(struct virtqueue *vq, unsigned int size, uint64_t desc, uint64_t avail,
+		     uint64_t used)
+{
+	struct virtio_device *dev = vq->dev;
+	const struct virtqueue_setup setup = {
+		.size = size, .desc = desc, .avail = avail, .used = used,
+		.features = dev->negotiated, .mem = dev->port->mem, .stopped = &dev->broken,
+		.broken = on_queue_broken, .data = dev,
+	};
+	char why[VIRTQUEUE_WHY_MAX];
+	int ret = virtqueue_setup(vq, &setup, why);
+
+	if (ret)
+		ratelimit_warn(&dev->warned, "%s%u: queue %u: the guest's driver %s", dev->ops->name,
+			     dev->id, vq->index, why);
+	return ret;
+}
+
 /* Give the queue, which was set up, its eventfds and tie them to its doorbells */
 static int queue_bind(struct virtqueue *vq)
 {
-	struct virtio_bus *bus = vq->dev->bus;
+	const struct virtio_port *port = vq->dev->port;
 	int ret;
 
 	vq->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -321,7 +284,7 @@ static int queue_bind(struct virtqueue *vq)
 		ret = -errno;
 		goto close_kick;
 	}
-	ret = bus->ops->bind(bus->data, vq->kick, vq->kick_fd, vq->call, vq->call_fd);
+	ret = port->bind(port->data, vq->kick, vq->kick_fd, vq->call, vq->call_fd);
 	if (ret < 0)
 		goto close_call;
 	return 0;
@@ -342,7 +305,7 @@ reset_queue:
 /* The last sigmad had done it, and died before it could say so */
 static bool was_set(const struct virtqueue *vq, const struct sigma_msg_vqueue *setup)
 {
-	return vq->dev->bus->resuming && vq->state->size == le32toh(setup->size) &&
+	return vq->dev->port->resuming && vq->state->size == le32toh(setup->size) &&
 	       vq->state->desc == le64toh(setup->desc) &&
 	       vq->state->avail == le64toh(setup->driver) &&
 	       vq->state->used == le64toh(setup->device);
@@ -362,8 +325,8 @@ int device_set_queue(struct virtio_device *dev, const struct sigma_msg_vqueue *s
 	if (!(dev->status & VIRTIO_CONFIG_S_FEATURES_OK) || dev->started || vq->size)
 		return -EBUSY;
 
-	ret = virtqueue_setup(vq, le32toh(setup->size), le64toh(setup->desc),
-			      le64toh(setup->driver), le64toh(setup->device));
+	ret = queue_set(vq, le32toh(setup->size), le64toh(setup->desc), le64toh(setup->driver),
+			le64toh(setup->device));
 	return ret < 0 ? ret : queue_bind(vq);
 }
 
@@ -374,7 +337,7 @@ static int queue_resume(struct virtqueue *vq)
 
 	if (!last.size)
 		return 0;
-	ret = virtqueue_setup(vq, last.size, last.desc, last.avail, last.used);
+	ret = queue_set(vq, last.size, last.desc, last.avail, last.used);
 	if (!ret)
 		ret = queue_bind(vq);
 	return ret < 0 ? ret : virtqueue_resume(vq, &last);

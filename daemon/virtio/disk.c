@@ -22,8 +22,9 @@
 #include "../../common/guestfile.h"
 #include "../../common/log.h"
 #include "../lock.h"
-#include "device.h"
+#include "buffers.h"
 #include "disk.h"
+#include "making.h"
 
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* larger st_blksize: no physical block, a hint */
@@ -46,16 +47,19 @@ static int try_lock(void *what)
  * - a sigmad that was killed, whose requests the kernel goes on with. They move data of
  *   the disk and of the guest, so nobody else may use it before.
  */
-static int lock(struct disk *disk)
+static int lock(struct disk *disk, struct virtio_making *making)
 {
 	int ret = lock_patiently(try_lock, disk, LOCK_SECONDS);
 
 	if (ret == -EBUSY)
-		return log_error(ret, disk->read_only ?
+		return making_say(making, ret, disk->read_only ?
 				 "disk %s is being written to by another guest or program; stop that first" :
 				 "disk %s is used by another guest or program; stop that first, or set ReadOnly=yes for both",
 				 disk->path);
-	return ret ? log_error(ret, "cannot lock disk %s: %s", disk->path, strerror(-ret)) : 0;
+	if (ret)
+		return making_say(making, ret, "cannot lock disk %s: %s", disk->path,
+				  strerror(-ret));
+	return 0;
 }
 
 /* The open file that direct_fd is has a lock of its own, which its requests keep: see above */
@@ -92,14 +96,14 @@ static int measure_file(struct disk *disk, const struct stat *st)
 	return 0;
 }
 
-static int measure_block_device(struct disk *disk)
+static int measure_block_device(struct disk *disk, struct virtio_making *making)
 {
 	uint64_t misaligned[2] = { 1, 1 };
 	unsigned int physical = 0, optimal = 0;
 	int logical = 0, alignment = 0;
 
 	if (ioctl(disk->fd, BLKGETSIZE64, &disk->size) || ioctl(disk->fd, BLKSSZGET, &logical))
-		return log_error(-errno, "cannot get the size of disk %s: %s", disk->path,
+		return making_say(making, -errno, "cannot get the size of disk %s: %s", disk->path,
 				 strerror(errno));
 	disk->block_size = logical;
 	disk->physical_size = logical;
@@ -117,29 +121,29 @@ static int measure_block_device(struct disk *disk)
 	return 0;
 }
 
-static int measure(struct disk *disk, const struct stat *st)
+static int measure(struct disk *disk, struct virtio_making *making, const struct stat *st)
 {
-	int ret = disk->block_device ? measure_block_device(disk) : measure_file(disk, st);
+	int ret = disk->block_device ? measure_block_device(disk, making) : measure_file(disk, st);
 
 	if (ret < 0)
 		return ret;
 	if (!disk->size)
-		return log_error(-EINVAL, "disk %s is empty; give it a size, as with truncate -s 8G",
+		return making_say(making, -EINVAL, "disk %s is empty; give it a size, as with truncate -s 8G",
 				 disk->path);
 	if (disk->size % SECTOR_SIZE)
-		return log_error(-EINVAL, "disk %s has %llu bytes, which is no multiple of %u: it is cut off or no disk image",
+		return making_say(making, -EINVAL, "disk %s has %llu bytes, which is no multiple of %u: it is cut off or no disk image",
 				 disk->path, (unsigned long long)disk->size, SECTOR_SIZE);
 	return 0;
 }
 
 /* Let the guest address larger blocks than the file would need */
-static int set_block_size(struct disk *disk, unsigned int size)
+static int set_block_size(struct disk *disk, struct virtio_making *making, unsigned int size)
 {
 	if (size < disk->block_size)
-		return log_error(-EINVAL, "disk %s has blocks of %u bytes itself: BlockSize=%u is too small",
+		return making_say(making, -EINVAL, "disk %s has blocks of %u bytes itself: BlockSize=%u is too small",
 				 disk->path, disk->block_size, size);
 	if (disk->size % size)
-		return log_error(-EINVAL, "disk %s has %llu bytes, which is no multiple of BlockSize=%u; make it larger or leave BlockSize= out",
+		return making_say(making, -EINVAL, "disk %s has %llu bytes, which is no multiple of BlockSize=%u; make it larger or leave BlockSize= out",
 				 disk->path, (unsigned long long)disk->size, size);
 	disk->block_size = size;
 	if (disk->physical_size < size)
@@ -159,29 +163,32 @@ static int try_open(void *what)
 	return disk->fd < 0 ? -errno : 0;
 }
 
-static int open_path(struct disk *disk, struct stat *st)
+static int open_path(struct disk *disk, struct virtio_making *making, struct stat *st)
 {
 	int ret, flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (disk->read_only ? O_RDONLY : O_RDWR);
 
 	if (stat(disk->path, st))
-		return log_error(-errno, "cannot open disk %s: %s", disk->path, strerror(errno));
+		return making_say(making, -errno, "cannot open disk %s: %s", disk->path,
+				  strerror(errno));
 	if (S_ISBLK(st->st_mode) && !disk->read_only)
 		flags |= O_EXCL;
 
 	disk->flags = flags;
 	ret = lock_patiently(try_open, disk, LOCK_SECONDS);
 	if (ret == -EBUSY)
-		return log_error(ret, "disk %s is mounted or otherwise in use on the host; unmount it first",
+		return making_say(making, ret, "disk %s is mounted or otherwise in use on the host; unmount it first",
 				 disk->path);
 	if (ret)
-		return log_error(ret, "cannot open disk %s: %s", disk->path, strerror(-ret));
+		return making_say(making, ret, "cannot open disk %s: %s", disk->path,
+				  strerror(-ret));
 	/* O_NONBLOCK was for what isn't a disk; io_uring would fail what has to wait */
 	fcntl(disk->fd, F_SETFL, flags & ~O_NONBLOCK);
 	/* What was opened counts, should the path have changed in between */
 	if (fstat(disk->fd, st)) {
 		ret = -errno;
 		close(disk->fd);
-		return log_error(ret, "cannot look at disk %s: %s", disk->path, strerror(-ret));
+		return making_say(making, ret, "cannot look at disk %s: %s", disk->path,
+				  strerror(-ret));
 	}
 	return 0;
 }
@@ -191,7 +198,7 @@ static int open_path(struct disk *disk, struct stat *st)
  * can't be asked for everywhere (STATX_DIOALIGN is of Linux 6.1, and not each file system
  * answers), so it is tried.
  */
-static int open_direct(struct disk *disk)
+static int open_direct(struct disk *disk, struct virtio_making *making)
 {
 	uint8_t block[2 * DIRECT_ALIGN_MAX] __attribute__((aligned(DIRECT_ALIGN_MAX)));
 	unsigned int align = SECTOR_SIZE;
@@ -213,11 +220,11 @@ static int open_direct(struct disk *disk)
 	close(disk->direct_fd);
 	disk->direct_fd = -1;
 	return ret == -EBUSY ?
-		log_error(ret, "disk %s: requests of a sigmad that was killed are still under way; try again later",
+		making_say(making, ret, "disk %s: requests of a sigmad that was killed are still under way; try again later",
 			  disk->path) : 0;
 }
 
-int disk_open(struct disk *disk, const struct guest_disk *config)
+int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config)
 {
 	const char *path = config->path;
 	struct stat st;
@@ -227,28 +234,28 @@ int disk_open(struct disk *disk, const struct guest_disk *config)
 		.fd = -1, .direct_fd = -1, .read_only = config->read_only, .path = strdup(path),
 	};
 	if (!disk->path)
-		return log_error(-ENOMEM, "cannot open disk %s: out of memory", path);
+		return making_say(making, -ENOMEM, "cannot open disk %s: out of memory", path);
 
-	ret = open_path(disk, &st);
+	ret = open_path(disk, making, &st);
 	if (ret < 0)
 		goto free_path;
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
-		ret = log_error(-EINVAL, "disk %s is neither a regular file nor a block device",
+		ret = making_say(making, -EINVAL, "disk %s is neither a regular file nor a block device",
 				path);
 		goto close_fd;
 	}
 	disk->block_device = S_ISBLK(st.st_mode);
 
-	ret = lock(disk);
+	ret = lock(disk, making);
 	if (ret < 0)
 		goto close_fd;
-	ret = measure(disk, &st);
+	ret = measure(disk, making, &st);
 	if (!ret && config->block_size)
-		ret = set_block_size(disk, config->block_size);
+		ret = set_block_size(disk, making, config->block_size);
 	if (ret < 0)
 		goto close_fd;
 	if (config->direct)
-		ret = open_direct(disk);
+		ret = open_direct(disk, making);
 	if (ret < 0)
 		goto close_fd;
 	return 0;

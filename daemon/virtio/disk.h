@@ -8,6 +8,7 @@
 
 struct guest_disk;
 struct vq_buffers;
+struct virtio_making;
 
 #define SECTOR_SIZE 512
 
@@ -42,9 +43,9 @@ struct disk {
  * @config: path, read_only, direct
  *
  * For writing nobody else may have it open under a lock, for reading only nobody who
- * writes. May wait up to 2 s for those who hold it for a moment. Return: 0, or -errno with a message.
+ * writes. May wait up to 2 s for those who hold it for a moment. Return: 0, or -errno and why.
  */
-int disk_open(struct disk *disk, const struct guest_disk *config);
+int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config);
 void disk_close(struct disk *disk);
 
 /** disk_fd - the file to use for a transfer at @offset: without the host's cache if it can be */

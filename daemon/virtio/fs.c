@@ -16,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/guestfile.h"
-#include "../../common/log.h"
 #include "../virtiofsd.h"
+#include "backends.h"
+#include "bus.h"
 #include "process.h"
 
 #define QUEUE_SIZE	1024	/* as virtiofsd has it */
@@ -56,8 +56,7 @@ static const struct virtio_device_ops fs_ops = {
 	.destroy	= fs_destroy,
 };
 
-int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
-		  const struct guest_share *share)
+int virtio_share_add(struct virtio_making *making, const struct guest_share *share)
 {
 	char why[BACKEND_WHY_MAX];
 	struct virtio_device *dev;
@@ -66,17 +65,17 @@ int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
 
 	fs = calloc(1, sizeof(*fs));
 	if (!fs)
-		return log_error(-ENOMEM, "cannot make share %s: out of memory", share->tag);
+		return making_say(making, -ENOMEM, "cannot make share %s: out of memory",
+				  share->tag);
 	fs->share = share;
-	fs->starter = config->starter;
+	fs->starter = making->starter;
 	fs->process.program = "virtiofsd";
 	fs->process.lost = "what the guest has mounted of it gives errors until it is mounted anew";
 	fs->process.run = run;
 	fs->process.nr_queues = NR_QUEUES;
-	error = process_device_connect(&fs->process, virtio_bus_event(bus), why);
+	error = process_device_connect(&fs->process, virtio_bus_event(making->bus), why);
 	if (error) {
-		log_error(error, "%s[Share] %s: %s", guestfile_place(config->file, share->line).text,
-			  share->path, why);
+		making_say(making, error, "[Share] %s: %s", share->path, why);
 		goto free_fs;
 	}
 
@@ -90,7 +89,7 @@ int virtio_fs_add(struct virtio_bus *bus, const struct guest_config *config,
 	dev->nr_queues = NR_QUEUES;
 	for (unsigned int i = 0; i < NR_QUEUES; i++)
 		dev->queue[i].max_size = QUEUE_SIZE;
-	error = virtio_device_add(bus, dev);
+	error = virtio_device_add(making, dev);
 	if (!error)
 		return 0;
 	process_device_disconnect(&fs->process);

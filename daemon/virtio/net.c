@@ -26,10 +26,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../common/guestfile.h"
 #include "../../common/log.h"
 #include "../vhost.h"
+#include "backends.h"
+#include "bus.h"
 #include "net.h"
+#include "tap.h"
 
 struct net {
 	struct virtio_device dev;
@@ -118,7 +120,7 @@ static int on_links(sd_event_source *source, int fd, uint32_t revents, void *dat
 	return 0;
 }
 
-static int watch_links(struct net *net, sd_event *event)
+static int watch_links(struct net *net, struct virtio_making *making)
 {
 	const struct sockaddr_nl links = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
 	int error;
@@ -126,10 +128,12 @@ static int watch_links(struct net *net, sd_event *event)
 	net->links_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (net->links_fd < 0 ||
 	    bind(net->links_fd, (const struct sockaddr *)&links, sizeof(links)))
-		return log_error(-errno, "cannot watch for taps that go: %s", strerror(errno));
-	error = sd_event_add_io(event, &net->links, net->links_fd, EPOLLIN, on_links, net);
-	return error < 0 ? log_error(error, "cannot watch for taps that go: %s", strerror(-error)) :
-	       0;
+		return making_say(making, -errno, "cannot watch for taps that go: %s",
+				  strerror(errno));
+	error = sd_event_add_io(virtio_bus_event(making->bus), &net->links, net->links_fd, EPOLLIN,
+				on_links, net);
+	return error < 0 ? making_say(making, error, "cannot watch for taps that go: %s",
+				      strerror(-error)) : 0;
 }
 
 /* The device */
@@ -253,40 +257,36 @@ static void describe(struct net *net, const uint8_t mac[ETH_ALEN])
 }
 
 /* Who moves the frames: vhost-net, unless it can't or must not */
-static int choose(struct net *net, sd_event *event, const char *file,
-		  const struct guest_net *wanted)
+static int choose(struct net *net, struct virtio_making *making, enum guest_vhost wanted)
 {
 	char why[VHOST_WHY_MAX];
 	int error;
 
-	if (wanted->vhost != VHOST_NO) {
+	if (wanted != VHOST_NO) {
 		error = vhost_open(&net->vhost, "vhost-net", why);
 		if (!error) {
 			net->dev.ops = &vhost_net_ops;
-			return watch_links(net, event);
+			return watch_links(net, making);
 		}
-		if (wanted->vhost == VHOST_YES)
-			return log_error(error, "%sVHost=yes: %s",
-					 guestfile_place(file, wanted->line).text, why);
-		log_info("%ssigmad moves the frames of this NIC itself: %s",
-			 guestfile_place(file, wanted->line).text, why);
+		if (wanted == VHOST_YES)
+			return making_say(making, error, "VHost=yes: %s", why);
+		making_say(making, 0, "sigmad moves the frames of this NIC itself: %s", why);
 	}
 	net->dev.ops = &net_ops;
-	return net_loop_new(&net->loop, &net->dev, event, net->tap);
+	return net_loop_new(&net->loop, making, &net->dev, net->tap);
 }
 
-int virtio_net_add(struct virtio_bus *bus, int tap_fd, const char *file,
-		   const struct guest_net *wanted)
+int virtio_net_tap_add(struct virtio_making *making, const struct guest_net *wanted, int tap_fd)
 {
 	struct net *net = calloc(1, sizeof(*net));
 	int ret;
 
 	if (!net)
-		return log_error(-ENOMEM, "cannot make a network device: out of memory");
+		return making_say(making, -ENOMEM, "cannot make a network device: out of memory");
 	net->tap = tap_fd;
 	net->links_fd = -1;
 	net->vhost = VHOST_CLOSED;
-	ret = choose(net, virtio_bus_event(bus), file, wanted);
+	ret = choose(net, making, wanted->vhost);
 	if (ret < 0)
 		goto free_net;
 
@@ -297,7 +297,7 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const char *file,
 	net->dev.nr_queues = NET_QUEUES;
 	net->dev.queue[NET_RX].max_size = NET_QUEUE_SIZE;
 	net->dev.queue[NET_TX].max_size = NET_QUEUE_SIZE;
-	ret = virtio_device_add(bus, &net->dev);
+	ret = virtio_device_add(making, &net->dev);
 	if (ret < 0)
 		goto free_net;
 	return 0;
@@ -305,4 +305,20 @@ int virtio_net_add(struct virtio_bus *bus, int tap_fd, const char *file,
 free_net:
 	net_free(net);
 	return ret;
+}
+
+int virtio_net_add(struct virtio_making *making, const struct guest_net *wanted)
+{
+	char name[TAP_NAME_MAX];
+	int fd, error;
+
+	if (wanted->user)
+		return virtio_net_user_add(making, wanted);
+	fd = tap_open(making, wanted, name);
+	if (fd < 0)
+		return fd;
+	error = virtio_net_tap_add(making, wanted, fd);
+	if (error)
+		close(fd);
+	return error;
 }

@@ -4,6 +4,7 @@
 #define SIGMA_VIRTIO_NET_H
 
 #include "device.h"
+#include "making.h"
 
 #define NET_QUEUE_SIZE	256
 
@@ -14,9 +15,10 @@ struct net_loop;
 /**
  * net_loop_new - serve the queues of @dev, once it is started, with the frames of @tap
  *
- * Return: 0 or a reported negative errno. @tap stays the caller's.
+ * Return: 0, or a negative errno and why. @tap stays the caller's.
  */
-int net_loop_new(struct net_loop **loop, struct virtio_device *dev, sd_event *event, int tap);
+int net_loop_new(struct net_loop **loop, struct virtio_making *making, struct virtio_device *dev,
+		 int tap);
 void net_loop_free(struct net_loop *loop);
 
 /** net_loop_start - for ops->start; @mtu: bytes of the longest packet that is not segmented */

@@ -23,7 +23,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "../../common/log.h"
+#include "bus.h"
 #include "net.h"
 
 #define BATCH		64	/* frames before others in the event loop get their turn */
@@ -282,20 +282,22 @@ void net_loop_reset(struct net_loop *loop)
 	loop->spilled = 0;
 }
 
-int net_loop_new(struct net_loop **out, struct virtio_device *dev, sd_event *event, int tap)
+int net_loop_new(struct net_loop **out, struct virtio_making *making, struct virtio_device *dev,
+		 int tap)
 {
 	struct net_loop *loop = calloc(1, sizeof(*loop));
 	int ret;
 
 	if (!loop)
-		return log_error(-ENOMEM, "cannot make a network device: out of memory");
+		return making_say(making, -ENOMEM, "cannot make a network device: out of memory");
 	loop->dev = dev;
 	loop->tap = tap;
-	ret = sd_event_add_io(event, &loop->source, tap, EPOLLIN, on_tap, loop);
+	ret = sd_event_add_io(virtio_bus_event(making->bus), &loop->source, tap, EPOLLIN, on_tap,
+			      loop);
 	if (ret >= 0)
 		ret = sd_event_source_set_enabled(loop->source, SD_EVENT_OFF);
 	if (ret < 0) {
-		log_error(ret, "cannot watch a tap: %s", strerror(-ret));
+		making_say(making, ret, "cannot watch a tap: %s", strerror(-ret));
 		net_loop_free(loop);
 		return ret;
 	}

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../common/guestfile.h"
-#include "../../common/log.h"
 #include "../passt.h"
+#include "backends.h"
+#include "bus.h"
 #include "net.h"
 #include "process.h"
 
@@ -84,8 +84,7 @@ static const struct virtio_device_ops net_ops = {
 	.destroy	= net_destroy,
 };
 
-int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *config,
-			const struct guest_net *wanted)
+int virtio_net_user_add(struct virtio_making *making, const struct guest_net *wanted)
 {
 	char why[BACKEND_WHY_MAX];
 	struct virtio_device *dev;
@@ -94,17 +93,16 @@ int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *confi
 
 	net = calloc(1, sizeof(*net));
 	if (!net)
-		return log_error(-ENOMEM, "cannot make a network device: out of memory");
+		return making_say(making, -ENOMEM, "cannot make a network device: out of memory");
 	net->wanted = wanted;
-	net->starter = config->starter;
+	net->starter = making->starter;
 	net->process.program = "passt";
 	net->process.lost = "the connections that the guest had are cut";
 	net->process.run = run;
 	net->process.own = OWN_FEATURES;
-	error = process_device_connect(&net->process, virtio_bus_event(bus), why);
+	error = process_device_connect(&net->process, virtio_bus_event(making->bus), why);
 	if (error) {
-		log_error(error, "%sUser=yes: %s", guestfile_place(config->file, wanted->line).text,
-			  why);
+		making_say(making, error, "User=yes: %s", why);
 		goto free_net;
 	}
 
@@ -121,7 +119,7 @@ int virtio_net_user_add(struct virtio_bus *bus, const struct guest_config *confi
 	dev->nr_queues = NET_QUEUES;
 	dev->queue[NET_RX].max_size = NET_QUEUE_SIZE;
 	dev->queue[NET_TX].max_size = NET_QUEUE_SIZE;
-	error = virtio_device_add(bus, dev);
+	error = virtio_device_add(making, dev);
 	if (!error)
 		return 0;
 	process_device_disconnect(&net->process);

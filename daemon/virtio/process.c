@@ -73,7 +73,7 @@ static int start_another(struct process_device *device)
 	char why[BACKEND_WHY_MAX];
 	int error;
 
-	error = process_device_connect(device, virtio_bus_event(dev->bus), why);
+	error = process_device_connect(device, dev->port->event, why);
 	if (error) {
 		ratelimit_warn(&dev->warned, "%s%u: cannot be served again: %s", dev->ops->name,
 			       dev->id, why);
@@ -119,7 +119,7 @@ int process_device_start(struct virtio_device *dev)
 	device->replaced = false;
 	if (!vhost_user_alive(&device->link)) {
 		process_device_disconnect(device);
-		error = process_device_connect(device, virtio_bus_event(dev->bus), why);
+		error = process_device_connect(device, dev->port->event, why);
 		if (error) {
 			ratelimit_warn(&dev->warned, "%s%u: cannot be served: %s", dev->ops->name,
 				       dev->id, why);

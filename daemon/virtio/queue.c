@@ -22,12 +22,13 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <linux/virtio_config.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "device.h"
+#include "queue.h"
 
 #define read_once(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define write_once(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
@@ -53,54 +54,61 @@ queue_broken(struct virtqueue *vq, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(reason, sizeof(reason), fmt, ap);
 	va_end(ap);
-	virtio_device_broken(vq->dev, "queue %u: %s", vq->index, reason);
+	vq->setup.broken(vq->setup.data, vq->index, reason);
 	return -EPROTO;
 }
 
-/* A part of the ring of @len bytes at @phys, or NULL with a warning */
-static void *ring_part(struct virtqueue *vq, const char *what, uint64_t phys, uint64_t len,
-		       unsigned int align)
+/* A part of the ring of @len bytes at @phys, or NULL and @why */
+static void *ring_part(const struct guest_memory *mem, const char *what, uint64_t phys,
+		       uint64_t len, unsigned int align, char why[VIRTQUEUE_WHY_MAX])
 {
-	void *at = memory_at(virtio_bus_memory(vq->dev->bus), phys, len);
+	void *at = memory_at(mem, phys, len);
 
 	if (at && phys % align == 0)
 		return at;
-	ratelimit_warn(&vq->dev->warned, "%s%u: queue %u: the guest's driver put the %s at 0x%llx (%llu bytes), which is %s",
-		       vq->dev->ops->name, vq->dev->id, vq->index, what, (unsigned long long)phys,
-		       (unsigned long long)len, at ? "misaligned" : "not in the guest's memory");
+	snprintf(why, VIRTQUEUE_WHY_MAX, "put the %s at 0x%llx (%llu bytes), which is %s", what,
+		 (unsigned long long)phys, (unsigned long long)len,
+		 at ? "misaligned" : "not in the guest's memory");
 	return NULL;
 }
 
-int virtqueue_setup(struct virtqueue *vq, unsigned int size, uint64_t desc, uint64_t avail,
-		    uint64_t used)
+int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
+		    char why[VIRTQUEUE_WHY_MAX])
 {
+	unsigned int size = setup->size;
 	struct vring ring = { .num = size };
 
 	if (!size || size > vq->max_size || size & (size - 1)) {
-		ratelimit_warn(&vq->dev->warned, "%s%u: queue %u: the guest's driver asked for %u entries; it must be a power of two, %u at most",
-			       vq->dev->ops->name, vq->dev->id, vq->index, size, vq->max_size);
+		snprintf(why, VIRTQUEUE_WHY_MAX,
+			 "asked for %u entries; it must be a power of two, %u at most", size,
+			 vq->max_size);
 		return -EINVAL;
 	}
 
 	/* Both rings have one more field at their end, for the event index (2.7.6, 2.7.8) */
-	ring.desc = ring_part(vq, "descriptor table", desc, sizeof(*ring.desc) * size,
-			      VRING_DESC_ALIGN_SIZE);
-	ring.avail = ring_part(vq, "available ring", avail,
+	ring.desc = ring_part(setup->mem, "descriptor table", setup->desc,
+			      sizeof(*ring.desc) * size, VRING_DESC_ALIGN_SIZE, why);
+	if (!ring.desc)
+		return -EINVAL;
+	ring.avail = ring_part(setup->mem, "available ring", setup->avail,
 			       sizeof(*ring.avail) + sizeof(ring.avail->ring[0]) * size +
-			       sizeof(vring_used_event(&ring)), VRING_AVAIL_ALIGN_SIZE);
-	ring.used = ring_part(vq, "used ring", used,
+			       sizeof(vring_used_event(&ring)), VRING_AVAIL_ALIGN_SIZE, why);
+	if (!ring.avail)
+		return -EINVAL;
+	ring.used = ring_part(setup->mem, "used ring", setup->used,
 			      sizeof(*ring.used) + sizeof(ring.used->ring[0]) * size +
-			      sizeof(vring_avail_event(&ring)), VRING_USED_ALIGN_SIZE);
-	if (!ring.desc || !ring.avail || !ring.used)
+			      sizeof(vring_avail_event(&ring)), VRING_USED_ALIGN_SIZE, why);
+	if (!ring.used)
 		return -EINVAL;
 
 	virtqueue_reset(vq);
+	vq->setup = *setup;
 	vq->vring = ring;
-	vq->event_idx = vq->dev->negotiated & (1ULL << VIRTIO_RING_F_EVENT_IDX);
+	vq->event_idx = setup->features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	vq->size = size;
-	vq->state->desc = desc;
-	vq->state->avail = avail;
-	vq->state->used = used;
+	vq->state->desc = setup->desc;
+	vq->state->avail = setup->avail;
+	vq->state->used = setup->used;
 	keep(vq->state->size, size);
 	return 0;
 }
@@ -200,7 +208,7 @@ static int add_buffer(struct virtqueue *vq, struct vq_request *req, const struct
 	if (buf == &req->out && req->in.nr)
 		return queue_broken(vq, "a readable buffer after a writable one (virtio 1.2, 2.7.4.2)");
 
-	at = memory_at(virtio_bus_memory(vq->dev->bus), d->addr, d->len);
+	at = memory_at(vq->setup.mem, d->addr, d->len);
 	if (!at)
 		return queue_broken(vq, "a buffer of %u bytes at 0x%llx is empty or not in the guest's memory",
 				    d->len, (unsigned long long)d->addr);
@@ -221,7 +229,7 @@ static const struct vring_desc *indirect_table(struct virtqueue *vq, const struc
 {
 	const struct vring_desc *table;
 
-	if (!(vq->dev->negotiated & (1ULL << VIRTIO_RING_F_INDIRECT_DESC))) {
+	if (!(vq->setup.features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC))) {
 		queue_broken(vq, "an indirect descriptor, which was not negotiated");
 		return NULL;
 	}
@@ -229,7 +237,7 @@ static const struct vring_desc *indirect_table(struct virtqueue *vq, const struc
 		queue_broken(vq, "an indirect descriptor with a next one");
 		return NULL;
 	}
-	table = memory_at(virtio_bus_memory(vq->dev->bus), d->addr, d->len);
+	table = memory_at(vq->setup.mem, d->addr, d->len);
 	if (!table || d->len % sizeof(*table) || d->addr % _Alignof(typeof(*table))) {
 		queue_broken(vq, "an indirect table of %u bytes at 0x%llx is odd-sized, misaligned or not in the guest's memory",
 			     d->len, (unsigned long long)d->addr);
@@ -338,10 +346,10 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 {
 	int ret;
 
-	if (__atomic_load_n(&vq->dev->broken, __ATOMIC_RELAXED))
-		return -EIO;
 	if (!vq->size)
 		return 0;
+	if (__atomic_load_n(vq->setup.stopped, __ATOMIC_RELAXED))
+		return -EIO;
 	if (vq->nr_redo)
 		return count_out(vq, req, pop_redo(vq, req));
 

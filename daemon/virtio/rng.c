@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../../common/log.h"
-#include "device.h"
+#include "backends.h"
+#include "bus.h"
 
 #define QUEUE_SIZE	8
 #define BATCH		16	/* requests before others in the event loop get their turn */
@@ -88,17 +88,18 @@ static const struct virtio_device_ops rng_ops = {
 	.destroy	= rng_destroy,
 };
 
-int virtio_rng_add(struct virtio_bus *bus)
+int virtio_rng_add(struct virtio_making *making)
 {
 	struct rng *rng = calloc(1, sizeof(*rng));
 	int ret;
 
 	if (!rng)
-		return log_error(-ENOMEM, "cannot make a source of random numbers: out of memory");
+		return making_say(making, -ENOMEM,
+				  "cannot make a source of random numbers: out of memory");
 	rng->dev.ops = &rng_ops;
 	rng->dev.nr_queues = 1;
 	rng->dev.queue[0].max_size = QUEUE_SIZE;
-	ret = virtio_device_add(bus, &rng->dev);
+	ret = virtio_device_add(making, &rng->dev);
 	if (ret < 0)
 		free(rng);
 	return ret;

@@ -23,9 +23,9 @@
 
 #include "../../common/guestfile.h"
 #include "../../common/hash.h"
-#include "../../common/log.h"
 #include "../vhost.h"
-#include "device.h"
+#include "backends.h"
+#include "bus.h"
 
 #define QUEUE_SIZE	128
 #define CID_TRIES	64
@@ -106,15 +106,15 @@ static const struct virtio_device_ops vsock_ops = {
 	.destroy	= vsock_destroy,
 };
 
-/* The CID that the guest's file gives, or the first free one from a place the name decides */
-static int take_cid(const struct vsock *vsock, const struct guest_config *config, uint32_t *cid,
+/* The CID that is wanted, or the first free one from a place that the guest's name decides */
+static int take_cid(const struct vsock *vsock, const char *guest, uint32_t wanted, uint32_t *cid,
 		    char why[VHOST_WHY_MAX])
 {
-	uint64_t first = hash_text(config->name);
+	uint64_t first = hash_text(guest);
 	int error = -EADDRINUSE;
 
-	if (config->vsock.cid) {
-		*cid = config->vsock.cid;
+	if (wanted) {
+		*cid = wanted;
 		error = set_cid(vsock, *cid);
 	} else {
 		for (unsigned int i = 0; i < CID_TRIES && error == -EADDRINUSE; i++) {
@@ -128,23 +128,21 @@ static int take_cid(const struct vsock *vsock, const struct guest_config *config
 	return error;
 }
 
-int virtio_vsock_add(struct virtio_bus *bus, const struct guest_config *config, uint32_t *cid)
+int virtio_vsock_add(struct virtio_making *making, uint32_t wanted, bool optional, uint32_t *cid)
 {
 	char why[VHOST_WHY_MAX];
 	struct vsock *vsock;
 	int error;
 
 	*cid = 0;
-	if (config->vsock.off)
-		return 0;
 	vsock = calloc(1, sizeof(*vsock));
 	if (!vsock)
-		return log_error(-ENOMEM, "cannot make a socket device: out of memory");
+		return making_say(making, -ENOMEM, "cannot make a socket device: out of memory");
 
 	error = vhost_open(&vsock->vhost, "vhost-vsock", why);
 	if (error)
 		goto free_vsock;
-	error = take_cid(vsock, config, cid, why);
+	error = take_cid(vsock, making->guest, wanted, cid, why);
 	if (error)
 		goto close_vhost;
 
@@ -156,7 +154,7 @@ int virtio_vsock_add(struct virtio_bus *bus, const struct guest_config *config, 
 	vsock->dev.nr_queues = NR_QUEUES;
 	for (unsigned int i = 0; i < NR_QUEUES; i++)
 		vsock->dev.queue[i].max_size = QUEUE_SIZE;
-	error = virtio_device_add(bus, &vsock->dev);
+	error = virtio_device_add(making, &vsock->dev);
 	if (!error)
 		return 0;
 	vhost_close(&vsock->vhost);
@@ -168,8 +166,7 @@ close_vhost:
 free_vsock:
 	free(vsock);
 	*cid = 0;
-	if (config->vsock.line)
-		return log_error(error, "%s:%u: VSock=: %s", config->file, config->vsock.line, why);
-	log_info("the guest has no AF_VSOCK: %s", why);
-	return 0;
+	if (optional)
+		return making_say(making, 0, "the guest has no AF_VSOCK: %s", why);
+	return making_say(making, error, "VSock=: %s", why);
 }

@@ -314,7 +314,7 @@ int main(int argc, char **argv)
 	dev = (struct virtio_device) { .ops = &ops, .nr_queues = 1 };
 	dev.queue[0].max_size = SIZE;
 	dev.queue[0].unordered = true;
-	if (virtio_device_add(guest->bus, &dev) ||
+	if (guest_add(guest, &dev) ||
 	    !negotiate(guest, 0, get_features(guest, 0)) || ring_open(&split, guest, 0, 0, SIZE) ||
 	    !driver_ok(guest, 0))
 		abort();

@@ -152,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	disk.path = path;
 	FUZZ_CHECK(fd >= 0 && !ftruncate(fd, DISK_SECTORS * 512));
 	driver.guest = guest_new_with_gap(setup & SPLIT ? GUARD : 0);
-	FUZZ_CHECK(!virtio_blk_add(driver.guest->bus, &disk, 0));
+	FUZZ_CHECK(!guest_add_disk(driver.guest, &disk));
 
 	be_hostile(&driver);
 	check_disk(driver.guest, disk.read_only);

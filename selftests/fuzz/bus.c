@@ -61,7 +61,7 @@ static void check_buffers(const struct guest_memory *mem, const struct vq_buffer
 
 static void probe_kick(struct virtio_device *dev, struct virtqueue *vq)
 {
-	const struct guest_memory *mem = virtio_bus_memory(dev->bus);
+	const struct guest_memory *mem = dev->port->mem;
 	struct probe *probe = (struct probe *)dev;
 	struct vq_request *req = &probe->request;
 	unsigned int done = 0;
@@ -118,7 +118,7 @@ static struct probe *probe_new(struct guest *guest)
 	probe->dev.nr_queues = QUEUES;
 	probe->dev.queue[0].max_size = QUEUE_MAX;
 	probe->dev.queue[1].max_size = 8;
-	FUZZ_CHECK(!virtio_device_add(guest->bus, &probe->dev));
+	FUZZ_CHECK(!guest_add(guest, &probe->dev));
 	return probe;
 }
 

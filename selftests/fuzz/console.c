@@ -5,7 +5,6 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-#include "../../daemon/observer.h"
 #include "hostile.h"
 
 #define PATIENCE	200		/* times 10 ms; a pty passes data on asynchronously */
@@ -14,7 +13,9 @@ FUZZ_TARGET(300);
 
 #define SPLIT		1		/* the first byte of the input, as in blk.c */
 
-static const struct observers observers;	/* nobody */
+static void on_heard(void *data, const char *text, size_t len)
+{
+}
 
 struct terminal {
 	char *path;
@@ -137,7 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_begin();
 	driver.guest = guest = guest_new_with_gap(take8(&driver.in) & SPLIT ? GUARD : 0);
-	FUZZ_CHECK(!virtio_console_add(guest->bus, &observers, &term.path));
+	FUZZ_CHECK(!guest_add_console(guest, on_heard, &term.path));
 	open_client(&term);
 
 	be_hostile(&driver);

@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (unsigned int i = 0; i < 2; i++)
 		setsockopt(pair[i], SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
 	wire = (struct wire) { .end = pair[0], .tap = dup(pair[1]) };
-	FUZZ_CHECK(!virtio_net_add(driver.guest->bus, pair[1], "web.guest", &config));
+	FUZZ_CHECK(!guest_add_tap(driver.guest, pair[1], &config));
 
 	be_hostile(&driver);
 	check_nic(driver.guest, &wire);

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_begin();
 	driver.guest = guest_new_with_gap(take8(&driver.in) & SPLIT ? GUARD : 0);
-	FUZZ_CHECK(!virtio_rng_add(driver.guest->bus));
+	FUZZ_CHECK(!guest_add_rng(driver.guest));
 	be_hostile(&driver);
 	check_rng(driver.guest);
 	guest_free(&driver.guest);

@@ -68,7 +68,7 @@ static void serve(int fd, int ready)
 		_exit(1);
 	close(ready);
 	sd_event_loop(machine->event);
-	devices_free(machine);
+	machine_free_devices(machine);
 	observers_close(&machine->observers);
 	bus_free(bus);
 	sd_event_unref(machine->event);

@@ -10,7 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../../daemon/tap.h"
+#include "../../daemon/kinds.h"
+#include "../../daemon/virtio/tap.h"
 #include "capture.h"
 #include "tap.h"
 
@@ -31,11 +32,15 @@ static bool have_network(void)
 
 static int try_tap(struct guest_net net)
 {
+	static struct guest_config config = { .name = "demo", .file = "demo.guest" };
+	struct virtio_making making = kinds_begin(NULL, &config, 0);
 	int fd;
 
 	net.line = 7;
 	capture_start();
-	fd = tap_open("demo", 0, "demo.guest", &net, name);
+	fd = tap_open(&making, &net, name);
+	if (fd < 0)
+		kinds_end(&making, &config, net.line, fd);
 	said = capture_end();
 	return fd;
 }

@@ -278,7 +278,7 @@ static bool add_device(struct guest *guest)
 	dev = (struct virtio_device){ .ops = &ops, .nr_queues = QUEUES, .lacks = ~vu.features };
 	for (unsigned int i = 0; i < QUEUES; i++)
 		dev.queue[i].max_size = SIZE;
-	return !virtio_device_add(guest->bus, &dev);
+	return !guest_add(guest, &dev);
 }
 
 static bool bring_up(struct guest *guest, unsigned int nr)

@@ -140,7 +140,7 @@ static bool add_device(struct guest *guest)
 	dev = (struct virtio_device){ .ops = &ops, .nr_queues = QUEUES, .features = 4 };
 	for (unsigned int i = 0; i < QUEUES; i++)
 		dev.queue[i].max_size = SIZE;
-	return !vhost_open(&vhost, "null", why) && !virtio_device_add(guest->bus, &dev);
+	return !vhost_open(&vhost, "null", why) && !guest_add(guest, &dev);
 }
 
 static uint64_t mapped(struct guest *guest, uint64_t phys)

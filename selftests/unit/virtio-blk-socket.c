@@ -69,7 +69,7 @@ static int add(struct guest *guest)
 	int error;
 
 	capture_start();
-	error = virtio_blk_socket_add(guest->bus, &disk, "web.guest");
+	error = guest_add_disk(guest, &disk);
 	said = capture_end();
 	return error;
 }

@@ -116,7 +116,7 @@ static int add_disk(struct guest *guest, bool read_only)
 {
 	const struct guest_disk disk = { .path = image, .read_only = read_only, .direct = true };
 
-	return virtio_blk_add(guest->bus, &disk, 0);
+	return guest_add_disk(guest, &disk);
 }
 
 struct disk {
@@ -243,7 +243,7 @@ TEST(described_by_the_guest_file)
 	struct disk disk;
 
 	fill_image(IMAGE_SIZE);
-	ASSERT_EQ(0, virtio_blk_add(guest->bus, &config, 0));
+	ASSERT_EQ(0, guest_add_disk(guest, &config));
 	seen = read_config(guest);
 	EXPECT_EQ(4096, seen.blk_size);
 	EXPECT_EQ(0, seen.physical_block_exp);
@@ -262,7 +262,7 @@ TEST(block_size_that_does_not_fit)
 	if (truncate(image, IMAGE_SIZE - 512))
 		abort();
 	capture_start();
-	EXPECT_EQ(-EINVAL, virtio_blk_add(guest->bus, &config, 0));
+	EXPECT_EQ(-EINVAL, guest_add_disk(guest, &config));
 	EXPECT_SAID("no multiple of BlockSize=4096", capture_end());
 }
 
@@ -823,9 +823,9 @@ TEST(only_files_and_block_devices)
 	const struct guest_disk null = { .path = "/dev/null" };
 	struct guest *guest GUEST = guest_new();
 
-	EXPECT_EQ(-EINVAL, virtio_blk_add(guest->bus, &directory, 0));
-	EXPECT_EQ(-ENOENT, virtio_blk_add(guest->bus, &missing, 0));
-	EXPECT_EQ(-EINVAL, virtio_blk_add(guest->bus, &null, 0));
+	EXPECT_EQ(-EINVAL, guest_add_disk(guest, &directory));
+	EXPECT_EQ(-ENOENT, guest_add_disk(guest, &missing));
+	EXPECT_EQ(-EINVAL, guest_add_disk(guest, &null));
 }
 
 TEST(image_is_locked)
@@ -911,7 +911,7 @@ TEST(block_device_that_is_probed)
 		SKIP(return, "no loop device for this user");
 	file.path = path;
 	pid = probe(path, 300000);
-	ASSERT_EQ(0, virtio_blk_add(guest->bus, &file, 0));
+	ASSERT_EQ(0, guest_add_disk(guest, &file));
 	waitpid(pid, NULL, 0);
 
 	disk_start(&disk, guest, 0);
@@ -941,11 +941,11 @@ TEST(block_device_that_stays_locked)
 	if (flock(loop, LOCK_SH))
 		abort();
 	capture_start();
-	EXPECT_EQ(-EBUSY, virtio_blk_add(guest->bus, &file, 0));
+	EXPECT_EQ(-EBUSY, guest_add_disk(guest, &file));
 	EXPECT_SAID("used by another guest", capture_end());
 	/* Readers are not refused */
 	file.read_only = true;
-	EXPECT_EQ(0, virtio_blk_add(guest->bus, &file, 0));
+	EXPECT_EQ(0, guest_add_disk(guest, &file));
 	close(loop);
 }
 

@@ -58,7 +58,7 @@ static struct probe *probe_new(struct guest *guest, unsigned int queues)
 	probe->dev.nr_queues = queues;
 	for (unsigned int i = 0; i < queues; i++)
 		probe->dev.queue[i].max_size = 64;
-	if (virtio_device_add(guest->bus, &probe->dev) < 0) {
+	if (guest_add(guest, &probe->dev) < 0) {
 		free(probe);
 		return NULL;
 	}

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <sys/ioctl.h>
 
-#include "../../daemon/observer.h"
 #include "tap.h"
 #include "virtio-guest.h"
 
@@ -21,20 +20,17 @@ struct terminal {
 	uint64_t memory;
 };
 
-/* What an observer is told */
+/* What is told of it */
 static char heard[64];
 static size_t heard_len;
 
-static void on_text(void *data, enum guest_stream stream, const char *text, size_t len)
+static void on_heard(void *data, const char *text, size_t len)
 {
-	if (stream != STREAM_CONSOLE || heard_len + len > sizeof(heard))
+	if (heard_len + len > sizeof(heard))
 		return;
 	memcpy(heard + heard_len, text, len);
 	heard_len += len;
 }
-
-static const struct observer_ops observer = { .text = on_text };
-static const struct observers observers = { .nr = 1, .observer = { { .ops = &observer } } };
 
 static struct guest *terminal_new(struct terminal *term)
 {
@@ -42,7 +38,7 @@ static struct guest *terminal_new(struct terminal *term)
 
 	*term = (struct terminal) { .guest = guest };
 	heard_len = 0;
-	if (virtio_console_add(guest->bus, &observers, &term->path) < 0 ||
+	if (guest_add_console(guest, on_heard, &term->path) < 0 ||
 	    !negotiate(guest, 0, FEATURES) ||
 	    ring_open(&term->rx, guest, 0, 0, QUEUE) ||
 	    ring_open(&term->tx, guest, 0, 1, QUEUE) || !driver_ok(guest, 0))

@@ -20,8 +20,9 @@
 #define NODE	FUSE_ROOT_ID
 
 static char dir[] = "/tmp/sigma-share-XXXXXX";
-static struct guest_share share = { .path = dir, .tag = "things", .line = 7 };
-static struct guest_config config = { .file = "web.guest" };
+static struct guest_config config = {
+	.file = "web.guest", .share = { { .path = dir, .tag = "things", .line = 7 } },
+};
 static struct ring hiprio, requests;
 static const char *said;
 
@@ -50,7 +51,7 @@ static int add(struct guest *guest)
 	int error;
 
 	capture_start();
-	error = virtio_fs_add(guest->bus, &config, &share);
+	error = kinds_make(guest->bus, &config, GUEST_SHARE, 0);
 	said = capture_end();
 	return error;
 }
@@ -226,7 +227,7 @@ TEST(read_only)
 	struct guest *guest GUEST = guest_new();
 	char text[32] = "";
 
-	share.read_only = true;
+	config.share[0].read_only = true;
 	if (add_works(guest) && bring_up(guest)) {
 		EXPECT_EQ(0, fuse_init(guest));
 		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
@@ -234,7 +235,7 @@ TEST(read_only)
 		EXPECT_EQ(-EROFS, make_file(guest));
 		EXPECT_EQ(-1, access("made", F_OK));
 	}
-	share.read_only = false;
+	config.share[0].read_only = false;
 }
 
 TEST(caller)

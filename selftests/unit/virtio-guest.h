@@ -23,7 +23,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../daemon/virtio/device.h"
+#include "../../daemon/kinds.h"
+#include "../../daemon/virtio/backends.h"
+#include "../../daemon/virtio/bus.h"
 
 #define SEGMENT_0	0x10000000ULL
 #define SEGMENT_1	0x40000000ULL
@@ -134,6 +136,48 @@ static inline struct guest *guest_new_with_gap(uint64_t gap)
 static inline struct guest *guest_new(void)
 {
 	return guest_new_with_gap(0);
+}
+
+/* Devices, made as sigmad makes them: what is wrong is reported */
+
+static struct guest_config guest_config = { .name = "demo", .file = "web.guest" };
+
+static inline int guest_add(struct guest *guest, struct virtio_device *dev)
+{
+	struct virtio_making making = kinds_begin(guest->bus, &guest_config, 0);
+
+	return kinds_end(&making, &guest_config, 0, virtio_device_add(&making, dev));
+}
+
+static inline int guest_add_rng(struct guest *guest)
+{
+	struct virtio_making making = kinds_begin(guest->bus, &guest_config, 0);
+
+	return kinds_end(&making, &guest_config, 0, virtio_rng_add(&making));
+}
+
+static inline int guest_add_console(struct guest *guest,
+				    void (*heard)(void *data, const char *text, size_t len),
+				    char **path)
+{
+	struct virtio_making making = kinds_begin(guest->bus, &guest_config, 0);
+
+	return kinds_end(&making, &guest_config, 0,
+			 virtio_console_add(&making, heard, guest, path));
+}
+
+static inline int guest_add_disk(struct guest *guest, const struct guest_disk *disk)
+{
+	guest_config.disk[0] = *disk;
+	return kinds_make(guest->bus, &guest_config, GUEST_DISK, 0);
+}
+
+static inline int guest_add_tap(struct guest *guest, int fd, const struct guest_net *net)
+{
+	struct virtio_making making = kinds_begin(guest->bus, &guest_config, 0);
+
+	return kinds_end(&making, &guest_config, net->line,
+			 virtio_net_tap_add(&making, net, fd));
 }
 
 static inline void guest_free(struct guest **guest)

@@ -16,8 +16,10 @@
 #define SIZE	64
 #define F(bit)	(1ULL << (bit))
 
-static struct guest_net wanted = { .user = true, .mac = { 2, 0, 0, 0, 0, 1 }, .line = 7 };
-static struct guest_config config = { .file = "web.guest" };
+static struct guest_config config = {
+	.file = "web.guest",
+	.net = { { .user = true, .mac = { 2, 0, 0, 0, 0, 1 }, .line = 7 } },
+};
 static struct ring rx, tx;
 static const char *said;
 
@@ -33,7 +35,7 @@ static int add(struct guest *guest)
 
 	config.starter = geteuid();
 	capture_start();
-	error = virtio_net_user_add(guest->bus, &config, &wanted);
+	error = kinds_make(guest->bus, &config, GUEST_NET, 0);
 	said = capture_end();
 	return error;
 }
@@ -80,8 +82,8 @@ static bool resolve(struct guest *guest, struct frame *answer)
 		},
 	};
 	memset(question->ether.ether_dhost, 0xff, ETH_ALEN);
-	memcpy(question->ether.ether_shost, wanted.mac, ETH_ALEN);
-	memcpy(question->arp.arp_sha, wanted.mac, ETH_ALEN);
+	memcpy(question->ether.ether_shost, config.net[0].mac, ETH_ALEN);
+	memcpy(question->arp.arp_sha, config.net[0].mac, ETH_ALEN);
 	ring_add(&rx, &(struct buffer){ in, 4096, VRING_DESC_F_WRITE }, 1);
 	ring_kick(&rx);
 	ring_add(&tx, &(struct buffer){ out, sizeof(*question), 0 }, 1);
@@ -137,7 +139,7 @@ TEST(answers)
 		ASSERT_TRUE(bring_up(guest));
 		ASSERT_TRUE(resolve(guest, &answer));
 		EXPECT_EQ(1, answer.head.num_buffers);
-		EXPECT_EQ(0, memcmp(answer.ether.ether_dhost, wanted.mac, ETH_ALEN));
+		EXPECT_EQ(0, memcmp(answer.ether.ether_dhost, config.net[0].mac, ETH_ALEN));
 		EXPECT_EQ(ARPOP_REPLY, ntohs(answer.arp.arp_op));
 		EXPECT_EQ(0, memcmp(answer.arp.arp_spa, "\xc6\x33\x64\x01", 4));
 		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
@@ -156,13 +158,13 @@ TEST(port_in_use)
 	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&addr, len));
 	ASSERT_EQ(0, listen(fd, 1));
 	ASSERT_EQ(0, getsockname(fd, (struct sockaddr *)&addr, &len));
-	wanted.nr_forwards = 1;
-	wanted.forward[0] = (struct guest_forward){
+	config.net[0].nr_forwards = 1;
+	config.net[0].forward[0] = (struct guest_forward){
 		.address = "127.0.0.1", .host_port = ntohs(addr.sin_port), .guest_port = 22,
 	};
-	snprintf(port, sizeof(port), "%u", wanted.forward[0].host_port);
+	snprintf(port, sizeof(port), "%u", config.net[0].forward[0].host_port);
 	error = add(guest);
-	wanted.nr_forwards = 0;
+	config.net[0].nr_forwards = 0;
 	close(fd);
 	if (is_missing() || error == -EPERM)
 		SKIP(return, "no passt that speaks vhost-user, or no namespaces for it");

@@ -112,7 +112,7 @@ static struct guest *nic_new(struct nic *nic, uint64_t features)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair))
 		abort();
 	setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	if (virtio_net_add(guest->bus, pair[1], "web.guest", &wanted) < 0)
+	if (guest_add_tap(guest, pair[1], &wanted) < 0)
 		abort();
 	*nic = (struct nic) { .guest = guest, .wire = pair[0] };
 	nic->memory = guest_alloc(guest, 1 << 20);
@@ -477,7 +477,7 @@ TEST(real_tap)
 
 	if (tap < 0)
 		SKIP(return, "no tap for this user");
-	ASSERT_EQ(0, virtio_net_add(guest->bus, tap, "web.guest", &wanted));
+	ASSERT_EQ(0, guest_add_tap(guest, tap, &wanted));
 	EXPECT_EQ(offloads, get_features(guest, 0) & offloads);
 	ASSERT_TRUE(get_features(guest, 0) & F(VIRTIO_NET_F_MTU));
 	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg,
@@ -527,7 +527,7 @@ static int add_nic(struct guest *guest, int fd, enum guest_vhost how)
 	net.vhost = how;
 	net.line = 7;
 	capture_start();
-	error = virtio_net_add(guest->bus, fd, "web.guest", &net);
+	error = guest_add_tap(guest, fd, &net);
 	said = capture_end();
 	return error;
 }

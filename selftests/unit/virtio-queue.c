@@ -39,7 +39,7 @@ static struct virtio_device *dummy_new(struct guest *guest)
 	dev->ops = &dummy_ops;
 	dev->nr_queues = 1;
 	dev->queue[0].max_size = 256;
-	if (virtio_device_add(guest->bus, dev) < 0)
+	if (guest_add(guest, dev) < 0)
 		abort();
 	return dev;
 }
@@ -239,27 +239,42 @@ TEST(indices_wrap_around)
 	}
 }
 
+static char why[VIRTQUEUE_WHY_MAX];
+
+static int set_up(struct guest *guest, struct virtqueue *vq, unsigned int size, uint64_t desc,
+		  uint64_t avail, uint64_t used)
+{
+	const struct virtqueue_setup setup = {
+		.size = size, .desc = desc, .avail = avail, .used = used, .mem = &guest->mem,
+	};
+
+	*why = '\0';
+	return virtqueue_setup(vq, &setup, why);
+}
+
 TEST(setup_is_checked)
 {
 	struct guest *guest GUEST = guest_new();
 	struct virtqueue *vq = &dummy_new(guest)->queue[0];
 	uint64_t end = SEGMENT_0 + SEGMENT_SIZE, ok = SEGMENT_0 + 0x1000;
 
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 0, ok, ok, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 12, ok, ok, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 512, ok, ok, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 0x80000000, ok, ok, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok + 8, ok, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, ok + 1, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, ok, ok + 2));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, NOWHERE, ok, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, -2ULL, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 0, ok, ok, ok));
+	EXPECT_STREQ("asked for 0 entries; it must be a power of two, 256 at most", why);
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 12, ok, ok, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 512, ok, ok, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 0x80000000, ok, ok, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, ok + 8, ok, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, ok, ok + 1, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, ok, ok, ok + 2));
+	EXPECT_STREQ("put the used ring at 0x10001002 (70 bytes), which is misaligned", why);
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, NOWHERE, ok, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, ok, -2ULL, ok));
 	/* The event index at the end of each ring must fit as well */
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, end - (6 + 2 * 8) + 2, ok));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, ok, ok, end - (4 + 8 * 8)));
-	EXPECT_EQ(-EINVAL, virtqueue_setup(vq, 8, end - 16 * 7, ok, ok));
-	EXPECT_EQ(0, virtqueue_setup(vq, 8, end - 16 * 8, ok, ok));
-	EXPECT_EQ(0, virtqueue_setup(vq, 8, ok, end - (6 + 2 * 8), ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, ok, end - (6 + 2 * 8) + 2, ok));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, ok, ok, end - (4 + 8 * 8)));
+	EXPECT_EQ(-EINVAL, set_up(guest, vq, 8, end - 16 * 7, ok, ok));
+	EXPECT_EQ(0, set_up(guest, vq, 8, end - 16 * 8, ok, ok));
+	EXPECT_EQ(0, set_up(guest, vq, 8, ok, end - (6 + 2 * 8), ok));
 	virtqueue_reset(vq);
 }
 

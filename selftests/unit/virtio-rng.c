@@ -12,7 +12,7 @@ static struct guest *rng_new(struct ring *ring)
 {
 	struct guest *guest = guest_new();
 
-	if (virtio_rng_add(guest->bus) < 0 ||
+	if (guest_add_rng(guest) < 0 ||
 	    !negotiate(guest, 0, get_features(guest, 0)) || ring_open(ring, guest, 0, 0, 8) ||
 	    !driver_ok(guest, 0))
 		abort();

@@ -51,7 +51,7 @@ static void add_disk(struct guest *guest)
 {
 	const struct guest_disk disk = { .path = image, .direct = true };
 
-	if (virtio_blk_add(guest->bus, &disk, 0) < 0)
+	if (guest_add_disk(guest, &disk) < 0)
 		abort();
 }
 
@@ -334,7 +334,7 @@ static void sigmad_that_changes(struct guest *guest)
 		abort();
 	virtio_bus_keep(guest->bus, &shared->state, false);
 	for (unsigned int i = 0; i < 4; i++)
-		if (virtio_rng_add(guest->bus))
+		if (guest_add_rng(guest))
 			abort();
 	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
 	virtio_bus_remove(guest->bus, 1, false);
@@ -365,7 +365,7 @@ TEST(devices_that_came_and_went)
 		abort();
 	virtio_bus_keep(guest->bus, &shared->state, true);
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		nr += state[i].device_id && !virtio_rng_add(guest->bus);
+		nr += state[i].device_id && !guest_add_rng(guest);
 	EXPECT_EQ(3, nr);
 	virtio_bus_resume(guest->bus);
 
@@ -380,7 +380,7 @@ TEST(devices_that_came_and_went)
 	EXPECT_EQ(9, devices.present);
 	EXPECT_EQ(1, guest->released);
 	EXPECT_EQ(0, state[2].device_id);
-	ASSERT_EQ(0, virtio_rng_add(guest->bus));
+	ASSERT_EQ(0, guest_add_rng(guest));
 	EXPECT_EQ(SIGMA_DOORBELL_FIRST + 1, doorbell_of(guest, 1));
 }
 
@@ -394,7 +394,7 @@ TEST(another_device)
 		abort();
 	virtio_bus_keep(guest->bus, &shared->state, true);
 	capture_start();
-	EXPECT_EQ(-ESTALE, virtio_rng_add(guest->bus));
+	EXPECT_EQ(-ESTALE, guest_add_rng(guest));
 	EXPECT_SAID("was not device 0", capture_end());
 }
 

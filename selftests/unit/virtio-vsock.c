@@ -81,7 +81,7 @@ static int add(struct guest *guest, const char *name, struct guest_vsock wanted)
 	snprintf(config.name, sizeof(config.name), "%s", name);
 	cid = 0;
 	capture_start();
-	error = virtio_vsock_add(guest->bus, &config, &cid);
+	error = kinds_make_vsock(guest->bus, &config, &cid);
 	said = capture_end();
 	return error;
 }

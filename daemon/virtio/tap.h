@@ -5,7 +5,8 @@
 
 #include <net/if.h>
 
-#include "../common/guestfile.h"
+#include "../../common/guestfile.h"
+#include "making.h"
 
 #define TAP_NAME_MAX IFNAMSIZ
 
@@ -17,13 +18,11 @@ void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number);
 
 /**
  * tap_open - make a tap, attach it to its bridge or give it its address, and set it up
- * @file: the guest file, for messages
  * @name: out: the interface's name
  *
  * Return: a non-blocking file descriptor (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR with the 12-byte
- * header of virtio 1.x), or a reported negative errno.
+ * header of virtio 1.x), or a negative errno and why.
  */
-int tap_open(const char *guest, unsigned int number, const char *file,
-	     const struct guest_net *net, char name[TAP_NAME_MAX]);
+int tap_open(struct virtio_making *making, const struct guest_net *net, char name[TAP_NAME_MAX]);
 
 #endif

@@ -16,8 +16,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "../common/hash.h"
-#include "../common/log.h"
+#include "../../common/hash.h"
 #include "tap.h"
 
 #define TUN "/dev/net/tun"
@@ -44,7 +43,7 @@ void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number)
 			 number % 10);
 }
 
-static int tap_create(const char *name)
+static int tap_create(struct virtio_making *making, const char *name)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
 	int hdr = sizeof(struct virtio_net_hdr_v1);
@@ -52,7 +51,7 @@ static int tap_create(const char *name)
 
 	fd = open(TUN, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return log_error(-errno, errno == ENOENT || errno == ENODEV ?
+		return making_say(making, -errno, errno == ENOENT || errno == ENODEV ?
 				 "cannot make a tap: there is no " TUN "; run 'modprobe tun'" :
 				 "cannot open " TUN ": %s", strerror(errno));
 
@@ -60,17 +59,17 @@ static int tap_create(const char *name)
 	if (ioctl(fd, TUNSETIFF, &ifr)) {
 		error = -errno;
 		if (error == -EPERM)
-			log_error(error, "cannot make the tap %s: it takes CAP_NET_ADMIN; run as root",
+			making_say(making, error, "cannot make the tap %s: it takes CAP_NET_ADMIN; run as root",
 				  name);
 		else if (error == -EBUSY)
-			log_error(error, "cannot make the tap %s: another process has it; 'ip link show %s' shows it",
+			making_say(making, error, "cannot make the tap %s: another process has it; 'ip link show %s' shows it",
 				  name, name);
 		else
-			log_error(error, "cannot make the tap %s: %s", name, strerror(-error));
+			making_say(making, error, "cannot make the tap %s: %s", name, strerror(-error));
 		goto close_fd;
 	}
 	if (ioctl(fd, TUNSETVNETHDRSZ, &hdr)) {
-		error = log_error(-errno, "%s: the kernel refuses a %d-byte header: %s", name,
+		error = making_say(making, -errno, "%s: the kernel refuses a %d-byte header: %s", name,
 				  hdr, strerror(errno));
 		goto close_fd;
 	}
@@ -82,18 +81,19 @@ close_fd:
 }
 
 /* Change @link by @change; what it was for is said in @what */
-static int tap_change(struct nl_sock *sock, struct rtnl_link *link, struct rtnl_link *change,
+static int tap_change(struct virtio_making *making, struct nl_sock *sock,
+		      struct rtnl_link *link, struct rtnl_link *change,
 		      const char *what)
 {
 	int error = rtnl_link_change(sock, link, change, 0);
 
 	if (error)
-		return log_error(-EIO, "%s: cannot %s: %s", rtnl_link_get_name(link), what,
+		return making_say(making, -EIO, "%s: cannot %s: %s", rtnl_link_get_name(link), what,
 				 nl_geterror(error));
 	return 0;
 }
 
-static int tap_enslave(struct nl_sock *sock, struct rtnl_link *link, const char *file,
+static int tap_enslave(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link,
 		       const struct guest_net *net)
 {
 	struct rtnl_link *bridge, *change;
@@ -101,32 +101,31 @@ static int tap_enslave(struct nl_sock *sock, struct rtnl_link *link, const char 
 	int error;
 
 	if (rtnl_link_get_kernel(sock, 0, net->bridge, &bridge))
-		return log_error(-ENODEV, "%sthere is no bridge %s: make it with 'ip link add %s type bridge' and 'ip link set %s up'",
-				 guestfile_place(file, net->line).text, net->bridge, net->bridge,
-				 net->bridge);
+		return making_say(making, -ENODEV, "there is no bridge %s: make it with 'ip link add %s type bridge' and 'ip link set %s up'",
+				  net->bridge, net->bridge, net->bridge);
 	type = rtnl_link_get_type(bridge);
 	if (!type || strcmp(type, "bridge")) {
-		error = log_error(-EINVAL, "%s%s is %s, not a bridge: name a bridge, or use Address=",
-				  guestfile_place(file, net->line).text, net->bridge,
-				  type ?: "an ordinary interface");
+		error = making_say(making, -EINVAL,
+				   "%s is %s, not a bridge: name a bridge, or use Address=",
+				   net->bridge, type ?: "an ordinary interface");
 		goto put_bridge;
 	}
 	change = rtnl_link_alloc();
 	if (!change) {
-		error = log_error(-ENOMEM, "no memory for a netlink message");
+		error = making_say(making, -ENOMEM, "no memory for a netlink message");
 		goto put_bridge;
 	}
 	/* A bridge takes the smallest MTU of its ports: ours must not shrink it */
 	rtnl_link_set_mtu(change, rtnl_link_get_mtu(bridge));
 	rtnl_link_set_master(change, rtnl_link_get_ifindex(bridge));
-	error = tap_change(sock, link, change, "attach it to the bridge");
+	error = tap_change(making, sock, link, change, "attach it to the bridge");
 	rtnl_link_put(change);
 put_bridge:
 	rtnl_link_put(bridge);
 	return error;
 }
 
-static int tap_address(struct nl_sock *sock, struct rtnl_link *link, const char *file,
+static int tap_address(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link,
 		       const struct guest_net *net)
 {
 	struct rtnl_addr *addr = rtnl_addr_alloc();
@@ -134,11 +133,11 @@ static int tap_address(struct nl_sock *sock, struct rtnl_link *link, const char 
 	int error;
 
 	if (!addr)
-		return log_error(-ENOMEM, "no memory for a netlink message");
+		return making_say(making, -ENOMEM, "no memory for a netlink message");
 	error = nl_addr_parse(net->address, AF_INET, &local);
 	if (error) {
-		error = log_error(-EINVAL, "%sAddress=%s: %s; write it as 10.0.0.1/24",
-				  guestfile_place(file, net->line).text, net->address,
+		error = making_say(making, -EINVAL, "Address=%s: %s; write it as 10.0.0.1/24",
+				  net->address,
 				  nl_geterror(error));
 		goto put_addr;
 	}
@@ -146,8 +145,7 @@ static int tap_address(struct nl_sock *sock, struct rtnl_link *link, const char 
 	rtnl_addr_set_local(addr, local);
 	error = rtnl_addr_add(sock, addr, 0);
 	if (error)
-		error = log_error(-EIO, "%scannot give %s the address %s: %s",
-				  guestfile_place(file, net->line).text,
+		error = making_say(making, -EIO, "cannot give %s the address %s: %s",
 				  rtnl_link_get_name(link), net->address, nl_geterror(error));
 	nl_addr_put(local);
 put_addr:
@@ -155,62 +153,62 @@ put_addr:
 	return error;
 }
 
-static int tap_up(struct nl_sock *sock, struct rtnl_link *link)
+static int tap_up(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link)
 {
 	struct rtnl_link *change = rtnl_link_alloc();
 	int error;
 
 	if (!change)
-		return log_error(-ENOMEM, "no memory for a netlink message");
+		return making_say(making, -ENOMEM, "no memory for a netlink message");
 	rtnl_link_set_flags(change, IFF_UP);
-	error = tap_change(sock, link, change, "set it up");
+	error = tap_change(making, sock, link, change, "set it up");
 	rtnl_link_put(change);
 	return error;
 }
 
-static int tap_configure(const char *name, const char *file, const struct guest_net *net)
+static int tap_configure(struct virtio_making *making, const char *name,
+			 const struct guest_net *net)
 {
 	struct nl_sock *sock = nl_socket_alloc();
 	struct rtnl_link *link;
 	int error;
 
 	if (!sock)
-		return log_error(-ENOMEM, "no memory for a netlink socket");
+		return making_say(making, -ENOMEM, "no memory for a netlink socket");
 	error = nl_connect(sock, NETLINK_ROUTE);
 	if (error) {
-		error = log_error(-EIO, "cannot speak to the network stack: %s",
+		error = making_say(making, -EIO, "cannot speak to the network stack: %s",
 				  nl_geterror(error));
 		goto free_sock;
 	}
 	error = rtnl_link_get_kernel(sock, 0, name, &link);
 	if (error) {
-		error = log_error(-EIO, "cannot find %s, which was just made: %s", name,
+		error = making_say(making, -EIO, "cannot find %s, which was just made: %s", name,
 				  nl_geterror(error));
 		goto free_sock;
 	}
 	if (net->bridge)
-		error = tap_enslave(sock, link, file, net);
+		error = tap_enslave(making, sock, link, net);
 	if (!error && net->address)
-		error = tap_address(sock, link, file, net);
+		error = tap_address(making, sock, link, net);
 	if (!error)
-		error = tap_up(sock, link);
+		error = tap_up(making, sock, link);
 	rtnl_link_put(link);
 free_sock:
 	nl_socket_free(sock);
 	return error;
 }
 
-int tap_open(const char *guest, unsigned int number, const char *file,
-	     const struct guest_net *net, char name[TAP_NAME_MAX])
+int tap_open(struct virtio_making *making, const struct guest_net *net, char name[TAP_NAME_MAX])
 {
 	int fd, error;
 
 	memset(name, 0, TAP_NAME_MAX);
-	tap_name(name, guest, number);
-	fd = tap_create(name);
+	tap_name(name, making->guest, making->number);
+	fd = tap_create(making, name);
 	if (fd < 0)
 		return fd;
-	error = tap_configure(name, file, net);
+	error = tap_configure(making, name, net);
 	if (error) {
 		close(fd);
 		return error;

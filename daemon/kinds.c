@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The kinds of devices: see kinds.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../common/log.h"
+#include "kinds.h"
+#include "virtio/backends.h"
+#include "virtio/tap.h"
+
+static void name_disk(const struct guest_config *config, unsigned int place, char name[PATH_MAX])
+{
+	const struct guest_disk *disk = &config->disk[place];
+
+	snprintf(name, PATH_MAX, "%s", disk->path ?: disk->socket);
+}
+
+static void name_net(const struct guest_config *config, unsigned int place, char name[PATH_MAX])
+{
+	if (config->net[place].user)
+		snprintf(name, PATH_MAX, "user-%u", place);
+	else
+		tap_name(name, config->name, place);
+}
+
+static void name_share(const struct guest_config *config, unsigned int place, char name[PATH_MAX])
+{
+	snprintf(name, PATH_MAX, "%s", config->share[place].tag);
+}
+
+/* The lock on a disk says who has it, too, but not that it is this guest */
+static int check_disk(const struct guest_config *config, unsigned int place)
+{
+	const struct guest_disk *disk = &config->disk[place];
+	const char *path = disk->path ?: disk->socket;
+
+	for (unsigned int i = 0; i < config->nr_disks; i++) {
+		const struct guest_disk *other = &config->disk[i];
+
+		if (i != place && other->keys && !strcmp(other->path ?: other->socket, path) &&
+		    !(disk->read_only && other->read_only))
+			return log_error(-EBUSY, "it has the disk %s already; remove that first, or set ReadOnly=yes for both",
+					 path);
+	}
+	return 0;
+}
+
+static void tell_net(const struct guest_config *config, unsigned int place)
+{
+	char name[PATH_MAX];
+
+	name_net(config, place, name);
+	if (!config->net[place].user)
+		log_info("eth%u is the other end of %s", place, name);
+}
+
+#define MAKE(name, member, ...)								\
+static int make_##member(struct virtio_making *making, const struct guest_config *config) \
+{											\
+	return virtio_##member##_add(making, &config->member[making->number]);		\
+}
+GUEST_DEVICES(MAKE)
+
+/*
+ * @make: and add it; 0, or -errno and why
+ * @name: what people call it
+ * @check: NULL, or may it be added to the others? 0 or a reported -errno
+ * @tell: NULL, or say what people should know of one that was made
+ */
+static const struct {
+	int (*make)(struct virtio_making *making, const struct guest_config *config);
+	void (*name)(const struct guest_config *config, unsigned int place, char name[PATH_MAX]);
+	int (*check)(const struct guest_config *config, unsigned int place);
+	void (*tell)(const struct guest_config *config, unsigned int place);
+} kinds[] = {
+	[GUEST_DISK] = { make_disk, name_disk, .check = check_disk },
+	[GUEST_NET] = { make_net, name_net, .tell = tell_net },
+	[GUEST_SHARE] = { make_share, name_share },
+};
+
+_Static_assert(sizeof(kinds) / sizeof(*kinds) == GUEST_DEVICE_KINDS, "each kind has its row");
+
+struct virtio_making kinds_begin(struct virtio_bus *bus, const struct guest_config *config,
+				 unsigned int number)
+{
+	return (struct virtio_making) {
+		.bus = bus, .guest = config->name, .number = number, .starter = config->starter,
+	};
+}
+
+int kinds_end(const struct virtio_making *making, const struct guest_config *config,
+	      unsigned int line, int error)
+{
+	const struct guest_place at = guestfile_place(config->file, line);
+
+	if (error)
+		return log_error(error, "%s%s", at.text, making->said);
+	if (*making->said)
+		log_info("%s%s", at.text, making->said);
+	return 0;
+}
+
+int kinds_make(struct virtio_bus *bus, const struct guest_config *config, enum guest_device kind,
+	       unsigned int place)
+{
+	struct virtio_making making = kinds_begin(bus, config, place);
+	int error = kinds_end(&making, config, guestfile_line(config, kind, place),
+			      kinds[kind].make(&making, config));
+
+	if (!error && kinds[kind].tell)
+		kinds[kind].tell(config, place);
+	return error;
+}
+
+int kinds_make_vsock(struct virtio_bus *bus, const struct guest_config *config, uint32_t *cid)
+{
+	struct virtio_making making = kinds_begin(bus, config, 0);
+	const struct guest_vsock *vsock = &config->vsock;
+
+	*cid = 0;
+	if (vsock->off)
+		return 0;
+	return kinds_end(&making, config, vsock->line,
+			 virtio_vsock_add(&making, vsock->cid, !vsock->line, cid));
+}
+
+int kinds_check(const struct guest_config *config, enum guest_device kind, unsigned int place)
+{
+	return kinds[kind].check ? kinds[kind].check(config, place) : 0;
+}
+
+void kinds_name(const struct guest_config *config, enum guest_device kind, unsigned int place,
+		char name[PATH_MAX])
+{
+	kinds[kind].name(config, place, name);
+}
