@@ -53,7 +53,8 @@ IASL ?= iasl
 INSTALL ?= install
 STRIP ?= strip
 CFLAGS ?= -O2 -g
-SANITIZE := -Og -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+# What unit tests and fuzz targets are built with: sanitizers, and assertions (common/assert.h)
+SANITIZE := -Og -DSIGMA_ASSERT -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 COMMON_LIBS := libsystemd inih
 DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing

@@ -15,6 +15,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "assert.h"
 #include "log.h"
 
 #define LOG_LINE_MAX 2048
@@ -77,6 +78,7 @@ static bool rotate(void)
 	char older[sizeof(log_file.path) + 2];
 	struct stat st;
 
+	sigma_assert(pthread_mutex_trylock(&log_file.lock) == EBUSY);
 	snprintf(older, sizeof(older), "%s.1", log_file.path);
 	return !fstat(STDERR_FILENO, &st) && !rename(log_file.path, older) &&
 	       !begin_file(log_file.path) && !fchown(STDERR_FILENO, -1, st.st_gid) &&

@@ -2,8 +2,8 @@
 /* Observers of the guest: see observer.h. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "../common/assert.h"
 #include "observer.h"
 
 /* Call @op of each observer that has it, with its data and what follows */
@@ -16,9 +16,7 @@
 
 void observers_add(struct observers *observers, const struct observer_ops *ops, void *data)
 {
-	/* Who there is, is decided when sigmad is written */
-	if (observers->nr == OBSERVERS_MAX)
-		abort();
+	sigma_assert(observers->nr < OBSERVERS_MAX && !observers->nr_open);
 	observers->observer[observers->nr].ops = ops;
 	observers->observer[observers->nr++].data = data;
 }

@@ -13,6 +13,7 @@
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "../common/assert.h"
 #include "../common/log.h"
 #include "savelog.h"
 #include "start.h"
@@ -84,10 +85,32 @@ static void leave(struct supervisor *supervisor, int status)
 	sd_event_exit(supervisor->machine.event, status);
 }
 
+#define STATE(name)	(1U << SIGMA_STATE_##name)
+#define RUNS		(STATE(BOOTING) | STATE(RUNNING) | STATE(UNRESPONSIVE))
+#define ENDED		(STATE(POWEROFF) | STATE(REBOOT) | STATE(PANICKED) | STATE(STOPPED) | \
+			 STATE(LOST) | STATE(CONTAINED))
+
+/*
+ * Can a guest that was in state @from be in state @to, when states between them may have been
+ * missed? run() alone takes one from its end to a new start.
+ */
+static bool may_follow(uint32_t from, uint32_t to)
+{
+	const uint32_t was = 1U << from, is = 1U << to;
+
+	if (was == is)
+		return true;
+	if (was & RUNS)
+		return is & (STATE(RUNNING) | STATE(UNRESPONSIVE) | ENDED);
+	return is & (STATE(STOPPED) | STATE(LOST));
+}
+
 static void tell_state(struct supervisor *supervisor)
 {
 	uint32_t state = supervisor->machine.guest.info.state;
 
+	sigma_assert(may_follow(supervisor->state, state));
+	supervisor->state = state;
 	observers_state(&supervisor->machine.observers, state);
 	boot_watch(&supervisor->boot, state);
 }
@@ -98,6 +121,7 @@ static int run(struct supervisor *supervisor)
 
 	if (error)
 		return error;
+	supervisor->state = SIGMA_STATE_BOOTING;
 	tell_state(supervisor);
 	return sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
 }
@@ -352,6 +376,7 @@ static int watch(struct supervisor *supervisor)
 	int error = sd_event_add_io(machine->event, &supervisor->messages, machine->guest.fd,
 				    ALWAYS, on_guest, supervisor);
 
+	supervisor->state = machine->guest.info.state;
 	return error < 0 ? log_error(error, "cannot watch the guest: %s", strerror(-error)) : 0;
 }
 

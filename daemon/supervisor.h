@@ -40,6 +40,7 @@ struct supervisor_options {
  * struct supervisor - the supervisor of a guest
  * @machine: the guest; its owner sets what struct machine says
  * @boot: watches its driver come up
+ * @state: of the guest, as it was told last: an enum sigma_state
  * @ending: somebody asked for its end; what it does now is no surprise
  * @interrupts: how often supervisor_interrupt() was called
  * @messages: of the guest, and changes of its state
@@ -50,6 +51,7 @@ struct supervisor {
 	struct machine machine;
 	struct supervisor_options options;
 	struct boot boot;
+	uint32_t state;
 	bool ending;
 	unsigned int interrupts;
 	sd_event_source *messages;

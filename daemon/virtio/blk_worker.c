@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../common/assert.h"
 #include "../../common/log.h"
 #include "blk.h"
 
@@ -42,6 +43,7 @@ enum { KICK = 1, STOP, FLUSHED };
 
 struct blk_worker {
 	pthread_t thread;
+	pthread_t self;			/* the same, as the thread itself knows it */
 	int stop_fd;			/* eventfd: the thread is to end */
 	bool stopping;			/* same, atomic */
 	bool broken;			/* by the driver: no more chains come */
@@ -60,13 +62,16 @@ bool blk_worker_stopping(const struct blk *blk)
 	return __atomic_load_n(&blk->worker->stopping, __ATOMIC_ACQUIRE);
 }
 
+/* From blk_worker_start() to blk_worker_stop() the queue is the thread's alone */
 static struct virtqueue *queue(struct blk *blk)
 {
+	sigma_assert(pthread_equal(blk->worker->self, pthread_self()));
 	return &blk->dev.queue[0];
 }
 
 static void put_request(struct blk_worker *worker, struct blk_request *req)
 {
+	sigma_assert(worker->under_way);
 	req->next = worker->free;
 	worker->free = req;
 	worker->under_way--;
@@ -79,6 +84,7 @@ static struct blk_request *take(struct blk *blk)
 	struct blk_request *req = worker->free;
 	int ret;
 
+	sigma_assert(req && worker->under_way < BLK_QUEUE_SIZE);
 	ret = virtqueue_pop(queue(blk), &req->chain);
 	if (ret > 0)
 		ret = blk_begin(blk, req) ?: 1;
@@ -178,6 +184,8 @@ static void start_flush(struct blk *blk)
 	struct blk_worker *worker = blk->worker;
 	struct io_uring_sqe *sqe = get_sqe(worker);
 
+	/* disk.c: one at a time */
+	sigma_assert(!worker->flushing);
 	worker->flushing = worker->to_flush;
 	worker->to_flush = NULL;
 	io_uring_prep_fsync(sqe, blk->disk.fd, IORING_FSYNC_DATASYNC);
@@ -486,8 +494,10 @@ static void serve_blocking(struct blk *blk)
 static void *blk_thread(void *data)
 {
 	struct blk *blk = data;
-	int ret = make_ring(blk);
+	int ret;
 
+	blk->worker->self = pthread_self();
+	ret = make_ring(blk);
 	if (ret < 0) {
 		ratelimit_warn(&blk->dev.warned, "disk %u (%s): slow, one request at a time, since there is no io_uring: %s",
 			       blk->number, blk->disk.path, strerror(-ret));

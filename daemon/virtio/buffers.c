@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "../../common/assert.h"
 #include "buffers.h"
 
 static size_t smaller(size_t a, size_t b)
@@ -39,6 +40,8 @@ static void walk(struct vq_buffers *buf, size_t len, uint8_t *out, const uint8_t
 		buf->iov++;
 		buf->nr--;
 	}
+	/* @buf->len is the sum of what @buf->iov has */
+	sigma_assert(!len && !buf->nr == !buf->len);
 }
 
 void vq_skip(struct vq_buffers *buf, size_t len)
@@ -70,6 +73,7 @@ uint8_t *vq_take_last(struct vq_buffers *buf)
 
 	if (!buf->len)
 		return NULL;
+	sigma_assert(buf->nr);
 	last = &buf->iov[buf->nr - 1];
 	buf->len--;
 	if (!--last->iov_len)

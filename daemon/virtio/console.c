@@ -24,6 +24,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "../../common/assert.h"
 #include "backends.h"
 #include "bus.h"
 
@@ -92,6 +93,7 @@ static void put(struct console *con, const uint8_t *from, size_t len)
 		con->missed += con->head - con->tail - BACKLOG;
 		con->tail = con->head - BACKLOG;
 	}
+	sigma_assert(con->head - con->tail <= BACKLOG);
 }
 
 /* To who hears it, as far as there is @room */

@@ -18,6 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../../common/assert.h"
 #include "../../common/log.h"
 #include "device.h"
 
@@ -40,6 +41,8 @@ static const struct {
 void device_plug(struct virtio_device *dev, const struct virtio_port *port, unsigned int id,
 		 uint32_t doorbell, struct device_state *state)
 {
+	sigma_assert(dev->nr_queues <= SIGMA_QUEUES);
+	sigma_assert(dev->ops && dev->ops->start && dev->ops->reset && dev->ops->destroy);
 	dev->port = port;
 	dev->id = id;
 	dev->state = state;
@@ -162,8 +165,10 @@ static void unwatch_kicks(struct virtio_device *dev)
 
 static int device_start(struct virtio_device *dev)
 {
-	int ret = watch_kicks(dev);
+	int ret;
 
+	sigma_assert(!dev->started && dev->status & VIRTIO_CONFIG_S_DRIVER_OK);
+	ret = watch_kicks(dev);
 	if (!ret)
 		ret = dev->ops->start(dev);
 	if (ret < 0) {
@@ -236,6 +241,8 @@ static void queue_unset(struct virtqueue *vq)
 
 	if (!vq->size)
 		return;
+	/* Whoever served the queue is through with it */
+	sigma_assert(!vq->dev->started && !vq->kick_source);
 	port->bind(port->data, vq->kick, -1, vq->call, -1);
 	close(vq->call_fd);
 	close(vq->kick_fd);
@@ -260,8 +267,10 @@ static int queue_set(struct virtqueue *vq, unsigned int size, uint64_t desc, uin
 		.broken = on_queue_broken, .data = dev,
 	};
 	char why[VIRTQUEUE_WHY_MAX];
-	int ret = virtqueue_setup(vq, &setup, why);
+	int ret;
 
+	sigma_assert(!vq->size && !dev->started);
+	ret = virtqueue_setup(vq, &setup, why);
 	if (ret)
 		ratelimit_warn(&dev->warned, "%s%u: queue %u: the guest's driver %s", dev->ops->name,
 			     dev->id, vq->index, why);
@@ -274,6 +283,7 @@ static int queue_bind(struct virtqueue *vq)
 	const struct virtio_port *port = vq->dev->port;
 	int ret;
 
+	sigma_assert(vq->size && vq->kick_fd < 0 && vq->call_fd < 0);
 	vq->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vq->kick_fd < 0) {
 		ret = -errno;

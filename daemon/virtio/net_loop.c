@@ -23,6 +23,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../../common/assert.h"
 #include "bus.h"
 #include "net.h"
 
@@ -105,6 +106,7 @@ static void rx_deliver(struct net_loop *loop, size_t len)
 	unsigned int used = 0, used_iov = 0;
 	uint16_t num_buffers;
 
+	sigma_assert(len <= loop->len && loop->nr_iov < IOV_MAX);
 	while (len) {
 		const struct rx_chain *chain = &loop->chain[used++];
 		size_t part = len < chain->len ? len : chain->len;
@@ -120,6 +122,7 @@ static void rx_deliver(struct net_loop *loop, size_t len)
 	vq_write(&first, &num_buffers, sizeof(num_buffers));
 	virtqueue_publish(&loop->dev->queue[NET_RX]);
 
+	sigma_assert(used <= loop->nr_chains && used_iov <= loop->nr_iov);
 	loop->nr_chains -= used;
 	loop->nr_iov -= used_iov;
 	memmove(loop->chain, loop->chain + used, loop->nr_chains * sizeof(*loop->chain));

@@ -28,6 +28,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "../../common/assert.h"
 #include "queue.h"
 
 #define read_once(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
@@ -101,6 +102,7 @@ int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
 	if (!ring.used)
 		return -EINVAL;
 
+	sigma_assert(vq->max_size <= VIRTQUEUE_SIZE_MAX);
 	virtqueue_reset(vq);
 	vq->setup = *setup;
 	vq->vring = ring;
@@ -322,9 +324,11 @@ static int pop_redo(struct virtqueue *vq, struct vq_request *req)
 
 	while (!vq->redo[i])
 		i++;
+	sigma_assert(i < VIRTQUEUE_SIZE_MAX / BITS);
 	head = i * BITS + __builtin_ctzll(vq->redo[i]);
 	vq->redo[i] &= vq->redo[i] - 1;
 	vq->nr_redo--;
+	sigma_assert(in_flight(vq, head));
 	begin_chain(req, head);
 	return walk_chain(vq, req) ?: 1;
 }
@@ -337,8 +341,11 @@ static void count(uint64_t *counter, uint64_t more)
 /* @ret as virtqueue_pop() returns it */
 static int count_out(struct virtqueue *vq, const struct vq_request *req, int ret)
 {
-	if (ret > 0)
-		count(&vq->moved.bytes_out, req->out.len);
+	if (ret <= 0)
+		return ret;
+	sigma_assert(req->out.nr + req->in.nr <= VIRTQUEUE_SEGMENTS_MAX);
+	sigma_assert(!req->in.nr || req->in.iov == req->iov + req->out.nr);
+	count(&vq->moved.bytes_out, req->out.len);
 	return ret;
 }
 
@@ -421,6 +428,8 @@ bool virtqueue_waits(const struct virtqueue *vq)
 
 void virtqueue_unpop(struct virtqueue *vq, unsigned int nr)
 {
+	/* What is in flight is kept for the next sigmad where chains come back in any order */
+	sigma_assert(!vq->unordered && nr <= (uint16_t)(vq->last_avail - vq->used_idx));
 	vq->last_avail -= nr;
 }
 
@@ -428,6 +437,9 @@ void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written)
 {
 	vring_used_elem_t *elem = &vq->vring.used->ring[vq->used_idx & (vq->size - 1)];
 
+	/* Taken, and not given back before */
+	sigma_assert(vq->size && vq->last_avail != vq->used_idx);
+	sigma_assert(!vq->unordered || in_flight(vq, head));
 	if (vq->unordered)
 		keep(vq->state->pushed[vq->used_idx & (vq->size - 1)], head);
 	write_once(elem->id, htole32(head));
@@ -443,6 +455,7 @@ void virtqueue_publish(struct virtqueue *vq)
 
 	if (!vq->size || old == vq->used_idx)
 		return;
+	sigma_assert(!vq->unordered || (uint16_t)(vq->used_idx - old) <= vq->size);
 	vq->published_used = vq->used_idx;
 	__atomic_store_n(&vq->vring.used->idx, htole16(vq->used_idx), __ATOMIC_RELEASE);
 	if (vq->unordered)

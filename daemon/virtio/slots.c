@@ -2,6 +2,7 @@
 /* The slots of a bus: see slots.h. */
 #include <errno.h>
 
+#include "../../common/assert.h"
 #include "slots.h"
 
 int slots_next(const struct virtio_slots *slots, bool resuming)
@@ -36,6 +37,7 @@ int slots_add(struct virtio_slots *slots, const struct virtio_port *port,
 	if (id < 0)
 		return making_say(making, id, "no room for another device: a guest has %u at most",
 				  SIGMA_DEVICES);
+	sigma_assert(!slots->device[id]);
 	state = &slots->state->device[id];
 	if (port->resuming && (state->device_id != dev->ops->device_id ||
 			       state->nr_queues != dev->nr_queues))
@@ -55,8 +57,10 @@ int slots_add(struct virtio_slots *slots, const struct virtio_port *port,
 		state->generation = 0;
 	}
 	device_plug(dev, port, id, doorbell, state);
-	for (unsigned int i = 0; i < dev->nr_queues; i++)
+	for (unsigned int i = 0; i < dev->nr_queues; i++) {
+		sigma_assert(!slots->doorbell_used[doorbell + i]);
 		slots->doorbell_used[doorbell + i] = true;
+	}
 	/* Last: from here on the next sigmad has it, too */
 	__atomic_store_n(&state->device_id, dev->ops->device_id, __ATOMIC_RELEASE);
 	slots->device[id] = dev;
@@ -65,6 +69,7 @@ int slots_add(struct virtio_slots *slots, const struct virtio_port *port,
 
 void slots_remove(struct virtio_slots *slots, struct virtio_device *dev)
 {
+	sigma_assert(slots->device[dev->id] == dev);
 	device_reset(dev);
 	dev->state->device_id = 0;
 	for (unsigned int i = 0; i < dev->nr_queues; i++)
