@@ -14,7 +14,7 @@
 #include <linux/timekeeping.h>
 
 /* cpuid_edx() and similar functions moved here from asm/processor.h */
-#if __has_include(<asm/cpuid/api.h>)
+#ifdef SIGMA_HAVE_CPUID_API
 #include <asm/cpuid/api.h>
 #endif
 

@@ -12,5 +12,6 @@ ccflags-y += $(call sigma-probe,EVENTFD_SIGNAL_ONE,linux/eventfd.h,eventfd_signa
 ccflags-y += $(call sigma-probe,VIRTQUEUE_INFO,linux/virtio_config.h,struct virtqueue_info)
 ccflags-y += $(call sigma-probe,NOTIFICATION_DATA,uapi/linux/virtio_config.h,VIRTIO_F_NOTIFICATION_DATA)
 ccflags-y += $(call sigma-probe,SNAPSHOT_ID,linux/timekeeping.h,ktime_get_snapshot_id)
+ccflags-y += $(call sigma-probe,CPUID_API,../arch/x86/include/asm/cpuid/api.h,cpuid_edx)
 ccflags-y += $(call sigma-probe,RDMSRQ,../arch/x86/include/asm/msr.h,rdmsrq_safe_on_cpu)
 ccflags-y += -include $(src)/../kmod/compat.h
