@@ -177,7 +177,7 @@ void cpus_warn_of_split(const char *sysfs, const char *where)
 			at += snprintf(found + at, sizeof(found) - at, "%s%s", at ? ", " : "",
 				       sibling_leaks[i]);
 	if (at)
-		log_warning("%s: SplitCores=yes: this CPU has %s: whatever Guard= is, the guest can read what the other hyperthread of its core has in the core's cache and buffers; lend whole cores to a guest that you do not trust",
+		log_warning("%s: SplitCores=yes: this CPU has %s: with any Guard=, the guest can read data of the other hyperthread of its core from the core's cache and buffers; lend whole cores to a guest that you do not trust",
 			    where, found);
 }
 
@@ -209,7 +209,7 @@ static int read_kind(const char *devices, enum cpu_kind kind, cpu_set_t *set)
 int cpus_of_kind(const char *devices, enum cpu_kind kind, const char *where, cpu_set_t *set)
 {
 	if (read_kind(devices, kind, set))
-		return log_error(-ENODEV, "%s: CPUs=: this machine has no %s cores, or its kernel cannot tell them; 'sigmactl check' shows the kinds it has; give a count alone, or name CPUs (CPUs=cpu2,cpu4-7)",
+		return log_error(-ENODEV, "%s: CPUs=: this machine has no %s cores, or its kernel does not know the kinds of cores; 'sigmactl check' shows the kinds it has; give a count alone, or name CPUs (CPUs=cpu2,cpu4-7)",
 				 where, kinds[kind].name);
 	if (!CPU_COUNT(set))
 		return log_error(-EBUSY, "%s: CPUs=: no %s core is online; 'sigmactl pool' shows whether other guests have them; end one of those, or leave the kind out",

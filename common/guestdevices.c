@@ -212,7 +212,8 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int place
 		parser.place = place;
 		if ((unsigned int)place >= kinds[kind].max ||
 		    *guestdevices_keys(config, kind, place) || take_place(&parser, kind))
-			return log_error(-EINVAL, "no place for one of the %s", kinds[kind].several);
+			return log_error(-EINVAL, "slot %d of the %s is in use or does not exist",
+					 place, kinds[kind].several);
 	}
 	if (take_keys(&parser, keys))
 		wrong(&parser, -ENOMEM, "no memory to read this file");

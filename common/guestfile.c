@@ -69,7 +69,7 @@ static int take_key(void *data, const char *section __attribute__((unused)), con
 	if (parser->skip)
 		return 1;
 	if (parser->section == SECTION_NONE)
-		wrong(parser, -EINVAL, "%s=: stands in no section; put [Guest] above it", name);
+		wrong(parser, -EINVAL, "%s=: is in no section; put [Guest] above it", name);
 	else
 		guestkeys_set(parser, name, value);
 	return 1;
@@ -140,7 +140,7 @@ static char *read_line(char *line, int size, void *data)
 	if (!strchr(line, '\n') && !feof(parser->file)) {
 		if (!strchr("#;", line[strspn(line, " \t")]))
 			wrong(parser, -EINVAL,
-			      "longer than %d characters; CommandLine= can go on in the next line, which begins with a blank then",
+			      "longer than %d characters; shorten it, or continue CommandLine= in the next line, which must begin with a blank",
 			      size - 1);
 		do
 			c = getc(parser->file);
@@ -210,7 +210,7 @@ void guest_disk_finish(struct parser *parser)
 		else if (disk->socket && (disk->read_only || !disk->direct || disk->block_size ||
 					  *disk->serial))
 			guestfile_mistake(parser, disk->line, -EINVAL,
-					  "a [Disk] with Socket= has no other key; have the program that serves it see to that");
+					  "a [Disk] with Socket= has no other key; leave the others out, and set them in the program that serves the disk");
 		else if (disk->path)
 			guestkeys_usable(parser, disk->line, "Path=", disk->path, false, mode);
 		for (unsigned int j = 0; *disk->serial && j < config->nr_disks; j++)
@@ -255,10 +255,10 @@ void guest_net_finish(struct parser *parser)
 					  net->bridge || net->address ? "more than one" : "none");
 		if (!net->user && net->nr_forwards)
 			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with Forward= and without User=yes; the host reaches the guest as it is, leave Forward= out");
+					  "[Network] with Forward= and without User=yes; leave Forward= out: the host reaches the guest without it");
 		if (net->user && net->vhost != VHOST_IF_POSSIBLE)
 			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with User=yes and VHost=; passt moves the frames, leave VHost= out");
+					  "[Network] with User=yes and VHost=; passt serves the queues; leave VHost= out");
 
 		if (!(parser->macs & 1U << i)) {
 			error = stable_mac(config->name, i, net->mac);
@@ -311,7 +311,7 @@ void guest_share_finish(struct parser *parser)
 		guestkeys_usable(parser, share->line, "Path=", share->path, true, F_OK);
 		if (strchr(share->path, ','))
 			guestfile_mistake(parser, share->line, -EINVAL,
-					  "Path=%s: virtiofsd takes none with a comma; rename the folder, or give a link to it",
+					  "Path=%s: virtiofsd does not accept a comma in a path; rename the folder, or give a link to it",
 					  share->path);
 		if (!*share->tag)
 			default_tag(parser, share);
@@ -404,7 +404,7 @@ static int read_text(struct guest_config *config)
 	struct stat st;
 
 	if (!file)
-		return log_error(-errno, "%s: %m; a guest is described by such a file, or by one that is given with its path",
+		return log_error(-errno, "%s: %m; write this guest file, or give the path of another one",
 				 config->file);
 	config->text = malloc(GUESTFILE_MAX);
 	if (fstat(fileno(file), &st) || S_ISDIR(st.st_mode))

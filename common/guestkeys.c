@@ -343,7 +343,7 @@ static void set_serial(struct parser *parser, const char *value)
 	for (const char *at = value; *at; at++)
 		valid = valid && (isalnum((unsigned char)*at) || strchr("_.-", *at));
 	if (!valid) {
-		wrong(parser, -EINVAL, "Serial=%s: not up to %u letters, digits, '_', '.' and '-'; change it",
+		wrong(parser, -EINVAL, "Serial=%s: a serial number has at most %u letters, digits, '_', '.' and '-'; change it",
 		      value, GUEST_SERIAL_MAX);
 		return;
 	}
@@ -503,7 +503,7 @@ static void set_tag(struct parser *parser, const char *value)
 	for (const char *at = value; *at; at++)
 		valid = valid && isgraph((unsigned char)*at);
 	if (!valid) {
-		wrong(parser, -EINVAL, "Tag=%s: not up to %u characters without blanks; change it",
+		wrong(parser, -EINVAL, "Tag=%s: a tag has at most %u characters and no blanks; change it",
 		      value, GUEST_TAG_MAX);
 		return;
 	}
@@ -535,7 +535,7 @@ static void set_number(struct parser *parser, const char *value)
 	unsigned long number;
 
 	if (!read_number(value, 10, SIGMA_CHANNELS, &number) || !number)
-		wrong(parser, -EINVAL, "Number=%s: no channel; give 1 to %u", value,
+		wrong(parser, -EINVAL, "Number=%s: not a channel; give 1 to %u", value,
 		      SIGMA_CHANNELS);
 	else
 		this_channel(parser)->number = number;
@@ -576,7 +576,7 @@ static void set_mode(struct parser *parser, const char *value)
 	if (read_number(value, 8, 0666, &mode) && !(mode & 0111))
 		this_channel(parser)->mode = mode;
 	else
-		wrong(parser, -EINVAL, "Mode=%s: not who may read and write, in octal; write it like 0660",
+		wrong(parser, -EINVAL, "Mode=%s: not permissions to read and write, in octal; write it like 0660",
 		      value);
 }
 
@@ -663,7 +663,7 @@ void guestkeys_set(struct parser *parser, const char *name, const char *value)
 			continue;
 		if (seen && parser->indented && keys[i].often != CONTINUES)
 			wrong(parser, -EINVAL,
-			      "an indented line goes on with %s=, which is one line; don't indent it",
+			      "an indented line continues %s=, which must be one line; don't indent it",
 			      name);
 		else if (seen && !parser->indented && keys[i].often != REPEATS)
 			wrong(parser, -EINVAL, "%s=: given before in this section; leave one out",

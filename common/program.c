@@ -82,7 +82,7 @@ int program_find_passt(char path[PATH_MAX], char *why, size_t size)
 		return -ENOENT;
 	}
 	if (!program_says(argv, "\"net\"")) {
-		snprintf(why, size, "%.100s: does not speak vhost-user, which takes a passt of 2025 or later (Debian 13)",
+		snprintf(why, size, "%.100s: does not support vhost-user; install a passt of 2025 or later (Debian 13 has one)",
 			 path);
 		return -EOPNOTSUPP;
 	}

@@ -69,7 +69,7 @@ check "sigmactl check reports that there is no passt" \
 	eval 'sigmactl check | grep "User=yes.*there is no passt"'
 printf '#!/bin/sh\necho "passt: unrecognized option" >&2; exit 1\n' >$program && chmod +x $program
 refuse "User=yes is refused with a passt that is too old" \
-	"User=yes: $program: does not speak vhost-user" sigmactl start g
+	"User=yes: $program: does not support vhost-user" sigmactl start g
 check "the refused starts took nothing from the host" host_is_as_before
 install_passt
 check "sigmactl check finds a passt that is new enough" \

@@ -126,8 +126,8 @@ TEST(disks)
 	EXPECT_STREQ("01234567890123456789", config.disk[1].serial);
 	guestfile_free(&config);
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nBlockSize=1024\n", 5, "neither 512 nor 4096");
-	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=012345678901234567890\n", 5, "up to 20");
-	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=a/b\n", 5, "up to 20");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=012345678901234567890\n", 5, "has at most 20");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=a/b\n", 5, "has at most 20");
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=x\n[Disk]\nPath=@/b.img\nSerial=x\n", 6,
 		     "the same Serial= as that of the [Disk] in line 3");
 }
@@ -145,9 +145,9 @@ TEST(channels)
 	EXPECT_EQ(1234, config.channel[1].group);
 	EXPECT_EQ(0606, config.channel[1].mode);
 	guestfile_free(&config);
-	EXPECT_WRONG(KERNEL "[Channel]\nNumber=17\n", 4, "no channel; give 1 to 16");
-	EXPECT_WRONG(KERNEL "[Channel]\nNumber=0\n", 4, "no channel");
-	EXPECT_WRONG(KERNEL "[Channel]\nNumber=-1\n", 4, "no channel");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=17\n", 4, "not a channel; give 1 to 16");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=0\n", 4, "not a channel");
+	EXPECT_WRONG(KERNEL "[Channel]\nNumber=-1\n", 4, "not a channel");
 	EXPECT_WRONG(KERNEL "[Channel]\nMode=0600\n", 3, "without Number=");
 	EXPECT_WRONG(KERNEL "[Channel]\nNumber=1\nMode=0770\n", 5, "in octal");
 	EXPECT_WRONG(KERNEL "[Channel]\nNumber=1\nMode=689\n", 5, "in octal");
@@ -280,13 +280,13 @@ TEST(shares)
 	EXPECT_WRONG(KERNEL "[Share]\nTag=x\n", 3, "a [Share] without Path=; name the folder");
 	EXPECT_WRONG(KERNEL "[Share]\nPath=@/a.img\n", 3, "not a folder");
 	EXPECT_WRONG(KERNEL "[Share]\nPath=/\n", 3, "its last part cannot be a tag; give Tag=");
-	EXPECT_WRONG(KERNEL "[Share]\nPath=@\nTag=a b\n", 5, "not up to 36 characters");
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@\nTag=a b\n", 5, "at most 36 characters and no blanks");
 	EXPECT_WRONG(KERNEL "[Share]\nPath=@\nTag=0123456789012345678901234567890123456\n", 5,
-		     "not up to 36 characters");
+		     "at most 36 characters and no blanks");
 	EXPECT_WRONG(KERNEL "[Share]\nPath=@/modules\n[Share]\nPath=@\nTag=modules\n", 5,
 		     "the same tag, modules, as that of the [Share] in line 3");
 	mkdir("a,b", 0700);
-	EXPECT_WRONG(KERNEL "[Share]\nPath=@/a,b\n", 3, "takes none with a comma");
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@/a,b\n", 3, "does not accept a comma");
 	rmdir("a,b");
 }
 
@@ -340,7 +340,7 @@ TEST(long_lines)
 
 	memset(text + len, 'x', 300);
 	strcpy(text + len + 300, "\nnonsense\n");
-	EXPECT_WRONG(text, 3, "can go on in the next line");
+	EXPECT_WRONG(text, 3, "continue CommandLine= in the next line, which must begin with a blank");
 	EXPECT_SAID(":4: neither", said);
 	text[strlen(KERNEL)] = '#';
 	strcpy(text + len + 300, "\nCPUs=2");

@@ -42,7 +42,7 @@ static int add(struct guest *guest)
 
 static bool is_missing(void)
 {
-	return strstr(said, "there is no passt") || strstr(said, "does not speak vhost-user");
+	return strstr(said, "there is no passt") || strstr(said, "does not support vhost-user");
 }
 
 /* Add a NIC that must work. Return: false when the test is over, skipped or failed */
