@@ -308,15 +308,16 @@ static void check_signer(const char *why)
 		found("secureboot", RESULT_WARN, NULL, "%s: it takes signed modules only", why);
 	} else if (is_signed < 0) {
 		found("secureboot", RESULT_WARN, NULL,
-		      "%s: whether sigma.ko is signed can't be told: %s", why,
+		      "%s: cannot find out whether sigma.ko is signed: %s", why,
 		      strerror(-is_signed));
 	} else if (!is_signed) {
 		found("secureboot", RESULT_FAIL,
 		      "install the package sigma-dkms, since DKMS signs what it builds; or sign it, with scripts/sign-file of the kernel's headers",
 		      "%s: it takes signed modules only, and sigma.ko has no signature", why);
 	} else if (!*signer) {
-		found("secureboot", RESULT_WARN, "if it is not taken, sign it by a key that is enrolled: mokutil --list-enrolled",
-		      "%s: it takes signed modules only, and who signed sigma.ko can't be told", why);
+		found("secureboot", RESULT_WARN, "if the kernel rejects it, sign it with an enrolled key: mokutil --list-enrolled",
+		      "%s: it takes signed modules only, and the key that signed sigma.ko is not known",
+		      why);
 	} else if (kernel_has_key(signer)) {
 		found("secureboot", RESULT_OK, NULL,
 		      "%s, and has the key that sigma.ko is signed with, '%s'", why, signer);
@@ -343,7 +344,7 @@ static void check_signature(void)
 		      "Secure Boot is %s: this kernel takes modules without a signature",
 		      secure_boot_is_on() ? "on, but not in force" : "off, or there is none");
 	else if (!access("/sys/module/sigma", F_OK))
-		found("secureboot", RESULT_OK, NULL, "%s, and took sigma.ko for its signature", why);
+		found("secureboot", RESULT_OK, NULL, "%s, and accepted the signature of sigma.ko", why);
 	else
 		check_signer(why);
 }
@@ -373,7 +374,7 @@ static void check_cpus(void)
 	cpus_kinds(DEVICES_SYSFS, kinds, sizeof(kinds));
 	if (*kinds)
 		found("cores", RESULT_OK, NULL,
-		      "of different kinds: %s; CPUs=2 efficiency, say, in the guest file takes what you want",
+		      "of different kinds: %s; CPUs= in the guest file can choose one: CPUs=2 efficiency",
 		      kinds);
 }
 
@@ -396,7 +397,7 @@ static void check_apic(void)
 		found("apic", RESULT_OK, NULL, "local APIC in %s mode",
 		      base & APIC_BASE_EXTD ? "x2APIC" : "xAPIC");
 	else
-		found("apic", RESULT_OK, NULL, "local APIC%s; its mode can't be read here, and both serve",
+		found("apic", RESULT_OK, NULL, "local APIC%s; its mode can't be read here, but both modes work",
 		      cpu_flag("x2apic") ? ", x2APIC possible" : "");
 }
 
@@ -404,7 +405,7 @@ static void check_hypervisor(void)
 {
 	if (cpu_flag("hypervisor"))
 		found("hypervisor", RESULT_WARN, NULL,
-		      "this host is a virtual machine itself: it works where the hypervisor emulates INIT-SIPI; speed is not native");
+		      "this host is a virtual machine: guests work if its hypervisor emulates INIT and SIPI, but they do not run at native speed");
 	else
 		found("hypervisor", RESULT_OK, NULL, "this host runs on the bare machine");
 }
@@ -436,7 +437,7 @@ static void check_kernel(void)
 	uname(&uts);
 	snprintf(path, sizeof(path), "/boot/vmlinuz-%s", uts.release);
 	if (!access(path, R_OK))
-		found("kernel", RESULT_OK, NULL, "guests run %s unless told otherwise", path);
+		found("kernel", RESULT_OK, NULL, "guests run %s unless Kernel= names another one", path);
 	else
 		found("kernel", RESULT_WARN, "set Kernel= in the guest file",
 		      "%s, the default kernel of guests, cannot be read: %s", path,
@@ -503,7 +504,7 @@ static void check_guard(void)
 		break;
 	default:
 		found("guard", RESULT_WARN, "as root: modprobe sigma; then check again",
-		      "whether guests can be confined is known when sigma.ko is loaded");
+		      "only sigma.ko can find out which guard this machine has, and it is not loaded");
 	}
 }
 
@@ -527,7 +528,7 @@ static int run(const struct options *options, char **args)
 	if (report.json) {
 		json_print(report.json);
 	} else if (!(options->given & OPT_NO_LEGEND)) {
-		printf("\n%s: %u ok, %u to know, %u in the way.\n",
+		printf("\n%s: %u ok, %u warn, %u FAIL.\n",
 		       report.count[RESULT_FAIL] ? "This machine cannot run guests as it is" :
 						   "This machine can run guests",
 		       report.count[RESULT_OK], report.count[RESULT_WARN],
@@ -541,12 +542,12 @@ const struct verb verb_check = {
 	.args = "",
 	.summary = "Say what this machine can and can't do, and why",
 	.help =
-"Each line is 'ok', 'warn' (it works; know this) or 'FAIL' (no guest can be started), with\n"
-"what to do behind '->'. Nothing is changed and no module is loaded. The exit status is 1\n"
-"when a line says FAIL.\n"
+"Each line begins with 'ok', 'warn' (guests can run, but there is something to know) or 'FAIL'\n"
+"(no guest can be started). The line after it, with '->', says what to do. The command changes\n"
+"nothing and loads no module. The exit status is 1 when a line says FAIL.\n"
 "\n"
-"--report puts in front what else a bug report should have: kernel, CPU, ACPI, memory, what\n"
-"sigma.ko said. As root it has more.\n"
+"--report first prints what else a bug report needs: kernel, CPU, ACPI, memory, and messages of\n"
+"sigma.ko. Some of it needs root.\n"
 "\n"
 "Examples:\n"
 "  sigmactl check\n"

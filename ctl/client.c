@@ -54,13 +54,13 @@ int client_complain(int status, const char *name, int error)
 {
 	switch (client_seen(error)) {
 	case SIGMAD_DENIED:
-		return complain(status, "%s: you may not speak to its sigmad: be root, or join the group '" RUNDIR_GROUP "'",
+		return complain(status, "%s: you may not connect to its sigmad; be root, or join the group '" RUNDIR_GROUP "'",
 				name);
 	case SIGMAD_GONE:
-		return complain(status, "%s: its sigmad is gone; 'sigmactl start %s' has another one take the guest over, 'sigmactl kill %s' takes CPUs and memory back",
+		return complain(status, "%s: its sigmad is gone; 'sigmactl start %s' starts another one, which takes the guest over; 'sigmactl kill %s' takes CPUs and memory back",
 				name, name, name);
 	default:
-		return complain(status, "%s: its sigmad does not answer: %s; 'sigmactl kill %s' does without it",
+		return complain(status, "%s: its sigmad does not answer: %s; 'sigmactl kill %s' kills it and ends the guest",
 				name, strerror(-error), name);
 	}
 }

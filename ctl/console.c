@@ -23,8 +23,8 @@ const struct verb verb_console = {
 	.args = "NAME",
 	.summary = "Connect this terminal to a guest's console",
 	.help =
-"It is hvc0 in the guest. Press Ctrl-] to leave; the guest goes on. One at a time. Input\n"
-"need not be a terminal: its end ends the connection.\n"
+"The console is hvc0 in the guest. Ctrl-] leaves it, and the guest goes on. One person at a time\n"
+"can be connected. The input need not be a terminal; its end ends the connection.\n"
 "\n"
 "Examples:\n"
 "  sigmactl console demo\n"

@@ -196,7 +196,7 @@ static int send_remove(const struct kind *kind, const char *name, const char *de
 	}
 	sd_bus_close_unref(bus);
 	if (status == EXIT_TIMEOUT)
-		complain(0, "%s: has not let go of %s in time; it stays asked to, and 'sigmactl status %s' shows when it has",
+		complain(0, "%s: has not released %s in time; the unplug stays pending, as 'sigmactl status %s' shows",
 			 name, device, name);
 	return status;
 }
@@ -258,28 +258,28 @@ static int run_share(const struct options *options, char **args)
 	return run(options, &shares, args);
 }
 
-#define FORGOTTEN \
-"What is added stays until it is removed or the guest is stopped, over restarts of the\n" \
-"guest, too. For good it belongs in the guest's file.\n"
+#define LIFETIME \
+"A device that was added stays until it is removed or the guest is stopped, also when the guest\n" \
+"restarts. Write it into the guest's file to have it at each start.\n"
 
 const struct verb verb_disk = {
 	.name = "disk",
 	.args = "add|rm NAME ...",
 	.summary = "Add a disk to a running guest, or remove one",
 	.help =
-"  add NAME PATH [KEY=VALUE]...  PATH is a file or block device; KEYs as in [Disk] of a guest\n"
-"                                file: DirectIO=, BlockSize=, Serial=; or Socket= and no PATH\n"
-"  rm NAME PATH|SERIAL|ID        IDs are shown by 'sigmactl status NAME'\n"
+"  add NAME PATH [KEY=VALUE]...  PATH is a file or block device. KEYs are those of [Disk] in a\n"
+"                                guest file: DirectIO=, BlockSize=, Serial=; or Socket= and no PATH\n"
+"  rm NAME PATH|SERIAL|ID        'sigmactl status NAME' shows the IDs\n"
 "\n"
-"A disk that was added shows up in the guest a moment later, as the next free /dev/vdX and\n"
-"as /dev/disk/by-id/virtio-SERIAL. 'add' prints its ID.\n"
+"A new disk appears in the guest a moment later, as the next free /dev/vdX and as\n"
+"/dev/disk/by-id/virtio-SERIAL. 'add' prints its ID.\n"
 "\n"
-"A disk that the guest has in use, which is mounted or otherwise open, is not removed but by\n"
-"--force: the guest writes what it has for it, and from then on whoever uses it there gets\n"
-"I/O errors. When 'rm' returns all of it is in PATH, which others may use. A guest that does\n"
-"not let go of it before the timeout (30 s) is still asked to.\n"
+"'rm' asks the guest to release the disk. When it returns, all data are in PATH, and other\n"
+"programs may use it. A disk that is mounted or otherwise open in the guest is removed with\n"
+"--force only: the guest then writes its cached data, and later accesses get I/O errors. If the\n"
+"guest does not release the disk before the timeout (30 s), the unplug stays pending.\n"
 "\n"
-FORGOTTEN
+LIFETIME
 "\n"
 "Examples:\n"
 "  sigmactl disk add demo /srv/data.img Serial=data\n"
@@ -296,15 +296,15 @@ const struct verb verb_net = {
 	.args = "add|rm NAME ...",
 	.summary = "Add a NIC to a running guest, or remove one",
 	.help =
-"  add NAME KEY=VALUE...  KEYs as in [Network] of a guest file: Bridge=, Address= or User=yes\n"
-"                         with Forward=; MACAddress=, VHost=\n"
-"  rm NAME INTERFACE|ID   the host's interface, or the ID, both shown by 'sigmactl status NAME'\n"
+"  add NAME KEY=VALUE...  KEYs are those of [Network] in a guest file: Bridge=, Address= or\n"
+"                         User=yes with Forward=; MACAddress=, VHost=\n"
+"  rm NAME INTERFACE|ID   'sigmactl status NAME' shows the host's interface and the ID\n"
 "\n"
-"A NIC that was added shows up in the guest a moment later, as ethX or what the guest calls it.\n"
-"'add' prints its ID and the host's interface. A NIC is removed whether or not it is up. A guest\n"
-"that does not let go of it before the timeout (30 s) is still asked to.\n"
+"A new NIC appears in the guest a moment later, as ethX or as the guest names it. 'add' prints its\n"
+"ID and the host's interface. 'rm' asks the guest to release the NIC, whether or not it is up. If\n"
+"the guest does not do so before the timeout (30 s), the unplug stays pending.\n"
 "\n"
-FORGOTTEN
+LIFETIME
 "\n"
 "Examples:\n"
 "  sigmactl net add demo bridge=br0\n"
@@ -319,16 +319,16 @@ FORGOTTEN
 const struct verb verb_share = {
 	.name = "share",
 	.args = "add|rm NAME ...",
-	.summary = "Share a folder with a running guest, or no more",
+	.summary = "Share a folder with a running guest, or end that",
 	.help =
-"  add NAME PATH [TAG]  PATH is a folder; TAG is its name if not given\n"
-"  rm NAME TAG|PATH|ID  IDs are shown by 'sigmactl status NAME'\n"
+"  add NAME PATH [TAG]  PATH is a folder. TAG is the folder's name by default\n"
+"  rm NAME TAG|PATH|ID  'sigmactl status NAME' shows the IDs\n"
 "\n"
-"In the guest: mount -t virtiofs TAG /mnt. Who started the guest is whose rights it has in the\n"
-"folder. Unmount it there before 'rm': whoever uses it afterwards gets errors. A guest that does\n"
-"not let go of it before the timeout (30 s) is still asked to.\n"
+"In the guest: mount -t virtiofs TAG /mnt. In the folder the guest has the rights of the user who\n"
+"started it. Unmount it in the guest before 'rm', since later accesses get errors. If the guest\n"
+"does not release the share before the timeout (30 s), the unplug stays pending.\n"
 "\n"
-FORGOTTEN
+LIFETIME
 "\n"
 "Examples:\n"
 "  sigmactl share add demo ~/project\n"

@@ -222,13 +222,13 @@ const struct verb verb_dump = {
 	.args = "NAME FILE",
 	.summary = "Write a guest's memory to a file, for crash dump tools",
 	.help =
-"FILE becomes an ELF core such as /proc/vmcore is, as large as the guest's memory, but with\n"
-"holes where that is zero; '-' writes it to standard output. A file that exists is not\n"
-"overwritten. All that the guest knows is in it: only its owner may read it.\n"
+"FILE becomes an ELF core like /proc/vmcore, as large as the guest's memory, but with holes where\n"
+"the memory is zero. '-' writes it to standard output. An existing file is not overwritten. Only\n"
+"its owner may read the new file, since it has all of the guest's data.\n"
 "\n"
-"The guest may run, hang, have panicked, or have died before its driver was up, and its\n"
-"sigmad may be gone. A guest that runs goes on meanwhile: its memory is not of one moment.\n"
-"Registers are known of a CPU that its guard stopped; of others they are zero.\n"
+"The guest may run, hang, have panicked, or have died before its driver was up, and its sigmad may\n"
+"be gone. A guest that runs goes on meanwhile, so that its memory is not of one moment. The dump\n"
+"has the registers of a CPU that the guard stopped; those of other CPUs are zero.\n"
 "\n"
 "Examples:\n"
 "  sigmactl dump demo demo.core\n"

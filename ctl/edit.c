@@ -243,10 +243,11 @@ const struct verb verb_edit = {
 	.args = "NAME",
 	.summary = "Edit a guest's file, or write a new one",
 	.help =
-"$VISUAL or $EDITOR edits a copy of /etc/sigma/NAME.guest, or of an example where there is none\n"
-"yet. It is read as 'sigmactl start' would, and replaces the file when nothing is wrong with it;\n"
-"else file, line, reason and remedy are shown, the file stays as it was, and the copy is\n"
-"kept. A guest that runs has the new file from its next start on.\n"
+"$VISUAL or $EDITOR opens a copy of /etc/sigma/NAME.guest. If there is no such file yet, the copy\n"
+"begins as an example. Afterwards the copy is checked as 'sigmactl start' would. A copy without\n"
+"mistakes replaces the file. If there is a mistake, file, line, reason and remedy are shown, the\n"
+"file stays as it was, and the copy is kept. A guest that runs uses the new file from its next\n"
+"start on.\n"
 "\n"
 "Examples:\n"
 "  sigmactl edit demo\n"

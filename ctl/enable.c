@@ -11,7 +11,7 @@ static int run(const char *verb, const char *name, bool needs_file)
 	if (needs_file && !guest_has_file(name))
 		return complain(EXIT_NO_GUEST, "%s: there is no " GUEST_FILES "/%s" GUEST_SUFFIX "; 'sigmactl edit %s' writes one",
 				name, name, name);
-	return systemctl(verb, "--", name, "without systemd, have 'sigmactl start' run at boot");
+	return systemctl(verb, "--", name, "without systemd, make the machine run 'sigmactl start' at boot");
 }
 
 static int run_enable(const struct options *options, char **args)
@@ -27,9 +27,9 @@ static int run_disable(const struct options *options, char **args)
 const struct verb verb_enable = {
 	.name = "enable",
 	.args = "NAME",
-	.summary = "Have a guest started when the machine boots",
+	.summary = "Make systemd start a guest when the machine boots",
 	.help =
-"By systemd, as sigma@NAME.service. It is not started now: 'sigmactl start NAME' does that.\n"
+"The guest's unit is sigma@NAME.service. It is not started now: 'sigmactl start NAME' does that.\n"
 "\n"
 "Examples:\n"
 "  sigmactl enable demo\n",
@@ -40,9 +40,10 @@ const struct verb verb_enable = {
 const struct verb verb_disable = {
 	.name = "disable",
 	.args = "NAME",
-	.summary = "Have it started no more",
+	.summary = "Undo 'enable'",
 	.help =
-"Undoes 'sigmactl enable'. A guest that runs goes on: 'sigmactl stop NAME' ends it.\n"
+"systemd no longer starts the guest when the machine boots. A guest that runs goes on: 'sigmactl\n"
+"stop NAME' ends it.\n"
 "\n"
 "Examples:\n"
 "  sigmactl disable demo\n",

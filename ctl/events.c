@@ -377,7 +377,7 @@ static int run(const struct options *options, char **args)
 		return guest_check(args[0]);
 	events.uevents = uevents_open();
 	if (events.uevents < 0)
-		return complain(EXIT_FAILED, "cannot hear of changes (uevents): %s",
+		return complain(EXIT_FAILED, "cannot receive uevents of sigma.ko: %s",
 				strerror(-events.uevents));
 	error = sd_event_new(&events.event);
 	if (error >= 0)
@@ -400,16 +400,17 @@ const struct verb verb_events = {
 	.args = "[NAME]",
 	.summary = "Follow what happens to guests",
 	.help =
-"A line for each change, of all guests or of one, until Ctrl-C; first what the guests there are\n"
-"now. Behind the time and the guest's name stands\n"
+"The command first prints the present state of all guests, or of one, and then a line for each\n"
+"change, until Ctrl-C. After the time and the guest's name, each line has one of these:\n"
 "\n"
-"  state STATE                     as in 'sigmactl wait --help', 'gone' at the end\n"
-"  sigmad serves|gone              whether somebody serves its devices\n"
-"  device-added ID KIND NAME       and device-removed; device-leaving: the guest was asked to\n"
-"                                  let go of it\n"
+"  state STATE                    as in 'sigmactl wait --help'; 'gone' at the end\n"
+"  sigmad serves|gone             does a sigmad serve the guest's devices?\n"
+"  device-added ID KIND NAME      a device was added\n"
+"  device-removed ID KIND NAME    a device was removed\n"
+"  device-leaving ID KIND NAME    unplug pending: the guest was asked to release a device\n"
 "\n"
-"With --json each line is an object: time_usec (since 1970), guest, event (the second word\n"
-"above), and state; sigmad; or id, kind and name.\n"
+"With --json each line is an object. It has time_usec (since 1970), guest, event (the first word\n"
+"above), and either state, or sigmad, or id, kind and name.\n"
 "\n"
 "Examples:\n"
 "  sigmactl events\n"

@@ -189,7 +189,7 @@ int guest_check(const char *name)
 	if (access(SYSFS, F_OK))
 		return complain(EXIT_NO_GUEST, "%s: no such guest: sigma.ko is not loaded; 'sigmactl check' says what this machine can do",
 				name);
-	return complain(EXIT_NO_GUEST, "%s: no such guest; 'sigmactl list' shows those there are, 'sigmactl start %s' starts it",
+	return complain(EXIT_NO_GUEST, "%s: no such guest; 'sigmactl list' shows all guests, 'sigmactl start %s' starts this one",
 			name, name);
 }
 

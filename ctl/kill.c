@@ -47,7 +47,7 @@ static void stop_service(const char *name, pid_t pid)
 		return;
 	if (!strncmp(unit, "sigma@", strlen("sigma@")))
 		systemctl("stop", "--no-block", name,
-			  "have it in $PATH, else systemd starts another sigmad for the guest");
+			  "put it into $PATH, or systemd starts another sigmad for the guest");
 	free(unit);
 }
 
@@ -61,7 +61,7 @@ static int kill_sigmad(const char *name)
 	end.fd = client_pidfd(name, &pid);
 	if (end.fd < 0)
 		return client_seen(end.fd) == SIGMAD_GONE ? 0 :
-			complain(end.fd, "%s: its sigmad does not answer, nor can it be told which process it is: %s; end it and try again",
+			complain(end.fd, "%s: its sigmad does not answer, and its process cannot be found: %s; end it and try again",
 				 name, strerror(-end.fd));
 	complain(0, "%s: its sigmad (pid %d) does not answer and is killed", name, pid);
 	stop_service(name, pid);
@@ -111,9 +111,9 @@ const struct verb verb_kill = {
 	.args = "NAME",
 	.summary = "Stop a guest at once, whatever it does",
 	.help =
-"Its CPUs are reset and go back to the host together with its memory. The guest is not\n"
-"asked: what it had not written to its disks is lost, as when the plug is pulled. It\n"
-"works on a guest that hangs, and on one whose sigmad is gone.\n"
+"The guest's CPUs are reset, and go back to the host together with its memory. The guest is not\n"
+"asked: data that it had not written to its disks are lost, as in a power failure. This also\n"
+"works when the guest hangs, and when its sigmad is gone.\n"
 "\n"
 "Examples:\n"
 "  sigmactl kill demo\n"

@@ -335,10 +335,10 @@ const struct verb verb_log = {
 	.args = "NAME",
 	.summary = "Show a guest's kernel log",
 	.help =
-"The log comes through shared memory, so it can be read when the guest is dead. Where the\n"
-"guest died or hangs before its driver could send any, or with --memory, the kernel's own\n"
-"buffer is looked up in its memory. Of a guest that ended the last log is kept until the\n"
-"next one of this name ends. Lines that were lost are counted: <missed N bytes>.\n"
+"The log comes through shared memory, so it can be read when the guest is dead. If the guest died\n"
+"or hangs before its driver sent anything, or with --memory, the log buffer of the guest's kernel\n"
+"is read from the guest's memory. The log of a guest that ended is kept until the next guest of\n"
+"this name ends. <missed N bytes> stands for lines that were lost.\n"
 "\n"
 "Examples:\n"
 "  sigmactl log demo\n"

@@ -55,7 +55,7 @@ static const struct {
 	{ { "state", required_argument, NULL, 's' }, OPT_STATE,
 	  "  -s, --state=STATE     the state to wait for" },
 	{ { "follow", no_argument, NULL, 'f' }, OPT_FOLLOW,
-	  "  -f, --follow          go on with what is added" },
+	  "  -f, --follow          continue with new lines" },
 	{ { "lines", required_argument, NULL, 'n' }, OPT_LINES,
 	  "  -n, --lines=N         print the last N lines" },
 	{ { "memory", no_argument, NULL, 'm' }, OPT_MEMORY,
@@ -63,11 +63,11 @@ static const struct {
 	{ { "read-only", no_argument, NULL, READ_ONLY }, OPT_READ_ONLY,
 	  "      --read-only       add: the guest cannot write to it" },
 	{ { "force", no_argument, NULL, FORCE }, OPT_FORCE,
-	  "      --force           rm: also what the guest has in use" },
+	  "      --force           rm: also a device that the guest has in use" },
 	{ { "report", no_argument, NULL, REPORT }, OPT_REPORT,
-	  "      --report          print what a bug report should have, too" },
+	  "      --report          also print what a bug report needs" },
 	{ { "all", no_argument, NULL, 'a' }, OPT_ALL,
-	  "  -a, --all             also those that don't run" },
+	  "  -a, --all             also show guest files without a guest" },
 	{ { "property", required_argument, NULL, 'p' }, OPT_PROPERTY,
 	  "  -p, --property=KEY    only this property; may be repeated" },
 	{ { "value", no_argument, NULL, VALUE }, OPT_VALUE,
@@ -75,9 +75,9 @@ static const struct {
 	{ { "watch", no_argument, NULL, 'w' }, OPT_WATCH,
 	  "  -w, --watch           print it again each second, until Ctrl-C" },
 	{ { "prometheus", no_argument, NULL, PROMETHEUS }, OPT_PROMETHEUS,
-	  "      --prometheus      print it in the format that Prometheus reads" },
+	  "      --prometheus      print the format that Prometheus reads" },
 	{ { "help", no_argument, NULL, 'h' }, 0,
-	  "  -h, --help            print this" },
+	  "  -h, --help            print this help" },
 	{ { "version", no_argument, NULL, VERSION }, 0,
 	  "      --version         print the version" },
 };
@@ -87,8 +87,8 @@ static const struct {
 static void help_program(void)
 {
 	puts("Usage: sigmactl VERB [OPTION]... [NAME]\n"
-	     "Run a second, unmodified Linux kernel beside this one, on a CPU and memory that\n"
-	     "this one lends.\n");
+	     "Run a second, unmodified Linux kernel beside this one, on CPUs and memory that this\n"
+	     "one lends.\n");
 	for_each_verb(group, i) {
 		const struct verb *verb = groups[group].verbs[i];
 
@@ -109,11 +109,11 @@ static void help_program(void)
 	     "  sigmactl console demo     Ctrl-] leaves\n"
 	     "  sigmactl stop demo        CPU and memory are back\n"
 	     "\n"
-	     "'sigmactl help VERB', or 'sigmactl VERB --help', explains one verb; 'man sigmactl' has\n"
-	     "all of it. Colours are used on a terminal, unless $NO_COLOR is set.\n"
+	     "'sigmactl help VERB' or 'sigmactl VERB --help' explains one verb, 'man sigmactl' all of\n"
+	     "them. Output to a terminal has colours, unless $NO_COLOR is set.\n"
 	     "\n"
-	     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no such guest, 4 timed out; 'run'\n"
-	     "has more, for how its guest ended.");
+	     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no such guest, 4 timed out. 'run'\n"
+	     "has more, which tell how its guest ended.");
 }
 
 static void help_verb(const struct verb *verb)

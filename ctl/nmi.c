@@ -27,10 +27,10 @@ static int run(const struct options *options, char **args)
 		       name);
 		return EXIT_OK;
 	case EPIPE:
-		return complain(EXIT_FAILED, "%s: its driver is not up, so that an NMI could reset the machine; 'sigmactl log --memory %s' shows how far it came",
+		return complain(EXIT_FAILED, "%s: its driver is not up, and without it an NMI could reset the machine; 'sigmactl log --memory %s' shows how far the guest got",
 				name, name);
 	case EOPNOTSUPP:
-		return complain(EXIT_FAILED, "%s: its driver does not take NMIs: install the sigma_guest.ko that belongs to this sigma.ko and start it anew",
+		return complain(EXIT_FAILED, "%s: its driver does not take NMIs; install the sigma_guest.ko that belongs to this sigma.ko, and start the guest again",
 				name);
 	default:
 		return complain(EXIT_FAILED, "%s: no NMI could be sent: %s", name, strerror(error));
@@ -40,14 +40,14 @@ static int run(const struct options *options, char **args)
 const struct verb verb_nmi = {
 	.name = "nmi",
 	.args = "NAME",
-	.summary = "Have a guest that hangs log where it is",
+	.summary = "Make a guest that hangs log a backtrace",
 	.help =
-"Sends a non-maskable interrupt to the guest's boot CPU, which reaches it with its interrupts off,\n"
-"too. The guest's driver logs a backtrace of what that CPU was at, and the guest goes on.\n"
-"'sigmactl log --memory' reads it in the guest's memory, where a kernel that hangs leaves it.\n"
+"A non-maskable interrupt (NMI) is sent to the guest's boot CPU. It arrives even when this CPU has\n"
+"its interrupts off. The guest's driver then logs a backtrace of the CPU, and the guest goes on.\n"
+"'sigmactl log --memory' shows the backtrace, also of a kernel that hangs.\n"
 "\n"
-"Only where the driver is up, since an NMI to a kernel that is not ready for one would reset the\n"
-"machine. No guard stands in its way, since no guard takes NMIs from the guest.\n"
+"The driver must be up, since an NMI to a kernel that is not ready for one would reset the\n"
+"machine. This works with every guard.\n"
 "\n"
 "Examples:\n"
 "  sigmactl nmi demo && sigmactl log --memory -n 40 demo\n",

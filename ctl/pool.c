@@ -106,13 +106,12 @@ static int run(const struct options *options, char **args)
 const struct verb verb_pool = {
 	.name = "pool",
 	.args = "",
-	.summary = "Show what is lent to whom, and what could be",
+	.summary = "Show what is lent to guests, and what could be lent",
 	.help =
-"A line for each guest, and one for what could be lent now: the CPUs that are online, but for\n"
-"CPU 0 and what shares its core, and the memory that is available beyond what the host keeps for\n"
-"itself, an eighth and at least 128M. Memory that was set aside (modprobe sigma\n"
-"pool=SIZE@ADDRESS) is counted, too. A guest may still get less: what the kernel has pinned\n"
-"cannot be moved out of its way.\n"
+"There is a line for each guest, and one for what could be lent now: all online CPUs except those\n"
+"of CPU 0's core, and the available memory except what the host keeps for itself, which is an\n"
+"eighth and at least 128M. Memory that was set aside (modprobe sigma pool=SIZE@ADDRESS) is\n"
+"counted, too. A guest may still get less, since pages that the kernel has pinned cannot be moved.\n"
 "\n"
 "Examples:\n"
 "  sigmactl pool\n"

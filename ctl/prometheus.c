@@ -57,7 +57,7 @@ static void print_uptime(const struct stats *all, int nr)
 {
 	static const char name[] = "guest_uptime_seconds";
 
-	begin_metric(name, "gauge", "since the last start; 0 when sigmad does not tell");
+	begin_metric(name, "gauge", "time since the last start; 0 if it is not known");
 	for (const struct stats *stats = all; stats < all + nr; stats++) {
 		begin_sample(name, stats);
 		printf("} %" PRIu64 ".%06" PRIu64 "\n", stats->uptime / (uint64_t)USEC_PER_SEC,
@@ -116,11 +116,11 @@ static const struct {
 	  heartbeat },
 	{ "guest_doorbells_sent_total", "counter", "doorbells that the host rang for it",
 	  doorbells_sent },
-	{ "guest_ipis_sent_total", "counter", "interrupts that the host sent for them",
+	{ "guest_ipis_sent_total", "counter", "interrupts that the host sent for doorbells",
 	  ipis_sent },
 	{ "guest_doorbells_received_total", "counter", "doorbells that it rang",
 	  doorbells_received },
-	{ "guest_interrupts_received_total", "counter", "interrupts that came with them",
+	{ "guest_interrupts_received_total", "counter", "interrupts that it sent for doorbells",
 	  interrupts_received },
 };
 

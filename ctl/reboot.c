@@ -54,10 +54,10 @@ static int run(const struct options *options, char **args)
 		return status;
 	error = ask(name, clock_deadline(timeout), &why);
 	if (why.message)
-		status = complain(EXIT_FAILED, "%s: %s; 'sigmactl status %s' tells more, 'sigmactl stop %s' puts it away",
+		status = complain(EXIT_FAILED, "%s: %s; 'sigmactl status %s' shows more, 'sigmactl stop %s' ends it",
 				  name, why.message, name, name);
 	else if (error == -ETIMEDOUT)
-		status = complain(EXIT_TIMEOUT, "%s: has not restarted after %llu s, and stays asked to; 'sigmactl log %s' may tell why, 'sigmactl stop %s' ends it",
+		status = complain(EXIT_TIMEOUT, "%s: has not restarted after %llu s, but still may; 'sigmactl log %s' may show why, 'sigmactl stop %s' ends it",
 				  name, (unsigned long long)(timeout / USEC_PER_SEC), name, name);
 	else if (error > 0)
 		status = complain(EXIT_FAILED, "%s: ended instead: see " RUNDIR_LAST "/%s/sigmad.log and 'sigmactl log %s'",
@@ -74,9 +74,9 @@ const struct verb verb_reboot = {
 	.summary = "Ask a guest to restart, and wait",
 	.help =
 "The guest is asked as by Ctrl-Alt-Del. It keeps its CPUs, its memory and the devices that were\n"
-"added; kernel and initrd are read anew from the files that it was started from. The command\n"
-"returns when the new kernel's CPU has begun; 'sigmactl wait --state=running' waits for its\n"
-"driver. A guest that does not restart before the timeout (60 s) is left as it is.\n"
+"added. Its kernel and initrd are read again from their files. The command returns when the CPU of\n"
+"the new kernel has begun; 'sigmactl wait --state=running' waits for its driver. A guest that does\n"
+"not restart before the timeout (60 s) is left as it is.\n"
 "\n"
 "Examples:\n"
 "  sigmactl reboot demo && sigmactl wait --state=running --timeout=60 demo\n",

@@ -97,8 +97,8 @@ static void report_system(void)
 	time_t now = time(NULL);
 	struct tm tm;
 
-	printf("SIGMA %s, report for a bug report. Look through it before you give it away: it\n"
-	       "names this machine, its addresses and what it was booted with.\n", SIGMA_VERSION);
+	printf("SIGMA %s, for a bug report. Read this before you give it away: it has this machine's\n"
+	       "model, memory addresses and kernel command line.\n", SIGMA_VERSION);
 	heading("system");
 	if (localtime_r(&now, &tm) && strftime(when, sizeof(when), "%F %T %z", &tm))
 		printf("date: %s\n", when);

@@ -119,15 +119,15 @@ static int verdict(const struct job *job)
 		return complain(EXIT_FAILED, "%s: cannot wait for its sigmad: %s", job->name,
 				strerror(errno));
 	if (WIFSIGNALED(how))
-		return complain(EXIT_LOST, "%s: its sigmad died of signal %d (SIG%s); 'sigmactl start %s' has another one take the guest over, 'sigmactl kill %s' takes CPUs and memory back",
+		return complain(EXIT_LOST, "%s: its sigmad died of signal %d (SIG%s); 'sigmactl start %s' starts another one, which takes the guest over; 'sigmactl kill %s' takes CPUs and memory back",
 				job->name, WTERMSIG(how), sigabbrev_np(WTERMSIG(how)) ?: "?",
 				job->name, job->name);
 	switch (job->state) {
 	case SIGMA_STATE_PANICKED:
-		return complain(EXIT_PANICKED, "%s: panicked; 'sigmactl log %s' shows its last words",
+		return complain(EXIT_PANICKED, "%s: panicked; 'sigmactl log %s' shows its last messages",
 				job->name, job->name);
 	case SIGMA_STATE_CONTAINED:
-		return complain(EXIT_CONTAINED, "%s: was stopped by its guard; dmesg and " RUNDIR_LAST "/%s/sigmad.log tell for what",
+		return complain(EXIT_CONTAINED, "%s: was stopped by its guard; dmesg and " RUNDIR_LAST "/%s/sigmad.log say why",
 				job->name, job->name);
 	case SIGMA_STATE_STOPPED:
 		return complain(EXIT_STOPPED, "%s: was stopped", job->name);
@@ -171,7 +171,7 @@ static int run(const struct options *options, char **args)
 		goto close_bus;
 	}
 	if (client_wait_end(job.bus, clock_deadline(STOP_TIMEOUT + PUT_AWAY_TIMEOUT)))
-		status = complain(EXIT_TIMEOUT, "%s: still not given back; 'sigmactl kill %s' forces it",
+		status = complain(EXIT_TIMEOUT, "%s: its CPUs and memory are not back yet; 'sigmactl kill %s' forces it",
 				  name, name);
 	else
 		status = verdict(&job);
@@ -185,27 +185,27 @@ close_bus:
 const struct verb verb_run = {
 	.name = "run",
 	.args = "NAME|FILE",
-	.summary = "Start a guest, stay at its console until it ends",
+	.summary = "Start a guest, and use its console until it ends",
 	.help =
-"As 'sigmactl start', with this terminal tied to the guest's console, hvc0, from its first line\n"
-"on. It returns when the guest has ended and CPUs and memory are back, and its exit status\n"
-"tells how that was:\n"
+"The guest is started as by 'sigmactl start', and this terminal is connected to its console, hvc0,\n"
+"from the first line on. The command returns when the guest has ended and its CPUs and memory are\n"
+"back. Its exit status tells how the guest ended:\n"
 "\n"
-"   0  the guest switched itself off, or the person left\n"
-"   1  it could not be started, or sigmad failed; see what was said\n"
+"   0  the guest switched itself off, or Ctrl-] left it\n"
+"   1  the guest could not be started, or sigmad failed; see the messages\n"
 "   2  wrong usage\n"
 "   3  no such guest file\n"
-"   4  it was stopped, but CPUs and memory are not back yet\n"
-"  10  it panicked; nothing is kept but its log (sigmactl log NAME)\n"
-"  11  its guard stopped it\n"
-"  12  it was stopped: by 'sigmactl kill', or since it did not switch itself off in\n"
-"      time, as one that hangs\n"
-"  13  lost: its sigmad died and the guest runs on, or a CPU could not be stopped\n"
+"   4  the guest was stopped, but its CPUs and memory are not back yet\n"
+"  10  the guest panicked; only its log is kept (sigmactl log NAME)\n"
+"  11  its guard stopped the guest\n"
+"  12  the guest was stopped: 'sigmactl kill' did it, or the guest hung and did not switch\n"
+"      itself off in time\n"
+"  13  the guest is lost: its sigmad died and the guest runs on, or a CPU could not be stopped\n"
 "\n"
-"Ctrl-] leaves the guest running in the background. Ctrl-C on a terminal is the guest's, like\n"
-"any other key. Input need not be a terminal, and its end is not the guest's. SIGTERM, SIGINT and\n"
-"SIGHUP ask the guest to switch itself off, and it is stopped after 30 s; a second one stops it\n"
-"at once, and so does an output that nobody reads.\n"
+"Ctrl-] leaves the guest running in the background. All other keys go to the guest, Ctrl-C, too.\n"
+"The input need not be a terminal, and its end does not end the guest. SIGTERM, SIGINT and SIGHUP\n"
+"ask the guest to switch itself off; 30 s later it is stopped. A second signal stops it at once.\n"
+"When nobody reads the output any more, the guest is asked in the same way.\n"
 "\n"
 "Examples:\n"
 "  sigmactl run demo\n"

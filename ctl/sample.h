@@ -5,9 +5,9 @@
 
 #define GUESTFILE_SAMPLE \
 "[Guest]\n" \
-"# How many CPUs, of any kind or, say, 2 efficiency; or which ones of the host: cpu2,cpu4-7\n" \
+"# How many CPUs (2), also of one kind of cores (2 efficiency); or CPUs of the host: cpu2,cpu4-7\n" \
 "CPUs=1\n" \
-"# With K, M, G or T; rounded up to 2M\n" \
+"# A size with K, M, G or T, which is rounded up to 2M\n" \
 "Memory=512M\n" \
 "# May hyperthread siblings be split between host and guest?\n" \
 "SplitCores=no\n" \
@@ -15,30 +15,30 @@
 "#Kernel=/boot/vmlinuz-6.1.0-50-amd64\n" \
 "# Default: the folder of that kernel in /lib/modules\n" \
 "#Modules=/srv/guest/lib/modules/6.1.0-50-amd64\n" \
-"# Your own; one with SIGMA's drivers is always added. Default: none\n" \
+"# An initrd of your own; one with SIGMA's drivers is always added. Default: none\n" \
 "#Initrd=/boot/initrd.img-6.1.0-50-amd64\n" \
-"# Stands behind sigmad's own; indented lines go on with it. Default: empty\n" \
+"# Appended to sigmad's own; indented lines continue it. Default: empty\n" \
 "#CommandLine=root=/dev/vda rw\n" \
-"# Sockets of vsock(7) to the host: yes, no, or the guest's CID. Default: yes where the\n" \
-"# host has vhost_vsock, with a CID made from the guest's name\n" \
+"# Sockets of vsock(7) to the host: yes, no, or the guest's CID. Default: yes if the host has\n" \
+"# vhost_vsock, with a CID made from the guest's name\n" \
 "#VSock=yes\n" \
 "\n" \
-"# A file or block device; as often as wanted: /dev/vda, /dev/vdb, ...\n" \
+"# A disk, which is a file or block device; repeatable: /dev/vda, /dev/vdb, ...\n" \
 "#[Disk]\n" \
 "#Path=/var/lib/sigma/demo.img\n" \
 "#ReadOnly=no\n" \
-"# Past the host's page cache, where the file system can?\n" \
+"# Bypass the host's page cache, if the file system can?\n" \
 "#DirectIO=yes\n" \
-"# 512 or 4096 bytes. Default: 512 for a file, as the device has it\n" \
+"# 512 or 4096 bytes. Default: 512 for a file, the device's own for a block device\n" \
 "#BlockSize=4096\n" \
-"# The guest has it as /dev/disk/by-id/virtio-SERIAL. Default: sigma-0, sigma-1, ...\n" \
+"# The guest has the disk as /dev/disk/by-id/virtio-SERIAL. Default: sigma-0, sigma-1, ...\n" \
 "#Serial=database\n" \
-"# Instead of all these: the vhost-user socket of who serves it, like qemu-storage-daemon\n" \
+"# Instead of all these: the vhost-user socket of a program like qemu-storage-daemon\n" \
 "#Socket=/run/disk.sock\n" \
 "\n" \
-"# As often as wanted: eth0, eth1, ... Bridge= of the host, or Address= of the host's end, or\n" \
-"# User=yes: what the guest connects to it does as you, and nobody reaches it but by Forward=\n" \
-"# PROTOCOL:[ADDRESS:]PORT of the host:PORT of the guest, as often as wanted. Takes passt\n" \
+"# A NIC; repeatable: eth0, eth1, ... Give one of Bridge= (of the host), Address= (of the host's\n" \
+"# end of the link) and User=yes. With User=yes, passt makes the guest's connections as you, and\n" \
+"# the guest can be reached only by Forward=PROTOCOL:[ADDRESS:]HOST-PORT:GUEST-PORT, repeatable\n" \
 "#[Network]\n" \
 "#Bridge=br0\n" \
 "#Address=10.0.0.1/24\n" \
@@ -46,11 +46,11 @@
 "#Forward=tcp:2222:22\n" \
 "# Default: made from the guest's name, always the same\n" \
 "#MACAddress=52:54:00:12:34:56\n" \
-"# Does the host's kernel move the frames, or sigmad? Default: yes where it has vhost_net\n" \
+"# Does the host's kernel serve the NIC (yes), or sigmad (no)? Default: yes if it has vhost_net\n" \
 "#VHost=yes\n" \
 "\n" \
-"# A folder, as often as wanted; in the guest: mount -t virtiofs TAG /mnt. Takes virtiofsd.\n" \
-"# Under sudo the guest's root has your rights in it, and its other users may read at most\n" \
+"# A folder, by virtiofsd; repeatable. In the guest: mount -t virtiofs TAG /mnt. If you start the\n" \
+"# guest by sudo, its root has your rights in the folder, and its other users may at most read\n" \
 "#[Share]\n" \
 "#Path=/home/me/project\n" \
 "# Default: the folder's name\n" \

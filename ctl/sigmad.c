@@ -277,13 +277,13 @@ static int check(const char *guest, char name[SIGMA_NAME_MAX])
 		return complain(error == -EINVAL ? EXIT_USAGE : EXIT_FAILED, "\"%s\": %s", guest,
 				error == -EINVAL ? GUEST_NAME_RULE : strerror(-error));
 	if (!guest_view(&view, name) && sigmad_lives(name))
-		status = complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' tells more",
+		status = complain(EXIT_FAILED, "%s: exists already, and is %s; 'sigmactl status %s' shows more",
 				  name, view.state, name);
 	else if (!control_has_guest(name) && access(file, F_OK) && errno == ENOENT)
-		status = complain(EXIT_NO_GUEST, "%s: no such guest: there is no %s; 'sigmactl start --help' shows what it would hold",
+		status = complain(EXIT_NO_GUEST, "%s: no such guest: there is no %s; 'sigmactl start --help' shows an example of this file",
 				  name, file);
 	else if (access(RUNDIR, W_OK) && errno == EACCES)
-		status = complain(EXIT_FAILED, "%s: only root starts guests; the group '" RUNDIR_GROUP "' may use those that run",
+		status = complain(EXIT_FAILED, "%s: only root starts guests; the group '" RUNDIR_GROUP "' may use guests that run",
 				  name);
 	free(file);
 	return status;

@@ -22,16 +22,16 @@ const struct verb verb_start = {
 	.args = "NAME|FILE",
 	.summary = "Start a guest in the background",
 	.help =
-"NAME means /etc/sigma/NAME.guest; anything with a '/' in it is a file of that kind. The\n"
-"guest's CPUs and memory are taken from the host now, its kernel is loaded and started.\n"
-"On any mistake in the file nothing is taken. It returns when the guest's CPU has begun;\n"
-"'sigmactl wait --state=running NAME' waits until the guest's driver is up. Ctrl-C before it\n"
-"returns gives everything back. On a terminal it says meanwhile what takes so long, and how much\n"
-"memory there is so far.\n"
+"NAME means /etc/sigma/NAME.guest. An argument with a '/' in it is the path of a guest file. The\n"
+"host lends the guest's CPUs and memory now, and the guest's kernel is loaded and started. If the\n"
+"file has a mistake, nothing is lent. The command returns when the guest's CPU has begun;\n"
+"'sigmactl wait --state=running NAME' waits until the guest's driver is up. Ctrl-C before that\n"
+"gives everything back. On a terminal, a slow start shows what it is doing, and how much memory\n"
+"the guest has so far.\n"
 "\n"
-"Only root starts guests. The group sigma may use those that run.\n"
+"Only root starts guests. The group sigma may use guests that run.\n"
 "\n"
-"A guest file, all of it optional, as it can be pasted:\n"
+"A guest file, which can be pasted as it is. All keys are optional:\n"
 "\n"
 GUESTFILE_SAMPLE
 "\n"

@@ -278,7 +278,7 @@ static int run(const struct options *options, char **args)
 	if (args[0] && args[1])
 		return complain(EXIT_USAGE, "name one guest, or none for all; see 'sigmactl stats --help'");
 	if (watch && options->given & OPT_PROMETHEUS)
-		return complain(EXIT_USAGE, "--prometheus is a look at now, which --watch is not; leave one out");
+		return complain(EXIT_USAGE, "--prometheus prints the counters once, --watch again and again; leave one out");
 	for (;;) {
 		nr = gather_all(&all, args[0], &status);
 		if (nr < 0)
@@ -300,20 +300,21 @@ static int run(const struct options *options, char **args)
 const struct verb verb_stats = {
 	.name = "stats",
 	.args = "[NAME]",
-	.summary = "Show what guests have moved, in numbers",
+	.summary = "Show counters of guests and their devices",
 	.help =
-"RUNG     doorbells that the host rang for the guest\n"
-"RINGS    doorbells that the guest rang; both count from when the guest was made\n"
-"DISK-RD  bytes that the guest read from its disks, and DISK-WR: wrote, with the headers of\n"
-"         requests\n"
-"NET-IN   bytes that the guest's NICs received, and NET-OUT: sent\n"
+"RUNG     doorbells that the host rang for the guest, since the guest was made\n"
+"RINGS    doorbells that the guest rang, since the guest was made\n"
+"DISK-RD  bytes that the guest read from its disks, with the headers of requests\n"
+"DISK-WR  bytes that the guest wrote to its disks, with the headers of requests\n"
+"NET-IN   bytes that the guest's NICs received\n"
+"NET-OUT  bytes that the guest's NICs sent\n"
 "CONSOLE  bytes that the guest wrote to its console\n"
 "\n"
-"What others serve they count: disks with Socket= and NICs with User=yes are left out here, of\n"
-"--json and --prometheus, too, and '-' is shown where there is no other.\n"
-"These count from when the device was made, or another sigmad took the guest over. With --watch\n"
-"it is what was added in the last second, each second; with --json then a line each, of totals.\n"
-"UPTIME is why sigmad doesn't tell where it doesn't, as in 'sigmactl list'.\n"
+"Devices that other programs serve are not counted, and --json and --prometheus leave them out,\n"
+"too: disks with Socket= and NICs with User=yes. '-' means that the guest has no counted device of\n"
+"the kind. A device's counters begin when it is made, or when another sigmad takes the guest over.\n"
+"--watch prints the differences of the last second, each second; with --json it prints a line with\n"
+"totals each second. If UPTIME is not known, it shows why, as in 'sigmactl list'.\n"
 "\n"
 "Examples:\n"
 "  sigmactl stats\n"

@@ -100,7 +100,7 @@ static void print_state(const struct guest_view *guest, const struct served *ser
 		printf("; started %s, %s ago", when, text_span(span, age));
 	if (started && age > LONG_BOOT &&
 	    !strcmp(guest->state, guest_state_name(SIGMA_STATE_BOOTING)))
-		printf("; longer than most take: it may hang, or have no sigma_guest.ko");
+		printf("; most guests boot faster: it may hang, or have no sigma_guest.ko");
 	putchar('\n');
 }
 
@@ -117,11 +117,11 @@ static void print_sigmad(const char *name, const struct served *served)
 		       colour(COLOUR_RED), word, colour(COLOUR_NONE), name);
 		break;
 	case SIGMAD_DENIED:
-		printf("    sigmad: %s%s%s; you may not speak to it: be root, or join the group '" RUNDIR_GROUP "'\n",
+		printf("    sigmad: %s%s%s; you may not connect to it: be root, or join the group '" RUNDIR_GROUP "'\n",
 		       colour(COLOUR_YELLOW), word, colour(COLOUR_NONE));
 		break;
 	case SIGMAD_SILENT:
-		printf("    sigmad: %s%s%s; it does not answer: 'sigmactl kill %s' does without it\n",
+		printf("    sigmad: %s%s%s; it does not answer: 'sigmactl kill %s' kills it and ends the guest\n",
 		       colour(COLOUR_RED), word, colour(COLOUR_NONE), name);
 		break;
 	}
@@ -141,7 +141,7 @@ static void print_devices(const struct served *served)
 			if (value && strcmp(value + 1, device->name))
 				printf(" %s", *key);
 		}
-		puts(device->leaving ? " (removed, but the guest has not let go of it)" : "");
+		puts(device->leaving ? " (unplug pending: the guest has not released it yet)" : "");
 	}
 }
 
@@ -240,21 +240,22 @@ const struct verb verb_status = {
 	.args = "NAME",
 	.summary = "Show one guest and the end of its log",
 	.help =
-"Doorbells are how host and guest wake each other: one that is rung while the other side\n"
-"is looking anyway costs no interrupt. A heartbeat that stands still means that the guest\n"
-"hangs, or has its interrupts off. --no-legend leaves out the log.\n"
+"Host and guest wake each other by doorbells. A doorbell that is rung while the other side is\n"
+"looking anyway costs no interrupt. A heartbeat that stands still means that the guest hangs, or\n"
+"has its interrupts off. --no-legend leaves out the log.\n"
 "\n"
-"Devices are shown with ID, kind, name, and the keys that they were made from. ID or name is what\n"
-"'sigmactl disk|net|share rm' takes.\n"
+"Each device is shown with its ID, kind and name, and the keys that it was made from. 'sigmactl\n"
+"disk|net|share rm' takes the ID or the name. \"Unplug pending\" means that the guest was asked to\n"
+"release the device and has not done so yet.\n"
 "\n"
-"The guard is \"full\", \"memory\", which is against accidents and not against attacks, or \"no\"\n"
-"(Guard= in the guest file); behind it stands why it is no stronger one. Where it stopped the\n"
-"guest, the state is \"contained\", and the violation says for what, on which CPU and\n"
-"with which registers, to root alone.\n"
+"The guard is \"full\", \"memory\" (against accidents, not against attacks) or \"no\", as Guard= in the\n"
+"guest file chooses. The line also says why there is no stronger one. When the guard stopped the\n"
+"guest, the state is \"contained\". Root then also sees the violation: what the guest did, on which\n"
+"CPU, and with which registers.\n"
 "\n"
-"sigmad serves the guest's devices. In JSON it is \"serves\", \"gone\" (ended, which the\n"
-"guest survived), \"denied\" (you may not ask it) or \"silent\" (it does not answer); what\n"
-"only it knows is 0 or null then.\n"
+"sigmad serves the guest's devices. In JSON it is \"serves\", \"gone\" (it ended, and the guest runs\n"
+"on), \"denied\" (you may not ask it) or \"silent\" (it does not answer). Unless it serves, the values\n"
+"that only sigmad knows are 0 or null.\n"
 "\n"
 "Examples:\n"
 "  sigmactl status demo\n"

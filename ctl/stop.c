@@ -54,13 +54,13 @@ static int run(const struct options *options, char **args)
 		return status;
 	error = ask(name, options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT, &forced);
 	if (forced)
-		complain(0, "%s: did not switch itself off in time and was stopped; 'sigmactl log %s' may tell why",
+		complain(0, "%s: did not switch itself off in time and was stopped; 'sigmactl log %s' may show why",
 			 name, name);
 	/* If the guest is gone, an error means only that it ended by itself meanwhile */
 	if (guest_view(&guest, name))
 		return EXIT_OK;
 	if (error == -EINPROGRESS)
-		return complain(EXIT_TIMEOUT, "%s: still not given back; 'sigmactl kill %s' forces it",
+		return complain(EXIT_TIMEOUT, "%s: its CPUs and memory are not back yet; 'sigmactl kill %s' forces it",
 				name, name);
 	switch (client_seen(error)) {
 	case SIGMAD_SERVES:
@@ -80,9 +80,9 @@ const struct verb verb_stop = {
 	.args = "NAME",
 	.summary = "Ask a guest to switch itself off, and wait",
 	.help =
-"The guest is asked as by a power button. When it has not switched itself off after the\n"
-"timeout (30 s) it is stopped as by 'sigmactl kill'. Afterwards its CPUs and memory are\n"
-"the host's again. A guest that panicked is put away at once.\n"
+"The guest is asked as by a power button. If it has not switched itself off after the timeout\n"
+"(30 s), it is stopped as by 'sigmactl kill'. Afterwards its CPUs and memory are the host's again.\n"
+"A guest that panicked is removed at once.\n"
 "\n"
 "Examples:\n"
 "  sigmactl stop demo\n"

@@ -28,5 +28,5 @@ int systemctl(const char *verb, const char *option, const char *name, const char
 				strerror(errno));
 	if (WIFEXITED(how) && !WEXITSTATUS(how))
 		return EXIT_OK;
-	return complain(EXIT_FAILED, "%s: systemctl %s %s failed, as it said", name, verb, unit);
+	return complain(EXIT_FAILED, "%s: systemctl %s %s failed; see its message", name, verb, unit);
 }

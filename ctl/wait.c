@@ -124,7 +124,7 @@ static int wait_state(int uevents, const char *name, const struct options *optio
 		if (strcmp(state, wanted))
 			error = wait_change(uevents, name, end);
 	}
-	return complain(EXIT_FAILED, "%s: cannot hear of changes (uevents): %s", name,
+	return complain(EXIT_FAILED, "%s: cannot receive uevents of sigma.ko: %s", name,
 			strerror(-error));
 }
 
@@ -140,7 +140,7 @@ static int run(const struct options *options, char **args)
 		return status;
 	uevents = uevents_open();
 	if (uevents < 0)
-		return complain(EXIT_FAILED, "%s: cannot hear of changes (uevents): %s", name,
+		return complain(EXIT_FAILED, "%s: cannot receive uevents of sigma.ko: %s", name,
 				strerror(-uevents));
 	status = wait_state(uevents, name, options);
 	close(uevents);
@@ -152,20 +152,20 @@ const struct verb verb_wait = {
 	.args = "NAME",
 	.summary = "Wait until a guest is in a state",
 	.help =
-"States: created       CPUs and memory are lent, it was not started\n"
-"        booting       started, its driver has not reported yet\n"
+"States: created       CPUs and memory are lent, but it was not started\n"
+"        booting       it was started, but its driver has not reported yet\n"
 "        running       its driver is up\n"
 "        unresponsive  its heartbeat stands still\n"
 "        poweroff      it switched itself off\n"
-"        reboot        it wants to be started again\n"
+"        reboot        it asked to be started again\n"
 "        panicked      it panicked and is kept for inspection\n"
-"        contained     its guard stopped it; it is kept likewise\n"
+"        contained     its guard stopped it, and it is kept for inspection\n"
 "        stopped       its CPUs were stopped\n"
 "        lost          a CPU could not be stopped\n"
 "        gone          there is no such guest\n"
 "\n"
-"It fails at once when the state can't come any more: a guest that switched itself off,\n"
-"panicked, was contained or stopped, or is lost, is only ever gone afterwards.\n"
+"The command fails at once if the guest can't reach the state any more. After poweroff, panicked,\n"
+"contained, stopped and lost, the only state that can follow is gone.\n"
 "\n"
 "Examples:\n"
 "  sigmactl start demo && sigmactl wait --state=running --timeout=60 demo\n"
