@@ -44,13 +44,13 @@ bool program_says(char *const *argv, const char *what)
 	char text[1024] = "";
 	size_t len = 0;
 	ssize_t got;
-	struct pollfd said;
+	struct pollfd readable;
 	int output[2];
 	pid_t pid;
 
 	if (pipe2(output, O_CLOEXEC))
 		return false;
-	said = (struct pollfd){ .fd = output[0], .events = POLLIN };
+	readable = (struct pollfd){ .fd = output[0], .events = POLLIN };
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, output[1], STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, output[1], STDERR_FILENO);
@@ -58,7 +58,7 @@ bool program_says(char *const *argv, const char *what)
 		pid = 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(output[1]);
-	while (pid && len < sizeof(text) - 1 && poll(&said, 1, SAYS_MS) > 0) {
+	while (pid && len < sizeof(text) - 1 && poll(&readable, 1, SAYS_MS) > 0) {
 		got = read(output[0], text + len, sizeof(text) - 1 - len);
 		if (got <= 0)
 			break;

@@ -24,7 +24,7 @@ static unsigned int length(uint8_t lead)
 }
 
 /* Can @next follow the first @nr bytes of a character? */
-static bool goes_on(const uint8_t *held, unsigned int nr, uint8_t next)
+static bool can_follow(const uint8_t *held, unsigned int nr, uint8_t next)
 {
 	uint8_t from = 0x80, to = 0xbf;
 
@@ -65,7 +65,7 @@ size_t text_clean(struct text_filter *filter, const char *in, size_t len, char *
 
 		if (c == '\r')
 			continue;
-		if (filter->nr_held && !goes_on(filter->held, filter->nr_held, c))
+		if (filter->nr_held && !can_follow(filter->held, filter->nr_held, c))
 			to += text_clean_end(filter, to);
 
 		nr = filter->nr_held;
