@@ -88,7 +88,7 @@ int client_step(sd_bus *bus, uint64_t deadline)
 	}
 }
 
-static int shake_hands(sd_bus *bus, uint64_t deadline)
+static int wait_handshake(sd_bus *bus, uint64_t deadline)
 {
 	for (;;) {
 		int ret = sd_bus_is_ready(bus);
@@ -115,7 +115,7 @@ int client_open(sd_bus **out, const char *name, uint64_t deadline)
 	if (error >= 0)
 		error = sd_bus_start(bus);
 	if (error >= 0)
-		error = shake_hands(bus, deadline);
+		error = wait_handshake(bus, deadline);
 	if (error >= 0)
 		error = sd_bus_set_method_call_timeout(bus, time_left(deadline));
 	if (error < 0) {

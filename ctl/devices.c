@@ -51,7 +51,7 @@ static bool is_key(const char *arg)
 }
 
 /* Print each line of sigmad's message as one of ours */
-static void pass_on(const char *name, const char *text)
+static void print_message(const char *name, const char *text)
 {
 	char *lines = strdup(text), *rest = lines, *line;
 
@@ -79,7 +79,7 @@ static int ask(sd_bus *bus, const char *name, sd_bus_message *call, uint64_t dea
 	} else if (sd_bus_is_open(bus) <= 0) {
 		status = client_complain(EXIT_FAILED, name, -ECONNRESET);
 	} else {
-		pass_on(name, error.message ?: strerror(-ret));
+		print_message(name, error.message ?: strerror(-ret));
 		status = EXIT_FAILED;
 	}
 	sd_bus_error_free(&error);

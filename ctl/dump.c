@@ -119,7 +119,7 @@ struct progress {
 };
 
 /* Show the progress of a dump that takes longer than a second; false ends the dump */
-static bool tell_progress(void *data, uint64_t done, uint64_t size)
+static bool show_progress(void *data, uint64_t done, uint64_t size)
 {
 	struct progress *progress = data;
 	unsigned int percent = done * 100 / size;
@@ -138,7 +138,7 @@ static int write_dump(struct target *target, struct vmcore *core)
 	char size[32];
 	int error;
 
-	core->progress = tell_progress;
+	core->progress = show_progress;
 	core->data = &progress;
 	if (target->made)
 		catch_signals();

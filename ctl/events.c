@@ -68,8 +68,8 @@ static void print_head(const char *name, const char *what)
 }
 
 /* Print an event "state" or "sigmad", each of which has one word */
-static void tell_word(const struct events *events, const char *name, const char *what,
-		      const char *word, enum colour tint)
+static void print_word(const struct events *events, const char *name, const char *what,
+		       const char *word, enum colour tint)
 {
 	if (events->json) {
 		struct json_object *object = new_event(name, what);
@@ -83,13 +83,13 @@ static void tell_word(const struct events *events, const char *name, const char 
 	fflush(stdout);
 }
 
-static void tell_state(const struct events *events, const char *name, const char *state)
+static void print_state(const struct events *events, const char *name, const char *state)
 {
-	tell_word(events, name, "state", state, colour_of_state(state));
+	print_word(events, name, "state", state, colour_of_state(state));
 }
 
-static void tell_device(const struct follower *follower, const char *what,
-			const struct served_device *device)
+static void print_device(const struct follower *follower, const char *what,
+			 const struct served_device *device)
 {
 	if (follower->events->json) {
 		struct json_object *object = new_event(follower->name, what);
@@ -121,20 +121,20 @@ static const struct served_device *find_device(const struct served *served,
 	return NULL;
 }
 
-static void tell_changes(const struct follower *follower, const struct served *before,
-			 const struct served *now)
+static void print_changes(const struct follower *follower, const struct served *before,
+			  const struct served *now)
 {
 	for (unsigned int i = 0; i < before->nr_devices; i++)
 		if (!find_device(now, &before->device[i]))
-			tell_device(follower, "device-removed", &before->device[i]);
+			print_device(follower, "device-removed", &before->device[i]);
 	for (unsigned int i = 0; i < now->nr_devices; i++) {
 		const struct served_device *device = &now->device[i];
 		const struct served_device *old = find_device(before, device);
 
 		if (!old)
-			tell_device(follower, "device-added", device);
+			print_device(follower, "device-added", device);
 		else if (device->leaving && !old->leaving)
-			tell_device(follower, "device-leaving", device);
+			print_device(follower, "device-leaving", device);
 	}
 }
 
@@ -162,10 +162,10 @@ static int take_devices(struct follower *follower, sd_bus_message *m)
 		return ret;
 	}
 	if (follower->devices)
-		tell_changes(follower, follower->devices, now);
+		print_changes(follower, follower->devices, now);
 	else
-		tell_word(follower->events, follower->name, "sigmad",
-			  client_seen_word(SIGMAD_SERVES), COLOUR_GREEN);
+		print_word(follower->events, follower->name, "sigmad",
+			   client_seen_word(SIGMAD_SERVES), COLOUR_GREEN);
 	forget_devices(follower);
 	follower->devices = now;
 	return 0;
@@ -212,8 +212,8 @@ static int on_disconnected(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct follower *follower = data;
 
-	tell_word(follower->events, follower->name, "sigmad", client_seen_word(SIGMAD_GONE),
-		  COLOUR_YELLOW);
+	print_word(follower->events, follower->name, "sigmad", client_seen_word(SIGMAD_GONE),
+		   COLOUR_YELLOW);
 	disconnect(follower);
 	return 0;
 }
@@ -330,10 +330,10 @@ static void take_uevent(struct events *events, const struct uevent *uevent)
 	if (events->only && strcmp(uevent->name, events->only))
 		return;
 	if (!strcmp(uevent->action, "remove")) {
-		tell_state(events, uevent->name, "gone");
+		print_state(events, uevent->name, "gone");
 		unfollow(events, uevent->name);
 	} else if (!strcmp(uevent->action, "add") || !strcmp(uevent->action, "change")) {
-		tell_state(events, uevent->name, uevent->state);
+		print_state(events, uevent->name, uevent->state);
 		follow(events, uevent->name);
 	}
 }
@@ -351,7 +351,7 @@ static int on_uevent(sd_event_source *source, int fd, uint32_t revents, void *da
 }
 
 /* Called after uevents_open(), so that no change is missed in between */
-static int tell_present(struct events *events)
+static int print_present(struct events *events)
 {
 	struct guest_view *guests;
 	int nr = guest_views(&guests);
@@ -359,7 +359,7 @@ static int tell_present(struct events *events)
 	for (int i = 0; i < nr; i++) {
 		if (events->only && strcmp(events->only, guests[i].name))
 			continue;
-		tell_state(events, guests[i].name, guests[i].state);
+		print_state(events, guests[i].name, guests[i].state);
 		follow(events, guests[i].name);
 	}
 	free(guests);
@@ -384,7 +384,7 @@ static int run(const struct options *options, char **args)
 		error = sd_event_add_io(events.event, NULL, events.uevents, EPOLLIN, on_uevent,
 					&events);
 	if (error >= 0)
-		error = tell_present(&events);
+		error = print_present(&events);
 	if (error >= 0)
 		error = sd_event_loop(events.event);
 	while (events.followers)

@@ -223,10 +223,10 @@ static int follow_by(int inotify, int uevents, const char *name, FILE *log)
 {
 	struct text_filter filter = {};
 	struct guest_view guest;
-	bool heard = true;
+	bool has_reader = true;
 	int error = 0;
 
-	while (log && heard && !ferror(stdout) && !error) {
+	while (log && has_reader && !ferror(stdout) && !error) {
 		bool gone;
 		FILE *next;
 
@@ -239,7 +239,7 @@ static int follow_by(int inotify, int uevents, const char *name, FILE *log)
 			fclose(log);
 			log = next;
 		} else if (!error) {
-			heard = wait_change(inotify, uevents);
+			has_reader = wait_change(inotify, uevents);
 		}
 	}
 	if (log)

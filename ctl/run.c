@@ -17,7 +17,7 @@
 
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
 #define STOP_TIMEOUT	(30 * USEC_PER_SEC)	/* for the guest */
-#define PUT_AWAY_TIMEOUT (60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
+#define RETURN_TIMEOUT	(60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
 
 /**
  * struct job - the guest that runs
@@ -90,12 +90,12 @@ static void ask_end(struct job *job)
 }
 
 /* Connect the console until the guest ends; true if the person left the console before */
-static bool attend(struct job *job, int console)
+static bool connect_console(struct job *job, int console)
 {
-	const struct terminal_watch heed = { .bus = job->bus, .done = &job->kept };
+	const struct terminal_watch state_watch = { .bus = job->bus, .done = &job->kept };
 
 	for (;;) {
-		switch (terminal_talk(job->name, console, &heed)) {
+		switch (terminal_talk(job->name, console, &state_watch)) {
 		case TERMINAL_LEFT:
 			return true;
 		case TERMINAL_GUEST_ENDED:
@@ -111,7 +111,7 @@ static bool attend(struct job *job, int console)
 }
 
 /* The exit status. sigmad has ended or is about to, so this does not wait long */
-static int verdict(const struct job *job)
+static int exit_status(const struct job *job)
 {
 	int how;
 
@@ -158,23 +158,23 @@ static int run(const struct options *options, char **args)
 		set_state(&job, sigmad_last_state(notify, job.sigmad));
 	close(notify);
 	if (gone)
-		return verdict(&job);
+		return exit_status(&job);
 	if (error)
 		return client_complain(EXIT_FAILED, name, error);
 
 	console = terminal_open(name);
 	if (console < 0) {
 		ask_end(&job);
-	} else if (attend(&job, console)) {
+	} else if (connect_console(&job, console)) {
 		complain(0, "%s: goes on in the background; 'sigmactl console %s' comes back to it",
 			 name, name);
 		goto close_bus;
 	}
-	if (client_wait_end(job.bus, clock_deadline(STOP_TIMEOUT + PUT_AWAY_TIMEOUT)))
+	if (client_wait_end(job.bus, clock_deadline(STOP_TIMEOUT + RETURN_TIMEOUT)))
 		status = complain(EXIT_TIMEOUT, "%s: its CPUs and memory are not back yet; 'sigmactl kill %s' forces it",
 				  name, name);
 	else
-		status = verdict(&job);
+		status = exit_status(&job);
 close_bus:
 	if (console >= 0)
 		close(console);

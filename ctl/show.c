@@ -83,7 +83,7 @@ static void gather(struct properties *properties, const struct guest_view *guest
 }
 
 /* Is @key one of the words of @list, which are separated by commas? */
-static bool names(const char *list, const char *key)
+static bool list_has(const char *list, const char *key)
 {
 	size_t len = strlen(key);
 
@@ -96,7 +96,7 @@ static bool names(const char *list, const char *key)
 static bool is_wanted(const struct options *options, const char *key)
 {
 	for (unsigned int i = 0; i < options->nr_properties; i++)
-		if (names(options->properties[i], key))
+		if (list_has(options->properties[i], key))
 			return true;
 	return !options->nr_properties;
 }

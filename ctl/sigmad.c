@@ -236,7 +236,7 @@ static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 }
 
 /* Report that sigmad has ended, unless it has exited by itself and has reported why */
-static void tell_end(const char *name, pid_t pid, bool interrupted)
+static void report_end(const char *name, pid_t pid, bool interrupted)
 {
 	struct guest_view guest;
 	bool exists;
@@ -306,7 +306,7 @@ static int begin(const char *guest, const char *name, int notify, pid_t *pid)
 	}
 	error = wait_ready(name, notify, signals, *pid);
 	if (error == -ECHILD || error == -EINTR)
-		tell_end(name, *pid, error == -EINTR);
+		report_end(name, *pid, error == -EINTR);
 	else if (error)
 		complain(0, "cannot wait for sigmad (pid %d), which goes on: %s", *pid,
 			 strerror(-error));
@@ -319,13 +319,13 @@ close_signals:
 
 int sigmad_last_state(int notify, pid_t pid)
 {
-	char text[MESSAGE_MAX], said[MESSAGE_MAX];
+	char text[MESSAGE_MAX], expected[MESSAGE_MAX];
 	int state = -ENOMSG;
 
 	while (!receive(notify, pid, text, sizeof(text)))
 		for (int i = 0; i < GUEST_STATES; i++) {
-			snprintf(said, sizeof(said), STATUS GUEST_STATUS, guest_state_name(i));
-			if (!strcmp(text, said))
+			snprintf(expected, sizeof(expected), STATUS GUEST_STATUS, guest_state_name(i));
+			if (!strcmp(text, expected))
 				state = i;
 		}
 	return state;

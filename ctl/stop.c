@@ -9,7 +9,7 @@
 
 #define TIMEOUT		(30 * USEC_PER_SEC)	/* for the guest */
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
-#define PUT_AWAY_TIMEOUT (60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
+#define RETURN_TIMEOUT	(60 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
 
 static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 {
@@ -27,7 +27,7 @@ static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
  */
 static int ask(const char *name, uint64_t timeout, bool *forced)
 {
-	uint64_t end = clock_deadline(timeout + PUT_AWAY_TIMEOUT);
+	uint64_t end = clock_deadline(timeout + RETURN_TIMEOUT);
 	sd_bus *bus;
 	int error;
 

@@ -39,11 +39,11 @@ _sigmactl_devices()
 
 _sigmactl()
 {
-	local -a said
+	local -a typed
 	local verb nr
-	said=(${${words[2,CURRENT-1]}:#-*})
-	verb=${said[1]:-}
-	nr=$#said
+	typed=(${${words[2,CURRENT-1]}:#-*})
+	verb=${typed[1]:-}
+	nr=$#typed
 
 	if [[ $words[CURRENT] == --state=* ]]; then
 		compset -P '*='
@@ -62,8 +62,8 @@ _sigmactl()
 	disk:1|net:1|share:1)	compadd add rm ;;
 	disk:2|net:2|share:2)	_sigmactl_names on ;;
 	disk:3|net:3|share:3)
-		if [[ $said[2] == rm ]]; then
-			_sigmactl_devices $said[3] $verb
+		if [[ $typed[2] == rm ]]; then
+			_sigmactl_devices $typed[3] $verb
 		elif [[ $verb != net ]]; then
 			_files
 		fi ;;
