@@ -111,7 +111,7 @@ struct guest_config {
 	char *file;		/* path of the guest file */
 	char *text;		/* contents of the guest file, @text_len bytes */
 	uint32_t text_len;
-	uint32_t starter;	/* ID of the user who starts it, set by sigmad: daemon/backend.h */
+	uint32_t starter;	/* ID of the user who starts it, set by sigmad: daemon/virtio/backend.h */
 	unsigned int nr_cpus;	/* wanted; > 0 */
 	enum cpu_kind cpu_kind;	/* kind of these CPUs, if !@cpus_given */
 	bool cpus_given;	/* the file names @cpus; otherwise sigmad chooses them */

@@ -30,7 +30,7 @@
  *	Bridge=br0		attach the tap to this bridge, or
  *	Address=10.0.0.1/24	give the host's end of the tap this address, or
  *	User=yes		no tap: passt makes the guest's connections with sockets of the
- *				user who started the guest (daemon/passt.h)
+ *				user who started the guest (daemon/virtio/passt.h)
  *	Forward=tcp:2222:22	repeatable, with User=: port 2222 of the host leads to port 22 of
  *				the guest; "tcp:127.0.0.1:2222:22" for one address, "udp:..."
  *	VHost=			yes: the host's kernel serves the queues (vhost_net), no: sigmad
@@ -38,7 +38,7 @@
  *	MACAddress=		of the guest; default: stable, made from guest name and number
  *	[Share]			repeatable; a folder of the host: "mount -t virtiofs TAG /mnt" in the
  *				guest. virtiofsd serves it with the rights of the user who started
- *				the guest (daemon/virtiofsd.h)
+ *				the guest (daemon/virtio/virtiofsd.h)
  *	Path=			folder, required
  *	Tag=			up to 36 characters; default: the folder's name
  *	ReadOnly=no

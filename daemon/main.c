@@ -6,10 +6,8 @@
  *
  *	guest.c		sigma.ko's ioctls
  *	load/		kernel, initrd, ACPI tables, boot parameters
- *	devices.c kinds.c virtio/	devices
+ *	devices.c kinds.c virtio/	devices, and the processes that serve some of them
  *	channels.c	who may use the guest's channels
- *	vhost.c vhost_user.c	queues that others serve
- *	backend.c virtiofsd.c passt.c	processes for that
  *	guestlog.c klog.c	the guest's kernel log
  *	bus*.c		D-Bus, for sigmactl and others
  *	notify.c systembus.c journal.c	what the host's systemd hears of the guest
@@ -36,7 +34,7 @@
 #include "../common/log.h"
 #include "../common/rundir.h"
 #include "../common/version.h"
-#include "backend.h"
+#include "virtio/backend.h"
 #include "bus.h"
 #include "journal.h"
 #include "notify.h"

@@ -12,7 +12,7 @@
 
 #include "../common/log.h"
 #include "../common/rundir.h"
-#include "lock.h"
+#include "../common/lock.h"
 #include "state.h"
 
 #define LOCK_SECONDS	5

@@ -1,3 +1,3 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The guest's end of the doorbells is the same code as the host's. */
-#include "../kmod/doorbell.c"
+#include "../kmod/shared/doorbell.c"

@@ -31,9 +31,9 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "../kmod/channel.h"
-#include "../kmod/doorbell.h"
-#include "../kmod/ring.h"
+#include "../kmod/shared/channel.h"
+#include "../kmod/shared/doorbell.h"
+#include "../kmod/shared/ring.h"
 
 struct device;
 struct sigma_virtio_device;

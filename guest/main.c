@@ -17,7 +17,7 @@
 #include <asm/asm.h>
 
 #include "../common/version.h"
-#include "../kmod/apic.h"
+#include "../kmod/shared/apic.h"
 #include "guest.h"
 
 static int check_window(struct sigma_guest *guest)

@@ -37,7 +37,7 @@
 #include <asm/msr.h>
 #include <asm/smp.h>
 
-#include "apic.h"
+#include "shared/apic.h"
 #include "entry.h"
 #include "sigma.h"
 

@@ -22,7 +22,7 @@
 #include <asm/apic.h>
 #include <asm/tsc.h>
 
-#include "apic.h"
+#include "shared/apic.h"
 #include "entry.h"
 #include "sigma.h"
 

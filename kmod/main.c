@@ -13,7 +13,7 @@
 #include <asm/cpufeature.h>
 
 #include "../common/version.h"
-#include "apic.h"
+#include "shared/apic.h"
 #include "entry.h"
 #include "sigma.h"
 

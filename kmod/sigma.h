@@ -18,7 +18,7 @@
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
  *	guard/		the minimal hypervisor that confines a guest: see guard/guard.h
- *	channel.c doorbell.c apic.c	shared with sigma_guest.ko
+ *	shared/		what sigma_guest.ko is compiled from as well: doorbells, channels, the APIC
  *
  * Lock order: sigma_guests_lock (the list of guests), then guest.lock (one guest's state, CPUs
  * and memory), then the locks inside cpu.c and low.c.
@@ -39,9 +39,9 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include "channel.h"
-#include "doorbell.h"
-#include "ring.h"
+#include "shared/channel.h"
+#include "shared/doorbell.h"
+#include "shared/ring.h"
 #include "uapi/iosc.h"
 #include "uapi/sigma.h"
 
@@ -301,9 +301,6 @@ void sigma_guard_arm(struct sigma_guest *guest);
 #define SIGMA_VIOLATION_MAX	1024	/* characters that sigma_guard_describe() needs */
 
 const char *sigma_guard_name(enum sigma_guard_kind kind);
-
-/** sigma_guard_stopped - has the guard stopped a CPU of @guest? */
-bool sigma_guard_stopped(const struct sigma_guest *guest);
 
 /**
  * sigma_guard_describe - describe in a few lines why the guard stopped the guest

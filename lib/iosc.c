@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../kmod/record.h"
+#include "../kmod/shared/record.h"
 #include "iosc.h"
 
 #define DIRECTORY	"/dev/iosc"

@@ -179,7 +179,7 @@ static const char *const cmdline_base[] = {
 	/*
 	 * Banks of machine checks are shared, and the host's to read: a kernel that polls them, and clears
 	 * them as it boots, would steal its errors. With this it keeps CR4.MCE, which is handed over set
-	 * (kmod/entry.h), so that no machine check that is told to all CPUs resets the machine;
+	 * (kmod/entry.h), so that no machine check that is broadcast to all CPUs resets the machine;
 	 * guest/machine-check.c clears MCIP after one. A guest with a guard is not shown MCE at all.
 	 */
 	"mce=off",

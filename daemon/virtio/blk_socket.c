@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../vhost_user.h"
+#include "vhost_user.h"
 #include "backends.h"
 #include "bus.h"
 

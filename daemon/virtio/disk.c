@@ -21,7 +21,7 @@
 
 #include "../../common/guestfile.h"
 #include "../../common/log.h"
-#include "../lock.h"
+#include "../../common/lock.h"
 #include "buffers.h"
 #include "disk.h"
 #include "making.h"

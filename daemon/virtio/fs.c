@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../virtiofsd.h"
+#include "virtiofsd.h"
 #include "backends.h"
 #include "bus.h"
 #include "process.h"

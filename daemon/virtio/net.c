@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
-#include "../vhost.h"
+#include "vhost.h"
 #include "backends.h"
 #include "bus.h"
 #include "net.h"

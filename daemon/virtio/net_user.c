@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../passt.h"
+#include "passt.h"
 #include "backends.h"
 #include "bus.h"
 #include "net.h"

@@ -9,8 +9,8 @@
 #ifndef SIGMA_VIRTIO_PROCESS_H
 #define SIGMA_VIRTIO_PROCESS_H
 
-#include "../backend.h"
-#include "../vhost_user.h"
+#include "backend.h"
+#include "vhost_user.h"
 #include "device.h"
 
 /**

@@ -23,7 +23,7 @@
 
 #include "../../common/guestfile.h"
 #include "../../common/hash.h"
-#include "../vhost.h"
+#include "vhost.h"
 #include "backends.h"
 #include "bus.h"
 

@@ -45,13 +45,6 @@ static const struct guard_report *find_report(const struct sigma_guest *guest, u
 	return NULL;
 }
 
-bool sigma_guard_stopped(const struct sigma_guest *guest)
-{
-	unsigned int i;
-
-	return find_report(guest, &i);
-}
-
 static int describe_reason(const struct guard_report *report, char *text, size_t len)
 {
 	switch (report->reason) {

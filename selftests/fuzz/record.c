@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "../../kmod/record.h"
+#include "../../kmod/shared/record.h"
 #include "fuzz.h"
 
 FUZZ_TARGET(2000);

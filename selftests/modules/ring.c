@@ -14,8 +14,8 @@
 #include <asm/tsc.h>
 
 #include "guest.h"
-#include "../kmod/apic.c"
-#include "../kmod/doorbell.c"
+#include "../kmod/shared/apic.c"
+#include "../kmod/shared/doorbell.c"
 
 #define BATCH		1000
 #define PATIENCE_NS	NSEC_PER_SEC

@@ -16,8 +16,8 @@
 #include <linux/module.h>
 #include <linux/smp.h>
 
-#include "../kmod/apic.c"
-#include "../kmod/doorbell.c"
+#include "../kmod/shared/apic.c"
+#include "../kmod/shared/doorbell.c"
 
 #define BATCH		1000
 #define PATIENCE_NS	NSEC_PER_SEC

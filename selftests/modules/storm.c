@@ -18,7 +18,7 @@
 #include <asm/smp.h>
 
 #include "guest.h"
-#include "../kmod/apic.c"
+#include "../kmod/shared/apic.c"
 
 #define BATCH	256
 #define NMIS	1000

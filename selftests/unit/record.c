@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../../kmod/record.h"
+#include "../../kmod/shared/record.h"
 #include "tap.h"
 
 #define RING SIGMA_CHANNEL_RING

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "../../daemon/vhost_user.h"
+#include "../../daemon/virtio/vhost_user.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

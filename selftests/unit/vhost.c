@@ -6,7 +6,7 @@
 #include <linux/vhost.h>
 #include <stdarg.h>
 
-#include "../../daemon/vhost.h"
+#include "../../daemon/virtio/vhost.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #include "../../common/guestfile.h"
-#include "../../daemon/virtiofsd.h"
+#include "../../daemon/virtio/virtiofsd.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

@@ -9,7 +9,7 @@
 #include <stdarg.h>
 
 #include "../../common/guestfile.h"
-#include "../../daemon/vhost.h"
+#include "../../daemon/virtio/vhost.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"

@@ -13,7 +13,7 @@
 #include <linux/wait.h>
 
 #include "doorbell.h"
-#include "uapi/iosc.h"
+#include "../uapi/iosc.h"
 
 struct sigma_channels;
 

@@ -12,7 +12,7 @@
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
-#include "uapi/iosc.h"
+#include "../uapi/iosc.h"
 
 /**
  * struct sigma_doorbell_rx - the receiving end

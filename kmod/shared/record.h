@@ -19,7 +19,7 @@
 #define cpu_to_le32(value)	htole32(value)
 #endif
 
-#include "uapi/channel.h"
+#include "../uapi/channel.h"
 
 /**
  * struct sigma_record - a message's place in the ring

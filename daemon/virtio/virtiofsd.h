@@ -10,7 +10,7 @@
 #ifndef SIGMA_VIRTIOFSD_H
 #define SIGMA_VIRTIOFSD_H
 
-#include "../common/guestfile.h"
+#include "../../common/guestfile.h"
 #include "backend.h"
 
 /**

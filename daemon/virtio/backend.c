@@ -27,9 +27,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../common/log.h"
-#include "../common/program.h"
-#include "../common/text.h"
+#include "../../common/log.h"
+#include "../../common/program.h"
+#include "../../common/text.h"
 #include "backend.h"
 
 #define START_MS	5000

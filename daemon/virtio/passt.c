@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../common/program.h"
+#include "../../common/program.h"
 #include "passt.h"
 
 #define PROGRAM		"passt"

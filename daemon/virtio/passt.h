@@ -11,7 +11,7 @@
 #ifndef SIGMA_PASST_H
 #define SIGMA_PASST_H
 
-#include "../common/guestfile.h"
+#include "../../common/guestfile.h"
 #include "backend.h"
 
 /**

@@ -18,7 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../common/program.h"
+#include "../../common/program.h"
 #include "virtiofsd.h"
 
 #define PROGRAM		"virtiofsd"

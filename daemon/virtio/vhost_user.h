@@ -12,7 +12,7 @@
 #define SIGMA_VHOST_USER_H
 
 #include "vhost_link.h"
-#include "virtio/device.h"
+#include "device.h"
 
 /** vhost_user_connect - connect to a listening socket; its fd, or a negative errno */
 int vhost_user_connect(const char *path);

@@ -15,7 +15,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
-#include "virtio/ratelimit.h"
+#include "ratelimit.h"
 
 #define BACKEND_WHY_MAX	256
 #define BACKEND_FD	3	/* what its process has beside stdin, stdout and stderr */

@@ -10,7 +10,7 @@
 #ifndef SIGMA_VHOST_H
 #define SIGMA_VHOST_H
 
-#include "virtio/device.h"
+#include "device.h"
 
 #define VHOST_WHY_MAX 160
 

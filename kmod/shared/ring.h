@@ -17,7 +17,7 @@
 #include <asm/barrier.h>
 #include <asm/byteorder.h>
 
-#include "uapi/iosc.h"
+#include "../uapi/iosc.h"
 
 struct sigma_ring_end {
 	struct sigma_iosc_ring *ring;
