@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What sigmad and sigmactl do with a guest by its name: test whether it exists, and destroy it. */
+/* Operations on a guest by its name, for sigmad and sigmactl: does it exist, and destroy it. */
 #ifndef SIGMA_CONTROL_H
 #define SIGMA_CONTROL_H
 

@@ -19,15 +19,15 @@
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 
 /*
- * The kinds of devices that sections of a guest file stand for, and that can also be added to a
- * running guest and removed from it. A row has the kind's name in enum guest_device, its member of
- * struct guest_config, the name of its section, and words for people: of one and of several.
+ * The kinds of devices that a section of a guest file can describe, and that can also be hotplugged
+ * and unplugged. A row has the kind's name in enum guest_device, its member of struct guest_config,
+ * the name of its section, and words for people: for one device and for several.
  *
- * All that there is of each kind is made from the rows: enums, tables, prototypes, methods on
- * D-Bus. What a new row lacks then does not compile or link: the member and its type, struct
+ * Enums, tables, prototypes and methods on D-Bus are made from the rows. If a part of a new kind is
+ * missing, the program does not compile or link. The parts are: the member and its type, struct
  * guest_MEMBER; its keys, guest_MEMBER_reset() and guest_MEMBER_finish() in guestkeys.c and
- * guestfile.c (guestparser.h); its row in daemon/kinds.c, and virtio_MEMBER_add().
- * The state of a running guest has the numbers of kinds, so a new row is the last one.
+ * guestfile.c (guestparser.h); its row in daemon/kinds.c; and virtio_MEMBER_add().
+ * The saved state of a running guest has the numbers of kinds, so a new row must be the last one.
  */
 #define GUEST_DEVICES(row)				\
 	row(DISK, disk, Disk, "disk", "disks")		\
@@ -111,7 +111,7 @@ struct guest_config {
 	char *file;		/* path of the guest file */
 	char *text;		/* contents of the guest file, @text_len bytes */
 	uint32_t text_len;
-	uint32_t starter;	/* ID of the user who starts it, set by sigmad: daemon/virtio/backend.h */
+	uint32_t starter;	/* ID of the user who starts it: daemon/virtio/backend.h */
 	unsigned int nr_cpus;	/* wanted; > 0 */
 	enum cpu_kind cpu_kind;	/* kind of these CPUs, if !@cpus_given */
 	bool cpus_given;	/* the file names @cpus; otherwise sigmad chooses them */

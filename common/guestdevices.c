@@ -17,10 +17,18 @@
 #define COUNT(array)	(sizeof(array) / sizeof(*(array)))
 
 /**
- * struct kind - a kind of device: where the configuration has the devices, and what is theirs
- * @array: offset of the first one in struct guest_config, @size: of each
- * @nr: offset of the number of places up to the last one
- * @keys: offset in a device, and @line
+ * struct kind - a kind of device, and where the configuration has its devices
+ * @section: of the guest file
+ * @word: name of one device, for people
+ * @several: name of several devices, for people
+ * @array: offset of the first device in struct guest_config
+ * @size: bytes of each device
+ * @nr: offset in struct guest_config of the number of slots up to the last device
+ * @keys: offset of a device's keys in the device
+ * @line: offset of a device's line in the device
+ * @max: number of slots
+ * @reset: free what the device in a slot has beside its keys, and set its defaults
+ * @finish: check each new device of this kind
  */
 struct kind {
 	enum section section;
@@ -110,7 +118,7 @@ void guestdevices_finish(struct parser *parser, enum guest_device kind)
 	kinds[kind].finish(parser);
 }
 
-/* What a disk, a NIC and a share have */
+/* The members of each kind of device */
 
 void guest_disk_reset(struct guest_disk *disk)
 {

@@ -180,7 +180,7 @@ struct phrase {
 	char text[PATH_MAX + 32];
 };
 
-/* Where the device is that a new one is too similar to: "in line 3" */
+/* Say where the device is that a new one is too similar to: "in line 3" */
 static struct phrase rival_place(const struct parser *parser, unsigned int line)
 {
 	struct phrase place = { "which was added later" };

@@ -115,10 +115,10 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int place
 /** guestfile_drop - remove a device from the configuration, which frees its slot */
 void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place);
 
-/** guestfile_device - the kind that a section stands for, or GUEST_NO_DEVICE */
+/** guestfile_device - the kind of device that a section describes, or GUEST_NO_DEVICE */
 enum guest_device guestfile_device(const char *section);
 
-/** guestfile_word - what people call one of this kind: "disk" */
+/** guestfile_word - the word for one device of this kind, for people: "disk" */
 const char *guestfile_word(enum guest_device kind);
 
 /** guestfile_places - the number of slots of this kind up to the last device; some may be free */

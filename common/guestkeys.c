@@ -295,7 +295,7 @@ static struct guest_net *this_net(struct parser *parser)
 	return &parser->config->net[parser->place];
 }
 
-/* Whether it can be opened depends on ReadOnly=, which may follow: see guest_disk_finish() */
+/* guest_disk_finish() tests the path, since the test depends on ReadOnly=, which may come later */
 static void set_path(struct parser *parser, const char *value)
 {
 	set_string(parser, &this_disk(parser)->path, value);

@@ -71,12 +71,12 @@ char **guestdevices_keys(struct guest_config *config, enum guest_device kind, un
  */
 void guestdevices_open(struct parser *parser, enum guest_device kind);
 
-/** guestdevices_finish - check each new device of this kind, and what it must not share */
+/** guestdevices_finish - check the new devices of this kind, also against the others */
 void guestdevices_finish(struct parser *parser, enum guest_device kind);
 
 /*
- * Of each kind: guest_MEMBER_finish() is guestdevices_finish() for it; guest_MEMBER_reset() frees
- * what a device has beside its keys, and sets what it has when they don't say otherwise.
+ * For each kind of device: guestdevices_finish() calls guest_MEMBER_finish(). guest_MEMBER_reset()
+ * frees what a device has beside its keys, and sets the defaults of its keys.
  */
 #define DEVICE_PARTS(name, member, ...)				\
 	void guest_##member##_finish(struct parser *parser);	\

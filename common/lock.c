@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Locks that somebody may hold for a moment more: see lock.h. */
+/* Locks that another process may hold for a moment more: see lock.h. */
 #include <errno.h>
 #include <sys/file.h>
 #include <time.h>

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Locks that somebody may hold for a moment more. */
+/* Locks that another process may hold for a moment more. */
 #ifndef SIGMA_LOCK_H
 #define SIGMA_LOCK_H
 
 /**
- * lock_patiently - call @claim until it says something else than -EBUSY
- * @what: for @claim
- * @seconds: after which it is -EBUSY in earnest
+ * lock_patiently - call @claim again as long as it returns -EBUSY
+ * @claim: tries to take a lock, without waiting
+ * @what: argument of @claim
+ * @seconds: time after which -EBUSY is final
  *
- * Above all for a sigmad that was killed, which has its locks until the kernel is done with its
- * memory and its requests. Nothing tells when that is, nor does a lock with a timeout exist.
+ * A sigmad that was killed holds its locks until the kernel has released its memory and its
+ * requests. Nothing reports when that is, and there is no lock with a timeout.
  *
- * Return: what @claim has said last.
+ * Return: the last result of @claim.
  */
 int lock_patiently(int (*claim)(void *what), void *what, unsigned int seconds);
 
-/** lock_file - flock() with @operation, which does not wait; 0, -EBUSY or another -errno */
+/** lock_file - flock() with @operation, without waiting; 0, -EBUSY or another -errno */
 int lock_file(int fd, int operation);
 
 #endif

@@ -131,7 +131,7 @@ static const char *editor(void)
 	return access("/usr/bin/editor", X_OK) ? "vi" : "editor";
 }
 
-/* As for other programs, the variable may contain arguments. 0 or a reported -errno */
+/* Run the editor; $EDITOR may contain arguments, as other programs allow. 0 or a reported -errno */
 static int run_editor(const struct edit *edit)
 {
 	char command[PATH_MAX];

@@ -95,7 +95,7 @@ static int complain_log(const char *name, int error)
 			"; be root, or join the group '" RUNDIR_GROUP "'" : "");
 }
 
-/* Where the last @lines lines of @text begin */
+/* The offset at which the last @lines lines of @text begin */
 static size_t tail_start(const char *text, size_t len, unsigned long lines)
 {
 	size_t at = len;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a guest did that its guard stopped it for, and where. */
+/* A violation: what a guest did when its guard stopped it, and where. */
 #ifndef SIGMACTL_VIOLATION_H
 #define SIGMACTL_VIOLATION_H
 
