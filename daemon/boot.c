@@ -9,7 +9,7 @@
 #include "boot.h"
 
 #define USEC_PER_SEC	UINT64_C(1000000)
-/* On top of its time to boot: its log is saved, its memory zeroed */
+/* Added to the boot timeout: time to save the log and zero the memory of a guest that failed */
 #define PUT_AWAY	(60 * USEC_PER_SEC)
 
 void boot_ready(struct boot *boot)
@@ -19,7 +19,7 @@ void boot_ready(struct boot *boot)
 	boot->ready = true;
 }
 
-/* The service manager waits for the driver, as long as it may be waited for at all */
+/* Does the service manager wait for the driver? Not with an infinite timeout */
 static bool is_awaited(const struct boot *boot)
 {
 	return boot->service && boot->timeout != UINT64_MAX;

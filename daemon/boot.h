@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A guest from its start until its driver is up. Meanwhile it has no voice and no heartbeat: the
- * host's kernel finds a panic in the guest's memory, and a guest that is stuck takes too long.
+ * Watches a guest from its start until its driver, sigma_guest.ko, is up. Until then the guest can
+ * send no message and has no heartbeat. sigma.ko finds a panic in its memory (kmod/bootlog.c); a
+ * guest that is stuck is found by a timeout.
  */
 #ifndef SIGMA_BOOT_H
 #define SIGMA_BOOT_H
@@ -13,14 +14,18 @@
 #include "observer.h"
 
 /**
- * struct boot - the watch over it
- * @name: of the guest
- * @timeout: microseconds from its start in which its driver is to be up; UINT64_MAX: it has for
- *	ever
- * @service: the service manager waits for the driver, and the guest is to be ended without one
- * @failed: called when a service's guest takes too long
- * @ready: who started us was told that it is started
- * @timer: runs until its driver is up
+ * struct boot - the watch over a guest that boots
+ * @event: event loop for @timer
+ * @observers: told when the guest is ready
+ * @name: the guest's name
+ * @timeout: microseconds from the start after which a guest whose driver is not up is reported;
+ *	UINT64_MAX: never
+ * @service: the service manager waits for the driver, and a guest whose driver does not come up
+ *	is a failure
+ * @failed: called with @data when a service's guest takes longer than @timeout
+ * @data: for @failed
+ * @ready: observers were told that the guest is ready
+ * @timer: runs until the driver is up
  */
 struct boot {
 	sd_event *event;
@@ -36,17 +41,19 @@ struct boot {
 };
 
 /**
- * boot_watch - the guest was started, taken over, or has another state, an enum sigma_state
+ * boot_watch - to be called when the guest was started or taken over, or its state changed
+ * @state: the guest's state, an enum sigma_state
  *
- * One that boots for longer than @boot->timeout is reported and, as a service's, is a failure.
- * Once it runs observers are told that it is ready, or at once where nobody waits for that.
+ * A guest that boots for longer than @boot->timeout is reported; if it is a service,
+ * @boot->failed() is called. Observers are told that the guest is ready once its driver is up, or
+ * at once if the service manager does not wait for that.
  */
 void boot_watch(struct boot *boot, uint32_t state);
 
-/** boot_ready - tell observers that what was asked for is done; once */
+/** boot_ready - tell observers that the guest is ready, unless they were told before */
 void boot_ready(struct boot *boot);
 
-/** boot_end - watch it no more */
+/** boot_end - stop the watch */
 void boot_end(struct boot *boot);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest on D-Bus: see bus.h.
+ * The guest's D-Bus interface: see bus.h.
  *
- * Each connection is an sd-bus object of its own in server mode. Who may open the socket
- * (mode 0660, group sigma) may do everything, so no further rights are asked for. Clients
- * made for a bus daemon, like busctl, begin with a Hello to it: it is answered, too.
+ * Each connection is an sd-bus object of its own in server mode. A client that can open the socket
+ * (mode 0660, group sigma) may do everything, so no further rights are checked. Clients made for a
+ * bus daemon, such as busctl, begin with Hello(), so that is answered, too.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,7 +23,7 @@
 #include "bus.h"
 #include "bus_guest.h"
 
-#define CONNECT_USEC	100000		/* in which CONNECT_BURST clients are taken at most */
+#define CONNECT_USEC	100000		/* at most CONNECT_BURST clients are accepted in it */
 #define CONNECT_BURST	100
 #define CONNECTIONS_MAX	64
 #define OPEN_TO_ALL	SD_BUS_VTABLE_UNPRIVILEGED
@@ -37,7 +37,7 @@ struct bus {
 	sd_bus *connection[CONNECTIONS_MAX];	/* NULL: free */
 };
 
-/* org.freedesktop.DBus, as far as clients of a bus daemon can't do without it */
+/* The methods of org.freedesktop.DBus that clients of a bus daemon need */
 
 static int method_hello(sd_bus_message *m, void *data, sd_bus_error *error)
 {
@@ -46,7 +46,7 @@ static int method_hello(sd_bus_message *m, void *data, sd_bus_error *error)
 
 static int method_match(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	return sd_bus_reply_method_return(m, NULL);	/* a peer gets all signals anyhow */
+	return sd_bus_reply_method_return(m, NULL);	/* each connection gets all signals */
 }
 
 static const sd_bus_vtable daemon_vtable[] = {
@@ -126,7 +126,7 @@ static int on_connect(sd_event_source *source, int fd, uint32_t revents, void *d
 	return 0;
 }
 
-/* As an observer */
+/* Calls of struct observer_ops */
 
 static void emit_changed(struct bus *bus, const char *property)
 {
@@ -145,7 +145,7 @@ static void on_state(void *data, uint32_t state)
 
 		if (!conn)
 			continue;
-		/* A client that went away is dropped when its end is read */
+		/* Errors are ignored: a client that left is dropped in on_disconnected() */
 		sd_bus_emit_signal(conn, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "StateChanged",
 				   "s", guest_state_name(state));
 		sd_bus_emit_properties_changed(conn, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
@@ -167,8 +167,8 @@ static void on_released(void *data, unsigned int id, int error)
 }
 
 /*
- * The connections stay open until on_close(). Else sd-bus would close them at sd_event_exit(), and
- * clients take that for the end of everything.
+ * sd-bus closes connections that are attached to the event loop at sd_event_exit(). Clients take
+ * that for the end of sigmad, so keep the connections open until on_close().
  */
 static void on_ending(void *data)
 {
@@ -208,7 +208,7 @@ static int on_open(void *data)
 		return bus->socket;
 	error = sd_event_add_io(bus->guest.supervisor->machine.event, &bus->source, bus->socket,
 				EPOLLIN, on_connect, bus);
-	/* Without file descriptors the one that waits can't be taken and wakes us for ever */
+	/* If sigmad has no file descriptor left, accept4() fails and the event loop would spin */
 	if (error >= 0)
 		error = sd_event_source_set_ratelimit(bus->source, CONNECT_USEC, CONNECT_BURST);
 	if (error < 0) {
@@ -224,7 +224,7 @@ static void on_close(void *data)
 	struct bus *bus = data;
 
 	bus->source = sd_event_source_disable_unref(bus->source);
-	/* What a client that doesn't read has not got by now is lost: nobody waits for it */
+	/* Messages that a client has not read by now are lost: sigmad does not wait for clients */
 	for (unsigned int i = 0; i < CONNECTIONS_MAX; i++)
 		drop(bus, i);
 	close(bus->socket);

@@ -2,9 +2,9 @@
 /*
  * The guest's devices on D-Bus: see bus_devices.h.
  *
- * What goes wrong was said by log_error(), for whoever reads sigmad's messages; the same words
- * are the error that the caller gets. A removal is answered when the guest has let go of the
- * device, which may be never: how long to wait is the caller's choice.
+ * log_error() reports errors for readers of sigmad's messages; the caller gets the same text as a
+ * D-Bus error. A Remove call is answered when the guest has released the device, which may be
+ * never: the caller chooses how long to wait.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "devices.h"
 #include "virtio/bus.h"
 
-/* D-Bus strings are UTF-8, names of files are bytes. @clean: room for @text and 4 bytes more */
+/* D-Bus strings are UTF-8, file names are bytes. @clean: room for @text and 4 bytes more */
 static const char *make_clean(char *clean, const char *text)
 {
 	struct text_filter filter = {};
@@ -29,7 +29,7 @@ static const char *make_clean(char *clean, const char *text)
 	return clean;
 }
 
-/* struct complaints - what log_error() says meanwhile */
+/* struct complaints - collects what log_error() reports during a call */
 struct complaints {
 	char *text;
 	size_t size;
@@ -46,7 +46,7 @@ static int begin_complaints(struct complaints *complaints)
 	return 0;
 }
 
-/* @ret < 0 becomes the D-Bus error, with what was said */
+/* Make the D-Bus error for @ret < 0, with the collected text */
 static int end_complaints(struct complaints *complaints, int ret, sd_bus_error *error)
 {
 	char clean[4096] = "";
@@ -63,7 +63,7 @@ static int end_complaints(struct complaints *complaints, int ret, sd_bus_error *
 	return ret < 0 ? sd_bus_error_set_errnof(error, ret, "%s", clean) : ret;
 }
 
-/* An array of strings becomes lines; 0, or a negative errno in @error */
+/* Read an array of strings as lines; 0, or a negative errno with @error set */
 static int read_keys(sd_bus_message *m, char keys[GUEST_KEYS_MAX], sd_bus_error *error)
 {
 	size_t len = 0;
@@ -87,7 +87,7 @@ static int read_keys(sd_bus_message *m, char keys[GUEST_KEYS_MAX], sd_bus_error 
 	return ret;
 }
 
-/* The methods are called "AddDisk" and the like, with the names of sections */
+/* The methods are called after the sections of a guest file: "AddDisk" */
 static enum guest_device kind_of(sd_bus_message *m, const char *verb)
 {
 	return guestfile_device(sd_bus_message_get_member(m) + strlen(verb));
@@ -115,7 +115,7 @@ int bus_add_device(sd_bus_message *m, void *data, sd_bus_error *error)
 	return sd_bus_reply_method_return(m, "us", view.id, make_clean(name, view.name));
 }
 
-/* The answer may be given before devices_remove() returns, so the call waits for it before */
+/* bus_device_released() may run before devices_remove() returns, so store the call first */
 static int ask_to_leave(sd_bus_message *m, struct bus_devices *devices, unsigned int id, bool force)
 {
 	struct removal *removal = devices->removal;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What can be done with the guest over D-Bus, and what it is like: see bus_guest.h. */
+/* The guest's methods and properties on D-Bus: see bus_guest.h. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -59,7 +59,7 @@ static int method_kill(sd_bus_message *m, void *data, sd_bus_error *error)
 	return sd_bus_reply_method_return(m, NULL);
 }
 
-/* D-Bus strings are UTF-8; a kernel log is bytes of somebody else */
+/* D-Bus strings are UTF-8, but the guest can put any bytes into its kernel log */
 static void make_ascii(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)

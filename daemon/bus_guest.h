@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside of the guest on D-Bus: bus.c has the connections, bus_guest.c the object and what can be
- * done with the guest, bus_devices.c what can be done with its devices.
+ * Internals of the D-Bus interface: bus.c has the connections, bus_guest.c the object with the
+ * guest's methods and properties, bus_devices.c the methods and properties for devices.
  */
 #ifndef SIGMA_BUS_GUEST_H
 #define SIGMA_BUS_GUEST_H
@@ -9,7 +9,11 @@
 #include "bus_devices.h"
 #include "supervisor.h"
 
-/** struct bus_guest - the object; the vtable's data */
+/**
+ * struct bus_guest - data of the vtable
+ * @supervisor: of the guest
+ * @devices: data of the methods and properties for devices
+ */
 struct bus_guest {
 	struct supervisor *supervisor;
 	struct bus_devices devices;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Who may use a guest's channels on the host: see channels.h. */
+/* Owners and modes of a guest's channels: see channels.h. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static void path_of(char path[PATH_SIZE], const char *name, unsigned int number)
 
 static int give(const char *file, const char *path, const struct guest_channel *channel)
 {
-	/* The mode is for the new owner, so it comes second */
+	/* First the owner, so that the old owner never has the new mode */
 	if (!chown(path, channel->user, channel->group) && !chmod(path, channel->mode))
 		return 0;
 	return log_error(-errno, "%s:%u: [Channel]: cannot change owner and mode of %s: %s", file,

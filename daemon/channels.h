@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Who may use a guest's channels on the host: /dev/iosc/NAME/NUMBER, which sigma.ko makes for root
- * alone. No udev rule is about them, so what is set here stays.
+ * Owners and modes of a guest's channels on the host: /dev/iosc/NAME/NUMBER. IOSC is inter-OS
+ * communication; a channel carries messages between a program of the host and one of the guest.
+ * sigma.ko makes the device nodes for root alone. No udev rule changes them later.
  */
 #ifndef SIGMA_CHANNELS_H
 #define SIGMA_CHANNELS_H
@@ -9,9 +10,9 @@
 #include "../common/guestfile.h"
 
 /**
- * channels_share - give each channel to who the guest file says, or to the group sigma
+ * channels_share - give each channel to the owner in the guest file, or else to the group sigma
  *
- * The guest was just made. Return: 0 or a reported negative errno.
+ * To be called when the guest was just made. Return: 0 or a reported negative errno.
  */
 int channels_share(const struct guest_config *config);
 

@@ -2,10 +2,11 @@
 /*
  * The devices of a guest: see devices.h.
  *
- * A device that people know of has a place in the configuration, which is its number among its
- * kind (sigma-1 is the serial of the disk in place 1, sg-NAME-1 the tap of the NIC), a number on
- * the virtio bus, and a record under that number for the next sigmad. The record is written
- * before the device is put on the bus and means nothing without it, so it is true at any moment.
+ * A device with a section has a place (slot) in the configuration, which is its number among its
+ * kind: the disk in place 1 has the serial sigma-1, the NIC in place 1 the tap sg-NAME-1. It has a
+ * number on the virtio bus, and under that number a record for the next sigmad. The record is
+ * written before the device is put on the bus, and is only valid while the device is on the bus.
+ * So the persisted state is correct at any moment.
  */
 #include <errno.h>
 #include <linux/virtio_ids.h>
@@ -21,7 +22,7 @@
 #include "virtio/backends.h"
 #include "virtio/bus.h"
 
-/* The virtio bus's way to the guest */
+/* What the virtio bus needs of the machine */
 
 static int send_message(void *data, const void *msg, size_t len)
 {
@@ -64,7 +65,7 @@ static const struct virtio_bus_ops bus_ops = {
 
 /* One device */
 
-/* With a record of it; the device's number on the bus, or a reported -errno */
+/* Write the device's record and make the device. Return: its number, or a reported -errno */
 static int make_recorded(struct machine *machine, enum guest_device kind, unsigned int place)
 {
 	const char *keys = guestfile_keys(machine->config, kind, place);
@@ -87,7 +88,7 @@ static int make_recorded(struct machine *machine, enum guest_device kind, unsign
 	return error ?: id;
 }
 
-/* Devices that each guest has, and no section stands for */
+/* Devices that each guest has without a section */
 
 static void on_console(void *data, const char *text, size_t len)
 {
@@ -138,7 +139,7 @@ int devices_make(struct machine *machine)
 {
 	int error = open_bus(machine, false);
 
-	/* Disks and NICs are the first ones, so that their numbers are those of the guest's file */
+	/* Disks and NICs come first, so that they get the numbers in the order of the guest file */
 	if (!error)
 		error = make_kind(machine, GUEST_DISK);
 	if (!error)
@@ -197,7 +198,7 @@ int devices_take_over(struct machine *machine)
 	return error;
 }
 
-/* What people see of them */
+/* Look up devices */
 
 bool devices_view(const struct machine *machine, unsigned int id, struct device_view *view)
 {
@@ -268,7 +269,7 @@ int devices_find(const struct machine *machine, enum guest_device kind, const ch
 	return found;
 }
 
-/* Changes */
+/* Hotplug and unplug */
 
 static int check_runs(const struct machine *machine)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The devices of a guest: those of its file, made with it, and those that are added to it and
- * removed while it runs. The guest's next kernel has them, too; its next start has what the file
- * says.
+ * The devices of a guest: those of its file, which are made with it, and those that are hotplugged
+ * and unplugged while it runs. Hotplug and unplug survive a reboot of the guest. The next start of
+ * the guest has the devices of the file again.
  */
 #ifndef SIGMA_DEVICES_H
 #define SIGMA_DEVICES_H
@@ -14,24 +14,29 @@
 #include "machine.h"
 
 /**
- * devices_make - all that the guest starts with
+ * devices_make - make the bus and all devices that the guest starts with
  *
- * Return: 0 or a reported negative errno; either way machine_free_devices() follows.
+ * Return: 0 or a reported negative errno; machine_free_devices() has to follow in both cases.
  */
 int devices_make(struct machine *machine);
 
-/** devices_config - read what the devices were that the last sigmad left; 0 or a reported -errno */
+/**
+ * devices_config - put the devices that the last sigmad persisted into the configuration
+ *
+ * Return: 0 or a reported negative errno.
+ */
 int devices_config(struct machine *machine);
 
-/** devices_take_over - instead of devices_make(), make those; after devices_config() */
+/** devices_take_over - make these devices; after devices_config(), replaces devices_make() */
 int devices_take_over(struct machine *machine);
 
 /**
- * struct device_view - a device that people can remove
- * @id: its number on the bus
- * @name: as kinds_name() has it
- * @keys: as in a section of the guest's file
- * @leaving: the guest has not let go of it yet
+ * struct device_view - a device that can be unplugged
+ * @id: number on the bus
+ * @kind: disk, NIC or share
+ * @name: as kinds_name() returns it
+ * @keys: "Key=value\n" for each key, as in a section of the guest file
+ * @leaving: unplug pending: the guest was asked to release the device and has not done so yet
  */
 struct device_view {
 	unsigned int id;
@@ -41,33 +46,34 @@ struct device_view {
 	bool leaving;
 };
 
-/** devices_view - look at device @id; false when there is none that people can remove */
+/** devices_view - look at device @id; false when no device that can be unplugged has this number */
 bool devices_view(const struct machine *machine, unsigned int id, struct device_view *view);
 
 /**
- * devices_add - give the guest one more
- * @keys: "Key=value\n" each, as in a section of its file
+ * devices_add - hotplug a device
+ * @keys: "Key=value\n" for each key, as in a section of the guest file
  *
- * The guest hears of it at once. Return: its number, or a reported negative errno: nothing
- * has changed.
+ * The guest is told at once. Return: the device's number, or a reported negative errno: nothing has
+ * changed.
  */
 int devices_add(struct machine *machine, enum guest_device kind, const char *keys);
 
 /**
- * devices_find - which one is meant
- * @what: its number, or its name, or another value that tells it from others: of Serial=, Socket=,
- *	  Bridge=, Address=, Path=
+ * devices_find - find a device
+ * @what: the device's number, its name, or the value of one of its keys Path=, Socket=, Serial=,
+ *	  Bridge=, Address=, MACAddress=
  *
- * Return: its number, or a reported negative errno: -ENODEV: there is none; -ENOTUNIQ: several.
+ * Return: the device's number, or a reported negative errno: -ENODEV: no device matches;
+ * -ENOTUNIQ: several match.
  */
 int devices_find(const struct machine *machine, enum guest_device kind, const char *what);
 
 /**
- * devices_remove - have the guest let go of device @id, and all that it took of the host given back
- * @force: also when the guest has it in use
+ * devices_remove - unplug device @id: ask the guest to release it, then destroy it
+ * @force: also when the guest has the device in use
  *
- * How it ends is told by struct observer_ops.released, perhaps before this returns. Return: 0 or a
- * reported -errno: it was not asked.
+ * struct observer_ops.released tells the result, perhaps before this function returns. Return: 0,
+ * or a reported -errno: the guest was not asked.
  */
 int devices_remove(struct machine *machine, unsigned int id, bool force);
 

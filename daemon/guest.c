@@ -2,8 +2,8 @@
 /*
  * The ioctls of sigma.ko with messages for people: see guest.h.
  *
- * The kernel knows best why it refused, so its own words (struct sigma_create.error)
- * come first and the errno is only explained where there are none.
+ * sigma.ko says why it refused (struct sigma_create.error). The errno is only explained when it
+ * gave no reason.
  */
 #include <endian.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #define CONTROL SIGMA_DEVICES_DIR "/control"
 
-/* devtmpfs makes the node at once; udev gives it its group a moment later */
+/* udev sets the group of the device node a moment after devtmpfs has made it */
 #define UDEV_TRIES	100
 #define UDEV_WAIT_MS	20
 
@@ -66,7 +66,7 @@ static int tell_exists(const char *name)
 			 name);
 }
 
-/* A refusal that the caller reports, with the line of the guest file that is to blame */
+/* Is @error about a key of the guest file? The caller reports it then, with the key's line */
 static bool names_a_key(int error)
 {
 	return error == -ENOMEM || error == -EBUSY || error == -EINVAL || error == -EOPNOTSUPP;
@@ -123,7 +123,7 @@ void guest_close(struct guest *guest)
 	close(guest->control_fd);
 }
 
-/* Open the device of a guest that there is and map its IOSC window */
+/* Open the device of an existing guest and map its IOSC window */
 static int open_guest(struct guest *guest)
 {
 	void *iosc;
@@ -162,7 +162,7 @@ int guest_create(struct guest *guest, const struct guest_config *config, const u
 	if (!error)
 		return 0;
 	destroy(guest);
-	/* Of the errors that the caller is to report, this is none */
+	/* This error was reported, so it must not be one that the caller reports */
 	return names_a_key(error) ? -EIO : error;
 }
 
@@ -285,7 +285,7 @@ void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked,
 
 	if (asked != SIGMA_GUARD_AUTO || kind == SIGMA_GUARD_FULL)
 		return;
-	/* Where the machine has a stronger one it is not for these CPUs */
+	/* If the machine has a stronger guard, these CPUs are the reason for the weaker one */
 	if (guard_of_machine(path, why) != kind)
 		strcpy(why, "dmesg tells why there is no stronger one for these CPUs");
 	if (kind == SIGMA_GUARD_MEMORY)

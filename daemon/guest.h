@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* One guest of sigma.ko: its ioctls (kmod/uapi/sigma.h) with messages for people. */
+/*
+ * One guest of sigma.ko: its ioctls (kmod/uapi/sigma.h) and its part of the IOSC window (inter-OS
+ * communication: memory that host and guest share), with messages for people.
+ */
 #ifndef SIGMA_GUEST_H
 #define SIGMA_GUEST_H
 
@@ -12,11 +15,12 @@
 #include "../kmod/uapi/sigma.h"
 
 /**
- * struct guest - a guest that this process created
+ * struct guest - a guest that this process created or took over
+ * @name: its name
  * @control_fd: /dev/sigma/control
  * @fd: /dev/sigma/NAME, non-blocking
- * @iosc: the IOSC window, SIGMA_IOSC_SIZE bytes; what the guest wrote there is read once
- * @info: as of the last guest_update(); constant but for @info.state
+ * @iosc: the IOSC window, SIGMA_IOSC_SIZE bytes; each field that the guest writes is read once
+ * @info: as of the last guest_update(); only @info.state changes
  */
 struct guest {
 	char name[SIGMA_NAME_MAX];
@@ -27,90 +31,101 @@ struct guest {
 };
 
 /**
- * guest_open - open sigma.ko's control device and see that there is no guest of this name
+ * guest_open - open sigma.ko's control device and check that no guest has this name
  *
- * Only guest_create() decides, but before that much else would fail in its own words, such as
- * the locks on the disks. Return: 0 or a reported negative errno; guest_close() after 0.
+ * guest_create() checks the name again. This early check comes before errors that a second start
+ * of the same guest would cause, such as locked disks. Return: 0, and guest_close() has to follow;
+ * or a reported negative errno.
  */
 int guest_open(struct guest *guest, const char *name);
 void guest_close(struct guest *guest);
 
 /**
  * guest_create - lend CPUs and memory, open the guest's device and map its IOSC window
- * @config: its memory, guard and split_cores
- * @why: out: the kernel's reason when it refuses, @size bytes
+ * @config: memory, guard and split_cores are used
+ * @cpus: numbers of the CPUs to lend
+ * @nr_cpus: how many
+ * @why: out: sigma.ko's reason when it refuses
+ * @size: bytes of @why
  *
  * Return: 0; -ENOMEM (memory), -EOPNOTSUPP (guard) or -EBUSY, -EINVAL (CPUs) with a reason in
- * @why, not reported; another negative errno that was reported. Nothing was taken then.
+ * @why, not reported; or another negative errno, reported. After an error nothing is taken.
  */
 int guest_create(struct guest *guest, const struct guest_config *config, const uint32_t *cpus,
 		 unsigned int nr_cpus, char *why, size_t size);
 
-/** guest_attach - the same for a guest that exists; 0 or a reported negative errno */
+/** guest_attach - open the device of an existing guest, map its window; 0 or a reported -errno */
 int guest_attach(struct guest *guest, const char *name);
 
 /**
  * guest_destroy - stop the guest and give everything back
  *
- * Its memory file must be unmapped and closed. Return: 0 or a reported negative errno.
+ * The guest's memory file must be unmapped and closed before. Return: 0 or a reported negative
+ * errno.
  */
 int guest_destroy(struct guest *guest);
 
-/** guest_update - read @info again; tells the kernel that its state has been seen */
+/** guest_update - read @info; sigma.ko takes the state for seen then. 0 or a reported -errno */
 int guest_update(struct guest *guest);
 
+/** guest_start - SIGMA_START; 0 or a reported negative errno */
 int guest_start(struct guest *guest, const struct sigma_start *start);
+/** guest_stop - SIGMA_STOP; 0 or a reported negative errno */
 int guest_stop(struct guest *guest);
 
-/** guest_receive - read one control message of at most SIGMA_MSG_MAX bytes: read(2), -errno */
+/** guest_receive - read one control message of at most SIGMA_MSG_MAX bytes; its length or -errno */
 int guest_receive(struct guest *guest, void *msg);
 
-/** guest_nmi - have the driver log what its first CPU does; 0 or -errno, not reported */
+/** guest_nmi - SIGMA_NMI: the guest logs what its first CPU does; 0 or -errno, not reported */
 int guest_nmi(struct guest *guest);
 
-/** guest_send - write one control message. 0 or -errno, not reported */
+/** guest_send - write one control message; 0 or -errno, not reported */
 int guest_send(struct guest *guest, const void *msg, size_t len);
 
-/** guest_has_room - will guest_send() find room in the ring? */
+/** guest_has_room - does the ring to the guest have room for guest_send()? */
 bool guest_has_room(struct guest *guest);
 
-/** guest_ask - ask the guest's driver to power off or reboot. 0 or -errno, not reported */
+/** guest_ask - ask the guest's driver to power off or reboot; 0 or -errno, not reported */
 int guest_ask(struct guest *guest, enum sigma_power action);
 
 /**
- * guest_bind_kick - signal @fd when the guest rings @doorbell; -1 unties
+ * guest_bind_kick - signal @fd when the guest rings @doorbell
+ * @fd: an eventfd; -1: unbind
  *
- * Return: 0 or -errno, not reported: a guest can cause it at will.
+ * Return: 0 or -errno, not reported: a guest can cause errors at will.
  */
 int guest_bind_kick(struct guest *guest, uint32_t doorbell, int fd);
 
-/** guest_bind_call - ring @doorbell of the guest when @fd is signalled; likewise */
+/** guest_bind_call - ring @doorbell of the guest when @fd is signalled; as guest_bind_kick() */
 int guest_bind_call(struct guest *guest, uint32_t doorbell, int fd);
 
-/** guest_runs - does it execute? Else its CPUs are parked, or lost */
+/** guest_runs - does the guest execute? If not, its CPUs are parked or lost */
 bool guest_runs(const struct guest *guest);
 
 /**
- * guest_warn_of_guard - say what @asked came to, where that is less than full
+ * guest_warn_of_guard - warn if Guard=auto has chosen a guard other than full
+ * @asked: the guard that the configuration asks for
  * @path: GUARD_SYSFS, or a file like it
  */
 void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked, const char *path);
 
 /**
- * guest_text - copy a string that the guest wrote in its part of the IOSC header
- * @text: out, @size bytes, NUL-terminated: printable ASCII, everything else is '?'
+ * guest_text - copy a string that the guest wrote to its part of the IOSC header
  * @offset: in struct sigma_iosc_guest
+ * @text: out: NUL-terminated printable ASCII; other characters become '?'
+ * @size: bytes of @text
  */
 void guest_text(const struct guest *guest, size_t offset, char *text, size_t size);
 
 #define GUEST_PANIC_MAX	sizeof(((struct sigma_iosc_guest *)0)->panic_text)
 
-/** guest_panic - what it said of its panic, likewise; "" unless it panicked */
+/** guest_panic - copy the guest's reason for its panic, as guest_text(); "" unless it panicked */
 void guest_panic(const struct guest *guest, char text[GUEST_PANIC_MAX]);
 
-/** guest_driver_seen - has its driver been up since the last start? */
+/** guest_driver_seen - has the guest's driver been up since the last start? */
 bool guest_driver_seen(const struct guest *guest);
 
+/** guest_heartbeat - the guest's heartbeat counter */
 uint64_t guest_heartbeat(const struct guest *guest);
 
 #endif

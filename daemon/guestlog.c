@@ -2,12 +2,12 @@
 /*
  * The guest's kernel log: see guestlog.h and struct sigma_iosc_log.
  *
- * The guest writes without ever waiting, so it may overtake us, even while we copy. So
- * its head is read twice: before copying, to know what there is, and after, to know how much of
- * the copy it may have overwritten meanwhile. What was lost is counted in the file.
+ * The guest writes without ever waiting, so it may overtake us, even while we copy. So its head is
+ * read twice: before the copy, to know what there is, and after it, to know how much of the copy
+ * the guest may have overwritten meanwhile. The file says how many bytes were lost.
  *
- * The file is bounded: when it is full it becomes PATH.1 and a new one is begun. People
- * will print it on terminals, so nothing that a terminal obeys gets into it.
+ * The file is bounded: when it is full it becomes PATH.1, and a new one is begun. People will print
+ * it on terminals, so control characters are replaced before they get into it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -27,11 +27,11 @@
 #include "../kmod/uapi/iosc.h"
 #include "guestlog.h"
 
-#define LINE_MAX_SEEN 512	/* more than is needed to tell a line of a kernel log from others */
+#define LINE_MAX_SEEN 512	/* enough bytes to tell a line of a kernel log from others */
 
 struct guestlog {
 	const struct sigma_iosc_log *ring;
-	uint64_t *tail;			/* bytes of the ring taken or given up */
+	uint64_t *tail;			/* bytes of the ring that were copied or lost */
 	const struct observers *observers;
 	int doorbell;
 	sd_event_source *source;
@@ -39,7 +39,7 @@ struct guestlog {
 	int fd;
 	size_t size;			/* of the file */
 	struct text_filter filter;
-	bool failed;			/* and was told so */
+	bool failed;			/* a write failed, and that was reported */
 	char buffer[SIGMA_IOSC_LOG_BYTES];
 };
 
@@ -96,7 +96,7 @@ static uint64_t ring_head(const struct guestlog *log)
 	return le64toh(__atomic_load_n(&log->ring->head, __ATOMIC_ACQUIRE));
 }
 
-/* What came over the ring */
+/* Write text that came over the ring, and tell observers */
 static void tell(struct guestlog *log, const char *text, size_t len)
 {
 	guestlog_write(log, text, len);
@@ -123,7 +123,7 @@ void guestlog_drain(struct guestlog *log)
 	uint64_t head = ring_head(log), missed, late;
 	size_t len, at, first;
 
-	if ((int64_t)(head - *log->tail) < 0) {	/* backwards: not ours to follow */
+	if ((int64_t)(head - *log->tail) < 0) {	/* the guest moved its head backwards */
 		*log->tail = head;
 		return;
 	}
@@ -136,7 +136,7 @@ void guestlog_drain(struct guestlog *log)
 	memcpy(log->buffer, log->ring->data + at, first);
 	memcpy(log->buffer + first, log->ring->data, len - first);
 
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* the copy is made before this look */
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);	/* read the head again after the copy */
 	late = overwritten(log, ring_head(log));
 	if (late > len)
 		late = len;
@@ -200,7 +200,7 @@ int guestlog_open(struct guestlog **out, sd_event *event, const uint8_t *iosc, c
 		log_error(error, "cannot watch the guest's log: %s", strerror(-error));
 		goto close_doorbell;
 	}
-	/* A guest that logs without end must not keep its devices and us from working */
+	/* A guest that logs without end must not starve its devices and sigmad */
 	sd_event_source_set_priority(log->source, SD_EVENT_PRIORITY_IDLE);
 	*out = log;
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The guest's kernel log, from the ring in the IOSC window to a file of bounded size. */
+/* Copies the guest's kernel log from the ring in the IOSC window to a file of bounded size. */
 #ifndef SIGMA_GUESTLOG_H
 #define SIGMA_GUESTLOG_H
 
@@ -14,10 +14,12 @@
 struct guestlog;
 
 /**
- * guestlog_open - make the file @path and follow the ring
+ * guestlog_open - open the log file and watch the doorbell
  * @iosc: the IOSC window, which must stay until guestlog_close()
- * @tail: bytes of the ring that @path has already, or 0: it is begun anew; kept up to date
- * @observers: are told what comes over the ring
+ * @path: of the file
+ * @tail: number of bytes of the ring that @path has already; kept up to date. 0: the file is
+ *	  truncated
+ * @observers: are told the text that comes over the ring
  *
  * Return: 0 or a reported negative errno.
  */
@@ -25,20 +27,21 @@ int guestlog_open(struct guestlog **log, sd_event *event, const uint8_t *iosc, c
 		  uint64_t *tail, const struct observers *observers);
 void guestlog_close(struct guestlog *log);
 
-/** guestlog_doorbell - the eventfd to tie to SIGMA_DOORBELL_LOG */
+/** guestlog_doorbell - the eventfd to bind to SIGMA_DOORBELL_LOG */
 int guestlog_doorbell(const struct guestlog *log);
 
-/** guestlog_drain - take what the ring holds now; call it before a guest is started again */
+/** guestlog_drain - copy what the ring holds now; to be called before a guest is started again */
 void guestlog_drain(struct guestlog *log);
 
-/** guestlog_restart - the ring will be empty: the guest is about to be started */
+/** guestlog_restart - begin with an empty ring: the guest is about to be started */
 void guestlog_restart(struct guestlog *log);
 
 /**
- * guestlog_rest - what of the guest's kernel log never came over the ring
- * @text: @size bytes of the log as it lies in the guest's memory
+ * guestlog_rest - find the part of the guest's kernel log that did not come over the ring
+ * @text: the log as read from the guest's memory
+ * @size: bytes of @text
  *
- * Return: where in @text it begins: behind the last line that came, or at its start.
+ * Return: the start of that part: behind the last line that came over the ring, or @text.
  */
 const char *guestlog_rest(const struct guestlog *log, const char *text, size_t size);
 

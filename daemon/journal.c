@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's words in the journal: see journal.h.
+ * The guest's log and console in the journal: see journal.h.
  *
- * They go over a stream (sd_journal_stream_fd(3)), where text can't become a field, whatever it
- * holds. Only whole lines are written, in one piece: else half of one would stay when the journal
- * is too slow for the rest.
+ * The text goes over a stream (sd_journal_stream_fd(3)), where no text can become a field. Each
+ * line is written whole, by one write(): if the journal is too slow, it gets all of a line or
+ * nothing.
  *
- * The kernel writes to the console, too. What looks like a line of its log there is left out: the
- * log itself has it, with those that the console doesn't show.
+ * The guest's kernel also writes to the console. Console lines that look like its log are left
+ * out, since the log itself has them.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -25,8 +25,8 @@
 #include "virtio/ratelimit.h"
 
 struct stream {
-	char identifier[SIGMA_NAME_MAX + 16];	/* "": nothing is to be written */
-	int fd;					/* -1: none, or it broke */
+	char identifier[SIGMA_NAME_MAX + 16];	/* "": not opened */
+	int fd;					/* -1: not connected */
 	struct text_filter filter;
 	struct ratelimit limit;
 	uint32_t left_out;
@@ -52,7 +52,7 @@ void journal_close(void)
 	}
 }
 
-/* A journal that was started anew is connected to again */
+/* Connect to the journal, again if it was restarted */
 static bool is_open(struct stream *stream)
 {
 	if (stream->fd >= 0)
@@ -79,7 +79,7 @@ static bool put(struct stream *stream, const char *text, size_t len)
 	return false;
 }
 
-/* "[    1.234567] " */
+/* Does the line begin like one of the kernel log, "[    1.234567] "? */
 static bool is_kernels(const char *line, size_t len)
 {
 	size_t i = 0;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the guest says, in the host's journal, when systemd runs sigmad: its kernel log as
- * "kernel@NAME", its console as "console@NAME". All lines of the service have the field
- * SIGMA_GUEST=NAME, sigmad's own too: LogExtraFields= of sigma@.service gives it.
+ * Writes the guest's kernel log and console to the host's journal when systemd runs sigmad, as
+ * "kernel@NAME" and "console@NAME". All lines of the service, also sigmad's own, have the field
+ * SIGMA_GUEST=NAME, by LogExtraFields= of sigma@.service.
  *
- * sigmad never waits for the journal: lines that it doesn't take, and those beyond JOURNAL_BURST,
- * are left out, and the next one that is not is preceded by how many.
+ * sigmad never waits for the journal. Lines that the journal does not take at once, and lines
+ * beyond JOURNAL_BURST, are left out; a note in front of the next line says how many.
  */
 #ifndef SIGMA_JOURNAL_H
 #define SIGMA_JOURNAL_H
@@ -17,8 +17,9 @@
 #define JOURNAL_LINE_MAX	1024	/* bytes; a longer line becomes several */
 #define JOURNAL_BURST		1500	/* lines of a stream in RATELIMIT_SECONDS */
 
-/** journal_open - begin to observe the guest of this name; once */
+/** journal_open - add the observer for the guest of this name; to be called once */
 void journal_open(struct observers *observers, const char *guest);
+/** journal_close - close the streams; also without journal_open() */
 void journal_close(void);
 
 #endif

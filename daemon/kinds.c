@@ -29,7 +29,7 @@ static void name_share(const struct guest_config *config, unsigned int place, ch
 	snprintf(name, PATH_MAX, "%s", config->share[place].tag);
 }
 
-/* The lock on a disk says who has it, too, but not that it is this guest */
+/* Opening the disk would fail, too, on its lock. This message can name this guest as the user. */
 static int check_disk(const struct guest_config *config, unsigned int place)
 {
 	const struct guest_disk *disk = &config->disk[place];
@@ -63,10 +63,10 @@ static int make_##member(struct virtio_making *making, const struct guest_config
 GUEST_DEVICES(MAKE)
 
 /*
- * @make: and add it; 0, or -errno and why
- * @name: what people call it
- * @check: NULL, or may it be added to the others? 0 or a reported -errno
- * @tell: NULL, or say what people should know of one that was made
+ * @make: make the device and add it to the bus; 0, or -errno and the reason in @making->said
+ * @name: write the device's name to @name
+ * @check: NULL, or may the device be hotplugged beside the others? 0 or a reported -errno
+ * @tell: NULL, or log what people should know of a device that was made
  */
 static const struct {
 	int (*make)(struct virtio_making *making, const struct guest_config *config);

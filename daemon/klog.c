@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's kernel is found by its VMCOREINFO, which also tells the layout of the printk
- * ring buffer.
+ * Reads the guest's kernel log: see klog.h. VMCOREINFO in the guest's memory says where the printk
+ * ring buffer is and how it is laid out.
  *
- * That is a ring of descriptors with an equally long array of printk_info beside
- * it, and a ring of text (kernel/printk/printk_ringbuffer.c). A descriptor's state_var has
- * the state of the record in its two top bits and the record's id in the others.
- * Its two logical positions, which grow for ever and are reduced modulo the size of the
- * text ring, say where the record's block of text begins and the next one begins; a block
- * that would not fit before the end of the ring lies at the ring's start.
+ * The buffer is a ring of descriptors, an array of printk_info of the same length, and a ring of
+ * text (kernel/printk/printk_ringbuffer.c). A descriptor's state_var has the state of the record in
+ * its two top bits and the record's id in the others. A descriptor has two logical positions: where
+ * the record's block of text begins, and where the next block begins. They grow for ever, and are
+ * reduced modulo the size of the text ring. A block that would not fit before the end of the ring
+ * lies at the ring's start.
  *
- * Nothing that is read here can be trusted. All of it goes through vmcoreinfo_read(), which
- * reaches no other memory than the guest's; loops and buffers have bounds of their own.
+ * Nothing that is read here is trusted. All reads go through vmcoreinfo_read(), which reaches only
+ * the guest's memory; loops and buffers have their own bounds.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,18 +30,18 @@
 #define STATE_FINALIZED		2
 #define ID_MASK			((1ULL << STATE_SHIFT) - 1)
 
-/* Positions of records without a block of text: bit 0 is set */
+/* Positions of records without a block of text have bit 0 set */
 #define POSITION_NO_TEXT	0x1
 #define POSITION_EMPTY_LINE	0x3
 
-/* A text block starts with the id of its descriptor. */
+/* A text block starts with the id of its descriptor */
 #define BLOCK_HEADER		sizeof(uint64_t)
 
-/* Above what a kernel can be told to have by log_buf_len= in practice */
+/* log2 of the sizes, above any log_buf_len= in practice */
 #define RECORD_BITS_MAX		24
 #define TEXT_BITS_MAX		28
 
-/* The values of VMCOREINFO that are needed. All are required. */
+/* Values of VMCOREINFO; all are required */
 struct layout {
 	uint64_t prb;
 	uint64_t desc_ring, text_ring;
@@ -97,7 +97,7 @@ static bool read_u64(const struct klog *klog, uint64_t virt, uint64_t *value)
 	return read_virtual(klog, virt, value, sizeof(*value));
 }
 
-/* Find the ring */
+/* Read where the rings are, and how large; false: VMCOREINFO or the sizes make no sense */
 static bool klog_open(struct klog *klog)
 {
 	struct layout *info = &klog->layout;
@@ -130,8 +130,8 @@ static bool klog_open(struct klog *klog)
 }
 
 /*
- * Where the text of a block is in the text ring, and how long it can be.
- * Return: false for a block that cannot be.
+ * Find where the text of a block is in the text ring, and its greatest length.
+ * Return: false when the positions are corrupt.
  */
 static bool block_text(const struct klog *klog, uint64_t begin, uint64_t next, uint64_t *at,
 		       uint64_t *len)
@@ -154,7 +154,7 @@ static bool block_text(const struct klog *klog, uint64_t begin, uint64_t next, u
 	return true;
 }
 
-/* A record of several lines has its time in front of each, as the kernel prints it. */
+/* Print a record, with its time in front of each of its lines, as the kernel does */
 static size_t print_record(FILE *out, uint64_t time, const char *text, size_t len)
 {
 	static const uint64_t second = 1000000000, microsecond = 1000;
@@ -178,7 +178,7 @@ static size_t print_record(FILE *out, uint64_t time, const char *text, size_t le
 
 /*
  * Print one record.
- * Return: bytes printed, or a negative errno when the ring is not where it should be.
+ * Return: bytes printed, or a negative errno when the ring is not in the guest's memory.
  */
 static ssize_t read_record(const struct klog *klog, uint64_t id, char *text, FILE *out)
 {
@@ -211,7 +211,7 @@ static ssize_t read_record(const struct klog *klog, uint64_t id, char *text, FIL
 			return -EINVAL;
 	}
 
-	/* A running guest may have used descriptor and text again meanwhile */
+	/* A running guest may have reused descriptor and text meanwhile */
 	__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	if (!read_u64(klog, desc + info->state_var, &again) || (again & ID_MASK) != id)
 		return 0;
@@ -226,7 +226,7 @@ static int klog_print(const struct klog *klog, FILE *out)
 
 	if (records > klog->count)
 		return -EINVAL;
-	/* Descriptors can share text, so neither ring bounds what there is to print */
+	/* Descriptors can share text, so the size of the rings does not bound the output */
 	for (uint64_t i = records - MIN(records, KLOG_RECORDS_MAX); i < records; i++) {
 		ssize_t len = read_record(klog, (klog->tail + i) & ID_MASK, text, out);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The guest's kernel log, read from its memory without its help: it may run, hang or be
- * dead, and need not have loaded sigma_guest.ko.
+ * Reads the guest's kernel log from its memory, without the guest's help: the guest may run, hang
+ * or be dead, and need not have loaded sigma_guest.ko.
  */
 #ifndef SIGMA_KLOG_H
 #define SIGMA_KLOG_H
@@ -10,20 +10,20 @@
 
 #include "../common/memory.h"
 
-/* A log of 8 MiB, the largest that log_buf_len= is usually given, has so many records */
+/* Number of records in a log of 8 MiB, the largest usual log_buf_len= */
 #define KLOG_RECORDS_MAX	(1UL << 18)
 #define KLOG_PRINT_MAX		(16UL << 20)
 
 /**
- * klog_read - print all that the guest's log holds, one "[    0.000000] text" a line
+ * klog_read - print the guest's log, one "[    0.000000] text" a line
  *
- * Bytes that a terminal could take for commands are printed as "\x1b". A guest that writes
- * to its log meanwhile does no harm; a line that changes under the reader is left out. Of a
- * ring of more than KLOG_RECORDS_MAX records the newest are printed. What would be more than
- * KLOG_PRINT_MAX bytes is cut, with a line that says so.
+ * Control characters and bytes above 0x7e are printed as "\x1b". The guest may write to its log
+ * meanwhile; a record that changes during the read is left out. Of a ring of more than
+ * KLOG_RECORDS_MAX records the newest are printed. The output is cut after KLOG_PRINT_MAX bytes,
+ * with a line that says so.
  *
- * Return: 0; -ENOENT when the memory has no log (the guest has not got that far, or died
- * before); -EINVAL when what is there makes no sense. Nothing is reported by it.
+ * Return: 0; -ENOENT: the memory has no log, since the guest has not booted that far; -EINVAL: the
+ * log is corrupt. Errors are not reported.
  */
 int klog_read(const struct guest_memory *mem, FILE *out);
 

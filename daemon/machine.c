@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What there is of the guest: see machine.h. */
+/* The resources of the guest: see machine.h. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static int share_console(const struct machine *machine)
 	rundir_path(link, machine->config->name, "console");
 	if (symlink(machine->console, link))
 		return log_error(-errno, "cannot make %s: %s", link, strerror(errno));
-	rundir_share(link, 0660);	/* follows the link: the pty itself */
+	rundir_share(link, 0660);	/* follows the link to the pty */
 	return 0;
 }
 
@@ -67,7 +67,7 @@ int machine_close(struct machine *machine)
 	guestlog_close(machine->log);
 	load_close(&machine->load);
 	memory_close(&machine->memory);
-	/* While the name is still ours; a guest that never ran has nothing to tell */
+	/* Before the guest's name is free; a guest that never ran leaves no log to keep */
 	if (machine->state->started_usec)
 		rundir_retire(machine->config->name);
 	else
@@ -75,7 +75,7 @@ int machine_close(struct machine *machine)
 	error = guest_destroy(&machine->guest);
 	guest_close(&machine->guest);
 	state_close(machine->state, machine->state_fd);
-	/* Last, since clients take the end of the connection for the end of all this */
+	/* Last: clients expect that everything was given back when their connection ends */
 	observers_close(&machine->observers);
 	return error;
 }

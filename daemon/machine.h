@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Everything that there is of the one guest that this process serves. start.c and takeover.c are
- * the two ways to it, supervisor.c watches it.
+ * All resources of the one guest that this process serves. start.c makes them anew, takeover.c
+ * takes them over from a sigmad that died, and supervisor.c watches them.
  */
 #ifndef SIGMA_MACHINE_H
 #define SIGMA_MACHINE_H
@@ -20,13 +20,20 @@
 struct virtio_bus;
 
 /**
- * struct machine - what there is of the guest
- * @load: kernel and initrd, until they are in its memory
- * @state: for the next sigmad, in the file @state_fd
- * @devices: on their bus
+ * struct machine - the resources of the guest
+ * @event: event loop
+ * @config: of the guest file, with hotplugged devices
+ * @observers: see observer.h
+ * @guest: of sigma.ko
+ * @load: kernel and initrd, until they are in the guest's memory
+ * @memory: the guest's memory, mapped
+ * @state: persisted for the next sigmad, in the file @state_fd
+ * @state_fd: holds the lock on that file
+ * @log: the guest's kernel log
+ * @devices: the virtio bus
  * @console: "/dev/pts/N" of hvc0
  *
- * Its owner sets @event, @config and @observers, the rest begins as zeros.
+ * The owner sets @event, @config and @observers; the rest begins as zeros.
  */
 struct machine {
 	sd_event *event;
@@ -43,19 +50,19 @@ struct machine {
 };
 
 /**
- * machine_show - put into the guest's folder, which is there, what people and programs see
+ * machine_show - open observers, console and log in the guest's folder, which must exist
  *
- * Return: 0, or a reported negative errno: nothing is shown, and no observer open.
+ * Return: 0, or a reported negative errno: no observer is open.
  */
 int machine_show(struct machine *machine);
 
-/** machine_watch_log - have the guest's doorbell drain its log; 0 or a reported negative errno */
+/** machine_watch_log - bind the doorbell of the guest's log; 0 or a reported negative errno */
 int machine_watch_log(struct machine *machine);
 
-/** machine_free_devices - also of a bus that was not made or not filled */
+/** machine_free_devices - free the bus and its devices, as far as devices_make() came */
 void machine_free_devices(struct machine *machine);
 
-/** machine_close - give everything back, of a guest that doesn't run any more; 0 or -errno */
+/** machine_close - give everything back; the guest must not run any more. 0 or -errno */
 int machine_close(struct machine *machine);
 
 #endif

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmad: serves one guest. It reads the guest's file, has sigma.ko lend CPUs and memory,
- * loads a kernel, starts it and stays as long as the guest does, as the far end of its
- * virtio devices. The parts:
+ * sigmad: supervises one guest. It reads the guest file, has sigma.ko lend CPUs and memory, loads
+ * a kernel, starts it, and serves the guest's virtio devices until the guest ends. The parts:
  *
- *	guest.c		sigma.ko's ioctls
- *	load/		kernel, initrd, ACPI tables, boot parameters
- *	devices.c kinds.c virtio/	devices, and the processes that serve some of them
- *	channels.c	who may use the guest's channels
+ *	guest.c		ioctls of sigma.ko
+ *	load/		loads kernel, initrd, ACPI tables and boot parameters
+ *	devices.c kinds.c virtio/	devices, their hotplug and unplug, and what serves them
+ *	channels.c	owners and modes of the guest's message channels (/dev/iosc)
  *	guestlog.c klog.c	the guest's kernel log
  *	bus*.c		D-Bus, for sigmactl and others
- *	notify.c systembus.c journal.c	what the host's systemd hears of the guest
- *	state.c		what the next sigmad needs, should this one die
- *	machine.c	all that there is of the guest
- *	start.c takeover.c	the two ways to it
- *	boot.c savelog.c	the guest until its driver is up, and its log when it ends
- *	supervisor.c	what happens when
- *	observer.c	tells those who tell others: bus.c, notify.c, journal.c
+ *	notify.c systembus.c journal.c	reports to the host's systemd
+ *	state.c		persists what the next sigmad needs, in case this one dies
+ *	machine.c	all resources of the guest
+ *	start.c takeover.c	make a guest, or take over one that runs
+ *	boot.c savelog.c	watch the guest boot; save its log when it ends
+ *	supervisor.c	reacts to the guest's messages and to changes of its state
+ *	observer.c	calls the observers: bus.c, notify.c, journal.c
  *
- * What sigmactl needs as well is in common/: guest files, messages, /run/sigma, the guest's memory.
+ * common/ has what sigmactl needs as well: guest files, messages, /run/sigma, the guest's memory.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -180,10 +179,13 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
-/* Before any thread is made, so that they all leave the signals to the event loop */
+/*
+ * Called before any thread is made: threads inherit the mask, so the event loop gets all the
+ * signals.
+ */
 static int catch_signals(struct supervisor *supervisor)
 {
-	/* The last one is what systemd-machined powers a machine off with */
+	/* systemd-machined powers a machine off with SIGRTMIN + 4 */
 	const int ends[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGRTMIN + 4 };
 	int error = 0;
 	sigset_t set;
@@ -201,8 +203,8 @@ static int catch_signals(struct supervisor *supervisor)
 }
 
 /*
- * What a careless caller left open is closed: else a pipe that it reads to its end would
- * stay open for as long as the guest lives.
+ * Close the files that the caller leaked to us. If one is the write end of a pipe that the caller
+ * reads to its end, the caller would wait for as long as the guest lives.
  */
 static void close_inherited(void)
 {
@@ -228,7 +230,10 @@ static void leave_terminal(const char *name)
 		dup2(null, STDOUT_FILENO);
 		close(null);
 	}
-	/* The terminal's end is not ours. A group's leader can't, and has chosen to be one */
+	/*
+	 * In a session of its own, sigmad survives the hangup of the terminal. setsid() fails for
+	 * the leader of a process group; its caller has detached it already.
+	 */
 	setsid();
 	if (chdir("/"))
 		log_warning("cannot leave the working directory: %s", strerror(errno));
@@ -261,7 +266,7 @@ static int serve(struct supervisor *supervisor, bool background)
 	systembus = systembus_open(machine->event, machine->config->name,
 				   supervisor->options.service);
 	if (!supervisor_run(supervisor)) {
-		/* Its first sign of life has systemd wait for more, so not before the loop */
+		/* Only the event loop sends the keep-alives that systemd expects after the first */
 		sd_event_set_watchdog(machine->event, true);
 		if (background)
 			leave_terminal(machine->config->name);

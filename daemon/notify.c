@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The service manager: see notify.h. */
+/* Reports to the service manager: see notify.h. */
 #include <inttypes.h>
 #include <systemd/sd-daemon.h>
 

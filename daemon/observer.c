@@ -6,7 +6,7 @@
 #include "../common/assert.h"
 #include "observer.h"
 
-/* Call @op of each observer that has it, with its data and what follows */
+/* Call @op of each observer that has it, with the observer's data and the remaining arguments */
 #define tell(observers, op, ...) do {						\
 	for (unsigned int i = 0; i < (observers)->nr; i++)			\
 		if ((observers)->observer[i].ops->op)				\

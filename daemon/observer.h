@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Observers of the guest: D-Bus (bus.c), the service manager (notify.c) and the journal
- * (journal.c). Whatever makes and supervises the guest calls them through struct observer_ops
- * alone and includes none of their headers.
+ * (journal.c). The code that makes and supervises the guest calls them only through struct
+ * observer_ops and includes none of their headers.
  */
 #ifndef SIGMA_OBSERVER_H
 #define SIGMA_OBSERVER_H
@@ -12,23 +12,23 @@
 
 #define OBSERVERS_MAX	4
 
-/* Where text that the guest writes comes from */
+/* Source of text that the guest writes */
 enum guest_stream { STREAM_KERNEL, STREAM_CONSOLE, GUEST_STREAMS };
 
 /**
- * struct observer_ops - what an observer is told; each one may be NULL
- * @open: the guest has its folder, /run/sigma/NAME; 0, or a reported negative errno, which ends
- *	  the start of the guest
- * @close: everything of the guest was given back; only after @open returned 0
- * @progress: what the start of the guest does now: "Loading its kernel."
- * @patience: who started the guest shall wait for @usec microseconds more
- * @ready: the guest is started as it was asked for
- * @state: the guest has another state, an enum sigma_state
- * @devices: the list of the guest's devices is another one
- * @released: the guest was asked to let go of device @id; @error: 0: it did; -EBUSY: it has it in
- *	      use
- * @text: @len bytes that the guest wrote
- * @ending: the event loop is about to end, whatever was asked for
+ * struct observer_ops - calls to an observer; each one may be NULL
+ * @open: the guest's folder, /run/sigma/NAME, exists. Return: 0, or a reported negative errno,
+ *	  which ends the start of the guest
+ * @close: everything of the guest was given back; called only after @open returned 0
+ * @progress: the current step of the start: "Loading its kernel."
+ * @patience: the program that started the guest should wait for @usec microseconds more
+ * @ready: the guest is started as asked for
+ * @state: the guest's state changed to @state, an enum sigma_state
+ * @devices: the list of the guest's devices changed
+ * @released: the unplug of device @id ended; @error: 0: the guest released the device; -EBUSY: the
+ *	      guest has it in use
+ * @text: the guest wrote @len bytes
+ * @ending: the event loop is about to end
  *
  * Context: the event loop's thread.
  */
@@ -46,8 +46,10 @@ struct observer_ops {
 };
 
 /**
- * struct observers - those of one guest; zero to begin with
- * @nr_open: the first ones, whose open() was called
+ * struct observers - the observers of one guest; zero to begin with
+ * @nr: number of observers
+ * @nr_open: number of observers, from the first one on, whose open() returned 0
+ * @observer: the observers, each with the data for its calls
  */
 struct observers {
 	unsigned int nr, nr_open;
@@ -57,14 +59,14 @@ struct observers {
 	} observer[OBSERVERS_MAX];
 };
 
-/** observers_add - one more, before observers_open(); OBSERVERS_MAX at most */
+/** observers_add - add an observer, before observers_open(); OBSERVERS_MAX at most */
 void observers_add(struct observers *observers, const struct observer_ops *ops, void *data);
 
-/** observers_open - 0, or the error of the first that could not; none is open then */
+/** observers_open - open all; 0, or the error of the first that failed, and none is open then */
 int observers_open(struct observers *observers);
 void observers_close(struct observers *observers);
 
-/* The other calls of struct observer_ops, to each of them in the order in which they were added */
+/* The other calls of struct observer_ops, for each observer in the order of observers_add() */
 void observers_progress(const struct observers *observers, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 void observers_patience(const struct observers *observers, uint64_t usec);

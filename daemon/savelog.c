@@ -9,7 +9,7 @@
 #include "klog.h"
 #include "savelog.h"
 
-/* The file has it in one piece; observers have what came over the ring already */
+/* The file gets the log in one piece; observers only get what did not come over the ring */
 static void write_klog(struct machine *machine, const char *text, size_t size)
 {
 	const char *rest = guestlog_rest(machine->log, text, size);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The kernel log of a guest that ends, made as complete as it can be. */
+/* Completes the kernel log of a guest that ends. */
 #ifndef SIGMA_SAVELOG_H
 #define SIGMA_SAVELOG_H
 
 #include "machine.h"
 
 /**
- * savelog - before the guest's memory or its rings go away
+ * savelog - save the log that the ring holds; call it before memory and window go away
  *
- * Of a guest that failed, and of one whose driver was never up, the log in its memory is saved, too.
+ * If the guest failed, or its driver was never up, the log in its memory is saved, too.
  */
 void savelog(struct machine *machine);
 
-/** savelog_memory - save the log in the guest's memory; @why: for its head line */
+/** savelog_memory - save the log in the guest's memory; @why: for the line in front of it */
 void savelog_memory(struct machine *machine, const char *why);
 
 #endif

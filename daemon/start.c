@@ -2,8 +2,9 @@
 /*
  * The start of a guest: see start.h.
  *
- *	start_make	kernel, initrd and devices, then CPUs, memory, /run/sigma/NAME, log, observers
- *	start_run	kernel into memory, SIGMA_START
+ * start_make() opens kernel and initrd, makes the devices, takes CPUs and memory, makes
+ * /run/sigma/NAME, and opens observers, console and log. start_run() writes the kernel into the
+ * guest's memory and calls SIGMA_START.
  */
 #include <errno.h>
 #include <limits.h>
@@ -20,10 +21,10 @@
 #include "devices.h"
 #include "start.h"
 
-/* Times that CPUs are chosen anew because others took the first choice meanwhile */
+/* Number of times that CPUs are chosen, as others may take the chosen ones meanwhile */
 #define CHOICES_MAX		8
 
-/* "FILE:LINE: " for what the kernel had to say of CPUs or memory */
+/* Report why sigma.ko refused, with "FILE:LINE: KEY=" in front where a key is to blame */
 static int tell_refusal(const struct guest_config *config, int error, const char *why)
 {
 	unsigned int line = config->cpus_line;
@@ -41,7 +42,7 @@ static int tell_refusal(const struct guest_config *config, int error, const char
 	return log_error(error, "%s: the guest cannot be made: %s", config->file, why);
 }
 
-/* CPUs, where the file doesn't name them; how many, or a reported -errno */
+/* Choose CPUs for a file that does not name them. Return: their number, or a reported -errno */
 static int choose(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_MAX])
 {
 	char where[PATH_MAX + 16];
@@ -57,7 +58,7 @@ static int choose(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_
 	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->split_cores, chosen);
 }
 
-/* Between the choice of CPUs and their lending somebody else may lend the same ones */
+/* Take CPUs and memory. If others took a chosen CPU meanwhile (-EBUSY), choose again. */
 static int take(struct machine *machine)
 {
 	const struct guest_config *config = machine->config;
@@ -152,7 +153,7 @@ int start_run(struct machine *machine)
 	if (error)
 		return error;
 
-	/* Doorbells that were bound to the last run went with SIGMA_STOP */
+	/* SIGMA_STOP unbound the doorbells of the last run, so bind the log's doorbell again */
 	error = machine_watch_log(machine);
 	if (error)
 		return error;

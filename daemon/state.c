@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What outlives a sigmad: see state.h. */
+/* State that outlives a sigmad: see state.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 #include "state.h"
 
 #define LOCK_SECONDS	5
-#define MAGIC	0x3145544154534753ULL	/* "SGSTATE1"; another digit with another meaning */
+#define MAGIC	0x3145544154534753ULL	/* "SGSTATE1"; a new layout gets a new digit */
 
 static int map(struct guest_state **state, int fd)
 {
@@ -44,13 +44,13 @@ int state_make(struct guest_state **out, int *fd, const struct guest_config *con
 	error = rundir_prepare();
 	if (error)
 		return error;
-	/* Without a name until the guest has got its own */
+	/* The file gets its name in state_show(), once sigma.ko has given the guest its name */
 	*fd = open(RUNDIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	error = *fd < 0 ? -errno : make(&state, *fd);
 	if (error)
 		goto failed;
 
-	/* Not realpath(): the file's name is the guest's */
+	/* Not realpath(): the guest's name is the name of the file, not of a link's target */
 	folder = *config->file == '/' ? NULL : getcwd(NULL, 0);
 	snprintf(state->file, sizeof(state->file), "%s%s%s", folder ?: "", folder ? "/" : "",
 		 config->file);

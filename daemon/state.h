@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * /run/sigma/NAME/state: what the next sigmad needs to take a running guest over. It is mapped
- * shared and written by stores alone, so that it is up to date whatever ends this sigmad;
- * who serves the guest holds a lock on it.
+ * /run/sigma/NAME/state persists what the next sigmad needs to take over a running guest. The file
+ * is mapped shared and written by plain stores, so it is up to date whatever ends this sigmad. The
+ * sigmad that serves the guest holds a lock on the file.
  */
 #ifndef SIGMA_STATE_H
 #define SIGMA_STATE_H
@@ -16,11 +16,12 @@
 #define STATE_FILE "state"
 
 /**
- * struct device_record - a device that a section of the guest's file describes, or could
- * @kind: enum guest_device; 0: one that sigmad has by itself
- * @place: in struct guest_config
- * @line: of its section, 0: it was added while the guest ran
- * @keys: "Key=value\n" each
+ * struct device_record - a device that can be hotplugged, as a section of the guest file has it
+ * @kind: enum guest_device; 0: a device that every guest has, without a section
+ * @place: slot in struct guest_config
+ * @line: of the section in the guest file; 0: the device was hotplugged
+ * @reserved: 0
+ * @keys: "Key=value\n" for each key
  */
 struct device_record {
 	uint32_t kind;
@@ -31,15 +32,20 @@ struct device_record {
 };
 
 /**
- * struct guest_state - the file
- * @magic: and @size: of this struct, as this version of sigmad has it
- * @file: the guest's file, and @text what was in it when the guest was made; its devices may be
- *	  others since
- * @log_tail: bytes of the guest's log that are in its file
- * @started_usec: CLOCK_REALTIME of the last start
+ * struct guest_state - the contents of the file
+ * @magic: identifies the layout and its meaning
+ * @size: of this struct, in bytes
+ * @log_tail: number of bytes of the kernel log's ring that were written to the log file
+ * @started_usec: CLOCK_REALTIME of the last start; 0: not started yet
  * @vsock_cid: 0: none
- * @starter: user ID of who started the guest, whoever has it taken over
- * @record: of each number in @devices where there is a device
+ * @text_len: bytes in @text
+ * @starter: user ID of the person who started the guest; a take-over does not change it
+ * @reserved: 0
+ * @file: absolute path of the guest file
+ * @text: the contents of the guest file when the guest was made; devices may have been hotplugged
+ *	  and unplugged since
+ * @devices: state of the virtio devices
+ * @record: the record of device N in @devices is @record[N]
  */
 struct guest_state {
 	uint64_t magic;
@@ -57,22 +63,22 @@ struct guest_state {
 };
 
 /**
- * state_make - make one that is nobody's yet, locked
+ * state_make - make a locked state file without a name
  * @fd: out: the file, to be kept open for the lock
  *
- * Return: 0 or a reported negative errno; state_close() after 0.
+ * Return: 0, and state_close() has to follow; or a reported negative errno.
  */
 int state_make(struct guest_state **state, int *fd, const struct guest_config *config);
 
-/** state_show - make it the one of the guest @name, whose folder is there; 0 or -errno, reported */
+/** state_show - link the file into the folder of the guest @name; 0 or a reported -errno */
 int state_show(int fd, const char *name);
 
 /**
- * state_take - open and lock what the last sigmad of the guest @name left
+ * state_take - open and lock the state that the last sigmad of the guest @name left
  *
  * Context: waits for a sigmad that is about to end.
- * Return: 0; -ENOENT: nothing; -EBUSY: its sigmad lives; -ESTALE: it was of another
- * version; another negative errno. Nothing is reported.
+ * Return: 0; -ENOENT: there is no state; -EBUSY: the guest's sigmad lives; -ESTALE: a sigmad of
+ * another version wrote it; or another negative errno. Errors are not reported.
  */
 int state_take(struct guest_state **state, int *fd, const char *name);
 void state_close(struct guest_state *state, int fd);

@@ -2,9 +2,9 @@
 /*
  * The supervisor of a guest: see supervisor.h.
  *
- * Messages are only read while the ring to the guest has room for the answer, so a
- * guest that doesn't take its answers is not asked for more requests: none is lost, and
- * nothing is queued here.
+ * Control messages are only read while the ring to the guest has room for the answer. If a guest
+ * does not read its answers, its requests wait in its own ring: none is lost, and none is queued
+ * here.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,12 +21,12 @@
 #include "takeover.h"
 #include "virtio/bus.h"
 
-#define ALWAYS	EPOLLPRI	/* watched for in any case: the state changed */
+#define ALWAYS	EPOLLPRI	/* the guest's state changed */
 
-/* Far from where the sum with the clock overflows: a year */
+/* A year: the sum with the clock cannot overflow */
 #define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
 
-/* What people are told of a guest that failed */
+/* Messages about a guest that failed */
 
 static void tell_kept(const struct supervisor *supervisor)
 {
@@ -54,7 +54,7 @@ static void tell_panic(const struct supervisor *supervisor)
 	tell_kept(supervisor);
 }
 
-/* Only the host's kernel knows what the guest did */
+/* sigma.ko has recorded what the guest did */
 static void tell_violation(const struct supervisor *supervisor)
 {
 	char path[sizeof("/sys/class/sigma//violation") + SIGMA_NAME_MAX], line[256];
@@ -74,11 +74,11 @@ static void tell_violation(const struct supervisor *supervisor)
 	tell_kept(supervisor);
 }
 
-/* Its state */
+/* Changes of the guest's state */
 
 static void leave(struct supervisor *supervisor, int status)
 {
-	/* A success must not look as if it had never been started */
+	/* systemd takes a service that ends before READY=1 for one that failed to start */
 	if (status == EXIT_SUCCESS)
 		boot_ready(&supervisor->boot);
 	observers_ending(&supervisor->machine.observers);
@@ -91,8 +91,8 @@ static void leave(struct supervisor *supervisor, int status)
 			 STATE(LOST) | STATE(CONTAINED))
 
 /*
- * Can a guest that was in state @from be in state @to, when states between them may have been
- * missed? run() alone takes one from its end to a new start.
+ * Can a guest go from state @from to state @to? States between the two may have been missed. Only
+ * run() starts a guest that has ended.
  */
 static bool may_follow(uint32_t from, uint32_t to)
 {
@@ -137,18 +137,18 @@ static void restart(struct supervisor *supervisor)
 		return;
 	}
 	virtio_bus_reset(machine->devices);
-	/* Anew from the files: a guest may have been given another kernel meanwhile */
+	/* Read the files again: the kernel may have been replaced since the last start */
 	if (load_open(&machine->load, machine->config) || run(supervisor))
 		leave(supervisor, EXIT_FAILURE);
 }
 
-/* Who asked for its end doesn't want it started again */
+/* EXIT_FAILURE when the end was asked for: systemd must not start the guest again then */
 static void leave_failed(struct supervisor *supervisor)
 {
 	leave(supervisor, supervisor->ending ? EXIT_FAILURE : SUPERVISOR_GUEST_FAILED);
 }
 
-/* It panicked, or its guard stopped it */
+/* The guest panicked, or the guard stopped it */
 static void on_failure(struct supervisor *supervisor)
 {
 	savelog(&supervisor->machine);
@@ -156,7 +156,7 @@ static void on_failure(struct supervisor *supervisor)
 		leave_failed(supervisor);
 }
 
-/* It hangs: the guest is stopped and the event loop ends */
+/* Stop a guest that hangs, and end the event loop */
 static void fail(void *data)
 {
 	struct supervisor *supervisor = data;
@@ -184,7 +184,7 @@ static void watch_hang(struct supervisor *supervisor)
 	if (!supervisor->options.service ||
 	    machine->guest.info.state != SIGMA_STATE_UNRESPONSIVE)
 		return;
-	/* So that the log in its memory tells where it hangs, should it not come back */
+	/* The guest logs where it hangs, and savelog_memory() finds that in its memory */
 	guest_nmi(&machine->guest);
 	if (supervisor->options.hang_timeout == UINT64_MAX)
 		return;
@@ -244,7 +244,7 @@ static void on_state(struct supervisor *supervisor)
 	}
 }
 
-/* Its messages */
+/* The guest's control messages */
 
 static void receive(struct supervisor *supervisor)
 {
@@ -285,7 +285,7 @@ static int on_guest(sd_event_source *source, int fd, uint32_t revents, void *dat
 	return 0;
 }
 
-/* What is asked of it */
+/* Requests of clients and signals */
 
 static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -352,13 +352,13 @@ void supervisor_kill(struct supervisor *supervisor)
 
 	supervisor->ending = true;
 	error = guest_stop(guest);
-	/* Clients learn how it ended, before the connection does */
+	/* Clients learn the final state before their connection ends */
 	if (!guest_update(guest))
 		tell_state(supervisor);
 	leave(supervisor, error ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
-/* Made and given back */
+/* Make, take over, give back */
 
 void supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options)
 {
@@ -390,7 +390,7 @@ static int take_over(struct supervisor *supervisor)
 		return error;
 	takeover_resume(&supervisor->machine);
 	error = sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
-	/* It may have ended, or failed, while nobody watched */
+	/* The guest may have ended or failed while no sigmad watched it */
 	if (error >= 0)
 		on_state(supervisor);
 	return error;
@@ -420,7 +420,7 @@ int supervisor_end(struct supervisor *supervisor)
 {
 	struct machine *machine = &supervisor->machine;
 
-	/* Nothing may touch the guest's memory once it is unmapped: the guest first */
+	/* Stop the guest first: its devices, log and memory are taken away next */
 	guest_stop(&machine->guest);
 	if (!is_kept(&machine->guest))
 		savelog(machine);

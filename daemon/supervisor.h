@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The supervisor of the one guest that this process serves: it has the guest made and started, or
- * taken over, acts on each change of its state, ends it when asked to, and gives everything back.
+ * The supervisor of the one guest that this process serves. It has the guest made and started, or
+ * taken over, acts on each change of the guest's state, ends the guest when asked to, and gives
+ * everything back.
  *
- *	event loop	the guest's messages go to the virtio bus; a change of its state is
- *			acted on: power-off ends the loop, reboot starts it again, after a panic it
- *			is kept for people to look at, or ended where systemd starts it again
+ * In the event loop it passes the guest's control messages to the virtio bus. A power-off of the
+ * guest ends the loop, and a reboot starts the guest again. After a panic the guest is kept for
+ * people to look at, or ended if it is a service, which systemd starts again.
  *
- * Others learn of it all as observers (observer.h).
+ * Observers (observer.h) are told of all this.
  */
 #ifndef SIGMA_SUPERVISOR_H
 #define SIGMA_SUPERVISOR_H
@@ -22,12 +23,13 @@
 #define SUPERVISOR_GUEST_FAILED 3
 
 /**
- * struct supervisor_options - how to deal with the guest
+ * struct supervisor_options - timeouts and policy for the guest
  * @stop_timeout: microseconds from asking the guest to power off to stopping it
- * @hang_timeout: microseconds in which the heartbeat of a service's guest may come back, this and
- *	the next one UINT64_MAX: it has for ever
- * @boot_timeout: microseconds from its start in which its driver is to be up
- * @service: systemd starts it again, so that a guest that fails is ended instead of kept
+ * @hang_timeout: microseconds after which a service's guest that hangs is stopped, unless its
+ *	heartbeat came back; UINT64_MAX: never
+ * @boot_timeout: microseconds from the start after which a guest whose driver is not up is
+ *	reported; UINT64_MAX: never
+ * @service: a guest that fails is ended instead of kept, since systemd starts it again
  */
 struct supervisor_options {
 	uint64_t stop_timeout;
@@ -38,14 +40,15 @@ struct supervisor_options {
 
 /**
  * struct supervisor - the supervisor of a guest
- * @machine: the guest; its owner sets what struct machine says
- * @boot: watches its driver come up
- * @state: of the guest, as it was told last: an enum sigma_state
- * @ending: somebody asked for its end; what it does now is no surprise
- * @interrupts: how often supervisor_interrupt() was called
- * @messages: of the guest, and changes of its state
- * @power_off: runs from a request to power off
- * @hang: runs while the heartbeat of a service's guest stands still
+ * @machine: the guest; the owner sets the fields that struct machine names
+ * @options: as given to supervisor_init()
+ * @boot: watches the guest's driver come up
+ * @state: the guest's state that observers were told last, an enum sigma_state
+ * @ending: a client or a signal asked for the guest's end, so its end is no failure
+ * @interrupts: number of calls of supervisor_interrupt()
+ * @messages: event source of the guest's control messages and changes of its state
+ * @power_off: timer that runs from a request to power off
+ * @hang: timer that runs while the heartbeat of a service's guest stands still
  */
 struct supervisor {
 	struct machine machine;
@@ -59,36 +62,36 @@ struct supervisor {
 	sd_event_source *hang;
 };
 
-/** supervisor_init - set everything but the machine, whose event loop is there */
+/** supervisor_init - set all fields but @machine, whose event loop must exist */
 void supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options);
 
 /**
  * supervisor_make - make the guest with start_make(), or take over the one that takeover_find()
  *		     found, and watch it
  *
- * Return: 0, then supervisor_end(); or a reported negative errno: nothing was taken, or a guest
- * that was found runs on without devices.
+ * Return: 0, and supervisor_end() has to follow; or a reported negative errno: nothing was taken,
+ * or the guest that was found runs on without devices.
  */
 int supervisor_make(struct supervisor *supervisor);
 
-/** supervisor_run - load the guest and start it, unless it was; 0 or a reported -errno */
+/** supervisor_run - load and start a guest that was not taken over; 0 or a reported -errno */
 int supervisor_run(struct supervisor *supervisor);
 
-/** supervisor_end - stop the guest whatever it does, give everything back; 0 or -errno */
+/** supervisor_end - stop the guest in any state and give everything back; 0 or -errno */
 int supervisor_end(struct supervisor *supervisor);
 
 /**
- * supervisor_power_off - ask the guest to switch itself off, stop it when it doesn't
- * @timeout_usec: how long it may take; UINT64_MAX: as long as it likes
+ * supervisor_power_off - ask the guest to switch itself off, and stop it when it does not
+ * @timeout_usec: microseconds that it may take; UINT64_MAX: no limit
  *
- * Either way, and at once when there is nobody to ask, the event loop ends.
+ * The event loop ends then. It ends at once when the guest does not run or cannot be asked.
  */
 void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec);
 
-/** supervisor_interrupt - sigmad is asked to end: power off, or kill when it was asked before */
+/** supervisor_interrupt - power the guest off at the first call, kill it at the next one */
 void supervisor_interrupt(struct supervisor *supervisor);
 
-/** supervisor_reboot - ask the guest to restart; 0, or -errno when it can't be asked */
+/** supervisor_reboot - ask the guest to restart; 0, or -errno when it cannot be asked */
 int supervisor_reboot(struct supervisor *supervisor);
 
 /** supervisor_kill - stop the guest now and end the event loop */

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The host's systemd: see systembus.h.
+ * Registers the guest with the host's systemd: see systembus.h.
  *
- * machined knows a machine by its unit as well as by its name. So a guest that was taken over may
- * still be registered, with the leader that died: it is asked for the machine of this process,
- * whose unit is the same, before the guest is registered.
+ * machined knows a machine by its unit as well as by its name. A guest that was taken over may
+ * still be registered, with the sigmad that died as its leader. So machined is first asked for the
+ * machine of this process, which has the same unit, and that machine is unregistered.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 struct systembus {
 	sd_bus *bus;
 	char name[SIGMA_NAME_MAX];
-	int inhibitor;		/* -1: none; the machine may sleep once it is closed */
+	int inhibitor;		/* logind's lock against sleep, until it is closed; -1: none */
 	bool registered;
 };
 
@@ -62,7 +62,7 @@ static int on_registered(sd_bus_message *reply, void *data, sd_bus_error *unused
 	return 0;
 }
 
-/* Nobody waits for the answer */
+/* Unregister without waiting for an answer */
 static void unregister(struct systembus *bus)
 {
 	sd_bus_message *call = NULL;
@@ -101,7 +101,7 @@ struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit
 	ret = sd_bus_open_system(&bus->bus);
 	if (ret >= 0)
 		ret = sd_bus_attach_event(bus->bus, event, SD_EVENT_PRIORITY_NORMAL);
-	/* The end of the loop is not yet the end of the guest */
+	/* The guest is given back, and unregistered, after the event loop has ended */
 	if (ret >= 0)
 		ret = sd_bus_set_close_on_exit(bus->bus, false);
 	snprintf(why, sizeof(why), "SIGMA guest %s would not survive it", name);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the host's systemd is told of the guest over the system bus: systemd-logind that the
- * machine can't sleep while there is one, systemd-machined that it is a machine.
+ * Registers the guest with the host's systemd over the system bus: systemd-logind must not let the
+ * machine sleep while the guest exists, and systemd-machined lists the guest as a machine.
  *
- * None of it is waited for, and where there is no bus, no logind or no machined, nothing is told.
+ * sigmad waits for no answer. Without a bus, logind or machined it goes on without them.
  */
 #ifndef SIGMA_SYSTEMBUS_H
 #define SIGMA_SYSTEMBUS_H
@@ -14,15 +14,15 @@
 struct systembus;
 
 /**
- * systembus_open - tell of the guest @name
- * @is_unit: this process is the main one of a unit of its own, so that to end the machine, which
- *	     ends the unit, ends nothing else; only then machined hears of it
+ * systembus_open - register the guest @name
+ * @is_unit: this process is the main process of its own systemd unit. Only then is the guest
+ *	     registered with machined, which ends the whole unit to end the machine
  *
- * Return: NULL where nobody can be told.
+ * Return: NULL when there is no system bus.
  */
 struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit);
 
-/** systembus_close - the guest is gone; @bus may be NULL */
+/** systembus_close - unregister the guest; @bus may be NULL */
 void systembus_close(struct systembus *bus);
 
 #endif

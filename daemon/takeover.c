@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Going on where a sigmad that died was: see takeover.h. */
+/* Take-over of a running guest: see takeover.h. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -33,7 +33,7 @@ bool takeover_find(struct machine *machine, struct guest_config *config, const c
 	if (devices_config(machine))
 		goto free_config;
 	config->starter = machine->state->starter;
-	/* As the guest knows it */
+	/* The guest keeps the CID that it was given at its start */
 	config->vsock.cid = machine->state->vsock_cid;
 	config->vsock.off = !machine->state->vsock_cid;
 	return true;
@@ -54,7 +54,7 @@ int takeover_make(struct machine *machine)
 	error = guest_attach(&machine->guest, machine->config->name);
 	if (error)
 		return error;
-	/* It had made the guest and not started it yet */
+	/* The last sigmad had made the guest and not started it yet */
 	if (!machine->state->started_usec)
 		error = load_open(&machine->load, machine->config);
 	if (!error)

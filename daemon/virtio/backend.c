@@ -2,8 +2,8 @@
 /*
  * Runs back ends: see backend.h.
  *
- * Each is the init of a PID namespace: when it dies, so does all that it made, whatever kills it.
- * Its mounts are its own, too.
+ * Each back end is the init of a PID namespace: when it dies, the kernel kills all processes that
+ * it made. It also has a mount namespace.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -35,21 +35,21 @@
 #define START_MS	5000
 #define END_MS		1000
 #define KILL_MS		5000
-#define REPORT_FD	(BACKEND_FD + 1)	/* until its exec */
+#define REPORT_FD	(BACKEND_FD + 1)	/* struct report; closed by exec */
 
 static const char ids[] = "cannot become the user who started the guest";
 
-/* What its process is given of sigmad: /dev/null, pipes and the file it is to have */
+/* Files that the process is given: /dev/null, output pipe, BACKEND_FD, two pipes for its start */
 enum { NOTHING, LOG, GIVEN, REPORT, GO, NR_FDS };
 
-/* struct identity - whom it runs as; @mapped: in a user namespace */
+/* struct identity - the user that the process runs as; @mapped: in a user namespace */
 struct identity {
 	uid_t uid;
 	gid_t gid;
 	bool mapped, drop_groups;
 };
 
-/* struct report - what went wrong before its exec; a string of sigmad's, as they are one program */
+/* struct report - what failed before exec; @what: address of a string, valid in both processes */
 struct report {
 	const char *what;
 	int error;
@@ -103,7 +103,7 @@ static bool ready(int fd, int ms)
 	return poll(&poll_fd, 1, ms) > 0;
 }
 
-/* Its process, from here on until exec: system calls alone, since sigmad has threads */
+/* In the new process, until exec: only system calls, since sigmad has threads */
 
 static void fail(const char *what)
 {
@@ -114,7 +114,7 @@ static void fail(const char *what)
 	_exit(127);
 }
 
-/* @fds: see below */
+/* @fds: indexed by NOTHING to GO */
 static void __attribute__((noreturn))
 become(const struct backend_command *command, const struct identity *who, const int fds[NR_FDS])
 {
@@ -123,7 +123,7 @@ become(const struct backend_command *command, const struct identity *who, const 
 	char byte;
 	int copy[NR_FDS];
 
-	/* Away from the numbers that they go to */
+	/* Copy the files above the numbers that dup2() overwrites */
 	for (unsigned int i = 0; i < NR_FDS; i++)
 		copy[i] = fcntl(fds[i], F_DUPFD, REPORT_FD + 1);
 	if (read(copy[GO], &byte, 1) != 1 || dup3(copy[REPORT], REPORT_FD, O_CLOEXEC) < 0)
@@ -142,7 +142,7 @@ become(const struct backend_command *command, const struct identity *who, const 
 		fail("cannot drop its groups");
 	if (who->mapped && (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0)))
 		fail(ids);
-	/* After the ids, whose change undoes it. Without sigmad nobody needs it */
+	/* End with sigmad. setresuid() clears PDEATHSIG, so set it afterwards */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		fail(ids);
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
@@ -172,13 +172,13 @@ static int write_file(pid_t pid, const char *name, const char *text)
 	return error;
 }
 
-/* Its root is @who, and there is nobody else */
+/* In the user namespace, root is @who and no other user exists */
 static int write_maps(pid_t pid, const struct identity *who)
 {
 	char map[64];
 	int error = 0;
 
-	/* Who isn't root may only map the own group, and no process must drop it */
+	/* user_namespaces(7): without root, setgroups must be denied before gid_map is written */
 	if (geteuid())
 		error = write_file(pid, "setgroups", "deny");
 	snprintf(map, sizeof(map), "0 %u 1", who->gid);
@@ -201,7 +201,7 @@ static void tell_line(struct backend *backend)
 			       text);
 }
 
-/* What it said until now */
+/* Read and log the process's output */
 static void drain_log(struct backend *backend)
 {
 	char text[1024];
@@ -269,7 +269,7 @@ void backend_end(struct backend *backend)
 	backend->pid = 0;
 }
 
-/* Let it go on, and hear whether it came to its exec */
+/* Let the new process continue, and wait until it reports an error or reaches exec */
 static int let_go(struct backend *backend, const struct backend_command *command,
 		  const struct identity *who, int go_fd, int report_fd, char why[BACKEND_WHY_MAX])
 {
@@ -277,7 +277,7 @@ static int let_go(struct backend *backend, const struct backend_command *command
 	struct report report;
 	int error = 0;
 
-	/* Where that is forbidden it has fewer files, and says so when it needs more */
+	/* If this fails, the back end can open fewer files, and says so when it needs more */
 	if (command->files_max)
 		prlimit(backend->pid, RLIMIT_NOFILE, &files, NULL);
 	if (who->mapped)
@@ -347,7 +347,7 @@ int backend_start(struct backend *backend, sd_event *event, const struct backend
 
 	*backend = (struct backend) {
 		.name = command->name, .pid_fd = -1, .log_fd = -1,
-		/* A guest can make one end after the other */
+		/* A guest can make back ends die one after the other */
 		.warned = backend->warned,
 	};
 	snprintf(backend->serves, sizeof(backend->serves), "%s", command->serves);

@@ -2,9 +2,9 @@
 /*
  * Processes that serve a device of the guest as vhost-user back ends: virtiofsd, passt.
  *
- * One can do no more than the person who started the guest. sigmad runs as root, so under sudo or
- * pkexec the back end is put into a user namespace where this person is root and nobody else
- * exists. Where root itself started the guest, there is no such namespace.
+ * A back end has no more rights than the person who started the guest. sigmad runs as root, so
+ * under sudo or pkexec the back end is put into a user namespace in which this person is root and
+ * no other user exists. If root itself started the guest, there is no such namespace.
  */
 #ifndef SIGMA_BACKEND_H
 #define SIGMA_BACKEND_H
@@ -18,12 +18,12 @@
 #include "ratelimit.h"
 
 #define BACKEND_WHY_MAX	256
-#define BACKEND_FD	3	/* what its process has beside stdin, stdout and stderr */
+#define BACKEND_FD	3	/* its file descriptor beside stdin, stdout and stderr */
 
 /**
- * struct backend - one that runs, or not; zero to begin with
- * @pid: 0: none runs
- * @warned: of what it and those before it said, and how they ended
+ * struct backend - a back end, which may run or not; zero to begin with
+ * @pid: 0: it does not run
+ * @warned: limits warnings about its output and how it ended; kept when it is started again
  */
 struct backend {
 	pid_t pid;
@@ -32,21 +32,22 @@ struct backend {
 	const char *name;
 	char serves[64];
 	int pid_fd;
-	int log_fd;			/* what it says; -1: no more */
+	int log_fd;			/* its output, a pipe; -1: closed */
 	sd_event_source *log_source;
-	char line[256];			/* of which the end is to come */
+	char line[256];			/* output without its line break yet */
 	size_t line_len;
 };
 
 /**
  * struct backend_command - what to run
- * @name: of the program, for messages; a string that stays
- * @serves: what for: "share things"; for messages, too
- * @argv: with its path; it gets a file descriptor BACKEND_FD
- * @fd: which that is here
- * @files_max: how many files it may open; 0: as many as sigmad
- * @prepare: NULL, or called in its process before it runs, where only system calls are allowed,
- *	     since sigmad has threads; NULL or what cannot be done, by errno
+ * @name: name of the program, for messages; not copied
+ * @serves: what the back end serves, for messages: "share things"; copied
+ * @argv: path of the program and arguments
+ * @fd: file descriptor that the process gets as BACKEND_FD
+ * @files_max: number of files that it may open; 0: as many as sigmad
+ * @prepare: NULL, or called with @data in the new process before exec. Only system calls are
+ *	     allowed there, since sigmad has threads. Return: NULL, or what failed, with errno set
+ * @data: for @prepare
  */
 struct backend_command {
 	const char *name, *serves;
@@ -57,24 +58,24 @@ struct backend_command {
 	const void *data;
 };
 
-/** backend_caller - user ID of who runs us, behind sudo and pkexec */
+/** backend_caller - user ID of the person who started sigmad, also by sudo or pkexec */
 uid_t backend_caller(void);
 
 /**
- * backend_start - run one
- * @starter: user ID of who started the guest; 0: as sigmad itself
- * @why: out: what is wrong and what to do, in the middle of a sentence
+ * backend_start - run a back end
+ * @starter: user ID of the person who started the guest; 0: run it as sigmad itself
+ * @why: out: what is wrong and what to do, to be put after a colon
  *
- * Return: 0, or a negative errno: none runs.
+ * Return: 0, or a negative errno: it does not run.
  */
 int backend_start(struct backend *backend, sd_event *event, const struct backend_command *command,
 		  uid_t starter, char why[BACKEND_WHY_MAX]);
 
 /**
- * backend_end - have it gone, after its socket was closed
+ * backend_end - end a back end whose socket was closed
  *
- * It gets a second to end by itself and is killed then, with all processes that it made, so that
- * on return nobody has the guest's memory mapped.
+ * The process gets a second to end by itself. Then it is killed with all processes that it made, so
+ * that on return none of them has the guest's memory mapped.
  */
 void backend_end(struct backend *backend);
 

@@ -13,7 +13,7 @@
 #define PROGRAM		"passt"
 #define FORWARD_TEXT	(INET_ADDRSTRLEN + sizeof("/65535:65535"))
 
-/* As its -t and -u have it: ADDRESS/PORT:PORT */
+/* The argument of passt's -t and -u: ADDRESS/PORT:PORT */
 static void format_forward(const struct guest_forward *forward, char text[FORWARD_TEXT])
 {
 	snprintf(text, FORWARD_TEXT, "%s%s%u:%u", forward->address, *forward->address ? "/" : "",
@@ -36,9 +36,9 @@ int passt_start(struct backend *server, sd_event *event, const struct guest_net 
 	error = program_find_passt(path, why, BACKEND_WHY_MAX);
 	if (error)
 		return error;
-	/* With a connection that is given to it, it ends when that does */
+	/* With --fd=, passt ends when this connection ends */
 	snprintf(fd_option, sizeof(fd_option), "--fd=%d", BACKEND_FD);
-	/* It would do that by itself, but warn each time */
+	/* As root, passt would become nobody by itself, too, but with a warning */
 	if (!starter && !geteuid())
 		argv[nr++] = "--runas=nobody";
 	for (unsigned int i = 0; i < net->nr_forwards; i++) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Queues served by the host's kernel: see vhost.h. */
+/* Virtqueues served by the host's kernel: see vhost.h. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vhost.h>
@@ -35,7 +35,7 @@ int vhost_open(struct vhost *vhost, const char *name, char why[VHOST_WHY_MAX])
 	vhost->name = name;
 	snprintf(path, sizeof(path), "/dev/%s", name);
 	vhost->fd = open(path, O_RDWR | O_CLOEXEC);
-	/* The kernel's worker runs on behalf of the owner, in its memory and its control group */
+	/* The kernel's worker thread uses the owner's address space and control group */
 	if (vhost->fd >= 0 && !ioctl(vhost->fd, VHOST_SET_OWNER) &&
 	    !ioctl(vhost->fd, VHOST_GET_FEATURES, &vhost->features))
 		return 0;
@@ -104,7 +104,7 @@ static int set_queue(const struct vhost *vhost, const struct virtqueue *vq)
 {
 	const struct vring *ring = virtqueue_ring(vq);
 	const struct vhost_vring_state size = { .index = vq->index, .num = vq->size };
-	/* What the kernel takes it gives back in order, so what a dead sigmad left is told by that */
+	/* vhost gives chains back in order, so after a take-over last_avail is the used index */
 	const struct vhost_vring_state base = { .index = vq->index, .num = vq->last_avail };
 	const struct vhost_vring_addr addr = {
 		.index = vq->index,

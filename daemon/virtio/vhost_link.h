@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A connection to a vhost-user back end, as vhost_user.c and vhost_message.c have it. */
+/* A connection to a vhost-user back end, shared by vhost_user.c and vhost_message.c. */
 #ifndef SIGMA_VHOST_LINK_H
 #define SIGMA_VHOST_LINK_H
 
@@ -8,21 +8,21 @@
 
 struct virtio_device;
 
-#define VHOST_USER_SECONDS	5	/* for all that one of these functions waits for */
+#define VHOST_USER_SECONDS	5	/* timeout for all messages of one function together */
 #define VHOST_USER_WHY_MAX	200
 #define VHOST_USER_CONFIG_MAX	256
 
 /**
  * struct vhost_user - a connection to a back end
- * @name: of it, for messages; a string that stays
+ * @name: name of the back end, for messages; not copied
  * @fd: the socket; -1: not connected
- * @features: of virtio, that it can serve
- * @own: features that sigmad sees to, set by who opened it; the back end is not told of others
- *	 than its own
- * @nr_queues: that it can serve; 1 when it doesn't say
- * @why: after an error: what is wrong with it, behind its name in a sentence
- * @lost: NULL, or set by who opened it: what to do instead of stopping the device when the back
- *	  end ends: close, and perhaps open and start another one
+ * @features: virtio features that the back end can serve
+ * @own: features that sigmad provides; set by the caller of vhost_user_open(). They may be
+ *	 negotiated without being in @features, and the back end is not told of them
+ * @nr_queues: number of queues that the back end can serve; 1 if it does not say
+ * @why: after an error: what is wrong, to be put after @name in a sentence
+ * @lost: NULL, or set by the caller of vhost_user_open(): called when the back end ends, instead of
+ *	  stopping the device. It has to close the connection, and may open another one
  */
 struct vhost_user {
 	const char *name;
@@ -33,11 +33,11 @@ struct vhost_user {
 	void (*lost)(struct virtio_device *dev);
 	/* private to vhost_user.c and vhost_message.c */
 	uint64_t protocol;		/* protocol features in use */
-	unsigned int nr_regions;	/* of memory, that it takes */
+	unsigned int nr_regions;	/* number of memory regions that the back end takes */
 	uint64_t deadline;		/* CLOCK_MONOTONIC, ms */
 	struct virtio_device *dev;	/* from start to stop */
 	sd_event_source *socket_source;
-	int error_fd;			/* eventfd: a ring of it cannot be used */
+	int error_fd;			/* eventfd: the back end cannot use a ring or buffer */
 	sd_event_source *error_source;
 };
 

@@ -2,9 +2,9 @@
 /*
  * Messages of the vhost-user protocol: a header and a payload, with file descriptors beside it.
  *
- * Where the back end can (REPLY_ACK), each one is confirmed, so that what it refuses is known at
- * once and by name. Replies carry no descriptors: those of a back end that sends some are closed
- * by the kernel, since recv() has no room for them.
+ * If the back end supports REPLY_ACK, it confirms each message, so that the message it refuses is
+ * known at once. Replies carry no file descriptors: if a back end sends some, the kernel closes
+ * them, since recv() has no room for them.
  */
 #include <errno.h>
 #include <poll.h>
@@ -80,7 +80,6 @@ static int lost(struct vhost_user *vu, enum vu_request request, int error)
 			  strerror(-error));
 }
 
-/* Until the socket can be read or written */
 int vu_wait(const struct vhost_user *vu, short events)
 {
 	struct pollfd socket = { .fd = vu->fd, .events = events };
@@ -157,7 +156,7 @@ static int receive_bytes(struct vhost_user *vu, void *to, size_t len)
 	return 0;
 }
 
-/* The reply to @request, whose payload has to be @size bytes */
+/* Receive the reply to @request, whose payload must have @size bytes */
 static int receive_reply(struct vhost_user *vu, enum vu_request request, struct vu_message *msg,
 			 uint32_t size)
 {
@@ -175,7 +174,6 @@ static int receive_reply(struct vhost_user *vu, enum vu_request request, struct 
 	return error ? lost(vu, request, error) : 0;
 }
 
-/* A message that asks for nothing */
 int vu_tell(struct vhost_user *vu, enum vu_request request, struct vu_message *msg, uint32_t size,
 	    const int *fds, unsigned int nr_fds)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Messages of the vhost-user protocol, by which vhost_user.c speaks to a back end. */
+/* Messages of the vhost-user protocol between vhost_user.c and a back end. */
 #ifndef SIGMA_VHOST_MESSAGE_H
 #define SIGMA_VHOST_MESSAGE_H
 
@@ -28,7 +28,7 @@ enum vu_request {
 	VU_ADD_MEM_REG = 37,
 };
 
-#define VU_F_PROTOCOL_FEATURES	(1ULL << 30)	/* among those of virtio */
+#define VU_F_PROTOCOL_FEATURES	(1ULL << 30)	/* a bit among the virtio features */
 
 #define VU_PROTOCOL_MQ		(1ULL << 0)
 #define VU_PROTOCOL_REPLY_ACK	(1ULL << 3)
@@ -41,7 +41,7 @@ enum vu_request {
 
 struct vu_region {
 	uint64_t phys, size;
-	uint64_t user;		/* the front end's address of it, in which rings are told */
+	uint64_t user;		/* address in sigmad; SET_VRING_ADDR uses these addresses */
 	uint64_t offset;	/* in the file */
 };
 
@@ -67,19 +67,19 @@ struct vu_message {
 	} __attribute__((packed));
 } __attribute__((packed));
 
-/** vu_begin - from now on wait for @seconds in all */
+/** vu_begin - set the deadline of the messages that follow to @seconds from now */
 void vu_begin(struct vhost_user *vu, unsigned int seconds);
 
-/** vu_wait - until poll(2) sees @events on the socket; 0 or -errno */
+/** vu_wait - wait until poll(2) sees @events on the socket; 0 or -errno */
 int vu_wait(const struct vhost_user *vu, short events);
 
-/** vu_explain - put what is wrong into @vu->why; @error */
+/** vu_explain - put what is wrong into @vu->why; returns @error */
 int vu_explain(struct vhost_user *vu, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /*
- * Messages that ask for nothing, and are confirmed where the back end can. @msg is overwritten.
- * Return: 0 or -errno, explained.
+ * Send a message without a reply. It is confirmed if the back end supports that. @msg is
+ * overwritten. Return: 0, or -errno and the reason in @vu->why.
  */
 int vu_tell(struct vhost_user *vu, enum vu_request request, struct vu_message *msg, uint32_t size,
 	    const int *fds, unsigned int nr_fds);
@@ -88,7 +88,7 @@ int vu_tell_state(struct vhost_user *vu, enum vu_request request, unsigned int i
 		  unsigned int num);
 int vu_tell_eventfd(struct vhost_user *vu, enum vu_request request, unsigned int index, int fd);
 
-/* Messages with a reply, which has to have @reply bytes, in @msg; errors likewise */
+/* Send a message and receive its reply in @msg, which must have @reply bytes; errors likewise */
 int vu_ask(struct vhost_user *vu, enum vu_request request, struct vu_message *msg, uint32_t size,
 	   uint32_t reply);
 int vu_ask_number(struct vhost_user *vu, enum vu_request request, uint64_t *number);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Queues served by another process: see vhost_user.h. */
+/* Virtqueues served by another process: see vhost_user.h. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "vhost_message.h"
 #include "vhost_user.h"
 
-#define CLOSE_SECONDS	2	/* to let go of the guest's memory */
+#define CLOSE_SECONDS	2	/* for the back end to release the guest's memory */
 
 int vhost_user_connect(const char *path)
 {
@@ -22,7 +22,7 @@ int vhost_user_connect(const char *path)
 	if (strlen(path) >= sizeof(addr.sun_path))
 		return -ENAMETOOLONG;
 	strcpy(addr.sun_path, path);
-	/* With a full queue of callers it would wait for ever */
+	/* Non-blocking: connect() would wait for ever while the backlog of the listener is full */
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
@@ -133,7 +133,7 @@ int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t size)
 	return 0;
 }
 
-/* Its queues */
+/* Memory and queues */
 
 static struct vu_region region(const struct guest_memory *mem, unsigned int i)
 {
@@ -188,7 +188,7 @@ static int set_queue(struct vhost_user *vu, const struct virtqueue *vq)
 	int error;
 
 	error = vu_tell_state(vu, VU_SET_VRING_NUM, vq->index, vq->size);
-	/* A back end that is disconnected finishes what it has, so the used index tells all */
+	/* A disconnected back end finishes its requests, so last_avail is the used index */
 	if (!error)
 		error = vu_tell_state(vu, VU_SET_VRING_BASE, vq->index, vq->last_avail);
 	if (!error)
@@ -199,13 +199,16 @@ static int set_queue(struct vhost_user *vu, const struct virtqueue *vq)
 		error = vu_tell_eventfd(vu, VU_SET_VRING_CALL, vq->index, vq->call_fd);
 	if (!error)
 		error = vu_tell_eventfd(vu, VU_SET_VRING_KICK, vq->index, vq->kick_fd);
-	/* Without protocol features a queue is enabled from its kick on */
+	/* Without protocol features, SET_VRING_KICK enables the queue */
 	if (!error && vu->features & VU_F_PROTOCOL_FEATURES)
 		error = vu_tell_state(vu, VU_SET_VRING_ENABLE, vq->index, 1);
 	return error;
 }
 
-/* It ended, or spoke unasked, which only a channel of its own is for */
+/*
+ * The back end ended, or sent a message unasked. It may do the latter only over the back-end
+ * channel, which is not negotiated.
+ */
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct vhost_user *vu = data;
@@ -218,7 +221,7 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *da
 	}
 	virtio_device_failed(dev, "%s %s", vu->name, ended ? "ended" :
 			     "broke the vhost-user protocol");
-	/* No more is to be asked of it */
+	/* Send no more messages to this back end */
 	shutdown(vu->fd, SHUT_RDWR);
 	dev->ops->reset(dev);
 	return 0;

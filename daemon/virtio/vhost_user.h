@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Queues of a virtio device served by another process: the front end of the vhost-user
- * protocol (docs/interop/vhost-user.rst of QEMU).
+ * Virtqueues served by another process: the front end of the vhost-user protocol
+ * (docs/interop/vhost-user.rst of QEMU).
  *
- * The back end gets the guest's memory as file descriptors, and for each queue the eventfds
- * that sigma.ko ties to the guest's doorbells. From vhost_user_start() to vhost_user_stop() it
- * serves the queues, and sigmad does not wake up for them. It is not trusted with more than
- * that: what it answers is checked, and it is waited for VHOST_USER_SECONDS at most.
+ * The back end gets the guest's memory as file descriptors, and for each queue the eventfds that
+ * sigma.ko binds to the guest's doorbells. From vhost_user_start() to vhost_user_stop() it serves
+ * the queues, and sigmad does not wake up for them. The back end is trusted with nothing else: its
+ * replies are checked, and sigmad waits for them at most VHOST_USER_SECONDS.
  */
 #ifndef SIGMA_VHOST_USER_H
 #define SIGMA_VHOST_USER_H
@@ -18,42 +18,43 @@
 int vhost_user_connect(const char *path);
 
 /**
- * vhost_user_open - agree with a back end on what is spoken
- * @fd: stream socket that is connected to it; the connection's from now on, whatever happens
+ * vhost_user_open - negotiate protocol and features with a back end
+ * @name: for messages; not copied
+ * @fd: stream socket that is connected to the back end; belongs to @vu from now on
  *
- * Return: 0, or a negative errno, told in @vu->why; it is closed then.
+ * Return: 0, or a negative errno and the reason in @vu->why; the connection is closed then.
  */
 int vhost_user_open(struct vhost_user *vu, const char *name, int fd);
 
 /**
  * vhost_user_close - end the connection
  *
- * Returns when the back end has closed it, too, which it does when it has let go of the guest's
- * memory, or when it had time enough for that.
+ * Waits until the back end has closed it, too, which it does after it has released the guest's
+ * memory. The wait has a timeout.
  */
 void vhost_user_close(struct vhost_user *vu);
 
-/** vhost_user_alive - is it connected, and the other end there? */
+/** vhost_user_alive - is it connected, and has the back end not closed the connection? */
 bool vhost_user_alive(const struct vhost_user *vu);
 
-/** vhost_user_get_config - read the first @size bytes of config space; errors as for open */
+/** vhost_user_get_config - read the first @size bytes of config space; 0, or -errno and @vu->why */
 int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t size);
 
 /**
- * vhost_user_start - hand over the queues of a device that its driver set up
+ * vhost_user_start - hand over the queues of a device that its driver has set up
  *
- * To be called in its ops->start, and ops->kick must not be there. When the back end dies or
- * breaks the protocol, or the guest breaks a queue, the device is marked broken and its
- * ops->reset is called, so that has to bear being called twice.
+ * To be called in the device's ops->start; ops->kick must be NULL. When the back end dies or breaks
+ * the protocol, or the guest breaks a queue, the device is marked broken and its ops->reset is
+ * called. So ops->reset may be called twice.
  *
- * Return: 0, or a negative errno with a limited warning: vhost_user_close() it then.
+ * Return: 0, or a negative errno with a rate-limited warning: vhost_user_close() has to follow.
  */
 int vhost_user_start(struct vhost_user *vu, struct virtio_device *dev);
 
 /**
- * vhost_user_stop - have the back end finish what it has in hand, and touch no queue any more
+ * vhost_user_stop - have the back end finish the requests in flight and stop serving the queues
  *
- * One that does not is disconnected, with a limited warning.
+ * If it fails to, it is disconnected, with a rate-limited warning.
  */
 void vhost_user_stop(struct vhost_user *vu);
 

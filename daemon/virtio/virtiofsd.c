@@ -2,11 +2,11 @@
 /*
  * Runs virtiofsd: see virtiofsd.h.
  *
- * A share that is read-only is so by its mount in the namespace of virtiofsd, which works with
- * each version of it.
+ * A read-only share is mounted read-only in the mount namespace of virtiofsd. This works with each
+ * version of virtiofsd.
  *
- * There are two of them, with different options: the first one, in C, of QEMU up to 7.2 (which
- * is what Debian 12 has), and the one in Rust.
+ * There are two programs of this name with different options: the older one in C, of QEMU up to 7.2
+ * (as in Debian 12), and the one in Rust.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,9 +22,9 @@
 #include "virtiofsd.h"
 
 #define PROGRAM		"virtiofsd"
-#define FILES_MAX	1000000		/* one is open for each that the guest knows of */
+#define FILES_MAX	1000000		/* virtiofsd has each file open that the guest has cached */
 
-/* Is it the one in Rust? Only that one says so */
+/* Is it the one in Rust? Only that one has this capability */
 static bool has_separate_options(char *path)
 {
 	char *argv[] = { path, "--print-capabilities", NULL };
@@ -32,7 +32,7 @@ static bool has_separate_options(char *path)
 	return program_says(argv, "\"separate-options\"");
 }
 
-/* In its process */
+/* For struct backend_command: called in the new process, before exec */
 static const char *prepare(const void *data)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -48,13 +48,13 @@ static const char *prepare(const void *data)
 }
 
 /*
- * A listening socket and a first connection to it. virtiofsd wants to accept one itself, and it
- * takes one alone; so it does no harm that others can connect to an abstract address.
+ * Make a listening socket and connect to it. virtiofsd accepts the connection itself, and accepts
+ * no other one, so it does no harm that others can connect to the abstract address.
  */
 static int make_sockets(int *listener, int *connection)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = sizeof(sa_family_t);	/* the kernel makes a name */
+	socklen_t len = sizeof(sa_family_t);	/* the kernel chooses an address (unix(7)) */
 	int error;
 
 	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);

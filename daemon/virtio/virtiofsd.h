@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * virtiofsd, the vhost-user back end of a shared folder: one process for each.
+ * virtiofsd, the vhost-user back end of shared folders: one process for each folder.
  *
- * The rights that the guest has in the folder are those of who started it (backend.h): its root
- * reads and writes as this person, its other users can make no file, files of others look like
- * nobody's, and none can be given away. Where root itself started the guest, ids are the same on
- * both sides.
+ * In the folder the guest has the rights of the person who started it (backend.h). The guest's root
+ * reads and writes as this person. Its other users cannot make files, files of other users of the
+ * host seem to belong to nobody, and files cannot change their owner. If root itself started the
+ * guest, user and group IDs are the same on both sides.
  */
 #ifndef SIGMA_VIRTIOFSD_H
 #define SIGMA_VIRTIOFSD_H
@@ -14,10 +14,11 @@
 #include "backend.h"
 
 /**
- * virtiofsd_start - run one for @share, which stays; backend_end() ends it
- * @starter: and @why as for backend_start()
+ * virtiofsd_start - run a virtiofsd for @share; backend_end() ends it
+ * @starter: as for backend_start()
+ * @why: as for backend_start()
  *
- * Return: a socket connected to it, or a negative errno: none runs.
+ * Return: a socket connected to virtiofsd, or a negative errno: it does not run.
  */
 int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_share *share,
 		    uid_t starter, char why[BACKEND_WHY_MAX]);
