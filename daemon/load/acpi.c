@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The guest's ACPI tables (ACPI 6.4, chapter 5.2), found through boot_params, never
- * through the firmware's: those describe the host's machine.
+ * The guest's ACPI tables (ACPI 6.4, chapter 5.2). The guest's kernel finds them by boot_params,
+ * not by the firmware's RSDP, whose tables describe the host.
  *
  *	RSDP -> XSDT -> FADT -> DSDT	one device, compiled from sigma.asl
- *	             -> MADT		the CPUs, the mailbox that starts the others, an I/O APIC
+ *	             -> MADT		the CPUs, their wake-up mailbox, an I/O APIC
  *
- * The I/O APIC is a page of zeroed RAM. A kernel that is told of none looks for the old MP
- * table, finds the host's I/O APIC there and reprograms it.
+ * The I/O APIC is a page of zeroed RAM. Without an I/O APIC in the MADT, a kernel looks for the old
+ * MP table, finds the host's I/O APIC there, and reprograms it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,9 +19,9 @@
 #include "load.h"
 #include "sigma.hex"
 
-#define LAPIC_ADDRESS		0xfee00000	/* the architecture's, SDM vol. 3A 11.4.1 */
+#define LAPIC_ADDRESS		0xfee00000	/* architectural, SDM vol. 3A 11.4.1 */
 #define TABLE_ALIGN		64
-#define RSDP_V1_SIZE		20		/* what the first checksum covers */
+#define RSDP_V1_SIZE		20		/* bytes that the first checksum covers */
 
 /* FADT, ACPI 6.4 tables 5.9 to 5.11 */
 #define FADT_REVISION		6
@@ -29,13 +29,13 @@
 #define FADT_BOOT_NO_VGA	(1 << 2)
 #define FADT_BOOT_NO_MSI	(1 << 3)
 #define FADT_BOOT_NO_ASPM	(1 << 4)
-#define FADT_BOOT_NO_CMOS_RTC	(1 << 5)	/* bits 0 and 1 zero: no PIC and PIT, no 8042 */
-#define FADT_WBINVD		(1 << 0)	/* always set on this architecture */
+#define FADT_BOOT_NO_CMOS_RTC	(1 << 5)	/* bits 0 and 1 are 0: no legacy devices, no 8042 */
+#define FADT_WBINVD		(1 << 0)	/* always set on x86 */
 #define FADT_NO_POWER_BUTTON	(1 << 4)
 #define FADT_NO_SLEEP_BUTTON	(1 << 5)
 /*
- * With logical destinations the guest's CPUs would answer to the same logical APIC IDs as
- * the host's first ones, and get the host's device interrupts.
+ * In logical destination mode the guest's CPUs would have the same logical APIC IDs as the host's
+ * first CPUs, and receive the host's device interrupts.
  */
 #define FADT_PHYSICAL_DEST	(1 << 19)
 #define FADT_HW_REDUCED		(1 << 20)	/* no PIC, no PIT, no PM registers */
@@ -49,7 +49,7 @@
 #define MADT_ENABLED		(1 << 0)
 #define LAPIC_ID_MAX		254		/* 255 is the broadcast ID of xAPIC */
 
-/* The address in sigma.asl that stands for the IOSC window's */
+/* The address in sigma.asl that build_dsdt() replaces by the IOSC window's */
 #define IOSC_PLACEHOLDER	0x00534947414d0000ULL
 
 struct acpi_header {
@@ -81,7 +81,7 @@ struct acpi_xsdt {
 	uint64_t table[2];
 } __attribute__((packed));
 
-/* Fields that are zero in ours are left unnamed */
+/* zero0 to zero4 are fields that stay 0 here */
 struct acpi_fadt {
 	struct acpi_header header;
 	uint8_t zero0[73];
@@ -136,7 +136,7 @@ struct madt_mp_wakeup {
 	uint64_t mailbox;
 } __attribute__((packed));
 
-/* The largest set of tables, each aligned, fits: nothing below checks for room. */
+/* The largest set of aligned tables fits, so the code below need not check for room */
 static_assert(sizeof(struct acpi_rsdp) + sizeof(struct acpi_xsdt) + sizeof(struct acpi_fadt) +
 	      sizeof(sigma_aml_code) + sizeof(struct acpi_madt) +
 	      (SIGMA_CPUS_MAX + 1) * sizeof(struct madt_x2apic) + sizeof(struct madt_ioapic) +
@@ -210,7 +210,7 @@ static size_t build_madt(uint8_t *table, const struct acpi_layout *layout)
 
 	fill_header(&madt->header, "APIC", MADT_REVISION);
 	madt->lapic_address = LAPIC_ADDRESS;
-	/* flags stay 0: PCAT_COMPAT would promise a pair of 8259s */
+	/* The flags stay 0: PCAT_COMPAT would mean that there are two 8259s */
 
 	if (layout->list_bsp)
 		len += add_cpu(table + len, layout->bsp_apic_id, uid++);
@@ -235,7 +235,7 @@ static size_t build_fadt(uint8_t *table, uint64_t dsdt)
 	fadt->minor_revision = FADT_MINOR;
 	fadt->boot_flags = FADT_BOOT_NO_VGA | FADT_BOOT_NO_MSI | FADT_BOOT_NO_ASPM |
 			   FADT_BOOT_NO_CMOS_RTC;
-	/* RESET_REG_SUP is not set: there is no register that resets the guest alone */
+	/* RESET_REG_SUP is not set: no register resets only the guest */
 	fadt->flags = FADT_WBINVD | FADT_NO_POWER_BUTTON | FADT_NO_SLEEP_BUTTON |
 		      FADT_PHYSICAL_DEST | FADT_HW_REDUCED;
 	fadt->dsdt = dsdt;
@@ -244,7 +244,7 @@ static size_t build_fadt(uint8_t *table, uint64_t dsdt)
 }
 
 /*
- * The compiled DSDT with the address of the IOSC window put in. In a QWord address space
+ * Copy the compiled DSDT and put the address of the IOSC window into it. In a QWord address space
  * descriptor (ACPI 6.4 table 6.51) the maximum follows the minimum.
  */
 static int build_dsdt(uint8_t *table, uint64_t iosc_phys)

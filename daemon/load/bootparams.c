@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Decides where everything lies in the guest's memory and tells the guest's kernel by
- * struct boot_params (Documentation/arch/x86/boot.rst, 64-bit boot protocol).
+ * Chooses where everything is in the guest's memory, and tells the guest's kernel by struct
+ * boot_params (Documentation/arch/x86/boot.rst, 64-bit boot protocol).
  *
- * The guest's memory is a few segments anywhere in the host's physical memory, most of the
- * time above 4 GiB, and 64 KiB below 1 MiB. The kernel goes to the start of the largest
- * segment. Everything else is taken off the top of the highest piece that is still
- * free, so that pieces stay as large as they can. What is below 1 MiB stays untouched:
- * the kernel finds it in the e820 map and puts its real-mode trampolines there.
+ * The guest's memory is a few segments anywhere in the host's physical memory, usually above 4 GiB,
+ * and 64 KiB below 1 MiB. The kernel is loaded at the start of the largest segment. Everything else
+ * is taken from the top of the highest range that is still free, so that free ranges stay large.
+ * The memory below 1 MiB is left free: the kernel finds it in the e820 map and puts its real-mode
+ * trampolines there.
  */
 #include <asm/bootparam.h>
 #include <assert.h>
@@ -25,8 +25,8 @@
 #define PAGE_SIZE		((uint64_t)4096)
 #define KIB			((uint64_t)1 << 10)
 #define MIB			((uint64_t)1 << 20)
-#define LOADER_UNDEFINED	0xff	/* type_of_loader: none of the registered ones */
-#define CMDLINE_MAX		4096U	/* with the NUL; a kernel may say less */
+#define LOADER_UNDEFINED	0xff	/* type_of_loader without a registered ID */
+#define CMDLINE_MAX		4096U	/* with the NUL; a kernel may have a lower limit */
 
 /* e820 types, ACPI 6.4 table 15.6 */
 #define E820_RAM		1
@@ -37,10 +37,10 @@
 
 struct range {
 	uint64_t start;
-	uint64_t end;			/* first byte behind */
+	uint64_t end;			/* first byte behind it */
 };
 
-/* What is still free in each segment */
+/* The free range in each segment */
 struct placement {
 	unsigned int nr;
 	struct range free[SIGMA_SEGMENTS_MAX];
@@ -71,8 +71,9 @@ static uint64_t largest_free(const struct placement *placement)
 }
 
 /*
- * The kernel runs from the next multiple of its alignment, but moves itself up when that
- * is below pref_address: don't let it. Return: 0 when there is no room; no segment is there.
+ * The kernel runs at an aligned address. It would move itself up from an address below
+ * pref_address, so it is not loaded below that. Return: its address; 0 (no segment is at 0): there
+ * is no room.
  */
 static uint64_t place_kernel(struct placement *placement, const struct kernel *kernel)
 {
@@ -94,12 +95,12 @@ static uint64_t place_kernel(struct placement *placement, const struct kernel *k
 	if (best == placement->nr)
 		return 0;
 
-	/* What lies below it in the segment is left out here, and free for the kernel */
+	/* Nothing is placed below the kernel; the guest can use that memory later */
 	placement->free[best].start = align_up(address + kernel->init_size, PAGE_SIZE);
 	return address;
 }
 
-/* Take @size bytes off the highest free range that has them. Return: 0 when none has. */
+/* Take @size bytes from the top of the highest range with enough room. Return: 0: there is none */
 static uint64_t place(struct placement *placement, uint64_t size)
 {
 	size = align_up(size, PAGE_SIZE);
@@ -123,14 +124,17 @@ static void e820_add(struct boot_params *params, uint64_t start, uint64_t end, u
 	};
 }
 
-/* At most three entries for the segment with the tables, one for each other, and three */
+/*
+ * At most three entries for the segment with the ACPI tables, one for each other segment, and three
+ * for low memory, I/O APIC and IOSC window
+ */
 static_assert(SIGMA_SEGMENTS_MAX + 2 + 3 <= E820_MAX_ENTRIES_ZEROPAGE, "e820");
 
 static void e820_fill(struct boot_params *params, const struct sigma_info *info,
 		      const struct guest_memory *mem, uint64_t acpi)
 {
 	e820_add(params, info->low_phys, info->low_phys + SIGMA_LOW_SIZE, E820_RAM);
-	/* Not RAM: the kernel maps it as a device, as it does with any I/O APIC */
+	/* Not RAM: the kernel maps this page as a device */
 	e820_add(params, info->ioapic_phys, info->ioapic_phys + PAGE_SIZE, E820_RESERVED);
 
 	for (unsigned int i = 0; i < mem->nr; i++) {
@@ -148,8 +152,8 @@ static void e820_fill(struct boot_params *params, const struct sigma_info *info,
 }
 
 /*
- * What SIGMA needs on every guest's command line. None of it changes what the guest's
- * programs see; each keeps the guest's kernel away from hardware that is the host's.
+ * The parameters that SIGMA needs on the command line of every guest. They keep the guest's kernel
+ * away from the host's hardware, and change nothing that the guest's programs see.
  */
 static const char *const cmdline_base[] = {
 	/* No PCI: the devices are the host's, as are the ports 0xcf8 and 0xcfc */
@@ -158,52 +162,55 @@ static const char *const cmdline_base[] = {
 	"io_delay=none",
 	"8250.nr_uarts=0",
 	/*
-	 * The one probes port 0x87 for an 8237, the other reads from AMD's FCH why the machine was
-	 * last reset, and clears it (from 6.16 on): only the host may
+	 * i8237A_init_ops probes port 0x87 for an 8237. print_s5_reset_status_mmio (from 6.16 on)
+	 * reads the reason of the machine's last reset from AMD's FCH, and clears it.
 	 */
 	"initcall_blacklist=i8237A_init_ops,print_s5_reset_status_mmio",
 	/*
-	 * Without HPET and PM timer the kernel checks the TSC against its own ticks, and
-	 * throws it away, and IOSC's clock with it, after a late one. The host checked it.
+	 * Without HPET and PM timer the kernel checks the TSC against its own ticks. After a late
+	 * tick it would stop using the TSC, and with it the clock of IOSC. The host has checked the
+	 * TSC already.
 	 */
 	"tsc=reliable",
-	/* A kernel with one CPU drops LOCK prefixes, but the doorbells are shared with us */
+	/* A kernel with one CPU removes LOCK prefixes, but it shares the doorbells with the host */
 	"noreplace-smp",
-	/* There is no memory below 4 GiB for bounce buffers, and no device to need them */
+	/* No memory below 4 GiB for bounce buffers, and no device that needs them */
 	"swiotlb=noforce",
-	/* Stay after a panic: sigma_guest reports it and parks the CPU */
+	/* No reboot after a panic: sigma_guest.ko reports the panic, and the CPUs are parked */
 	"panic=0",
-	/* Performance counters and microcode of the package */
+	/* Performance counters and microcode are the host's */
 	"nmi_watchdog=0",
 	"dis_ucode_ldr",
 	/*
-	 * Banks of machine checks are shared, and the host's to read: a kernel that polls them, and clears
-	 * them as it boots, would steal its errors. With this it keeps CR4.MCE, which is handed over set
-	 * (kmod/entry.h), so that no machine check that is broadcast to all CPUs resets the machine;
-	 * guest/machine-check.c clears MCIP after one. A guest with a guard is not shown MCE at all.
+	 * CPUs share machine check banks, and the host reads them. A guest's kernel that polls the
+	 * banks, or clears them as it boots, would take errors away from the host. With mce=off the
+	 * kernel keeps CR4.MCE, which is set when a CPU is handed over (kmod/entry.h), so a machine
+	 * check that is broadcast to all CPUs does not reset the machine. guest/machine-check.c
+	 * clears MCIP after a machine check. A guest with a guard does not see MCE in CPUID.
 	 */
 	"mce=off",
 	/*
-	 * Kernels send IPIs to all of their CPUs by a shorthand that reaches every CPU of the
-	 * machine: a guest of several CPUs would stop the host when it panics
+	 * To send an IPI to all of its CPUs, a kernel would use a shorthand that reaches every CPU
+	 * of the machine. A guest with several CPUs would stop the host when it panics.
 	 */
 	"no_ipi_broadcast=1",
 	/*
-	 * Power limits of the package; the core's own frequency is the guest's to choose. And
-	 * kvm_intel: a core in VMX operation ignores INIT, so that nobody could stop the guest
+	 * The power limits of the package are the host's; the guest may choose the frequency of its
+	 * own cores. kvm_intel: INIT is blocked on a core in VMX operation, so sigma.ko could not
+	 * stop the guest.
 	 */
 	"module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel",
-	/* A root file system's getty and login find the virtio console */
+	/* The virtio console, where distributions start a getty */
 	"console=hvc0",
 };
 
-/* From 6.9 on the kernel sorts this out by itself, from the MADT: see list_host_bsp() */
+/* Kernels from this version on handle the host's boot CPU in the MADT: see list_host_bsp() */
 #define BSP_MAJOR 6
 #define BSP_MINOR 9
 
 /*
- * A kernel from 6.9 on wants to see the machine's boot CPU in the MADT, finds that
- * it doesn't run on it, and leaves it alone. An older one would try to start it.
+ * Kernels from 6.9 on expect the machine's boot CPU in the MADT, detect that they do not run on it,
+ * and do not start it. Older kernels would try to start it.
  */
 static bool list_host_bsp(const struct kernel *kernel)
 {
@@ -211,7 +218,7 @@ static bool list_host_bsp(const struct kernel *kernel)
 	       (kernel->major == BSP_MAJOR && kernel->minor >= BSP_MINOR);
 }
 
-/* Return: the command line, to be freed, or NULL after a message. */
+/* Return: the command line, to be freed; or NULL, reported */
 static char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
 			   const struct kernel *kernel)
 {
@@ -224,19 +231,19 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 		goto no_memory;
 
 	/*
-	 * Until sigma_guest.ko brings hvc0 there is no other /dev/console. Without one init has no
-	 * standard files, and udevd of a distribution's initrd, its sockets taken for them, loads
-	 * no module. This one shows nothing, there is no screen.
+	 * Until sigma_guest.ko brings hvc0, tty0 is the only /dev/console; it shows nothing, as
+	 * there is no screen. Without /dev/console, init begins without standard files. Then udevd
+	 * of a distribution's initrd takes its own sockets for them and loads no module.
 	 */
 	if (config->initrd)
 		fputs("console=tty0 ", out);
 	for (size_t i = 0; i < COUNT(cmdline_base); i++)
 		fprintf(out, "%s ", cmdline_base[i]);
-	/* No timer of the host's is needed to find out how fast the TSC runs */
+	/* With tsc_early_khz= the kernel does not calibrate the TSC with a timer of the host */
 	fprintf(out, "tsc_early_khz=%u nr_cpus=%u ", info->tsc_khz, info->nr_cpus);
 	if (!list_host_bsp(kernel))
 		fprintf(out, "disable_cpu_apicid=%u ", info->bsp_apic_id);
-	/* Last, so that the user's word counts where two contradict */
+	/* Last, so that the user's parameters override those above */
 	fputs(config->cmdline, out);
 	failed = ferror(out);
 	if (fclose(out) || failed)
@@ -258,7 +265,7 @@ no_memory:
 	return NULL;
 }
 
-/* Where everything lies; guest physical addresses. */
+/* Guest physical addresses of all that is loaded */
 struct layout {
 	uint64_t kernel, initrd, acpi, cmdline, params;
 };
@@ -337,7 +344,7 @@ static int write_acpi(const struct sigma_info *info, const struct guest_memory *
 	return len < 0 ? len : 0;
 }
 
-/* With the longest words that may be in it. Return: its size, or a negative errno after a message */
+/* Build the longest possible command line. Return: its size with NUL, or a reported -errno */
 static ssize_t check_cmdline(const struct load *load, const struct guest_config *config)
 {
 	const struct sigma_info info = {
@@ -353,7 +360,7 @@ static ssize_t check_cmdline(const struct load *load, const struct guest_config 
 	return size;
 }
 
-/* At best: memory in one piece */
+/* Does everything fit if the memory is contiguous, which is the best case? */
 static int check_room(const struct load *load, const struct guest_config *config,
 		      size_t cmdline_size)
 {
@@ -417,8 +424,8 @@ int load_guest(const struct load *load, const struct guest_config *config,
 		goto free_cmdline;
 
 	/*
-	 * sigma.ko zeroed the memory when it lent it. What an earlier run left must go too: its
-	 * log would be taken for the new run's.
+	 * sigma.ko has zeroed the memory of a new guest. Zero what an earlier run has left, too:
+	 * its log would be taken for the log of the new run.
 	 */
 	if (info->state != SIGMA_STATE_CREATED)
 		memset(mem->base, 0, mem->size);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A bzImage, started by the 64-bit boot protocol (Documentation/arch/x86/boot.rst) at any
- * address. The file is a real-mode part of setup_sects + 1 sectors, which holds the setup header
- * and is not run here, then the protected-mode part, which decompresses the kernel.
+ * address. The file begins with a real-mode part of setup_sects + 1 sectors, which has the setup
+ * header and is not run here. Then follows the protected-mode part, which decompresses the kernel.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -13,15 +13,15 @@
 #include "load.h"
 
 #define SECTOR_SIZE		512
-#define SETUP_SECTS_DEFAULT	4		/* what a setup_sects of 0 stands for */
+#define SETUP_SECTS_DEFAULT	4		/* if setup_sects is 0 */
 #define PARAGRAPH_SIZE		16		/* unit of syssize */
 #define PROTOCOL_MIN		0x020c		/* 2.12: xloadflags, from Linux 3.8 on */
-#define STRINGS_OFFSET		0x200		/* kernel_version counts from here */
-#define ENTRY_64		0x200		/* into the protected-mode part */
+#define STRINGS_OFFSET		0x200		/* the field kernel_version is relative to this */
+#define ENTRY_64		0x200		/* offset in the protected-mode part */
 #define PAGE_SIZE		4096
 
 #define HEADER_START	offsetof(struct boot_params, hdr)
-/* All of setup_header that protocol 2.12 defines */
+/* End of the fields of setup_header that protocol 2.12 defines */
 #define HEADER_END	(HEADER_START + offsetof(struct setup_header, kernel_info_offset))
 
 bool bzimage_matches(const struct kernel *kernel)
@@ -34,7 +34,7 @@ bool bzimage_matches(const struct kernel *kernel)
 	return hdr.boot_flag == BOOT_FLAG && hdr.header == BOOT_HEADER_MAGIC;
 }
 
-/* The setup header ends where the jump at its start goes to (boot.rst, "Details") */
+/* The setup header ends at the target of the jump at its start (boot.rst, "Details") */
 static void copy_setup_header(struct kernel *kernel)
 {
 	size_t jump = HEADER_START + offsetof(struct setup_header, jump);
@@ -66,7 +66,7 @@ int bzimage_parse(struct kernel *kernel, const char *path)
 	size_t setup_size;
 	int error;
 
-	/* The real-mode part is longer than the longest header, and checked below to be there */
+	/* check_size() checks that the real-mode part, which contains the header, is in the file */
 	memcpy(hdr, kernel->data + HEADER_START, HEADER_END - HEADER_START);
 	if (hdr->version < PROTOCOL_MIN)
 		return log_error(-EINVAL,
@@ -99,7 +99,7 @@ int bzimage_parse(struct kernel *kernel, const char *path)
 		.from = setup_size, .size = kernel->size - setup_size,
 	};
 	kernel->entry = ENTRY_64;
-	/* "6.1.0-50-amd64 (builder@host) #1 SMP ...", in the real-mode part */
+	/* The text "6.1.0-50-amd64 (builder@host) #1 SMP ..." is in the real-mode part */
 	if (hdr->kernel_version) {
 		size_t at = hdr->kernel_version + STRINGS_OFFSET;
 

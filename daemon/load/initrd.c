@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes the initrd by which a stock kernel finds its SIGMA devices: see "initrd.c" in
- * load.h for what is in it.
+ * Makes the initrd by which a stock kernel finds its SIGMA devices. initrd_build() in load.h says
+ * what is in it.
  *
- * Which modules, and in which order, libkmod knows from the module tree of the guest's own
- * kernel. The host's modprobe.d has no say in it. libarchive unpacks them, since not every
- * kernel can by itself, and packs the whole as newc cpio.
+ * libkmod finds the modules and their load order in the module tree of the guest's own kernel. The
+ * host's modprobe.d is not used. libarchive decompresses the modules, since not every kernel can do
+ * that, and packs everything as newc cpio.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -29,11 +29,11 @@
 #define MODULE_SIZE_MAX		(64UL << 20)	/* unpacked */
 #define UNPACK_CHUNK		(1UL << 20)
 #define READ_CHUNK		(1 << 16)
-#define INITRD_ALIGN		4		/* the kernel wants each archive to start so */
+#define INITRD_ALIGN		4		/* alignment of the start of each archive */
 
 /*
- * The drivers of what sigmad offers, and the file system of a usual root. A kernel may have
- * any of them built in, or do without.
+ * The drivers of the devices that sigmad serves, and the usual root file system. A kernel may have
+ * any of them built in, or not have them at all.
  */
 static const char *const drivers[] = {
 	"virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "vmw_vsock_virtio_transport",
@@ -41,9 +41,9 @@ static const char *const drivers[] = {
 };
 
 /*
- * @module: in load order, what one needs is in front of it; each holds a reference
- * @seen: every one that was looked at, built-in ones, too; an entry stops cycles, which soft
- *	  dependencies may have
+ * @module: modules in load order, each behind the modules that it needs; with a reference
+ * @seen: all modules that were looked at, also built-in ones, with a reference. A module is looked
+ *	  at once, since soft dependencies may have cycles
  */
 struct module_list {
 	struct kmod_ctx *ctx;
@@ -61,7 +61,7 @@ static const char *libdir(void)
 
 static int add_module(struct module_list *list, struct kmod_module *mod);
 
-/* Add all of @mods, and drop the list. */
+/* Add all of @mods, and free the list */
 static int add_modules(struct module_list *list, struct kmod_list *mods)
 {
 	struct kmod_list *entry;
@@ -84,7 +84,7 @@ static int add_module(struct module_list *list, struct kmod_module *mod)
 	struct kmod_list *before = NULL, *after = NULL;
 	int error;
 
-	/* libkmod has one object for each name */
+	/* libkmod has one object for each name, so pointers can be compared */
 	for (unsigned int i = 0; i < list->nr_seen; i++)
 		if (list->seen[i] == mod)
 			return 0;
@@ -103,13 +103,13 @@ static int add_module(struct module_list *list, struct kmod_module *mod)
 		return error;
 	}
 
-	/* One without a file is built in */
+	/* A module without a file is built in */
 	if (kmod_module_get_path(mod))
 		list->module[list->nr++] = kmod_module_ref(mod);
 	return add_modules(list, after);
 }
 
-/* Return: how many modules have this name or alias, or a negative errno. */
+/* Add the modules with this name or alias. Return: 1; 0: there are none; or a negative errno */
 static int add_by_name(struct module_list *list, const char *name)
 {
 	struct kmod_list *found = NULL;
@@ -121,7 +121,7 @@ static int add_by_name(struct module_list *list, const char *name)
 	return add_modules(list, found) ?: 1;
 }
 
-/* What modinfo says of @mod under @key, to be freed; NULL when it says nothing. */
+/* The value of modinfo's field @key, to be freed; NULL: none */
 static char *module_info(struct kmod_module *mod, const char *key)
 {
 	struct kmod_list *info = NULL, *entry;
@@ -139,7 +139,7 @@ static char *module_info(struct kmod_module *mod, const char *key)
 	return value;
 }
 
-/* vermagic is the version and a few words on how the kernel was built */
+/* vermagic is the kernel's version, followed by build options */
 static int check_version(struct kmod_module *mod, const char *version)
 {
 	char *magic = module_info(mod, "vermagic");
@@ -154,7 +154,7 @@ static int check_version(struct kmod_module *mod, const char *version)
 	return error;
 }
 
-/* A sigma_guest.ko outside the module tree: depmod knows nothing of it. */
+/* Add a sigma_guest.ko outside of the module tree, for which depmod has no dependencies */
 static int add_guest_file(struct module_list *list, const char *path, const char *version)
 {
 	char *depends, *name, *rest;
@@ -165,7 +165,7 @@ static int add_guest_file(struct module_list *list, const char *path, const char
 	if (error)
 		return log_error(error, "%s: no kernel module: %s", path, strerror(-error));
 
-	/* modpost puts it into every module, empty where there are none */
+	/* modpost puts this field into every module; it is empty without dependencies */
 	depends = module_info(mod, "depends");
 	if (!depends) {
 		error = log_error(-EINVAL, "%s: damaged: it doesn't say which modules it needs; build or install it again",
@@ -208,7 +208,7 @@ static int add_guest_module(struct module_list *list, const char *version, const
 
 static int find_modules(struct module_list *list, const char *version, const char *tree)
 {
-	/* None of the host's modprobe.d, whose rules are about the host's own kernel */
+	/* Do not read the host's modprobe.d, whose rules are for the host's kernel */
 	static const char *const no_config[] = { NULL };
 	char index[PATH_MAX];
 	int error;
@@ -223,7 +223,7 @@ static int find_modules(struct module_list *list, const char *version, const cha
 	list->ctx = kmod_new(tree, no_config);
 	if (!list->ctx)
 		return log_error(-ENOMEM, "%s: libkmod cannot read it", tree);
-	/* Maps the indices; else each look at a module would open and read them again */
+	/* Map the indices; otherwise each lookup would open and read them again */
 	kmod_load_resources(list->ctx);
 
 	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
@@ -246,7 +246,7 @@ static void drop_modules(struct module_list *list)
 	kmod_unref(list->ctx);
 }
 
-/* Write one entry; @data only for a regular file. */
+/* Write one entry; @data is for regular files */
 static int pack(struct archive *out, const char *name, mode_t mode, dev_t dev, const void *data,
 		size_t size)
 {
@@ -268,7 +268,7 @@ static int pack(struct archive *out, const char *name, mode_t mode, dev_t dev, c
 	return error;
 }
 
-/* Read a whole file, unpacked if it is compressed. */
+/* Read a whole file, and decompress it if it is compressed */
 static int unpack(const char *path, uint8_t **data, size_t *size)
 {
 	size_t room = 0, used = 0;
@@ -329,7 +329,7 @@ static int pack_file(struct archive *out, const char *name, mode_t mode, const c
 	return error;
 }
 
-/* The part that only stands where the user has no initrd: /init and what it needs. */
+/* Pack /init and what it needs, when there is no initrd of the user */
 static int pack_init(struct archive *out)
 {
 	static const char *const folders[] = { "dev", "proc", "sys", "newroot" };
@@ -396,7 +396,7 @@ static int pack_all(FILE *stream, const struct module_list *list, bool init)
 	return error;
 }
 
-/* The user's initrd as it is, padded so that ours can follow (boot protocol, initramfs) */
+/* Copy the user's initrd, padded so that another archive can follow (boot protocol, initramfs) */
 static int copy_user(FILE *stream, const char *path)
 {
 	FILE *in = fopen(path, "re");

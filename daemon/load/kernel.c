@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Reads a kernel image and finds out what it is.
+ * Reads a kernel image and finds its format.
  *
- * People give all sorts of files as a kernel: what is none is named as what it is.
+ * People give all sorts of files as a kernel. If a file is no kernel, the message says what it is.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -113,7 +113,7 @@ static int read_version(struct kernel *kernel, const char *path)
 				 "%s: damaged: it does not say which kernel version it is; install the kernel again",
 				 path);
 
-	/* It becomes part of paths: nothing but what a release name is made of */
+	/* The version becomes part of paths, so take only the characters of a release name */
 	while (len < max && len < sizeof(kernel->version) - 1 &&
 	       (isalnum((unsigned char)text[len]) || strchr("._+~-", text[len])) && text[len])
 		len++;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 //
-// The guest's whole machine as ACPI sees it: one device, the IOSC window, by whose _HID
-// the guest's kernel loads sigma_guest.ko. acpi.c replaces the window's address: the
-// minimum below and the maximum, which the compiler wants to fit the length (SIGMA_IOSC_SIZE).
+// The DSDT of the guest has one device, the IOSC window (inter-OS communication). Its _HID makes
+// the guest's kernel load sigma_guest.ko. acpi.c replaces the minimum and the maximum below by the
+// window's address. The compiler checks that they fit the length (SIGMA_IOSC_SIZE).
 //
 DefinitionBlock ("", "DSDT", 2, "SIGMA ", "SIGMAGST", 1)
 {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A vmlinux: the kernel's own ELF file, as a build leaves it and as every bzImage has it inside.
- * It is what the bzImage's code would have decompressed, so it boots sooner, but for that code's
- * KASLR. It is entered in the way that code does it: at e_entry, in 64-bit mode with RSI at the
- * boot parameters and all of it mapped one to one (arch/x86/kernel/head_64.S, startup_64).
+ * A vmlinux: the kernel's own ELF file, as a build makes it. A bzImage contains it compressed. A
+ * vmlinux boots sooner, since nothing needs to be decompressed, but without KASLR, which the code
+ * of the bzImage does. It is entered as that code does it: at e_entry, in 64-bit mode, with RSI
+ * pointing to the boot parameters and all of it identity mapped (arch/x86/kernel/head_64.S,
+ * startup_64).
  *
- * Its segments have addresses of their own, but it runs wherever it is put at a distance from
- * these that is a multiple of 2 MiB (arch/x86/boot/startup/map_kernel.c, __startup_64).
+ * The segments have physical addresses, but the kernel runs at any distance from them that is a
+ * multiple of 2 MiB (arch/x86/boot/startup/map_kernel.c, __startup_64).
  */
 #include <elf.h>
 #include <errno.h>
@@ -19,8 +20,8 @@
 #include "load.h"
 
 #define ALIGNMENT	0x200000
-#define EXTENT_MAX	((uint64_t)1 << 30)	/* KERNEL_IMAGE_SIZE: what a kernel maps of itself */
-#define CMDLINE_MAX	2047			/* COMMAND_LINE_SIZE, which the file does not say */
+#define EXTENT_MAX	((uint64_t)1 << 30)	/* KERNEL_IMAGE_SIZE: a kernel maps no more */
+#define CMDLINE_MAX	2047			/* COMMAND_LINE_SIZE without the NUL */
 #define PROTOCOL	0x020f
 #define BANNER		"Linux version "
 
@@ -52,7 +53,7 @@ static int check_header(const struct kernel *kernel, const Elf64_Ehdr *elf, cons
 	return 0;
 }
 
-/* Note the segment, at its own address for now */
+/* Add the segment with its physical address; read_segments() makes that an offset later */
 static int add_segment(struct kernel *kernel, const Elf64_Phdr *header, const char *path)
 {
 	if (kernel->nr_segments == KERNEL_SEGMENTS_MAX)
@@ -74,8 +75,8 @@ static int add_segment(struct kernel *kernel, const Elf64_Phdr *header, const ch
 }
 
 /*
- * The kernel's banner, "Linux version 6.1.0-50-amd64 (builder@host) ...". The same words stand
- * in a format string.
+ * Find the kernel's banner, "Linux version 6.1.0-50-amd64 (builder@host) ...". A format string has
+ * the same words, so a digit must follow them.
  */
 static void find_version(struct kernel *kernel)
 {
