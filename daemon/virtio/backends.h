@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The back ends of virtio devices: each call makes a device and adds it to a bus.
+ * The back ends of virtio devices: each function makes a device and adds it to a bus.
  *
- * Return: 0, or a negative errno and why, as struct virtio_making has it.
+ * Return: 0, or a negative errno and the reason in @making->said.
  */
 #ifndef SIGMA_VIRTIO_BACKENDS_H
 #define SIGMA_VIRTIO_BACKENDS_H
@@ -15,10 +15,10 @@
 #include "making.h"
 
 /*
- * One of each kind, as the configuration has it: virtio_disk_add() a disk, in a file or, where it
- * has a socket, served by a vhost-user back end; virtio_net_add() a NIC, in user mode or on a tap
- * that is made for it; virtio_share_add() a folder of the host, served by a virtiofsd of its own.
- * The configuration stays until the device is destroyed.
+ * One function for each kind of device in a guest file. virtio_disk_add() makes a disk, in a file
+ * or, if it has a socket, served by a vhost-user back end. virtio_net_add() makes a NIC, in user
+ * mode or on a tap that it makes. virtio_share_add() makes a share, a folder of the host that is
+ * served by a virtiofsd of its own. The configuration must stay until the device is destroyed.
  */
 #define VIRTIO_ADD(name, member, ...)						\
 	int virtio_##member##_add(struct virtio_making *making,			\
@@ -26,31 +26,31 @@
 GUEST_DEVICES(VIRTIO_ADD)
 
 /**
- * virtio_blk_socket_add - a disk that a vhost-user back end serves
- * @disk: with a socket; stays until the device is destroyed
+ * virtio_blk_socket_add - make a disk that a vhost-user back end serves
+ * @disk: with a socket; must stay until the device is destroyed
  */
 int virtio_blk_socket_add(struct virtio_making *making, const struct guest_disk *disk);
 
 /**
- * virtio_net_tap_add - a NIC on an open tap
- * @tap_fd: IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes, non-blocking; belongs to
- *	    the device after 0. Any other socket of whole frames behind such a header
- *	    does as well, then without offloads and with VHOST_NO.
+ * virtio_net_tap_add - make a NIC on an open tap
+ * @tap_fd: IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, header of 12 bytes, non-blocking; belongs to the
+ *	    device if 0 is returned. With VHOST_NO it may be any other socket for whole frames
+ *	    behind such a header; then there are no offloads.
  */
 int virtio_net_tap_add(struct virtio_making *making, const struct guest_net *net, int tap_fd);
 
 /**
- * virtio_net_user_add - a NIC in user mode, served by a passt of its own
- * @net: stays until the device is destroyed
+ * virtio_net_user_add - make a NIC in user mode, served by a passt of its own
+ * @net: must stay until the device is destroyed
  */
 int virtio_net_user_add(struct virtio_making *making, const struct guest_net *net);
 
-/** virtio_rng_add - random bytes of the host's kernel */
+/** virtio_rng_add - make a source of random bytes of the host's kernel */
 int virtio_rng_add(struct virtio_making *making);
 
 /**
- * virtio_console_add - hvc0 on a pty
- * @heard: called with @data and what the guest writes, in the event loop
+ * virtio_console_add - make the console, hvc0, on a pty
+ * @heard: called in the event loop with @data and the text that the guest writes
  * @path: out: the slave's path, "/dev/pts/N", to be freed
  */
 int virtio_console_add(struct virtio_making *making,
@@ -58,10 +58,10 @@ int virtio_console_add(struct virtio_making *making,
 		       char **path);
 
 /**
- * virtio_vsock_add - sockets between host and guest
- * @wanted: the guest's address; 0: any that is free
- * @optional: where the host can't, there are none, and that is said
- * @cid: out: the guest's address, which stays until the bus is freed; 0: there are no sockets
+ * virtio_vsock_add - make the vsock device, for sockets between host and guest
+ * @wanted: the guest's CID; 0: any free one
+ * @optional: if the host has no vsock, make no device, put a note in @making->said and return 0
+ * @cid: out: the guest's CID, which it has until the bus is freed; 0: there is no device
  */
 int virtio_vsock_add(struct virtio_making *making, uint32_t wanted, bool optional, uint32_t *cid);
 

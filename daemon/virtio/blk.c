@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-blk (virtio 1.2, 5.2): a disk kept in a file or block device of the host.
+ * virtio-blk (virtio 1.2, 5.2): a disk in a file or block device of the host.
  *
- * This is the device and what its requests mean; blk_worker.c has the thread that serves the
- * queue from start to reset, with many requests under way at a time, so that a slow disk
- * holds up nothing but itself. reset waits for those that are under way, of each for what is
- * being moved of it: a system call that moves data of the guest can't be left behind.
+ * This file has the device and decodes its requests. blk_worker.c has the thread that serves the
+ * queue from start to reset, with many requests in flight, so a slow disk delays only itself. A
+ * reset waits for the current transfer of each request in flight, since a system call that accesses
+ * the guest's memory must not outlive the device.
  *
- * The disk has a write-back cache, that of the host's page cache or of the device
- * beneath: a write is stable once a later flush was answered with OK, which is after
- * fdatasync() returned 0. A write that fails fails alone, since the driver knows which; a
- * flush that fails is the last that could have succeeded (disk.c). For a driver that didn't
- * negotiate flushes each write is made stable before it is answered (5.2.6.2).
+ * The disk has a write-back cache: the host's page cache, or the cache of the device below. A write
+ * is stable once a later flush was answered with OK, which happens after fdatasync() returned 0. If
+ * a write fails, only that request fails. Once a flush has failed, all later ones fail (disk.c). If
+ * the driver has not negotiated flushes, each write is made stable before it is answered (5.2.6.2).
  */
 #include <endian.h>
 #include <errno.h>
@@ -29,7 +28,7 @@
 #define DISCARD_RANGES_MAX	16
 #define DISCARD_SECTORS_MAX	(1U << 22)
 #define ZEROES_RANGES_MAX	1
-#define ZEROES_SECTORS_MAX	(1U << 17)	/* perhaps written out one by one */
+#define ZEROES_SECTORS_MAX	(1U << 17)	/* lower: zeros may have to be written out */
 
 static struct blk *to_blk(struct virtio_device *dev)
 {
@@ -55,13 +54,13 @@ static bool in_bounds(const struct blk *blk, uint64_t sector, uint64_t len)
 	return len % SECTOR_SIZE == 0 && sector <= capacity && sectors <= capacity - sector;
 }
 
-/* Done, with this for the driver */
+/* Finish the request with this status for the driver */
 static void answer(struct blk_request *req, uint8_t status)
 {
 	const struct vq_buffers *in = &req->chain.in;
 
 	__atomic_store_n(req->status_at, status, __ATOMIC_RELAXED);
-	/* 2.7.8.2: count only what was written from the start on without a gap */
+	/* 2.7.8.2: count only bytes that were written from the start on, without a gap */
 	req->written = in->len ? req->in_len - 1 - in->len : req->in_len;
 	req->step = BLK_ANSWER;
 }
@@ -87,7 +86,7 @@ static void begin_transfer(struct blk *blk, struct blk_request *req, enum blk_st
 
 static void proceed_transfer(struct blk *blk, struct blk_request *req, int64_t result)
 {
-	/* Nothing moved: somebody made the file smaller */
+	/* 0 bytes: somebody has truncated the file */
 	if (result <= 0) {
 		answer(req, failure(blk, req->step == BLK_READ ? "read" : "write", req->sector,
 				    req->data_len, result ?: -EIO));
@@ -96,7 +95,7 @@ static void proceed_transfer(struct blk *blk, struct blk_request *req, int64_t r
 	vq_skip(req->data, result);
 	req->offset += result;
 	if (req->data->len) {
-		/* The rest likewise, unless somebody waits for the end of it all */
+		/* Transfer the rest by the same step, unless blk_worker_stop() waits */
 		if (blk_worker_stopping(blk))
 			answer(req, VIRTIO_BLK_S_IOERR);
 		return;
@@ -124,7 +123,7 @@ static uint8_t do_range(struct blk *blk, bool discard,
 	const char *what = discard ? "discard" : "zeroing";
 	int ret;
 
-	/* 5.2.6.2: unmap is for write-zeroes alone, the other bits are reserved */
+	/* 5.2.6.2: unmap is only for write-zeroes, the other bits are reserved */
 	if (flags & ~(discard ? 0U : VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP))
 		return VIRTIO_BLK_S_UNSUPP;
 	if (nr > (discard ? DISCARD_SECTORS_MAX : ZEROES_SECTORS_MAX))
@@ -175,7 +174,7 @@ static void get_id(struct blk *blk, struct vq_buffers *buf)
 		 sizeof(blk->serial));
 }
 
-/* 5.2.6: a header to read first, a status byte to write last, data between */
+/* 5.2.6: a chain has a header to read, then data, then a status byte to write */
 int blk_begin(struct blk *blk, struct blk_request *req)
 {
 	struct virtio_blk_outhdr head;
@@ -236,7 +235,7 @@ static void blk_destroy(struct virtio_device *dev)
 {
 	struct blk *blk = to_blk(dev);
 
-	/* Whoever takes a disk out of a running guest expects it to be complete */
+	/* After an unplug, all writes of the guest must be on the disk */
 	if (dev->state->leaving != DEVICE_STAYS && !blk->disk.read_only)
 		disk_flushed(&blk->disk, fdatasync(blk->disk.fd) ? -errno : 0);
 	disk_close(&blk->disk);
@@ -259,7 +258,7 @@ static void describe(struct blk *blk)
 	unsigned int block_sectors = disk->physical_size / SECTOR_SIZE;
 
 	config->capacity = htole64(disk->size / SECTOR_SIZE);
-	/* Header and status are two more */
+	/* The chain also has a header and a status */
 	config->seg_max = htole32(VIRTQUEUE_SEGMENTS_MAX - 2);
 	config->blk_size = htole32(disk->block_size);
 	config->physical_block_exp = __builtin_ctz(physical);
@@ -294,7 +293,7 @@ static int blk_add(struct virtio_making *making, const struct guest_disk *file)
 		return making_say(making, -ENOMEM, "cannot make disk %u: out of memory",
 				  making->number);
 	blk->number = making->number;
-	/* 5.2.6.1: padded by NULs, not ended by one */
+	/* 5.2.6.1: padded with NULs, which a serial of full length does not have */
 	_Static_assert(sizeof(blk->serial) == GUEST_SERIAL_MAX, "serial");
 	if (*file->serial)
 		memcpy(blk->serial, file->serial, strlen(file->serial));
@@ -308,7 +307,7 @@ static int blk_add(struct virtio_making *making, const struct guest_disk *file)
 	describe(blk);
 	blk->dev.ops = &blk_ops;
 	blk->dev.config = &blk->config;
-	/* What follows is of secure erase, which is not offered */
+	/* Without the fields of secure erase, which is not offered */
 	blk->dev.config_size = offsetof(struct virtio_blk_config, unused1) +
 			       sizeof(blk->config.unused1);
 	blk->dev.nr_queues = 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside of virtio-blk: blk.c is the device and knows what requests mean, blk_worker.c is the
- * thread that carries them out.
+ * Internals of virtio-blk: blk.c has the device and decodes requests, blk_worker.c has the thread
+ * that carries them out.
  */
 #ifndef SIGMA_VIRTIO_BLK_H
 #define SIGMA_VIRTIO_BLK_H
@@ -22,24 +22,29 @@ struct blk {
 	struct disk disk;
 	unsigned int number;
 	char serial[VIRTIO_BLK_ID_BYTES];
-	bool write_back;		/* else each write is flushed before it is answered */
+	bool write_back;		/* false: each write is flushed before it is answered */
 	struct blk_worker *worker;	/* from start to reset */
 	struct ratelimit failed;
 };
 
-/* What a request waits for; the worker does it and tells the result to blk_proceed() */
+/* The next step of a request; the worker does it and passes the result to blk_proceed() */
 enum blk_step {
-	BLK_ANSWER,		/* nothing: give the chain back */
-	BLK_READ,		/* preadv() of @data at @offset; some of it will do */
-	BLK_WRITE,		/* pwritev(), likewise */
-	BLK_FLUSH,		/* disk_flush() */
+	BLK_ANSWER,		/* give the chain back */
+	BLK_READ,		/* preadv() of @data at @offset, all or a part */
+	BLK_WRITE,		/* pwritev() of @data at @offset, all or a part */
+	BLK_FLUSH,		/* fdatasync() and disk_flushed() */
 };
 
 /**
- * struct blk_request - a request that is under way
- * @data: what is still to be moved, in @chain
- * @offset: bytes into the disk, of @data
- * @written: bytes that the used entry is to tell, at BLK_ANSWER
+ * struct blk_request - a request in flight
+ * @chain: its descriptor chain
+ * @step: its next step
+ * @data: buffers of @chain that are still to be transferred
+ * @offset: byte offset of @data on the disk
+ * @written: at BLK_ANSWER: length for the used entry
+ * @next: in a list of the worker
+ * @direct: for the worker: the transfer uses O_DIRECT
+ * @cached: for the worker: O_DIRECT failed, so do not use it
  */
 struct blk_request {
 	struct vq_request chain;
@@ -48,7 +53,7 @@ struct blk_request {
 	uint64_t offset;
 	uint32_t written;
 	struct blk_request *next;
-	bool direct, cached;		/* the worker's, too: how it is moved, and must be */
+	bool direct, cached;
 	/* private to blk.c */
 	uint8_t *status_at;
 	size_t in_len, data_len;
@@ -56,23 +61,23 @@ struct blk_request {
 };
 
 /**
- * blk_begin - look at the chain that was popped and decide its first step
+ * blk_begin - decode the chain that was popped and choose its first step
  *
- * Ranges to discard or zero are worked on here, blocking. Return: 0, or -errno when the driver
- * just broke the device: the chain is lost.
+ * Discard and write-zeroes are done here, blocking. Return: 0, or -errno when the driver has broken
+ * the device: the chain is not given back.
  */
 int blk_begin(struct blk *blk, struct blk_request *req);
 
 /**
- * blk_proceed - the step was carried out; decide the next one
- * @result: bytes moved, 0, or -errno
+ * blk_proceed - a step was done; choose the next one
+ * @result: bytes transferred, 0, or -errno
  */
 void blk_proceed(struct blk *blk, struct blk_request *req, int64_t result);
 
-/** blk_worker_start - serve the queue in a thread; 0 or -errno, with a message */
+/** blk_worker_start - start the thread that serves the queue; 0, or -errno with a warning */
 int blk_worker_start(struct blk *blk);
 
-/** blk_worker_stop - when it returns no memory of the guest is touched any more */
+/** blk_worker_stop - end the thread; on return it does not access the guest's memory any more */
 void blk_worker_stop(struct blk *blk);
 
 /** blk_worker_stopping - is blk_worker_stop() waiting? Any thread */

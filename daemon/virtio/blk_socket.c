@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-blk (virtio 1.2, 5.2) that a vhost-user back end serves, qemu-storage-daemon for one:
- * image formats, network disks and snapshots are its business. It listens on a socket, says what
- * the disk is like, and is disconnected when the device is reset.
+ * virtio-blk (virtio 1.2, 5.2) served by a vhost-user back end such as qemu-storage-daemon, which
+ * adds image formats, network disks and snapshots. The back end listens on a socket and provides
+ * the device's configuration. It is disconnected when the device is reset.
  *
- * When sigmad dies the back end is disconnected, too, and ends what it has begun before it takes
- * another client; so the next sigmad has it go on where the used index is.
+ * When sigmad dies, the back end is disconnected, too. It finishes its requests before it accepts
+ * another client, so the next sigmad has it continue at the used index.
  *
- * When the back end dies the disk is stopped: which requests it had taken only it could have told
- * (INFLIGHT_SHMFD of the protocol), and qemu-storage-daemon does not offer that.
+ * When the back end dies, the disk is stopped. Only the back end could have told which requests
+ * were in flight (INFLIGHT_SHMFD of the protocol), and qemu-storage-daemon does not support that.
  */
 #include <errno.h>
 #include <linux/virtio_blk.h>
@@ -23,14 +23,14 @@
 
 #define QUEUE_SIZE	256
 
-/* What a driver may be told of without being able to write the configuration */
+/* Features that do not need a configuration that the driver can write */
 #define FEATURES	(1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX | \
 			 1ULL << VIRTIO_BLK_F_GEOMETRY | 1ULL << VIRTIO_BLK_F_RO | \
 			 1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_FLUSH | \
 			 1ULL << VIRTIO_BLK_F_TOPOLOGY | 1ULL << VIRTIO_BLK_F_DISCARD | \
 			 1ULL << VIRTIO_BLK_F_WRITE_ZEROES)
 
-/* What follows is of secure erase, which is not offered */
+/* Without the fields of secure erase, which is not offered */
 #define CONFIG_SIZE	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
 
 struct blk_socket {

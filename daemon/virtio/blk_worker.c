@@ -2,16 +2,16 @@
 /*
  * The thread of one virtio-blk device.
  *
- * It takes what the queue holds, starts all of it by one io_uring_enter(), gives back what is
- * done, in whatever order, and interrupts the guest once for each such round. When there is
- * nothing to do it looks again for a short time before it sleeps, as long as that has
- * proved worthwhile: until then neither the guest needs to ring nor the host to wake us.
+ * In each round the thread takes all requests from the queue, submits them by one io_uring_enter(),
+ * gives back those that are done, in any order, and interrupts the guest once. Without work it
+ * polls for a short time before it sleeps, if polling has helped lately. While it polls, the guest
+ * need not kick, and the host's kernel need not wake the thread.
  *
- * Flushes come one at a time, since one that fails may make another one beside it succeed
- * (disk.c); all that arrive meanwhile are answered by the next one.
+ * Only one fdatasync() is under way at a time, since a second one could succeed although the first
+ * fails (disk.c). The next one answers all flushes that arrive meanwhile.
  *
- * Where io_uring can't be had (kernel.io_uring_disabled, a container) requests are done one
- * after the other.
+ * If there is no io_uring (kernel.io_uring_disabled, a container), requests are done one after the
+ * other.
  */
 #include <errno.h>
 #include <liburing.h>
@@ -29,30 +29,30 @@
 #include "../../common/log.h"
 #include "blk.h"
 
-#define RING_SIZE		(2 * BLK_QUEUE_SIZE)	/* more than is ever started at a time */
+#define RING_SIZE		(2 * BLK_QUEUE_SIZE)	/* more than are ever in flight */
 #define BUFFER_SIZE		(1ULL << 30)	/* the largest that io_uring registers */
-#define BUFFERS_MAX		8		/* they are pinned: 4 GiB take 16 MiB to do so */
-#define STEP_MAX		(4UL << 20)	/* bytes; a multiple of any block */
-#define BLOCKING_BATCH		8		/* requests that one interrupt may be late for */
+#define BUFFERS_MAX		8		/* pinning 4 GiB takes 16 MiB of memory */
+#define STEP_MAX		(4UL << 20)	/* bytes; a multiple of any block size */
+#define BLOCKING_BATCH		8		/* requests done before the guest is interrupted */
 
 #define SPIN_MIN_NS		4000U
 #define SPIN_MAX_NS		64000U
 
-/* What a completion is about, when it is no request */
+/* user_data of completions that are not of a request */
 enum { KICK = 1, STOP, FLUSHED };
 
 struct blk_worker {
 	pthread_t thread;
-	pthread_t self;			/* the same, as the thread itself knows it */
-	int stop_fd;			/* eventfd: the thread is to end */
-	bool stopping;			/* same, atomic */
-	bool broken;			/* by the driver: no more chains come */
-	unsigned int under_way;		/* requests */
+	pthread_t self;			/* the same, set by the thread itself */
+	int stop_fd;			/* eventfd: the thread has to end */
+	bool stopping;			/* the same; atomics only */
+	bool broken;			/* the driver broke the device: take no more chains */
+	unsigned int under_way;		/* number of requests in flight */
 	struct blk_request *free;
 	struct blk_request *flushing;	/* answered by the fdatasync() that is under way */
-	struct blk_request *to_flush;	/* by the one after it */
+	struct blk_request *to_flush;	/* answered by the next fdatasync() */
 	struct io_uring ring;
-	unsigned int nr_buffers;	/* registered: the guest's memory in pieces */
+	unsigned int nr_buffers;	/* registered buffers, which are the guest's memory */
 	unsigned int spin_ns;
 	struct blk_request request[BLK_QUEUE_SIZE];
 };
@@ -62,7 +62,7 @@ bool blk_worker_stopping(const struct blk *blk)
 	return __atomic_load_n(&blk->worker->stopping, __ATOMIC_ACQUIRE);
 }
 
-/* From blk_worker_start() to blk_worker_stop() the queue is the thread's alone */
+/* From blk_worker_start() to blk_worker_stop() only the thread uses the queue */
 static struct virtqueue *queue(struct blk *blk)
 {
 	sigma_assert(pthread_equal(blk->worker->self, pthread_self()));
@@ -77,7 +77,7 @@ static void put_request(struct blk_worker *worker, struct blk_request *req)
 	worker->under_way--;
 }
 
-/* Pop the next chain; NULL: none, or the driver broke the device. Asks for kicks if none. */
+/* Pop the next chain. NULL: none, and the guest will kick; or the driver broke the device */
 static struct blk_request *take(struct blk *blk)
 {
 	struct blk_worker *worker = blk->worker;
@@ -105,8 +105,8 @@ static void give_back(struct blk *blk, struct blk_request *req)
 }
 
 /*
- * How many buffers, of how many bytes, one step of a transfer moves: a request may be of 4 GiB, and
- * a reset waits for each step. A single buffer may be moved in part.
+ * The number of buffers and bytes of one step of a transfer. A request may have 4 GiB, and a reset
+ * waits for a step, so steps are limited to STEP_MAX. A larger buffer is transferred in parts.
  */
 static unsigned int next_buffers(const struct vq_buffers *data, size_t *len)
 {
@@ -134,7 +134,7 @@ static struct io_uring_sqe *get_sqe(struct blk_worker *worker)
 	return sqe;
 }
 
-/* The registered buffer that all of these @len > 0 bytes are in, or -1 */
+/* The index of the registered buffer that contains all of these @len > 0 bytes, or -1 */
 static int buffer_of(const struct blk *blk, const void *start, size_t len)
 {
 	const struct guest_memory *mem = blk->dev.port->mem;
@@ -145,7 +145,7 @@ static int buffer_of(const struct blk *blk, const void *start, size_t len)
 		(int)index : -1;
 }
 
-/* @len bytes in one piece, which is what most requests are */
+/* Prepare a transfer of @len bytes in one buffer, as most requests are */
 static void prepare_piece(struct blk *blk, struct io_uring_sqe *sqe,
 			  const struct blk_request *req, int fd, size_t len)
 {
@@ -184,7 +184,7 @@ static void start_flush(struct blk *blk)
 	struct blk_worker *worker = blk->worker;
 	struct io_uring_sqe *sqe = get_sqe(worker);
 
-	/* disk.c: one at a time */
+	/* Only one at a time: see disk_flushed() */
 	sigma_assert(!worker->flushing);
 	worker->flushing = worker->to_flush;
 	worker->to_flush = NULL;
@@ -215,7 +215,7 @@ static void start_step(struct blk *blk, struct blk_request *req)
 
 static void transferred(struct blk *blk, struct blk_request *req, int result)
 {
-	/* Some file systems take O_DIRECT and find only then that this one can't be */
+	/* Some file systems accept O_DIRECT at open() and refuse single requests */
 	if (result == -EINVAL && req->direct)
 		req->cached = true;
 	else if (result != -EINTR && result != -EAGAIN)
@@ -242,8 +242,8 @@ static void flushed(struct blk *blk, int result)
 }
 
 /*
- * Each write to an eventfd completes the poll once more, so its count is never read. What the
- * kernel could not keep armed is armed again.
+ * Poll an eventfd. Each write to it completes the multishot poll again, so the count need not be
+ * read. If a completion lacks IORING_CQE_F_MORE, complete() arms the poll again.
  */
 static void watch(struct blk_worker *worker, int fd, uint64_t what)
 {
@@ -318,7 +318,7 @@ static uint64_t now_ns(void)
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
-/* Look for work for a while; false when none came */
+/* Poll for work for a while; false: none came */
 static bool spin(struct blk *blk)
 {
 	struct blk_worker *worker = blk->worker;
@@ -337,8 +337,9 @@ static bool spin(struct blk *blk)
 }
 
 /*
- * A sleep that was shorter than it is worth spinning for should have been spun through, a
- * longer one shows that spinning was in vain (the kernel's halt polling in KVM does the same).
+ * Sleep, and adapt the time to spin, as halt polling of KVM does. After a short sleep the thread
+ * spins longer, since spinning would have avoided the sleep. After a long one it spins for less
+ * time, since spinning was in vain.
  */
 static void sleep_until_event(struct blk *blk)
 {
@@ -373,7 +374,7 @@ static void serve(struct blk *blk)
 		if (busy || spin(blk))
 			continue;
 
-		/* Ask for kicks, and take what came just before that */
+		/* take() asks for kicks, and takes a chain that came just before that */
 		req = may_take(blk) ? take(blk) : NULL;
 		if (req)
 			start_step(blk, req);
@@ -384,9 +385,10 @@ static void serve(struct blk *blk)
 }
 
 /*
- * Without registered buffers each request pins its own pages. Before Linux 6.5 those of a
- * device's mapping can't be registered. (Registered files would save less, and hold the
- * lock on the disk for a while after a sudden end, since a ring goes away in the background.)
+ * Register the guest's memory; without that each request pins its own pages. Before Linux 6.5 the
+ * mapping of a device cannot be registered. Files are not registered: that would save less, and
+ * after a sudden end the ring would hold the lock on the disk for a while, since the kernel frees
+ * rings in the background.
  */
 static void register_memory(struct blk *blk)
 {
@@ -408,7 +410,7 @@ static void register_memory(struct blk *blk)
 		blk->worker->nr_buffers = nr;
 }
 
-/* By the thread that is to use it, for IORING_SETUP_SINGLE_ISSUER */
+/* To be called by the thread that uses the ring, for IORING_SETUP_SINGLE_ISSUER */
 static int make_ring(struct blk *blk)
 {
 	struct io_uring_params params = {
@@ -421,7 +423,7 @@ static int make_ring(struct blk *blk)
 	ret = io_uring_queue_init_params(RING_SIZE, ring, &params);
 	if (ret < 0)
 		return ret;
-	/* Both only make it faster */
+	/* Both are optimisations, so errors do not matter */
 	io_uring_register_ring_fd(ring);
 	register_memory(blk);
 	return 0;
@@ -455,7 +457,7 @@ static void do_steps(struct blk *blk, struct blk_request *req)
 {
 	while (req->step != BLK_ANSWER) {
 		if (req->step == BLK_FLUSH) {
-			/* It may take long: what is done already shall not wait for it */
+			/* fdatasync() may take long, so show the guest what is done already */
 			virtqueue_notify(queue(blk));
 			blk_proceed(blk, req, disk_flushed(&blk->disk, fdatasync(blk->disk.fd) ?
 							   -errno : 0));
@@ -529,7 +531,7 @@ int blk_worker_start(struct blk *blk)
 	}
 	blk->worker = worker;
 
-	/* Signals are the main thread's */
+	/* The main thread handles all signals */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = -pthread_create(&worker->thread, NULL, blk_thread, blk);

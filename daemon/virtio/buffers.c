@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Scattered guest memory: see buffers.h. Drivers may cut a request into buffers wherever
- * they like (virtio 1.2, 2.7.4), so a header is not one buffer just because it usually is.
+ * Scattered buffers: see buffers.h. Drivers may divide a request into buffers anywhere (virtio 1.2,
+ * 2.7.4), so a header need not be a buffer of its own.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Drop the first @len bytes; copy them to @out or from @in, when there is one, meanwhile */
+/* Drop the first @len bytes, after copying them to @out or from @in; both may be NULL */
 static void walk(struct vq_buffers *buf, size_t len, uint8_t *out, const uint8_t *in)
 {
 	len = smaller(len, buf->len);
@@ -40,7 +40,7 @@ static void walk(struct vq_buffers *buf, size_t len, uint8_t *out, const uint8_t
 		buf->iov++;
 		buf->nr--;
 	}
-	/* @buf->len is the sum of what @buf->iov has */
+	/* @buf->len is the sum of the lengths in @buf->iov */
 	sigma_assert(!len && !buf->nr == !buf->len);
 }
 
@@ -54,7 +54,7 @@ bool vq_read(struct vq_buffers *buf, void *to, size_t len)
 	if (len > buf->len)
 		return false;
 	walk(buf, len, to, NULL);
-	/* From here on @to may differ from guest memory: it is not to be read again */
+	/* The compiler must not read guest memory again instead of @to: it may have changed */
 	atomic_signal_fence(memory_order_seq_cst);
 	return true;
 }

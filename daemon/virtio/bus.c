@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The bus: control messages from the guest's virtio transport (uapi/iosc.h, "Control
- * messages").
+ * The bus: control messages from the guest's virtio transport (uapi/iosc.h, "Control messages").
  *
- * A message is looked up in a table that says how much payload it needs, is handled on a
- * copy of that much, and is answered in the same call. An answer that reports an error
- * has no payload. A guest makes us log at most a few lines in a while, whatever it sends.
+ * A message is looked up in a table that has the least payload that it needs. It is handled on a
+ * copy and answered in the same call. An answer that reports an error has no payload. Warnings are
+ * rate-limited, whatever a guest sends.
  */
 #include <endian.h>
 #include <errno.h>
@@ -20,19 +19,25 @@
 #include "slots.h"
 
 #define VENDOR_SIGMA		0x414d4753	/* "SGMA" */
-#define FIRST_EVENT_ID		0x40		/* ids from here on ask for no answer */
+#define FIRST_EVENT_ID		0x40		/* ids from here on are events, without an answer */
 
 /**
  * struct virtio_bus - the devices of one guest
- * @port: what each of them has of the bus
- * @greeted: the guest's transport has said hello and wants to hear of devices
+ * @port: what the bus provides to its devices
+ * @slots: the devices
+ * @ops: calls to the process around the bus, with @data
+ * @data: for @ops
+ * @own_state: @slots.state belongs to the bus and is freed with it
+ * @greeted: the guest's transport has sent SIGMA_BUS_HELLO, so it is told of hotplug and unplug
+ * @broken_source: watches @port.broken_fd
+ * @warned: limits warnings about messages
  */
 struct virtio_bus {
 	struct virtio_port port;
 	struct virtio_slots slots;
 	const struct virtio_bus_ops *ops;
 	void *data;
-	bool own_state;			/* it is freed with the bus */
+	bool own_state;
 	bool greeted;
 	sd_event_source *broken_source;
 	struct ratelimit warned;
@@ -49,8 +54,8 @@ union payload {
 };
 
 /*
- * Handlers get the request in @in, zero where the guest sent nothing, and fill the response
- * in @out, which is zero. They return its length, or -errno.
+ * A handler gets the request in @in, zero-padded, and fills in the response in @out, which is
+ * zeroed. It returns the length of the response, or -errno.
  */
 typedef int (*bus_handler)(struct virtio_bus *bus, const union payload *in, union payload *out);
 typedef int (*device_handler)(struct virtio_device *dev, const union payload *in,
@@ -63,7 +68,7 @@ static int bus_hello(struct virtio_bus *bus, const union payload *in, union payl
 	return sizeof(out->hello);
 }
 
-/* A device that was to leave: it is gone, or @error says why not */
+/* End an unplug; @error: 0: the guest released the device; else it stays */
 static void end_leaving(struct virtio_bus *bus, struct virtio_device *dev, int error)
 {
 	unsigned int id = dev->id;
@@ -75,7 +80,7 @@ static void end_leaving(struct virtio_bus *bus, struct virtio_device *dev, int e
 	bus->ops->released(bus->data, id, error);
 }
 
-/* What the guest says of a device that is to leave */
+/* Unplug pending: @has: the guest has the device still; @keeps: it is in use */
 static void hear(struct virtio_bus *bus, struct virtio_device *dev, bool has, bool keeps)
 {
 	if (!has)
@@ -150,7 +155,7 @@ static int get_config(struct virtio_device *dev, const union payload *in,
 	return sizeof(out->config);
 }
 
-/* No field that any of our devices offers can be written by the driver */
+/* No device here has a configuration field that the driver can write */
 static int set_config(struct virtio_device *dev, const union payload *in,
 		      union payload *out)
 {
@@ -198,7 +203,7 @@ static int reset_vqueue(struct virtio_device *dev, const union payload *in,
 	return device_reset_queue(dev, le32toh(in->vqueue.index));
 }
 
-/* @least: bytes of payload without which the request makes no sense */
+/* @least: bytes of payload that the request must have */
 static const struct {
 	bus_handler handle;
 	size_t least;
@@ -298,7 +303,7 @@ void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
 	memset(bus->slots.state->request, 0, sizeof(bus->slots.state->request));
 }
 
-/* Send an event, with a warning when it gets lost */
+/* Send an event, with a warning if that fails */
 static void send_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16_t device,
 		       const void *payload, size_t len)
 {
@@ -318,7 +323,7 @@ static void send_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16
 			       id, device, strerror(-ret));
 }
 
-/* Have the guest look which devices there are, since this one came or is to go */
+/* Tell the guest of a hotplug or unplug; it asks for the list of devices then */
 static void tell_device(struct virtio_bus *bus, unsigned int id, bool present)
 {
 	const struct sigma_bus_event_device event = {
@@ -467,7 +472,7 @@ void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool re
 
 void virtio_bus_resume(struct virtio_bus *bus)
 {
-	/* What the guest sent not all of is zeros, which say the same */
+	/* The length was not persisted, but short requests are zero-padded */
 	const size_t longest = sizeof(struct sigma_msg) + sizeof(union payload);
 	const struct sigma_msg *request = (const void *)bus->slots.state->request;
 	uint8_t copy[SIGMA_MSG_MAX];
@@ -481,7 +486,7 @@ void virtio_bus_resume(struct virtio_bus *bus)
 		virtio_bus_message(bus, copy, longest);
 	}
 	bus->port.resuming = false;
-	/* Of one that came or is to go it may not have heard */
+	/* The last sigmad may not have told the guest of a hotplug or unplug; any event does */
 	tell_device(bus, 0, bus->slots.device[0]);
 }
 

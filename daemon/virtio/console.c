@@ -2,14 +2,14 @@
 /*
  * virtio-console (virtio 1.2, 5.3): one port, /dev/hvc0 in the guest, a pty on the host.
  *
- * The slave is kept open here, too, so that clients can come and go. The guest never waits
- * for them: its output goes through a backlog of BACKLOG bytes to the pty. While nobody
- * reads the pty is full soon, then the backlog, and from then on the oldest output is
- * dropped; whoever attaches later finds "<missed N bytes>" where it was. Input is read only
- * as far as the guest has made buffers for it, the rest waits in the pty.
+ * sigmad keeps the slave open, too, so that clients can come and go. The guest never waits for
+ * them: its output goes to the pty through a backlog of BACKLOG bytes. While no client reads, first
+ * the pty and then the backlog become full, and then the oldest output is dropped. The next client
+ * finds "<missed N bytes>" in its place. Input is only read when the guest has provided buffers;
+ * the rest waits in the pty.
  *
- * A change of the pty's window size raises no event on our side, so it is looked for when
- * somebody types.
+ * A change of the pty's window size causes no event in sigmad, so the size is checked when there is
+ * input.
  */
 #include <endian.h>
 #include <errno.h>
@@ -31,7 +31,7 @@
 #define QUEUE_SIZE	64
 #define BATCH		64
 #define BACKLOG		65536		/* power of two */
-#define TELL_ROOM	(1 << 20)	/* bytes of a batch, since each is looked at */
+#define TELL_ROOM	(1 << 20)	/* bytes of a batch for con->heard(), which looks at each */
 #define COLUMNS		80
 #define ROWS		24
 
@@ -44,9 +44,9 @@ struct console {
 	void *data;
 	int master, slave;
 	sd_event_source *source;
-	bool input;		/* the guest has a buffer for it */
+	bool input;		/* the guest has provided an input buffer */
 
-	/* bytes tail..head of the output, at their number modulo BACKLOG */
+	/* Output: byte number N, tail <= N < head, is at backlog[N % BACKLOG] */
 	uint64_t head, tail;
 	uint64_t missed;	/* dropped right before tail */
 	char note[48];		/* "<missed N bytes>" on its way out */
@@ -73,7 +73,7 @@ static void watch(struct console *con)
 
 static void put(struct console *con, const uint8_t *from, size_t len)
 {
-	/* Of what is longer than the backlog only the end would stay */
+	/* Only the last BACKLOG bytes would stay */
 	if (len > BACKLOG) {
 		con->head += len - BACKLOG;
 		from += len - BACKLOG;
@@ -96,7 +96,7 @@ static void put(struct console *con, const uint8_t *from, size_t len)
 	sigma_assert(con->head - con->tail <= BACKLOG);
 }
 
-/* To who hears it, as far as there is @room */
+/* Pass output to con->heard(), at most @room bytes of it */
 static void tell(const struct console *con, size_t *room, const char *from, size_t len)
 {
 	static const char missed[] = "<missed what follows>\n";
@@ -113,7 +113,7 @@ static void tell(const struct console *con, size_t *room, const char *from, size
 	}
 }
 
-/* Write to the pty what it takes and add it to @done; false: it is full for now */
+/* Write to the pty, and add the number of bytes to @done; false: the pty is full */
 static bool put_out(struct console *con, const void *from, size_t len, size_t *done)
 {
 	ssize_t n = write(con->master, from, len);
@@ -178,9 +178,9 @@ static void tx_run(struct console *con)
 /* To the guest */
 
 /*
- * The driver reads the size when it is told of a change, never at its start; so at the start
- * the device has none, 0 by 0, and the first thing typed tells. Not the driver's first kick:
- * that comes before it is ready to be told.
+ * The driver reads the size when it is told of a change, never at its start. So the device begins
+ * with a size of 0 by 0, and the first input tells the driver the real size. The driver's first
+ * kick would be too early: the driver cannot handle the change yet.
  */
 static void check_size(struct console *con)
 {
@@ -203,7 +203,7 @@ static void rx_run(struct console *con)
 	for (unsigned int i = 0; i < BATCH; i++) {
 		ssize_t n;
 
-		/* None: the driver's next kick brings us back here */
+		/* Without a buffer, the driver's next kick calls rx_run() again */
 		con->input = virtqueue_pop(vq, req) > 0;
 		if (!con->input)
 			break;
@@ -255,7 +255,7 @@ static int console_start(struct virtio_device *dev)
 	return 0;
 }
 
-/* What the guest wrote last stays readable */
+/* The backlog stays, so that people can read the guest's last output */
 static void console_reset(struct virtio_device *dev)
 {
 	struct console *con = to_console(dev);
@@ -286,8 +286,8 @@ static const struct virtio_device_ops console_ops = {
 };
 
 /*
- * Raw from the start: with ECHO on, which is a tty's default, the guest would be typed its
- * own output.
+ * The pty is raw from the start: with ECHO, a default of ttys, the guest's output would come back
+ * as its input.
  */
 static int open_pty(struct console *con)
 {

@@ -2,11 +2,10 @@
 /*
  * One virtio device: status, features, config space, queues.
  *
- * The driver brings a device up in the order of virtio 1.2, 3.1.1: ACKNOWLEDGE, DRIVER,
- * features, FEATURES_OK, queues, DRIVER_OK; each step is refused before the one ahead of it
- * was taken. The eventfds of a queue live from the message that sets it up until the
- * device is reset, so a kick that was under way when a driver went away can't reach the
- * queues of the next one.
+ * The driver brings a device up in the order of virtio 1.2, 3.1.1: ACKNOWLEDGE, DRIVER, features,
+ * FEATURES_OK, queues, DRIVER_OK. A step is refused unless the step before it was taken. The
+ * eventfds of a queue exist from the message that sets up the queue until the device is reset, so a
+ * late kick of a driver cannot reach the queues of the next driver.
  */
 #include <endian.h>
 #include <errno.h>
@@ -55,13 +54,13 @@ void device_plug(struct virtio_device *dev, const struct virtio_port *port, unsi
 		vq->state = &state->queue[i];
 		vq->kick_fd = -1;
 		vq->call_fd = -1;
-		/* Two spaces of numbers, to host and to guest, given out side by side */
+		/* Doorbells to host and to guest have separate numbers; use equal ones */
 		vq->kick = doorbell + i;
 		vq->call = doorbell + i;
 	}
 }
 
-/* DEVICE_NEEDS_RESET; false when it was set already */
+/* Set DEVICE_NEEDS_RESET; false: it was set already */
 static bool set_broken(struct virtio_device *dev)
 {
 	if (__atomic_exchange_n(&dev->broken, true, __ATOMIC_ACQ_REL))
@@ -104,7 +103,7 @@ void device_tell_broken(struct virtio_device *dev)
 	if (!__atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE) || dev->broken_told)
 		return;
 	dev->broken_told = true;
-	/* virtio 1.2, 2.1.2: a running driver is told by a configuration change */
+	/* virtio 1.2, 2.1.2: a configuration change tells a running driver */
 	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 		dev->port->changed(dev->port->data, dev->id);
 }
@@ -177,7 +176,7 @@ static int device_start(struct virtio_device *dev)
 	}
 	dev->started = true;
 
-	/* What the driver made available before DRIVER_OK came without a kick that counts */
+	/* Kicks before DRIVER_OK did not count, so look at chains that were made available then */
 	for (unsigned int i = 0; i < dev->nr_queues; i++)
 		if (dev->queue[i].size)
 			virtqueue_kick(&dev->queue[i]);
@@ -198,7 +197,7 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 		device_reset(dev);
 		return 0;
 	}
-	/* 2.1.1: the driver never clears a bit; it may write back the one that is ours */
+	/* 2.1.1: the driver never clears a bit; it may write back the device's NEEDS_RESET */
 	if (status & ~STATUS_KNOWN || dev->status & ~status)
 		return -EINVAL;
 	status &= ~VIRTIO_CONFIG_S_NEEDS_RESET;
@@ -207,7 +206,7 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 			return -EINVAL;
 
 	added = status & ~dev->status;
-	/* 3.1.1: the driver reads FEATURES_OK back and sees that it was not taken */
+	/* 3.1.1: the driver reads the status back and sees that FEATURES_OK is not set */
 	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !features_acceptable(dev)) {
 		ratelimit_warn(&dev->warned, "%s%u: the guest's driver wants features 0x%llx of 0x%llx, which can't work",
 			       dev->ops->name, dev->id, (unsigned long long)dev->negotiated,
@@ -216,7 +215,7 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 	}
 	dev->status |= added;
 
-	/* Why was said, and it need not be the driver's fault */
+	/* device_start() has logged the reason, which may not be the driver's fault */
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK && device_start(dev) < 0)
 		set_broken(dev);
 	dev->state->status = dev->status;
@@ -241,7 +240,7 @@ static void queue_unset(struct virtqueue *vq)
 
 	if (!vq->size)
 		return;
-	/* Whoever served the queue is through with it */
+	/* ops->reset has stopped the back end */
 	sigma_assert(!vq->dev->started && !vq->kick_source);
 	port->bind(port->data, vq->kick, -1, vq->call, -1);
 	close(vq->call_fd);
@@ -256,7 +255,7 @@ static void on_queue_broken(void *data, unsigned int index, const char *reason)
 	virtio_device_broken(data, "queue %u: %s", index, reason);
 }
 
-/* Addresses and size are the driver's */
+/* Set up the queue with size and addresses of the driver, which virtqueue_setup() checks */
 static int queue_set(struct virtqueue *vq, unsigned int size, uint64_t desc, uint64_t avail,
 		     uint64_t used)
 {
@@ -277,7 +276,7 @@ static int queue_set(struct virtqueue *vq, unsigned int size, uint64_t desc, uin
 	return ret;
 }
 
-/* Give the queue, which was set up, its eventfds and tie them to its doorbells */
+/* Make the eventfds of a queue that was set up, and bind them to its doorbells */
 static int queue_bind(struct virtqueue *vq)
 {
 	const struct virtio_port *port = vq->dev->port;
@@ -312,7 +311,7 @@ reset_queue:
 	return ret;
 }
 
-/* The last sigmad had done it, and died before it could say so */
+/* Had the last sigmad set this queue up, and died before it could answer the message? */
 static bool was_set(const struct virtqueue *vq, const struct sigma_msg_vqueue *setup)
 {
 	return vq->dev->port->resuming && vq->state->size == le32toh(setup->size) &&
@@ -372,7 +371,7 @@ void device_resume(struct virtio_device *dev)
 		ret = device_start(dev);
 	if (ret || dev->state->broken)
 		set_broken(dev);
-	/* What was given back may not have been told */
+	/* The last sigmad may have died before it interrupted the guest for chains it gave back */
 	for (unsigned int i = 0; i < dev->nr_queues; i++)
 		if (dev->queue[i].size)
 			eventfd_write(dev->queue[i].call_fd, 1);
@@ -382,7 +381,7 @@ int device_reset_queue(struct virtio_device *dev, unsigned int index)
 {
 	if (index >= dev->nr_queues)
 		return -ENOENT;
-	/* VIRTIO_F_RING_RESET is not offered: no queue of a running device stops alone */
+	/* VIRTIO_F_RING_RESET is not offered: a queue of a running device cannot be reset alone */
 	if (dev->started)
 		return -EBUSY;
 	queue_unset(&dev->queue[index]);
@@ -391,7 +390,7 @@ int device_reset_queue(struct virtio_device *dev, unsigned int index)
 
 void device_reset(struct virtio_device *dev)
 {
-	/* First: the next sigmad must not start half a device */
+	/* First, so that the next sigmad does not start a device without its queues */
 	dev->state->status = 0;
 	if (dev->started)
 		dev->ops->reset(dev);

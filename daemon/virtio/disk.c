@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a virtual disk is kept in: see disk.h.
+ * The storage of a virtual disk: see disk.h.
  *
- * Data goes straight to where the file lies (O_DIRECT), since the guest has a page cache of its
- * own, or through that of the host where this can't be; the kernel keeps the two in step. In
- * either case fdatasync() is what a flush of the guest waits for. What the file system or the
- * device beneath can do is found by asking for it in a way that changes nothing.
+ * Transfers use O_DIRECT, since the guest has a page cache of its own. Where that is not possible
+ * they use the host's page cache; the kernel keeps the two consistent. In both cases a flush of the
+ * guest waits for fdatasync(). To find out what the file system or device supports, it is asked for
+ * an operation that changes nothing.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #include "making.h"
 
 #define DIRECT_ALIGN_MAX	4096U
-#define FILE_BLOCK_MAX		65536	/* larger st_blksize: no physical block, a hint */
+#define FILE_BLOCK_MAX		65536	/* a larger st_blksize is a hint, not a physical block */
 #define LOCK_SECONDS		2
 #define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
 
@@ -39,13 +39,13 @@ static int try_lock(void *what)
 }
 
 /*
- * Two may hold a disk for a moment:
+ * Lock the disk. Two kinds of processes may hold the lock for a moment:
  *
- * - udevd has a shared lock on a block device while it probes it, which it does whenever somebody
- *   who could write closes it, as mkfs or the guest before did (systemd,
+ * - udevd, which has a shared lock on a block device while it probes it. It does so whenever a
+ *   program that could write closes the device, such as mkfs or the last guest (systemd,
  *   BLOCK_DEVICE_LOCKING);
- * - a sigmad that was killed, whose requests the kernel goes on with. They move data of
- *   the disk and of the guest, so nobody else may use it before.
+ * - a sigmad that was killed, whose requests the kernel still carries out. They access the disk and
+ *   the guest's memory, so nobody else may use the disk before they are done.
  */
 static int lock(struct disk *disk, struct virtio_making *making)
 {
@@ -62,7 +62,7 @@ static int lock(struct disk *disk, struct virtio_making *making)
 	return 0;
 }
 
-/* The open file that direct_fd is has a lock of its own, which its requests keep: see above */
+/* direct_fd is another open file, so it needs a lock, too: requests in flight hold the lock */
 static int try_lock_direct(void *what)
 {
 	struct disk *disk = what;
@@ -83,7 +83,7 @@ static bool is_power_of_two(unsigned int n)
 
 static int measure_file(struct disk *disk, const struct stat *st)
 {
-	/* Past the end there is nothing to punch, but whether it could be done is said */
+	/* Punching a hole past the end changes nothing, but fails if that is not supported */
 	disk->can_discard = !disk->read_only &&
 		!fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st->st_size,
 			   SECTOR_SIZE);
@@ -115,7 +115,7 @@ static int measure_block_device(struct disk *disk, struct virtio_making *making)
 	if (!ioctl(disk->fd, BLKIOOPT, &optimal))
 		disk->optimal_size = optimal;
 
-	/* Refused for its alignment only after the device was found to be able to */
+	/* The kernel checks the alignment only for a device that supports discard */
 	if (!disk->read_only)
 		disk->can_discard = ioctl(disk->fd, BLKDISCARD, misaligned) && errno == EINVAL;
 	return 0;
@@ -136,7 +136,7 @@ static int measure(struct disk *disk, struct virtio_making *making, const struct
 	return 0;
 }
 
-/* Let the guest address larger blocks than the file would need */
+/* Set the larger block size that the guest file asks for */
 static int set_block_size(struct disk *disk, struct virtio_making *making, unsigned int size)
 {
 	if (size < disk->block_size)
@@ -152,8 +152,8 @@ static int set_block_size(struct disk *disk, struct virtio_making *making, unsig
 }
 
 /*
- * A block device is opened for writing with O_EXCL, which keeps off whoever else the kernel
- * knows to hold it: a mount, LVM, RAID (open(2)). Readers share it, so there is only the lock.
+ * For writing, a block device is opened with O_EXCL, which fails if it is mounted, or used by LVM
+ * or RAID (open(2)). Readers share the device, so for them there is only the lock.
  */
 static int try_open(void *what)
 {
@@ -181,9 +181,12 @@ static int open_path(struct disk *disk, struct virtio_making *making, struct sta
 	if (ret)
 		return making_say(making, ret, "cannot open disk %s: %s", disk->path,
 				  strerror(-ret));
-	/* O_NONBLOCK was for what isn't a disk; io_uring would fail what has to wait */
+	/*
+	 * O_NONBLOCK is only for open() of files that are no disks, such as FIFOs. With it io_uring
+	 * would fail requests that have to wait.
+	 */
 	fcntl(disk->fd, F_SETFL, flags & ~O_NONBLOCK);
-	/* What was opened counts, should the path have changed in between */
+	/* Look at the file that was opened: the path may have changed since stat() */
 	if (fstat(disk->fd, st)) {
 		ret = -errno;
 		close(disk->fd);
@@ -194,9 +197,8 @@ static int open_path(struct disk *disk, struct virtio_making *making, struct sta
 }
 
 /*
- * Open the file once more for O_DIRECT and find how requests must be aligned for it. That
- * can't be asked for everywhere (STATX_DIOALIGN is of Linux 6.1, and not each file system
- * answers), so it is tried.
+ * Open the file again with O_DIRECT and find the alignment that requests need. STATX_DIOALIGN is
+ * new in Linux 6.1, and not every file system supports it, so try reads with growing alignments.
  */
 static int open_direct(struct disk *disk, struct virtio_making *making)
 {
@@ -210,7 +212,7 @@ static int open_direct(struct disk *disk, struct virtio_making *making)
 			       (disk->read_only ? O_RDONLY : O_RDWR));
 	if (disk->direct_fd < 0)
 		return 0;
-	/* At an address that is aligned no better than asked for */
+	/* The address block + align is aligned no better than the test needs */
 	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
 		align *= 2;
 	disk->direct_align = align;
@@ -271,7 +273,7 @@ void disk_close(struct disk *disk)
 {
 	if (disk->direct_fd >= 0)
 		close(disk->direct_fd);
-	close(disk->fd);	/* the lock goes with it */
+	close(disk->fd);	/* this releases the lock */
 	free(disk->path);
 }
 
@@ -287,9 +289,9 @@ int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *b
 }
 
 /*
- * Linux reports a failed write-back once, and marks the pages clean whose data it could not
- * write: the next fdatasync() succeeds although that data is lost. So a flush that failed
- * can't be made up for by a later one.
+ * Linux reports a failed write-back once, and marks the pages as clean whose data it could not
+ * write. The next fdatasync() then succeeds although that data is lost. So after a failed flush all
+ * later ones have to fail, too.
  */
 int disk_flushed(struct disk *disk, int error)
 {
@@ -349,6 +351,6 @@ int disk_zero(const struct disk *disk, uint64_t offset, uint64_t len, bool unmap
 		if (ret == -EOPNOTSUPP)
 			ret = allocate(disk, FALLOC_FL_ZERO_RANGE, offset, len);
 	}
-	/* EINVAL: a block device that wants more alignment than the guest was told of */
+	/* EINVAL: the block device needs a larger alignment than the guest was told */
 	return ret == -EOPNOTSUPP || ret == -EINVAL ? write_zeros(disk, offset, len) : ret;
 }

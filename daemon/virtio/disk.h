@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a virtual disk is kept in: a regular file or a block device of the host. */
+/* The storage of a virtual disk: a regular file or a block device of the host. */
 #ifndef SIGMA_VIRTIO_DISK_H
 #define SIGMA_VIRTIO_DISK_H
 
@@ -14,21 +14,27 @@ struct virtio_making;
 
 /**
  * struct disk - an open and locked file
- * @direct_fd: the same with O_DIRECT, -1 when that can't be
- * @direct_align: bytes, a power of two: what address, offset and length need for it
+ * @fd: the file
+ * @direct_fd: the same file with O_DIRECT; -1: not possible
+ * @direct_align: alignment of address, offset and length for @direct_fd: bytes, a power of two
+ * @flags: of open(2)
+ * @path: for messages
+ * @read_only: opened read-only
+ * @block_device: a block device, not a regular file
+ * @can_discard: disk_discard() is supported
  * @size: bytes, a multiple of SECTOR_SIZE
- * @block_size: bytes, what can be addressed
- * @physical_size: bytes, a power of two >= @block_size: what can be written without
- *		   reading first
- * @alignment: bytes by which the first physical block is off
- * @optimal_size: bytes of a good large transfer, 0: unknown
- * @flush_error: -errno of the first flush that failed, and of all since
+ * @block_size: bytes of the smallest block that can be addressed
+ * @physical_size: bytes of the smallest block that can be written without a read before: a power
+ *		   of two >= @block_size
+ * @alignment: byte offset of the first physical block
+ * @optimal_size: bytes of an efficient large transfer; 0: unknown
+ * @flush_error: -errno of the first flush that failed, and so of all later ones; 0: none failed
  */
 struct disk {
 	int fd;
 	int direct_fd;
 	unsigned int direct_align;
-	int flags;			/* of open(2) */
+	int flags;
 	char *path;
 	bool read_only;
 	bool block_device;
@@ -39,35 +45,37 @@ struct disk {
 };
 
 /**
- * disk_open - open, lock and measure
- * @config: path, read_only, direct
+ * disk_open - open and lock the file, and find its size and block sizes
+ * @config: path, read_only, direct and block_size are used
  *
- * For writing nobody else may have it open under a lock, for reading only nobody who
- * writes. May wait up to 2 s for those who hold it for a moment. Return: 0, or -errno and why.
+ * The lock is exclusive for writing and shared for reading. This may wait up to 2 s for a lock that
+ * is held for a moment. Return: 0, and disk_close() has to follow; or -errno and the reason in
+ * @making->said.
  */
 int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config);
 void disk_close(struct disk *disk);
 
-/** disk_fd - the file to use for a transfer at @offset: without the host's cache if it can be */
+/** disk_fd - file to use for a transfer at @offset: the one with O_DIRECT if the alignment fits */
 int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf);
 
 /**
- * disk_flushed - what a flush may be answered with
- * @error: of fdatasync() on @disk->fd, 0 or -errno
+ * disk_flushed - result of a flush, after fdatasync()
+ * @error: result of fdatasync() on @disk->fd, 0 or -errno
  *
- * One that failed, here or before, stays failed until the disk is opened anew: Linux tells
- * once that data could not be written. Only one flush may be under way at a time, or the
- * other's fdatasync() succeeds beside it. Return: 0 or -errno; it says why, once.
+ * After one flush has failed, all flushes fail until the disk is opened again, since Linux reports
+ * only once that data could not be written. Only one fdatasync() may be under way at a time: a
+ * second one beside it could succeed although the first fails. Return: 0 or -errno; the first error
+ * is logged.
  */
 int disk_flushed(struct disk *disk, int error);
 
 /*
- * These block until it is done, and return 0 or -errno. @offset and @len have been
- * checked against the size.
+ * These functions block until they are done, and return 0 or -errno. The caller has checked that
+ * @offset and @len are within the disk.
  */
 int disk_discard(const struct disk *disk, uint64_t offset, uint64_t len);
 
-/** disk_zero - make it read as zeros; @unmap: space may be given back meanwhile */
+/** disk_zero - make the range read as zeros; @unmap: its space may be freed */
 int disk_zero(const struct disk *disk, uint64_t offset, uint64_t len, bool unmap);
 
 #endif

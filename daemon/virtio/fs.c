@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-fs (virtio 1.2, 5.11): a folder of the host, which a virtiofsd serves as a vhost-user
- * back end.
+ * virtio-fs (virtio 1.2, 5.11): a folder of the host that a virtiofsd serves as a vhost-user back
+ * end.
  *
- * A virtiofsd knows which files the guest has open. One that dies is followed by another one, and
- * so is one that goes with its sigmad. That begins where the used index is, since a virtiofsd does
- * one request after the other. It was not told of the guest's mount (FUSE_INIT), and answers all
- * that is asked of it with errors, so nothing in the guest waits for ever. Once the guest has let
- * go of the mount it can mount the share anew.
+ * virtiofsd knows which files the guest has open. When it dies, alone or with its sigmad, another
+ * virtiofsd replaces it. The new one continues at the used index, since virtiofsd does one request
+ * after the other. It does not know the guest's mount (it got no FUSE_INIT), so it answers all
+ * requests with errors, and no program of the guest waits for ever. After the guest has unmounted
+ * the share, it can mount it again.
  */
 #include <endian.h>
 #include <errno.h>
@@ -21,7 +21,7 @@
 #include "bus.h"
 #include "process.h"
 
-#define QUEUE_SIZE	1024	/* as virtiofsd has it */
+#define QUEUE_SIZE	1024	/* as in virtiofsd */
 
 enum { HIPRIO, REQUESTS, NR_QUEUES };
 

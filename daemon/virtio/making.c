@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The making of a device: see making.h. */
+/* Context for making a device: see making.h. */
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The making of a device. Device code reports nothing of it: it returns an error and says why, and
- * who had the device made knows which line of the guest's file that is about.
+ * Context for making a device. Device code does not report errors while a device is made: it
+ * returns the error and the reason. The caller knows the line of the guest file and reports them.
  */
 #ifndef SIGMA_VIRTIO_MAKING_H
 #define SIGMA_VIRTIO_MAKING_H
@@ -14,15 +14,13 @@ struct virtio_bus;
 #define MAKING_SAID_MAX	(PATH_MAX + 512)
 
 /**
- * struct virtio_making - for whom a device is made
- * @bus: that it is put on
+ * struct virtio_making - context for making a device
+ * @bus: the bus that the device is added to
  * @guest: the guest's name
- * @number: of the device among its kind
- * @starter: user ID of who started the guest
- * @said: out: after an error, what is wrong and what to do; else what people should know of the
- *	  device, or ""
- *
- * Who has a device made begins with @said as "".
+ * @number: slot of the device, its number among the devices of its kind
+ * @starter: user ID of the person who started the guest
+ * @said: out: after an error, what is wrong and what to do; else a note about the device for
+ *	  people, or ""; the caller sets it to "" first
  */
 struct virtio_making {
 	struct virtio_bus *bus;
@@ -32,7 +30,7 @@ struct virtio_making {
 	char said[MAKING_SAID_MAX];
 };
 
-/** making_say - put something into @making->said; @error, so that it can be returned */
+/** making_say - put an error or a note into @making->said. Return: @error */
 int making_say(struct virtio_making *making, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -2,13 +2,13 @@
 /*
  * virtio-net (virtio 1.2, 5.1): a NIC whose other end is a tap of the host.
  *
- * The tap shares with virtio the 12-byte header in front of each frame. Offloads are what the
- * tap takes, switched on as the driver negotiated them. Frames are moved by vhost-net of the
- * host's kernel, or by net_loop.c.
+ * Tap and virtio have the same 12-byte header in front of each frame. The offloads that the tap
+ * supports are offered, and switched on as the driver negotiated them. vhost-net of the host's
+ * kernel serves the queues, or net_loop.c.
  *
- * Who reads a tap learns from it that it was deleted, so with vhost-net sigmad doesn't; nor does a
- * tap that is only polled wake anybody for it. The host's kernel tells of links that went,
- * and then the tap is asked whether it was that one.
+ * Only a read from a tap tells that the tap was deleted, and with vhost-net sigmad does not read
+ * it. A poll of the tap does not wake up then. So sigmad listens to netlink for changes of the
+ * host's links, and checks the tap after each.
  */
 #include <endian.h>
 #include <errno.h>
@@ -37,11 +37,11 @@ struct net {
 	struct virtio_device dev;
 	struct virtio_net_config config;
 	int tap;
-	bool offload;			/* the tap can */
-	bool lost;			/* it is gone */
-	struct net_loop *loop;		/* NULL: vhost-net moves the frames */
+	bool offload;			/* the tap supports offloads */
+	bool lost;			/* the tap was deleted */
+	struct net_loop *loop;		/* NULL: vhost-net serves the queues */
 	struct vhost vhost;
-	int links_fd;			/* netlink: links of the host change */
+	int links_fd;			/* netlink: changes of the host's links */
 	sd_event_source *links;
 };
 
@@ -65,7 +65,7 @@ void net_lost(struct virtio_device *dev, int error)
 
 /* vhost-net: frames */
 
-/* @fd: the tap, or -1: no frame is moved any more on return */
+/* Attach the tap @fd to vhost-net; -1: detach it, and on return no frame is moved any more */
 static int set_backend(const struct net *net, int fd)
 {
 	int error = 0;
@@ -103,7 +103,7 @@ static int vhost_net_start(struct net *net)
 	return error;
 }
 
-/* vhost-net: the tap's end */
+/* vhost-net: notice that the tap was deleted */
 
 static int on_links(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
@@ -111,7 +111,7 @@ static int on_links(sd_event_source *source, int fd, uint32_t revents, void *dat
 	struct ifreq ifr;
 	char message;
 
-	/* What it says is not needed, and some may have been lost: one by one, and ask the tap */
+	/* Messages may be lost, so do not parse them: drop one, and look at the tap */
 	recv(fd, &message, sizeof(message), MSG_DONTWAIT);
 	if (ioctl(net->tap, TUNGETIFF, &ifr) && errno == EBADFD) {
 		net_lost(&net->dev, ENODEV);
@@ -215,7 +215,7 @@ static const struct virtio_device_ops vhost_net_ops = {
 	.destroy	= net_destroy,
 };
 
-/* The tap's MTU, 0 when it can't be known or told (5.1.4.1: 68 at least) */
+/* The tap's MTU; 0: unknown, or not allowed in the configuration (5.1.4.1: at least 68) */
 static uint16_t tap_mtu(int tap)
 {
 	struct ifreq ifr = { 0 };
@@ -250,13 +250,13 @@ static void describe(struct net *net, const uint8_t mac[ETH_ALEN])
 		features |= 1ULL << VIRTIO_NET_F_CSUM | 1ULL << VIRTIO_NET_F_GUEST_CSUM |
 			    1ULL << VIRTIO_NET_F_HOST_TSO4 | 1ULL << VIRTIO_NET_F_HOST_TSO6 |
 			    1ULL << VIRTIO_NET_F_GUEST_TSO4 | 1ULL << VIRTIO_NET_F_GUEST_TSO6;
-	/* Who moves the frames is who merges buffers; all else is between driver and tap */
+	/* MRG_RXBUF depends on who serves the queues; all other features only on the tap */
 	if (!net->loop)
 		features &= net->vhost.features | ~(1ULL << VIRTIO_NET_F_MRG_RXBUF);
 	net->dev.features = features;
 }
 
-/* Who moves the frames: vhost-net, unless it can't or must not */
+/* Serve the queues by vhost-net, or by net_loop.c if vhost-net is not possible or not wanted */
 static int choose(struct net *net, struct virtio_making *making, enum guest_vhost wanted)
 {
 	char why[VHOST_WHY_MAX];
@@ -292,7 +292,7 @@ int virtio_net_tap_add(struct virtio_making *making, const struct guest_net *wan
 
 	describe(net, wanted->mac);
 	net->dev.config = &net->config;
-	/* What follows belongs to features that are not offered */
+	/* Without the fields of features that are not offered */
 	net->dev.config_size = offsetof(struct virtio_net_config, speed);
 	net->dev.nr_queues = NET_QUEUES;
 	net->dev.queue[NET_RX].max_size = NET_QUEUE_SIZE;

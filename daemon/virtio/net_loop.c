@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The queues of a NIC, served by sigmad itself: a frame crosses in one system call between
- * the tap and the guest's own buffers.
+ * The queues of a NIC, served by sigmad itself. One system call moves a frame between the tap and
+ * the guest's buffers.
  *
- * To the guest: how long the next frame is can't be known before it was read, so receive
- * buffers are gathered ahead, as many as the longest frame takes when the driver made so many
- * available, and a spill buffer of our own stands behind them. What lands there
- * waits for the driver to add buffers, during which nothing more is read: the tap's queue in
- * the host's kernel is where frames wait and, at last, are dropped.
+ * To the guest: the length of a frame is only known after it was read. So receive buffers are
+ * gathered ahead, as many as the longest frame needs, if the driver has made so many available. A
+ * spill buffer follows them. If a part of a frame goes into the spill buffer, it waits until the
+ * driver adds buffers. Meanwhile nothing is read: frames wait in the tap's queue in the host's
+ * kernel, which drops them when it is full.
  *
- * From the guest: a tap takes a frame or refuses it at once, so no frame is held. One that is
- * refused (the tap is down, memory is short, the frame is malformed) is counted and dropped,
- * as a wire would.
+ * From the guest: a tap takes or refuses a frame at once, so no frame is held back. A frame that
+ * the tap refuses (it is down, memory is short, the frame is malformed) is counted and dropped.
  */
 #include <endian.h>
 #include <errno.h>
@@ -27,12 +26,12 @@
 #include "bus.h"
 #include "net.h"
 
-#define BATCH		64	/* frames before others in the event loop get their turn */
+#define BATCH		64	/* frames moved before returning to the event loop */
 #define VLAN_HEADER	4
 #define HEADER		sizeof(struct virtio_net_hdr_v1)
 #define FRAME_MAX	(HEADER + ETH_HLEN + VLAN_HEADER + 65535)
 
-/* A receive buffer that was taken from the queue and not used yet */
+/* A chain of receive buffers that was taken from the queue and not used yet */
 struct rx_chain {
 	uint16_t head;
 	unsigned int nr_iov;
@@ -43,37 +42,37 @@ struct net_loop {
 	struct virtio_device *dev;
 	int tap;
 	sd_event_source *source;
-	bool mergeable;			/* negotiated: a frame may take several chains */
-	bool lost;			/* the tap is gone */
+	bool mergeable;			/* negotiated: a frame may use several chains */
+	bool lost;			/* the tap was deleted */
 
-	/* gathered for the frames to come: chains in order, and their memory */
+	/* Gathered for the next frames: chains in order, and their buffers */
 	struct rx_chain chain[NET_QUEUE_SIZE];
 	unsigned int nr_chains;
-	struct iovec iov[IOV_MAX];	/* one entry is kept for the spill buffer */
+	struct iovec iov[IOV_MAX];	/* the last entry is for the spill buffer */
 	unsigned int nr_iov;
-	size_t len;
-	size_t wanted;			/* bytes worth gathering */
+	size_t len;			/* bytes of the buffers */
+	size_t wanted;			/* bytes to gather: the longest frame */
 
-	/* a frame that was longer than what was gathered: its tail is in spill */
-	size_t spilled;			/* bytes of that frame in all; 0: none */
-	size_t spilled_from;		/* where in it the tail begins */
+	/* A frame that was longer than the gathered buffers: its rest is in the spill buffer */
+	size_t spilled;			/* bytes of the whole frame; 0: there is none */
+	size_t spilled_from;		/* offset in the frame at which the rest begins */
 	uint8_t spill[FRAME_MAX];
 
-	unsigned long long dropped;	/* frames from the guest */
+	unsigned long long dropped;	/* number of frames from the guest */
 	struct ratelimit failed;
 	struct vq_request request;
 };
 
 /* To the guest */
 
-/* Gather until @loop->wanted bytes are there. 0, or -errno when the device is broken */
+/* Gather @loop->wanted bytes, or the spilled frame's; 0, or -errno when the device is broken */
 static int rx_gather(struct net_loop *loop)
 {
 	unsigned int limit = loop->mergeable ? NET_QUEUE_SIZE : 1;
 	struct vq_request *req = &loop->request;
 	size_t wanted = loop->spilled > loop->wanted ? loop->spilled : loop->wanted;
 
-	/* Room for the longest of chains and the spill buffer, or the next frame must do */
+	/* Each time there must be room for the longest chain and the spill buffer */
 	while (loop->len < wanted && loop->nr_chains < limit &&
 	       loop->nr_iov + VIRTQUEUE_SEGMENTS_MAX < IOV_MAX) {
 		int ret = virtqueue_pop(&loop->dev->queue[NET_RX], req);
@@ -97,7 +96,7 @@ static int rx_gather(struct net_loop *loop)
 	return 0;
 }
 
-/* The first @len gathered bytes hold a frame: hand it over, whole at once */
+/* Give back the chains of the first @len gathered bytes, which are a frame, all at once */
 static void rx_deliver(struct net_loop *loop, size_t len)
 {
 	struct vq_buffers first = {
@@ -116,7 +115,7 @@ static void rx_deliver(struct net_loop *loop, size_t len)
 		used_iov += chain->nr_iov;
 		loop->len -= chain->len;
 	}
-	/* 5.1.6.4.1: 1 also where buffers aren't merged */
+	/* 5.1.6.4.1: num_buffers is 1 if buffers are not merged */
 	num_buffers = htole16(used);
 	vq_skip(&first, offsetof(struct virtio_net_hdr_v1, num_buffers));
 	vq_write(&first, &num_buffers, sizeof(num_buffers));
@@ -129,7 +128,7 @@ static void rx_deliver(struct net_loop *loop, size_t len)
 	memmove(loop->iov, loop->iov + used_iov, loop->nr_iov * sizeof(*loop->iov));
 }
 
-/* Finish the frame whose tail is in the spill buffer; false while buffers are lacking */
+/* Finish the frame whose rest is in the spill buffer; false: there are too few buffers */
 static bool rx_unspill(struct net_loop *loop)
 {
 	struct iovec iov[IOV_MAX];
@@ -145,14 +144,14 @@ static bool rx_unspill(struct net_loop *loop)
 	return true;
 }
 
-/* Can't get longer: all of the queue is gathered, or all that we have room for */
+/* Can no more buffers be gathered? The whole queue is gathered then, or there is no room */
 static bool rx_full(const struct net_loop *loop)
 {
 	return !loop->mergeable || loop->nr_chains == loop->dev->queue[NET_RX].size ||
 	       loop->nr_iov + VIRTQUEUE_SEGMENTS_MAX >= IOV_MAX;
 }
 
-/* Read one frame. 1: go on; 0: nothing there; -errno: no more from this tap */
+/* Read one frame. 1: continue; 0: there is none; -errno: the tap was deleted */
 static int rx_read(struct net_loop *loop)
 {
 	ssize_t n;
@@ -161,7 +160,7 @@ static int rx_read(struct net_loop *loop)
 		.iov_base = loop->spill, .iov_len = sizeof(loop->spill),
 	};
 	n = readv(loop->tap, loop->iov, loop->nr_iov + 1);
-	/* EINVAL: the tap dropped one frame, whose offload the header has no word for */
+	/* EINVAL: the tap dropped a frame with an offload that the header cannot express */
 	if (n < 0 && (errno == EINTR || errno == EINVAL))
 		return 1;
 	if (n < 0 && errno == EAGAIN)
@@ -196,14 +195,14 @@ static void rx_run(struct net_loop *loop)
 				continue;
 			if (!rx_full(loop))
 				break;
-			loop->spilled = 0;	/* it will never fit */
+			loop->spilled = 0;	/* drop it: it cannot fit */
 		}
 		watch = loop->nr_chains;
 		if (!watch || rx_read(loop) <= 0)
 			break;
 	}
 	virtqueue_notify(&loop->dev->queue[NET_RX]);
-	/* Buffers for it may be there already, and then the driver has no reason to kick */
+	/* Buffers for the rest may be available already; then the driver does not kick again */
 	if (i == BATCH && loop->spilled)
 		virtqueue_kick(&loop->dev->queue[NET_RX]);
 	watch = watch && !loop->lost && !loop->spilled;
@@ -257,7 +256,7 @@ static void tx_run(struct net_loop *loop)
 		virtqueue_kick(vq);
 }
 
-/* Its life */
+/* Start, reset, make, free */
 
 void net_loop_kick(struct net_loop *loop, const struct virtqueue *vq)
 {

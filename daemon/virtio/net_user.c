@@ -2,8 +2,9 @@
 /*
  * virtio-net (virtio 1.2, 5.1) in user mode: a NIC that a passt serves as a vhost-user back end.
  *
- * What passt sends has no checksums, and says so in the header of each frame. The guest's driver
- * may only believe that when it has VIRTIO_NET_F_GUEST_CSUM, of which passt itself knows nothing.
+ * The frames of passt have no checksums, as the header of each frame says. A driver may only rely
+ * on that header if it has negotiated VIRTIO_NET_F_GUEST_CSUM. passt does not know this feature, so
+ * sigmad offers it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -59,7 +60,7 @@ static int net_start(struct virtio_device *dev)
 	return error;
 }
 
-/* Where no other passt follows one that died the guest sees an unplugged cable */
+/* If passt died and none replaces it, the guest sees an unplugged cable */
 static void net_reset(struct virtio_device *dev)
 {
 	process_device_reset(dev);
@@ -114,7 +115,7 @@ int virtio_net_user_add(struct virtio_making *making, const struct guest_net *wa
 			(net->process.link.features & 1ULL << VIRTIO_NET_F_MRG_RXBUF);
 	dev->lacks = ~net->process.link.features;
 	dev->config = &net->config;
-	/* What follows belongs to features that are not offered */
+	/* Without the fields of features that are not offered */
 	dev->config_size = offsetof(struct virtio_net_config, mtu);
 	dev->nr_queues = NET_QUEUES;
 	dev->queue[NET_RX].max_size = NET_QUEUE_SIZE;

@@ -51,7 +51,10 @@ void process_device_reset(struct virtio_device *dev)
 	process_device_disconnect(device);
 }
 
-/* Has the last one done anything? One that dies of the guest's request will do so again */
+/*
+ * Is it worth running another process? A process that died of a request of the guest would die of
+ * it again. So not if the last one was a replacement, has done nothing, and requests wait.
+ */
 static bool worth_another(struct process_device *device)
 {
 	bool any = false, more = false;
@@ -83,7 +86,7 @@ static int start_another(struct process_device *device)
 	if (error)
 		return error;
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
-		/* Both may be about what the last one has seen, or was about to tell */
+		/* The last process may have consumed a kick, or left out an interrupt */
 		if (dev->queue[i].size) {
 			virtqueue_kick(&dev->queue[i]);
 			eventfd_write(dev->queue[i].call_fd, 1);
@@ -92,7 +95,7 @@ static int start_another(struct process_device *device)
 	return 0;
 }
 
-/* It ended */
+/* The process ended: run another one, or stop the device */
 static void replace(struct virtio_device *dev)
 {
 	struct process_device *device = to_process(dev);

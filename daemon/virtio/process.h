@@ -2,9 +2,10 @@
 /*
  * A virtio device that a process of its own serves as a vhost-user back end (../backend.h).
  *
- * What the process knows of the guest is of no use to the guest's next kernel: it goes at a
- * reset, and the next start has one of its own. The first one is started with the device, so that
- * what is wrong is told before the guest has anything. One goes with its sigmad, too.
+ * The process has state of the guest's kernel, which the next kernel cannot use. So it ends at a
+ * reset, and the next start of the device runs another one. The first process is run when the
+ * device is made, so that errors are reported before the guest takes CPUs and memory. The process
+ * also ends with its sigmad.
  */
 #ifndef SIGMA_VIRTIO_PROCESS_H
 #define SIGMA_VIRTIO_PROCESS_H
@@ -15,11 +16,15 @@
 
 /**
  * struct process_device - to be embedded by the device
- * @program: its name, for messages; a string that stays
- * @run: run one, as @device->backend; a socket connected to it, or a negative errno and @why
- * @nr_queues: that it has to serve, where it says how many it can
- * @own: features that sigmad sees to, and the process doesn't know
- * @lost: what the guest loses with a process that ends, and is followed by another one
+ * @dev: the virtio device
+ * @program: name of the program, for messages; not copied
+ * @run: run the program as @device->backend. Return: a socket connected to it, or a negative errno
+ *	 and @why
+ * @nr_queues: number of queues that the process must be able to serve; 0: not checked
+ * @own: features that sigmad provides and the process does not know
+ * @lost: what the guest loses when the process ends and another one replaces it, for messages
+ * @backend: the process
+ * @link: the connection to it
  */
 struct process_device {
 	struct virtio_device dev;
@@ -31,22 +36,23 @@ struct process_device {
 	struct backend backend;
 	struct vhost_user link;
 	/* private to process.c */
-	bool replaced;			/* it is not the one that the driver began with */
+	bool replaced;			/* the process was replaced since ops->start */
 };
 
 /**
- * process_device_connect - run the first one, before the device is described
- * @device: with the fields above @backend set
+ * process_device_connect - run the process and connect to it, before the device is filled in
+ * @device: with the fields from @program to @lost set
+ * @why: out: after an error, what is wrong and what to do
  *
- * Return: 0 or a negative errno: none runs, and @why tells what to do.
+ * Return: 0 or a negative errno: the process does not run.
  */
 int process_device_connect(struct process_device *device, sd_event *event,
 			   char why[BACKEND_WHY_MAX]);
 
-/** process_device_disconnect - have it gone, for ops->destroy */
+/** process_device_disconnect - end connection and process, for ops->destroy */
 void process_device_disconnect(struct process_device *device);
 
-/* for struct virtio_device_ops */
+/* For struct virtio_device_ops */
 int process_device_start(struct virtio_device *dev);
 void process_device_reset(struct virtio_device *dev);
 

@@ -2,23 +2,23 @@
 /*
  * Split virtqueues (virtio 1.2, 2.7), device side.
  *
- * The rings lie in memory that the guest writes at any moment, and nothing in them is
- * trusted. Each field is read exactly once, into a local, and checked there; our own
- * indices are kept in struct virtqueue and never read back. Addresses are translated by
- * memory_at(), so a chain can only ever name memory of the guest. A driver that breaks a rule
- * gets its device marked broken, and not one byte is moved for the chain it did it with.
+ * The guest can write the rings at any moment, so nothing in them is trusted. Each field is read
+ * exactly once, into a local variable, and checked there. Our own indices are kept in struct
+ * virtqueue and not read back from the rings, except the used index after a take-over, or after
+ * another process has served the queue. memory_at() translates addresses, so a chain can only name
+ * memory of the guest. If a driver breaks a rule, its device is marked broken, and no byte is moved
+ * for that chain.
  *
- * Order: the available index is loaded with acquire before the entries it covers are read,
- * the used index is stored with release after the entries it covers were written, and
- * where each side tells the other whether to be notified (2.7.7, 2.7.10), a full barrier
- * stands between the store of what the peer has to see and the load of what it said.
+ * Order: the available index is loaded with acquire before the entries that it covers are read, and
+ * the used index is stored with release after the entries that it covers were written. Where one
+ * side tells the other whether to notify it (2.7.7, 2.7.10), a full barrier is between the store
+ * that the peer must see and the load of what the peer asked for.
  *
- * Packed virtqueues (2.8) are not offered. Between two CPUs that look for work all the time the
- * rings of a request cost 139 ns split and 244 ns packed with one at a time, 63 and 57 ns with 32,
- * 57 and 52 ns with 128 (selftests/bench/rings.c, the best of many rounds on two CPUs of a busy
- * machine); a whole request of a disk takes microseconds. Nor does vhost of the kernel or virtiofsd
- * or qemu-storage-daemon serve them, and their used index is not there for the next sigmad to
- * begin at.
+ * Packed virtqueues (2.8) are not offered. Between two CPUs that poll, the rings of a request cost
+ * 139 ns split and 244 ns packed at a queue depth of 1, 63 and 57 ns at 32, 57 and 52 ns at 128
+ * (selftests/bench/rings.c, the best of many rounds on two CPUs of a busy machine). A whole disk
+ * request takes microseconds. vhost, virtiofsd and qemu-storage-daemon do not serve packed
+ * virtqueues. Packed virtqueues have no used index at which the next sigmad could continue.
  */
 #include <endian.h>
 #include <errno.h>
@@ -35,8 +35,8 @@
 #define write_once(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 
 /*
- * Store what the next sigmad is to know, after all that the code above it stores. A process that
- * is killed leaves its memory as its program order has it, so only the compiler must keep it.
+ * Persist a value for the next sigmad, after all stores of the code above. When a process is
+ * killed, its stores have taken effect in program order, so only the compiler must keep the order.
  */
 #define keep(x, value) do {				\
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);	\
@@ -59,7 +59,7 @@ queue_broken(struct virtqueue *vq, const char *fmt, ...)
 	return -EPROTO;
 }
 
-/* A part of the ring of @len bytes at @phys, or NULL and @why */
+/* Where a part of the ring is mapped: @len bytes at @phys; NULL: an error, with @why */
 static void *ring_part(const struct guest_memory *mem, const char *what, uint64_t phys,
 		       uint64_t len, unsigned int align, char why[VIRTQUEUE_WHY_MAX])
 {
@@ -86,7 +86,7 @@ int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
 		return -EINVAL;
 	}
 
-	/* Both rings have one more field at their end, for the event index (2.7.6, 2.7.8) */
+	/* Both rings end with a field for the event index (2.7.6, 2.7.8) */
 	ring.desc = ring_part(setup->mem, "descriptor table", setup->desc,
 			      sizeof(*ring.desc) * size, VRING_DESC_ALIGN_SIZE, why);
 	if (!ring.desc)
@@ -136,7 +136,7 @@ const struct vring *virtqueue_ring(const struct virtqueue *vq)
 	return &vq->vring;
 }
 
-/* Chains that wait, or -errno */
+/* Number of chains that wait, or -errno */
 static int waiting(struct virtqueue *vq)
 {
 	uint16_t idx = le16toh(__atomic_load_n(&vq->vring.avail->idx, __ATOMIC_ACQUIRE));
@@ -149,8 +149,8 @@ static int waiting(struct virtqueue *vq)
 }
 
 /*
- * Ask for kicks, or for none. With the event index there is nothing to do for none: the
- * driver kicks when it passes the index that we left there, and does so once.
+ * Ask for kicks, or for none. With the event index there is nothing to do to ask for none: the
+ * driver kicks only once, when it passes the index that was stored last.
  */
 static void want_kicks(struct virtqueue *vq, bool want)
 {
@@ -170,7 +170,7 @@ static uint16_t next_head(const struct virtqueue *vq)
 	return le16toh(read_once(vq->vring.avail->ring[vq->last_avail & (vq->size - 1)]));
 }
 
-/* The guest has been shown the entries of the used ring from @old up to @new */
+/* The guest can see the used entries from @old up to @new: their chains are no longer in flight */
 static void account(struct virtqueue *vq, uint16_t old, uint16_t new)
 {
 	for (; old != new; old++) {
@@ -226,7 +226,7 @@ static int add_buffer(struct virtqueue *vq, struct vq_request *req, const struct
 	return 0;
 }
 
-/* 2.7.5.3: the table of an indirect descriptor; NULL when it breaks a rule */
+/* 2.7.5.3: the table of an indirect descriptor; NULL: the driver broke a rule */
 static const struct vring_desc *indirect_table(struct virtqueue *vq, const struct descriptor *d)
 {
 	const struct vring_desc *table;
@@ -274,7 +274,7 @@ static int walk_chain(struct virtqueue *vq, struct vq_request *req)
 			indirect = true;
 			nr = d.len / sizeof(*table);
 			seen = 0;
-			/* Go on with the first entry of the table */
+			/* Continue with the first entry of the table */
 			d.flags = VRING_DESC_F_NEXT;
 			d.next = 0;
 		} else {
@@ -293,7 +293,7 @@ static bool in_flight(const struct virtqueue *vq, uint16_t head)
 	return vq->state->in_flight[head / BITS] & 1ULL << head % BITS;
 }
 
-/* The chain that was looked at is taken. First the bit: see virtqueue_resume() */
+/* Take the chain that was checked. virtqueue_resume() relies on the bit being set first */
 static int take_chain(struct virtqueue *vq, uint16_t head)
 {
 	uint64_t *word = &vq->state->in_flight[head / BITS];
@@ -316,7 +316,7 @@ static void begin_chain(struct vq_request *req, uint16_t head)
 	req->in = (struct vq_buffers) { .iov = req->iov };
 }
 
-/* One that the last sigmad took */
+/* In-flight resubmission: pop a chain that the last sigmad took */
 static int pop_redo(struct virtqueue *vq, struct vq_request *req)
 {
 	unsigned int i = 0;
@@ -338,7 +338,7 @@ static void count(uint64_t *counter, uint64_t more)
 	write_once(*counter, *counter + more);
 }
 
-/* @ret as virtqueue_pop() returns it */
+/* Count the chain's bytes if @ret, the result of virtqueue_pop(), is 1. Return: @ret */
 static int count_out(struct virtqueue *vq, const struct vq_request *req, int ret)
 {
 	if (ret <= 0)
@@ -363,7 +363,7 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 	ret = waiting(vq);
 	if (!ret) {
 		want_kicks(vq, true);
-		/* A chain that was added before the driver saw that comes without a kick */
+		/* The driver does not kick for a chain that it added before it saw want_kicks() */
 		ret = waiting(vq);
 	}
 	if (ret <= 0)
@@ -384,7 +384,7 @@ bool virtqueue_catch_up(struct virtqueue *vq)
 	vq->published_used = shown;
 	vq->signalled_used = shown;
 	vq->last_avail = shown;
-	/* It may have asked for no kicks */
+	/* The other server may have set NO_NOTIFY, so let want_kicks() clear it */
 	vq->quiet = true;
 	return any;
 }
@@ -403,9 +403,9 @@ int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
 	if (new > vq->size)
 		return queue_broken(vq, "the used index jumped from %u to %u, with %u entries",
 				    last->used_idx, shown, vq->size);
-	/* It was about to take these off the list */
+	/* The last sigmad may have died before account() */
 	account(vq, last->used_idx, shown);
-	/* It had taken this one, and was about to say so */
+	/* It may have died after it set a chain's bit and before it stored last_avail */
 	vq->last_avail = last->last_avail;
 	if (waiting(vq) > 0 && next_head(vq) < vq->size && in_flight(vq, next_head(vq)))
 		keep(vq->state->last_avail, ++vq->last_avail);
@@ -428,7 +428,7 @@ bool virtqueue_waits(const struct virtqueue *vq)
 
 void virtqueue_unpop(struct virtqueue *vq, unsigned int nr)
 {
-	/* What is in flight is kept for the next sigmad where chains come back in any order */
+	/* An unordered queue has persisted the chain as in flight */
 	sigma_assert(!vq->unordered && nr <= (uint16_t)(vq->last_avail - vq->used_idx));
 	vq->last_avail -= nr;
 }
@@ -437,7 +437,7 @@ void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written)
 {
 	vring_used_elem_t *elem = &vq->vring.used->ring[vq->used_idx & (vq->size - 1)];
 
-	/* Taken, and not given back before */
+	/* The chain was taken and not given back yet */
 	sigma_assert(vq->size && vq->last_avail != vq->used_idx);
 	sigma_assert(!vq->unordered || in_flight(vq, head));
 	if (vq->unordered)
@@ -462,7 +462,7 @@ void virtqueue_publish(struct virtqueue *vq)
 		account(vq, old, vq->used_idx);
 }
 
-/* Does the driver want to hear of used entries from @old up to @new? 2.7.7.2 */
+/* Does the driver want an interrupt for the used entries from @old up to @new? 2.7.7.2 */
 static bool wants_interrupt(const struct virtqueue *vq, uint16_t old, uint16_t new)
 {
 	if (vq->event_idx)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Split virtqueues (virtio 1.2, 2.7), device side: every descriptor is checked.
+ * Split virtqueues (virtio 1.2, 2.7), device side. Every descriptor is checked.
  *
- * One caller at a time for each queue, in any thread.
+ * The functions may be called in any thread, but only by one caller at a time for each queue.
  */
 #ifndef SIGMA_VIRTIO_QUEUE_H
 #define SIGMA_VIRTIO_QUEUE_H
@@ -17,25 +17,29 @@
 struct virtio_device;
 
 /**
- * struct virtio_counters - what went through queues, headers of requests included
- * @chains: given back to the guest
- * @bytes_out: that the guest wanted read
- * @bytes_in: that were written for it
+ * struct virtio_counters - traffic of queues, including headers of requests
+ * @chains: descriptor chains given back to the guest
+ * @bytes_out: bytes that the guest gave the device to read
+ * @bytes_in: bytes that the device wrote for the guest
  *
- * Written by the queue's one caller, read by anybody.
+ * The queue's caller writes them; any thread may read them.
  */
 struct virtio_counters {
 	uint64_t chains, bytes_out, bytes_in;
 };
 
 /**
- * struct virtqueue_setup - a queue as its driver set it up, and what it works on
- * @size: entries; @desc: and @avail, @used: guest physical addresses; all as the driver gave them
- * @features: that were negotiated
- * @mem: of the guest
- * @stopped: no chain is given while this is true; read with atomics
- * @broken: called with @data when the driver breaks a rule of queues: has @stopped become true;
- *	    any thread
+ * struct virtqueue_setup - a queue as its driver has set it up, and its environment
+ * @size: number of entries, as the driver gave it
+ * @desc: guest physical address of the descriptor table, as the driver gave it
+ * @avail: same, of the available ring
+ * @used: same, of the used ring
+ * @features: negotiated features
+ * @mem: the guest's memory
+ * @stopped: while this is true virtqueue_pop() returns no chain; read with atomics
+ * @broken: called with @data, in any thread, when the driver breaks a rule of queues; has to set
+ *	    @stopped
+ * @data: for @broken
  */
 struct virtqueue_setup {
 	unsigned int size;
@@ -49,44 +53,47 @@ struct virtqueue_setup {
 
 /**
  * struct virtqueue - one split virtqueue (virtio 1.2, 2.7), device side
- * @size: entries, a power of two; 0: not set up
- * @kick_fd: eventfd that the guest's kick signals; -1 while not set up
- * @call_fd: eventfd that interrupts the guest; -1 while not set up
- * @unordered: the back end gives chains back in any order, and must do each just once
- * @kick: doorbell the guest rings, to host
- * @call: doorbell the guest is rung with, to guest
+ * @size: number of entries, a power of two; 0: not set up
+ * @unordered: the back end gives chains back in any order. Then the chains in flight are persisted,
+ *	       so that each is done exactly once
+ * @kick_fd: eventfd that the guest's kick signals; -1: not set up
+ * @call_fd: eventfd that interrupts the guest; -1: not set up
+ * @kick: doorbell by which the guest notifies the host
+ * @call: doorbell by which the host interrupts the guest
  */
 struct virtqueue {
-	struct virtio_device *dev;	/* that it belongs to; queue.c never looks at it */
+	struct virtio_device *dev;	/* its device; queue.c does not use this */
 	unsigned int index;
 	unsigned int max_size;		/* 1..VIRTQUEUE_SIZE_MAX, a power of two */
 	unsigned int size;
 	bool unordered;
 	int kick_fd, call_fd;
 	uint32_t kick, call;
-	sd_event_source *kick_source;	/* from start to reset, when ops->kick is there */
+	sd_event_source *kick_source;	/* from start to reset, if ops->kick is not NULL */
 	struct virtio_counters moved;	/* since the device was made */
-	struct queue_state *state;	/* for the next sigmad */
+	struct queue_state *state;	/* persisted for the next sigmad */
 	/* private to queue.c */
 	struct virtqueue_setup setup;
 	struct vring vring;		/* in guest memory */
 	uint16_t last_avail;		/* next entry of the available ring to take */
 	uint16_t used_idx;		/* next entry of the used ring to fill */
-	uint16_t published_used;	/* what the guest has been shown */
-	uint16_t signalled_used;	/* what the guest has been interrupted for */
-	bool event_idx, quiet;
-	unsigned int nr_redo;		/* bits of @redo */
-	uint64_t redo[VIRTQUEUE_SIZE_MAX / 64];	/* taken by the last sigmad, to be popped first */
+	uint16_t published_used;	/* used index that the guest sees */
+	uint16_t signalled_used;	/* used index at the last interrupt of the guest */
+	bool event_idx, quiet;		/* negotiated; NO_NOTIFY is set */
+	unsigned int nr_redo;		/* number of bits set in @redo */
+	uint64_t redo[VIRTQUEUE_SIZE_MAX / 64];	/* in flight at a take-over, to be popped first */
 };
 
 #define VIRTQUEUE_SEGMENTS_MAX 128
 
 /**
  * struct vq_request - one descriptor chain, translated
- * @out: what the guest wants read
- * @in: what the guest wants written
+ * @head: its first descriptor
+ * @out: buffers that the device reads
+ * @in: buffers that the device writes
+ * @iov: storage for both
  *
- * @out and @in point into @iov: a request can't be copied.
+ * @out and @in point into @iov, so the struct must not be copied.
  */
 struct vq_request {
 	uint16_t head;
@@ -97,9 +104,9 @@ struct vq_request {
 #define VIRTQUEUE_WHY_MAX 160
 
 /**
- * virtqueue_setup - take the addresses the driver gave
- * @setup: a copy is kept
- * @why: out, after an error: what the driver did wrong, behind "the driver"
+ * virtqueue_setup - check the addresses of the driver and use them
+ * @setup: is copied
+ * @why: out, after an error: what the driver did wrong, to be put after "the driver"
  *
  * Return: 0 or -EINVAL.
  */
@@ -108,44 +115,43 @@ int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
 void virtqueue_reset(struct virtqueue *vq);
 
 /**
- * virtqueue_resume - go on where the last sigmad was
- * @last: what it left, a copy; the queue was set up as it says
+ * virtqueue_resume - continue where the last sigmad stopped
+ * @last: a copy of the persisted state; the queue was set up with its size and addresses
  *
- * Chains that it took and did not give back are popped again. Return: 0, or -errno when
- * queue and state don't fit together: setup.broken() was called.
+ * In-flight resubmission: chains that the last sigmad took and did not give back are popped again.
+ * Return: 0, or -errno when queue and state contradict each other: setup.broken() was called.
  */
 int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last);
 
 /**
- * virtqueue_catch_up - somebody else has served the queue: go on where the used index is now
+ * virtqueue_catch_up - continue at the used index, after somebody else has served the queue
  *
- * For who gives chains back in order. Return: were any given back since the last time?
+ * Only correct if chains were given back in order. Return: were any given back since the last call?
  */
 bool virtqueue_catch_up(struct virtqueue *vq);
 
-/** virtqueue_ring - where the parts of a queue are mapped, for somebody else who serves it */
+/** virtqueue_ring - where the parts of the queue are mapped, for vhost and vhost-user */
 const struct vring *virtqueue_ring(const struct virtqueue *vq);
 
 /**
  * virtqueue_pop - take the next chain
  *
- * Return: 1; 0 when there is none (notifications are on and none slipped through), or when
- * the queue is not set up; -errno when the device is stopped, perhaps because the driver
- * just broke the queue.
+ * Return: 1; 0: there is none, and the guest will kick for the next one, or the queue is not set
+ * up; -errno: the device is stopped, perhaps because the driver has just broken the queue.
  */
 int virtqueue_pop(struct virtqueue *vq, struct vq_request *req);
 
-/** virtqueue_waits - would virtqueue_pop() find something? Doesn't ask for kicks */
+/** virtqueue_waits - would virtqueue_pop() find a chain? Does not ask for kicks */
 bool virtqueue_waits(const struct virtqueue *vq);
 
-/** virtqueue_unpop - put the last @nr chains back, as if they had not been popped */
+/** virtqueue_unpop - put the last @nr chains back into the queue; not if it is @unordered */
 void virtqueue_unpop(struct virtqueue *vq, unsigned int nr);
 
 /**
  * virtqueue_push - give a chain back with @written bytes written
  *
- * The guest doesn't see it before virtqueue_publish(), so that several chains can be made
- * to appear at once; at most the queue's size of them.
+ * The guest does not see it before virtqueue_publish(), so that several chains can become visible
+ * at once; at most as many as the queue has entries.
  */
 void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t written);
 void virtqueue_publish(struct virtqueue *vq);
@@ -153,7 +159,7 @@ void virtqueue_publish(struct virtqueue *vq);
 /** virtqueue_notify - publish, and interrupt the guest unless it asked for none */
 void virtqueue_notify(struct virtqueue *vq);
 
-/** virtqueue_kick - have the queue looked at again soon, as if the guest had kicked */
+/** virtqueue_kick - signal kick_fd, as if the guest had kicked */
 void virtqueue_kick(struct virtqueue *vq);
 
 #endif

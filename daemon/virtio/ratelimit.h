@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * At most RATELIMIT_BURST messages in RATELIMIT_SECONDS about something that a guest can
- * cause at will, so that it can't fill the host's journal.
+ * Limits messages that a guest can cause at will, so that it cannot fill the host's journal: at
+ * most RATELIMIT_BURST in RATELIMIT_SECONDS for each struct ratelimit.
  */
 #ifndef SIGMA_VIRTIO_RATELIMIT_H
 #define SIGMA_VIRTIO_RATELIMIT_H
@@ -14,23 +14,26 @@
 
 /**
  * struct ratelimit - zero to begin with
- * @state: upper half: second (CLOCK_MONOTONIC) in which the first message of a burst came,
- *	   lower half: how many have come since; atomics only
+ * @state: upper half: second (CLOCK_MONOTONIC) of the first message of a burst; lower half: number
+ *	   of messages since then; atomics only
  */
 struct ratelimit {
 	uint64_t state;
 };
 
 /**
- * ratelimit_take - may another message be written, of @burst in RATELIMIT_SECONDS? Any thread
- * @left_out: out: how many were not, before this one
+ * ratelimit_take - may another message be written?
+ * @burst: number of messages in RATELIMIT_SECONDS
+ * @left_out: out: number of messages that were left out before this one
+ *
+ * Context: any thread.
  */
 bool ratelimit_take(struct ratelimit *limit, uint32_t burst, uint32_t *left_out);
 
 /**
- * ratelimit_warn - log_warning() unless there were too many
+ * ratelimit_warn - log_warning(), unless there were too many
  *
- * Any thread. How many were left out is told with the next one that is not.
+ * The next message that is written says how many were left out. Context: any thread.
  */
 void ratelimit_warn(struct ratelimit *limit, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-rng (virtio 1.2, 5.4): random bytes of the host's kernel. A request gets as many as
- * CHUNK at a time (5.4.6.1 leaves it to the device), so that a guest that wants very much
- * holds up neither its other devices nor the host.
+ * virtio-rng (virtio 1.2, 5.4): random bytes of the host's kernel. A request gets at most CHUNK
+ * bytes, which 5.4.6.1 allows, so a guest that asks for very many delays neither its other devices
+ * nor the host.
  */
 #include <errno.h>
 #include <linux/virtio_ids.h>
@@ -14,8 +14,8 @@
 #include "bus.h"
 
 #define QUEUE_SIZE	8
-#define BATCH		16	/* requests before others in the event loop get their turn */
-#define CHUNK		256	/* bytes; getrandom() is never interrupted within so many */
+#define BATCH		16	/* requests done before returning to the event loop */
+#define CHUNK		256	/* bytes; up to this size getrandom() is never interrupted */
 
 struct rng {
 	struct virtio_device dev;
@@ -27,7 +27,7 @@ static struct rng *to_rng(struct virtio_device *dev)
 	return (struct rng *)((char *)dev - offsetof(struct rng, dev));
 }
 
-/* Bytes written, or -errno when the driver broke the device */
+/* Fill the request. Return: bytes written, or -errno when the driver broke the device */
 static int fill(struct rng *rng)
 {
 	struct vq_buffers *in = &rng->request.in;
@@ -39,7 +39,7 @@ static int fill(struct rng *rng)
 				     rng->request.out.len);
 		return -EPROTO;
 	}
-	/* The host's generator was ready long before sigmad; it can't fail then (getrandom(2)) */
+	/* The host's generator was initialised long ago, so this cannot fail (getrandom(2)) */
 	if (getrandom(bytes, len, 0) != (ssize_t)len)
 		return 0;
 	vq_write(in, bytes, len);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The slots of a bus: see slots.h. */
+/* The devices on a bus: see slots.h. */
 #include <errno.h>
 
 #include "../../common/assert.h"
@@ -13,7 +13,7 @@ int slots_next(const struct virtio_slots *slots, bool resuming)
 	return -ENOSPC;
 }
 
-/* The first of @nr free doorbells in a row, from @start on; or -ENOSPC */
+/* The first of @nr consecutive free doorbells, from @start on; or -ENOSPC */
 static int find_doorbells(const struct virtio_slots *slots, unsigned int start, unsigned int nr)
 {
 	unsigned int free = 0;
@@ -61,7 +61,7 @@ int slots_add(struct virtio_slots *slots, const struct virtio_port *port,
 		sigma_assert(!slots->doorbell_used[doorbell + i]);
 		slots->doorbell_used[doorbell + i] = true;
 	}
-	/* Last: from here on the next sigmad has it, too */
+	/* Last: this makes the device's record valid for the next sigmad */
 	__atomic_store_n(&state->device_id, dev->ops->device_id, __ATOMIC_RELEASE);
 	slots->device[id] = dev;
 	return 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The slots of a bus: which devices there are on it, their numbers and their doorbells. */
+/* The devices on a bus: their numbers, their doorbells and their persisted state. */
 #ifndef SIGMA_VIRTIO_SLOTS_H
 #define SIGMA_VIRTIO_SLOTS_H
 
@@ -7,9 +7,10 @@
 #include "making.h"
 
 /**
- * struct virtio_slots - the slots
- * @state: of the devices, for the next sigmad
- * @doorbell_used: some queue has this number, in both directions
+ * struct virtio_slots - the devices on a bus
+ * @device: by number; NULL: free
+ * @state: of the devices, persisted for the next sigmad
+ * @doorbell_used: a queue has this doorbell, in both directions
  */
 struct virtio_slots {
 	struct virtio_device *device[SIGMA_DEVICES];
@@ -17,14 +18,14 @@ struct virtio_slots {
 	bool doorbell_used[SIGMA_DOORBELLS];
 };
 
-/** slots_next - the number that the next device gets, or -ENOSPC; @resuming: as it had before */
+/** slots_next - number of the next device or -ENOSPC; @resuming: as before the take-over */
 int slots_next(const struct virtio_slots *slots, bool resuming);
 
-/** slots_add - give a device a number and doorbells, and plug it in; 0, or -errno and why */
+/** slots_add - give the device a number and doorbells, plug it; 0, or -errno and @making->said */
 int slots_add(struct virtio_slots *slots, const struct virtio_port *port,
 	      struct virtio_making *making, struct virtio_device *dev);
 
-/** slots_remove - the guest is without it: reset and destroy it, take its numbers back */
+/** slots_remove - reset and destroy a device, and free its number and doorbells */
 void slots_remove(struct virtio_slots *slots, struct virtio_device *dev);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the next sigmad has to know of the devices of a running guest, should this one die:
- * kept up to date in memory that outlives it (daemon/state.c), by plain stores in an order
- * that leaves it true after each of them. Nobody else writes it, so it is trusted.
+ * The state of a guest's devices, persisted for the next sigmad in case this one dies. It is kept
+ * in memory that outlives sigmad (daemon/state.c), by plain stores in an order that leaves it
+ * consistent after each store. Only sigmad writes it, so it is trusted.
  */
 #ifndef SIGMA_VIRTIO_STATE_H
 #define SIGMA_VIRTIO_STATE_H
@@ -15,16 +15,18 @@
 
 /**
  * struct queue_state - one virtqueue
- * @size: entries; 0: not set up
- * @desc: and @avail, @used: guest physical addresses
- *
- * The rest is of queues whose chains come back in any order (virtqueue.unordered). In others
- * what was taken and what was given back are told apart by the used index alone.
- *
+ * @size: number of entries; 0: not set up
  * @last_avail: next entry of the available ring to take
  * @used_idx: of the used ring; chains up to it are no longer in @in_flight
- * @pushed: heads in the used ring, of entries that the guest may not have been shown yet
- * @in_flight: bit n: the chain of head n was taken and is not given back
+ * @desc: guest physical address of the descriptor table
+ * @avail: guest physical address of the available ring
+ * @used: guest physical address of the used ring
+ * @in_flight: bit n: the chain with head n was taken and not given back yet
+ * @pushed: head of each entry of the used ring; needed for entries that the guest may not see yet
+ *
+ * @last_avail, @used_idx, @in_flight and @pushed are only used for queues whose chains are given
+ * back in any order (virtqueue.unordered). For other queues the used index in guest memory says
+ * which chains were given back, and the next sigmad continues there.
  */
 struct queue_state {
 	uint32_t size;
@@ -35,18 +37,25 @@ struct queue_state {
 	uint16_t pushed[VIRTQUEUE_SIZE_MAX];
 };
 
-/* What the guest is asked to do with a device */
+/* Is an unplug pending? */
 enum device_leaving {
-	DEVICE_STAYS,
-	DEVICE_LEAVES_UNUSED,	/* let go of it, unless it is in use */
-	DEVICE_LEAVES,		/* let go of it */
+	DEVICE_STAYS,		/* no */
+	DEVICE_LEAVES_UNUSED,	/* yes: the guest releases the device unless it is in use */
+	DEVICE_LEAVES,		/* yes: the guest releases the device in any case */
 };
 
 /**
- * struct device_state - one device, as struct virtio_device
- * @device_id: virtio 1.2 section 5; 0: there is none, and the rest means nothing
- * @doorbell: of its first queue, in both directions; those of the others follow it
+ * struct device_state - one device; see struct virtio_device
+ * @device_id: virtio 1.2 section 5; 0: no device, and the other fields are invalid
+ * @nr_queues: number of queues
+ * @doorbell: of the first queue, in both directions; the other queues' doorbells follow it
  * @leaving: enum device_leaving
+ * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
+ * @generation: of the configuration
+ * @broken: NEEDS_RESET
+ * @reserved: 0
+ * @negotiated: features
+ * @queue: state of the queues
  */
 struct device_state {
 	uint32_t device_id;
@@ -63,7 +72,8 @@ struct device_state {
 
 /**
  * struct virtio_state - all devices of a guest
- * @request: a control message that was taken and is not answered yet; zeros: none
+ * @request: control message that was received and not answered yet; zeros: none
+ * @device: by number
  */
 struct virtio_state {
 	uint8_t request[SIGMA_MSG_MAX];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Taps: see tap.h. The interface is made by TUNSETIFF and belongs to the file, so the kernel
- * removes it whatever becomes of us; all else is told to it by rtnetlink.
+ * Taps: see tap.h. TUNSETIFF makes the interface, which belongs to the open file: the kernel
+ * removes it however sigmad ends. rtnetlink does the rest.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 
 #define TUN "/dev/net/tun"
 
-/* "sg-" 10 "-" 1 is all that fits; when cut, 4 of the 10 are a hash */
+/* A name has room for "sg-", 10 characters, "-" and a digit; a cut name has 6 and a hash of 4 */
 #define NAME_PLAIN	10
 #define NAME_CUT	6
 
@@ -80,7 +80,7 @@ close_fd:
 	return error;
 }
 
-/* Change @link by @change; what it was for is said in @what */
+/* Change @link by @change; @what: the change, for the error message */
 static int tap_change(struct virtio_making *making, struct nl_sock *sock,
 		      struct rtnl_link *link, struct rtnl_link *change,
 		      const char *what)
@@ -115,7 +115,7 @@ static int tap_enslave(struct virtio_making *making, struct nl_sock *sock, struc
 		error = making_say(making, -ENOMEM, "no memory for a netlink message");
 		goto put_bridge;
 	}
-	/* A bridge takes the smallest MTU of its ports: ours must not shrink it */
+	/* A bridge has the smallest MTU of its ports, so the tap must not have a smaller one */
 	rtnl_link_set_mtu(change, rtnl_link_get_mtu(bridge));
 	rtnl_link_set_master(change, rtnl_link_get_ifindex(bridge));
 	error = tap_change(making, sock, link, change, "attach it to the bridge");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The host's end of a guest's NIC: a tap that goes when its file is closed. */
+/* The host's end of a guest's NIC: a tap, which the kernel deletes when its file is closed. */
 #ifndef SIGMA_TAP_H
 #define SIGMA_TAP_H
 
@@ -11,8 +11,9 @@
 #define TAP_NAME_MAX IFNAMSIZ
 
 /**
- * tap_name - the interface's name: "sg-GUEST-NUMBER", where a long guest name is cut and
- *	      made unique by a hash of all of it
+ * tap_name - the interface's name, "sg-GUEST-NUMBER"
+ *
+ * A long guest name is cut; a hash of the whole name makes it unique.
  */
 void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number);
 
@@ -21,7 +22,7 @@ void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number);
  * @name: out: the interface's name
  *
  * Return: a non-blocking file descriptor (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR with the 12-byte
- * header of virtio 1.x), or a negative errno and why.
+ * header of virtio 1.x), or a negative errno and the reason in @making->said.
  */
 int tap_open(struct virtio_making *making, const struct guest_net *net, char name[TAP_NAME_MAX]);
 

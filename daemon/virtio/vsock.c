@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * virtio-vsock (virtio 1.2, 5.10): AF_VSOCK sockets between host and guest, which need no
- * network. vhost-vsock of the host's kernel serves the two queues of data; where the host's
- * programs find the guest is its CID.
+ * virtio-vsock (virtio 1.2, 5.10): AF_VSOCK sockets between host and guest, which need no network.
+ * vhost-vsock of the host's kernel serves the two data queues. The host's programs address the
+ * guest by its CID.
  *
- * The event queue stays here: the one event that there is tells of a migration to another
- * host, which never happens, so its buffers lie there.
+ * Nobody serves the event queue: its only event is a migration to another host, which never
+ * happens, so its buffers are never used.
  *
- * The CID is this guest's while /dev/vhost-vsock is open. Closing it at a reset also ends the
- * connections of the host's programs, whose other ends went with the guest's kernel; it is
- * opened anew at once, so that the guest keeps its CID.
+ * The guest owns its CID while /dev/vhost-vsock is open. A reset closes it, which also ends the
+ * connections of the host's programs to the kernel that is gone. It is opened again at once, so
+ * that the guest keeps its CID.
  */
 #include <endian.h>
 #include <errno.h>
@@ -106,7 +106,7 @@ static const struct virtio_device_ops vsock_ops = {
 	.destroy	= vsock_destroy,
 };
 
-/* The CID that is wanted, or the first free one from a place that the guest's name decides */
+/* Take the CID @wanted, or the first free one, beginning at a hash of the guest's name */
 static int take_cid(const struct vsock *vsock, const char *guest, uint32_t wanted, uint32_t *cid,
 		    char why[VHOST_WHY_MAX])
 {
