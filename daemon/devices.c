@@ -112,6 +112,23 @@ static int make_rng(struct machine *machine)
 	return kinds_end(&making, machine->config, 0, virtio_rng_add(&making));
 }
 
+static int make_vsock(struct machine *machine)
+{
+	return kinds_make_vsock(machine->devices, machine->config, &machine->state->vsock_cid);
+}
+
+/* In the order in which a guest gets them. At a take-over, the device ID tells which one it was */
+static const struct {
+	uint32_t device_id;
+	int (*make)(struct machine *machine);
+} builtins[] = {
+	{ VIRTIO_ID_CONSOLE, make_console },
+	{ VIRTIO_ID_RNG, make_rng },
+	{ VIRTIO_ID_VSOCK, make_vsock },
+};
+
+#define NR_BUILTINS (sizeof(builtins) / sizeof(*builtins))
+
 /* All of them */
 
 static int make_kind(struct machine *machine, enum guest_device kind)
@@ -144,13 +161,8 @@ int devices_make(struct machine *machine)
 		error = make_kind(machine, GUEST_DISK);
 	if (!error)
 		error = make_kind(machine, GUEST_NET);
-	if (!error)
-		error = make_console(machine);
-	if (!error)
-		error = make_rng(machine);
-	if (!error)
-		error = kinds_make_vsock(machine->devices, machine->config,
-					 &machine->state->vsock_cid);
+	for (size_t i = 0; i < NR_BUILTINS && !error; i++)
+		error = builtins[i].make(machine);
 	for (size_t kind = GUEST_NET + 1; kind < GUEST_DEVICE_KINDS && !error; kind++)
 		error = make_kind(machine, kind);
 	return error;
@@ -170,31 +182,24 @@ int devices_config(struct machine *machine)
 	return place < 0 ? place : 0;
 }
 
+/* Make device @id of the last sigmad again */
+static int make_again(struct machine *machine, unsigned int id)
+{
+	const struct device_record *record = &machine->state->record[id];
+
+	for (size_t i = 0; i < NR_BUILTINS; i++)
+		if (builtins[i].device_id == machine->state->devices.device[id].device_id)
+			return builtins[i].make(machine);
+	return kinds_make(machine->devices, machine->config, record->kind, record->place);
+}
+
 int devices_take_over(struct machine *machine)
 {
 	int error = open_bus(machine, true);
 
-	for (unsigned int id = 0; id < SIGMA_DEVICES && !error; id++) {
-		const struct device_record *record = &machine->state->record[id];
-
-		switch (machine->state->devices.device[id].device_id) {
-		case 0:
-			break;
-		case VIRTIO_ID_CONSOLE:
-			error = make_console(machine);
-			break;
-		case VIRTIO_ID_RNG:
-			error = make_rng(machine);
-			break;
-		case VIRTIO_ID_VSOCK:
-			error = kinds_make_vsock(machine->devices, machine->config,
-					 &machine->state->vsock_cid);
-			break;
-		default:
-			error = kinds_make(machine->devices, machine->config, record->kind,
-					   record->place);
-		}
-	}
+	for (unsigned int id = 0; id < SIGMA_DEVICES && !error; id++)
+		if (machine->state->devices.device[id].device_id)
+			error = make_again(machine, id);
 	return error;
 }
 
