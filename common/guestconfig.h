@@ -24,9 +24,10 @@
  * the name of its section, and words for people: for one device and for several.
  *
  * Enums, tables, prototypes and methods on D-Bus are made from the rows. If a part of a new kind is
- * missing, the program does not compile or link. The parts are: the member and its type, struct
- * guest_MEMBER; its keys, guest_MEMBER_reset() and guest_MEMBER_finish() in guestkeys.c and
- * guestfile.c (guestparser.h); its row in daemon/kinds.c; and virtio_MEMBER_add().
+ * missing, the program does not compile or link. The parts are: the member, nr_MEMBERs and their
+ * type, struct guest_MEMBER; guest_MEMBER_reset() and guest_MEMBER_finish() (guestparser.h);
+ * name_MEMBER() in daemon/kinds.c; and virtio_MEMBER_add() (daemon/virtio/backends.h). Only rows in
+ * guestkeys.c can be forgotten: the section then has no keys.
  * The saved state of a running guest has the numbers of kinds, so a new row must be the last one.
  */
 #define GUEST_DEVICES(row)				\

@@ -62,6 +62,9 @@ static int make_##member(struct virtio_making *making, const struct guest_config
 }
 GUEST_DEVICES(MAKE)
 
+#define ROW(kind, member, ...)								\
+	[GUEST_##kind] = { .make = make_##member, .name = name_##member },
+
 /*
  * @make: make the device and add it to the bus; 0, or -errno and the reason in @making->said
  * @name: write the device's name to @name
@@ -73,13 +76,11 @@ static const struct {
 	void (*name)(const struct guest_config *config, unsigned int place, char name[PATH_MAX]);
 	int (*check)(const struct guest_config *config, unsigned int place);
 	void (*tell)(const struct guest_config *config, unsigned int place);
-} kinds[] = {
-	[GUEST_DISK] = { make_disk, name_disk, .check = check_disk },
-	[GUEST_NET] = { make_net, name_net, .tell = tell_net },
-	[GUEST_SHARE] = { make_share, name_share },
+} kinds[GUEST_DEVICE_KINDS] = {
+	GUEST_DEVICES(ROW)
+	[GUEST_DISK].check = check_disk,
+	[GUEST_NET].tell = tell_net,
 };
-
-_Static_assert(sizeof(kinds) / sizeof(*kinds) == GUEST_DEVICE_KINDS, "each kind has its row");
 
 struct virtio_making kinds_begin(struct virtio_bus *bus, const struct guest_config *config,
 				 unsigned int number)
