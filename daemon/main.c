@@ -266,7 +266,7 @@ static int serve(struct supervisor *supervisor, bool background)
 	systembus = systembus_open(machine->event, machine->config->name,
 				   supervisor->options.service);
 	if (!supervisor_run(supervisor)) {
-		/* Only the event loop sends the keep-alives that systemd expects after the first */
+		/* Only the event loop sends the keep-alive messages that systemd expects after the first */
 		sd_event_set_watchdog(machine->event, true);
 		if (background)
 			leave_terminal(machine->config->name);
