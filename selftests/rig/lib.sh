@@ -69,11 +69,18 @@ own_qemu()
 	[ "${major:-0}" -ge 11 ]
 }
 
+# Print the names of the trees that a virtual machine needs, beside those of its kernels
+machine_trees()
+{
+	echo host
+	own_qemu || echo qemu
+}
+
 # Print the names of the trees that tests need
 trees()
 {
-	echo "$KERNELS" host passt
-	own_qemu || echo qemu
+	echo "$KERNELS" passt
+	machine_trees
 }
 
 # version NAME: print the kernel version in build/trees/NAME
