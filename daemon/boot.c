@@ -29,10 +29,10 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct boot *boot = data;
 
-	log_warning("the guest's driver is not up %" PRIu64 " s after its start: it hangs, or has no sigma_guest.ko for its kernel; 'sigmactl log %s' shows how far it came",
+	log_warning("the guest's driver is not up %" PRIu64 " s after its start: the guest hangs, or has no sigma_guest.ko for its kernel; 'sigmactl log %s' shows how far it came",
 		    boot->timeout / USEC_PER_SEC, boot->name);
 	if (boot->service) {
-		log_warning("it is stopped");
+		log_warning("the guest is stopped");
 		boot->failed(boot->data);
 	}
 	return 0;
@@ -46,7 +46,7 @@ static void begin(struct boot *boot)
 		error = sd_event_add_time_relative(boot->event, &boot->timer, CLOCK_MONOTONIC,
 						   boot->timeout, 0, on_timeout, boot);
 	if (error < 0)
-		log_warning("no timer (%s): it is not noticed when the guest does not boot",
+		log_warning("cannot make a timer (%s): sigmad will not notice if the guest does not boot",
 			    strerror(-error));
 	if (is_awaited(boot) && !boot->ready)
 		observers_patience(boot->observers, boot->timeout + PUT_AWAY);

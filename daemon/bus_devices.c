@@ -78,7 +78,7 @@ static int read_keys(sd_bus_message *m, char keys[GUEST_KEYS_MAX], sd_bus_error 
 			break;
 		for (const char *at = key; *at; at++)
 			if ((unsigned char)*at < ' ' || *at == 0x7f)
-				return sd_bus_error_set_errnof(error, -EINVAL, "a key with a line break or another control character; leave it out");
+				return sd_bus_error_set_errnof(error, -EINVAL, "a key contains a line break or another control character; remove it");
 		len += snprintf(keys + len, GUEST_KEYS_MAX - len, "%s\n", key);
 		if (len >= GUEST_KEYS_MAX)
 			return sd_bus_error_set_errnof(error, -E2BIG, "the keys are longer than %u bytes; shorten them",
@@ -123,7 +123,7 @@ static int ask_to_leave(sd_bus_message *m, struct bus_devices *devices, unsigned
 
 	while (removal->call)
 		if (++removal == devices->removal + REMOVALS_MAX)
-			return log_error(-EBUSY, "too many removals are under way; wait for some of them");
+			return log_error(-EBUSY, "too many removals are pending; wait until some have ended");
 	removal->call = sd_bus_message_ref(m);
 	removal->id = id;
 	error = devices_remove(devices->machine, id, force);
@@ -160,7 +160,7 @@ void bus_device_released(struct bus_devices *devices, unsigned int id, int error
 		if (!removal->call || removal->id != id)
 			continue;
 		if (error)
-			sd_bus_reply_method_errnof(removal->call, error, "the guest has it in use; unmount it there, or remove it by force");
+			sd_bus_reply_method_errnof(removal->call, error, "the guest has the device in use; unmount it there, or remove it by force");
 		else
 			sd_bus_reply_method_return(removal->call, NULL);
 		removal->call = sd_bus_message_unref(removal->call);

@@ -263,13 +263,13 @@ int devices_find(const struct machine *machine, enum guest_device kind, const ch
 		    !is_meant(&view, what))
 			continue;
 		if (found >= 0)
-			return log_error(-ENOTUNIQ, "'%s' can be %s %d and %s %u; give one of these numbers",
+			return log_error(-ENOTUNIQ, "'%s' matches %s %d and %s %u; give one of these numbers",
 					 what, guestfile_word(kind), found, guestfile_word(kind),
 					 id);
 		found = id;
 	}
 	if (found < 0)
-		return log_error(-ENODEV, "it has no %s '%s'; 'sigmactl status %s' shows those it has",
+		return log_error(-ENODEV, "the guest has no %s '%s'; 'sigmactl status %s' lists its devices",
 				 guestfile_word(kind), what, machine->config->name);
 	return found;
 }
@@ -280,7 +280,7 @@ static int check_runs(const struct machine *machine)
 {
 	if (guest_runs(&machine->guest))
 		return 0;
-	return log_error(-ENXIO, "its devices cannot be changed: it is %s",
+	return log_error(-ENXIO, "the guest's devices cannot be changed while it is %s",
 			 guest_state_name(machine->guest.info.state));
 }
 

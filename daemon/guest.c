@@ -289,10 +289,10 @@ void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked,
 	if (guard_of_machine(path, why) != kind)
 		strcpy(why, "dmesg tells why there is no stronger one for these CPUs");
 	if (kind == SIGMA_GUARD_MEMORY)
-		log_warning("Guard=auto came to \"memory\", which is against accidents, not against attacks: by interrupts a hostile guest can take over the host (%s)",
+		log_warning("Guard=auto has chosen \"memory\", which is against accidents, not against attacks: a hostile guest can take over the host by interrupts (%s)",
 			    why);
 	else
-		log_warning("Guard=auto came to \"no\": the guest is as trusted as a kernel module (%s)",
+		log_warning("Guard=auto has chosen \"no\": the guest is as trusted as a kernel module (%s)",
 			    why);
 }
 

@@ -40,7 +40,7 @@ static int check_disk(const struct guest_config *config, unsigned int place)
 
 		if (i != place && other->keys && !strcmp(other->path ?: other->socket, path) &&
 		    !(disk->read_only && other->read_only))
-			return log_error(-EBUSY, "it has the disk %s already; remove that first, or set ReadOnly=yes for both",
+			return log_error(-EBUSY, "the guest has the disk %s already; remove it first, or set ReadOnly=yes for both",
 					 path);
 	}
 	return 0;

@@ -34,7 +34,7 @@ static void tell_kept(const struct supervisor *supervisor)
 
 	if (supervisor->options.service)
 		return;
-	log_info("it is kept as it is: 'sigmactl log %s' shows its last words, 'sigmactl stop %s' gives its CPUs and memory back",
+	log_info("the guest is kept as it is: 'sigmactl log %s' shows its last messages, 'sigmactl stop %s' gives its CPUs and memory back",
 		 name, name);
 }
 
@@ -171,7 +171,7 @@ static void fail(void *data)
 
 static int on_hang(sd_event_source *source, uint64_t usec, void *data)
 {
-	log_warning("the guest's heartbeat has not come back and it is stopped");
+	log_warning("the guest is stopped: its heartbeat has not come back");
 	fail(data);
 	return 0;
 }
@@ -191,7 +191,7 @@ static void watch_hang(struct supervisor *supervisor)
 	if (sd_event_add_time_relative(machine->event, &supervisor->hang, CLOCK_MONOTONIC,
 				       supervisor->options.hang_timeout, 0, on_hang,
 				       supervisor) < 0)
-		log_warning("no timer: a guest that hangs is not started again");
+		log_warning("cannot make a timer: the guest will not be ended if it goes on hanging");
 }
 
 static void on_state(struct supervisor *supervisor)
@@ -210,7 +210,7 @@ static void on_state(struct supervisor *supervisor)
 		log_info("the guest is running");
 		break;
 	case SIGMA_STATE_UNRESPONSIVE:
-		log_warning("the guest's heartbeat stands still: it hangs, or has its interrupts off; 'sigmactl kill %s' takes everything back",
+		log_warning("the guest's heartbeat stands still: the guest hangs, or has its interrupts off; 'sigmactl kill %s' takes everything back",
 			    guest->name);
 		break;
 	case SIGMA_STATE_POWEROFF:
@@ -323,7 +323,8 @@ void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec)
 					   CLOCK_MONOTONIC, timeout_usec, 0, on_timeout,
 					   supervisor);
 	if (error < 0) {
-		log_warning("no timer (%s): the guest is stopped at once", strerror(-error));
+		log_warning("cannot make a timer (%s): the guest is stopped at once",
+			    strerror(-error));
 		supervisor_kill(supervisor);
 	}
 }

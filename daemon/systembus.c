@@ -44,7 +44,7 @@ static int on_inhibited(sd_bus_message *reply, void *data, sd_bus_error *unused)
 	int fd;
 
 	if (sd_bus_message_is_method_error(reply, NULL))
-		tell_failure("systemd-logind is not told that the machine can't sleep",
+		tell_failure("systemd-logind does not keep the machine from sleeping",
 			     sd_bus_message_get_error(reply));
 	else if (sd_bus_message_read(reply, "h", &fd) > 0)
 		bus->inhibitor = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);

@@ -22,7 +22,7 @@ bool takeover_find(struct machine *machine, struct guest_config *config, const c
 		return false;
 	error = state_take(&machine->state, &machine->state_fd, name);
 	if (error == -ESTALE)
-		log_warning("%s: a sigmad of another version has left it, which this one can't take over",
+		log_warning("%s: cannot take the guest over: the sigmad that left it is of another version",
 			    name);
 	if (error)
 		return false;
@@ -73,5 +73,5 @@ void takeover_resume(struct machine *machine)
 {
 	virtio_bus_resume(machine->devices);
 	guestlog_drain(machine->log);
-	log_info("took over the guest, which a sigmad that died had left");
+	log_info("took over the guest from a sigmad that died");
 }

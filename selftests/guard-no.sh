@@ -20,7 +20,7 @@ check "the refused starts took nothing from the host" host_is_as_before
 guest g guard=auto disk=/dev/vdb net=1
 check "Guard=auto: the guest starts" eval 'sigmactl start g >/tmp/start 2>&1'
 check "Guard=auto: sigmactl start reports that the guest has no guard, and why" \
-	grep -E 'Guard=auto came to "no": .*neither AMD SVM nor Intel VMX' /tmp/start
+	grep -E 'Guard=auto has chosen "no": .*neither AMD SVM nor Intel VMX' /tmp/start
 check "Guard=auto: the guest's user space answers" wait_guest 1
 check "Guard=auto: sysfs shows that the guest has no guard" \
 	[ "$(cat /sys/class/sigma/g/guard)" = no ]

@@ -263,7 +263,7 @@ static int build_dsdt(uint8_t *table, uint64_t iosc_phys)
 	}
 	if (found != 1)
 		return log_error(-EINVAL,
-				 "the built-in DSDT names the IOSC window %u times instead of once: sigma.asl and acpi.c don't fit; build sigmad again",
+				 "the built-in DSDT has the address of the IOSC window %u times instead of once: sigma.asl and acpi.c do not match; build sigmad again",
 				 found);
 
 	finish_table((struct acpi_header *)table, len);
@@ -285,7 +285,7 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 				 layout->nr_cpus, SIGMA_CPUS_MAX);
 	if (layout->ioapic_phys > UINT32_MAX)
 		return log_error(-EINVAL,
-				 "the I/O APIC page of the guest is above 4 GiB, where ACPI cannot name it; sigma.ko and sigmad don't fit");
+				 "the I/O APIC page of the guest is above 4 GiB, where ACPI cannot describe it; use sigma.ko and sigmad of the same version");
 
 	error = build_dsdt(buffer + dsdt_at, layout->iosc_phys);
 	if (error < 0)

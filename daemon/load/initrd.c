@@ -148,7 +148,7 @@ static int check_version(struct kmod_module *mod, const char *version)
 
 	if (!magic || strncmp(magic, version, len) || magic[len] != ' ')
 		error = log_error(-EINVAL,
-				  "%s: built for Linux %s, but the guest's kernel is %s; build it for that one, or name that one's folder by Modules=",
+				  "%s: built for Linux %s, but the guest's kernel is %s; build it for that kernel, or set Modules= to that kernel's folder",
 				  kmod_module_get_path(mod), magic ?: "(it doesn't say)", version);
 	free(magic);
 	return error;
@@ -163,7 +163,7 @@ static int add_guest_file(struct module_list *list, const char *path, const char
 
 	error = kmod_module_new_from_path(list->ctx, path, &mod);
 	if (error)
-		return log_error(error, "%s: no kernel module: %s", path, strerror(-error));
+		return log_error(error, "%s: not a kernel module: %s", path, strerror(-error));
 
 	/* modpost puts this field into every module; it is empty without dependencies */
 	depends = module_info(mod, "depends");
@@ -217,7 +217,7 @@ static int find_modules(struct module_list *list, const char *version, const cha
 		return log_error(-ENAMETOOLONG, "%s: the path is too long", tree);
 	if (access(index, R_OK))
 		return log_error(-errno,
-				 "%s: %m; that is where the modules of Linux %s should be: install them, run depmod, or name their folder by Modules=",
+				 "%s: %m; the modules of Linux %s should be in this folder: install them, run depmod, or set Modules= to their folder",
 				 index, version);
 
 	list->ctx = kmod_new(tree, no_config);

@@ -35,7 +35,7 @@ static const struct {
 	{ 56, "ARM\x64", 4,
 	  "an arm64 kernel; a guest runs on this machine's x86-64 cores" },
 	{ 0, "MZ", 2,
-	  "an EFI program without a Linux header; out of a unified image take .linux, with objcopy" },
+	  "an EFI program without a Linux header; extract .linux from a unified image with objcopy" },
 };
 
 static int not_a_kernel(const struct kernel *kernel, const char *path)

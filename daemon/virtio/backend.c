@@ -86,7 +86,7 @@ static int find_identity(struct identity *who, uid_t starter, char why[BACKEND_W
 	if (starter && starter != who->uid) {
 		entry = getpwuid(starter);
 		if (!entry)
-			return explain(why, -ENOENT, "user %u, who started the guest, is in no list of users",
+			return explain(why, -ENOENT, "user %u, who started the guest, does not exist",
 				       starter);
 		who->uid = starter;
 		who->gid = entry->pw_gid;

@@ -38,11 +38,11 @@ static struct blk *to_blk(struct virtio_device *dev)
 static uint8_t failure(struct blk *blk, const char *what, uint64_t sector, uint64_t len,
 		       int error)
 {
-	ratelimit_warn(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told so",
+	ratelimit_warn(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told",
 		       blk->number, blk->disk.path, what, (unsigned long long)len,
 		       (unsigned long long)sector, error == -ERANGE ?
-		       "that is not all within the disk, in whole sectors" :
-		       error == -E2BIG ? "that is more than the disk offers to do at once" :
+		       "the range is not within the disk, or not in whole sectors" :
+		       error == -E2BIG ? "the range is larger than the disk allows" :
 		       strerror(-error));
 	return VIRTIO_BLK_S_IOERR;
 }

@@ -86,7 +86,7 @@ static int blk_socket_start(struct virtio_device *dev)
 		vhost_user_close(&blk->link);
 		error = connect_server(blk, &config, why);
 		if (!error && memcmp(&config, &blk->config, sizeof(config))) {
-			strcpy(why, "it is another disk now; stop the guest and start it");
+			strcpy(why, "the back end serves another disk now; stop the guest and start it");
 			error = -ESTALE;
 		}
 		if (error) {

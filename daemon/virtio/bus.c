@@ -273,7 +273,7 @@ static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 	memcpy(&request, msg, len < sizeof(request) ? len : sizeof(request));
 	if (len < sizeof(request.head) || len > SIGMA_MSG_MAX ||
 	    request.head.flags & ~SIGMA_MSG_BUS || request.head.id >= FIRST_EVENT_ID) {
-		ratelimit_warn(&bus->warned, "dropped a message of the guest: %zu bytes, flags 0x%x, id 0x%x: it is no request; do host and guest run the same version of SIGMA?",
+		ratelimit_warn(&bus->warned, "dropped a message of the guest: %zu bytes, flags 0x%x, id 0x%x: it is not a request; do host and guest run the same version of SIGMA?",
 			       len, request.head.flags, request.head.id);
 		return;
 	}

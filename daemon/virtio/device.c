@@ -208,7 +208,7 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 	added = status & ~dev->status;
 	/* 3.1.1: the driver reads the status back and sees that FEATURES_OK is not set */
 	if (added & VIRTIO_CONFIG_S_FEATURES_OK && !features_acceptable(dev)) {
-		ratelimit_warn(&dev->warned, "%s%u: the guest's driver wants features 0x%llx of 0x%llx, which can't work",
+		ratelimit_warn(&dev->warned, "%s%u: the guest's driver wants features 0x%llx of 0x%llx, which cannot work",
 			       dev->ops->name, dev->id, (unsigned long long)dev->negotiated,
 			       (unsigned long long)dev->features);
 		added &= ~(VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
@@ -360,7 +360,7 @@ void device_resume(struct virtio_device *dev)
 	dev->negotiated = dev->state->negotiated;
 	dev->generation = dev->state->generation;
 	if (dev->negotiated & ~dev->features) {
-		log_warning("%s%u: the guest uses features 0x%llx of it, which it has no longer",
+		log_warning("%s%u: the guest uses features 0x%llx, which the device does not have any more",
 			    dev->ops->name, dev->id,
 			    (unsigned long long)(dev->negotiated & ~dev->features));
 		ret = -ESTALE;

@@ -53,8 +53,8 @@ static int lock(struct disk *disk, struct virtio_making *making)
 
 	if (ret == -EBUSY)
 		return making_say(making, ret, disk->read_only ?
-				 "disk %s is being written to by another guest or program; stop that first" :
-				 "disk %s is used by another guest or program; stop that first, or set ReadOnly=yes for both",
+				 "disk %s is being written to by another guest or program; stop that one first" :
+				 "disk %s is used by another guest or program; stop that one first, or set ReadOnly=yes for both",
 				 disk->path);
 	if (ret)
 		return making_say(making, ret, "cannot lock disk %s: %s", disk->path,
@@ -131,7 +131,7 @@ static int measure(struct disk *disk, struct virtio_making *making, const struct
 		return making_say(making, -EINVAL, "disk %s is empty; give it a size, as with truncate -s 8G",
 				 disk->path);
 	if (disk->size % SECTOR_SIZE)
-		return making_say(making, -EINVAL, "disk %s has %llu bytes, which is no multiple of %u: it is cut off or no disk image",
+		return making_say(making, -EINVAL, "disk %s has %llu bytes, which is no multiple of %u: it is truncated or not a disk image",
 				 disk->path, (unsigned long long)disk->size, SECTOR_SIZE);
 	return 0;
 }

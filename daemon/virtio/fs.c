@@ -70,7 +70,7 @@ int virtio_share_add(struct virtio_making *making, const struct guest_share *sha
 	fs->share = share;
 	fs->starter = making->starter;
 	fs->process.program = "virtiofsd";
-	fs->process.lost = "what the guest has mounted of it gives errors until it is mounted anew";
+	fs->process.lost = "the guest's mount of it gives errors until the guest mounts it anew";
 	fs->process.run = run;
 	fs->process.nr_queues = NR_QUEUES;
 	error = process_device_connect(&fs->process, virtio_bus_event(making->bus), why);

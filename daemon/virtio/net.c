@@ -128,11 +128,11 @@ static int watch_links(struct net *net, struct virtio_making *making)
 	net->links_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (net->links_fd < 0 ||
 	    bind(net->links_fd, (const struct sockaddr *)&links, sizeof(links)))
-		return making_say(making, -errno, "cannot watch for taps that go: %s",
+		return making_say(making, -errno, "cannot watch for the end of the tap: %s",
 				  strerror(errno));
 	error = sd_event_add_io(virtio_bus_event(making->bus), &net->links, net->links_fd, EPOLLIN,
 				on_links, net);
-	return error < 0 ? making_say(making, error, "cannot watch for taps that go: %s",
+	return error < 0 ? making_say(making, error, "cannot watch for the end of the tap: %s",
 				      strerror(-error)) : 0;
 }
 

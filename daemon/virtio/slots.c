@@ -41,7 +41,7 @@ int slots_add(struct virtio_slots *slots, const struct virtio_port *port,
 	state = &slots->state->device[id];
 	if (port->resuming && (state->device_id != dev->ops->device_id ||
 			       state->nr_queues != dev->nr_queues))
-		return making_say(making, -ESTALE, "%s%u: was not device %u of the guest that runs",
+		return making_say(making, -ESTALE, "%s%u: was not device %u of the running guest",
 				  dev->ops->name, id, id);
 	doorbell = find_doorbells(slots, port->resuming ? state->doorbell : SIGMA_DOORBELL_FIRST,
 				  dev->nr_queues);

@@ -43,7 +43,7 @@ static int agree(struct vhost_user *vu)
 	if (error)
 		return error;
 	if (!(vu->features & 1ULL << VIRTIO_F_VERSION_1))
-		return vu_explain(vu, -EPROTO, "serves devices of before virtio 1.0 alone (features 0x%llx); use a newer one",
+		return vu_explain(vu, -EPROTO, "only serves devices older than virtio 1.0 (features 0x%llx); use a newer one",
 				  (unsigned long long)vu->features);
 
 	if (vu->features & VU_F_PROTOCOL_FEATURES) {
@@ -123,7 +123,7 @@ int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t size)
 	int error;
 
 	if (!(vu->protocol & VU_PROTOCOL_CONFIG))
-		return vu_explain(vu, -EOPNOTSUPP, "does not tell the device's configuration; use a newer one");
+		return vu_explain(vu, -EOPNOTSUPP, "does not provide the device's configuration; use a newer one");
 	vu_begin(vu, VHOST_USER_SECONDS);
 	size += offsetof(typeof(msg.config), data);
 	error = vu_ask(vu, VU_GET_CONFIG, &msg, size, size);
@@ -258,7 +258,7 @@ static int set_up(struct vhost_user *vu)
 	int error;
 
 	if (lacking)
-		return vu_explain(vu, -EOPNOTSUPP, "lacks features 0x%llx, which the guest was told it has; restart the guest",
+		return vu_explain(vu, -EOPNOTSUPP, "lacks features 0x%llx, which the guest has negotiated; restart the guest",
 				  (unsigned long long)lacking);
 	error = vu_tell_number(vu, VU_SET_FEATURES,
 			       vu->features & (dev->negotiated | VU_F_PROTOCOL_FEATURES));

@@ -66,7 +66,7 @@ static void vsock_reset(struct virtio_device *dev)
 		return;
 	error = set_cid(vsock, cid);
 	if (error) {
-		ratelimit_warn(&dev->warned, "vsock%u: CID %u cannot be had again: %s", dev->id,
+		ratelimit_warn(&dev->warned, "vsock%u: cannot take CID %u again: %s", dev->id,
 			       cid, strerror(-error));
 		vhost_close(&vsock->vhost);
 	}
@@ -124,7 +124,7 @@ static int take_cid(const struct vsock *vsock, const char *guest, uint32_t wante
 	}
 	if (error)
 		snprintf(why, VHOST_WHY_MAX, "CID %u: %s", *cid, error == -EADDRINUSE ?
-			 "another machine of this host has it; give another" : strerror(-error));
+			 "another machine of this host has it; give another one" : strerror(-error));
 	return error;
 }
 

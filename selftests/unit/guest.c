@@ -69,7 +69,7 @@ TEST(guard_of_the_machine)
 /* The machine is that of the last test */
 TEST(less_than_full_is_told)
 {
-	EXPECT_SAID("Guard=auto came to \"memory\", which is against accidents, not against attacks",
+	EXPECT_SAID("Guard=auto has chosen \"memory\", which is against accidents, not against attacks",
 		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
 	EXPECT_SAID("(" NO_X2APIC ")", warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
 	/* Whoever asked for it gets no message */
@@ -81,7 +81,7 @@ TEST(less_than_full_is_told)
 	EXPECT_SAID("dmesg tells why", warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
 
 	machine("no: this CPU has neither\n");
-	EXPECT_SAID("came to \"no\": the guest is as trusted as a kernel module (this CPU has neither)",
+	EXPECT_SAID("has chosen \"no\": the guest is as trusted as a kernel module (this CPU has neither)",
 		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_NO));
 	unlink(path);
 	EXPECT_EQ(-EINVAL, guard_of_machine(path, why));

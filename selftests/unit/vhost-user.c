@@ -455,7 +455,7 @@ TEST(hostile_from_the_start)
 	forget();
 	back.offers = PROTOCOL;
 	EXPECT_EQ(-EPROTO, open_it(0, NONE));
-	EXPECT_SAID("serves devices of before virtio 1.0 alone", vu.why);
+	EXPECT_SAID("only serves devices older than virtio 1.0", vu.why);
 	pthread_join(back.thread, NULL);
 }
 

@@ -181,7 +181,7 @@ TEST(address_lost_in_a_reset)
 	capture_start();
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	said = capture_end();
-	EXPECT_SAID("vsock0: CID 42 cannot be had again: ", said);
+	EXPECT_SAID("vsock0: cannot take CID 42 again: ", said);
 	kernel.taken_to = 0;
 }
 
