@@ -116,7 +116,7 @@ int bus_add_device(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 /* bus_device_released() may run before devices_remove() returns, so store the call first */
-static int ask_to_leave(sd_bus_message *m, struct bus_devices *devices, unsigned int id, bool force)
+static int begin_unplug(sd_bus_message *m, struct bus_devices *devices, unsigned int id, bool force)
 {
 	struct removal *removal = devices->removal;
 	int error;
@@ -148,7 +148,7 @@ int bus_remove_device(sd_bus_message *m, void *data, sd_bus_error *error)
 		return ret;
 	ret = devices_find(devices->machine, kind, what);
 	if (ret >= 0)
-		ret = ask_to_leave(m, devices, ret, force);
+		ret = begin_unplug(m, devices, ret, force);
 	ret = end_complaints(&complaints, ret, error);
 	return ret < 0 ? ret : 1;	/* answered by bus_device_released() */
 }

@@ -18,7 +18,7 @@ static void path_of(char path[PATH_SIZE], const char *name, unsigned int number)
 	snprintf(path, PATH_SIZE, CHANNELS_DIR "/%s/%u", name, number);
 }
 
-static int give(const char *file, const char *path, const struct guest_channel *channel)
+static int set_owner(const char *file, const char *path, const struct guest_channel *channel)
 {
 	/* First the owner, so that the old owner never has the new mode */
 	if (!chown(path, channel->user, channel->group) && !chmod(path, channel->mode))
@@ -39,7 +39,7 @@ int channels_share(const struct guest_config *config)
 		int error;
 
 		path_of(path, config->name, config->channel[i].number);
-		error = give(config->file, path, &config->channel[i]);
+		error = set_owner(config->file, path, &config->channel[i]);
 		if (error)
 			return error;
 	}

@@ -223,13 +223,13 @@ bool devices_view(const struct machine *machine, unsigned int id, struct device_
 /* Is @what the value of a key that no two devices should share? */
 static bool has_value(const char *keys, const char *what)
 {
-	static const char *const telling[] = {
+	static const char *const unique_keys[] = {
 		"Path", "Socket", "Serial", "Bridge", "Address", "MACAddress",
 	};
 	char line[GUEST_KEYS_MAX];
 
-	for (size_t i = 0; i < sizeof(telling) / sizeof(*telling); i++) {
-		int len = snprintf(line, sizeof(line), "%s=%s\n", telling[i], what);
+	for (size_t i = 0; i < sizeof(unique_keys) / sizeof(*unique_keys); i++) {
+		int len = snprintf(line, sizeof(line), "%s=%s\n", unique_keys[i], what);
 		const char *at = keys;
 
 		if (len >= (int)sizeof(line))

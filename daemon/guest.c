@@ -60,7 +60,7 @@ static int open_device(const char *name)
 	return fd;
 }
 
-static int tell_exists(const char *name)
+static int report_exists(const char *name)
 {
 	return log_error(-EEXIST, "a guest of this name exists already: 'sigmactl list' shows it, 'sigmactl kill %s' takes its CPUs and memory back",
 			 name);
@@ -91,7 +91,7 @@ static int create(const struct guest *guest, const struct guest_config *config,
 	error = -errno;
 	arg.error[sizeof(arg.error) - 1] = '\0';
 	if (error == -EEXIST)
-		return tell_exists(guest->name);
+		return report_exists(guest->name);
 	snprintf(why, size, "%s", arg.error[0] ? arg.error : strerror(-error));
 	if (names_a_key(error))
 		return error;
@@ -115,7 +115,7 @@ int guest_open(struct guest *guest, const char *name)
 	if (!control_has_guest(name))
 		return 0;
 	close(guest->control_fd);
-	return tell_exists(name);
+	return report_exists(name);
 }
 
 void guest_close(struct guest *guest)

@@ -97,7 +97,7 @@ static uint64_t ring_head(const struct guestlog *log)
 }
 
 /* Write text that came over the ring, and tell observers */
-static void tell(struct guestlog *log, const char *text, size_t len)
+static void deliver(struct guestlog *log, const char *text, size_t len)
 {
 	guestlog_write(log, text, len);
 	observers_text(log->observers, STREAM_KERNEL, text, len);
@@ -107,7 +107,7 @@ static void write_missed(struct guestlog *log, uint64_t bytes)
 {
 	char text[64];
 
-	tell(log, text, snprintf(text, sizeof(text), "<missed %" PRIu64 " bytes>\n", bytes));
+	deliver(log, text, snprintf(text, sizeof(text), "<missed %" PRIu64 " bytes>\n", bytes));
 }
 
 /* Bytes of [@log->tail, @head) that the ring no longer holds */
@@ -142,7 +142,7 @@ void guestlog_drain(struct guestlog *log)
 		late = len;
 	if (missed + late)
 		write_missed(log, missed + late);
-	tell(log, log->buffer + late, len - late);
+	deliver(log, log->buffer + late, len - late);
 	*log->tail = head;
 }
 

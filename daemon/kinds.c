@@ -46,7 +46,7 @@ static int check_disk(const struct guest_config *config, unsigned int place)
 	return 0;
 }
 
-static void tell_net(const struct guest_config *config, unsigned int place)
+static void log_net(const struct guest_config *config, unsigned int place)
 {
 	char name[PATH_MAX];
 
@@ -69,17 +69,17 @@ GUEST_DEVICES(MAKE)
  * @make: make the device and add it to the bus; 0, or -errno and the reason in @making->said
  * @name: write the device's name to @name
  * @check: NULL, or may the device be hotplugged beside the others? 0 or a reported -errno
- * @tell: NULL, or log what people should know of a device that was made
+ * @log: NULL, or log what people should know of a device that was made
  */
 static const struct {
 	int (*make)(struct virtio_making *making, const struct guest_config *config);
 	void (*name)(const struct guest_config *config, unsigned int place, char name[PATH_MAX]);
 	int (*check)(const struct guest_config *config, unsigned int place);
-	void (*tell)(const struct guest_config *config, unsigned int place);
+	void (*log)(const struct guest_config *config, unsigned int place);
 } kinds[GUEST_DEVICE_KINDS] = {
 	GUEST_DEVICES(ROW)
 	[GUEST_DISK].check = check_disk,
-	[GUEST_NET].tell = tell_net,
+	[GUEST_NET].log = log_net,
 };
 
 struct virtio_making kinds_begin(struct virtio_bus *bus, const struct guest_config *config,
@@ -109,8 +109,8 @@ int kinds_make(struct virtio_bus *bus, const struct guest_config *config, enum g
 	int error = kinds_end(&making, config, guestfile_line(config, kind, place),
 			      kinds[kind].make(&making, config));
 
-	if (!error && kinds[kind].tell)
-		kinds[kind].tell(config, place);
+	if (!error && kinds[kind].log)
+		kinds[kind].log(config, place);
 	return error;
 }
 

@@ -7,7 +7,7 @@
 #include "observer.h"
 
 /* Call @op of each observer that has it, with the observer's data and the remaining arguments */
-#define tell(observers, op, ...) do {						\
+#define call_each(observers, op, ...) do {					\
 	for (unsigned int i = 0; i < (observers)->nr; i++)			\
 		if ((observers)->observer[i].ops->op)				\
 			(observers)->observer[i].ops->op(			\
@@ -55,41 +55,41 @@ void observers_progress(const struct observers *observers, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	tell(observers, progress, what);
+	call_each(observers, progress, what);
 }
 
 void observers_patience(const struct observers *observers, uint64_t usec)
 {
-	tell(observers, patience, usec);
+	call_each(observers, patience, usec);
 }
 
 void observers_ready(const struct observers *observers)
 {
-	tell(observers, ready);
+	call_each(observers, ready);
 }
 
 void observers_state(const struct observers *observers, uint32_t state)
 {
-	tell(observers, state, state);
+	call_each(observers, state, state);
 }
 
 void observers_devices(const struct observers *observers)
 {
-	tell(observers, devices);
+	call_each(observers, devices);
 }
 
 void observers_released(const struct observers *observers, unsigned int id, int error)
 {
-	tell(observers, released, id, error);
+	call_each(observers, released, id, error);
 }
 
 void observers_text(const struct observers *observers, enum guest_stream stream,
 		    const char *text, size_t len)
 {
-	tell(observers, text, stream, text, len);
+	call_each(observers, text, stream, text, len);
 }
 
 void observers_ending(const struct observers *observers)
 {
-	tell(observers, ending);
+	call_each(observers, ending);
 }

@@ -25,7 +25,7 @@
 #define CHOICES_MAX		8
 
 /* Report why sigma.ko refused, with "FILE:LINE: KEY=" in front where a key is to blame */
-static int tell_refusal(const struct guest_config *config, int error, const char *why)
+static int report_refusal(const struct guest_config *config, int error, const char *why)
 {
 	unsigned int line = config->cpus_line;
 	const char *key = "CPUs=";
@@ -43,7 +43,7 @@ static int tell_refusal(const struct guest_config *config, int error, const char
 }
 
 /* Choose CPUs for a file that does not name them. Return: their number, or a reported -errno */
-static int choose(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_MAX])
+static int choose_cpus(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_MAX])
 {
 	char where[PATH_MAX + 16];
 	cpu_set_t of_kind;
@@ -59,7 +59,7 @@ static int choose(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_
 }
 
 /* Take CPUs and memory. If others took a chosen CPU meanwhile (-EBUSY), choose again. */
-static int take(struct machine *machine)
+static int take_resources(struct machine *machine)
 {
 	const struct guest_config *config = machine->config;
 	char why[sizeof(((struct sigma_create *)0)->error)];
@@ -69,7 +69,7 @@ static int take(struct machine *machine)
 	for (unsigned int i = 0; i < CHOICES_MAX; i++) {
 		const uint32_t *cpus = config->cpus_given ? config->cpus : chosen;
 
-		nr = config->cpus_given ? (int)config->nr_cpus : choose(config, chosen);
+		nr = config->cpus_given ? (int)config->nr_cpus : choose_cpus(config, chosen);
 		if (nr < 0)
 			return nr;
 		observers_progress(&machine->observers,
@@ -80,7 +80,7 @@ static int take(struct machine *machine)
 			break;
 	}
 	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL || error == -EOPNOTSUPP)
-		return tell_refusal(config, error, why);
+		return report_refusal(config, error, why);
 	return error;
 }
 
@@ -101,7 +101,7 @@ int start_make(struct machine *machine)
 	error = devices_make(machine);
 	if (error)
 		goto free_devices;
-	error = take(machine);
+	error = take_resources(machine);
 	if (error)
 		goto free_devices;
 	guest_warn_of_guard(&machine->guest, config->guard, GUARD_SYSFS);

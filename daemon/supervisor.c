@@ -28,7 +28,7 @@
 
 /* Messages about a guest that failed */
 
-static void tell_kept(const struct supervisor *supervisor)
+static void log_kept(const struct supervisor *supervisor)
 {
 	const char *name = supervisor->machine.guest.name;
 
@@ -45,17 +45,17 @@ static bool is_kept(const struct guest *guest)
 	       guest->info.state == SIGMA_STATE_CONTAINED;
 }
 
-static void tell_panic(const struct supervisor *supervisor)
+static void log_panic(const struct supervisor *supervisor)
 {
 	char text[GUEST_PANIC_MAX];
 
 	guest_panic(&supervisor->machine.guest, text);
 	log_warning("the guest panicked: %s", text[0] ? text : "(no reason given)");
-	tell_kept(supervisor);
+	log_kept(supervisor);
 }
 
 /* sigma.ko has recorded what the guest did */
-static void tell_violation(const struct supervisor *supervisor)
+static void log_violation(const struct supervisor *supervisor)
 {
 	char path[sizeof("/sys/class/sigma//violation") + SIGMA_NAME_MAX], line[256];
 	FILE *file;
@@ -71,12 +71,12 @@ static void tell_violation(const struct supervisor *supervisor)
 	}
 	if (file)
 		fclose(file);
-	tell_kept(supervisor);
+	log_kept(supervisor);
 }
 
 /* Changes of the guest's state */
 
-static void leave(struct supervisor *supervisor, int status)
+static void end_loop(struct supervisor *supervisor, int status)
 {
 	/* systemd takes a service that ends before READY=1 for one that failed to start */
 	if (status == EXIT_SUCCESS)
@@ -105,7 +105,7 @@ static bool may_follow(uint32_t from, uint32_t to)
 	return is & (STATE(STOPPED) | STATE(LOST));
 }
 
-static void tell_state(struct supervisor *supervisor)
+static void announce_state(struct supervisor *supervisor)
 {
 	uint32_t state = supervisor->machine.guest.info.state;
 
@@ -122,7 +122,7 @@ static int run(struct supervisor *supervisor)
 	if (error)
 		return error;
 	supervisor->state = SIGMA_STATE_BOOTING;
-	tell_state(supervisor);
+	announce_state(supervisor);
 	return sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
 }
 
@@ -133,19 +133,19 @@ static void restart(struct supervisor *supervisor)
 	log_info("the guest restarts");
 	guestlog_drain(machine->log);
 	if (guest_stop(&machine->guest)) {
-		leave(supervisor, EXIT_FAILURE);
+		end_loop(supervisor, EXIT_FAILURE);
 		return;
 	}
 	virtio_bus_reset(machine->devices);
 	/* Read the files again: the kernel may have been replaced since the last start */
 	if (load_open(&machine->load, machine->config) || run(supervisor))
-		leave(supervisor, EXIT_FAILURE);
+		end_loop(supervisor, EXIT_FAILURE);
 }
 
 /* EXIT_FAILURE when the end was asked for: systemd must not start the guest again then */
-static void leave_failed(struct supervisor *supervisor)
+static void end_loop_failed(struct supervisor *supervisor)
 {
-	leave(supervisor, supervisor->ending ? EXIT_FAILURE : SUPERVISOR_GUEST_FAILED);
+	end_loop(supervisor, supervisor->ending ? EXIT_FAILURE : SUPERVISOR_GUEST_FAILED);
 }
 
 /* The guest panicked, or the guard stopped it */
@@ -153,7 +153,7 @@ static void on_failure(struct supervisor *supervisor)
 {
 	savelog(&supervisor->machine);
 	if (supervisor->ending || supervisor->options.service)
-		leave_failed(supervisor);
+		end_loop_failed(supervisor);
 }
 
 /* Stop a guest that hangs, and end the event loop */
@@ -166,7 +166,7 @@ static void fail(void *data)
 	if (guest_driver_seen(&machine->guest))
 		savelog_memory(machine, "it hangs");
 	guest_stop(&machine->guest);
-	leave_failed(supervisor);
+	end_loop_failed(supervisor);
 }
 
 static int on_hang(sd_event_source *source, uint64_t usec, void *data)
@@ -199,10 +199,10 @@ static void on_state(struct supervisor *supervisor)
 	struct guest *guest = &supervisor->machine.guest;
 
 	if (guest_update(guest)) {
-		leave(supervisor, EXIT_FAILURE);
+		end_loop(supervisor, EXIT_FAILURE);
 		return;
 	}
-	tell_state(supervisor);
+	announce_state(supervisor);
 	watch_hang(supervisor);
 
 	switch (guest->info.state) {
@@ -215,29 +215,29 @@ static void on_state(struct supervisor *supervisor)
 		break;
 	case SIGMA_STATE_POWEROFF:
 		log_info("the guest switched itself off");
-		leave(supervisor, EXIT_SUCCESS);
+		end_loop(supervisor, EXIT_SUCCESS);
 		break;
 	case SIGMA_STATE_REBOOT:
 		if (supervisor->ending)
-			leave(supervisor, EXIT_SUCCESS);
+			end_loop(supervisor, EXIT_SUCCESS);
 		else
 			restart(supervisor);
 		break;
 	case SIGMA_STATE_PANICKED:
-		tell_panic(supervisor);
+		log_panic(supervisor);
 		on_failure(supervisor);
 		break;
 	case SIGMA_STATE_CONTAINED:
-		tell_violation(supervisor);
+		log_violation(supervisor);
 		on_failure(supervisor);
 		break;
 	case SIGMA_STATE_STOPPED:
 		log_warning("the guest was stopped by somebody else");
-		leave(supervisor, EXIT_FAILURE);
+		end_loop(supervisor, EXIT_FAILURE);
 		break;
 	case SIGMA_STATE_LOST:
 		log_error(-EIO, "a CPU of the guest did not answer INIT and may still run: its CPUs and memory stay lost to the host until the machine is restarted");
-		leave(supervisor, EXIT_FAILURE);
+		end_loop(supervisor, EXIT_FAILURE);
 		break;
 	default:
 		break;
@@ -275,7 +275,7 @@ static int on_guest(sd_event_source *source, int fd, uint32_t revents, void *dat
 
 	if (revents & (EPOLLERR | EPOLLHUP)) {
 		log_error(-ENODEV, "the guest was destroyed by somebody else");
-		leave(supervisor, EXIT_FAILURE);
+		end_loop(supervisor, EXIT_FAILURE);
 		return 0;
 	}
 	if (revents & EPOLLPRI)
@@ -301,7 +301,7 @@ void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec)
 
 	supervisor->ending = true;
 	if (!guest_runs(guest)) {
-		leave(supervisor, is_kept(guest) ? EXIT_FAILURE : EXIT_SUCCESS);
+		end_loop(supervisor, is_kept(guest) ? EXIT_FAILURE : EXIT_SUCCESS);
 		return;
 	}
 
@@ -355,8 +355,8 @@ void supervisor_kill(struct supervisor *supervisor)
 	error = guest_stop(guest);
 	/* Clients learn the final state before their connection ends */
 	if (!guest_update(guest))
-		tell_state(supervisor);
-	leave(supervisor, error ? EXIT_FAILURE : EXIT_SUCCESS);
+		announce_state(supervisor);
+	end_loop(supervisor, error ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* Make, take over, give back */

@@ -31,7 +31,7 @@ struct systembus {
 	bool registered;
 };
 
-static void tell_failure(const char *what, const sd_bus_error *error)
+static void log_failure(const char *what, const sd_bus_error *error)
 {
 	if (!sd_bus_error_has_name(error, SD_BUS_ERROR_SERVICE_UNKNOWN) &&
 	    !sd_bus_error_has_name(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
@@ -44,8 +44,8 @@ static int on_inhibited(sd_bus_message *reply, void *data, sd_bus_error *unused)
 	int fd;
 
 	if (sd_bus_message_is_method_error(reply, NULL))
-		tell_failure("systemd-logind does not keep the machine from sleeping",
-			     sd_bus_message_get_error(reply));
+		log_failure("systemd-logind does not keep the machine from sleeping",
+			    sd_bus_message_get_error(reply));
 	else if (sd_bus_message_read(reply, "h", &fd) > 0)
 		bus->inhibitor = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	return 0;
@@ -57,8 +57,8 @@ static int on_registered(sd_bus_message *reply, void *data, sd_bus_error *unused
 
 	bus->registered = !sd_bus_message_is_method_error(reply, NULL);
 	if (!bus->registered)
-		tell_failure("systemd-machined does not list the guest",
-			     sd_bus_message_get_error(reply));
+		log_failure("systemd-machined does not list the guest",
+			    sd_bus_message_get_error(reply));
 	return 0;
 }
 

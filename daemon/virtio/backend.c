@@ -116,7 +116,7 @@ static void fail(const char *what)
 
 /* @fds: indexed by NOTHING to GO */
 static void __attribute__((noreturn))
-become(const struct backend_command *command, const struct identity *who, const int fds[NR_FDS])
+do_exec(const struct backend_command *command, const struct identity *who, const int fds[NR_FDS])
 {
 	const char *what;
 	sigset_t none;
@@ -188,7 +188,7 @@ static int write_maps(pid_t pid, const struct identity *who)
 	return error ?: write_file(pid, "uid_map", map);
 }
 
-static void tell_line(struct backend *backend)
+static void warn_line(struct backend *backend)
 {
 	char text[sizeof(backend->line) + TEXT_HELD_MAX + 1];
 	struct text_filter filter = { 0 };
@@ -212,7 +212,7 @@ static void drain_log(struct backend *backend)
 		if (len < 0 && errno == EAGAIN)
 			return;
 		if (len <= 0) {
-			tell_line(backend);
+			warn_line(backend);
 			backend->log_source = sd_event_source_disable_unref(backend->log_source);
 			close(backend->log_fd);
 			backend->log_fd = -1;
@@ -220,7 +220,7 @@ static void drain_log(struct backend *backend)
 		}
 		for (ssize_t i = 0; i < len; i++) {
 			if (text[i] == '\n' || backend->line_len == sizeof(backend->line))
-				tell_line(backend);
+				warn_line(backend);
 			if (text[i] != '\n')
 				backend->line[backend->line_len++] = text[i];
 		}
@@ -233,7 +233,7 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 	return 0;
 }
 
-static void tell_end(struct backend *backend, const siginfo_t *info, bool expected)
+static void warn_end(struct backend *backend, const siginfo_t *info, bool expected)
 {
 	if (info->si_code == CLD_EXITED && info->si_status)
 		ratelimit_warn(&backend->warned, "%s: %s ended with status %d", backend->serves,
@@ -259,9 +259,9 @@ void backend_end(struct backend *backend)
 		log_warning("%s: %s (process %d) does not die: the guest's memory stays lost to the host until it does",
 			    backend->serves, backend->name, backend->pid);
 	else if (!waitid(P_PIDFD, backend->pid_fd, &info, WEXITED))
-		tell_end(backend, &info, killed);
+		warn_end(backend, &info, killed);
 	drain_log(backend);
-	tell_line(backend);
+	warn_line(backend);
 	backend->log_source = sd_event_source_disable_unref(backend->log_source);
 	if (backend->log_fd >= 0)
 		close(backend->log_fd);
@@ -270,8 +270,9 @@ void backend_end(struct backend *backend)
 }
 
 /* Let the new process continue, and wait until it reports an error or reaches exec */
-static int let_go(struct backend *backend, const struct backend_command *command,
-		  const struct identity *who, int go_fd, int report_fd, char why[BACKEND_WHY_MAX])
+static int await_exec(struct backend *backend, const struct backend_command *command,
+		      const struct identity *who, int go_fd, int report_fd,
+		      char why[BACKEND_WHY_MAX])
 {
 	const struct rlimit files = { command->files_max, command->files_max };
 	struct report report;
@@ -317,7 +318,7 @@ static int run(struct backend *backend, const struct backend_command *command,
 		};
 
 		close(go[1]);
-		become(command, who, fds);
+		do_exec(command, who, fds);
 	}
 	error = backend->pid < 0 ? -errno : 0;
 	close(null);
@@ -332,7 +333,7 @@ static int run(struct backend *backend, const struct backend_command *command,
 	} else {
 		backend->log_fd = log[0];
 		fcntl(log[0], F_SETFL, O_NONBLOCK);
-		error = let_go(backend, command, who, go[1], report[0], why);
+		error = await_exec(backend, command, who, go[1], report[0], why);
 	}
 	close(report[0]);
 	close(go[1]);

@@ -78,7 +78,7 @@ static void put_request(struct blk_worker *worker, struct blk_request *req)
 }
 
 /* Pop the next chain. NULL: none, and the guest will kick; or the driver broke the device */
-static struct blk_request *take(struct blk *blk)
+static struct blk_request *pop_request(struct blk *blk)
 {
 	struct blk_worker *worker = blk->worker;
 	struct blk_request *req = worker->free;
@@ -289,13 +289,13 @@ static bool may_take(struct blk *blk)
 	return !blk->worker->broken && blk->worker->free && !blk_worker_stopping(blk);
 }
 
-static bool take_all(struct blk *blk)
+static bool pop_all(struct blk *blk)
 {
 	struct blk_request *req;
 	bool any = false;
 
 	while (may_take(blk) && virtqueue_waits(queue(blk))) {
-		req = take(blk);
+		req = pop_request(blk);
 		if (!req)
 			break;
 		start_step(blk, req);
@@ -363,7 +363,7 @@ static void serve(struct blk *blk)
 	watch(worker, queue(blk)->kick_fd, KICK);
 	watch(worker, worker->stop_fd, STOP);
 	while (!blk_worker_stopping(blk) || worker->under_way) {
-		bool busy = take_all(blk);
+		bool busy = pop_all(blk);
 
 		if (io_uring_sq_ready(&worker->ring))
 			io_uring_submit_and_get_events(&worker->ring);
@@ -374,8 +374,8 @@ static void serve(struct blk *blk)
 		if (busy || spin(blk))
 			continue;
 
-		/* take() asks for kicks, and takes a chain that came just before that */
-		req = may_take(blk) ? take(blk) : NULL;
+		/* pop_request() asks for kicks, and takes a chain that came just before that */
+		req = may_take(blk) ? pop_request(blk) : NULL;
 		if (req)
 			start_step(blk, req);
 		else
@@ -478,7 +478,7 @@ static void serve_blocking(struct blk *blk)
 	eventfd_t count;
 
 	while (!blk_worker_stopping(blk)) {
-		struct blk_request *req = may_take(blk) ? take(blk) : NULL;
+		struct blk_request *req = may_take(blk) ? pop_request(blk) : NULL;
 
 		if (req) {
 			do_steps(blk, req);

@@ -69,7 +69,7 @@ static int bus_hello(struct virtio_bus *bus, const union payload *in, union payl
 }
 
 /* End an unplug; @error: 0: the guest released the device; else it stays */
-static void end_leaving(struct virtio_bus *bus, struct virtio_device *dev, int error)
+static void end_unplug(struct virtio_bus *bus, struct virtio_device *dev, int error)
 {
 	unsigned int id = dev->id;
 
@@ -81,12 +81,12 @@ static void end_leaving(struct virtio_bus *bus, struct virtio_device *dev, int e
 }
 
 /* Unplug pending: @has: the guest has the device still; @keeps: it is in use */
-static void hear(struct virtio_bus *bus, struct virtio_device *dev, bool has, bool keeps)
+static void answer_unplug(struct virtio_bus *bus, struct virtio_device *dev, bool has, bool keeps)
 {
 	if (!has)
-		end_leaving(bus, dev, 0);
+		end_unplug(bus, dev, 0);
 	else if (keeps && dev->state->leaving == DEVICE_LEAVES_UNUSED)
-		end_leaving(bus, dev, -EBUSY);
+		end_unplug(bus, dev, -EBUSY);
 }
 
 static int bus_get_devices(struct virtio_bus *bus, const union payload *in, union payload *out)
@@ -98,7 +98,7 @@ static int bus_get_devices(struct virtio_bus *bus, const union payload *in, unio
 		const uint64_t bit = 1ULL << i;
 
 		if (bus->slots.device[i] && bus->slots.state->device[i].leaving != DEVICE_STAYS)
-			hear(bus, bus->slots.device[i], has & bit, keeps & bit);
+			answer_unplug(bus, bus->slots.device[i], has & bit, keeps & bit);
 		if (!bus->slots.device[i])
 			continue;
 		if (bus->slots.state->device[i].leaving != DEVICE_LEAVES)
@@ -324,7 +324,7 @@ static void send_event(struct virtio_bus *bus, uint8_t flags, uint8_t id, uint16
 }
 
 /* Tell the guest of a hotplug or unplug; it asks for the list of devices then */
-static void tell_device(struct virtio_bus *bus, unsigned int id, bool present)
+static void send_device_event(struct virtio_bus *bus, unsigned int id, bool present)
 {
 	const struct sigma_bus_event_device event = {
 		.device = htole16(id),
@@ -358,7 +358,7 @@ int virtio_device_add(struct virtio_making *making, struct virtio_device *dev)
 	int error = slots_add(&bus->slots, &bus->port, making, dev);
 
 	if (!error)
-		tell_device(bus, dev->id, true);
+		send_device_event(bus, dev->id, true);
 	return error;
 }
 
@@ -369,9 +369,9 @@ void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
 	if (force || dev->state->leaving == DEVICE_STAYS)
 		dev->state->leaving = force ? DEVICE_LEAVES : DEVICE_LEAVES_UNUSED;
 	if (bus->greeted)
-		tell_device(bus, id, false);
+		send_device_event(bus, id, false);
 	else
-		end_leaving(bus, dev, 0);
+		end_unplug(bus, dev, 0);
 }
 
 static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -455,7 +455,7 @@ void virtio_bus_reset(struct virtio_bus *bus)
 		struct virtio_device *dev = bus->slots.device[i];
 
 		if (dev && dev->state->leaving != DEVICE_STAYS)
-			end_leaving(bus, dev, 0);
+			end_unplug(bus, dev, 0);
 		else if (dev)
 			device_reset(dev);
 	}
@@ -487,7 +487,7 @@ void virtio_bus_resume(struct virtio_bus *bus)
 	}
 	bus->port.resuming = false;
 	/* The last sigmad may not have told the guest of a hotplug or unplug; any event does */
-	tell_device(bus, 0, bus->slots.device[0]);
+	send_device_event(bus, 0, bus->slots.device[0]);
 }
 
 void virtio_bus_free(struct virtio_bus *bus)

@@ -97,7 +97,7 @@ static void put(struct console *con, const uint8_t *from, size_t len)
 }
 
 /* Pass output to con->heard(), at most @room bytes of it */
-static void tell(const struct console *con, size_t *room, const char *from, size_t len)
+static void pass_output(const struct console *con, size_t *room, const char *from, size_t len)
 {
 	static const char missed[] = "<missed what follows>\n";
 
@@ -163,7 +163,7 @@ static void tx_run(struct console *con)
 	while (done < BATCH && virtqueue_pop(vq, req) > 0) {
 		for (unsigned int i = 0; i < req->out.nr; i++) {
 			put(con, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
-			tell(con, &room, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
+			pass_output(con, &room, req->out.iov[i].iov_base, req->out.iov[i].iov_len);
 		}
 		virtqueue_push(vq, req->head, 0);
 		done++;

@@ -59,7 +59,7 @@ void vhost_close(struct vhost *vhost)
 }
 
 static int __attribute__((format(printf, 3, 4)))
-tell(const struct vhost *vhost, int error, const char *fmt, ...)
+warn(const struct vhost *vhost, int error, const char *fmt, ...)
 {
 	char text[160];
 	va_list ap;
@@ -80,7 +80,7 @@ static int set_memory(const struct vhost *vhost)
 
 	table = calloc(1, sizeof(*table) + mem->nr * sizeof(table->regions[0]));
 	if (!table)
-		return tell(vhost, -ENOMEM, "cannot tell it the guest's memory");
+		return warn(vhost, -ENOMEM, "cannot tell it the guest's memory");
 	table->nregions = mem->nr;
 	for (unsigned int i = 0; i < mem->nr; i++)
 		table->regions[i] = (struct vhost_memory_region) {
@@ -91,10 +91,10 @@ static int set_memory(const struct vhost *vhost)
 	if (ioctl(vhost->fd, VHOST_SET_MEM_TABLE, table)) {
 		error = -errno;
 		if (error == -E2BIG)
-			tell(vhost, error, "it takes fewer pieces of memory than the %u that the guest has; load vhost with max_mem_regions=%u",
+			warn(vhost, error, "it takes fewer pieces of memory than the %u that the guest has; load vhost with max_mem_regions=%u",
 			     mem->nr, SIGMA_SEGMENTS_MAX);
 		else
-			tell(vhost, error, "it refuses the guest's memory");
+			warn(vhost, error, "it refuses the guest's memory");
 	}
 	free(table);
 	return error;
@@ -122,7 +122,7 @@ static int set_queue(const struct vhost *vhost, const struct virtqueue *vq)
 	    ioctl(vhost->fd, VHOST_SET_VRING_ERR, &error) ||
 	    ioctl(vhost->fd, VHOST_SET_VRING_CALL, &call) ||
 	    ioctl(vhost->fd, VHOST_SET_VRING_KICK, &kick))
-		return tell(vhost, -errno, "it refuses queue %u", vq->index);
+		return warn(vhost, -errno, "it refuses queue %u", vq->index);
 	return 0;
 }
 
@@ -144,7 +144,7 @@ static int watch_errors(struct vhost *vhost)
 	error = vhost->error_fd < 0 ? -errno :
 		sd_event_add_io(vhost->dev->port->event, &vhost->error_source,
 				vhost->error_fd, EPOLLIN, on_error, vhost);
-	return error < 0 ? tell(vhost, error, "cannot watch it for errors") : 0;
+	return error < 0 ? warn(vhost, error, "cannot watch it for errors") : 0;
 }
 
 int vhost_start(struct vhost *vhost, struct virtio_device *dev, unsigned int nr_queues)
@@ -155,10 +155,10 @@ int vhost_start(struct vhost *vhost, struct virtio_device *dev, unsigned int nr_
 	vhost->dev = dev;
 	for (unsigned int i = 0; i < nr_queues; i++)
 		if (!dev->queue[i].size)
-			return tell(vhost, -EINVAL, "the guest's driver left out queue %u", i);
+			return warn(vhost, -EINVAL, "the guest's driver left out queue %u", i);
 
 	if (ioctl(vhost->fd, VHOST_SET_FEATURES, &features))
-		return tell(vhost, -errno, "it refuses features 0x%llx",
+		return warn(vhost, -errno, "it refuses features 0x%llx",
 			    (unsigned long long)features);
 	error = set_memory(vhost);
 	if (!error)

@@ -69,7 +69,7 @@ int vu_explain(struct vhost_user *vu, int error, const char *fmt, ...)
 	return error;
 }
 
-static int lost(struct vhost_user *vu, enum vu_request request, int error)
+static int link_error(struct vhost_user *vu, enum vu_request request, int error)
 {
 	if (error == -ETIMEDOUT)
 		return vu_explain(vu, error, "did not answer %s in %u s", names[request],
@@ -163,7 +163,7 @@ static int receive_reply(struct vhost_user *vu, enum vu_request request, struct 
 	int error = receive_bytes(vu, msg, HEADER);
 
 	if (error)
-		return lost(vu, request, error);
+		return link_error(vu, request, error);
 	if (msg->request != request || (msg->flags & (VERSION_MASK | REPLY)) != (VERSION | REPLY))
 		return vu_explain(vu, -EPROTO, "answered %s with message %u, flags 0x%x",
 				  names[request], msg->request, msg->flags);
@@ -171,7 +171,7 @@ static int receive_reply(struct vhost_user *vu, enum vu_request request, struct 
 		return vu_explain(vu, -EPROTO, "answered %s with %u bytes, not %u", names[request],
 				  msg->size, size);
 	error = receive_bytes(vu, &msg->number, size);
-	return error ? lost(vu, request, error) : 0;
+	return error ? link_error(vu, request, error) : 0;
 }
 
 int vu_tell(struct vhost_user *vu, enum vu_request request, struct vu_message *msg, uint32_t size,
@@ -185,7 +185,7 @@ int vu_tell(struct vhost_user *vu, enum vu_request request, struct vu_message *m
 	msg->size = size;
 	error = send_message(vu, msg, fds, nr_fds);
 	if (error)
-		return lost(vu, request, error);
+		return link_error(vu, request, error);
 	if (!confirmed)
 		return 0;
 	error = receive_reply(vu, request, msg, sizeof(msg->number));
@@ -225,7 +225,7 @@ int vu_ask(struct vhost_user *vu, enum vu_request request, struct vu_message *ms
 	msg->flags = 0;
 	msg->size = size;
 	error = send_message(vu, msg, NULL, 0);
-	return error ? lost(vu, request, error) : receive_reply(vu, request, msg, reply);
+	return error ? link_error(vu, request, error) : receive_reply(vu, request, msg, reply);
 }
 
 int vu_ask_number(struct vhost_user *vu, enum vu_request request, uint64_t *number)

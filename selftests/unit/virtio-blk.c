@@ -556,7 +556,7 @@ static void too_large(uint32_t type, uint32_t max)
 						 VIRTIO_BLK_T_WRITE_ZEROES));
 	capture_start();
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, range_request(&disk, type, 0, max + 1, 0));
-	EXPECT_SAID("more than the disk offers", capture_end());
+	EXPECT_SAID("larger than the disk allows", capture_end());
 }
 
 TEST(ranges_are_limited)
