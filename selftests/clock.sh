@@ -24,9 +24,10 @@ guest_now() { in_guest 1 "/run/clock $1 $ptp"; }
 same_time()
 {
 	local first reading last
+	# shellcheck disable=SC2086 # three numbers each
 	first=$(host_now) && reading=$(guest_now "$1" | cut -d ' ' -f 1-3) && last=$(host_now) &&
 		echo "host $first, guest $reading, host $last" &&
-		$program compare "$first" "$reading" "$last" "${2:-0}"
+		$program compare $first $reading $last "${2:-0}"
 }
 
 # offset_by VERB FIELD: ns that the guest's own clock is ahead of its PTP clock
