@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Names of guards: see guard.h. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "guard.h"
@@ -26,22 +28,28 @@ int guard_from_name(const char *name)
 	return -EINVAL;
 }
 
-int guard_of_machine(const char *path, char why[GUARD_WHY_MAX])
+static void read_line(const char *folder, const char *name, char *line, size_t size)
 {
-	FILE *file = fopen(path, "re");
-	char line[GUARD_WHY_MAX] = "", *reason;
+	char path[PATH_MAX];
+	FILE *file;
 
-	*why = '\0';
-	if (file) {
-		if (!fgets(line, sizeof(line), file))
-			*line = '\0';
-		fclose(file);
-	}
+	*line = '\0';
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "re");
+	if (!file)
+		return;
+	if (!fgets(line, size, file))
+		*line = '\0';
+	fclose(file);
 	line[strcspn(line, "\n")] = '\0';
-	reason = strstr(line, ": ");
-	if (reason) {
-		*reason = '\0';
-		strcpy(why, reason + strlen(": "));
-	}
+}
+
+int guard_of_machine(const char *folder, char why[REASON_TEXT_MAX])
+{
+	char line[32];
+
+	read_line(folder, "guard_missing", line, sizeof(line));
+	reason_text(&(struct sigma_why){ .reason = atoi(line) }, 0, why);
+	read_line(folder, "guard", line, sizeof(line));
 	return guard_from_name(line);
 }

@@ -6,22 +6,22 @@
 #include <stdint.h>
 
 #include "../kmod/uapi/sigma.h"
+#include "reason.h"
 
 const char *guard_name(uint32_t kind);
 
 /** guard_from_name - an enum sigma_guard_kind, or -EINVAL */
 int guard_from_name(const char *name);
 
-#define GUARD_SYSFS	"/sys/class/sigma/control/guard"
-#define GUARD_WHY_MAX	256
+#define GUARD_SYSFS	"/sys/class/sigma/control"
 
 /**
  * guard_of_machine - the strongest guard that this machine has
- * @path: GUARD_SYSFS, or a file like it
- * @why: out: why the machine has no stronger one; "" if @path gives no reason
+ * @folder: GUARD_SYSFS, or a folder like it
+ * @why: out: why the machine has no stronger one; "" if it has, or @folder gives no reason
  *
- * Return: an enum sigma_guard_kind, or -EINVAL if @path can't be read (sigma.ko is not loaded).
+ * Return: an enum sigma_guard_kind, or -EINVAL if @folder can't be read (sigma.ko is not loaded).
  */
-int guard_of_machine(const char *path, char why[GUARD_WHY_MAX]);
+int guard_of_machine(const char *folder, char why[REASON_TEXT_MAX]);
 
 #endif

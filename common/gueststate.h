@@ -9,8 +9,8 @@
 
 #define GUEST_STATES (SIGMA_STATE_CONTAINED + 1)	/* numbered from 0 */
 
-/* The STATUS= that sigmad sends by sd_notify(3), with the name of the guest's state */
-#define GUEST_STATUS "Guest is %s."
+/* sigmad sends this variable by sd_notify(3), with the name of the guest's state. systemd ignores it */
+#define GUEST_STATE_VARIABLE "X_SIGMA_STATE="
 
 const char *guest_state_name(uint32_t state);
 

@@ -486,7 +486,7 @@ static void check_panic(void)
 static void check_guard(void)
 {
 	static const char trust[] = "run only guests that you would trust as root of this host";
-	char why[GUARD_WHY_MAX];
+	char why[REASON_TEXT_MAX];
 
 	switch (guard_of_machine(GUARD_SYSFS, why)) {
 	case SIGMA_GUARD_FULL:

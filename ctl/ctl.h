@@ -12,7 +12,6 @@
  *	sigmad.c	starting a sigmad
  *	systemctl.c	the guest's systemd unit
  *	terminal.c	a person's terminal, connected to a guest's console
- *	violation.c	the report of a guard that stopped its guest
  *	vmcore.c	a guest's memory as an ELF core
  *	report.c	output of 'sigmactl check --report'
  *	prometheus.c	output of 'sigmactl stats --prometheus'
@@ -31,6 +30,7 @@
 #include "../common/guestfile.h"
 #include "../common/rundir.h"
 #include "../common/text.h"
+#include "../common/violation.h"
 #include "../kmod/uapi/iosc.h"
 #include "../kmod/uapi/sigma.h"
 
@@ -140,6 +140,13 @@ struct guest_view {
 
 /** guest_view - read one guest; 0 or -ENOENT, not reported */
 int guest_view(struct guest_view *guest, const char *name);
+
+/**
+ * guest_violation - what a guest did that its guard stopped
+ *
+ * Return: 0, or a negative errno, not reported: there is no violation, or the device is not for us.
+ */
+int guest_violation(const char *name, struct sigma_violation *violation);
 
 /** guest_gathered - bytes of memory that a guest in the making has so far; 0 for other guests */
 uint64_t guest_gathered(const char *name);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "ctl.h"
-#include "violation.h"
 #include "vmcore.h"
 
 /* Linux's segment selectors, arch/x86/include/asm/segment.h */
@@ -46,18 +45,30 @@ static void on_signal(int number)
 static void read_registers(const char *name, struct elf_prstatus *cpus, unsigned int nr)
 {
 	struct user_regs_struct regs = {};
-	struct violation violation;
+	struct sigma_violation violation;
+	const __u64 *gpr = violation.gpr;
 
-	if (violation_read(&violation, name) || violation.guest_cpu >= nr)
+	if (guest_violation(name, &violation) || violation.guest_cpu >= nr)
 		return;
-
-#define REG(name) (regs.name = violation_register(&violation, #name))
-	REG(rax); REG(rcx); REG(rdx); REG(rbx); REG(rsp); REG(rbp); REG(rsi); REG(rdi);
-	REG(r8); REG(r9); REG(r10); REG(r11); REG(r12); REG(r13); REG(r14); REG(r15);
-	REG(rip);
-#undef REG
+	regs.rax = gpr[GPR_RAX];
+	regs.rcx = gpr[GPR_RCX];
+	regs.rdx = gpr[GPR_RDX];
+	regs.rbx = gpr[GPR_RBX];
+	regs.rsp = gpr[GPR_RSP];
+	regs.rbp = gpr[GPR_RBP];
+	regs.rsi = gpr[GPR_RSI];
+	regs.rdi = gpr[GPR_RDI];
+	regs.r8 = gpr[GPR_R8];
+	regs.r9 = gpr[GPR_R8 + 1];
+	regs.r10 = gpr[GPR_R8 + 2];
+	regs.r11 = gpr[GPR_R8 + 3];
+	regs.r12 = gpr[GPR_R8 + 4];
+	regs.r13 = gpr[GPR_R8 + 5];
+	regs.r14 = gpr[GPR_R8 + 6];
+	regs.r15 = gpr[GPR_R8 + 7];
+	regs.rip = violation.rip;
 	regs.orig_rax = -1;
-	regs.eflags = violation_register(&violation, "rflags");
+	regs.eflags = violation.rflags;
 	regs.cs = violation.cpl ? USER_CS : KERNEL_CS;
 	regs.ss = violation.cpl ? USER_DS : KERNEL_DS;
 	memcpy(cpus[violation.guest_cpu].pr_reg, &regs, sizeof(regs));

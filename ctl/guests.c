@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../common/control.h"
+#include "../common/gueststate.h"
 #include "ctl.h"
 
 #define SYSFS		"/sys/class/sigma"
@@ -60,19 +61,35 @@ uint64_t guests_control_number(const char *attr)
 
 uint64_t guest_gathered(const char *name)
 {
-	char text[SIGMA_NAME_MAX + 32], *bytes;
+	char gathering[SIGMA_NAME_MAX + 1];
 
-	if (read_attr(CONTROL, "gathering", text, sizeof(text)))
+	if (read_attr(CONTROL, "gathering", gathering, sizeof(gathering)) ||
+	    strcmp(gathering, name))
 		return 0;
-	bytes = strchr(text, ' ');
-	if (!bytes)
-		return 0;
-	*bytes++ = '\0';
-	return strcmp(text, name) ? 0 : strtoull(bytes, NULL, 10);
+	return read_number(CONTROL, "gathered");
+}
+
+int guest_violation(const char *name, struct sigma_violation *violation)
+{
+	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1], state[32];
+	int fd, error;
+
+	if (!name_valid(name) || read_attr(name, "state", state, sizeof(state)) ||
+	    guest_state_from_name(state) != SIGMA_STATE_CONTAINED)
+		return -ENOENT;
+	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	error = violation_get(fd, violation);
+	close(fd);
+	return error;
 }
 
 int guest_view(struct guest_view *guest, const char *name)
 {
+	struct sigma_violation violation;
+
 	memset(guest, 0, sizeof(*guest));
 	if (!name_valid(name) ||
 	    read_attr(name, "state", guest->state, sizeof(guest->state)))
@@ -82,7 +99,8 @@ int guest_view(struct guest_view *guest, const char *name)
 	read_attr(name, "release", guest->release, sizeof(guest->release));
 	read_attr(name, "guard", guest->guard, sizeof(guest->guard));
 	read_attr(name, "panic", guest->panic, sizeof(guest->panic));
-	read_attr(name, "violation", guest->violation, sizeof(guest->violation));
+	if (!guest_violation(name, &violation))
+		violation_what(&violation, guest->violation, sizeof(guest->violation));
 	guest->memory = read_number(name, "memory");
 	guest->heartbeat = read_number(name, "heartbeat");
 	guest->doorbells_sent = read_number(name, "doorbells_sent");

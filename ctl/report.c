@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../common/cpus.h"
+#include "../common/guard.h"
 #include "../common/version.h"
 #include "ctl.h"
 
@@ -205,7 +206,8 @@ static void report_module(void)
 	print_value("tainted by it", "/sys/module/sigma/taint");
 	print_value("users", "/sys/module/sigma/refcnt");
 	print_value("pool", "/sys/module/sigma/parameters/pool");
-	print_value("guard", "/sys/class/sigma/control/guard");
+	print_value("guard", GUARD_SYSFS "/guard");
+	print_value("guard_missing", GUARD_SYSFS "/guard_missing");
 	nr = guest_views(&guests);
 	for (int i = 0; i < nr; i++)
 		printf("guest %s: %s, CPUs %s, %llu MiB, guard %s, heartbeat %llu\n",

@@ -27,7 +27,6 @@
 
 #define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)	/* for sigmad */
 #define PROGRESS_MS	1000
-#define STATUS		"STATUS="
 #define MESSAGE_MAX	1024
 
 /* Find sigmad: in $SIGMA_LIBEXECDIR, beside sigmactl (in a build tree), or where it is installed */
@@ -159,17 +158,34 @@ static int receive(int fd, pid_t pid, char *text, size_t size)
 	return 0;
 }
 
+/*
+ * The value of a variable in a datagram of sd_notify(3), whose lines are VARIABLE=VALUE; NULL: it
+ * has none. @variable: with its '='. The value ends with the line.
+ */
+static const char *value_of(const char *text, const char *variable)
+{
+	while (strncmp(text, variable, strlen(variable))) {
+		text = strchr(text, '\n');
+		if (!text++)
+			return NULL;
+	}
+	return text + strlen(variable);
+}
+
 /* Receive a datagram: is it READY=1? The text of a STATUS= goes to @progress */
 static bool is_ready(int fd, pid_t pid, struct progress *progress)
 {
+	const char *status, *ready;
 	char text[MESSAGE_MAX];
 
 	if (receive(fd, pid, text, sizeof(text)))
 		return false;
-	if (!strncmp(text, STATUS, strlen(STATUS)))
+	status = value_of(text, "STATUS=");
+	if (status)
 		snprintf(progress->what, sizeof(progress->what), "%.*s",
-			 (int)strcspn(text + strlen(STATUS), "\n"), text + strlen(STATUS));
-	return !strncmp(text, "READY=1", 7) || strstr(text, "\nREADY=1");
+			 (int)strcspn(status, "\n"), status);
+	ready = value_of(text, "READY=");
+	return ready && *ready == '1';
 }
 
 static int open_signals(void)
@@ -319,15 +335,17 @@ close_signals:
 
 int sigmad_last_state(int notify, pid_t pid)
 {
-	char text[MESSAGE_MAX], expected[MESSAGE_MAX];
+	char text[MESSAGE_MAX], *name;
 	int state = -ENOMSG;
 
-	while (!receive(notify, pid, text, sizeof(text)))
-		for (int i = 0; i < GUEST_STATES; i++) {
-			snprintf(expected, sizeof(expected), STATUS GUEST_STATUS, guest_state_name(i));
-			if (!strcmp(text, expected))
-				state = i;
-		}
+	while (!receive(notify, pid, text, sizeof(text))) {
+		name = (char *)value_of(text, GUEST_STATE_VARIABLE);
+		if (!name)
+			continue;
+		name[strcspn(name, "\n")] = '\0';
+		if (guest_state_from_name(name) >= 0)
+			state = guest_state_from_name(name);
+	}
 	return state;
 }
 

@@ -9,7 +9,6 @@
 #include "../common/gueststate.h"
 #include "ctl.h"
 #include "json.h"
-#include "violation.h"
 
 #define LOG_LINES 10
 #define LONG_BOOT (60 * USEC_PER_SEC)
@@ -43,17 +42,19 @@ static void add_devices(struct json_object *object, const struct served *served)
 }
 
 /* Registers are strings, since a number of JSON may not keep all 64 bits */
-static struct json_object *violation_where(const struct violation *violation)
+static struct json_object *violation_where(const struct sigma_violation *violation)
 {
 	struct json_object *object = json_object_new_object(), *list = json_object_new_object();
+	struct violation_register registers[VIOLATION_REGISTERS];
 	char text[32];
 
 	json_add_number(object, "cpu", violation->cpu);
 	json_add_number(object, "guest_cpu", violation->guest_cpu);
 	json_add_number(object, "cpl", violation->cpl);
+	violation_registers(violation, registers);
 	for (unsigned int i = 0; i < VIOLATION_REGISTERS; i++) {
-		snprintf(text, sizeof(text), "0x%" PRIx64, violation->registers[i].value);
-		json_add_string(list, violation->registers[i].name, text);
+		snprintf(text, sizeof(text), "0x%" PRIx64, registers[i].value);
+		json_add_string(list, registers[i].name, text);
 	}
 	json_object_object_add(object, "registers", list);
 	return object;
@@ -62,7 +63,7 @@ static struct json_object *violation_where(const struct violation *violation)
 static void print_json(const struct guest_view *guest, const struct served *served)
 {
 	struct json_object *object = json_object_new_object();
-	struct violation violation;
+	struct sigma_violation violation;
 
 	json_add_string(object, "name", guest->name);
 	json_add_string(object, "state", guest->state);
@@ -71,7 +72,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_add_string(object, "guard", guest->guard);
 	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
 	json_add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
-	json_object_object_add(object, "violation_where", violation_read(&violation, guest->name) ?
+	json_object_object_add(object, "violation_where", guest_violation(guest->name, &violation) ?
 			       NULL : violation_where(&violation));
 	json_add_string(object, "kernel", guest->release);
 	json_add_counters(object, guest);
@@ -147,11 +148,12 @@ static void print_devices(const struct served *served)
 
 static void print_violation(const struct guest_view *guest)
 {
-	struct violation violation;
-	char *rest = violation.text, *line;
+	char text[VIOLATION_TEXT_MAX], *rest = text, *line;
+	struct sigma_violation violation;
 
-	if (violation_read(&violation, guest->name))
+	if (guest_violation(guest->name, &violation))
 		return;
+	violation_text(&violation, text);
 	for (const char *title = " Violation: "; (line = strsep(&rest, "\n")) && *line;
 	     title = "            ")
 		printf("%s%s\n", title, line);
@@ -160,7 +162,7 @@ static void print_violation(const struct guest_view *guest)
 /* Print the guard, what it is worth, and why there is no stronger one */
 static void print_guard(const struct guest_view *guest)
 {
-	char why[GUARD_WHY_MAX];
+	char why[REASON_TEXT_MAX];
 	int kind = guard_from_name(guest->guard), best = guard_of_machine(GUARD_SYSFS, why);
 
 	printf("     Guard: %s", guest->guard);
@@ -250,7 +252,7 @@ const struct verb verb_status = {
 "\n"
 "The guard is \"full\", \"memory\" (against accidents, not against attacks) or \"no\", as Guard= in the\n"
 "guest file chooses. The line also says why there is no stronger one. When the guard stopped the\n"
-"guest, the state is \"contained\". Root then also sees the violation: what the guest did, on which\n"
+"guest, the state is \"contained\". Root and the group sigma then also see the violation: what the guest did, on which\n"
 "CPU, and with which registers.\n"
 "\n"
 "sigmad serves the guest's devices. In JSON it is \"serves\", \"gone\" (it ended, and the guest runs\n"

@@ -38,11 +38,29 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* The guest's state changes with @panicked, and boot_watch() ends the looks then */
+static int on_look(sd_event_source *source, uint64_t usec, void *data)
+{
+	struct boot *boot = data;
+	char text[SIGMA_PANIC_MAX];
+
+	sd_event_source_set_time_relative(source, BOOTLOG_PERIOD_USEC);
+	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	if (bootlog_look(&boot->log, text, sizeof(text)))
+		boot->panicked(boot->data, text);
+	return 0;
+}
+
 static void begin(struct boot *boot)
 {
-	int error = 0;
+	int error;
 
-	if (boot->timeout != UINT64_MAX)
+	bootlog_begin(&boot->log, boot->memory);
+	error = sd_event_add_time_relative(boot->event, &boot->look, CLOCK_MONOTONIC,
+					   BOOTLOG_PERIOD_USEC, 0, on_look, boot);
+	if (error < 0)
+		bootlog_end(&boot->log);
+	else if (boot->timeout != UINT64_MAX)
 		error = sd_event_add_time_relative(boot->event, &boot->timer, CLOCK_MONOTONIC,
 						   boot->timeout, 0, on_timeout, boot);
 	if (error < 0)
@@ -55,6 +73,9 @@ static void begin(struct boot *boot)
 void boot_end(struct boot *boot)
 {
 	boot->timer = sd_event_source_disable_unref(boot->timer);
+	if (boot->look)
+		bootlog_end(&boot->log);
+	boot->look = sd_event_source_disable_unref(boot->look);
 }
 
 void boot_watch(struct boot *boot, uint32_t state)
@@ -63,7 +84,7 @@ void boot_watch(struct boot *boot, uint32_t state)
 		return;
 	if (state != SIGMA_STATE_BOOTING)
 		boot_end(boot);
-	else if (!boot->timer)
+	else if (!boot->look)
 		begin(boot);
 	if (state == SIGMA_STATE_RUNNING || state == SIGMA_STATE_UNRESPONSIVE ||
 	    !is_awaited(boot))

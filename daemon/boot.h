@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Watches a guest from its start until its driver, sigma_guest.ko, is up. Until then the guest can
- * send no message and has no heartbeat. sigma.ko finds a panic in its memory (kmod/bootlog.c); a
- * guest that is stuck is found by a timeout.
+ * send no message and has no heartbeat. A panic is found in its memory (bootlog.h), and a guest that
+ * is stuck by a timeout.
  */
 #ifndef SIGMA_BOOT_H
 #define SIGMA_BOOT_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "bootlog.h"
 #include "observer.h"
 
 /**
@@ -22,10 +23,14 @@
  *	UINT64_MAX: never
  * @service: the service manager waits for the driver, and a guest whose driver does not come up
  *	is a failure
+ * @memory: the guest's, which must be mapped from the first boot_watch() to boot_end()
+ * @panicked: called with @data when the memory shows a panic; @text: its first line
  * @failed: called with @data when a service's guest takes longer than @timeout
- * @data: for @failed
+ * @data: for @panicked and @failed
  * @ready: observers were told that the guest is ready
  * @timer: runs until the driver is up
+ * @look: runs until the driver is up: the next look into the memory
+ * @log: what is known of the log there, while @look exists
  */
 struct boot {
 	sd_event *event;
@@ -33,11 +38,15 @@ struct boot {
 	const char *name;
 	uint64_t timeout;
 	bool service;
+	const struct guest_memory *memory;
+	void (*panicked)(void *data, const char *text);
 	void (*failed)(void *data);
 	void *data;
 	/* private to boot.c */
 	bool ready;
 	sd_event_source *timer;
+	sd_event_source *look;
+	struct bootlog log;
 };
 
 /**

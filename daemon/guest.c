@@ -2,7 +2,7 @@
 /*
  * The ioctls of sigma.ko with messages for people: see guest.h.
  *
- * sigma.ko says why it refused (struct sigma_create.error). The errno is only explained when it
+ * sigma.ko says why it refused (struct sigma_why). The errno is only explained when it
  * gave no reason.
  */
 #include <endian.h>
@@ -72,8 +72,8 @@ static bool names_a_key(int error)
 	return error == -ENOMEM || error == -EBUSY || error == -EINVAL || error == -EOPNOTSUPP;
 }
 
-static int create(const struct guest *guest, const struct guest_config *config,
-		  const uint32_t *cpus, unsigned int nr_cpus, char *why, size_t size)
+static int create(struct guest *guest, const struct guest_config *config, const uint32_t *cpus,
+		  unsigned int nr_cpus, char why[REASON_TEXT_MAX])
 {
 	struct sigma_create arg = {
 		.memory = config->memory,
@@ -85,14 +85,16 @@ static int create(const struct guest *guest, const struct guest_config *config,
 
 	snprintf(arg.name, sizeof(arg.name), "%s", guest->name);
 	memcpy(arg.cpus, cpus, nr_cpus * sizeof(*cpus));
-	if (!ioctl(guest->control_fd, SIGMA_CREATE, &arg))
+	error = ioctl(guest->control_fd, SIGMA_CREATE, &arg) ? -errno : 0;
+	guest->why = arg.why;
+	if (!error)
 		return 0;
-
-	error = -errno;
-	arg.error[sizeof(arg.error) - 1] = '\0';
 	if (error == -EEXIST)
 		return report_exists(guest->name);
-	snprintf(why, size, "%s", arg.error[0] ? arg.error : strerror(-error));
+	if (arg.why.reason)
+		reason_text(&arg.why, config->memory, why);
+	else
+		snprintf(why, REASON_TEXT_MAX, "%s", strerror(-error));
 	if (names_a_key(error))
 		return error;
 	return log_error(error, "the guest cannot be made: %s", why);
@@ -151,11 +153,11 @@ close_device:
 }
 
 int guest_create(struct guest *guest, const struct guest_config *config, const uint32_t *cpus,
-		 unsigned int nr_cpus, char *why, size_t size)
+		 unsigned int nr_cpus, char why[REASON_TEXT_MAX])
 {
 	int error;
 
-	error = create(guest, config, cpus, nr_cpus, why, size);
+	error = create(guest, config, cpus, nr_cpus, why);
 	if (error)
 		return error;
 	error = open_guest(guest);
@@ -278,22 +280,27 @@ bool guest_runs(const struct guest *guest)
 	}
 }
 
-void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked, const char *path)
+void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked)
 {
-	int kind = guest->info.guard;
-	char why[GUARD_WHY_MAX];
+	char why[REASON_TEXT_MAX];
 
-	if (asked != SIGMA_GUARD_AUTO || kind == SIGMA_GUARD_FULL)
+	if (asked != SIGMA_GUARD_AUTO || guest->info.guard == SIGMA_GUARD_FULL)
 		return;
-	/* If the machine has a stronger guard, these CPUs are the reason for the weaker one */
-	if (guard_of_machine(path, why) != kind)
-		strcpy(why, "dmesg tells why there is no stronger one for these CPUs");
-	if (kind == SIGMA_GUARD_MEMORY)
+	reason_text(&guest->why, 0, why);
+	if (guest->info.guard == SIGMA_GUARD_MEMORY)
 		log_warning("Guard=auto has chosen \"memory\", which is against accidents, not against attacks: a hostile guest can take over the host by interrupts (%s)",
 			    why);
 	else
 		log_warning("Guard=auto has chosen \"no\": the guest is as trusted as a kernel module (%s)",
 			    why);
+}
+
+int guest_panic_found(struct guest *guest, const char *text)
+{
+	struct sigma_panic panic;
+
+	snprintf(panic.text, sizeof(panic.text), "%s", text);
+	return ioctl(guest->fd, SIGMA_PANIC, &panic) ? -errno : 0;
 }
 
 static const struct sigma_iosc_guest *guest_page(const struct guest *guest)

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "../common/guestfile.h"
+#include "../common/reason.h"
 #include "../kmod/uapi/iosc.h"
 #include "../kmod/uapi/sigma.h"
 
@@ -21,6 +22,7 @@
  * @fd: /dev/sigma/NAME, non-blocking
  * @iosc: the IOSC window, SIGMA_IOSC_SIZE bytes; each field that the guest writes is read once
  * @info: as of the last guest_update(); only @info.state changes
+ * @why: sigma.ko's reason at guest_create()
  */
 struct guest {
 	char name[SIGMA_NAME_MAX];
@@ -28,6 +30,7 @@ struct guest {
 	int fd;
 	const uint8_t *iosc;
 	struct sigma_info info;
+	struct sigma_why why;
 };
 
 /**
@@ -46,13 +49,12 @@ void guest_close(struct guest *guest);
  * @cpus: numbers of the CPUs to lend
  * @nr_cpus: how many
  * @why: out: sigma.ko's reason when it refuses
- * @size: bytes of @why
  *
  * Return: 0; -ENOMEM (memory), -EOPNOTSUPP (guard) or -EBUSY, -EINVAL (CPUs) with a reason in
  * @why, not reported; or another negative errno, reported. After an error nothing is taken.
  */
 int guest_create(struct guest *guest, const struct guest_config *config, const uint32_t *cpus,
-		 unsigned int nr_cpus, char *why, size_t size);
+		 unsigned int nr_cpus, char why[REASON_TEXT_MAX]);
 
 /** guest_attach - open the device of an existing guest, map its window; 0 or a reported -errno */
 int guest_attach(struct guest *guest, const char *name);
@@ -105,9 +107,16 @@ bool guest_runs(const struct guest *guest);
 /**
  * guest_warn_of_guard - warn if Guard=auto has chosen a guard other than full
  * @asked: the guard that the configuration asks for
- * @path: GUARD_SYSFS, or a file like it
  */
-void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked, const char *path);
+void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked);
+
+/**
+ * guest_panic_found - SIGMA_PANIC: the guest's memory shows that it panicked while it booted
+ * @text: the first line of the panic
+ *
+ * Return: 0; -EPIPE: the guest boots no longer; another negative errno. Not reported.
+ */
+int guest_panic_found(struct guest *guest, const char *text);
 
 /**
  * guest_text - copy a string that the guest wrote to its part of the IOSC header
@@ -117,7 +126,7 @@ void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked,
  */
 void guest_text(const struct guest *guest, size_t offset, char *text, size_t size);
 
-#define GUEST_PANIC_MAX	sizeof(((struct sigma_iosc_guest *)0)->panic_text)
+#define GUEST_PANIC_MAX	SIGMA_PANIC_MAX
 
 /** guest_panic - copy the guest's reason for its panic, as guest_text(); "" unless it panicked */
 void guest_panic(const struct guest *guest, char text[GUEST_PANIC_MAX]);

@@ -23,7 +23,9 @@ static void on_ready(void *data)
 
 static void on_state(void *data, uint32_t state)
 {
-	sd_notifyf(0, "STATUS=" GUEST_STATUS, guest_state_name(state));
+	const char *name = guest_state_name(state);
+
+	sd_notifyf(0, "STATUS=Guest is %s.\n" GUEST_STATE_VARIABLE "%s", name, name);
 }
 
 static void on_ending(void *data)

@@ -14,7 +14,6 @@
 #include <time.h>
 
 #include "../common/cpus.h"
-#include "../common/guard.h"
 #include "../common/log.h"
 #include "../common/rundir.h"
 #include "channels.h"
@@ -62,7 +61,7 @@ static int choose_cpus(const struct guest_config *config, uint32_t chosen[SIGMA_
 static int take_resources(struct machine *machine)
 {
 	const struct guest_config *config = machine->config;
-	char why[sizeof(((struct sigma_create *)0)->error)];
+	char why[REASON_TEXT_MAX];
 	uint32_t chosen[SIGMA_CPUS_MAX];
 	int nr, error;
 
@@ -75,7 +74,7 @@ static int take_resources(struct machine *machine)
 		observers_progress(&machine->observers,
 				   "Taking %d CPU%s and %llu MiB of memory from the host.", nr,
 				   nr == 1 ? "" : "s", (unsigned long long)config->memory >> 20);
-		error = guest_create(&machine->guest, config, cpus, nr, why, sizeof(why));
+		error = guest_create(&machine->guest, config, cpus, nr, why);
 		if (error != -EBUSY || config->cpus_given)
 			break;
 	}
@@ -104,7 +103,7 @@ int start_make(struct machine *machine)
 	error = take_resources(machine);
 	if (error)
 		goto free_devices;
-	guest_warn_of_guard(&machine->guest, config->guard, GUARD_SYSFS);
+	guest_warn_of_guard(&machine->guest, config->guard);
 	if (config->split_cores)
 		cpus_warn_of_split(CPUS_SYSFS, config->file);
 	error = channels_share(config);

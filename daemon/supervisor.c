@@ -15,6 +15,7 @@
 
 #include "../common/assert.h"
 #include "../common/log.h"
+#include "../common/violation.h"
 #include "savelog.h"
 #include "start.h"
 #include "supervisor.h"
@@ -54,23 +55,20 @@ static void log_panic(const struct supervisor *supervisor)
 	log_kept(supervisor);
 }
 
-/* sigma.ko has recorded what the guest did */
 static void log_violation(const struct supervisor *supervisor)
 {
-	char path[sizeof("/sys/class/sigma//violation") + SIGMA_NAME_MAX], line[256];
-	FILE *file;
+	char text[VIOLATION_TEXT_MAX], *rest = text, *line;
+	struct sigma_violation violation;
+	int error = violation_get(supervisor->machine.guest.fd, &violation);
 
-	snprintf(path, sizeof(path), "/sys/class/sigma/%s/violation",
-		 supervisor->machine.guest.name);
-	file = fopen(path, "re");
-	if (!file)
-		log_warning("the guard stopped the guest; %s: %m, see dmesg", path);
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		log_warning("the guard stopped the guest: %s", line);
+	if (error) {
+		log_warning("the guard stopped the guest; sigma.ko does not tell why: %s",
+			    strerror(-error));
+	} else {
+		violation_text(&violation, text);
+		while ((line = strsep(&rest, "\n")) && *line)
+			log_warning("the guard stopped the guest: %s", line);
 	}
-	if (file)
-		fclose(file);
 	log_kept(supervisor);
 }
 
@@ -167,6 +165,14 @@ static void fail(void *data)
 		savelog_memory(machine, "it hangs");
 	guest_stop(&machine->guest);
 	end_loop_failed(supervisor);
+}
+
+/* Its memory shows that the guest panicked while it booted. The change of its state does the rest */
+static void panicked(void *data, const char *text)
+{
+	struct supervisor *supervisor = data;
+
+	guest_panic_found(&supervisor->machine.guest, text);
 }
 
 static int on_hang(sd_event_source *source, uint64_t usec, void *data)
@@ -367,7 +373,8 @@ void supervisor_init(struct supervisor *supervisor, const struct supervisor_opti
 	supervisor->boot = (struct boot) {
 		.event = supervisor->machine.event, .name = supervisor->machine.guest.name,
 		.observers = &supervisor->machine.observers, .timeout = options->boot_timeout,
-		.service = options->service, .failed = fail, .data = supervisor,
+		.memory = &supervisor->machine.memory, .service = options->service,
+		.panicked = panicked, .failed = fail, .data = supervisor,
 	};
 }
 

@@ -214,6 +214,24 @@ static int ioctl_start(struct sigma_guest *guest, void __user *arg)
 	return sigma_guest_start(guest, &start);
 }
 
+static int ioctl_panic(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_panic panic;
+
+	if (copy_from_user(&panic, arg, sizeof(panic)))
+		return -EFAULT;
+	panic.text[sizeof(panic.text) - 1] = '\0';
+	return sigma_guest_panic(guest, &panic);
+}
+
+static int ioctl_get_violation(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_violation violation;
+
+	sigma_guest_violation(guest, &violation);
+	return copy_to_user(arg, &violation, sizeof(violation)) ? -EFAULT : 0;
+}
+
 static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
 		      int (*bind)(struct sigma_guest *guest, unsigned int doorbell, int fd))
 {
@@ -277,6 +295,10 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return sigma_guest_stop(gf->guest);
 	case SIGMA_NMI:
 		return sigma_guest_nmi(gf->guest);
+	case SIGMA_PANIC:
+		return ioctl_panic(gf->guest, argp);
+	case SIGMA_GET_VIOLATION:
+		return ioctl_get_violation(gf->guest, argp);
 	case SIGMA_MEMORY_FD:
 		return ioctl_memory_fd(gf->guest);
 	case SIGMA_SET_KICK:
@@ -342,7 +364,7 @@ static int ioctl_create(struct sigma_create __user *argp)
 	if (IS_ERR(args))
 		return PTR_ERR(args);
 	err = sigma_guest_create(args);
-	if (copy_to_user(argp->error, args->error, sizeof(args->error)) && !err) {
+	if (copy_to_user(&argp->why, &args->why, sizeof(args->why)) && !err) {
 		sigma_guest_destroy(args->name);
 		err = -EFAULT;
 	}

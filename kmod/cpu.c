@@ -84,80 +84,59 @@ static int hide_lent(unsigned int cpu)
 	return 0;
 }
 
-static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores, char *error,
-		     size_t len)
+static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores,
+		     struct sigma_why *why)
 {
 	unsigned int sibling;
 
-	if (cpu == 0) {
-		snprintf(error, len, "cpu 0: boots and serves the host, it is never lent; choose another one");
-		return -EINVAL;
-	}
-	if (cpu >= nr_cpu_ids || !cpu_possible(cpu)) {
-		snprintf(error, len, "cpu %u: this machine has no such CPU", cpu);
-		return -EINVAL;
-	}
-	if (cpumask_test_cpu(cpu, &lent)) {
-		snprintf(error, len, "cpu %u: is lent to a guest already", cpu);
-		return -EBUSY;
-	}
-	if (!cpu_online(cpu)) {
-		snprintf(error, len, "cpu %u: is offline; online it first (chcpu -e %u)", cpu, cpu);
-		return -EBUSY;
-	}
-	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX) {
-		snprintf(error, len, "cpu %u: its APIC ID is %u, but a guest supports APIC IDs up to %u only; choose another one",
-			 cpu, sigma_cpu_apic_id(cpu), XAPIC_ID_MAX);
-		return -EINVAL;
-	}
-	for_each_cpu(sibling, topology_sibling_cpumask(cpu)) {
-		if (split_cores || cpumask_test_cpu(sibling, wanted))
-			continue;
-		snprintf(error, len, "cpu %u: shares a core with cpu %u, which stays with the host; lend both, or allow it with SplitCores=yes",
-			 cpu, sibling);
-		return -EINVAL;
-	}
+	if (cpu == 0)
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_0, cpu, 0);
+	if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_NONE, cpu, 0);
+	if (cpumask_test_cpu(cpu, &lent))
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
+	if (!cpu_online(cpu))
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_OFFLINE, cpu, 0);
+	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX)
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_APIC_ID, cpu,
+				    sigma_cpu_apic_id(cpu));
+	for_each_cpu(sibling, topology_sibling_cpumask(cpu))
+		if (!split_cores && !cpumask_test_cpu(sibling, wanted))
+			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
 	return 0;
 }
 
-int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, char *error, size_t len)
+int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why)
 {
 	cpumask_t *wanted = kzalloc(sizeof(*wanted), GFP_KERNEL);
 	int err = 0;
 
 	if (!wanted)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < nr; i++)
-		if (cpus[i] < nr_cpu_ids && cpumask_test_and_set_cpu(cpus[i], wanted)) {
-			snprintf(error, len, "cpu %u: named twice", cpus[i]);
-			err = -EINVAL;
-			goto out;
-		}
+		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
 	for (unsigned int i = 0; i < nr && !err; i++)
-		err = check_one(cpus[i], wanted, split_cores, error, len);
-out:
+		if (cpus[i] < nr_cpu_ids && cpumask_test_and_set_cpu(cpus[i], wanted))
+			err = sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_TWICE, cpus[i], 0);
+	for (unsigned int i = 0; i < nr && !err; i++)
+		err = check_one(cpus[i], wanted, split_cores, why);
 	kfree(wanted);
 	return err;
 }
 
-int sigma_cpu_lend(unsigned int cpu, char *error, size_t len)
+int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why)
 {
 	int err;
 
-	if (cpumask_test_and_set_cpu(cpu, &lent)) {
-		snprintf(error, len, "cpu %u: is lent to a guest already", cpu);
-		return -EBUSY;
-	}
+	if (cpumask_test_and_set_cpu(cpu, &lent))
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
 	sigma_frequency_highest(cpu, per_cpu_ptr(&frequency, cpu));
 	err = remove_cpu(cpu);
 	/* Above 0: somebody else took the CPU offline meanwhile, so it must not be onlined later */
 	if (err) {
 		cpumask_clear_cpu(cpu, &lent);
 		set_cpu_present(cpu, true);
-		snprintf(error, len, err > 0 ? "cpu %u: went offline meanwhile; online it first (chcpu -e %u)" :
-			 "cpu %u: the host could not take it offline; dmesg tells about cpu %u",
-			 cpu, cpu);
-		return -EBUSY;
+		return sigma_refuse(why, -EBUSY,
+				    err > 0 ? SIGMA_REASON_CPU_OFFLINE : SIGMA_REASON_CPU_BUSY, cpu,
+				    err > 0 ? 0 : -err);
 	}
 	if (per_cpu_ptr(&frequency, cpu)->msr)
 		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started\n",
@@ -182,8 +161,8 @@ int sigma_cpu_return(unsigned int cpu)
 	if (err < 0) {
 		/* It must not stay halted in the entry pages, which may be freed */
 		sigma_cpu_reset(&cpu, 1);
-		pr_err("cpu %u: was given back, but the host could not online it (error %d); try: chcpu -e %u\n",
-		       cpu, err, cpu);
+		pr_err("cpu %u: was given back, but the host could not online it (error %d)\n",
+		       cpu, err);
 	}
 	return err < 0 ? err : 0;
 }

@@ -102,22 +102,16 @@ static enum sigma_state reported_state(const struct sigma_guest *guest)
 	}
 }
 
-/* The text is written first, since the change of state makes others read it */
-void sigma_guest_panicked(struct sigma_guest *guest, const char *text)
-{
-	strscpy(guest->iosc.header->guest.panic_text, text, SIGMA_PANIC_MAX);
-	park(guest, SIGMA_STATE_PANICKED);
-}
-
 /* If the guard has stopped a CPU of a guest that was alive, stop the others, too */
 static bool contained(struct sigma_guest *guest)
 {
-	char text[SIGMA_VIOLATION_MAX], *rest = text, *line;
+	struct sigma_violation violation;
 
-	if (!sigma_guard_describe(guest, text, sizeof(text)))
+	if (!sigma_guard_violation(guest, &violation))
 		return false;
-	while ((line = strsep(&rest, "\n")) && *line)
-		pr_warn("%s: contained: %s\n", guest->name, line);
+	pr_warn("%s: contained: violation %u, info 0x%llx, cpu %u, CPL %u, RIP 0x%llx\n",
+		guest->name, violation.reason, violation.info, violation.cpu, violation.cpl,
+		violation.rip);
 	park(guest, SIGMA_STATE_CONTAINED);
 	return true;
 }
@@ -184,33 +178,26 @@ static bool valid_name(const char *name)
 	return true;
 }
 
-#define fail(args, err, fmt, ...) ({						\
-	snprintf((args)->error, sizeof((args)->error), fmt, ##__VA_ARGS__);	\
-	(err);									\
-})
-
 static int check_args(struct sigma_create *args)
 {
+	struct sigma_why *why = &args->why;
+
 	if (READ_ONCE(closed))
-		return fail(args, -ESHUTDOWN, "this machine is about to restart or to sleep");
+		return sigma_refuse(why, -ESHUTDOWN, SIGMA_REASON_CLOSED, 0, 0);
 	if (!valid_name(args->name))
-		return fail(args, -EINVAL, "the name of a guest is 1 to %d letters, digits, '_', '.' or '-', begins with a letter or digit, and is not \"control\"",
-			    SIGMA_NAME_MAX - 1);
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_NAME, 0, 0);
 	if (find_guest(args->name))
-		return fail(args, -EEXIST, "a guest named %s exists already", args->name);
+		return sigma_refuse(why, -EEXIST, SIGMA_REASON_EXISTS, 0, 0);
 	if (args->flags & ~SIGMA_CREATE_SPLIT_CORES)
-		return fail(args, -EINVAL, "unknown flags 0x%x", args->flags);
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_FLAGS, 0, args->flags);
 	if (args->guard > SIGMA_GUARD_AUTO || args->reserved)
-		return fail(args, -EINVAL, "unknown guard %u", args->guard);
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_GUARD, 0, args->guard);
 	if (!args->nr_cpus || args->nr_cpus > SIGMA_CPUS_MAX)
-		return fail(args, -EINVAL, "a guest has 1 to %d CPUs, not %u", SIGMA_CPUS_MAX,
-			    args->nr_cpus);
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_NR_CPUS, 0, args->nr_cpus);
 	if (!args->memory || args->memory % SIGMA_SEGMENT_ALIGN)
-		return fail(args, -EINVAL, "memory of %llu bytes is not a multiple of 2 MiB",
-			    args->memory);
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_MEMORY_SIZE, 0, args->memory);
 	return sigma_cpu_check(args->cpus, args->nr_cpus,
-			       args->flags & SIGMA_CREATE_SPLIT_CORES, args->error,
-			       sizeof(args->error));
+			       args->flags & SIGMA_CREATE_SPLIT_CORES, why);
 }
 
 static void guest_release(struct device *dev)
@@ -259,7 +246,6 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 	init_waitqueue_head(&guest->wait);
 	INIT_WORK(&guest->state_work, state_work);
 	INIT_DELAYED_WORK(&guest->health_work, health_work);
-	sigma_bootlog_init(guest);
 	guest->nr_cpus = args->nr_cpus;
 	for (unsigned int i = 0; i < guest->nr_cpus; i++) {
 		guest->cpus[i] = args->cpus[i];
@@ -295,7 +281,7 @@ static void return_cpus(struct sigma_guest *guest, unsigned int nr)
 static int lend_cpus(struct sigma_guest *guest, struct sigma_create *args)
 {
 	for (unsigned int i = 0; i < guest->nr_cpus; i++) {
-		int err = sigma_cpu_lend(guest->cpus[i], args->error, sizeof(args->error));
+		int err = sigma_cpu_lend(guest->cpus[i], &args->why);
 
 		if (err) {
 			return_cpus(guest, i);
@@ -312,47 +298,46 @@ static void set_gathering(struct sigma_guest *guest)
 	mutex_unlock(&gathering_lock);
 }
 
-int sigma_guest_show_gathering(char *buf)
+u64 sigma_guest_gathering(char *name)
 {
-	int len = 0;
+	u64 bytes = 0;
 
+	*name = '\0';
 	mutex_lock(&gathering_lock);
-	if (gathering)
-		len = sysfs_emit(buf, "%s %llu\n", gathering->name,
-				 READ_ONCE(gathering->memory.gathered));
+	if (gathering) {
+		strscpy(name, gathering->name, SIGMA_NAME_MAX);
+		bytes = READ_ONCE(gathering->memory.gathered);
+	}
 	mutex_unlock(&gathering_lock);
-	return len;
+	return bytes;
 }
 
 static int create_locked(struct sigma_create *args)
 {
 	enum sigma_guard_kind guard_kind;
+	struct sigma_why *why = &args->why;
 	struct sigma_guest *guest;
 	int err;
 
 	err = check_args(args);
 	if (!err)
-		err = sigma_guard_choose(args, &guard_kind, args->error, sizeof(args->error));
+		err = sigma_guard_choose(args, &guard_kind, why);
 	if (err)
 		return err;
 	guest = new_guest(args, guard_kind);
 	if (!guest)
-		return fail(args, -ENOMEM, "out of kernel memory");
+		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
 
 	err = sigma_iosc_init(guest);
 	if (err) {
-		if (err == -ENOMEM)
-			fail(args, err, "the host has no %d KiB of memory in one piece for the shared memory window; free some, or 'sysctl vm.compact_memory=1'",
-			     SIGMA_IOSC_SIZE / SZ_1K);
-		else
-			fail(args, err, "cannot set up the interrupt of the shared memory window (error %d)",
-			     err);
+		sigma_refuse(why, err,
+			     err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT, 0, -err);
 		goto put_guest;
 	}
 
 	guest->low_phys = sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->low_phys) {
-		err = fail(args, -ENOSPC, "no memory left below 1 MiB, where every kernel needs a few pages; stop another guest");
+		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, 0);
 		goto exit_iosc;
 	}
 
@@ -361,14 +346,14 @@ static int create_locked(struct sigma_create *args)
 				guest->label);
 	set_gathering(NULL);
 	if (err) {
-		fail(args, err, "cannot gather %llu MiB of memory: the host has %lu MiB available and keeps an eighth of its memory for itself; ask for less, or free some",
-		     args->memory >> 20, si_mem_available() >> (20 - PAGE_SHIFT));
+		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0,
+			     (u64)si_mem_available() << PAGE_SHIFT);
 		goto return_low;
 	}
 
 	err = sigma_guest_map_identity(guest, &guest->identity);
 	if (err) {
-		fail(args, err, "out of memory below 4 GiB for page tables");
+		sigma_refuse(why, err, SIGMA_REASON_PAGE_TABLES, 0, 0);
 		goto return_memory;
 	}
 
@@ -378,13 +363,13 @@ static int create_locked(struct sigma_create *args)
 
 	err = sigma_chardev_add(guest);
 	if (err) {
-		fail(args, err, "cannot make its device node (error %d)", err);
+		sigma_refuse(why, err, SIGMA_REASON_DEVICE, 0, -err);
 		goto give_back_cpus;
 	}
 
 	err = sigma_channels_add(&guest->channels, &guest->dev, guest->name);
 	if (err) {
-		fail(args, err, "cannot make the device nodes of its channels (error %d)", err);
+		sigma_refuse(why, err, SIGMA_REASON_CHANNELS, 0, -err);
 		goto del_chardev;
 	}
 
@@ -416,7 +401,7 @@ int sigma_guest_create(struct sigma_create *args)
 {
 	int err;
 
-	args->error[0] = '\0';
+	memset(&args->why, 0, sizeof(args->why));
 	mutex_lock(&sigma_guests_lock);
 	err = create_locked(args);
 	mutex_unlock(&sigma_guests_lock);
@@ -461,7 +446,6 @@ static int destroy_locked(struct sigma_guest *guest)
 	sigma_iosc_exit(guest);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
-	sigma_bootlog_exit(guest);
 	sigma_guard_free(guest);
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
@@ -539,7 +523,6 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 			park(guest, SIGMA_STATE_STOPPED);
 		} else {
 			schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
-			sigma_bootlog_watch(guest);
 		}
 	}
 	mutex_unlock(&guest->lock);
@@ -579,6 +562,34 @@ int sigma_guest_nmi(struct sigma_guest *guest)
 	}
 	mutex_unlock(&guest->lock);
 	return err;
+}
+
+/* The text is written first, since the change of state makes others read it */
+int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic)
+{
+	char *text = guest->iosc.header->guest.panic_text;
+	int err;
+
+	mutex_lock(&guest->lock);
+	if (guest->gone) {
+		err = -ENODEV;
+	} else if (guest->state != SIGMA_STATE_BOOTING) {
+		err = -EPIPE;
+	} else {
+		strscpy(text, panic->text, SIGMA_PANIC_MAX);
+		err = park(guest, SIGMA_STATE_PANICKED);
+	}
+	mutex_unlock(&guest->lock);
+	return err;
+}
+static_assert(sizeof_field(struct sigma_iosc_guest, panic_text) == SIGMA_PANIC_MAX);
+
+void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation)
+{
+	memset(violation, 0, sizeof(*violation));
+	mutex_lock(&guest->lock);
+	sigma_guard_violation(guest, violation);
+	mutex_unlock(&guest->lock);
 }
 
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info)

@@ -98,12 +98,9 @@ static int __init sigma_init(void)
 	err = sigma_iosc_setup();
 	if (err)
 		goto exit_guard;
-	err = sigma_bootlog_setup();
-	if (err)
-		goto teardown_iosc;
 	err = sigma_channels_setup();
 	if (err)
-		goto teardown_bootlog;
+		goto teardown_iosc;
 	err = register_reboot_notifier(&reboot_notifier);
 	if (err)
 		goto teardown_channels;
@@ -121,8 +118,6 @@ unregister_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
 teardown_channels:
 	sigma_channels_teardown();
-teardown_bootlog:
-	sigma_bootlog_teardown();
 teardown_iosc:
 	sigma_iosc_teardown();
 exit_guard:
@@ -145,7 +140,6 @@ static void __exit sigma_exit(void)
 	unregister_pm_notifier(&suspend_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
 	sigma_channels_teardown();
-	sigma_bootlog_teardown();
 	sigma_iosc_teardown();
 	sigma_guard_exit();
 	sigma_cpu_exit();

@@ -13,7 +13,6 @@
  *	identity.c	page tables for a CPU that arrives
  *	iosc.c		the IOSC (inter-OS communication) window: rings, doorbells, eventfds
  *	clock.c		the wall clock in the IOSC window
- *	bootlog.c	finds the panic of a guest that is still booting
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
@@ -47,6 +46,14 @@
 
 #undef pr_fmt
 #define pr_fmt(fmt) "sigma: " fmt
+
+/** sigma_refuse - set @why, and return @err, a negative errno */
+static inline int sigma_refuse(struct sigma_why *why, int err, enum sigma_reason reason, u32 cpu,
+			       u64 value)
+{
+	*why = (struct sigma_why){ .reason = reason, .cpu = cpu, .value = value };
+	return err;
+}
 
 /* memory.c */
 
@@ -139,14 +146,14 @@ void sigma_cpu_exit(void);
 
 /**
  * sigma_cpu_check - may these CPUs be lent?
- * @error: @len bytes; receives the reason where they may not
+ * @why: out: the reason of a failure
  *
  * Return: 0, -EINVAL, -EBUSY or -ENOMEM.
  */
-int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, char *error, size_t len);
+int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why);
 
 /** sigma_cpu_lend - take @cpu offline and keep it offline. May sleep. Return: 0 or -EBUSY. */
-int sigma_cpu_lend(unsigned int cpu, char *error, size_t len);
+int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why);
 
 /** sigma_cpu_return - bring a CPU that is parked, or was never started, online again. May sleep. */
 int sigma_cpu_return(unsigned int cpu);
@@ -257,8 +264,10 @@ struct guard_shared;
 int sigma_guard_init(void);
 void sigma_guard_exit(void);
 
-/** sigma_guard_missing - why this machine can't do @kind, as text for people; NULL: it can */
-const char *sigma_guard_missing(enum sigma_guard_kind kind);
+const char *sigma_guard_name(enum sigma_guard_kind kind);
+
+/** sigma_guard_missing - why this machine can't do @kind; SIGMA_REASON_NONE: it can */
+enum sigma_reason sigma_guard_missing(enum sigma_guard_kind kind);
 
 /** sigma_guard_strongest - the strongest guard that this machine can do */
 enum sigma_guard_kind sigma_guard_strongest(void);
@@ -267,12 +276,12 @@ enum sigma_guard_kind sigma_guard_strongest(void);
  * sigma_guard_choose - choose the guard for the guest of @args
  * @args: what the caller asked for; sigma_cpu_check() has accepted its CPUs
  * @kind: out: the guard. SIGMA_GUARD_AUTO becomes the strongest one for these CPUs
- * @error: @len bytes; receives the reason of a failure
+ * @why: out: the reason of a failure, or why SIGMA_GUARD_AUTO did not become SIGMA_GUARD_FULL
  *
  * Return: 0 or -EOPNOTSUPP.
  */
-int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind, char *error,
-		       size_t len);
+int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind,
+		       struct sigma_why *why);
 
 /** sigma_guard_build - make a new guest->guard for a start. Return: 0 or -ENOMEM. */
 int sigma_guard_build(struct sigma_guest *guest);
@@ -298,56 +307,13 @@ void sigma_guard_publish(struct sigma_guest *guest, u64 target);
 /** sigma_guard_arm - the next doorbell may interrupt the host. Any context. */
 void sigma_guard_arm(struct sigma_guest *guest);
 
-#define SIGMA_VIOLATION_MAX	1024	/* characters that sigma_guard_describe() needs */
+/** sigma_guard_violation - why the guard stopped the guest. Return: it did, and @violation is set */
+bool sigma_guard_violation(const struct sigma_guest *guest, struct sigma_violation *violation);
 
-const char *sigma_guard_name(enum sigma_guard_kind kind);
+enum guard_exit;
 
-/**
- * sigma_guard_describe - describe in a few lines why the guard stopped the guest
- * @text: @len bytes, NUL-terminated
- *
- * Return: number of characters, 0 when the guard did not stop it.
- */
-int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len);
-
-/** sigma_guard_show_exits - counts of VM exits, as "NAME COUNT" lines. Return: characters. */
-int sigma_guard_show_exits(const struct sigma_guest *guest, char *text, size_t len);
-
-/* bootlog.c */
-
-#define SIGMA_PANIC_MAX	sizeof_field(struct sigma_iosc_guest, panic_text)
-
-/**
- * struct sigma_bootlog - the search for the log of a guest that boots
- * @work: owns all other fields but @begun
- * @begun: the guest was started again
- * @offset: where in the guest's memory the search continues
- * @looks: how often @work has run since the start
- * @next_search: @looks at which the next search may happen
- * @nr_found: logs found so far
- * @found: the last of them: offset of the first text, and its record's id
- */
-struct sigma_bootlog {
-	struct delayed_work work;
-	bool begun;
-	u64 offset;
-	unsigned int looks, next_search;
-	unsigned int nr_found;
-	struct sigma_bootlog_start {
-		u64 offset;
-		u64 id;			/* 0: none */
-	} found[4];
-};
-
-int sigma_bootlog_setup(void);	/* once, for the module */
-void sigma_bootlog_teardown(void);
-void sigma_bootlog_init(struct sigma_guest *guest);
-
-/** sigma_bootlog_watch - the guest was started: watch for a panic while it boots */
-void sigma_bootlog_watch(struct sigma_guest *guest);
-
-/** sigma_bootlog_exit - the guest does not boot, and its memory is about to go. May sleep. */
-void sigma_bootlog_exit(struct sigma_guest *guest);
+/** sigma_guard_exits - number of VM exits for this reason since the guest's start */
+u64 sigma_guard_exits(const struct sigma_guest *guest, enum guard_exit exit);
 
 /* guest.c */
 
@@ -392,7 +358,6 @@ struct sigma_guest {
 	struct delayed_work health_work;
 	u64 heartbeat;
 	unsigned int missed_beats;
-	struct sigma_bootlog bootlog;
 	u32 nmis;			/* NMIs sent since the start */
 };
 
@@ -405,16 +370,19 @@ int sigma_guest_stop(struct sigma_guest *guest);
 int sigma_guest_nmi(struct sigma_guest *guest);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
 
-/**
- * sigma_guest_panicked - stop a guest that panicked and could not report it itself
- * @text: becomes its panic text
- *
- * Under guest->lock.
- */
-void sigma_guest_panicked(struct sigma_guest *guest, const char *text);
+/** sigma_guest_panic - SIGMA_PANIC. Return: 0, -EPIPE, -EIO or -ENODEV. */
+int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic);
 
-/** sigma_guest_show_gathering - "NAME BYTES" while memory is gathered. Return: characters. */
-int sigma_guest_show_gathering(char *buf);
+/** sigma_guest_violation - SIGMA_GET_VIOLATION */
+void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation);
+
+/**
+ * sigma_guest_gathering - the guest for which memory is gathered now
+ * @name: out: its name, SIGMA_NAME_MAX bytes; "": none
+ *
+ * Return: bytes that it has so far.
+ */
+u64 sigma_guest_gathering(char *name);
 
 /** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
 void sigma_guests_close(bool close);

@@ -5,7 +5,6 @@
  *	state			created, booting, running, ... (enum sigma_state)
  *	cpus			the host's numbers of its CPUs, "2,3", boot CPU first
  *	memory			bytes
- *	segments		one per line: "0x100000000-0x11fffffff"
  *	heartbeat		counted by the guest's driver
  *	release			kernel release that the guest's driver reported
  *	doorbells_sent		doorbells that the host rang for the guest, and
@@ -14,25 +13,24 @@
  *	interrupts_received	the interrupts that came with them, and
  *	interrupts_ns		the time that the host spent on these, in ns, an estimate
  *	guard			what confines it: no, memory or full
- *	guard_exits		counts of VM exits since the start: lines of "NAME COUNT", by
- *				enum guard_exit, see guard/frame.h
+ *	guard_exits/NAME	number of VM exits since the start for this reason, one of enum
+ *				guard_exit, see guard/frame.h
  *	panic			the first line of its panic; empty unless it panicked
- *	violation		why the guard stopped it, where, and the CPU's registers; empty
- *				unless it is contained
  *
  * /sys/class/sigma/control/:
  *
- *	guard			the strongest guard that this machine can do, as above; unless that
- *				is full, followed by ": " and the reason
+ *	guard			the strongest guard that this machine can do, as above
+ *	guard_missing		why it can do no stronger one, an enum sigma_reason; 0: it is full
  *	memory_lendable		bytes that could be lent now, the pool's included
  *	pool_size		bytes that were set aside for guests (module parameter pool=)
  *	pool_free		bytes of the pool that no guest has
- *	gathering		"NAME BYTES" while memory is gathered for a guest: the bytes that it
- *				has so far; else empty
+ *	gathering		name of the guest for which memory is gathered; else empty
+ *	gathered		bytes that this guest has so far; else 0
  */
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
+#include "guard/frame.h"
 #include "sigma.h"
 
 static struct sigma_guest *to_guest(struct device *dev)
@@ -62,18 +60,6 @@ static ssize_t memory_show(struct device *dev, struct device_attribute *attr, ch
 	return sysfs_emit(buf, "%llu\n", to_guest(dev)->memory.size);
 }
 static DEVICE_ATTR_RO(memory);
-
-static ssize_t segments_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct sigma_memory *mem = &to_guest(dev)->memory;
-	int len = 0;
-
-	for (unsigned int i = 0; i < mem->nr_segments; i++)
-		len += sysfs_emit_at(buf, len, "0x%llx-0x%llx\n", mem->segment[i].phys,
-				     mem->segment[i].phys + mem->segment[i].size - 1);
-	return len;
-}
-static DEVICE_ATTR_ADMIN_RO(segments);	/* /proc/iomem hides addresses, too */
 
 static ssize_t heartbeat_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -160,40 +146,54 @@ static ssize_t guard_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(guard);
 
-/* Under the lock, since a start of the guest replaces guest->guard */
-static ssize_t show_guard(struct device *dev, char *buf,
-			  int (*show)(const struct sigma_guest *guest, char *text, size_t len))
+static ssize_t exits_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
+	struct dev_ext_attribute *ext = container_of(attr, struct dev_ext_attribute, attr);
 	struct sigma_guest *guest = to_guest(dev);
-	ssize_t len;
+	u64 exits;
 
 	mutex_lock(&guest->lock);
-	len = show(guest, buf, PAGE_SIZE);
+	exits = sigma_guard_exits(guest, (uintptr_t)ext->var);
 	mutex_unlock(&guest->lock);
-	return len;
+	return sysfs_emit(buf, "%llu\n", exits);
 }
 
-static ssize_t guard_exits_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return show_guard(dev, buf, sigma_guard_show_exits);
-}
-static DEVICE_ATTR_RO(guard_exits);
+#define EXITS(_name, _exit) \
+	(&((struct dev_ext_attribute[]) { { \
+		__ATTR(_name, 0444, exits_show, NULL), (void *)(uintptr_t)(_exit) \
+	} })->attr.attr)
 
-static ssize_t violation_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	return show_guard(dev, buf, sigma_guard_describe);
-}
-static DEVICE_ATTR_ADMIN_RO(violation);	/* as segments, above */
+static struct attribute *sigma_exits_attrs[] = {
+	EXITS(cpuid, GUARD_EXIT_CPUID),
+	EXITS(msr, GUARD_EXIT_MSR),
+	EXITS(msr-denied, GUARD_EXIT_MSR_DENIED),
+	EXITS(io, GUARD_EXIT_IO),
+	EXITS(ipi, GUARD_EXIT_IPI),
+	EXITS(call, GUARD_EXIT_CALL),
+	EXITS(cache, GUARD_EXIT_CACHE),
+	EXITS(virt, GUARD_EXIT_VIRT),
+	EXITS(control, GUARD_EXIT_CONTROL),
+	EXITS(exception, GUARD_EXIT_EXCEPTION),
+	EXITS(machine-check, GUARD_EXIT_MACHINE_CHECK),
+	EXITS(notify, GUARD_EXIT_NOTIFY),
+	NULL
+};
+static_assert(ARRAY_SIZE(sigma_exits_attrs) == GUARD_EXITS + 1);
 
 static ssize_t strongest_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	enum sigma_guard_kind kind = sigma_guard_strongest();
-
-	if (kind == SIGMA_GUARD_FULL)
-		return sysfs_emit(buf, "%s\n", sigma_guard_name(kind));
-	return sysfs_emit(buf, "%s: %s\n", sigma_guard_name(kind), sigma_guard_missing(kind + 1));
+	return sysfs_emit(buf, "%s\n", sigma_guard_name(sigma_guard_strongest()));
 }
 static struct device_attribute dev_attr_strongest = __ATTR(guard, 0444, strongest_show, NULL);
+
+static ssize_t guard_missing_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	enum sigma_guard_kind kind = sigma_guard_strongest();
+
+	return sysfs_emit(buf, "%d\n", kind == SIGMA_GUARD_FULL ? SIGMA_REASON_NONE :
+					sigma_guard_missing(kind + 1));
+}
+static DEVICE_ATTR_RO(guard_missing);
 
 static ssize_t memory_lendable_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -221,16 +221,29 @@ static DEVICE_ATTR_RO(pool_free);
 
 static ssize_t gathering_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sigma_guest_show_gathering(buf);
+	char name[SIGMA_NAME_MAX];
+
+	sigma_guest_gathering(name);
+	return *name ? sysfs_emit(buf, "%s\n", name) : 0;
 }
 static DEVICE_ATTR_RO(gathering);
 
+static ssize_t gathered_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	char name[SIGMA_NAME_MAX];
+
+	return sysfs_emit(buf, "%llu\n", sigma_guest_gathering(name));
+}
+static DEVICE_ATTR_RO(gathered);
+
 static struct attribute *sigma_control_attrs[] = {
 	&dev_attr_strongest.attr,
+	&dev_attr_guard_missing.attr,
 	&dev_attr_memory_lendable.attr,
 	&dev_attr_pool_size.attr,
 	&dev_attr_pool_free.attr,
 	&dev_attr_gathering.attr,
+	&dev_attr_gathered.attr,
 	NULL
 };
 
@@ -247,7 +260,6 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_cpus.attr,
 	&dev_attr_memory.attr,
-	&dev_attr_segments.attr,
 	&dev_attr_heartbeat.attr,
 	&dev_attr_release.attr,
 	&dev_attr_doorbells_sent.attr,
@@ -256,9 +268,7 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_interrupts_received.attr,
 	&dev_attr_interrupts_ns.attr,
 	&dev_attr_guard.attr,
-	&dev_attr_guard_exits.attr,
 	&dev_attr_panic.attr,
-	&dev_attr_violation.attr,
 	NULL
 };
 
@@ -266,7 +276,13 @@ static const struct attribute_group sigma_guest_group = {
 	.attrs = sigma_guest_attrs,
 };
 
+static const struct attribute_group sigma_exits_group = {
+	.name = "guard_exits",
+	.attrs = sigma_exits_attrs,
+};
+
 const struct attribute_group *sigma_guest_groups[] = {
 	&sigma_guest_group,
+	&sigma_exits_group,
 	NULL
 };

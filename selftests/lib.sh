@@ -386,6 +386,18 @@ wait_logged()
 		last_words "$1" "seen to log '$2'"
 }
 
+# segments NAME: the guest's memory, a line "FROM-TO" in hexadecimal for each piece
+segments()
+{
+	sed -n "s/^ *\([0-9a-f]*-[0-9a-f]*\) : SIGMA guest $1$/\1/p" /proc/iomem
+}
+
+# guard_exits NAME: a line "REASON COUNT" for each reason of VM exits
+guard_exits()
+{
+	grep . "/sys/class/sigma/$1/guard_exits/"* | sed 's|.*/||; s/:/ /'
+}
+
 heartbeat()
 {
 	cat "/sys/class/sigma/$1/heartbeat"

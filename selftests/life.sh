@@ -23,8 +23,8 @@ segments_sum()
 {
 	local from to sum=0
 	while IFS=- read -r from to; do
-		sum=$((sum + to - from + 1))
-	done <$sys/segments
+		sum=$((sum + 0x$to - 0x$from + 1))
+	done < <(segments g)
 	echo $sum
 }
 # Doorbells send interrupts at most once each, and the boot needs both
@@ -98,7 +98,7 @@ check "the guest's user space answers" wait_guest 1
 check "sysfs: state is running" [ "$(attribute state)" = running ]
 check "sysfs: cpus is the CPU that the host lacks" [ "$(attribute cpus) $(online)" = "1 0" ]
 check "sysfs: memory is what the file says" [ "$(attribute memory)" = $((MEMORY * MIB)) ]
-check "sysfs: segments add up to the memory" [ "$(segments_sum)" = $((MEMORY * MIB)) ]
+check "/proc/iomem: the pieces add up to the memory" [ "$(segments_sum)" = $((MEMORY * MIB)) ]
 check "sysfs: release is that of the guest's kernel" \
 	[ "$(attribute release)" = "$(in_guest 1 'uname -r')" ]
 check "sysfs: heartbeat rises" beats g

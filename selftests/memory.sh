@@ -37,7 +37,7 @@ check "running host: all memory is back" host_is_as_before
 check "memmap=: the module takes the range" with_pool "256M@$kept"
 check "memmap=: every test of the program passes" all_of $kept $size
 guest g disk=/dev/vdb memory=768M
-gathering=/sys/class/sigma/control/gathering
+control=/sys/class/sigma/control
 # The pool is used first, then memory of the running host
 tells_progress()
 {
@@ -45,16 +45,16 @@ tells_progress()
 	sigmactl start g &
 	until [ "${bytes:-0}" -gt 0 ]; do
 		kill -0 $! || return
-		read -r name bytes <$gathering
+		name=$(<$control/gathering) bytes=$(<$control/gathered)
 	done
 	wait $! && echo "$name: $bytes so far" && [ "$name" = g ] && [ "$bytes" -lt $((768 << 20)) ]
 }
 check "memmap=: sysfs shows how much memory is gathered so far" tells_progress
 check "memmap=: sysfs shows nothing when the memory is gathered" \
-	eval '[ -z "$(cat $gathering)" ] && sigmactl kill g && wait_gone g'
+	eval '[ -z "$(cat $control/gathering)" ] && sigmactl kill g && wait_gone g'
 guest g disk=/dev/vdb memory=256M
 check "memmap=: a guest runs in the range" eval \
-	'sigmactl start g && wait_logged g "guest-rc: up" && grep -q "$kept-" /sys/class/sigma/g/segments'
+	'sigmactl start g && wait_logged g "guest-rc: up" && segments g | grep -q "^${kept#0x}-"'
 check "memmap=: the guest stops" eval 'sigmactl stop g && wait_gone g'
 
 check "chmem: the host sets 128 MiB offline" chmem -d 128M

@@ -16,8 +16,8 @@ refuse "Guard=full is refused for it, with the reason and the remedy" \
 	sigmactl start g
 check "nothing was taken" host_is_as_before
 guest g guard=auto cpus=cpu3 disk=/dev/vdb net=1
-check "Guard=auto: it is confined less, and the host says why" eval 'sigmactl start g &&
-	[ "$(cat /sys/class/sigma/g/guard)" = memory ] && dmesg | grep "sigma: g: guard \"full\": cpu 3 has APIC ID 4"'
+check "Guard=auto: it is confined less, and sigmad says why" eval 'sigmactl start g 2>/tmp/said &&
+	[ "$(cat /sys/class/sigma/g/guard)" = memory ] && grep "(cpu 3 has APIC ID 4" /tmp/said'
 check "Guard=auto: user space answers" wait_guest 1
 check "it stops, all is back" eval 'sigmactl stop g && wait_gone g && host_is_as_before'
 guest g guard=full cpus=cpu1 disk=/dev/vdb net=1

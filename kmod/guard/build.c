@@ -33,23 +33,28 @@ static size_t program_size(void)
 	return backend->program_end - backend->program;
 }
 
-static const char *missing_for_memory(void)
+static const char *const kind_names[] = {
+	[SIGMA_GUARD_NO]	= "no",
+	[SIGMA_GUARD_MEMORY]	= "memory",
+	[SIGMA_GUARD_FULL]	= "full",
+};
+
+const char *sigma_guard_name(enum sigma_guard_kind kind)
 {
-	if (!backend)
-		return "this CPU has neither AMD SVM nor Intel VMX, or the firmware switched it off";
-	return backend->missing();
+	return kind_names[kind];
 }
 
-const char *sigma_guard_missing(enum sigma_guard_kind kind)
+enum sigma_reason sigma_guard_missing(enum sigma_guard_kind kind)
 {
-	const char *missing = NULL;
+	enum sigma_reason reason;
 
-	if (kind != SIGMA_GUARD_NO)
-		missing = missing_for_memory();
-	if (!missing && kind == SIGMA_GUARD_FULL &&
+	if (kind == SIGMA_GUARD_NO)
+		return SIGMA_REASON_NONE;
+	reason = backend ? backend->missing() : SIGMA_REASON_NO_VIRTUALISATION;
+	if (!reason && kind == SIGMA_GUARD_FULL &&
 	    !(cpuid_ecx(X2APIC_LEAF) & X2APIC_LEAF_X2APIC))
-		missing = "this CPU has no x2APIC mode, without which the guard cannot check the interrupts that a guest sends";
-	return missing;
+		reason = SIGMA_REASON_NO_X2APIC;
+	return reason;
 }
 
 /*
@@ -85,36 +90,40 @@ enum sigma_guard_kind sigma_guard_strongest(void)
 	return kind;
 }
 
-/* Can the CPUs of @args be confined by a guard of @kind? If not, @error receives the reason */
-static bool can_confine(enum sigma_guard_kind kind, const struct sigma_create *args, char *error,
-			size_t len)
+/* Can the CPUs of @args be confined by a guard of @kind? If not, @why receives the reason */
+static bool can_confine(enum sigma_guard_kind kind, const struct sigma_create *args,
+			struct sigma_why *why)
 {
-	const char *missing = sigma_guard_missing(kind);
-	int taken = x2apic_taken_by(args->cpus, args->nr_cpus);
-	u32 apic_id;
+	int taken;
 
-	if (missing) {
-		snprintf(error, len, "guard \"%s\": %s", sigma_guard_name(kind), missing);
+	why->reason = sigma_guard_missing(kind);
+	if (why->reason)
 		return false;
-	}
-	if (kind != SIGMA_GUARD_FULL || taken < 0)
+	if (kind != SIGMA_GUARD_FULL)
 		return true;
-	apic_id = sigma_cpu_apic_id(args->cpus[taken]);
-	snprintf(error, len, "guard \"full\": cpu %u has APIC ID %u, and in x2APIC mode would get the interrupts that this host sends to its cpu %u; take another CPU",
-		 args->cpus[taken], apic_id, apic_id);
+	taken = x2apic_taken_by(args->cpus, args->nr_cpus);
+	if (taken < 0)
+		return true;
+	*why = (struct sigma_why){
+		.reason = SIGMA_REASON_X2APIC_ID,
+		.cpu = args->cpus[taken],
+		.value = sigma_cpu_apic_id(args->cpus[taken]),
+	};
 	return false;
 }
 
-int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind, char *error,
-		       size_t len)
+int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind,
+		       struct sigma_why *why)
 {
-	if (args->guard != SIGMA_GUARD_AUTO) {
-		*kind = args->guard;
-		return can_confine(*kind, args, error, len) ? 0 : -EOPNOTSUPP;
-	}
-	for (*kind = SIGMA_GUARD_FULL; !can_confine(*kind, args, error, len); --*kind)
-		pr_warn("%s: %s\n", args->name, error);
-	error[0] = '\0';
+	struct sigma_why weaker = {};
+
+	*kind = args->guard == SIGMA_GUARD_AUTO ? SIGMA_GUARD_FULL : args->guard;
+	if (can_confine(*kind, args, why))
+		return 0;
+	if (args->guard != SIGMA_GUARD_AUTO)
+		return -EOPNOTSUPP;
+	while (!can_confine(--*kind, args, &weaker))
+		*why = weaker;
 	return 0;
 }
 

@@ -18,7 +18,7 @@
 #include "../uapi/sigma.h"
 #include "types.h"
 
-/* Reasons of VM exits, as they are counted; report.c has their names */
+/* Reasons of VM exits, as they are counted; sysfs.c has their names */
 enum guard_exit {
 	GUARD_EXIT_CPUID,		/* SVM: until the guest's driver is up */
 	GUARD_EXIT_MSR,			/* a write that was checked and allowed */
@@ -33,35 +33,6 @@ enum guard_exit {
 	GUARD_EXIT_MACHINE_CHECK,	/* left to the host, or it stops the guest */
 	GUARD_EXIT_NOTIFY,		/* VMX: an instruction took very long */
 	GUARD_EXITS
-};
-
-/* struct guard_report.reason */
-enum guard_reason {
-	GUARD_NOTHING = 0,
-	GUARD_MEMORY,			/* access to memory of others; info: address */
-	GUARD_SHUTDOWN,			/* triple fault */
-	GUARD_IPI,			/* sent an interrupt that is not allowed; info: the ICR */
-	GUARD_STATE,			/* VM entry failed, or a state that no kernel uses */
-	GUARD_UNKNOWN,			/* a VM exit that was not enabled; info: its code */
-	GUARD_BROKEN,			/* a fault in the guard itself; info: its address */
-	GUARD_MACHINE_CHECK,		/* the guest can't go on; info: MCi_STATUS, or MCG_STATUS */
-};
-
-/**
- * struct guard_report - why a CPU was stopped, and the guest's registers
- * @reason: enum guard_reason; written last. If it is not 0, all other fields are valid
- * @write: the access was a write
- * @fetch: the access was an instruction fetch
- * @cpl: the guest's privilege level
- * @info: see enum guard_reason
- * @gpr: as in struct guard_frame
- */
-struct guard_report {
-	u32 reason;
-	u8 write, fetch, cpl, zero;
-	u64 info;
-	u64 rip, rflags, cr0, cr2, cr3, cr4, efer;
-	u64 gpr[16];
 };
 
 #define GUARD_DOORBELLS		4
@@ -135,7 +106,8 @@ struct guard_gate {			/* a gate in an IDT, APM vol. 2, 4.8.4 */
  * @next_rip: SVM: the guest's address after the instruction that caused the VM exit
  * @gpr: the guest's general registers during a VM exit
  * @exits: counts, by enum guard_exit
- * @report: why the guard stopped this CPU
+ * @report: why the guard stopped this CPU. The reason is written last, and the host sets the CPU's
+ *	    numbers in its copy
  * @idt: the guard's
  * @stack: the guard's stack is the rest of the page
  *
@@ -156,7 +128,7 @@ struct guard_frame {
 	u64 pad[7];
 	u64 gpr[16];
 	u64 exits[GUARD_EXITS];
-	struct guard_report report;
+	struct sigma_violation report;
 	struct guard_gate idt[GUARD_GATES];
 	u8 stack[] __attribute__((aligned(16)));
 };

@@ -57,7 +57,7 @@ struct sigma_guard;
  * struct guard_backend - one kind of virtualisation
  * @program: the program that runs on the lent CPUs
  * @program_end: its end
- * @missing: why this machine can't do it, as text for people; NULL: it can
+ * @missing: why this machine can't do it, or SIGMA_REASON_NONE
  * @fill: fill the control block of @frame's CPU; @gdt: physical address of the guest's GDT.
  *	  Return: 0 or -ENOMEM
  * @nested: flags of entries in nested page tables: entries that point to a table, pages to read,
@@ -69,7 +69,7 @@ struct sigma_guard;
  */
 struct guard_backend {
 	const u8 *program, *program_end;
-	const char *(*missing)(void);
+	enum sigma_reason (*missing)(void);
 	int (*fill)(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt);
 	struct {
 		u64 table, read, write, device;

@@ -30,19 +30,19 @@
 
 extern const u8 guard_svm_program[], guard_svm_program_end[];
 
-static const char *svm_missing(void)
+static enum sigma_reason svm_missing(void)
 {
 	u32 low, high;
 
 	if (rdmsr_safe(SVM_MSR_VM_CR, &low, &high))
-		return "this CPU does not report whether SVM may be used";
+		return SIGMA_REASON_SVM_UNKNOWN;
 	if (low & SVM_VM_CR_SVMDIS)
-		return "the firmware switched SVM off; switch it on in its set-up";
+		return SIGMA_REASON_SVM_OFF;
 	if (low & SVM_VM_CR_R_INIT)
-		return "the firmware redirects INIT, by which a guest is stopped";
+		return SIGMA_REASON_SVM_INIT;
 	if (!(cpuid_edx(SVM_LEAF) & SVM_LEAF_NPT))
-		return "this CPU's SVM has no nested paging";
-	return NULL;
+		return SIGMA_REASON_SVM_NO_NPT;
+	return SIGMA_REASON_NONE;
 }
 
 /* In each pair of bits, bit 0 intercepts reads, bit 1 writes (APM vol. 2, 15.11) */

@@ -69,24 +69,24 @@ static u32 with_fixed(u32 msr, u32 controls)
 	return controls | (u32)read_msr(msr);
 }
 
-static const char *vmx_missing(void)
+static enum sigma_reason vmx_missing(void)
 {
 	u64 control = read_msr(MSR_IA32_FEAT_CTL), basic = read_msr(MSR_IA32_VMX_BASIC);
 
 	if (!(control & FEAT_CTL_LOCKED) || !(control & FEAT_CTL_VMX_ENABLED_OUTSIDE_SMX))
-		return "the firmware switched VMX off; switch it on in its set-up";
+		return SIGMA_REASON_VMX_OFF;
 	if (!(basic & VMX_TRUE_CONTROLS) ||
 	    (basic >> VMX_BASIC_TYPE_SHIFT & VMX_BASIC_TYPE_MASK) != VMX_TYPE_WB)
-		return "this CPU's VMX is too old to leave interrupts and page tables to a guest";
+		return SIGMA_REASON_VMX_OLD;
 	if (!allowed(MSR_IA32_VMX_TRUE_PROCBASED_CTLS, PROC_CONTROLS) ||
 	    !allowed(MSR_IA32_VMX_PROCBASED_CTLS2, PROC2_CONTROLS))
-		return "this CPU's VMX has no nested paging (EPT), no VPID or no unrestricted guest";
+		return SIGMA_REASON_VMX_NO_EPT;
 	if (!allowed(MSR_IA32_VMX_TRUE_EXIT_CTLS, EXIT_CONTROLS) ||
 	    !allowed(MSR_IA32_VMX_TRUE_ENTRY_CTLS, ENTRY_CONTROLS))
-		return "this CPU's VMX does not switch IA32_EFER and IA32_PAT";
+		return SIGMA_REASON_VMX_NO_EFER;
 	if (~read_msr(MSR_IA32_VMX_EPT_VPID_CAP) & EPT_CAPABILITIES)
-		return "this CPU's nested paging (EPT) has no large pages, or no way to flush all";
-	return NULL;
+		return SIGMA_REASON_VMX_EPT_OLD;
+	return SIGMA_REASON_NONE;
 }
 
 static void vmx_clear_msr_map(u8 *map)

@@ -108,7 +108,7 @@ enum sigma_guest_state {
 	SIGMA_GUEST_PANIC	= 4,	/* final: parked after a panic; see panic_text */
 };
 
-/* Written by the guest; the host writes panic_text of a guest that panicked while it booted */
+/* Written by the guest; SIGMA_PANIC writes panic_text of a guest that panicked while it booted */
 struct sigma_iosc_guest {
 	__le32 state;			/* enum sigma_guest_state */
 	__le32 version;			/* SIGMA_IOSC_VERSION of sigma_guest.ko */

@@ -51,6 +51,63 @@ enum sigma_guard_kind {
 	SIGMA_GUARD_AUTO	= 3,	/* SIGMA_CREATE only: the strongest that is possible */
 };
 
+/* Why a guest cannot be made, or cannot have a guard. "value" is sigma_why.value */
+enum sigma_reason {
+	SIGMA_REASON_NONE		= 0,
+	/* The arguments */
+	SIGMA_REASON_CLOSED		= 1,	/* the machine is about to restart or to sleep */
+	SIGMA_REASON_NAME		= 2,	/* the name is malformed */
+	SIGMA_REASON_EXISTS		= 3,	/* a guest has this name */
+	SIGMA_REASON_FLAGS		= 4,	/* unknown flags; value: which */
+	SIGMA_REASON_GUARD		= 5,	/* unknown guard; value: which */
+	SIGMA_REASON_NR_CPUS		= 6,	/* 0 or more than SIGMA_CPUS_MAX; value: how many */
+	SIGMA_REASON_MEMORY_SIZE	= 7,	/* no multiple of SIGMA_SEGMENT_ALIGN; value: bytes */
+	/* The CPU sigma_why.cpu */
+	SIGMA_REASON_CPU_TWICE		= 8,	/* is named twice */
+	SIGMA_REASON_CPU_0		= 9,	/* is CPU 0, which is never lent */
+	SIGMA_REASON_CPU_NONE		= 10,	/* is not there */
+	SIGMA_REASON_CPU_LENT		= 11,	/* is lent already */
+	SIGMA_REASON_CPU_OFFLINE	= 12,	/* is offline */
+	SIGMA_REASON_CPU_APIC_ID	= 13,	/* has an APIC ID above 254; value: the ID */
+	SIGMA_REASON_CPU_SIBLING	= 14,	/* shares a core with CPU number value */
+	SIGMA_REASON_CPU_BUSY		= 15,	/* could not be taken offline; value: errno */
+	/* The host's resources */
+	SIGMA_REASON_NO_MEMORY		= 16,	/* for the kernel's own structs */
+	SIGMA_REASON_WINDOW		= 17,	/* no SIGMA_IOSC_SIZE bytes in one piece */
+	SIGMA_REASON_INTERRUPT		= 18,	/* no interrupt for doorbells; value: errno */
+	SIGMA_REASON_LOW_MEMORY		= 19,	/* no room left below 1 MiB */
+	SIGMA_REASON_GUEST_MEMORY	= 20,	/* cannot be gathered; value: available bytes */
+	SIGMA_REASON_PAGE_TABLES	= 21,	/* no memory for them below 4 GiB */
+	SIGMA_REASON_DEVICE		= 22,	/* no device node; value: errno */
+	SIGMA_REASON_CHANNELS		= 23,	/* no device nodes of channels; value: errno */
+	/* The guard */
+	SIGMA_REASON_NO_VIRTUALISATION	= 24,	/* neither SVM nor VMX */
+	SIGMA_REASON_SVM_UNKNOWN	= 25,	/* the CPU does not report whether SVM may be used */
+	SIGMA_REASON_SVM_OFF		= 26,	/* the firmware switched SVM off */
+	SIGMA_REASON_SVM_INIT		= 27,	/* the firmware redirects INIT */
+	SIGMA_REASON_SVM_NO_NPT		= 28,	/* SVM without nested paging */
+	SIGMA_REASON_VMX_OFF		= 29,	/* the firmware switched VMX off */
+	SIGMA_REASON_VMX_OLD		= 30,	/* VMX without the "true" controls */
+	SIGMA_REASON_VMX_NO_EPT		= 31,	/* no EPT, VPID or unrestricted guest */
+	SIGMA_REASON_VMX_NO_EFER	= 32,	/* VM entries and exits do not switch EFER and PAT */
+	SIGMA_REASON_VMX_EPT_OLD	= 33,	/* EPT without large pages, or without INVEPT of all */
+	SIGMA_REASON_NO_X2APIC		= 34,	/* no x2APIC mode, which SIGMA_GUARD_FULL needs */
+	SIGMA_REASON_X2APIC_ID		= 35,	/* @cpu would in x2APIC mode get interrupts that the
+						 * host sends to CPU number value */
+};
+
+/**
+ * struct sigma_why - a reason
+ * @reason: enum sigma_reason
+ * @cpu: the host's number of the CPU that is to blame, where the reason is about one
+ * @value: see enum sigma_reason
+ */
+struct sigma_why {
+	__u32 reason;
+	__u32 cpu;
+	__u64 value;
+};
+
 /**
  * struct sigma_create - argument of SIGMA_CREATE
  * @name: NUL-terminated; neither "control" nor the name of a guest that exists
@@ -60,7 +117,8 @@ enum sigma_guard_kind {
  * @reserved: 0
  * @nr_cpus: 1..SIGMA_CPUS_MAX
  * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest
- * @error: out: text for people that says what was wrong, NUL-terminated; empty on success
+ * @why: out: on an error the reason. On success the reason why SIGMA_GUARD_AUTO did not become
+ *	 SIGMA_GUARD_FULL, or SIGMA_REASON_NONE
  */
 struct sigma_create {
 	char name[SIGMA_NAME_MAX];
@@ -70,7 +128,7 @@ struct sigma_create {
 	__u32 reserved;
 	__u32 nr_cpus;
 	__u32 cpus[SIGMA_CPUS_MAX];
-	char error[192];
+	struct sigma_why why;
 };
 
 /**
@@ -91,7 +149,7 @@ enum sigma_state {
 	SIGMA_STATE_STOPPED	= 6,	/* stopped by SIGMA_STOP; CPUs parked */
 	SIGMA_STATE_LOST	= 7,	/* a CPU did not answer INIT: nothing is returned */
 	SIGMA_STATE_UNRESPONSIVE = 8,	/* running, but its heartbeat has stopped */
-	SIGMA_STATE_CONTAINED	= 9,	/* its guard stopped it; CPUs parked; see sysfs "violation" */
+	SIGMA_STATE_CONTAINED	= 9,	/* its guard stopped it, see SIGMA_GET_VIOLATION; parked */
 };
 
 /**
@@ -172,6 +230,52 @@ struct sigma_low {
 	__u64 buffer;
 };
 
+/* What a guest did when its guard stopped it. "info" is sigma_violation.info */
+enum sigma_violation_reason {
+	SIGMA_VIOLATION_NONE		= 0,	/* the guard did not stop the guest */
+	SIGMA_VIOLATION_MEMORY		= 1,	/* access to memory of others; info: address */
+	SIGMA_VIOLATION_SHUTDOWN	= 2,	/* triple fault */
+	SIGMA_VIOLATION_IPI		= 3,	/* sent an interrupt that it may not; info: the ICR */
+	SIGMA_VIOLATION_STATE		= 4,	/* VM entry failed, or a state that no kernel uses */
+	SIGMA_VIOLATION_EXIT		= 5,	/* a VM exit that was not enabled; info: its code */
+	SIGMA_VIOLATION_GUARD		= 6,	/* a fault in the guard itself; info: its address */
+	SIGMA_VIOLATION_MACHINE_CHECK	= 7,	/* the guest can't go on; info: MCi or MCG_STATUS */
+};
+
+/**
+ * struct sigma_violation - argument of SIGMA_GET_VIOLATION; all fields are out
+ * @reason: enum sigma_violation_reason; if it is 0, so are all other fields
+ * @cpu: the host's number of the CPU
+ * @guest_cpu: the guest's number of that CPU, an index of sigma_info.cpus
+ * @write: the access was a write
+ * @fetch: the access was an instruction fetch
+ * @cpl: the guest's privilege level
+ * @reserved: 0
+ * @info: see enum sigma_violation_reason
+ * @rip: address of the guest's instruction
+ * @gpr: general registers, numbered as in an instruction: RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
+ *	 R8 to R15
+ */
+struct sigma_violation {
+	__u32 reason;
+	__u32 cpu;
+	__u32 guest_cpu;
+	__u8 write, fetch, cpl, reserved;
+	__u64 info;
+	__u64 rip, rflags, cr0, cr2, cr3, cr4, efer;
+	__u64 gpr[16];
+};
+
+#define SIGMA_PANIC_MAX	192	/* bytes of the first line of a panic, with the NUL */
+
+/**
+ * struct sigma_panic - argument of SIGMA_PANIC
+ * @text: the first line of the panic, NUL-terminated; sysfs "panic" shows it
+ */
+struct sigma_panic {
+	char text[SIGMA_PANIC_MAX];
+};
+
 #define SIGMA_IOC	0xE5
 
 /*
@@ -213,6 +317,11 @@ struct sigma_low {
  *   EPIPE   its driver is not up; an NMI to a kernel without a handler would reset the machine
  *   EOPNOTSUPP  its driver does not take NMIs
  *   EIO     the local APIC did not send it
+ * SIGMA_PANIC: the guest panicked while it booted, and its log in its memory shows it: stop it as
+ *   SIGMA_STOP does. Its state becomes SIGMA_STATE_PANICKED.
+ *   EPIPE   it is not SIGMA_STATE_BOOTING
+ *   EIO     a CPU did not answer; the guest is SIGMA_STATE_LOST then
+ * SIGMA_GET_VIOLATION: what the guest did when its guard stopped it. Valid until the next start.
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
  *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
@@ -232,5 +341,7 @@ struct sigma_low {
 #define SIGMA_SET_CALL	_IOW(SIGMA_IOC, 0x15, struct sigma_eventfd)
 #define SIGMA_READ_LOW	_IOW(SIGMA_IOC, 0x16, struct sigma_low)
 #define SIGMA_NMI	_IO(SIGMA_IOC, 0x17)
+#define SIGMA_PANIC	_IOW(SIGMA_IOC, 0x18, struct sigma_panic)
+#define SIGMA_GET_VIOLATION _IOR(SIGMA_IOC, 0x19, struct sigma_violation)
 
 #endif

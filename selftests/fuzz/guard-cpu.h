@@ -470,7 +470,7 @@ struct hw_table hw_sgdt(void)
 /* Replaces guard_stop() of stop.c: the functions that it calls run, but the host is not told */
 void guard_stop(struct guard_frame *stopped, u32 reason, u64 info, bool write, bool fetch)
 {
-	FUZZ_CHECK(stopped == frame && reason > GUARD_NOTHING && reason <= GUARD_MACHINE_CHECK);
+	FUZZ_CHECK(stopped == frame && reason > SIGMA_VIOLATION_NONE && reason <= SIGMA_VIOLATION_MACHINE_CHECK);
 	outcome = (struct outcome) {
 		.result = RESULT_STOP, .reason = reason, .info = info, .write = write,
 		.fetch = fetch,

@@ -22,7 +22,7 @@ static void check_stop(u32 reason, u64 info)
 {
 	FUZZ_CHECK(outcome.result == RESULT_STOP);
 	FUZZ_CHECK(outcome.reason == reason && outcome.info == info);
-	FUZZ_CHECK(outcome.write == (now.what == WHAT_MEMORY ? now.write : reason == GUARD_IPI));
+	FUZZ_CHECK(outcome.write == (now.what == WHAT_MEMORY ? now.write : reason == SIGMA_VIOLATION_IPI));
 	FUZZ_CHECK(outcome.fetch == (now.what == WHAT_MEMORY && now.fetch));
 }
 
@@ -52,7 +52,7 @@ static void check_ipi(void)
 		FUZZ_CHECK(!cpu.nr_writes);
 		FUZZ_CHECK(!(self && legal));
 		FUZZ_CHECK(!(plain && is_own(to) && (legal || mode == 4)));
-		check_stop(GUARD_IPI, now.value);
+		check_stop(SIGMA_VIOLATION_IPI, now.value);
 	} else if (!cpu.nr_writes) {
 		FUZZ_CHECK(outcome.result == RESULT_STEP && plain);
 		if (is_own(to))
@@ -139,17 +139,17 @@ static void check_outcome(u64 apic_base_before)
 		break;
 	case WHAT_EXCEPTION:
 		if (now.raised != VECTOR_DB && now.raised != VECTOR_AC)
-			check_stop(GUARD_UNKNOWN, now.code);
+			check_stop(SIGMA_VIOLATION_EXIT, now.code);
 		else if (once)
-			check_stop(GUARD_STATE, now.code);
+			check_stop(SIGMA_VIOLATION_STATE, now.code);
 		else
 			check_raised(now.raised);
 		break;
 	case WHAT_MACHINE_CHECK:
 		if (now.bad_bank)
-			check_stop(GUARD_MACHINE_CHECK, now.bad_bank);
+			check_stop(SIGMA_VIOLATION_MACHINE_CHECK, now.bad_bank);
 		else if (!now.ripv || now.entry_failed)
-			check_stop(GUARD_MACHINE_CHECK, 4 | now.ripv);
+			check_stop(SIGMA_VIOLATION_MACHINE_CHECK, 4 | now.ripv);
 		else
 			FUZZ_CHECK(outcome.result == RESULT_RETRY);
 		/* The bank's status is in the report, and stop.c clears it afterwards */
@@ -172,13 +172,13 @@ static void check_outcome(u64 apic_base_before)
 		check_raised(VECTOR_UD);
 		break;
 	case WHAT_MEMORY:
-		check_stop(GUARD_MEMORY, now.address);
+		check_stop(SIGMA_VIOLATION_MEMORY, now.address);
 		break;
 	case WHAT_SHUTDOWN:
-		check_stop(GUARD_SHUTDOWN, 0);
+		check_stop(SIGMA_VIOLATION_SHUTDOWN, 0);
 		break;
 	case WHAT_STATE:
-		check_stop(GUARD_STATE, now.code);
+		check_stop(SIGMA_VIOLATION_STATE, now.code);
 		break;
 	case WHAT_CR:
 		if (!now.mov || (now.cr && (now.cr != 4 || now.value & ~(CR4_OF_GUEST | 1 << 6))))
@@ -199,7 +199,7 @@ static void check_outcome(u64 apic_base_before)
 		FUZZ_CHECK(outcome.result == RESULT_RESET);
 		break;
 	default:
-		check_stop(GUARD_UNKNOWN, now.code);
+		check_stop(SIGMA_VIOLATION_EXIT, now.code);
 	}
 }
 
@@ -368,7 +368,7 @@ static bool start(void)
 	target_fill();
 	cpu.steps = 0;
 	if (setjmp(guest_ends)) {
-		FUZZ_CHECK(outcome.result == RESULT_STOP && outcome.reason == GUARD_STATE);
+		FUZZ_CHECK(outcome.result == RESULT_STOP && outcome.reason == SIGMA_VIOLATION_STATE);
 		target_check_end();
 		return false;
 	}

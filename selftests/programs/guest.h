@@ -52,7 +52,7 @@ static void make(struct guest *guest, const char *name, unsigned int cpu)
 
 	snprintf(args.name, sizeof(args.name), "%s", name);
 	if (ioctl(control, SIGMA_CREATE, &args))
-		die("%s: %s", name, args.error);
+		die("%s: not made, reason %u", name, args.why.reason);
 	snprintf(path, sizeof(path), "/dev/sigma/%s", name);
 	guest->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (guest->fd < 0 || ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../common/violation.h"
 #include "../../kmod/uapi/iosc.h"
 #include "../../kmod/uapi/sigma.h"
 #include "wild.h"
@@ -132,13 +133,14 @@ static bool violation_has(const char *text, const char *format, ...)
 /* The violation must be reported as @what, with CPU, RIP and registers */
 static void check_violation(const char *what, uint64_t rip)
 {
-	char text[2048];
-	int fd = open("/sys/class/sigma/wild/violation", O_RDONLY | O_CLOEXEC);
-	ssize_t len = read(fd, text, sizeof(text) - 1);
+	struct sigma_violation violation;
+	char text[VIOLATION_TEXT_MAX] = "";
 	bool right;
 
-	close(fd);
-	text[len > 0 ? len : 0] = '\0';
+	if (violation_get(wild.fd, &violation))
+		WRONG("there is no report of the violation");
+	else
+		violation_text(&violation, text);
 	right = violation_has(text, "%s", what) &
 		violation_has(text, "cpu %u (the guest's CPU 0), CPL 0, RIP 0x%" PRIx64 "\n",
 			      wild.info.cpus[0], rip) &

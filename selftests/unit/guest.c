@@ -9,29 +9,40 @@
 #include "capture.h"
 #include "tap.h"
 
-#define NO_X2APIC	"this CPU has no x2APIC mode"
+static char folder[] = "/tmp/sigma-unit-XXXXXX";
+static char why[REASON_TEXT_MAX];
 
-static char path[] = "/tmp/sigma-unit-XXXXXX";
-static char why[GUARD_WHY_MAX];
-
-/* Write the file of sysfs with this text */
-static void machine(const char *text)
+static void write_file(const char *name, const char *text)
 {
-	FILE *file = fopen(path, "w");
+	char path[64];
+	FILE *file;
 
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
 	if (!file)
 		return;
 	fputs(text, file);
 	fclose(file);
 }
 
-/* The message for a guest that asked for @asked and got @has */
-static const char *warned(enum sigma_guard_kind asked, enum sigma_guard_kind has)
+/* Write the files of sysfs */
+static void machine(const char *guard, int missing)
 {
-	const struct guest guest = { .info.guard = has };
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d\n", missing);
+	write_file("guard", guard);
+	write_file("guard_missing", number);
+}
+
+/* The message for a guest that asked for @asked and got @has, for this reason */
+static const char *warned(enum sigma_guard_kind asked, enum sigma_guard_kind has,
+			  enum sigma_reason reason)
+{
+	const struct guest guest = { .info.guard = has, .why.reason = reason, .why.cpu = 3 };
 
 	capture_start();
-	guest_warn_of_guard(&guest, asked, path);
+	guest_warn_of_guard(&guest, asked);
 	return capture_end();
 }
 
@@ -52,39 +63,37 @@ TEST(unknown_state)
 
 TEST(guard_of_the_machine)
 {
-	int fd = mkstemp(path);
+	ASSERT_TRUE(mkdtemp(folder) != NULL);
+	EXPECT_EQ(-EINVAL, guard_of_machine(folder, why));
+	EXPECT_STREQ("", why);
+	machine("full\n", SIGMA_REASON_NONE);
+	EXPECT_EQ(SIGMA_GUARD_FULL, guard_of_machine(folder, why));
+	EXPECT_STREQ("", why);
+	machine("memory\n", SIGMA_REASON_NO_X2APIC);
+	EXPECT_EQ(SIGMA_GUARD_MEMORY, guard_of_machine(folder, why));
+	EXPECT_TRUE(strstr(why, "this CPU has no x2APIC mode") == why);
+	machine("no\n", SIGMA_REASON_SVM_OFF);
+	EXPECT_EQ(SIGMA_GUARD_NO, guard_of_machine(folder, why));
+	EXPECT_STREQ("the firmware switched SVM off; switch it on in its set-up", why);
 
-	ASSERT_TRUE(fd >= 0);
-	close(fd);
-	EXPECT_EQ(-EINVAL, guard_of_machine(path, why));
-	EXPECT_STREQ("", why);
-	machine("full\n");
-	EXPECT_EQ(SIGMA_GUARD_FULL, guard_of_machine(path, why));
-	EXPECT_STREQ("", why);
-	machine("memory: " NO_X2APIC "\n");
-	EXPECT_EQ(SIGMA_GUARD_MEMORY, guard_of_machine(path, why));
-	EXPECT_STREQ(NO_X2APIC, why);
+	write_file("guard", "");
+	EXPECT_EQ(-EINVAL, guard_of_machine(folder, why));
 }
 
-/* The machine is that of the last test */
 TEST(less_than_full_is_told)
 {
 	EXPECT_SAID("Guard=auto has chosen \"memory\", which is against accidents, not against attacks",
-		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
-	EXPECT_SAID("(" NO_X2APIC ")", warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
+		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY, SIGMA_REASON_NO_X2APIC));
+	EXPECT_SAID("(this CPU has no x2APIC mode",
+		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY, SIGMA_REASON_NO_X2APIC));
+	EXPECT_SAID("(cpu 3 has APIC ID",
+		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY, SIGMA_REASON_X2APIC_ID));
+	EXPECT_SAID("has chosen \"no\": the guest is as trusted as a kernel module (this CPU has neither",
+		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_NO, SIGMA_REASON_NO_VIRTUALISATION));
 	/* Whoever asked for it gets no message */
-	EXPECT_STREQ("", warned(SIGMA_GUARD_MEMORY, SIGMA_GUARD_MEMORY));
-	EXPECT_STREQ("", warned(SIGMA_GUARD_NO, SIGMA_GUARD_NO));
-
-	machine("full\n");
-	EXPECT_STREQ("", warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_FULL));
-	EXPECT_SAID("dmesg tells why", warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_MEMORY));
-
-	machine("no: this CPU has neither\n");
-	EXPECT_SAID("has chosen \"no\": the guest is as trusted as a kernel module (this CPU has neither)",
-		    warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_NO));
-	unlink(path);
-	EXPECT_EQ(-EINVAL, guard_of_machine(path, why));
+	EXPECT_STREQ("", warned(SIGMA_GUARD_MEMORY, SIGMA_GUARD_MEMORY, SIGMA_REASON_NONE));
+	EXPECT_STREQ("", warned(SIGMA_GUARD_NO, SIGMA_GUARD_NO, SIGMA_REASON_NONE));
+	EXPECT_STREQ("", warned(SIGMA_GUARD_AUTO, SIGMA_GUARD_FULL, SIGMA_REASON_NONE));
 }
 
 TEST_HARNESS_MAIN

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "../../ctl/stats.h"
-#include "../../ctl/violation.h"
 #include "tap.h"
 
 TEST(distance_of_words)
@@ -111,40 +110,6 @@ TEST(prometheus_of_none)
 	EXPECT_EQ(0, count(text, "{"));
 	EXPECT_TRUE(count(text, "# TYPE ") > 8);
 	free(text);
-}
-
-TEST(violation_in_numbers)
-{
-	struct violation violation = { .text =
-		"wrote to address 0x1000000, which is not the guest's\n"
-		"cpu 13 (the guest's CPU 1), CPL 3, RIP 0xffffffffc0001234\n"
-		"rflags 246 cr0 80050033 cr2 7f cr3 10a cr4 6f0 efer 1d01\n"
-		"rax 600df00d600df00d rcx 0000000000000001 rdx 0000000000000002 rbx 0000000000000003\n"
-		"rsp ffffc90000013d10 rbp 0000000000000005 rsi 0000000000000006 rdi 0000000000000007\n"
-		"r8 0000000000000008 r9 0000000000000009 r10 000000000000000a r11 000000000000000b\n"
-		"r12 000000000000000c r13 000000000000000d r14 000000000000000e r15 ffffffffffffffff\n" };
-
-	ASSERT_EQ(0, violation_parse(&violation));
-	EXPECT_EQ(13, violation.cpu);
-	EXPECT_EQ(1, violation.guest_cpu);
-	EXPECT_EQ(3, violation.cpl);
-	EXPECT_EQ(0xffffffffc0001234, violation_register(&violation, "rip"));
-	EXPECT_EQ(0x246, violation_register(&violation, "rflags"));
-	EXPECT_EQ(0x1d01, violation_register(&violation, "efer"));
-	EXPECT_EQ(0x600df00d600df00d, violation_register(&violation, "rax"));
-	EXPECT_EQ(7, violation_register(&violation, "rdi"));
-	EXPECT_EQ(UINT64_MAX, violation_register(&violation, "r15"));
-}
-
-TEST(malformed_violation)
-{
-	struct violation violation = { .text = "triple fault" };
-
-	EXPECT_EQ(-EINVAL, violation_parse(&violation));
-	strcpy(violation.text, "triple fault\nRIP");
-	EXPECT_EQ(-EINVAL, violation_parse(&violation));
-	violation.text[0] = '\0';
-	EXPECT_EQ(-EINVAL, violation_parse(&violation));
 }
 
 TEST_HARNESS_MAIN

@@ -192,7 +192,7 @@ static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_
 		return;
 	}
 refuse:
-	stop(verdict, GUARD_IPI, icr);
+	stop(verdict, SIGMA_VIOLATION_IPI, icr);
 	verdict->write = 1;
 }
 
@@ -350,11 +350,11 @@ static void decide_exception(const struct guard_event *event, struct guard_verdi
 {
 	verdict->count = GUARD_EXIT_EXCEPTION;
 	if (event->index != VECTOR_DB && event->index != VECTOR_AC) {
-		stop(verdict, GUARD_UNKNOWN, event->code);
+		stop(verdict, SIGMA_VIOLATION_EXIT, event->code);
 		return;
 	}
 	if (event->delivery == GUARD_DELIVERS_ONCE) {
-		stop(verdict, GUARD_STATE, event->code);
+		stop(verdict, SIGMA_VIOLATION_STATE, event->code);
 		return;
 	}
 	verdict->action = GUARD_RAISE;
@@ -377,9 +377,9 @@ static void decide_machine_check(const struct guard_event *event, struct guard_v
 {
 	verdict->count = GUARD_EXIT_MACHINE_CHECK;
 	if (event->now) {
-		stop(verdict, GUARD_MACHINE_CHECK, event->now);
+		stop(verdict, SIGMA_VIOLATION_MACHINE_CHECK, event->now);
 	} else if (!(event->value & MCG_STATUS_RIPV) || event->at_entry) {
-		stop(verdict, GUARD_MACHINE_CHECK, event->value);
+		stop(verdict, SIGMA_VIOLATION_MACHINE_CHECK, event->value);
 	} else {
 		add_write(verdict, REG_MCG_STATUS, 0);
 		verdict->action = GUARD_RETRY;
@@ -455,15 +455,15 @@ void guard_decide(const struct guard_shared *shared, const struct guard_event *e
 		raise_ud(verdict);
 		break;
 	case GUARD_EVENT_MEMORY:
-		stop(verdict, GUARD_MEMORY, event->value);
+		stop(verdict, SIGMA_VIOLATION_MEMORY, event->value);
 		verdict->write = event->write;
 		verdict->fetch = event->fetch;
 		break;
 	case GUARD_EVENT_SHUTDOWN:
-		stop(verdict, GUARD_SHUTDOWN, 0);
+		stop(verdict, SIGMA_VIOLATION_SHUTDOWN, 0);
 		break;
 	case GUARD_EVENT_STATE:
-		stop(verdict, GUARD_STATE, event->code);
+		stop(verdict, SIGMA_VIOLATION_STATE, event->code);
 		break;
 	case GUARD_EVENT_NOTIFY:
 		verdict->count = GUARD_EXIT_NOTIFY;
@@ -473,6 +473,6 @@ void guard_decide(const struct guard_shared *shared, const struct guard_event *e
 		verdict->action = GUARD_RESET;
 		break;
 	default:
-		stop(verdict, GUARD_UNKNOWN, event->code);
+		stop(verdict, SIGMA_VIOLATION_EXIT, event->code);
 	}
 }

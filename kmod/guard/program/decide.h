@@ -113,8 +113,8 @@ enum guard_action {
  * @has_error: it has one
  * @write: for the report: the access was a write
  * @fetch: likewise, an instruction fetch
- * @reason: enum guard_reason, for the report
- * @info: see enum guard_reason
+ * @reason: enum sigma_violation_reason, for the report
+ * @info: see enum sigma_violation_reason
  * @value: see GUARD_ALSO_*
  * @debug: bits to add to DR6
  * @cpuid: the answer to CPUID

@@ -45,7 +45,7 @@ void guard_wait_for_init(void)
 
 void guard_stop(struct guard_frame *frame, u32 reason, u64 info, bool write, bool fetch)
 {
-	struct guard_report *report = &frame->report;
+	struct sigma_violation *report = &frame->report;
 
 	report->info = info;
 	report->write = write;
@@ -64,5 +64,5 @@ void guard_stop(struct guard_frame *frame, u32 reason, u64 info, bool write, boo
 
 void guard_broken(struct guard_frame *frame, u64 where)
 {
-	guard_stop(frame, GUARD_BROKEN, where, false, false);
+	guard_stop(frame, SIGMA_VIOLATION_GUARD, where, false, false);
 }

@@ -134,7 +134,7 @@ void guard_pass_cpuid(struct guard_frame *frame)
 
 void guard_describe(struct guard_frame *frame)
 {
-	struct guard_report *report = &frame->report;
+	struct sigma_violation *report = &frame->report;
 	const struct svm_vmcb *vmcb = vmcb_of(frame);
 
 	report->rip = vmcb->rip;

@@ -60,17 +60,17 @@ void guard_start(struct guard_frame *frame)
 	hw_write_cr4(hw_read_cr4() | CR4_BIT_VMXE |
 		     (ecx & CPUID_1_ECX_XSAVE ? CR4_BIT_OSXSAVE : 0));
 	if (!hw_vmxon(frame->region))
-		guard_stop(frame, GUARD_STATE, 0, false, false);
+		guard_stop(frame, SIGMA_VIOLATION_STATE, 0, false, false);
 	frame->vmx_on = 1;
 	if (!hw_vmclear(frame->control) || !hw_vmptrld(frame->control) ||
 	    !write_fields((const struct vmx_fields *)frame->fields) || !write_host(frame) ||
 	    !hw_vmwrite(GUEST_RIP, rip) || !flush_all())
-		guard_stop(frame, GUARD_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false, false);
+		guard_stop(frame, SIGMA_VIOLATION_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false, false);
 }
 
 void guard_entry_failed(struct guard_frame *frame)
 {
-	guard_stop(frame, GUARD_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false, false);
+	guard_stop(frame, SIGMA_VIOLATION_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false, false);
 }
 
 /*
@@ -241,7 +241,7 @@ void guard_pass_cpuid(struct guard_frame *frame)
 
 void guard_describe(struct guard_frame *frame)
 {
-	struct guard_report *report = &frame->report;
+	struct sigma_violation *report = &frame->report;
 
 	if (!frame->vmx_on)
 		return;

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* sigma.ko's reasons (struct sigma_why), in words for people. */
+#ifndef SIGMA_REASON_H
+#define SIGMA_REASON_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../kmod/uapi/sigma.h"
+
+#define REASON_TEXT_MAX	256	/* bytes that every reason fits into */
+
+/**
+ * reason_text - say what is wrong, and the remedy
+ * @memory: bytes that the guest asked for
+ */
+void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_TEXT_MAX]);
+
+#endif
