@@ -90,6 +90,10 @@ static const struct left_range {
 
 #define L1D_FLUSH_ALL		1
 
+/* In the status of performance counters (SDM vol. 3B, 20.2.4; APM vol. 2, 13.2.1) */
+#define LBRS_FROZEN		BIT_ULL(58)
+#define COUNTERS_FROZEN		BIT_ULL(59)
+
 #define ARCH_CAP_HAS_LOCK	BIT_ULL(21)	/* the CPU has IA32_XAPIC_DISABLE_STATUS */
 #define X2APIC_IS_LOCKED	BIT_ULL(0)	/* in IA32_XAPIC_DISABLE_STATUS */
 
@@ -227,18 +231,23 @@ static void allow_split_locks(struct entry_data *data)
 
 /*
  * The last two are commands: IBPB keeps the last owner from steering the next one's branches, and
- * L1D_FLUSH removes its data from the core's L1 cache. A CPU that lacks one raises #GP, and the
- * entry code skips it.
+ * L1D_FLUSH removes its data from the core's L1 cache. A CPU that lacks a register or a bit raises
+ * #GP, and the entry code skips that write.
  */
 static void fill_writes(struct entry_data *data)
 {
+	const bool is_amd = boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
+			    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON;
+
 	nr_writes = 0;
 	add_zeroes(data, left_msrs, ARRAY_SIZE(left_msrs));
-	if (boot_cpu_data.x86_vendor == X86_VENDOR_AMD ||
-	    boot_cpu_data.x86_vendor == X86_VENDOR_HYGON)
+	if (is_amd)
 		add_zeroes(data, left_amd_msrs, ARRAY_SIZE(left_amd_msrs));
 	else
 		add_zeroes(data, left_intel_msrs, ARRAY_SIZE(left_intel_msrs));
+	/* Frozen by an overflow that nobody acknowledged, the next owner's counters would stand still */
+	add_write(data, is_amd ? MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR :
+				 MSR_CORE_PERF_GLOBAL_OVF_CTRL, COUNTERS_FROZEN | LBRS_FROZEN);
 	allow_split_locks(data);
 	add_write(data, MSR_IA32_CR_PAT, SIGMA_PAT_AFTER_RESET);
 	add_write(data, MSR_IA32_PRED_CMD, PRED_CMD_IBPB);

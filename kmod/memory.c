@@ -43,11 +43,14 @@ u64 sigma_memory_lendable(void)
 /*
  * Stores words, which is as fast as clear_page() on hardware, and eight times as fast in an
  * emulator: clear_page() stores bytes on recent CPUs (REP STOSB), and an emulator stores them one
- * by one.
+ * by one. A store to a page with a memory error could raise a machine check: such a page stays as it
+ * is, and the kernel does not use it any more.
  */
 static void zero_pages(unsigned long pfn, unsigned long nr)
 {
 	for (; nr; pfn++, nr--) {
+		if (PageHWPoison(pfn_to_page(pfn)))
+			continue;
 		memset64(pfn_to_kaddr(pfn), 0, PAGE_SIZE / sizeof(u64));
 		if (!(nr & 0xfff))
 			cond_resched();
@@ -241,6 +244,19 @@ bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len)
 			return len <= seg->size - (phys - seg->phys);
 	}
 	return false;
+}
+
+void sigma_memory_failed(const struct sigma_memory *mem, u64 phys)
+{
+	struct page *page;
+
+	if (!sigma_memory_contains(mem, phys, 1))
+		return;
+	page = pfn_to_page(PHYS_PFN(phys));
+	pr_err("0x%llx: memory of a guest failed; the host does not use this page any more\n", phys);
+	sigma_memory_failure(page_to_pfn(page));
+	/* The kernel does not mark pages of the pool */
+	SetPageHWPoison(page);
 }
 
 struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset)

@@ -292,10 +292,11 @@ unsigned long sigma_pool_take(unsigned long nr_pages)
 	return pfn;
 }
 
-static bool still_pinned(unsigned long pfn, unsigned long nr_pages)
+/* Has a page that is still pinned, or that has a memory error? */
+static bool is_unusable(unsigned long pfn, unsigned long nr_pages)
 {
 	for (unsigned long i = 0; i < nr_pages; i++)
-		if (page_count(pfn_to_page(pfn + i)) != 1)
+		if (page_count(pfn_to_page(pfn + i)) != 1 || PageHWPoison(pfn_to_page(pfn + i)))
 			return true;
 	return false;
 }
@@ -307,10 +308,10 @@ bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
 
 		if (PFN_PHYS(pfn) < range->phys || PFN_PHYS(pfn) >= range->phys + range->size)
 			continue;
-		if (still_pinned(pfn, nr_pages)) {
+		if (is_unusable(pfn, nr_pages)) {
 			/* Their struct pages belong to this module, so it can't be unloaded now */
 			__module_get(THIS_MODULE);
-			pr_warn("pool=: 0x%llx, %lu pages are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
+			pr_warn("pool=: 0x%llx, %lu pages have a memory error, or are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
 				PFN_PHYS(pfn), nr_pages);
 			return true;
 		}

@@ -92,6 +92,13 @@ void sigma_memory_return(struct sigma_memory *mem);
 /** sigma_memory_contains - does all of [@phys, @phys + @len) lie in one segment? */
 bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len);
 
+/**
+ * sigma_memory_failed - there is a memory error at @phys
+ *
+ * If that is in @mem, its page is not used any more, not even once it is given back. May sleep.
+ */
+void sigma_memory_failed(const struct sigma_memory *mem, u64 phys);
+
 /** sigma_memory_page - the page at byte @offset of the memory file; NULL beyond its end */
 struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset);
 

@@ -146,7 +146,7 @@ static const struct guard_msr_range hidden_msrs[] = {
 	{ 0x000001f2, 0x000001f3 },	/* SMRR */
 	{ 0x00000560, 0x0000057f },	/* RTIT_*: processor trace */
 	{ 0x00000600, 0x00000600 },	/* DS_AREA */
-	{ 0x00000611, 0x00000611 },	/* PKG_ENERGY_STATUS: leaks data of others */
+	{ 0x00000611, 0x00000612 },	/* PKG_ENERGY_STATUS, _TIME_STATUS: leak data of others */
 	{ 0x00000619, 0x00000619 },	/* DRAM_ENERGY_STATUS: likewise, as the next three */
 	{ 0x00000639, 0x00000639 },	/* PP0_ENERGY_STATUS */
 	{ 0x00000641, 0x00000641 },	/* PP1_ENERGY_STATUS */

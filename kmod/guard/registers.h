@@ -11,6 +11,7 @@
 #define REG_MCG_STATUS		0x0000017a
 #define REG_DEBUGCTL		0x000001d9
 #define REG_MC0_STATUS		0x00000401	/* of bank 0; each bank has MC_BANK_MSRS */
+#define REG_MC0_ADDR		0x00000402	/* likewise */
 #define REG_XSS			0x00000da0
 #define REG_X2APIC_ICR		0x00000830
 #define REG_X2APIC_LVT_CMCI	0x0000082f
@@ -29,6 +30,7 @@
 #define MCG_STATUS_RIPV		(1ULL << 0)	/* the interrupted program can be resumed */
 #define MC_STATUS_VALID		(1ULL << 63)
 #define MC_STATUS_UNCORRECTED	(1ULL << 61)
+#define MC_STATUS_ADDRV		(1ULL << 58)	/* the bank has an address */
 #define MC_STATUS_PCC		(1ULL << 57)	/* the CPU's state is corrupt */
 #define MC_STATUS_ACTION	(1ULL << 55)	/* software must act before it goes on */
 #define MC_BANK_MSRS		4
@@ -123,6 +125,7 @@
 #define ICR_ASSERT		(1 << 14)
 #define ICR_DESTINATION		0xffffffff00000000ULL
 #define ICR_FIRST_LEGAL_VECTOR	16		/* APM vol. 2, 16.5 */
+#define LVT_LEVEL		(1 << 15)
 #define LVT_MASKED		(1 << 16)
 
 #endif

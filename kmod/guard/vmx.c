@@ -44,7 +44,13 @@
 	(VMX_CAP_PAGE_WALK_4 | VMX_CAP_EPTP_WB | VMX_CAP_EPT_2MB_PAGE | VMX_CAP_INVEPT | \
 	 VMX_CAP_INVEPT_ALL | VMX_CAP_INVVPID | VMX_CAP_INVVPID_ALL)
 
-#define EPT_TYPE_WB		(VMX_TYPE_WB << VMX_EPT_TYPE_SHIFT)
+/*
+ * The guest's own PAT does not count: the host maps the same memory as write-back, and on CPUs
+ * without self-snoop two types for one page corrupt its contents (SDM vol. 3A, 12.12.4; Linux,
+ * check_memory_type_self_snoop_errata()).
+ */
+#define EPT_TYPE_WB		(VMX_TYPE_WB << VMX_EPT_TYPE_SHIFT | VMX_EPT_IGNORE_PAT)
+#define EPT_TYPE_UC		VMX_EPT_IGNORE_PAT
 #define EPT_READ		(VMX_EPT_READABLE_MASK | VMX_EPT_EXECUTABLE_MASK)
 
 extern const u8 guard_vmx_program[], guard_vmx_program_end[];
@@ -259,7 +265,7 @@ const struct guard_backend guard_vmx = {
 		.table	= VMX_EPT_RWX_MASK,
 		.read	= EPT_READ | EPT_TYPE_WB,
 		.write	= VMX_EPT_RWX_MASK | EPT_TYPE_WB,
-		.device	= VMX_EPT_RWX_MASK,	/* uncached */
+		.device	= VMX_EPT_RWX_MASK | EPT_TYPE_UC,
 	},
 	.msr_map_size	= VMX_MSR_MAP_SIZE,
 	.clear_msr_map	= vmx_clear_msr_map,

@@ -138,6 +138,7 @@ enum {
 #define VMX_EPT_RWX_MASK	(VMX_EPT_READABLE_MASK | VMX_EPT_WRITABLE_MASK | \
 				 VMX_EPT_EXECUTABLE_MASK)
 #define VMX_EPT_TYPE_SHIFT	3
+#define VMX_EPT_IGNORE_PAT	(1ULL << 6)
 #define VMX_EPTP_PWL_4		0x18ULL		/* 4 levels; bits 5:3 hold one less */
 #define VMX_CAP_PAGE_WALK_4	(1ULL << 6)
 #define VMX_CAP_EPTP_WB		(1ULL << 14)

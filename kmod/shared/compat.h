@@ -10,6 +10,7 @@
 
 #include <linux/gfp.h>
 #include <linux/irqdomain.h>
+#include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/timekeeping.h>
 
@@ -62,7 +63,6 @@ sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
 
 /* vm_flags became read-only */
 #ifndef SIGMA_HAVE_VM_FLAGS_SET
-#include <linux/mm.h>
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags |= flags;
@@ -138,6 +138,14 @@ static inline int sigma_system_stamp(struct system_device_crosststamp *stamp, u6
 #endif
 	*counter = now.cycles;
 	return 0;
+}
+
+/* A kernel may be built without it */
+static inline void sigma_memory_failure(unsigned long pfn)
+{
+#ifdef CONFIG_MEMORY_FAILURE
+	memory_failure(pfn, 0);
+#endif
 }
 
 /* Kernel 6.1 lacks it; virtio 1.2, chapter 6 */

@@ -26,8 +26,18 @@
 #define LAST_VECTOR		255
 #define MAX_PASSES		16	/* over the pending words in one interrupt */
 
-#define STORM_NS		TICK_NSEC	/* may be spent on interrupts without a look */
-#define STORM_PAUSE		10		/* ticks without interrupts after that */
+#define LIMIT_SHARE		4		/* limited interrupts have a quarter of a CPU, */
+#define LIMIT_BURST_NS		TICK_NSEC	/* and may be ahead of that by so much */
+#define LIMIT_PAUSE		10		/* ticks without interrupts after that */
+#define COST_MAX_NS	(10 * NSEC_PER_USEC)	/* of an interrupt besides its handler, */
+#define EMULATED_MAX_NS	(100 * NSEC_PER_USEC)	/* and in a virtual machine */
+
+/*
+ * The time that limited interrupts have taken on this CPU. Used in the interrupt only. Others than
+ * the host's have no guard and no limit.
+ */
+static DEFINE_PER_CPU(struct sigma_doorbell_level, limited_level);
+static atomic_t nr_limited;		/* receivers with a limit */
 
 /*
  * The CPU's physical APIC ID: irq_cfg.dest_apicid is a logical one on hosts of up to eight
@@ -178,53 +188,71 @@ static void drain_leftover(struct work_struct *work)
 	drain_or_defer(rx);
 }
 
-/* Have these interrupts had a quarter of this CPU for a tick? */
-static bool storms(const struct sigma_doorbell_rx *rx, u64 now)
+/* Fill @level by @cost; it has drained by a @share of the time since the last call */
+static void fill_level(struct sigma_doorbell_level *level, u64 now, u64 cost, unsigned int share)
 {
-	return now - rx->window > STORM_NS && rx->spent - rx->window_spent > (now - rx->window) / 4;
+	/* The clocks of two CPUs may differ, and the interrupt may have moved */
+	u64 drained = now > level->at ? (now - level->at) / share : 0;
+
+	level->ns = cost + (level->ns > drained ? level->ns - drained : 0);
+	level->at = now;
+}
+
+/*
+ * Are the interrupts of all guests together too many, and are these more than their part? The part
+ * is the same for all N guests. The levels of the guests add up to the CPU's level at least, since
+ * each drains an N-th as fast. So as long as the CPU's level is too high, at least one of those who
+ * ring is above its part. Each of the others can add at most a part until it is, too. So the CPU's
+ * level never exceeds two bursts, whatever guests do together.
+ */
+static bool is_over_limit(const struct sigma_doorbell_rx *rx, unsigned int nr)
+{
+	return this_cpu_ptr(&limited_level)->ns > LIMIT_BURST_NS &&
+	       rx->level.ns > LIMIT_BURST_NS / nr;
 }
 
 /*
  * The cost of an interrupt besides its handler is taken to be the shortest time ever seen between
  * two of them: nothing else ran in that time.
  */
-static void account(struct sigma_doorbell_rx *rx, u64 begin)
+static void account(struct sigma_doorbell_rx *rx, u64 begin, unsigned int nr)
 {
-	u64 gap = begin - rx->last_end, spent = rx->spent;
+	u64 end = local_clock(), cost;
 
-	if (gap > STORM_NS || begin - rx->window > 2 * STORM_NS) {
-		rx->window = begin;
-		rx->window_spent = spent;
-	} else {
-		rx->least_gap = min(rx->least_gap, gap);
-		spent += rx->least_gap;
-	}
-	rx->last_end = local_clock();
-	WRITE_ONCE(rx->spent, spent + rx->last_end - begin);
+	if (begin > rx->last_end)
+		rx->least_gap = min(rx->least_gap, begin - rx->last_end);
+	cost = end - begin + rx->least_gap;
+	rx->last_end = end;
+	WRITE_ONCE(rx->spent, rx->spent + cost);
+	if (!rx->rearm)
+		return;
+	fill_level(&rx->level, end, cost, LIMIT_SHARE * nr);
+	fill_level(this_cpu_ptr(&limited_level), end, cost, LIMIT_SHARE);
 }
 
 static void pause_interrupts(struct sigma_doorbell_rx *rx)
 {
 	WRITE_ONCE(rx->words->busy, cpu_to_le32(1));
 	take_pending(rx);
-	WRITE_ONCE(rx->pause, STORM_PAUSE);
+	WRITE_ONCE(rx->pause, LIMIT_PAUSE);
 	schedule_delayed_work(&rx->leftover, 1);
 }
 
 static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 {
 	struct sigma_doorbell_rx *rx = cookie;
+	unsigned int nr = max(atomic_read(&nr_limited), 1);
 	u64 begin = local_clock();
 
 	atomic_long_inc(&rx->interrupts);
 	/* This one was sent before interrupts paused. The work item handles it, and arms again */
 	if (READ_ONCE(rx->pause))
 		return IRQ_HANDLED;
-	if (rx->rearm && storms(rx, begin))
+	if (rx->rearm && is_over_limit(rx, nr))
 		pause_interrupts(rx);
 	else
 		drain_or_defer(rx);
-	account(rx, begin);
+	account(rx, begin, nr);
 	return IRQ_HANDLED;
 }
 
@@ -237,7 +265,7 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 	atomic_long_set(&rx->interrupts, 0);
 	raw_spin_lock_init(&rx->publish_lock);
 	INIT_DELAYED_WORK(&rx->leftover, drain_leftover);
-	rx->least_gap = STORM_NS;
+	rx->least_gap = boot_cpu_has(X86_FEATURE_HYPERVISOR) ? EMULATED_MAX_NS : COST_MAX_NS;
 	rx->fwnode = irq_domain_alloc_named_fwnode(name);
 	if (!rx->fwnode)
 		return -ENOMEM;
@@ -260,6 +288,8 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 	if (err)
 		goto free_irqs;
 
+	if (rx->rearm)
+		atomic_inc(&nr_limited);
 	publish(irq_domain_get_irq_data(rx->domain, irq));
 	/* Doorbells rung before the target was published sent no interrupt */
 	smp_mb();
@@ -282,6 +312,8 @@ void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx)
 		return;
 	WRITE_ONCE(rx->words->target, 0);
 	free_irq(rx->irq, rx);
+	if (rx->rearm)
+		atomic_dec(&nr_limited);
 	cancel_delayed_work_sync(&rx->leftover);
 	irq_dispose_mapping(rx->irq);
 	irq_domain_remove(rx->domain);

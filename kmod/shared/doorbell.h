@@ -15,6 +15,15 @@
 #include "../uapi/iosc.h"
 
 /**
+ * struct sigma_doorbell_level - time taken beyond a share of a CPU, as a leaky bucket
+ * @ns: nanoseconds that have not drained yet
+ * @at: local_clock() when @ns was right
+ */
+struct sigma_doorbell_level {
+	u64 ns, at;
+};
+
+/**
  * struct sigma_doorbell_rx - the receiving end
  * @words: the words in shared memory that this end receives on
  * @handler: called for each doorbell that was rung, 0 <= n < SIGMA_DOORBELLS, in hard
@@ -44,7 +53,8 @@ struct sigma_doorbell_rx {
 	raw_spinlock_t publish_lock;
 	struct delayed_work leftover;
 	unsigned int pause;
-	u64 window, window_spent, last_end, least_gap;
+	u64 last_end, least_gap;
+	struct sigma_doorbell_level level;
 };
 
 /**

@@ -252,6 +252,7 @@ enum sigma_violation_reason {
  * @cpl: the guest's privilege level
  * @reserved: 0
  * @info: see enum sigma_violation_reason
+ * @address: of SIGMA_VIOLATION_MACHINE_CHECK: where memory failed, or 0
  * @rip: address of the guest's instruction
  * @gpr: general registers, numbered as in an instruction: RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI,
  *	 R8 to R15
@@ -262,6 +263,7 @@ struct sigma_violation {
 	__u32 guest_cpu;
 	__u8 write, fetch, cpl, reserved;
 	__u64 info;
+	__u64 address;
 	__u64 rip, rflags, cr0, cr2, cr3, cr4, efer;
 	__u64 gpr[16];
 };

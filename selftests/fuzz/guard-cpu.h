@@ -100,6 +100,7 @@ struct cpu {
 	u64 xcr0, xcr0_known;
 	u64 cr4, dr6;
 	bool gif, vmx, vmcs, flushed_ept, flushed_vpid;
+	bool takes_nmis;		/* the guard has executed IRET */
 	struct {
 		u32 msr;
 		u64 value;
@@ -189,7 +190,7 @@ static bool is_lvt(u32 msr)
 
 static bool is_bank(u32 msr)
 {
-	return msr >= 0x401 && msr < 0x401 + 4 * BANKS_MAX && msr % 4 == 1;
+	return msr >= 0x401 && msr < 0x401 + 4 * BANKS_MAX && (msr % 4 == 1 || msr % 4 == 2);	/* STATUS and ADDR */
 }
 
 /* The guard reads only what the exit is about, and nothing that a guest may not know */
@@ -290,7 +291,8 @@ static void check_write(u32 msr, u64 value)
 		check_apic_base(value);
 	else if (is_lvt(msr))
 		FUZZ_CHECK(now.msr == msr && value == now.value &&
-			   (value >> 16 & 1 || (value >> 8 & 7) == 0 || (value >> 8 & 7) == 4));
+			   (value >> 16 & 1 ||
+			    (!(value >> 15 & 1) && ((value >> 8 & 7) == 0 || (value >> 8 & 7) == 4))));
 	else if (msr == REG_XSS)
 		FUZZ_CHECK(now.msr == msr && value == now.value &&
 			   !(value & ~(1ULL << 11 | 1ULL << 12)));
@@ -463,6 +465,14 @@ struct hw_table hw_sgdt(void)
 {
 	step();
 	return (struct hw_table) { 0x1f, 0x2000 };
+}
+
+/* While the guard's IDT is loaded, and before INIT could be taken */
+void hw_unblock_nmi(void)
+{
+	step();
+	FUZZ_CHECK(!cpu.gif || cpu.vmx);
+	cpu.takes_nmis = true;
 }
 
 /* Parts of the guard that are not linked */

@@ -25,6 +25,7 @@ u64 hw_read_dr6(void);
 void hw_write_cr4(u64 value);
 void hw_write_dr6(u64 value);
 struct hw_table hw_sgdt(void);
+void hw_unblock_nmi(void);
 
 /* SVM */
 void hw_stgi(void);

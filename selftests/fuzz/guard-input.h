@@ -337,7 +337,8 @@ static void take_wrmsr_value(struct input *in)
 	} else if (is_lvt(now.msr)) {
 		now.value = take8(in);
 		flags = take8(in);
-		now.value |= (flags & 7) << 8 | (flags & 8 ? LVT_MASKED : 0);
+		now.value |= (flags & 7) << 8 | (flags & 8 ? LVT_MASKED : 0) |
+			     (flags & 16 ? LVT_LEVEL : 0);
 	} else if (now.msr == REG_APIC_BASE) {
 		now.value = cpu.apic_base ^ take_value(in);
 	} else if (now.msr == REG_DEBUGCTL) {

@@ -644,7 +644,8 @@ static void target_check_end(void)
 	FUZZ_CHECK(!cpu.vmx && !cpu.vmcs && !frame->vmx_on);
 	FUZZ_CHECK(frame->launched == !cpu.starts);
 	if (!cpu.no_vmxon)
-		FUZZ_CHECK(cpu.flushed_ept && cpu.flushed_vpid && !(cpu.cr4 & CR4_BIT_VMXE));
+		FUZZ_CHECK(cpu.flushed_ept && cpu.flushed_vpid && cpu.takes_nmis &&
+			   !(cpu.cr4 & CR4_BIT_VMXE));
 }
 
 CASE(control_registers, HOST(0), EXIT(1, CR, 0, 0), 4, VBIT(6), EXIT(2, CR, 0, 0), 4, VBIT(13),

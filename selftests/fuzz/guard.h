@@ -55,11 +55,8 @@ static void check_ipi(void)
 		check_stop(SIGMA_VIOLATION_IPI, now.value);
 	} else if (!cpu.nr_writes) {
 		FUZZ_CHECK(outcome.result == RESULT_STEP && plain);
-		if (is_own(to))
-			FUZZ_CHECK(mode == 4 && shared_before.stopping);
-		else
-			FUZZ_CHECK(mode == 0 && is_doorbell((u64)to << 32 | vector) &&
-				   !shared_before.armed);
+		FUZZ_CHECK(!is_own(to) && mode == 0 && is_doorbell((u64)to << 32 | vector) &&
+			   !shared_before.armed);
 	} else {
 		FUZZ_CHECK(cpu.nr_writes == 1);
 		if (now.refused || cpu.writes[0].value & ICR_RESERVED)
@@ -120,6 +117,11 @@ static void check_outcome(u64 apic_base_before)
 {
 	bool once = now.delivers && (now.type == TYPE_INTERRUPT || now.type == TYPE_NMI);
 
+	/* Nothing is injected: before that no INIT would be taken */
+	if (shared_before.stopping) {
+		FUZZ_CHECK(outcome.result == RESULT_RESET && !cpu.nr_writes);
+		return;
+	}
 	switch (now.what) {
 	case WHAT_CPUID:
 		FUZZ_CHECK(outcome.result == RESULT_STEP);
@@ -232,6 +234,8 @@ static void check_frame(const struct guard_frame *before)
 	expected->next_rip = frame->next_rip;	/* SVM; target_check() looks at it */
 	expected->nmi = frame->nmi;		/* VMX; target_check() looks at it */
 	expected->launched = frame->launched;
+	if (now.what == WHAT_MACHINE_CHECK)
+		expected->report.address = frame->report.address;
 	for (unsigned int i = 0; i < GUARD_EXITS; i++) {
 		counted += frame->exits[i] - before->exits[i];
 		FUZZ_CHECK(frame->exits[i] - before->exits[i] <= 1);
@@ -251,7 +255,8 @@ static void check_shared(void)
 {
 	struct guard_shared expected = shared_before;
 
-	if (now.what == WHAT_CALL && !now.cpl && now.value == SIGMA_GUARD_CALL_UP)
+	if (now.what == WHAT_CALL && !now.cpl && now.value == SIGMA_GUARD_CALL_UP &&
+	    !shared_before.stopping)
 		expected.up = 1;
 	if (cpu.nr_writes && cpu.writes[0].msr == REG_X2APIC_ICR &&
 	    !is_own(cpu.writes[0].value >> 32) && !(cpu.writes[0].value & ICR_SHORTHAND))
@@ -364,7 +369,7 @@ static bool start(void)
 	cpu.cr4 = CR4_BIT_MCE | 1 << 5;
 	cpu.dr6 = 0xffff0ff0;
 	cpu.gif = true;
-	cpu.vmx = cpu.vmcs = cpu.flushed_ept = cpu.flushed_vpid = false;
+	cpu.vmx = cpu.vmcs = cpu.flushed_ept = cpu.flushed_vpid = cpu.takes_nmis = false;
 	target_fill();
 	cpu.steps = 0;
 	if (setjmp(guest_ends)) {

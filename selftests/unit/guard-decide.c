@@ -72,7 +72,7 @@ static struct guard_shared shared_for(enum host host)
 #define GP(count_)		RAISE(count_, 13, .has_error = 1)
 #define UD(count_)		RAISE(count_, 6)
 #define STOPPED_AT(count_, reason_, info_, ...) \
-	{ .action = GUARD_STOP, .count = (count_), .reason = GUARD_##reason_, .info = (info_), \
+	{ .action = GUARD_STOP, .count = (count_), .reason = SIGMA_VIOLATION_##reason_, .info = (info_), \
 	  __VA_ARGS__ }
 #define STOPPED(reason, ...)	STOPPED_AT(GUARD_EXITS, reason, __VA_ARGS__)
 #define WRITE(msr, value_)	.nr_writes = 1, .writes = { { msr, value_ } }
@@ -81,10 +81,11 @@ static struct guard_shared shared_for(enum host host)
 /* Writes of the ICR: the IPI is sent with level asserted, nothing is sent, or a doorbell rings */
 #define SENDS_CLEAN(icr, clean)	ICR(icr), DONE(IPI, WRITE(0x830, clean))
 #define SENDS(icr)		SENDS_CLEAN(icr, (icr) | 1 << 14)
-#define SENDS_NOTHING(icr)	ICR(icr), DONE(IPI)
 #define RINGS(icr)		ICR(icr), \
 				DONE(IPI, WRITE(0x830, DOORBELL_NOW), .also = GUARD_ALSO_DOORBELL)
 #define ENDS(icr)		ICR(icr), STOPPED_AT(GUARD_EXIT_IPI, IPI, icr, .write = 1)
+
+#define TAKEN		{ .action = GUARD_RESET, .count = GUARD_EXITS }
 
 static const struct decision {
 	const char *name;
@@ -92,6 +93,21 @@ static const struct decision {
 	struct guard_event event;
 	struct guard_verdict verdict;
 } decisions[] = {
+	/* Whatever the exit is about, the CPU goes back to the host, and no event is injected */
+	{ "stopping: #AC", STOPPING, EVENT(EXCEPTION, .index = 17), TAKEN },
+	{ "stopping: #AC while #AC is delivered", STOPPING,
+	  EVENT(EXCEPTION, .index = 17, .delivery = GUARD_DELIVERS_AGAIN), TAKEN },
+	{ "stopping: #DB while #DB is delivered", STOPPING,
+	  EVENT(EXCEPTION, .index = 1, .delivery = GUARD_DELIVERS_AGAIN), TAKEN },
+	{ "stopping: an instruction that takes long", STOPPING, EVENT(NOTIFY), TAKEN },
+	{ "stopping: IPI, NMI", STOPPING, ICR(0x400000400ULL), TAKEN },
+	{ "stopping: IPI, fixed", STOPPING, ICR(0x4000000fdULL), TAKEN },
+	{ "stopping: doorbell", STOPPING, ICR(DOORBELL_NOW), TAKEN },
+	{ "stopping: CPUID", STOPPING, EVENT(CPUID), TAKEN },
+	{ "stopping: memory of others", STOPPING, EVENT(MEMORY, .value = 0x1000), TAKEN },
+	{ "stopping: machine check", STOPPING, EVENT(MACHINE_CHECK, .value = 5), TAKEN },
+	{ "stopping: INIT", STOPPING, EVENT(INIT), TAKEN },
+
 	{ "XSS: nothing", FULL, WRMSR(0xda0, 0), DONE(MSR, WRITE(0xda0, 0)) },
 	{ "XSS: CET", FULL, WRMSR(0xda0, 0x1800), DONE(MSR, WRITE(0xda0, 0x1800)) },
 	{ "XSS: processor trace", FULL, WRMSR(0xda0, 1 << 8), GP(MSR_DENIED) },
@@ -187,6 +203,9 @@ static const struct decision {
 	{ "local vector: SMI", FULL, WRMSR(0x834, 0x200), GP(MSR_DENIED) },
 	{ "local vector: lowest priority", FULL, WRMSR(0x834, 0x100), GP(MSR_DENIED) },
 	{ "local vector: INIT", FULL, WRMSR(0x836, 0x500), GP(MSR_DENIED) },
+	{ "local vector: level-triggered", FULL, WRMSR(0x835, 0x80fb), GP(MSR_DENIED) },
+	{ "local vector: level-triggered, masked", FULL, WRMSR(0x835, 0x180fb),
+	  DONE(MSR, WRITE(0x835, 0x180fb)) },
 	{ "local vector: ExtINT", FULL, WRMSR(0x835, 0x700), GP(MSR_DENIED) },
 	{ "local vector: ExtINT, masked", FULL, WRMSR(0x835, 0x10700),
 	  DONE(MSR, WRITE(0x835, 0x10700)) },
@@ -220,8 +239,6 @@ static const struct decision {
 	{ "IPI: vector 15", FULL, ENDS(0x20000000fULL) },
 	{ "IPI: vector 16", FULL, SENDS(0x200000010ULL) },
 	{ "IPI: NMI", FULL, SENDS(0x400000400ULL) },
-	{ "IPI: NMI while stopping", STOPPING, SENDS_NOTHING(0x400000400ULL) },
-	{ "IPI: fixed while stopping", STOPPING, SENDS(0x4000000fdULL) },
 	{ "IPI: NMI to the host", FULL, ENDS(0x900000400ULL) },
 	{ "IPI: NMI to the doorbell", FULL, ENDS(0x900000441ULL) },
 	{ "doorbell", FULL, RINGS(DOORBELL_NOW) },
@@ -277,7 +294,7 @@ static const struct decision {
 	  EVENT(EXCEPTION, .index = 17, .delivery = GUARD_DELIVERS_ONCE, .code = 0x51),
 	  STOPPED_AT(GUARD_EXIT_EXCEPTION, STATE, 0x51) },
 	{ "#PF, which was not asked for", FULL, EVENT(EXCEPTION, .index = 14, .code = 0x4e),
-	  STOPPED_AT(GUARD_EXIT_EXCEPTION, UNKNOWN, 0x4e) },
+	  STOPPED_AT(GUARD_EXIT_EXCEPTION, EXIT, 0x4e) },
 
 	{ "#MC told to all", FULL, EVENT(MACHINE_CHECK, .value = 5),
 	  AGAIN(MACHINE_CHECK, WRITE(0x17a, 0)) },
@@ -325,9 +342,9 @@ static const struct decision {
 	  STOPPED(MEMORY, 0x1000, .fetch = 1) },
 	{ "triple fault", FULL, EVENT(SHUTDOWN, .code = 2), STOPPED(SHUTDOWN, 0) },
 	{ "no such state", FULL, EVENT(STATE, .code = 4), STOPPED(STATE, 4) },
-	{ "an exit that is not known", FULL, EVENT(UNKNOWN, .code = 9), STOPPED(UNKNOWN, 9) },
+	{ "an exit that is not known", FULL, EVENT(UNKNOWN, .code = 9), STOPPED(EXIT, 9) },
 	{ "an event that is not known", FULL, { .kind = GUARD_EVENTS, .code = 9 },
-	  STOPPED(UNKNOWN, 9) },
+	  STOPPED(EXIT, 9) },
 	{ "INIT", FULL, EVENT(INIT), { .action = GUARD_RESET, .count = GUARD_EXITS } },
 };
 
@@ -470,6 +487,9 @@ static struct guard_frame *frame;
 static u32 refused;			/* a register that refuses its value; 1: XCR0 */
 static u64 mcg_cap;
 static u32 bad_bank;			/* the status register of the bad bank */
+static u64 bad_status;
+
+#define BAD_ADDRESS	0x123456780ULL
 static jmp_buf stopped;
 
 static void tell(const char *fmt, ...)
@@ -488,7 +508,7 @@ bool hw_rdmsr(u32 msr, u64 *value)
 	if (msr == refused)
 		return false;
 	*value = msr == 0x179 ? mcg_cap : msr == 0x17a ? 5 :
-		 msr == bad_bank ? 0xb180000000000000ULL :
+		 msr == bad_bank ? bad_status : msr == bad_bank + 1 ? BAD_ADDRESS :
 		 msr == 0x401 ? 0x3180000000000000ULL : msr == 0x405 ? 0xb000000000000000ULL : 7;
 	return true;
 }
@@ -590,6 +610,7 @@ static void begin(enum host host)
 	/* Three banks, the last of which reports an error */
 	mcg_cap = 0x1000103;
 	bad_bank = 0x409;
+	bad_status = 0xb180000000000000ULL;
 	told[0] = '\0';
 }
 
@@ -625,7 +646,8 @@ static const struct deed {
 	{ "IPI, refused", FULL, 0x830, ICR(0x4000000fdULL),
 	  "wrmsr 830 4000040fd, refused. raise 13 0. " },
 	{ "IPI to nobody of its own", FULL, 0, ICR(0x9000000fdULL), "stop 3 9000000fd w. " },
-	{ "NMI while stopping", STOPPING, 0, ICR(0x400000400ULL), "step. " },
+	{ "NMI while stopping", STOPPING, 0, ICR(0x400000400ULL), "take init. wait. " },
+	{ "#AC while stopping", STOPPING, 0, EVENT(EXCEPTION, .index = 17), "take init. wait. " },
 	{ "doorbell", FULL, 0, ICR(DOORBELL_ONCE), "wrmsr 830 900000041. step. " },
 	{ "doorbell, not armed", UNARMED, 0, ICR(DOORBELL_ONCE), "step. " },
 	{ "CR4", FULL, 0, CR(4, 0x20), "cr4 view 20. retry. " },
@@ -761,17 +783,26 @@ TEST(banks_of_a_machine_check)
 	struct guard_event event = { };
 
 	begin(FULL);
-	guard_fill_machine_check(&event);
+	guard_fill_machine_check(&event, frame);
 	EXPECT_STREQ("rdmsr 179. rdmsr 17a. rdmsr 401. rdmsr 405. rdmsr 409. ", told);
 	EXPECT_EQ(GUARD_EVENT_MACHINE_CHECK, event.kind);
 	EXPECT_EQ(5ULL, event.value);
 	EXPECT_EQ(0xb180000000000000ULL, event.now);
+	EXPECT_EQ(0ULL, frame->report.address);
+
+	/* This one has an address */
+	event = (struct guard_event) { };
+	bad_status = 0xb580000000000000ULL;
+	guard_fill_machine_check(&event, frame);
+	EXPECT_EQ(0xb580000000000000ULL, event.now);
+	EXPECT_EQ(BAD_ADDRESS, frame->report.address);
 
 	/* The bad bank cannot be read, so no error is known */
 	event = (struct guard_event) { };
 	refused = 0x409;
-	guard_fill_machine_check(&event);
+	guard_fill_machine_check(&event, frame);
 	EXPECT_EQ(0ULL, event.now);
+	EXPECT_EQ(0ULL, frame->report.address);
 }
 
 /* The registers after 32 banks are others, and a larger number of banks must not reach them */
@@ -782,13 +813,13 @@ TEST(banks_are_bounded)
 	begin(FULL);
 	mcg_cap = 0xff;
 	bad_bank = 0x401 + 4 * 31;
-	guard_fill_machine_check(&event);
+	guard_fill_machine_check(&event, frame);
 	EXPECT_EQ(0xb180000000000000ULL, event.now);
 
 	event = (struct guard_event) { };
 	bad_bank = 0x401 + 4 * 32;
 	told[0] = '\0';
-	guard_fill_machine_check(&event);
+	guard_fill_machine_check(&event, frame);
 	EXPECT_EQ(0ULL, event.now);
 	EXPECT_TRUE(strstr(told, "rdmsr 47d. "));
 	EXPECT_FALSE(strstr(told, "rdmsr 481. "));
@@ -796,7 +827,7 @@ TEST(banks_are_bounded)
 	event = (struct guard_event) { };
 	mcg_cap = 0;
 	told[0] = '\0';
-	guard_fill_machine_check(&event);
+	guard_fill_machine_check(&event, frame);
 	EXPECT_STREQ("rdmsr 179. rdmsr 17a. ", told);
 }
 

@@ -24,8 +24,11 @@ void guard_fill_wrmsr(struct guard_event *event, const struct guard_frame *frame
 		event->has_now = hw_rdmsr(event->index, &event->now);
 }
 
-/* The banks are only read: the host handles them, and some are shared */
-void guard_fill_machine_check(struct guard_event *event)
+/*
+ * The banks are only read: the host handles them, and some are shared. The host checks the address,
+ * which may be of another kind than physical.
+ */
+void guard_fill_machine_check(struct guard_event *event, struct guard_frame *frame)
 {
 	u32 banks = read_msr(REG_MCG_CAP) & MCG_CAP_BANKS;
 
@@ -34,12 +37,16 @@ void guard_fill_machine_check(struct guard_event *event)
 
 	event->kind = GUARD_EVENT_MACHINE_CHECK;
 	event->value = read_msr(REG_MCG_STATUS);
+	frame->report.address = 0;
 	for (u32 i = 0; i < banks && !event->now; i++) {
 		u64 status = read_msr(REG_MC0_STATUS + i * MC_BANK_MSRS);
 
-		if (status & MC_STATUS_VALID && status & MC_STATUS_UNCORRECTED &&
-		    status & (MC_STATUS_PCC | MC_STATUS_ACTION))
-			event->now = status;
+		if (!(status & MC_STATUS_VALID) || !(status & MC_STATUS_UNCORRECTED) ||
+		    !(status & (MC_STATUS_PCC | MC_STATUS_ACTION)))
+			continue;
+		event->now = status;
+		if (status & MC_STATUS_ADDRV)
+			frame->report.address = read_msr(REG_MC0_ADDR + i * MC_BANK_MSRS);
 	}
 }
 

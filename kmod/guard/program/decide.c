@@ -159,8 +159,9 @@ static u64 current_doorbell(const struct guard_shared *shared, u32 apic_id, u32 
 
 /*
  * A guest's CPU may send interrupts to itself, interrupts and NMIs to all CPUs of the guest, and
- * the doorbell to the host. NMIs are swallowed once the host begins to reset the guest's CPUs: a
- * CPU on its way through the entry pages has handlers for them, but it is better not to need these.
+ * the doorbell to the host. Once the host begins to reset the guest's CPUs, no VM exit sends
+ * anything: a CPU on its way through the entry pages has handlers for NMIs, but it is better not to
+ * need these.
  */
 static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_verdict *verdict)
 {
@@ -181,8 +182,7 @@ static void decide_icr(const struct guard_shared *shared, u64 icr, struct guard_
 	if (shorthand || icr & ICR_LOGICAL || (mode != ICR_MODE_FIXED && mode != ICR_MODE_NMI))
 		goto refuse;
 	if (is_guest_cpu(shared, apic_id)) {
-		if (mode == ICR_MODE_FIXED || !*(volatile const u32 *)&shared->stopping)
-			add_write(verdict, REG_X2APIC_ICR, clean);
+		add_write(verdict, REG_X2APIC_ICR, clean);
 		return;
 	}
 	target = mode == ICR_MODE_FIXED ? current_doorbell(shared, apic_id, vector) : 0;
@@ -227,12 +227,16 @@ static void decide_apic_base(const struct guard_shared *shared, const struct gua
 	}
 }
 
-/* An unmasked local vector that sends SMI, INIT or ExtINT would reach firmware or devices */
+/*
+ * An unmasked local vector that sends SMI, INIT or ExtINT would reach firmware or devices. The EOI
+ * of a level-triggered one goes to the machine's I/O APICs (SDM vol. 3A, 11.8.5).
+ */
 static bool is_lvt_allowed(u64 value)
 {
 	u32 mode = value & ICR_MODE;
 
-	return value & LVT_MASKED || mode == ICR_MODE_FIXED || mode == ICR_MODE_NMI;
+	return value & LVT_MASKED ||
+	       (!(value & LVT_LEVEL) && (mode == ICR_MODE_FIXED || mode == ICR_MODE_NMI));
 }
 
 static void decide_efer(const struct guard_shared *shared, const struct guard_event *event,
@@ -342,9 +346,9 @@ u64 guard_dr6_after(u64 dr6, u64 bits)
 /*
  * A guest can arrange that the delivery of #DB or #AC raises the same exception again, in an
  * endless loop within one instruction, which no INIT can interrupt (CVE-2015-5307, CVE-2015-8104).
- * So the guard intercepts both and injects them, and an INIT gets in with every VM exit. If the
- * delivery of an interrupt or NMI raised the exception, which no kernel arranges, the guest is
- * stopped: delivering the event again could be such a loop, too.
+ * So the guard intercepts both and injects them. The loop goes on by way of the guard then, and
+ * ends when the host stops the guest: see guard_decide(). If the delivery of an interrupt or NMI
+ * raised the exception, which no kernel arranges, the guest is stopped.
  */
 static void decide_exception(const struct guard_event *event, struct guard_verdict *verdict)
 {
@@ -414,6 +418,15 @@ void guard_decide(const struct guard_shared *shared, const struct guard_event *e
 		  struct guard_verdict *verdict)
 {
 	*verdict = (struct guard_verdict) { .count = GUARD_EXITS };
+	/*
+	 * The CPU takes an INIT before an instruction of the guest only, not in the guard and not
+	 * before an injected event (SDM vol. 3C, 24.8 and 27.6.1; APM vol. 2, 15.17 and 15.20). So
+	 * a guest whose every VM exit ends in an injection would keep its CPU.
+	 */
+	if (*(volatile const u32 *)&shared->stopping) {
+		verdict->action = GUARD_RESET;
+		return;
+	}
 	switch (event->kind) {
 	case GUARD_EVENT_CPUID:
 		decide_cpuid(shared, event, verdict);

@@ -57,6 +57,25 @@ static inline struct hw_table hw_sgdt(void)
 	return table;
 }
 
+/*
+ * Unblock NMIs, as only IRET does: it returns to the next instruction. An NMI that waited is handled
+ * here then, unless the global interrupt flag is clear.
+ */
+static inline void hw_unblock_nmi(void)
+{
+	asm volatile("movq	%%rsp, %%rcx\n\t"
+		     "movl	%%ss, %%eax\n\t"
+		     "pushq	%%rax\n\t"
+		     "pushq	%%rcx\n\t"
+		     "pushfq\n\t"
+		     "movl	%%cs, %%eax\n\t"
+		     "pushq	%%rax\n\t"
+		     "leaq	1f(%%rip), %%rax\n\t"
+		     "pushq	%%rax\n\t"
+		     "iretq\n"
+		     "1:" : : : "rax", "rcx", "cc", "memory");
+}
+
 /* INIT and NMIs stay pending while the global interrupt flag is clear (APM vol. 2, 15.17) */
 static inline void hw_stgi(void)
 {

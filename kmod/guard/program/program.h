@@ -113,8 +113,8 @@ void guard_fill_cpuid(struct guard_event *event, const struct guard_frame *frame
 /** guard_fill_wrmsr - fill in the fields of a GUARD_EVENT_WRMSR */
 void guard_fill_wrmsr(struct guard_event *event, const struct guard_frame *frame);
 
-/** guard_fill_machine_check - fill in the fields of a GUARD_EVENT_MACHINE_CHECK */
-void guard_fill_machine_check(struct guard_event *event);
+/** guard_fill_machine_check - fill in the fields of a GUARD_EVENT_MACHINE_CHECK, and the address */
+void guard_fill_machine_check(struct guard_event *event, struct guard_frame *frame);
 
 /** guard_handle - decide what @event means, and act on the verdict */
 void guard_handle(struct guard_frame *frame, const struct guard_event *event);

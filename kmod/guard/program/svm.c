@@ -33,8 +33,10 @@ void guard_start(struct guard_frame *frame)
 	hw_clgi();
 }
 
+/* An NMI that a handler of the guest holds back must not come after the reset, when no IDT is loaded */
 void guard_take_init(struct guard_frame *frame)
 {
+	hw_unblock_nmi();
 	hw_stgi();
 }
 
@@ -230,7 +232,7 @@ static void fill(struct guard_event *event, struct guard_frame *frame,
 		event->int1 = 1;
 		break;
 	case SVM_EXIT_EXCEPTION(VECTOR_MC):
-		guard_fill_machine_check(event);
+		guard_fill_machine_check(event, frame);
 		break;
 	case SVM_EXIT_NPF:
 		event->kind = GUARD_EVENT_MEMORY;

@@ -77,13 +77,15 @@ void guard_entry_failed(struct guard_frame *frame)
  * INIT is blocked as long as the CPU is in VMX operation, so leave that. VMCLEAR first writes the
  * CPU's copy of the VMCS to memory, so that it is never written there later. The TLB is flushed,
  * because the host's own hypervisor may use the same EPT pointer and VPID next (SDM vol. 3C,
- * 29.4.3.3).
+ * 29.4.3.3). An NMI that a handler of the guest holds back must not come after the reset, when no
+ * IDT is loaded.
  */
 void guard_take_init(struct guard_frame *frame)
 {
 	if (!frame->vmx_on)
 		return;
 	frame->vmx_on = 0;
+	hw_unblock_nmi();
 	flush_all();
 	hw_vmclear(frame->control);
 	hw_vmxoff();
@@ -311,13 +313,13 @@ static void fill_notify(struct guard_event *event)
 	event->kind = info & VMX_NOTIFY_INVALID ? GUARD_EVENT_STATE : GUARD_EVENT_NOTIFY;
 }
 
-static void fill_exception(struct guard_event *event)
+static void fill_exception(struct guard_event *event, struct guard_frame *frame)
 {
 	u32 info = hw_vmread(VM_EXIT_INTR_INFO);
 
 	block_nmi_again(event, info);
 	if ((info & INTR_INFO_VECTOR_MASK) == VECTOR_MC) {
-		guard_fill_machine_check(event);
+		guard_fill_machine_check(event, frame);
 		return;
 	}
 	event->kind = GUARD_EVENT_EXCEPTION;
@@ -337,7 +339,7 @@ static void fill_memory(struct guard_event *event)
 	event->fetch = !!(info & VMX_ACCESS_FETCH);
 }
 
-static void fill(struct guard_event *event, const struct guard_frame *frame)
+static void fill(struct guard_event *event, struct guard_frame *frame)
 {
 	switch (event->code) {
 	case EXIT_REASON_CPUID:
@@ -382,10 +384,10 @@ static void fill(struct guard_event *event, const struct guard_frame *frame)
 		event->kind = GUARD_EVENT_VIRT;
 		break;
 	case EXIT_REASON_EXCEPTION:
-		fill_exception(event);
+		fill_exception(event, frame);
 		break;
 	case EXIT_REASON_MACHINE_CHECK:
-		guard_fill_machine_check(event);
+		guard_fill_machine_check(event, frame);
 		event->at_entry = 1;
 		break;
 	case EXIT_REASON_NOTIFY:
