@@ -34,6 +34,21 @@ remember_host
 check "running host: every test of the program passes" all_of 0 0
 check "running host: all memory is back" host_is_as_before
 
+# The page stays out of use for good. hwpoison-inject reports its error as a memory controller does
+guest g disk=/dev/vdb memory=256M
+failed_kib() { awk '$1 == "HardwareCorrupted:" { print $2 }' /proc/meminfo; }
+failing_page() { segments g | head -n 1 | { IFS=- read -r _ last; echo $((0x$last >> 12)); }; }
+check "memory error: a guest runs" eval 'sigmactl start g && wait_logged g "guest-rc: up"'
+check "memory error: the last page of its first piece fails" eval 'modprobe hwpoison-inject &&
+	page=$(failing_page) && { echo $page >/sys/kernel/debug/hwpoison/corrupt-pfn || true; } &&
+	[ "$(failed_kib)" = 4 ]'
+check "memory error: the guest is killed" eval 'sigmactl kill g && wait_gone g'
+check "memory error: the page is still out of use" [ "$(failed_kib)" = 4 ]
+check "memory error: another guest gets other pages" eval 'sigmactl start g && wait_logged g "guest-rc: up" &&
+	segments g | { while IFS=- read -r first last; do
+		[ $page -lt $((0x$first >> 12)) ] || [ $page -gt $((0x$last >> 12)) ] || exit; done; }'
+check "memory error: the guest is killed" eval 'sigmactl kill g && wait_gone g'
+
 check "memmap=: the module takes the range" with_pool "256M@$kept"
 check "memmap=: every test of the program passes" all_of $kept $size
 guest g disk=/dev/vdb memory=768M

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=700 cpu=max,-la57
+# rig: smp=4 mem=2G timeout=700 cpu=max,-la57
 #
 # Interrupts without end. NMIs to lent CPUs, wherever they wait, and from a guest's CPU to another one
 # while they are stopped, must not reset the machine. Beside doorbells host and guest go on.
@@ -54,26 +54,54 @@ for ((i = 1; i <= STOPS; i++)); do
 	check "NMIs, $i: CPUs and memory are back" eval 'wait_gone g && host_is_as_before'
 done
 
-count() { cat "/sys/class/sigma/g/interrupts_$1"; }
-sent() { cat /sys/class/sigma/g/guard_exits/ipi; }
-# Rounds that a program of the host does in BUSY_SECONDS
-rounds() { perl -e '$SIG{ALRM} = sub { print "$n\n"; exit }; alarm $ARGV[0]; $n++ while 1' $BUSY_SECONDS; }
+count() { cat "/sys/class/sigma/$1/interrupts_$2"; }
+sent() { cat "/sys/class/sigma/$1/guard_exits/ipi"; }
+# Rounds that a program of the host does in BUSY_SECONDS, on the CPU that gets the doorbells
+rounds() { taskset -c 0 perl -e '$SIG{ALRM} = sub { print "$n\n"; exit }; alarm $ARGV[0]; $n++ while 1' $BUSY_SECONDS; }
+
+# storm TITLE GUEST...: these guests ring meanwhile; what they take of a CPU together
+storm()
+{
+	local title=$1 name share=0 began got
+	local -A sent_before taken_before spent_before
+	shift
+	for name; do
+		sent_before[$name]=$(sent "$name") taken_before[$name]=$(count "$name" received)
+		spent_before[$name]=$(count "$name" ns)
+	done
+	began=${EPOCHREALTIME/./}
+	got=$(rounds)
+	for name; do
+		share=$((share + $(count "$name" ns) - spent_before[$name]))
+		say "$name sent $(($(sent "$name") - sent_before[$name])), the host took" \
+			"$(($(count "$name" received) - taken_before[$name]))"
+	done
+	share=$((share / 10 / (${EPOCHREALTIME/./} - began)))
+	say "together they had $share % of a CPU; a program there did $got rounds, $alone without them"
+	check "$title: a program of the host goes on" [ "$got" -gt 0 ]
+	# A quarter, and the bursts of a tick
+	check "$title: they have a third of a CPU at most" [ $share -le 33 ]
+	for name; do
+		check "$title: $name sent many" [ $(($(sent "$name") - sent_before[$name])) -ge $((100 * BUSY_SECONDS)) ]
+	done
+}
 
 check "doorbells: the guest is up" boot full
 in_guest 1 "(taskset -c 1 timeout $((BUSY_SECONDS + 2)) sh -c 'while :; do :; done' &) >/dev/null"
 alone=$(rounds)
 check "doorbells: it begins" in_guest 1 'insmod /root/storm.ko'
-sent_before=$(sent) taken_before=$(count received) spent_before=$(count ns) began=${EPOCHREALTIME/./}
-got=$(rounds)
-share=$((($(count ns) - spent_before) / 10 / (${EPOCHREALTIME/./} - began)))
-say "the guest sent $(($(sent) - sent_before)), the host took $(($(count received) - taken_before))," \
-	"for $share % of a CPU"
-say "a program of the host did $got rounds, $alone where the guest only computes"
-check "doorbells: a program of the host goes on" [ "$got" -gt 0 ]
-# A quarter, and the ticks until that is noticed
-check "doorbells: they have a third of a CPU at most" [ $share -le 33 ]
-check "doorbells: and many were sent" [ $(($(sent) - sent_before)) -ge $((100 * BUSY_SECONDS)) ]
+storm "doorbells" g
 check "doorbells: the guest is served all the same" in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=2 conv=fsync'
+
+cp /tmp/storm.disk /tmp/storm2.disk
+guest h guard=full cpus=1 disk=/dev/vdc disk=/tmp/storm2.disk net=2
+check "two guests: the second one is up" eval 'sigmactl start h && wait_guest 2 &&
+	in_guest 2 "head -c $size /dev/vdb >/root/storm.ko"'
+check "two guests: it begins, too" in_guest 2 'insmod /root/storm.ko'
+storm "two guests" g h
+check "two guests: the second one is served all the same" in_guest 2 'dd if=/dev/zero of=/root/file bs=1M count=2 conv=fsync'
+check "two guests: the second one is killed" eval 'sigmactl kill h && wait_gone h'
+
 check "doorbells: it ends, and works on" in_guest 1 'rmmod storm && echo done'
 check "it stops, all is back" eval 'sigmactl stop g && wait_gone g && host_is_as_before'
 finish
