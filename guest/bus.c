@@ -126,6 +126,7 @@ static void remove_device_work(struct work_struct *work)
 		sigma_virtio_remove(device->svd);
 		device->svd = NULL;
 	}
+	/* Whoever sees this sees the device as it is now: pairs with the reads in this file */
 	smp_store_release(&device->leaving, false);
 	sigma_bus_rescan(device->guest);
 }
@@ -166,6 +167,7 @@ static void scan(struct sigma_guest *guest)
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
 		struct sigma_bus_device *device = &bus->device[id];
+		/* Pairs with remove_device_work() */
 		bool busy = smp_load_acquire(&device->leaving);
 
 		if (busy || device->svd)
@@ -182,6 +184,7 @@ static void scan(struct sigma_guest *guest)
 		struct sigma_bus_device *device = &bus->device[id];
 		bool wanted = present & BIT_ULL(id), unless_used = leaving & BIT_ULL(id);
 
+		/* Pairs with remove_device_work() */
 		if (smp_load_acquire(&device->leaving) || device->svd) {
 			if (!wanted || unless_used)
 				remove_device(device, !wanted);
@@ -193,6 +196,7 @@ static void scan(struct sigma_guest *guest)
 
 static void change_config(struct sigma_bus_device *device)
 {
+	/* Pairs with remove_device_work() */
 	if (!smp_load_acquire(&device->leaving) && device->svd)
 		sigma_virtio_config_changed(device->svd);
 }

@@ -19,8 +19,10 @@ static int refuse(unsigned int cpu)
 
 void sigma_cpu_open(struct sigma_guest *guest)
 {
-	int err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "sigma_guest:online", NULL, refuse);
+	int err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "sigma_guest:online", NULL,
+					    refuse);
 
 	if (err < 0)
-		dev_warn(guest->dev, "CPUs can be taken offline, but not online again: error %d\n", err);
+		dev_warn(guest->dev, "CPUs can be taken offline, but not online again: error %d\n",
+			 err);
 }

@@ -245,7 +245,7 @@ static void fill_writes(struct entry_data *data)
 		add_zeroes(data, left_amd_msrs, ARRAY_SIZE(left_amd_msrs));
 	else
 		add_zeroes(data, left_intel_msrs, ARRAY_SIZE(left_intel_msrs));
-	/* Frozen by an overflow that nobody acknowledged, the next owner's counters would stand still */
+	/* An overflow that nobody acknowledged keeps the next owner's counters frozen */
 	add_write(data, is_amd ? MSR_AMD64_PERF_CNTR_GLOBAL_STATUS_CLR :
 				 MSR_CORE_PERF_GLOBAL_OVF_CTRL, COUNTERS_FROZEN | LBRS_FROZEN);
 	allow_split_locks(data);

@@ -20,7 +20,7 @@
  *
  * While it is lent, a CPU is not "present", as if it had been unplugged. Without that, broadcast
  * IPIs would reach the guest: once every present CPU has booted, x86 kernels send them by
- * shorthand to all CPUs of the machine, online or not, and a guest would obey the host's "stop" IPI.
+ * shorthand to all CPUs of the machine, online or not; a guest would obey the host's "stop" IPI.
  * A CPU that is present without being in cpus_booted_once_mask, or the reverse, makes
  * apic_smt_update() turn the shorthand off; it runs at the end of each CPU hotplug operation.
  *

@@ -50,7 +50,8 @@ void sigma_frequency_highest(unsigned int cpu, struct sigma_frequency *freq)
 			request &= ~HWP_EPP_MASK;
 		freq->value = request | HWP_PERF(HWP_HIGHEST_PERF(cap));
 		freq->msr = MSR_HWP_REQUEST;
-	} else if (boot_cpu_has(X86_FEATURE_CPPC) && read(cpu, MSR_AMD_CPPC_ENABLE, &on) && on & 1) {
+	} else if (boot_cpu_has(X86_FEATURE_CPPC) && read(cpu, MSR_AMD_CPPC_ENABLE, &on) &&
+		   on & 1) {
 		if (!read(cpu, MSR_AMD_CPPC_CAP1, &cap) || !read(cpu, MSR_AMD_CPPC_REQ, &request))
 			return;
 		freq->value = (request & ~CPPC_MASK) | CPPC_PERF(CPPC_HIGHEST(cap));

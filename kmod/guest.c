@@ -332,8 +332,8 @@ static int create_locked(struct sigma_create *args)
 
 	err = sigma_iosc_init(guest);
 	if (err) {
-		sigma_refuse(why, err,
-			     err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT, 0, -err);
+		sigma_refuse(why, err, err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT,
+			     0, -err);
 		goto put_guest;
 	}
 
@@ -521,11 +521,10 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 		guest->nmis = 0;
 		set_state(guest, SIGMA_STATE_BOOTING);
 		err = start_cpus(guest, args);
-		if (err) {
+		if (err)
 			park(guest, SIGMA_STATE_STOPPED);
-		} else {
+		else
 			schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
-		}
 	}
 	mutex_unlock(&guest->lock);
 	return err;

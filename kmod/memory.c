@@ -43,8 +43,8 @@ u64 sigma_memory_lendable(void)
 /*
  * Stores words, which is as fast as clear_page() on hardware, and eight times as fast in an
  * emulator: clear_page() stores bytes on recent CPUs (REP STOSB), and an emulator stores them one
- * by one. A store to a page with a memory error could raise a machine check: such a page stays as it
- * is, and the kernel does not use it any more.
+ * by one. A store to a page with a memory error could raise a machine check: such a page stays as
+ * it is, and the kernel does not use it any more.
  */
 static void zero_pages(unsigned long pfn, unsigned long nr)
 {
@@ -253,7 +253,8 @@ void sigma_memory_failed(const struct sigma_memory *mem, u64 phys)
 	if (!sigma_memory_contains(mem, phys, 1))
 		return;
 	page = pfn_to_page(PHYS_PFN(phys));
-	pr_err("0x%llx: memory of a guest failed; the host does not use this page any more\n", phys);
+	pr_err("0x%llx: memory of a guest failed; the host does not use this page any more\n",
+	       phys);
 	sigma_memory_failure(page_to_pfn(page));
 	/* The kernel does not mark pages of the pool */
 	SetPageHWPoison(page);

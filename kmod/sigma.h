@@ -314,7 +314,7 @@ void sigma_guard_publish(struct sigma_guest *guest, u64 target);
 /** sigma_guard_arm - the next doorbell may interrupt the host. Any context. */
 void sigma_guard_arm(struct sigma_guest *guest);
 
-/** sigma_guard_violation - why the guard stopped the guest. Return: it did, and @violation is set */
+/** sigma_guard_violation - why the guard stopped the guest. Return: it did; @violation is set */
 bool sigma_guard_violation(const struct sigma_guest *guest, struct sigma_violation *violation);
 
 enum guard_exit;

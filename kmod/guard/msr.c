@@ -162,8 +162,8 @@ static const struct guard_msr_range hidden_msrs[] = {
 static_assert(ARRAY_SIZE(hidden_msrs) + ARRAY_SIZE(hidden_amd_msrs) <= GUARD_HIDDEN_MAX);
 static_assert(ARRAY_SIZE(hidden_msrs) + ARRAY_SIZE(hidden_intel_msrs) <= GUARD_HIDDEN_MAX);
 
-static void set_msrs(const struct sigma_guard *guard, const struct guard_msr_range *ranges, size_t nr,
-		     bool read, bool write)
+static void set_msrs(const struct sigma_guard *guard, const struct guard_msr_range *ranges,
+		     size_t nr, bool read, bool write)
 {
 	for (size_t i = 0; i < nr; i++)
 		for (u32 msr = ranges[i].first; msr <= ranges[i].last; msr++)

@@ -12,6 +12,7 @@ bool sigma_guard_violation(const struct sigma_guest *guest, struct sigma_violati
 	for (unsigned int i = 0; guest->guard && i < guest->nr_cpus; i++) {
 		const struct sigma_violation *report = &guest->guard->frame[i]->report;
 
+		/* Before the other fields; pairs with guard_stop() */
 		if (smp_load_acquire(&report->reason) == SIGMA_VIOLATION_NONE)
 			continue;
 		*violation = *report;

@@ -76,6 +76,7 @@ static void publish(struct sigma_channel_end *end)
 	WRITE_ONCE(ours->peer, 0);
 	WRITE_ONCE(ours->want_data, 0);
 	WRITE_ONCE(ours->want_room, 0);
+	/* After the words above; pairs with look_at_peer() and status() of the peer */
 	smp_store_release(&ours->session, cpu_to_le32(end->session));
 }
 
@@ -95,7 +96,9 @@ static void end_session(struct sigma_channel_end *end, int error)
 static bool look_at_peer(struct sigma_channel_end *end)
 {
 	const struct sigma_channel_state *theirs = their_state(end);
+	/* Before all else that the peer wrote: pair with publish() and look_at_peer() there */
 	u32 session = le32_to_cpu(smp_load_acquire(&theirs->session));
+	/* Likewise */
 	u32 peer = le32_to_cpu(smp_load_acquire(&theirs->peer));
 
 	if (!end->opened || end->error || !end->reachable)
@@ -123,7 +126,9 @@ static bool look_at_peer(struct sigma_channel_end *end)
 static int status(struct sigma_channel_end *end)
 {
 	const struct sigma_channel_state *theirs = their_state(end);
+	/* Before all else that the peer wrote: pair with publish() and look_at_peer() there */
 	u32 session = le32_to_cpu(smp_load_acquire(&theirs->session));
+	/* Likewise */
 	u32 peer = le32_to_cpu(smp_load_acquire(&theirs->peer));
 	int error = READ_ONCE(end->error);
 	u32 joined = READ_ONCE(end->joined);
@@ -285,6 +290,7 @@ static ssize_t take(struct sigma_channel_end *end, struct iov_iter *to)
 
 	if (!readable(end))
 		return 0;
+	/* Before the data; pairs with put() */
 	produced = le32_to_cpu(smp_load_acquire(&theirs->produced));
 	consumed = le32_to_cpu(READ_ONCE(ours->consumed));
 	found = sigma_record_find(theirs->data, produced, consumed, &record);
@@ -299,6 +305,7 @@ static ssize_t take(struct sigma_channel_end *end, struct iov_iter *to)
 		return 0;
 	if (found <= 0)
 		return found ? break_session(end) : 0;
+	/* After the copy: the peer overwrites the record then; pairs with put() */
 	smp_store_release(&ours->consumed, cpu_to_le32(record.next));
 	ring_if_wanted(end);
 	return record.length;
@@ -338,6 +345,7 @@ static ssize_t put(struct sigma_channel_end *end, struct iov_iter *from)
 {
 	const struct sigma_channel_block *theirs = their_block(end);
 	struct sigma_channel_block *ours = our_block(end);
+	/* Before the record is overwritten; pairs with the peer's release of it */
 	u32 consumed = le32_to_cpu(smp_load_acquire(&theirs->consumed));
 	u32 produced = le32_to_cpu(READ_ONCE(ours->produced));
 	struct sigma_record record;
@@ -349,6 +357,7 @@ static ssize_t put(struct sigma_channel_end *end, struct iov_iter *from)
 	if (copy_from_iter(ours->data + record.offset, record.length, from) != record.length)
 		return -EFAULT;
 	sigma_record_head(ours->data, produced, &record);
+	/* After the record; pairs with the peer's read of it */
 	smp_store_release(&ours->produced, cpu_to_le32(record.next));
 	ring_if_wanted(end);
 	return record.length;

@@ -36,6 +36,7 @@ static inline struct sigma_iosc_slot *sigma_ring_slot(const struct sigma_ring_en
  */
 static inline int sigma_ring_room(const struct sigma_ring_end *tx)
 {
+	/* Before a slot is overwritten; pairs with sigma_ring_get() */
 	u32 used = tx->index - le32_to_cpu(smp_load_acquire(&tx->ring->consumed));
 
 	return used > SIGMA_RING_SLOTS ? -EPROTO : (int)(SIGMA_RING_SLOTS - used);
@@ -48,6 +49,7 @@ static inline int sigma_ring_room(const struct sigma_ring_end *tx)
  */
 static inline int sigma_ring_waiting(const struct sigma_ring_end *rx)
 {
+	/* Before a slot is read; pairs with sigma_ring_put() */
 	u32 waiting = le32_to_cpu(smp_load_acquire(&rx->ring->produced)) - rx->index;
 
 	return waiting > SIGMA_RING_SLOTS ? -EPROTO : (int)waiting;
@@ -73,6 +75,7 @@ static inline int sigma_ring_put(struct sigma_ring_end *tx, const void *msg, siz
 	memcpy(slot->data, msg, len);
 	slot->length = cpu_to_le32(len);
 	slot->reserved = 0;
+	/* After the slot; pairs with sigma_ring_waiting() */
 	smp_store_release(&tx->ring->produced, cpu_to_le32(++tx->index));
 	return 0;
 }
@@ -96,6 +99,7 @@ static inline int sigma_ring_get(struct sigma_ring_end *rx, void *msg)
 	if (!len || len > SIGMA_MSG_MAX)
 		return -EPROTO;
 	memcpy(msg, slot->data, len);
+	/* After the copy; pairs with sigma_ring_room() */
 	smp_store_release(&rx->ring->consumed, cpu_to_le32(++rx->index));
 	return len;
 }

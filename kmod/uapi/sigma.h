@@ -61,7 +61,7 @@ enum sigma_reason {
 	SIGMA_REASON_FLAGS		= 4,	/* unknown flags; value: which */
 	SIGMA_REASON_GUARD		= 5,	/* unknown guard; value: which */
 	SIGMA_REASON_NR_CPUS		= 6,	/* 0 or more than SIGMA_CPUS_MAX; value: how many */
-	SIGMA_REASON_MEMORY_SIZE	= 7,	/* no multiple of SIGMA_SEGMENT_ALIGN; value: bytes */
+	SIGMA_REASON_MEMORY_SIZE	= 7,	/* not in SIGMA_SEGMENT_ALIGN; value: bytes */
 	/* The CPU sigma_why.cpu */
 	SIGMA_REASON_CPU_TWICE		= 8,	/* is named twice */
 	SIGMA_REASON_CPU_0		= 9,	/* is CPU 0, which is never lent */
@@ -82,18 +82,19 @@ enum sigma_reason {
 	SIGMA_REASON_CHANNELS		= 23,	/* no device nodes of channels; value: errno */
 	/* The guard */
 	SIGMA_REASON_NO_VIRTUALISATION	= 24,	/* neither SVM nor VMX */
-	SIGMA_REASON_SVM_UNKNOWN	= 25,	/* the CPU does not report whether SVM may be used */
+	SIGMA_REASON_SVM_UNKNOWN	= 25,	/* the CPU does not tell if SVM may be used */
 	SIGMA_REASON_SVM_OFF		= 26,	/* the firmware switched SVM off */
 	SIGMA_REASON_SVM_INIT		= 27,	/* the firmware redirects INIT */
 	SIGMA_REASON_SVM_NO_NPT		= 28,	/* SVM without nested paging */
 	SIGMA_REASON_VMX_OFF		= 29,	/* the firmware switched VMX off */
 	SIGMA_REASON_VMX_OLD		= 30,	/* VMX without the "true" controls */
 	SIGMA_REASON_VMX_NO_EPT		= 31,	/* no EPT, VPID or unrestricted guest */
-	SIGMA_REASON_VMX_NO_EFER	= 32,	/* VM entries and exits do not switch EFER and PAT */
-	SIGMA_REASON_VMX_EPT_OLD	= 33,	/* EPT without large pages, or without INVEPT of all */
+	SIGMA_REASON_VMX_NO_EFER	= 32,	/* entries, exits do not switch EFER and PAT */
+	SIGMA_REASON_VMX_EPT_OLD	= 33,	/* EPT without large pages or INVEPT of all */
 	SIGMA_REASON_NO_X2APIC		= 34,	/* no x2APIC mode, which SIGMA_GUARD_FULL needs */
-	SIGMA_REASON_X2APIC_ID		= 35,	/* @cpu would in x2APIC mode get interrupts that the
-						 * host sends to CPU number value */
+	SIGMA_REASON_X2APIC_ID		= 35,	/* the CPU would in x2APIC mode get interrupts
+						 * that the host sends to CPU number value
+						 */
 };
 
 /**
@@ -235,8 +236,8 @@ enum sigma_violation_reason {
 	SIGMA_VIOLATION_NONE		= 0,	/* the guard did not stop the guest */
 	SIGMA_VIOLATION_MEMORY		= 1,	/* access to memory of others; info: address */
 	SIGMA_VIOLATION_SHUTDOWN	= 2,	/* triple fault */
-	SIGMA_VIOLATION_IPI		= 3,	/* sent an interrupt that it may not; info: the ICR */
-	SIGMA_VIOLATION_STATE		= 4,	/* VM entry failed, or a state that no kernel uses */
+	SIGMA_VIOLATION_IPI		= 3,	/* sent a forbidden interrupt; info: the ICR */
+	SIGMA_VIOLATION_STATE		= 4,	/* VM entry failed, or a state no kernel uses */
 	SIGMA_VIOLATION_EXIT		= 5,	/* a VM exit that was not enabled; info: its code */
 	SIGMA_VIOLATION_GUARD		= 6,	/* a fault in the guard itself; info: its address */
 	SIGMA_VIOLATION_MACHINE_CHECK	= 7,	/* the guest can't go on; info: MCi or MCG_STATUS */

@@ -255,6 +255,7 @@ static void kick(void)
 
 static u16 used_idx(void)
 {
+	/* Before the used ring is read; pairs with the device's release */
 	return le16_to_cpu(smp_load_acquire(&dev.vring->used->idx));
 }
 

@@ -58,8 +58,8 @@ static inline struct hw_table hw_sgdt(void)
 }
 
 /*
- * Unblock NMIs, as only IRET does: it returns to the next instruction. An NMI that waited is handled
- * here then, unless the global interrupt flag is clear.
+ * Unblock NMIs, as only IRET does: it returns to the next instruction. An NMI that waited is
+ * handled here then, unless the global interrupt flag is clear.
  */
 static inline void hw_unblock_nmi(void)
 {

@@ -33,7 +33,7 @@ void guard_start(struct guard_frame *frame)
 	hw_clgi();
 }
 
-/* An NMI that a handler of the guest holds back must not come after the reset, when no IDT is loaded */
+/* An NMI that a handler of the guest holds back must not come after the reset, without an IDT */
 void guard_take_init(struct guard_frame *frame)
 {
 	hw_unblock_nmi();

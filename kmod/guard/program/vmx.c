@@ -65,7 +65,8 @@ void guard_start(struct guard_frame *frame)
 	if (!hw_vmclear(frame->control) || !hw_vmptrld(frame->control) ||
 	    !write_fields((const struct vmx_fields *)frame->fields) || !write_host(frame) ||
 	    !hw_vmwrite(GUEST_RIP, rip) || !flush_all())
-		guard_stop(frame, SIGMA_VIOLATION_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false, false);
+		guard_stop(frame, SIGMA_VIOLATION_STATE, hw_vmread(VM_INSTRUCTION_ERROR), false,
+			   false);
 }
 
 void guard_entry_failed(struct guard_frame *frame)
@@ -212,7 +213,8 @@ void guard_inject_nmi(struct guard_frame *frame)
 	    is_debug_pending(info))
 		return;
 	end_shadow();
-	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | VECTOR_NMI);
+	hw_vmwrite(VM_ENTRY_INTR_INFO_FIELD,
+		   INTR_INFO_VALID_MASK | INTR_TYPE_NMI_INTR | VECTOR_NMI);
 }
 
 /* The CPL is the DPL of SS (SDM vol. 3C, 25.4.1) */
