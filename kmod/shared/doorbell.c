@@ -28,7 +28,7 @@
 
 #define LIMIT_SHARE		4		/* limited interrupts have a quarter of a CPU, */
 #define LIMIT_BURST_NS		TICK_NSEC	/* and may be ahead of that by so much */
-#define LIMIT_PAUSE		10		/* ticks without interrupts after that */
+#define LIMIT_PAUSE		2		/* ticks without interrupts: half a burst drains */
 #define COST_MAX_NS	(10 * NSEC_PER_USEC)	/* of an interrupt besides its handler, */
 #define EMULATED_MAX_NS	(100 * NSEC_PER_USEC)	/* and in a virtual machine */
 
