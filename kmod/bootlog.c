@@ -20,8 +20,9 @@
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 
-#include "sigma.h"
+#include "guest.h"
 
 #define LOOK_PERIOD	HZ
 #define LOOK_NS		(250 * NSEC_PER_MSEC)

@@ -6,6 +6,8 @@
  * An open file holds a reference to its guest's device, and so to the IOSC window, but does not
  * keep the guest: once it is destroyed, read, write and ioctl fail with ENODEV.
  */
+#include <linux/cdev.h>
+#include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/io.h>
@@ -15,7 +17,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "sigma.h"
+#include "chardev.h"
+#include "guest.h"
+#include "iosc.h"
+#include "memfile.h"
+#include "sysfs.h"
 
 #define MINORS		256
 #define CONTROL_MINOR	0

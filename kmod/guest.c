@@ -17,14 +17,22 @@
 #include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 #include <linux/topology.h>
 #include <asm/apic.h>
 #include <asm/tsc.h>
 
+#include "guard/guard.h"
 #include "shared/apic.h"
+#include "chardev.h"
+#include "cpu.h"
 #include "entry.h"
-#include "sigma.h"
+#include "guest.h"
+#include "low.h"
+#include "sysfs.h"
 
 #define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
 #define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* one more as the dummy I/O APIC */

@@ -11,7 +11,7 @@
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 
-#include "sigma.h"
+#include "identity.h"
 
 #define LEVELS		4
 #define LARGE_PAGE	0x200000ULL

@@ -8,13 +8,17 @@
  * eventfd that user space signals rings a doorbell of the guest (a "call"), directly from the
  * context that signals it. The model for both is virt/kvm/eventfd.c.
  */
+#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "sigma.h"
+#include "guard/guard.h"
+#include "guest.h"
+#include "iosc.h"
 
 static struct workqueue_struct *shutdown_wq;	/* frees calls whose eventfd was closed */
 

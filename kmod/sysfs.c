@@ -30,10 +30,15 @@
  *	gathering		"NAME BYTES" while memory is gathered for a guest: the bytes that it
  *				has so far; else empty
  */
+#include <linux/device.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
-#include "sigma.h"
+#include "guard/guard.h"
+#include "guest.h"
+#include "memory.h"
+#include "pool.h"
+#include "sysfs.h"
 
 static struct sigma_guest *to_guest(struct device *dev)
 {

@@ -17,8 +17,10 @@
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
+#include "../cpu.h"
 #include "../entry.h"
 #include "guard.h"
+#include "internal.h"
 
 #define X2APIC_LEAF		1
 #define X2APIC_LEAF_X2APIC	(1 << 21)	/* ECX */

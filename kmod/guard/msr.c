@@ -62,7 +62,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "guard.h"
+#include "internal.h"
 #include "registers.h"
 #include "svm.h"
 

@@ -10,7 +10,7 @@
 #include <asm/apicdef.h>
 #include <asm/cpufeature.h>
 
-#include "guard.h"
+#include "internal.h"
 
 #define LEVELS		4
 #define LARGE_SIZE	0x200000ULL

@@ -6,6 +6,7 @@
 #include <linux/kernel.h>
 
 #include "guard.h"
+#include "internal.h"
 
 static const char *const exit_names[GUARD_EXITS] = {
 	[GUARD_EXIT_CPUID]	= "cpuid",

@@ -8,7 +8,7 @@
 #include <asm/processor-flags.h>
 
 #include "../entry.h"
-#include "guard.h"
+#include "internal.h"
 #include "registers.h"
 #include "svm.h"
 

@@ -7,7 +7,7 @@
 #include <asm/processor-flags.h>
 
 #include "../entry.h"
-#include "guard.h"
+#include "internal.h"
 #include "registers.h"
 #include "vmx.h"
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A guest's life: create, start, stop, destroy; its state. */
+#ifndef _SIGMA_GUEST_H
+#define _SIGMA_GUEST_H
+
+#include <linux/atomic.h>
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include "shared/channel.h"
+#include "uapi/iosc.h"
+#include "uapi/sigma.h"
+#include "identity.h"
+#include "iosc.h"
+#include "memory.h"
+
+struct guard_shared;
+struct sigma_guard;
+struct sigma_guest;
+
+/* bootlog.c */
+
+#define SIGMA_PANIC_MAX	sizeof_field(struct sigma_iosc_guest, panic_text)
+
+/**
+ * struct sigma_bootlog - the search for the log of a guest that boots
+ * @work: owns all other fields but @begun
+ * @begun: the guest was started again
+ * @offset: where in the guest's memory the search continues
+ * @looks: how often @work has run since the start
+ * @next_search: @looks at which the next search may happen
+ * @nr_found: logs found so far
+ * @found: the last of them: offset of the first text, and its record's id
+ */
+struct sigma_bootlog {
+	struct delayed_work work;
+	bool begun;
+	u64 offset;
+	unsigned int looks, next_search;
+	unsigned int nr_found;
+	struct sigma_bootlog_start {
+		u64 offset;
+		u64 id;			/* 0: none */
+	} found[4];
+};
+
+int sigma_bootlog_setup(void);	/* once, for the module */
+void sigma_bootlog_teardown(void);
+void sigma_bootlog_init(struct sigma_guest *guest);
+
+/** sigma_bootlog_watch - the guest was started: watch for a panic while it boots */
+void sigma_bootlog_watch(struct sigma_guest *guest);
+
+/** sigma_bootlog_exit - the guest does not boot, and its memory is about to go. May sleep. */
+void sigma_bootlog_exit(struct sigma_guest *guest);
+
+/* guest.c */
+
+/**
+ * struct sigma_guest - one guest, and its device
+ * @dev: its device; the last reference frees this struct
+ * @lock: held for everything that changes state, CPUs or memory
+ * @state: enum sigma_state; written under @lock, read anywhere
+ * @state_seq: number of changes, for EPOLLPRI
+ * @gone: destroyed; only open files still hold the device
+ * @memory_files: open or mapped memory files; SIGMA_DESTROY fails while there are any
+ * @guard_kind: constant, never SIGMA_GUARD_AUTO
+ * @guard: made for the last start; NULL before, and for SIGMA_GUARD_NO
+ * @guard_shared: a page; NULL for SIGMA_GUARD_NO
+ */
+struct sigma_guest {
+	struct device dev;
+	struct cdev cdev;
+	struct list_head list;
+	char name[SIGMA_NAME_MAX];
+	char label[SIGMA_NAME_MAX + 16];
+	struct mutex lock;
+	enum sigma_state state;
+	atomic_t state_seq;
+	bool gone;
+	wait_queue_head_t wait;
+	atomic_t memory_files;
+
+	unsigned int nr_cpus;
+	u32 cpus[SIGMA_CPUS_MAX];
+	u32 apic_ids[SIGMA_CPUS_MAX];
+	struct sigma_memory memory;
+	u64 low_phys;
+	struct sigma_identity identity;
+	struct sigma_iosc iosc;
+	struct sigma_channels channels;
+	enum sigma_guard_kind guard_kind;
+	struct sigma_guard *guard;
+	struct guard_shared *guard_shared;
+
+	struct work_struct state_work;
+	struct delayed_work health_work;
+	u64 heartbeat;
+	unsigned int missed_beats;
+	struct sigma_bootlog bootlog;
+	u32 nmis;			/* NMIs sent since the start */
+};
+
+extern struct mutex sigma_guests_lock;
+
+int sigma_guest_create(struct sigma_create *args);
+int sigma_guest_destroy(const char *name);
+int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
+int sigma_guest_stop(struct sigma_guest *guest);
+int sigma_guest_nmi(struct sigma_guest *guest);
+void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
+
+/**
+ * sigma_guest_panicked - stop a guest that panicked and could not report it itself
+ * @text: becomes its panic text
+ *
+ * Under guest->lock.
+ */
+void sigma_guest_panicked(struct sigma_guest *guest, const char *text);
+
+/** sigma_guest_show_gathering - "NAME BYTES" while memory is gathered. Return: characters. */
+int sigma_guest_show_gathering(char *buf);
+
+/** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
+void sigma_guests_close(bool close);
+
+/** sigma_guests_stop_all - park every lent CPU; @kexec: kexec starts another kernel. May sleep. */
+void sigma_guests_stop_all(bool kexec);
+bool sigma_guests_any(void);
+
+/** sigma_guest_map_identity - make the page tables that a guest starts on. Return: 0 or -ENOMEM. */
+int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_identity *id);
+const char *sigma_state_name(enum sigma_state state);
+
+/** sigma_guest_alive - do CPUs run @guest? */
+static inline bool sigma_guest_alive(const struct sigma_guest *guest)
+{
+	enum sigma_state state = READ_ONCE(guest->state);
+
+	return state == SIGMA_STATE_BOOTING || state == SIGMA_STATE_RUNNING ||
+	       state == SIGMA_STATE_UNRESPONSIVE;
+}
+
+#endif
