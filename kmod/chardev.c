@@ -192,7 +192,7 @@ static int guest_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EPERM;
 	vm_flags_clear(vma, VM_MAYWRITE);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
-	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(sigma_iosc_phys(guest)),
+	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(guest->view.iosc_phys),
 			       SIGMA_IOSC_SIZE, vma->vm_page_prot);
 }
 
@@ -259,7 +259,7 @@ static int ioctl_read_low(struct sigma_guest *guest, void __user *arg)
 	mutex_lock(&guest->lock);
 	err = guest->gone ? -ENODEV : 0;
 	if (!err)
-		memcpy(copy, phys_to_virt(guest->low_phys), SIGMA_LOW_SIZE);
+		memcpy(copy, phys_to_virt(guest->view.low_phys), SIGMA_LOW_SIZE);
 	mutex_unlock(&guest->lock);
 	if (!err && copy_to_user(u64_to_user_ptr(low.buffer), copy, SIGMA_LOW_SIZE))
 		err = -EFAULT;
@@ -317,7 +317,7 @@ int sigma_chardev_add(struct sigma_guest *guest)
 		return minor;
 	guest->dev.class = &sigma_class;
 	guest->dev.devt = MKDEV(MAJOR(first_devt), minor);
-	err = dev_set_name(&guest->dev, "%s", guest->name);
+	err = dev_set_name(&guest->dev, "%s", guest->view.name);
 	if (err)
 		goto free_minor;
 	cdev_init(&guest->cdev, &guest_fops);

@@ -18,8 +18,8 @@
 #include "identity.h"
 #include "iosc.h"
 #include "memory.h"
+#include "view.h"
 
-struct guard_shared;
 struct sigma_guard;
 struct sigma_guest;
 
@@ -69,16 +69,13 @@ void sigma_bootlog_exit(struct sigma_guest *guest);
  * @state_seq: number of changes, for EPOLLPRI
  * @gone: destroyed; only open files still hold the device
  * @memory_files: open or mapped memory files; SIGMA_DESTROY fails while there are any
- * @guard_kind: constant, never SIGMA_GUARD_AUTO
- * @guard: made for the last start; NULL before, and for SIGMA_GUARD_NO
- * @guard_shared: a page; NULL for SIGMA_GUARD_NO
+ * @view: constant once the guest is created
+ * @guard: built for each start; NULL for SIGMA_GUARD_NO
  */
 struct sigma_guest {
 	struct device dev;
 	struct cdev cdev;
 	struct list_head list;
-	char name[SIGMA_NAME_MAX];
-	char label[SIGMA_NAME_MAX + 16];
 	struct mutex lock;
 	enum sigma_state state;
 	atomic_t state_seq;
@@ -86,17 +83,12 @@ struct sigma_guest {
 	wait_queue_head_t wait;
 	atomic_t memory_files;
 
-	unsigned int nr_cpus;
-	u32 cpus[SIGMA_CPUS_MAX];
-	u32 apic_ids[SIGMA_CPUS_MAX];
+	struct sigma_view view;
 	struct sigma_memory memory;
-	u64 low_phys;
 	struct sigma_identity identity;
 	struct sigma_iosc iosc;
 	struct sigma_channels channels;
-	enum sigma_guard_kind guard_kind;
 	struct sigma_guard *guard;
-	struct guard_shared *guard_shared;
 
 	struct work_struct state_work;
 	struct delayed_work health_work;
@@ -133,8 +125,6 @@ void sigma_guests_close(bool close);
 void sigma_guests_stop_all(bool kexec);
 bool sigma_guests_any(void);
 
-/** sigma_guest_map_identity - make the page tables that a guest starts on. Return: 0 or -ENOMEM. */
-int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_identity *id);
 const char *sigma_state_name(enum sigma_state state);
 
 /** sigma_guest_alive - do CPUs run @guest? */

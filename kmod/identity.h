@@ -6,6 +6,8 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
+struct sigma_view;
+
 /** struct sigma_identity - page tables in which virtual and physical addresses agree */
 struct sigma_identity {
 	u64 *root;			/* below 4 GiB */
@@ -28,5 +30,8 @@ int sigma_identity_init(struct sigma_identity *id);
  */
 int sigma_identity_map(struct sigma_identity *id, u64 phys, u64 size, unsigned int flags);
 void sigma_identity_free(struct sigma_identity *id);
+
+/** sigma_identity_build - make the page tables that a guest starts on. Return: 0 or -ENOMEM. */
+int sigma_identity_build(struct sigma_identity *id, const struct sigma_view *view);
 
 #endif

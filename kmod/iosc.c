@@ -61,12 +61,12 @@ static void doorbell_rung(void *data, unsigned int n)
 /* The guard needs a copy of the target that the guest can't write to */
 static void doorbell_published(void *data, u64 target)
 {
-	sigma_guard_publish(guest_of(data), target);
+	sigma_guard_publish(guest_of(data)->guard, target);
 }
 
 static void doorbell_rearm(void *data)
 {
-	sigma_guard_arm(guest_of(data));
+	sigma_guard_arm(guest_of(data)->guard);
 }
 
 /* The guest wrote the target: only one of its own CPUs is allowed, anything else is the host's */
@@ -76,8 +76,8 @@ static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 
 	if (!sigma_guest_alive(guest))
 		return false;
-	for (unsigned int i = 0; i < guest->nr_cpus; i++)
-		if (guest->apic_ids[i] == apic_id)
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++)
+		if (guest->view.apic_ids[i] == apic_id)
 			return true;
 	return false;
 }
@@ -260,8 +260,8 @@ void sigma_iosc_reset(struct sigma_guest *guest)
 	header->magic = cpu_to_le64(SIGMA_IOSC_MAGIC);
 	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
 	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
-	strscpy(header->name, guest->name, sizeof(header->name));
-	header->guarded = cpu_to_le32(guest->guard_kind != SIGMA_GUARD_NO);
+	strscpy(header->name, guest->view.name, sizeof(header->name));
+	header->guarded = cpu_to_le32(guest->view.guard_kind != SIGMA_GUARD_NO);
 	sigma_doorbell_republish(&iosc->doorbell_rx);
 	iosc->rx.index = 0;
 	iosc->tx.index = 0;
@@ -293,13 +293,13 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	iosc->doorbell_rx.words = &iosc->header->to_host;
 	iosc->doorbell_rx.handler = doorbell_rung;
 	iosc->doorbell_rx.published = doorbell_published;
-	if (guest->guard_kind == SIGMA_GUARD_FULL)
+	if (guest->view.guard_kind == SIGMA_GUARD_FULL)
 		iosc->doorbell_rx.rearm = doorbell_rearm;
 	iosc->doorbell_rx.data = iosc;
 	sigma_channels_init(&guest->channels, SIGMA_SIDE_HOST, iosc->window,
 			    sigma_iosc_phys(guest), &iosc->doorbell_tx);
 
-	err = sigma_doorbell_listen(&iosc->doorbell_rx, guest->label, 0);
+	err = sigma_doorbell_listen(&iosc->doorbell_rx, guest->view.label, 0);
 	if (err)
 		sigma_iosc_free(guest);
 	else

@@ -56,8 +56,8 @@ static ssize_t cpus_show(struct device *dev, struct device_attribute *attr, char
 	struct sigma_guest *guest = to_guest(dev);
 	int len = 0;
 
-	for (unsigned int i = 0; i < guest->nr_cpus; i++)
-		len += sysfs_emit_at(buf, len, "%s%u", i ? "," : "", guest->cpus[i]);
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++)
+		len += sysfs_emit_at(buf, len, "%s%u", i ? "," : "", guest->view.cpus[i]);
 	return len + sysfs_emit_at(buf, len, "\n");
 }
 static DEVICE_ATTR_RO(cpus);
@@ -161,19 +161,19 @@ static DEVICE_ATTR_RO(interrupts_ns);
 
 static ssize_t guard_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", sigma_guard_name(to_guest(dev)->guard_kind));
+	return sysfs_emit(buf, "%s\n", sigma_guard_name(to_guest(dev)->view.guard_kind));
 }
 static DEVICE_ATTR_RO(guard);
 
-/* Under the lock, since a start of the guest replaces guest->guard */
+/* Under the lock, since a start of the guest builds guest->guard again */
 static ssize_t show_guard(struct device *dev, char *buf,
-			  int (*show)(const struct sigma_guest *guest, char *text, size_t len))
+			  int (*show)(const struct sigma_guard *guard, char *text, size_t len))
 {
 	struct sigma_guest *guest = to_guest(dev);
 	ssize_t len;
 
 	mutex_lock(&guest->lock);
-	len = show(guest, buf, PAGE_SIZE);
+	len = show(guest->guard, buf, PAGE_SIZE);
 	mutex_unlock(&guest->lock);
 	return len;
 }

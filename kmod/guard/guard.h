@@ -44,8 +44,8 @@
  * All of it is made again for each start of a guest, and afterwards the host only reads it, but for
  * struct guard_shared.
  *
- * This header is for the rest of the module. Functions that take a guest may sleep and are called
- * under guest->lock, unless they say otherwise.
+ * This header is for the rest of the module. Functions that take a guard may sleep and are called
+ * under the guest's lock, unless they say otherwise.
  */
 #ifndef _SIGMA_GUARD_H
 #define _SIGMA_GUARD_H
@@ -54,7 +54,8 @@
 
 #include "../uapi/sigma.h"
 
-struct sigma_guest;
+struct sigma_guard;
+struct sigma_view;
 
 int sigma_guard_init(void);
 void sigma_guard_exit(void);
@@ -76,11 +77,22 @@ enum sigma_guard_kind sigma_guard_strongest(void);
 int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind, char *error,
 		       size_t len);
 
-/** sigma_guard_build - make a new guest->guard for a start. Return: 0 or -ENOMEM. */
-int sigma_guard_build(struct sigma_guest *guest);
+/**
+ * sigma_guard_alloc - a guard, not yet built, for the guest of @view, which is not SIGMA_GUARD_NO
+ * @view: must stay valid until sigma_guard_free(); it need not be filled in yet
+ *
+ * Without a lock. Return: NULL: no memory.
+ */
+struct sigma_guard *sigma_guard_alloc(const struct sigma_view *view);
 
-/** sigma_guard_free - free guest->guard; the guest's CPUs are parked */
-void sigma_guard_free(struct sigma_guest *guest);
+/** sigma_guard_free - free what sigma_guard_alloc() returned, or NULL. Without a lock. */
+void sigma_guard_free(struct sigma_guard *guard);
+
+/** sigma_guard_build - make what confines the guest, for a start. Return: 0 or -ENOMEM. */
+int sigma_guard_build(struct sigma_guard *guard);
+
+/** sigma_guard_clear - free what sigma_guard_build() made; the CPUs are parked. NULL: nothing */
+void sigma_guard_clear(struct sigma_guard *guard);
 
 /**
  * sigma_guard_start_cpu - start the guest's CPU number @i in the guard
@@ -89,16 +101,24 @@ void sigma_guard_free(struct sigma_guest *guest);
  *
  * Return: 0, or -EIO when the CPU did not arrive.
  */
-int sigma_guard_start_cpu(struct sigma_guest *guest, unsigned int i, u64 entry, u64 argument);
+int sigma_guard_start_cpu(struct sigma_guard *guard, unsigned int i, u64 entry, u64 argument);
 
-/** sigma_guard_stopping - the guest's CPUs are about to be stopped: they may not send NMIs now */
-void sigma_guard_stopping(struct sigma_guest *guest);
+/**
+ * sigma_guard_stopping - the guest's CPUs are about to be stopped: they may not send NMIs now
+ * @guard: NULL: nothing to do
+ */
+void sigma_guard_stopping(struct sigma_guard *guard);
 
-/** sigma_guard_publish - the host's doorbell is now @target. Any context; calls are serialised. */
-void sigma_guard_publish(struct sigma_guest *guest, u64 target);
+/**
+ * sigma_guard_publish - the host's doorbell is now @target
+ * @guard: NULL: nothing to do
+ *
+ * Any context; calls are serialised.
+ */
+void sigma_guard_publish(struct sigma_guard *guard, u64 target);
 
 /** sigma_guard_arm - the next doorbell may interrupt the host. Any context. */
-void sigma_guard_arm(struct sigma_guest *guest);
+void sigma_guard_arm(struct sigma_guard *guard);
 
 #define SIGMA_VIOLATION_MAX	1024	/* characters that sigma_guard_describe() needs */
 
@@ -106,13 +126,14 @@ const char *sigma_guard_name(enum sigma_guard_kind kind);
 
 /**
  * sigma_guard_describe - describe in a few lines why the guard stopped the guest
+ * @guard: NULL: there is none, and so it did not
  * @text: @len bytes, NUL-terminated
  *
  * Return: number of characters, 0 when the guard did not stop it.
  */
-int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len);
+int sigma_guard_describe(const struct sigma_guard *guard, char *text, size_t len);
 
 /** sigma_guard_show_exits - counts of VM exits, as "NAME COUNT" lines. Return: characters. */
-int sigma_guard_show_exits(const struct sigma_guest *guest, char *text, size_t len);
+int sigma_guard_show_exits(const struct sigma_guard *guard, char *text, size_t len);
 
 #endif

@@ -6,8 +6,8 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-#include "../guest.h"
 #include "../identity.h"
+#include "../view.h"
 #include "frame.h"
 
 struct sigma_guard;
@@ -45,8 +45,11 @@ extern const struct guard_backend guard_svm, guard_vmx;
 #define DR7_AFTER_RESET		0x400ULL
 
 /**
- * struct sigma_guard - what confines one running guest
+ * struct sigma_guard - what confines one guest
+ * @view: the guest
  * @backend: SVM or VMX
+ * @shared: a page, which is written anew for each start
+ * @built: the fields below are made for the last start; else they are empty
  * @pages: all single pages that guard_page() has allocated
  * @nested: root of the nested page tables
  * @msr_map: permission map of registers, physically contiguous
@@ -56,7 +59,10 @@ extern const struct guard_backend guard_svm, guard_vmx;
  * @frame: one for each CPU
  */
 struct sigma_guard {
+	const struct sigma_view *view;
 	const struct guard_backend *backend;
+	struct guard_shared *shared;
+	bool built;
 	struct list_head pages;
 	u64 *nested;
 	void *msr_map, *io_map;
@@ -78,13 +84,13 @@ void *guard_page(struct sigma_guard *guard);
  */
 int guard_nested_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, u64 flags);
 
-/** guard_nested_build - make @guard->nested, which maps all that is @guest's and nothing else */
-int guard_nested_build(struct sigma_guard *guard, const struct sigma_guest *guest);
+/** guard_nested_build - make @guard->nested, which maps all that is the guest's and nothing else */
+int guard_nested_build(struct sigma_guard *guard);
 
-/** guard_fill_hidden - list in @shared the registers that a guest may not read */
-void guard_fill_hidden(const struct sigma_guard *guard, struct guard_shared *shared);
+/** guard_fill_hidden - list in @guard->shared the registers that a guest may not read */
+void guard_fill_hidden(const struct sigma_guard *guard);
 
-/** guard_fill_msr_map - fill @guard->msr_map, as the kind and the list in @shared demand */
-void guard_fill_msr_map(const struct sigma_guard *guard, const struct guard_shared *shared);
+/** guard_fill_msr_map - fill @guard->msr_map, as the kind and the list in @guard->shared demand */
+void guard_fill_msr_map(const struct sigma_guard *guard);
 
 #endif

@@ -35,10 +35,10 @@ const char *sigma_guard_name(enum sigma_guard_kind kind)
 }
 
 /* The report of the first CPU that the guard stopped, which is number *@i, or NULL */
-static const struct guard_report *find_report(const struct sigma_guest *guest, unsigned int *i)
+static const struct guard_report *find_report(const struct sigma_guard *guard, unsigned int *i)
 {
-	for (*i = 0; guest->guard && *i < guest->nr_cpus; ++*i) {
-		const struct guard_report *report = &guest->guard->frame[*i]->report;
+	for (*i = 0; guard && guard->built && *i < guard->view->nr_cpus; ++*i) {
+		const struct guard_report *report = &guard->frame[*i]->report;
 
 		if (smp_load_acquire(&report->reason) != GUARD_NOTHING)
 			return report;
@@ -71,7 +71,7 @@ static int describe_reason(const struct guard_report *report, char *text, size_t
 	}
 }
 
-int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len)
+int sigma_guard_describe(const struct sigma_guard *guard, char *text, size_t len)
 {
 	static const char *const names[] = {
 		"rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
@@ -81,12 +81,12 @@ int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len
 	unsigned int i;
 	int n;
 
-	report = find_report(guest, &i);
+	report = find_report(guard, &i);
 	if (!report)
 		return 0;
 	n = describe_reason(report, text, len);
 	n += scnprintf(text + n, len - n, "\ncpu %u (the guest's CPU %u), CPL %u, RIP 0x%llx\n",
-		       guest->cpus[i], i, report->cpl, report->rip);
+		       guard->view->cpus[i], i, report->cpl, report->rip);
 	n += scnprintf(text + n, len - n,
 		       "rflags %llx cr0 %llx cr2 %llx cr3 %llx cr4 %llx efer %llx\n",
 		       report->rflags, report->cr0, report->cr2, report->cr3, report->cr4,
@@ -97,15 +97,15 @@ int sigma_guard_describe(const struct sigma_guest *guest, char *text, size_t len
 	return n;
 }
 
-int sigma_guard_show_exits(const struct sigma_guest *guest, char *text, size_t len)
+int sigma_guard_show_exits(const struct sigma_guard *guard, char *text, size_t len)
 {
 	int n = 0;
 
 	for (unsigned int e = 0; e < GUARD_EXITS; e++) {
 		u64 sum = 0;
 
-		for (unsigned int i = 0; guest->guard && i < guest->nr_cpus; i++)
-			sum += READ_ONCE(guest->guard->frame[i]->exits[e]);
+		for (unsigned int i = 0; guard && guard->built && i < guard->view->nr_cpus; i++)
+			sum += READ_ONCE(guard->frame[i]->exits[e]);
 		n += scnprintf(text + n, len - n, "%s %llu\n", exit_names[e], sum);
 	}
 	return n;
