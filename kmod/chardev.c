@@ -221,7 +221,7 @@ static int ioctl_start(struct sigma_guest *guest, void __user *arg)
 }
 
 static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
-		      int (*bind)(struct sigma_guest *guest, unsigned int doorbell, int fd))
+		      int (*bind)(struct sigma_iosc *iosc, unsigned int doorbell, int fd))
 {
 	struct sigma_eventfd args;
 	int err;
@@ -229,7 +229,7 @@ static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
 	if (copy_from_user(&args, arg, sizeof(args)))
 		return -EFAULT;
 	mutex_lock(&guest->lock);
-	err = guest->gone ? -ENODEV : bind(guest, args.doorbell, args.fd);
+	err = guest->gone ? -ENODEV : bind(&guest->iosc, args.doorbell, args.fd);
 	mutex_unlock(&guest->lock);
 	return err;
 }

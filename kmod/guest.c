@@ -225,7 +225,7 @@ static void guest_release(struct device *dev)
 {
 	struct sigma_guest *guest = container_of(dev, struct sigma_guest, dev);
 
-	sigma_iosc_free(guest);
+	sigma_iosc_free(&guest->iosc);
 	sigma_guard_free(guest->guard);
 	kfree(guest);
 }
@@ -267,6 +267,12 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 	init_waitqueue_head(&guest->wait);
 	INIT_WORK(&guest->state_work, state_work);
 	INIT_DELAYED_WORK(&guest->health_work, health_work);
+	guest->iosc.view = &guest->view;
+	guest->iosc.state = &guest->state;
+	guest->iosc.guard = guest->guard;
+	guest->iosc.channels = &guest->channels;
+	guest->iosc.wait = &guest->wait;
+	guest->iosc.state_work = &guest->state_work;
 	sigma_bootlog_init(guest);
 	guest->view.nr_cpus = args->nr_cpus;
 	for (unsigned int i = 0; i < guest->view.nr_cpus; i++) {
@@ -330,7 +336,7 @@ static int create_locked(struct sigma_create *args)
 	if (!guest)
 		return fail(args, -ENOMEM, "out of kernel memory");
 
-	err = sigma_iosc_init(guest);
+	err = sigma_iosc_init(&guest->iosc);
 	if (err) {
 		if (err == -ENOMEM)
 			fail(args, err, "the host has no %d KiB of memory in one piece for the shared memory window; free some, or 'sysctl vm.compact_memory=1'",
@@ -340,7 +346,7 @@ static int create_locked(struct sigma_create *args)
 			     err);
 		goto put_guest;
 	}
-	guest->view.iosc_phys = sigma_iosc_phys(guest);
+	guest->view.iosc_phys = sigma_iosc_phys(&guest->iosc);
 
 	guest->view.low_phys = sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->view.low_phys) {
@@ -400,7 +406,7 @@ return_memory:
 return_low:
 	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
 exit_iosc:
-	sigma_iosc_exit(guest);
+	sigma_iosc_exit(&guest->iosc);
 put_guest:
 	put_device(&guest->dev);
 	return err;
@@ -425,7 +431,7 @@ static int stop_locked(struct sigma_guest *guest)
 		err = park(guest, SIGMA_STATE_STOPPED);
 	else if (guest->state == SIGMA_STATE_LOST)
 		err = -EIO;
-	sigma_iosc_unbind_all(guest);
+	sigma_iosc_unbind_all(&guest->iosc);
 	return err;
 }
 
@@ -452,7 +458,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	list_del(&guest->list);
 	sigma_channels_del(&guest->channels);
 	return_cpus(guest, guest->view.nr_cpus);
-	sigma_iosc_exit(guest);
+	sigma_iosc_exit(&guest->iosc);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
 	sigma_bootlog_exit(guest);
@@ -523,7 +529,7 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 	} else if (guest->guard && sigma_guard_build(guest->guard)) {
 		err = -ENOMEM;
 	} else {
-		sigma_iosc_reset(guest);
+		sigma_iosc_reset(&guest->iosc);
 		guest->missed_beats = 0;
 		guest->heartbeat = 0;
 		guest->nmis = 0;

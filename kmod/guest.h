@@ -130,10 +130,7 @@ const char *sigma_state_name(enum sigma_state state);
 /** sigma_guest_alive - do CPUs run @guest? */
 static inline bool sigma_guest_alive(const struct sigma_guest *guest)
 {
-	enum sigma_state state = READ_ONCE(guest->state);
-
-	return state == SIGMA_STATE_BOOTING || state == SIGMA_STATE_RUNNING ||
-	       state == SIGMA_STATE_UNRESPONSIVE;
+	return sigma_state_alive(READ_ONCE(guest->state));
 }
 
 #endif

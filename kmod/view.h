@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a guest consists of, for files that need not know the rest of it. */
+/* What the guard and the IOSC window know of a guest: its parts, and whether it is alive. */
 #ifndef _SIGMA_VIEW_H
 #define _SIGMA_VIEW_H
 
@@ -36,5 +36,12 @@ struct sigma_view {
 	u64 low_phys;
 	u64 iosc_phys;
 };
+
+/** sigma_state_alive - do CPUs run a guest that is in @state? */
+static inline bool sigma_state_alive(enum sigma_state state)
+{
+	return state == SIGMA_STATE_BOOTING || state == SIGMA_STATE_RUNNING ||
+	       state == SIGMA_STATE_UNRESPONSIVE;
+}
 
 #endif
