@@ -308,7 +308,7 @@ static const struct file_operations guest_fops = {
 	.compat_ioctl	= compat_ptr_ioctl,
 };
 
-int sigma_chardev_add(struct sigma_guest *guest)
+static int guest_add(struct sigma_guest *guest)
 {
 	int minor, err;
 
@@ -316,6 +316,7 @@ int sigma_chardev_add(struct sigma_guest *guest)
 	if (minor < 0)
 		return minor;
 	guest->dev.class = &sigma_class;
+	guest->dev.groups = sigma_guest_groups;
 	guest->dev.devt = MKDEV(MAJOR(first_devt), minor);
 	err = dev_set_name(&guest->dev, "%s", guest->view.name);
 	if (err)
@@ -332,11 +333,16 @@ free_minor:
 	return err;
 }
 
-void sigma_chardev_del(struct sigma_guest *guest)
+static void guest_del(struct sigma_guest *guest)
 {
 	cdev_device_del(&guest->cdev, &guest->dev);
 	ida_free(&minors, MINOR(guest->dev.devt));
 }
+
+static const struct sigma_device_node guest_node = {
+	.add	= guest_add,
+	.del	= guest_del,
+};
 
 /* /dev/sigma/control */
 
@@ -347,7 +353,7 @@ static int ioctl_create(struct sigma_create __user *argp)
 
 	if (IS_ERR(args))
 		return PTR_ERR(args);
-	err = sigma_guest_create(args);
+	err = sigma_guest_create(args, &guest_node);
 	if (copy_to_user(argp->error, args->error, sizeof(args->error)) && !err) {
 		sigma_guest_destroy(args->name);
 		err = -EFAULT;

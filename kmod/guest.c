@@ -27,12 +27,10 @@
 
 #include "guard/guard.h"
 #include "shared/apic.h"
-#include "chardev.h"
 #include "cpu.h"
 #include "entry.h"
 #include "guest.h"
 #include "low.h"
-#include "sysfs.h"
 
 #define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
 #define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* one more as the dummy I/O APIC */
@@ -239,7 +237,6 @@ static int guest_uevent(SIGMA_DEVNODE_CONST struct device *dev, struct kobj_ueve
 
 static const struct device_type guest_type = {
 	.name		= "sigma_guest",
-	.groups		= sigma_guest_groups,
 	.uevent		= guest_uevent,
 	.release	= guest_release,
 };
@@ -321,7 +318,7 @@ int sigma_guest_show_gathering(char *buf)
 	return len;
 }
 
-static int create_locked(struct sigma_create *args)
+static int create_locked(struct sigma_create *args, const struct sigma_device_node *node)
 {
 	enum sigma_guard_kind guard_kind;
 	struct sigma_guest *guest;
@@ -335,6 +332,7 @@ static int create_locked(struct sigma_create *args)
 	guest = new_guest(args, guard_kind);
 	if (!guest)
 		return fail(args, -ENOMEM, "out of kernel memory");
+	guest->node = node;
 
 	err = sigma_iosc_init(&guest->iosc);
 	if (err) {
@@ -376,7 +374,7 @@ static int create_locked(struct sigma_create *args)
 	if (err)
 		goto free_identity;
 
-	err = sigma_chardev_add(guest);
+	err = node->add(guest);
 	if (err) {
 		fail(args, err, "cannot make its device node (error %d)", err);
 		goto give_back_cpus;
@@ -385,7 +383,7 @@ static int create_locked(struct sigma_create *args)
 	err = sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
 	if (err) {
 		fail(args, err, "cannot make the device nodes of its channels (error %d)", err);
-		goto del_chardev;
+		goto del_node;
 	}
 
 	__module_get(THIS_MODULE);
@@ -395,8 +393,8 @@ static int create_locked(struct sigma_create *args)
 		sigma_guard_name(guest->view.guard_kind));
 	return 0;
 
-del_chardev:
-	sigma_chardev_del(guest);
+del_node:
+	node->del(guest);
 give_back_cpus:
 	return_cpus(guest, guest->view.nr_cpus);
 free_identity:
@@ -412,13 +410,13 @@ put_guest:
 	return err;
 }
 
-int sigma_guest_create(struct sigma_create *args)
+int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node)
 {
 	int err;
 
 	args->error[0] = '\0';
 	mutex_lock(&sigma_guests_lock);
-	err = create_locked(args);
+	err = create_locked(args, node);
 	mutex_unlock(&sigma_guests_lock);
 	return err;
 }
@@ -467,7 +465,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	sigma_memory_return(&guest->memory);
 	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
 	/* Last: once the device is gone, user space may count on everything being returned */
-	sigma_chardev_del(guest);
+	guest->node->del(guest);
 	pr_info("%s: destroyed, everything given back\n", guest->view.name);
 	put_device(&guest->dev);
 	module_put(THIS_MODULE);

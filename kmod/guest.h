@@ -62,8 +62,20 @@ void sigma_bootlog_exit(struct sigma_guest *guest);
 /* guest.c */
 
 /**
+ * struct sigma_device_node - how a guest gets its device node; chardev.c knows
+ * @add: make the node of the guest, and its files in sysfs. May sleep. Return: 0 or -errno
+ * @del: remove both. May sleep
+ */
+struct sigma_device_node {
+	int (*add)(struct sigma_guest *guest);
+	void (*del)(struct sigma_guest *guest);
+};
+
+/**
  * struct sigma_guest - one guest, and its device
  * @dev: its device; the last reference frees this struct
+ * @cdev: for @node, as are the class, the number and the groups of @dev
+ * @node: makes and removes the device's node
  * @lock: held for everything that changes state, CPUs or memory
  * @state: enum sigma_state; written under @lock, read anywhere
  * @state_seq: number of changes, for EPOLLPRI
@@ -75,6 +87,7 @@ void sigma_bootlog_exit(struct sigma_guest *guest);
 struct sigma_guest {
 	struct device dev;
 	struct cdev cdev;
+	const struct sigma_device_node *node;
 	struct list_head list;
 	struct mutex lock;
 	enum sigma_state state;
@@ -100,7 +113,7 @@ struct sigma_guest {
 
 extern struct mutex sigma_guests_lock;
 
-int sigma_guest_create(struct sigma_create *args);
+int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node);
 int sigma_guest_destroy(const char *name);
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
 int sigma_guest_stop(struct sigma_guest *guest);
