@@ -6,6 +6,8 @@
  * An open file holds a reference to its guest's device, and so to the IOSC window, but does not
  * keep the guest: once it is destroyed, read, write and ioctl fail with ENODEV.
  */
+#include <linux/cdev.h>
+#include <linux/device.h>
 #include <linux/fs.h>
 #include <linux/idr.h>
 #include <linux/io.h>
@@ -15,7 +17,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "sigma.h"
+#include "chardev.h"
+#include "guest.h"
+#include "iosc.h"
+#include "memfile.h"
+#include "sysfs.h"
 
 #define MINORS		256
 #define CONTROL_MINOR	0
@@ -186,7 +192,7 @@ static int guest_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EPERM;
 	vm_flags_clear(vma, VM_MAYWRITE);
 	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
-	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(sigma_iosc_phys(guest)),
+	return remap_pfn_range(vma, vma->vm_start, PHYS_PFN(guest->view.iosc_phys),
 			       SIGMA_IOSC_SIZE, vma->vm_page_prot);
 }
 
@@ -233,7 +239,7 @@ static int ioctl_get_violation(struct sigma_guest *guest, void __user *arg)
 }
 
 static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
-		      int (*bind)(struct sigma_guest *guest, unsigned int doorbell, int fd))
+		      int (*bind)(struct sigma_iosc *iosc, unsigned int doorbell, int fd))
 {
 	struct sigma_eventfd args;
 	int err;
@@ -241,7 +247,7 @@ static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
 	if (copy_from_user(&args, arg, sizeof(args)))
 		return -EFAULT;
 	mutex_lock(&guest->lock);
-	err = guest->gone ? -ENODEV : bind(guest, args.doorbell, args.fd);
+	err = guest->gone ? -ENODEV : bind(&guest->iosc, args.doorbell, args.fd);
 	mutex_unlock(&guest->lock);
 	return err;
 }
@@ -271,7 +277,7 @@ static int ioctl_read_low(struct sigma_guest *guest, void __user *arg)
 	mutex_lock(&guest->lock);
 	err = guest->gone ? -ENODEV : 0;
 	if (!err)
-		memcpy(copy, phys_to_virt(guest->low_phys), SIGMA_LOW_SIZE);
+		memcpy(copy, phys_to_virt(guest->view.low_phys), SIGMA_LOW_SIZE);
 	mutex_unlock(&guest->lock);
 	if (!err && copy_to_user(u64_to_user_ptr(low.buffer), copy, SIGMA_LOW_SIZE))
 		err = -EFAULT;
@@ -324,7 +330,7 @@ static const struct file_operations guest_fops = {
 	.compat_ioctl	= compat_ptr_ioctl,
 };
 
-int sigma_chardev_add(struct sigma_guest *guest)
+static int guest_add(struct sigma_guest *guest)
 {
 	int minor, err;
 
@@ -332,8 +338,9 @@ int sigma_chardev_add(struct sigma_guest *guest)
 	if (minor < 0)
 		return minor;
 	guest->dev.class = &sigma_class;
+	guest->dev.groups = sigma_guest_groups;
 	guest->dev.devt = MKDEV(MAJOR(first_devt), minor);
-	err = dev_set_name(&guest->dev, "%s", guest->name);
+	err = dev_set_name(&guest->dev, "%s", guest->view.name);
 	if (err)
 		goto free_minor;
 	cdev_init(&guest->cdev, &guest_fops);
@@ -348,11 +355,16 @@ free_minor:
 	return err;
 }
 
-void sigma_chardev_del(struct sigma_guest *guest)
+static void guest_del(struct sigma_guest *guest)
 {
 	cdev_device_del(&guest->cdev, &guest->dev);
 	ida_free(&minors, MINOR(guest->dev.devt));
 }
+
+static const struct sigma_device_node guest_node = {
+	.add	= guest_add,
+	.del	= guest_del,
+};
 
 /* /dev/sigma/control */
 
@@ -363,7 +375,7 @@ static int ioctl_create(struct sigma_create __user *argp)
 
 	if (IS_ERR(args))
 		return PTR_ERR(args);
-	err = sigma_guest_create(args);
+	err = sigma_guest_create(args, &guest_node);
 	if (copy_to_user(&argp->why, &args->why, sizeof(args->why)) && !err) {
 		sigma_guest_destroy(args->name);
 		err = -EFAULT;

@@ -19,7 +19,8 @@
 #include <linux/timekeeper_internal.h>
 #include <asm/tsc.h>
 
-#include "sigma.h"
+#include "uapi/iosc.h"
+#include "clock.h"
 
 #define EXTRAPOLATED_SEC	600	/* longest time between updates that the rate is made for */
 

@@ -31,6 +31,9 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/io.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
 #include <linux/topology.h>
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
@@ -38,8 +41,11 @@
 #include <asm/smp.h>
 
 #include "shared/apic.h"
+#include "cpu.h"
 #include "entry.h"
-#include "sigma.h"
+#include "frequency.h"
+#include "identity.h"
+#include "why.h"
 
 #define INIT_ASSERT	(APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT)
 #define INIT_DEASSERT	(APIC_INT_LEVELTRIG | APIC_DM_INIT)

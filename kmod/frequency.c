@@ -16,7 +16,7 @@
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 
-#include "sigma.h"
+#include "frequency.h"
 
 /* IA32_HWP_REQUEST, SDM vol. 3B 15.4.4; all other bits stay as they are */
 #define HWP_PERF_MASK		0x00ffffffULL	/* minimum, maximum, desired */

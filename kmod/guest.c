@@ -17,14 +17,21 @@
 #include <linux/kobject.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 #include <linux/topology.h>
 #include <asm/apic.h>
 #include <asm/tsc.h>
 
+#include "guard/guard.h"
 #include "shared/apic.h"
+#include "cpu.h"
 #include "entry.h"
-#include "sigma.h"
+#include "guest.h"
+#include "low.h"
+#include "why.h"
 
 #define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
 #define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* one more as the dummy I/O APIC */
@@ -65,7 +72,7 @@ static void set_state(struct sigma_guest *guest, enum sigma_state state)
 		sigma_channels_down(&guest->channels);
 	atomic_inc(&guest->state_seq);
 	wake_up_interruptible(&guest->wait);
-	pr_info("%s: %s\n", guest->name, sigma_state_name(state));
+	pr_info("%s: %s\n", guest->view.name, sigma_state_name(state));
 	if (device_is_registered(&guest->dev))
 		kobject_uevent(&guest->dev.kobj, KOBJ_CHANGE);
 }
@@ -75,13 +82,13 @@ static int park(struct sigma_guest *guest, enum sigma_state state)
 {
 	int err = 0;
 
-	sigma_guard_stopping(guest);
-	sigma_cpu_reset(guest->cpus, guest->nr_cpus);
-	for (unsigned int i = 0; i < guest->nr_cpus; i++)
-		err = sigma_cpu_park(guest->cpus[i]) ?: err;
+	sigma_guard_stopping(guest->guard);
+	sigma_cpu_reset(guest->view.cpus, guest->view.nr_cpus);
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++)
+		err = sigma_cpu_park(guest->view.cpus[i]) ?: err;
 	if (err)
 		pr_err("%s: may still be running; its CPUs and memory stay lent until this machine restarts\n",
-		       guest->name);
+		       guest->view.name);
 	set_state(guest, err ? SIGMA_STATE_LOST : state);
 	return err;
 }
@@ -107,10 +114,10 @@ static bool contained(struct sigma_guest *guest)
 {
 	struct sigma_violation violation;
 
-	if (!sigma_guard_violation(guest, &violation))
+	if (!sigma_guard_violation(guest->guard, &violation))
 		return false;
 	pr_warn("%s: contained: violation %u, info 0x%llx, cpu %u, CPL %u, RIP 0x%llx\n",
-		guest->name, violation.reason, violation.info, violation.cpu, violation.cpl,
+		guest->view.name, violation.reason, violation.info, violation.cpu, violation.cpl,
 		violation.rip);
 	if (violation.reason == SIGMA_VIOLATION_MACHINE_CHECK)
 		sigma_memory_failed(&guest->memory, violation.address);
@@ -163,7 +170,7 @@ static struct sigma_guest *find_guest(const char *name)
 
 	lockdep_assert_held(&sigma_guests_lock);
 	list_for_each_entry(guest, &guests, list)
-		if (!strcmp(guest->name, name))
+		if (!strcmp(guest->view.name, name))
 			return guest;
 	return NULL;
 }
@@ -206,8 +213,8 @@ static void guest_release(struct device *dev)
 {
 	struct sigma_guest *guest = container_of(dev, struct sigma_guest, dev);
 
-	sigma_iosc_free(guest);
-	free_page((unsigned long)guest->guard_shared);
+	sigma_iosc_free(&guest->iosc);
+	sigma_guard_free(guest->guard);
 	kfree(guest);
 }
 
@@ -220,7 +227,6 @@ static int guest_uevent(SIGMA_DEVNODE_CONST struct device *dev, struct kobj_ueve
 
 static const struct device_type guest_type = {
 	.name		= "sigma_guest",
-	.groups		= sigma_guest_groups,
 	.uevent		= guest_uevent,
 	.release	= guest_release,
 };
@@ -232,58 +238,47 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 
 	if (!guest)
 		return NULL;
-	guest->guard_kind = guard_kind;
-	if (guest->guard_kind != SIGMA_GUARD_NO) {
-		guest->guard_shared = (void *)get_zeroed_page(GFP_KERNEL);
-		if (!guest->guard_shared) {
+	guest->view.guard_kind = guard_kind;
+	if (guest->view.guard_kind != SIGMA_GUARD_NO) {
+		guest->guard = sigma_guard_alloc(&guest->view);
+		if (!guest->guard) {
 			kfree(guest);
 			return NULL;
 		}
 	}
 	device_initialize(&guest->dev);
 	guest->dev.type = &guest_type;
-	strscpy(guest->name, args->name, sizeof(guest->name));
-	snprintf(guest->label, sizeof(guest->label), "SIGMA guest %s", guest->name);
+	strscpy(guest->view.name, args->name, sizeof(guest->view.name));
+	snprintf(guest->view.label, sizeof(guest->view.label), "SIGMA guest %s", guest->view.name);
 	mutex_init(&guest->lock);
 	init_waitqueue_head(&guest->wait);
 	INIT_WORK(&guest->state_work, state_work);
 	INIT_DELAYED_WORK(&guest->health_work, health_work);
-	guest->nr_cpus = args->nr_cpus;
-	for (unsigned int i = 0; i < guest->nr_cpus; i++) {
-		guest->cpus[i] = args->cpus[i];
-		guest->apic_ids[i] = sigma_cpu_apic_id(args->cpus[i]);
+	guest->iosc.view = &guest->view;
+	guest->iosc.state = &guest->state;
+	guest->iosc.guard = guest->guard;
+	guest->iosc.channels = &guest->channels;
+	guest->iosc.wait = &guest->wait;
+	guest->iosc.state_work = &guest->state_work;
+	guest->view.nr_cpus = args->nr_cpus;
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++) {
+		guest->view.cpus[i] = args->cpus[i];
+		guest->view.apic_ids[i] = sigma_cpu_apic_id(args->cpus[i]);
 	}
 	return guest;
-}
-
-int sigma_guest_map_identity(const struct sigma_guest *guest, struct sigma_identity *id)
-{
-	int err = sigma_identity_init(id);
-
-	if (!err)
-		err = sigma_identity_map(id, 0, SZ_1M, SIGMA_IDENTITY_ALL);
-	if (!err)
-		err = sigma_identity_map(id, sigma_iosc_phys(guest), SIGMA_IOSC_SIZE,
-					 SIGMA_IDENTITY_WRITE);
-	for (unsigned int i = 0; !err && i < guest->memory.nr_segments; i++)
-		err = sigma_identity_map(id, guest->memory.segment[i].phys,
-					 guest->memory.segment[i].size, SIGMA_IDENTITY_ALL);
-	if (err)
-		sigma_identity_free(id);
-	return err;
 }
 
 /* Return the first @nr CPUs. sigma_cpu_return() reports one that does not come online. */
 static void return_cpus(struct sigma_guest *guest, unsigned int nr)
 {
 	while (nr)
-		sigma_cpu_return(guest->cpus[--nr]);
+		sigma_cpu_return(guest->view.cpus[--nr]);
 }
 
 static int lend_cpus(struct sigma_guest *guest, struct sigma_create *args)
 {
-	for (unsigned int i = 0; i < guest->nr_cpus; i++) {
-		int err = sigma_cpu_lend(guest->cpus[i], &args->why);
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++) {
+		int err = sigma_cpu_lend(guest->view.cpus[i], &args->why);
 
 		if (err) {
 			return_cpus(guest, i);
@@ -307,14 +302,14 @@ u64 sigma_guest_gathering(char *name)
 	*name = '\0';
 	mutex_lock(&gathering_lock);
 	if (gathering) {
-		strscpy(name, gathering->name, SIGMA_NAME_MAX);
+		strscpy(name, gathering->view.name, SIGMA_NAME_MAX);
 		bytes = READ_ONCE(gathering->memory.gathered);
 	}
 	mutex_unlock(&gathering_lock);
 	return bytes;
 }
 
-static int create_locked(struct sigma_create *args)
+static int create_locked(struct sigma_create *args, const struct sigma_device_node *node)
 {
 	enum sigma_guard_kind guard_kind;
 	struct sigma_why *why = &args->why;
@@ -329,31 +324,35 @@ static int create_locked(struct sigma_create *args)
 	guest = new_guest(args, guard_kind);
 	if (!guest)
 		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
+	guest->node = node;
 
-	err = sigma_iosc_init(guest);
+	err = sigma_iosc_init(&guest->iosc);
 	if (err) {
 		sigma_refuse(why, err, err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT,
 			     0, -err);
 		goto put_guest;
 	}
+	guest->view.iosc_phys = sigma_iosc_phys(&guest->iosc);
 
-	guest->low_phys = sigma_low_lend(LOW_LENT_PAGES);
-	if (!guest->low_phys) {
+	guest->view.low_phys = sigma_low_lend(LOW_LENT_PAGES);
+	if (!guest->view.low_phys) {
 		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, 0);
 		goto exit_iosc;
 	}
 
 	set_gathering(guest);
-	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->cpus[0]),
-				guest->label);
+	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
+				guest->view.label);
 	set_gathering(NULL);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0,
 			     (u64)si_mem_available() << PAGE_SHIFT);
 		goto return_low;
 	}
+	guest->view.nr_segments = guest->memory.nr_segments;
+	guest->view.segments = guest->memory.segment;
 
-	err = sigma_guest_map_identity(guest, &guest->identity);
+	err = sigma_identity_build(&guest->identity, &guest->view);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_PAGE_TABLES, 0, 0);
 		goto return_memory;
@@ -363,49 +362,49 @@ static int create_locked(struct sigma_create *args)
 	if (err)
 		goto free_identity;
 
-	err = sigma_chardev_add(guest);
+	err = node->add(guest);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_DEVICE, 0, -err);
 		goto give_back_cpus;
 	}
 
-	err = sigma_channels_add(&guest->channels, &guest->dev, guest->name);
+	err = sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_CHANNELS, 0, -err);
-		goto del_chardev;
+		goto del_node;
 	}
 
 	__module_get(THIS_MODULE);
 	list_add_tail(&guest->list, &guests);
-	pr_info("%s: created with %u CPUs and %llu MiB in %u segments, guard: %s\n", guest->name,
-		guest->nr_cpus, guest->memory.size >> 20, guest->memory.nr_segments,
-		sigma_guard_name(guest->guard_kind));
+	pr_info("%s: created with %u CPUs and %llu MiB in %u segments, guard: %s\n", guest->view.name,
+		guest->view.nr_cpus, guest->memory.size >> 20, guest->memory.nr_segments,
+		sigma_guard_name(guest->view.guard_kind));
 	return 0;
 
-del_chardev:
-	sigma_chardev_del(guest);
+del_node:
+	node->del(guest);
 give_back_cpus:
-	return_cpus(guest, guest->nr_cpus);
+	return_cpus(guest, guest->view.nr_cpus);
 free_identity:
 	sigma_identity_free(&guest->identity);
 return_memory:
 	sigma_memory_return(&guest->memory);
 return_low:
-	sigma_low_return(guest->low_phys, LOW_LENT_PAGES);
+	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
 exit_iosc:
-	sigma_iosc_exit(guest);
+	sigma_iosc_exit(&guest->iosc);
 put_guest:
 	put_device(&guest->dev);
 	return err;
 }
 
-int sigma_guest_create(struct sigma_create *args)
+int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node)
 {
 	int err;
 
 	memset(&args->why, 0, sizeof(args->why));
 	mutex_lock(&sigma_guests_lock);
-	err = create_locked(args);
+	err = create_locked(args, node);
 	mutex_unlock(&sigma_guests_lock);
 	return err;
 }
@@ -418,7 +417,7 @@ static int stop_locked(struct sigma_guest *guest)
 		err = park(guest, SIGMA_STATE_STOPPED);
 	else if (guest->state == SIGMA_STATE_LOST)
 		err = -EIO;
-	sigma_iosc_unbind_all(guest);
+	sigma_iosc_unbind_all(&guest->iosc);
 	return err;
 }
 
@@ -444,17 +443,17 @@ static int destroy_locked(struct sigma_guest *guest)
 
 	list_del(&guest->list);
 	sigma_channels_del(&guest->channels);
-	return_cpus(guest, guest->nr_cpus);
-	sigma_iosc_exit(guest);
+	return_cpus(guest, guest->view.nr_cpus);
+	sigma_iosc_exit(&guest->iosc);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
-	sigma_guard_free(guest);
+	sigma_guard_clear(guest->guard);
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
-	sigma_low_return(guest->low_phys, LOW_LENT_PAGES);
+	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
 	/* Last: once the device is gone, user space may count on everything being returned */
-	sigma_chardev_del(guest);
-	pr_info("%s: destroyed, everything given back\n", guest->name);
+	guest->node->del(guest);
+	pr_info("%s: destroyed, everything given back\n", guest->view.name);
 	put_device(&guest->dev);
 	module_put(THIS_MODULE);
 	return 0;
@@ -474,20 +473,20 @@ int sigma_guest_destroy(const char *name)
 
 static int start_cpu(struct sigma_guest *guest, unsigned int i, const struct sigma_start *args)
 {
-	u64 mailbox = sigma_iosc_phys(guest) + SIGMA_IOSC_MAILBOX_OFF;
+	u64 mailbox = guest->view.iosc_phys + SIGMA_IOSC_MAILBOX_OFF;
 
 	if (guest->guard)
-		return sigma_guard_start_cpu(guest, i, args->entry, args->boot_params);
+		return sigma_guard_start_cpu(guest->guard, i, args->entry, args->boot_params);
 	if (i)
-		return sigma_cpu_start(guest->cpus[i], ENTRY_MAILBOX, &guest->identity, mailbox, 0);
-	return sigma_cpu_start(guest->cpus[0], ENTRY_JUMP, &guest->identity, args->entry,
+		return sigma_cpu_start(guest->view.cpus[i], ENTRY_MAILBOX, &guest->identity, mailbox, 0);
+	return sigma_cpu_start(guest->view.cpus[0], ENTRY_JUMP, &guest->identity, args->entry,
 			       args->boot_params);
 }
 
 /* Secondary CPUs first: they must wait at the mailbox before the boot CPU writes to it */
 static int start_cpus(struct sigma_guest *guest, const struct sigma_start *args)
 {
-	for (unsigned int i = guest->nr_cpus; i--; ) {
+	for (unsigned int i = guest->view.nr_cpus; i--; ) {
 		int err = start_cpu(guest, i, args);
 
 		if (err)
@@ -512,10 +511,10 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 		err = -EIO;
 	} else if (sigma_guest_alive(guest)) {
 		err = -EBUSY;
-	} else if (guest->guard_kind != SIGMA_GUARD_NO && sigma_guard_build(guest)) {
+	} else if (guest->guard && sigma_guard_build(guest->guard)) {
 		err = -ENOMEM;
 	} else {
-		sigma_iosc_reset(guest);
+		sigma_iosc_reset(&guest->iosc);
 		guest->missed_beats = 0;
 		guest->heartbeat = 0;
 		guest->nmis = 0;
@@ -559,7 +558,7 @@ int sigma_guest_nmi(struct sigma_guest *guest)
 		err = -EOPNOTSUPP;
 	} else {
 		WRITE_ONCE(header->nmis, cpu_to_le32(++guest->nmis));
-		err = sigma_apic_send(guest->apic_ids[0], APIC_DM_NMI);
+		err = sigma_apic_send(guest->view.apic_ids[0], APIC_DM_NMI);
 	}
 	mutex_unlock(&guest->lock);
 	return err;
@@ -589,7 +588,7 @@ void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *vi
 {
 	memset(violation, 0, sizeof(*violation));
 	mutex_lock(&guest->lock);
-	sigma_guard_violation(guest, violation);
+	sigma_guard_violation(guest->guard, violation);
 	mutex_unlock(&guest->lock);
 }
 
@@ -597,20 +596,20 @@ void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info)
 {
 	mutex_lock(&guest->lock);
 	memset(info, 0, sizeof(*info));
-	strscpy(info->name, guest->name, sizeof(info->name));
+	strscpy(info->name, guest->view.name, sizeof(info->name));
 	info->state = guest->state;
-	info->nr_cpus = guest->nr_cpus;
-	memcpy(info->cpus, guest->cpus, sizeof(info->cpus));
-	memcpy(info->apic_ids, guest->apic_ids, sizeof(info->apic_ids));
+	info->nr_cpus = guest->view.nr_cpus;
+	memcpy(info->cpus, guest->view.cpus, sizeof(info->cpus));
+	memcpy(info->apic_ids, guest->view.apic_ids, sizeof(info->apic_ids));
 	info->nr_segments = guest->memory.nr_segments;
 	memcpy(info->segments, guest->memory.segment, sizeof(info->segments));
 	info->bsp_apic_id = sigma_cpu_apic_id(0);
 	info->tsc_khz = tsc_khz;
-	info->guard = guest->guard_kind;
+	info->guard = guest->view.guard_kind;
 	info->memory = guest->memory.size;
-	info->iosc_phys = sigma_iosc_phys(guest);
-	info->low_phys = guest->low_phys;
-	info->ioapic_phys = guest->low_phys + SIGMA_LOW_SIZE;
+	info->iosc_phys = guest->view.iosc_phys;
+	info->low_phys = guest->view.low_phys;
+	info->ioapic_phys = guest->view.low_phys + SIGMA_LOW_SIZE;
 	mutex_unlock(&guest->lock);
 }
 
@@ -646,7 +645,7 @@ void sigma_guests_stop_all(bool kexec)
 			park(guest, SIGMA_STATE_STOPPED);
 		/* The next kernel may use our pages, so no CPU may execute code in them any more */
 		if (kexec)
-			sigma_cpu_reset(guest->cpus, guest->nr_cpus);
+			sigma_cpu_reset(guest->view.cpus, guest->view.nr_cpus);
 		mutex_unlock(&guest->lock);
 	}
 	mutex_unlock(&sigma_guests_lock);

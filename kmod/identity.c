@@ -8,10 +8,13 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <asm/cpufeature.h>
 
-#include "sigma.h"
+#include "uapi/iosc.h"
+#include "identity.h"
+#include "view.h"
 
 #define LEVELS		4
 #define LARGE_PAGE	0x200000ULL
@@ -96,4 +99,21 @@ void sigma_identity_free(struct sigma_identity *id)
 		__free_page(page);
 	}
 	id->root = NULL;
+}
+
+int sigma_identity_build(struct sigma_identity *id, const struct sigma_view *view)
+{
+	int err = sigma_identity_init(id);
+
+	if (!err)
+		err = sigma_identity_map(id, 0, SZ_1M, SIGMA_IDENTITY_ALL);
+	if (!err)
+		err = sigma_identity_map(id, view->iosc_phys, SIGMA_IOSC_SIZE,
+					 SIGMA_IDENTITY_WRITE);
+	for (unsigned int i = 0; !err && i < view->nr_segments; i++)
+		err = sigma_identity_map(id, view->segments[i].phys, view->segments[i].size,
+					 SIGMA_IDENTITY_ALL);
+	if (err)
+		sigma_identity_free(id);
+	return err;
 }

@@ -8,42 +8,41 @@
  * eventfd that user space signals rings a doorbell of the guest (a "call"), directly from the
  * context that signals it. The model for both is virt/kvm/eventfd.c.
  */
+#include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/poll.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
-#include "sigma.h"
+#include "guard/guard.h"
+#include "shared/channel.h"
+#include "iosc.h"
+#include "view.h"
 
 static struct workqueue_struct *shutdown_wq;	/* frees calls whose eventfd was closed */
 
-static struct sigma_guest *guest_of(struct sigma_iosc *iosc)
+u64 sigma_iosc_phys(const struct sigma_iosc *iosc)
 {
-	return container_of(iosc, struct sigma_guest, iosc);
-}
-
-u64 sigma_iosc_phys(const struct sigma_guest *guest)
-{
-	return virt_to_phys(guest->iosc.window);
+	return virt_to_phys(iosc->window);
 }
 
 /* Hard interrupt context */
 static void doorbell_rung(void *data, unsigned int n)
 {
 	struct sigma_iosc *iosc = data;
-	struct sigma_guest *guest = guest_of(iosc);
 	struct eventfd_ctx *ctx;
 
 	switch (n) {
 	case SIGMA_DOORBELL_CONTROL:
-		wake_up_interruptible(&guest->wait);
+		wake_up_interruptible(iosc->wait);
 		break;
 	case SIGMA_DOORBELL_STATE:
-		schedule_work(&guest->state_work);
+		schedule_work(iosc->state_work);
 		break;
 	case SIGMA_DOORBELL_END ... SIGMA_DOORBELLS - 1:
-		sigma_channels_rung(&guest->channels, n);
+		sigma_channels_rung(iosc->channels, n);
 		break;
 	default:
 		rcu_read_lock();
@@ -57,23 +56,27 @@ static void doorbell_rung(void *data, unsigned int n)
 /* The guard needs a copy of the target that the guest can't write to */
 static void doorbell_published(void *data, u64 target)
 {
-	sigma_guard_publish(guest_of(data), target);
+	const struct sigma_iosc *iosc = data;
+
+	sigma_guard_publish(iosc->guard, target);
 }
 
 static void doorbell_rearm(void *data)
 {
-	sigma_guard_arm(guest_of(data));
+	const struct sigma_iosc *iosc = data;
+
+	sigma_guard_arm(iosc->guard);
 }
 
 /* The guest wrote the target: only one of its own CPUs is allowed, anything else is the host's */
 static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 {
-	const struct sigma_guest *guest = guest_of(data);
+	const struct sigma_iosc *iosc = data;
 
-	if (!sigma_guest_alive(guest))
+	if (!sigma_state_alive(READ_ONCE(*iosc->state)))
 		return false;
-	for (unsigned int i = 0; i < guest->nr_cpus; i++)
-		if (guest->apic_ids[i] == apic_id)
+	for (unsigned int i = 0; i < iosc->view->nr_cpus; i++)
+		if (iosc->view->apic_ids[i] == apic_id)
 			return true;
 	return false;
 }
@@ -88,7 +91,7 @@ static int call_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, vo
 	if (events & EPOLLIN) {
 		/* Otherwise the eventfd would stay readable, and its counter could become full */
 		eventfd_ctx_do_read(call->ctx, &count);
-		sigma_doorbell_ring(&call->guest->iosc.doorbell_tx, call->doorbell);
+		sigma_doorbell_ring(&call->iosc->doorbell_tx, call->doorbell);
 	}
 	if (events & EPOLLHUP)
 		queue_work(shutdown_wq, &call->shutdown);
@@ -114,7 +117,7 @@ static void call_detach(struct sigma_call *call)
 static void call_shutdown(struct work_struct *work)
 {
 	struct sigma_call *call = container_of(work, struct sigma_call, shutdown);
-	struct sigma_iosc *iosc = &call->guest->iosc;
+	struct sigma_iosc *iosc = call->iosc;
 	bool ours;
 
 	mutex_lock(&iosc->bind_lock);
@@ -149,9 +152,8 @@ static struct eventfd_ctx *take_kick(struct sigma_iosc *iosc, unsigned int n)
 	return rcu_replace_pointer(iosc->kick[n], NULL, lockdep_is_held(&iosc->bind_lock));
 }
 
-int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int fd)
+int sigma_iosc_bind_kick(struct sigma_iosc *iosc, unsigned int doorbell, int fd)
 {
-	struct sigma_iosc *iosc = &guest->iosc;
 	struct eventfd_ctx *ctx = NULL, *old;
 
 	if (doorbell >= SIGMA_DOORBELL_END ||
@@ -174,9 +176,8 @@ int sigma_iosc_bind_kick(struct sigma_guest *guest, unsigned int doorbell, int f
 	return 0;
 }
 
-int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int fd)
+int sigma_iosc_bind_call(struct sigma_iosc *iosc, unsigned int doorbell, int fd)
 {
-	struct sigma_iosc *iosc = &guest->iosc;
 	struct sigma_call *call;
 	struct file *file;
 	int err;
@@ -193,7 +194,7 @@ int sigma_iosc_bind_call(struct sigma_guest *guest, unsigned int doorbell, int f
 	call = kzalloc(sizeof(*call), GFP_KERNEL);
 	if (!call)
 		return -ENOMEM;
-	call->guest = guest;
+	call->iosc = iosc;
 	call->doorbell = doorbell;
 	INIT_WORK(&call->shutdown, call_shutdown);
 	init_waitqueue_func_entry(&call->wait, call_wakeup);
@@ -227,10 +228,8 @@ free_call:
 	return err;
 }
 
-void sigma_iosc_unbind_all(struct sigma_guest *guest)
+void sigma_iosc_unbind_all(struct sigma_iosc *iosc)
 {
-	struct sigma_iosc *iosc = &guest->iosc;
-
 	mutex_lock(&iosc->bind_lock);
 	for (unsigned int n = 0; n < SIGMA_DOORBELLS; n++) {
 		iosc->retired[n] = take_kick(iosc, n);
@@ -243,33 +242,31 @@ void sigma_iosc_unbind_all(struct sigma_guest *guest)
 	mutex_unlock(&iosc->bind_lock);
 }
 
-void sigma_iosc_reset(struct sigma_guest *guest)
+void sigma_iosc_reset(struct sigma_iosc *iosc)
 {
-	struct sigma_iosc *iosc = &guest->iosc;
 	struct sigma_iosc_header *header = iosc->header;
 
 	sigma_clock_hide(&iosc->clock);
 	mutex_lock(&iosc->rx_lock);
 	mutex_lock(&iosc->tx_lock);
-	sigma_channels_forget(&guest->channels);
+	sigma_channels_forget(iosc->channels);
 	memset(iosc->window, 0, SIGMA_IOSC_SIZE);
 	header->magic = cpu_to_le64(SIGMA_IOSC_MAGIC);
 	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
 	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
-	strscpy(header->name, guest->name, sizeof(header->name));
-	header->guarded = cpu_to_le32(guest->guard_kind != SIGMA_GUARD_NO);
+	strscpy(header->name, iosc->view->name, sizeof(header->name));
+	header->guarded = cpu_to_le32(iosc->view->guard_kind != SIGMA_GUARD_NO);
 	sigma_doorbell_republish(&iosc->doorbell_rx);
 	iosc->rx.index = 0;
 	iosc->tx.index = 0;
 	mutex_unlock(&iosc->tx_lock);
 	mutex_unlock(&iosc->rx_lock);
-	sigma_channels_up(&guest->channels);
+	sigma_channels_up(iosc->channels);
 	sigma_clock_show(&iosc->clock, &header->clock);
 }
 
-int sigma_iosc_init(struct sigma_guest *guest)
+int sigma_iosc_init(struct sigma_iosc *iosc)
 {
-	struct sigma_iosc *iosc = &guest->iosc;
 	int err;
 
 	/* One contiguous piece may take reclaim and compaction; guest.c reports a failure */
@@ -289,35 +286,35 @@ int sigma_iosc_init(struct sigma_guest *guest)
 	iosc->doorbell_rx.words = &iosc->header->to_host;
 	iosc->doorbell_rx.handler = doorbell_rung;
 	iosc->doorbell_rx.published = doorbell_published;
-	if (guest->guard_kind == SIGMA_GUARD_FULL)
+	if (iosc->view->guard_kind == SIGMA_GUARD_FULL)
 		iosc->doorbell_rx.rearm = doorbell_rearm;
 	iosc->doorbell_rx.data = iosc;
-	sigma_channels_init(&guest->channels, SIGMA_SIDE_HOST, iosc->window,
-			    sigma_iosc_phys(guest), &iosc->doorbell_tx);
+	sigma_channels_init(iosc->channels, SIGMA_SIDE_HOST, iosc->window, sigma_iosc_phys(iosc),
+			    &iosc->doorbell_tx);
 
-	err = sigma_doorbell_listen(&iosc->doorbell_rx, guest->label, 0);
+	err = sigma_doorbell_listen(&iosc->doorbell_rx, iosc->view->label, 0);
 	if (err)
-		sigma_iosc_free(guest);
+		sigma_iosc_free(iosc);
 	else
 		sigma_clock_show(&iosc->clock, &iosc->header->clock);
 	return err;
 }
 
-void sigma_iosc_exit(struct sigma_guest *guest)
+void sigma_iosc_exit(struct sigma_iosc *iosc)
 {
-	sigma_clock_hide(&guest->iosc.clock);
-	sigma_iosc_unbind_all(guest);
-	/* Calls whose call_shutdown() still runs may still use the guest */
+	sigma_clock_hide(&iosc->clock);
+	sigma_iosc_unbind_all(iosc);
+	/* Calls whose call_shutdown() still runs may still use the window */
 	flush_workqueue(shutdown_wq);
-	sigma_doorbell_unlisten(&guest->iosc.doorbell_rx);
+	sigma_doorbell_unlisten(&iosc->doorbell_rx);
 }
 
-void sigma_iosc_free(struct sigma_guest *guest)
+void sigma_iosc_free(struct sigma_iosc *iosc)
 {
-	if (!guest->iosc.window)
+	if (!iosc->window)
 		return;
-	free_pages_exact(guest->iosc.window, SIGMA_IOSC_SIZE);
-	guest->iosc.window = NULL;
+	free_pages_exact(iosc->window, SIGMA_IOSC_SIZE);
+	iosc->window = NULL;
 }
 
 int sigma_iosc_setup(void)

@@ -15,10 +15,11 @@
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <asm/cpufeature.h>
 #include <asm/pgtable.h>
 
-#include "sigma.h"
+#include "low.h"
 
 #define LOW_FIRST	(SZ_64K >> PAGE_SHIFT)
 #define LOW_PAGES	(SZ_1M >> PAGE_SHIFT)

@@ -1,7 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigma.ko: lends CPUs and memory of a running host to a second kernel. See sigma.h for a list of
- * the files and uapi/sigma.h for the interface to user space.
+ * sigma.ko: lends CPUs and memory of a running host to a second kernel. See uapi/sigma.h for the
+ * interface to user space, and ARCHITECTURE.md for the order of locks.
+ *
+ *	main.c		module, host checks, reboot and suspend
+ *	guest.c		a guest's life: create, start, stop, destroy; its state
+ *	cpu.c		lend and return CPUs; start them by INIT-SIPI, park them
+ *	entry.S arrival.c	the entry pages, where a started CPU arrives
+ *	frequency.c	the frequency of lent CPUs
+ *	memory.c	lend and return memory
+ *	pool.c		memory that was set aside at boot
+ *	low.c		pages below 1 MiB
+ *	identity.c	page tables for a CPU that arrives
+ *	iosc.c		the IOSC (inter-OS communication) window: rings, doorbells, eventfds
+ *	clock.c		the wall clock in the IOSC window
+ *	why.h		reasons for user space
+ *	chardev.c	/dev/sigma/ *
+ *	memfile.c	a guest's memory as a file
+ *	sysfs.c		/sys/class/sigma/ *
+ *	guard/		the minimal hypervisor that confines a guest: see guard/guard.h
+ *	shared/		what sigma_guest.ko is compiled from as well: doorbells, channels, the APIC
  *
  * This file checks that the host is fit for guests, and stops them, or refuses, when the host
  * restarts or sleeps.
@@ -13,9 +31,16 @@
 #include <asm/cpufeature.h>
 
 #include "../common/version.h"
+#include "guard/guard.h"
 #include "shared/apic.h"
+#include "shared/channel.h"
+#include "chardev.h"
+#include "cpu.h"
 #include "entry.h"
-#include "sigma.h"
+#include "guest.h"
+#include "iosc.h"
+#include "low.h"
+#include "pool.h"
 
 static int check_host(void)
 {

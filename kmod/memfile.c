@@ -11,7 +11,9 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 
-#include "sigma.h"
+#include "guest.h"
+#include "memfile.h"
+#include "memory.h"
 
 #define FAULT_PAGES	64UL		/* mapped around a fault */
 

@@ -12,10 +12,12 @@
 #include <linux/mmzone.h>
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/sort.h>
 #include <linux/string.h>
 
-#include "sigma.h"
+#include "memory.h"
+#include "pool.h"
 
 #define PIECE_MAX	(SZ_1G >> PAGE_SHIFT)
 #define PIECE_MIN	(SIGMA_SEGMENT_ALIGN >> PAGE_SHIFT)

@@ -19,8 +19,10 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 
-#include "sigma.h"
+#include "uapi/sigma.h"
+#include "pool.h"
 
 #define CHUNK		SIGMA_SEGMENT_ALIGN
 #define CHUNK_PAGES	(CHUNK >> PAGE_SHIFT)

@@ -27,11 +27,15 @@
  *	gathering		name of the guest for which memory is gathered; else empty
  *	gathered		bytes that this guest has so far; else 0
  */
+#include <linux/device.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
-#include "guard/frame.h"
-#include "sigma.h"
+#include "guard/guard.h"
+#include "guest.h"
+#include "memory.h"
+#include "pool.h"
+#include "sysfs.h"
 
 static struct sigma_guest *to_guest(struct device *dev)
 {
@@ -49,8 +53,8 @@ static ssize_t cpus_show(struct device *dev, struct device_attribute *attr, char
 	struct sigma_guest *guest = to_guest(dev);
 	int len = 0;
 
-	for (unsigned int i = 0; i < guest->nr_cpus; i++)
-		len += sysfs_emit_at(buf, len, "%s%u", i ? "," : "", guest->cpus[i]);
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++)
+		len += sysfs_emit_at(buf, len, "%s%u", i ? "," : "", guest->view.cpus[i]);
 	return len + sysfs_emit_at(buf, len, "\n");
 }
 static DEVICE_ATTR_RO(cpus);
@@ -142,10 +146,11 @@ static DEVICE_ATTR_RO(interrupts_ns);
 
 static ssize_t guard_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%s\n", sigma_guard_name(to_guest(dev)->guard_kind));
+	return sysfs_emit(buf, "%s\n", sigma_guard_name(to_guest(dev)->view.guard_kind));
 }
 static DEVICE_ATTR_RO(guard);
 
+/* Under the lock, since a start of the guest builds guest->guard again */
 static ssize_t exits_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct dev_ext_attribute *ext = container_of(attr, struct dev_ext_attribute, attr);
@@ -153,7 +158,7 @@ static ssize_t exits_show(struct device *dev, struct device_attribute *attr, cha
 	u64 exits;
 
 	mutex_lock(&guest->lock);
-	exits = sigma_guard_exits(guest, (uintptr_t)ext->var);
+	exits = sigma_guard_exits(guest->guard, (uintptr_t)ext->var);
 	mutex_unlock(&guest->lock);
 	return sysfs_emit(buf, "%llu\n", exits);
 }

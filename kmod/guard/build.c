@@ -17,8 +17,11 @@
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
+#include "../cpu.h"
 #include "../entry.h"
+#include "../uapi/iosc.h"
 #include "guard.h"
+#include "internal.h"
 
 #define X2APIC_LEAF		1
 #define X2APIC_LEAF_X2APIC	(1 << 21)	/* ECX */
@@ -127,12 +130,12 @@ int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *k
 	return 0;
 }
 
-static int make_maps(struct sigma_guard *guard, const struct guard_shared *shared)
+static int make_maps(struct sigma_guard *guard)
 {
 	guard->msr_map = alloc_pages_exact(backend->msr_map_size, GFP_KERNEL);
 	if (!guard->msr_map)
 		return -ENOMEM;
-	guard_fill_msr_map(guard, shared);
+	guard_fill_msr_map(guard);
 	if (!backend->io_map_size)
 		return 0;
 	guard->io_map = alloc_pages_exact(backend->io_map_size, GFP_KERNEL);
@@ -149,7 +152,7 @@ static int map_data(struct sigma_guard *guard, void *page)
 }
 
 /* Map what the program uses on all CPUs; make_frame() maps what each CPU has of its own */
-static int map_program(struct sigma_guard *guard, const struct sigma_guest *guest)
+static int map_program(struct sigma_guard *guard)
 {
 	int err = sigma_identity_init(&guard->identity);
 
@@ -159,9 +162,9 @@ static int map_program(struct sigma_guard *guard, const struct sigma_guest *gues
 		err = sigma_identity_map(&guard->identity, virt_to_phys(program),
 					 PAGE_ALIGN(program_size()), SIGMA_IDENTITY_EXEC);
 	if (!err)
-		err = map_data(guard, guest->guard_shared);
+		err = map_data(guard, guard->shared);
 	if (!err)
-		err = sigma_identity_map(&guard->identity, sigma_iosc_phys(guest),
+		err = sigma_identity_map(&guard->identity, guard->view->iosc_phys,
 					 SIGMA_IOSC_SIZE, SIGMA_IDENTITY_WRITE);
 	return err ?: sigma_identity_map(&guard->identity, APIC_DEFAULT_PHYS_BASE, PAGE_SIZE,
 					 SIGMA_IDENTITY_WRITE | SIGMA_IDENTITY_UNCACHED);
@@ -178,8 +181,7 @@ static void *control_page(struct sigma_guard *guard)
 	return page && !(virt_to_phys(page) & (SZ_2M - 1)) ? guard_page(guard) : page;
 }
 
-static int make_frame(struct sigma_guard *guard, const struct sigma_guest *guest,
-		      unsigned int i, u64 gdt)
+static int make_frame(struct sigma_guard *guard, unsigned int i, u64 gdt)
 {
 	struct guard_frame *frame = guard_page(guard);
 	void *control = control_page(guard), *region = control_page(guard);
@@ -192,15 +194,15 @@ static int make_frame(struct sigma_guard *guard, const struct sigma_guest *guest
 		return err;
 	frame->control = virt_to_phys(control);
 	frame->region = virt_to_phys(region);
-	frame->shared = virt_to_phys(guest->guard_shared);
-	frame->apic_id = guest->apic_ids[i];
+	frame->shared = virt_to_phys(guard->shared);
+	frame->apic_id = guard->view->apic_ids[i];
 	if (i)
-		frame->mailbox = sigma_iosc_phys(guest) + SIGMA_IOSC_MAILBOX_OFF;
+		frame->mailbox = guard->view->iosc_phys + SIGMA_IOSC_MAILBOX_OFF;
 	guard->frame[i] = frame;
 	return backend->fill(guard, frame, gdt);
 }
 
-static int make_frames(struct sigma_guard *guard, const struct sigma_guest *guest)
+static int make_frames(struct sigma_guard *guard)
 {
 	void *gdt = guard_page(guard);
 	int err;
@@ -210,72 +212,96 @@ static int make_frames(struct sigma_guard *guard, const struct sigma_guest *gues
 	memcpy(gdt, sigma_entry_gdt, ENTRY_GDT_SIZE);
 	err = guard_nested_map(guard, virt_to_phys(gdt), virt_to_phys(gdt), PAGE_SIZE,
 			       backend->nested.write);
-	for (unsigned int i = 0; !err && i < guest->nr_cpus; i++)
-		err = make_frame(guard, guest, i, virt_to_phys(gdt));
+	for (unsigned int i = 0; !err && i < guard->view->nr_cpus; i++)
+		err = make_frame(guard, i, virt_to_phys(gdt));
 	return err;
 }
 
-static void fill_shared(const struct sigma_guard *guard, const struct sigma_guest *guest)
+static void fill_shared(const struct sigma_guard *guard)
 {
-	struct guard_shared *shared = guest->guard_shared;
+	const struct sigma_view *view = guard->view;
+	struct guard_shared *shared = guard->shared;
 
-	shared->kind = guest->guard_kind;
+	shared->kind = view->guard_kind;
 	shared->up = 0;
 	shared->stopping = 0;
 	shared->armed = 1;
-	shared->keep_xapic = x2apic_taken_by(guest->cpus, guest->nr_cpus) >= 0;
-	guard_fill_hidden(guard, shared);
-	shared->pending = sigma_iosc_phys(guest) + SIGMA_IOSC_HEADER_OFF +
+	shared->keep_xapic = x2apic_taken_by(view->cpus, view->nr_cpus) >= 0;
+	guard_fill_hidden(guard);
+	shared->pending = view->iosc_phys + SIGMA_IOSC_HEADER_OFF +
 			  offsetof(struct sigma_iosc_header,
 				   to_host.pending[SIGMA_DOORBELL_STATE / 64]);
-	shared->nr_cpus = guest->nr_cpus;
-	memcpy(shared->apic_ids, guest->apic_ids, sizeof(shared->apic_ids));
+	shared->nr_cpus = view->nr_cpus;
+	memcpy(shared->apic_ids, view->apic_ids, sizeof(shared->apic_ids));
 }
 
-int sigma_guard_build(struct sigma_guest *guest)
+struct sigma_guard *sigma_guard_alloc(const struct sigma_view *view)
 {
-	struct sigma_guard *guard;
-	int err;
+	struct sigma_guard *guard = kzalloc(sizeof(*guard), GFP_KERNEL);
 
-	sigma_guard_free(guest);
-	guard = kzalloc(sizeof(*guard), GFP_KERNEL);
 	if (!guard)
-		return -ENOMEM;
-	guest->guard = guard;
+		return NULL;
+	guard->shared = (void *)get_zeroed_page(GFP_KERNEL);
+	if (!guard->shared) {
+		kfree(guard);
+		return NULL;
+	}
+	guard->view = view;
 	guard->backend = backend;
 	INIT_LIST_HEAD(&guard->pages);
-	fill_shared(guard, guest);
+	return guard;
+}
 
-	err = sigma_guest_map_identity(guest, &guard->boot);
+void sigma_guard_free(struct sigma_guard *guard)
+{
+	if (!guard)
+		return;
+	free_page((unsigned long)guard->shared);
+	kfree(guard);
+}
+
+int sigma_guard_build(struct sigma_guard *guard)
+{
+	int err;
+
+	sigma_guard_clear(guard);
+	fill_shared(guard);
+
+	err = sigma_identity_build(&guard->boot, guard->view);
 	if (!err)
-		err = make_maps(guard, guest->guard_shared);
+		err = make_maps(guard);
 	if (!err)
-		err = guard_nested_build(guard, guest);
+		err = guard_nested_build(guard);
 	if (!err)
-		err = map_program(guard, guest);
+		err = map_program(guard);
 	if (!err)
-		err = make_frames(guard, guest);
+		err = make_frames(guard);
 	if (err)
-		sigma_guard_free(guest);
+		sigma_guard_clear(guard);
+	else
+		guard->built = true;
 	return err;
 }
 
-void sigma_guard_stopping(struct sigma_guest *guest)
+void sigma_guard_stopping(struct sigma_guard *guard)
 {
-	if (guest->guard_shared)
-		WRITE_ONCE(guest->guard_shared->stopping, 1);
+	if (guard)
+		WRITE_ONCE(guard->shared->stopping, 1);
 }
 
-void sigma_guard_arm(struct sigma_guest *guest)
+void sigma_guard_arm(struct sigma_guard *guard)
 {
-	WRITE_ONCE(guest->guard_shared->armed, 1);
+	WRITE_ONCE(guard->shared->armed, 1);
 }
 
-void sigma_guard_publish(struct sigma_guest *guest, u64 target)
+void sigma_guard_publish(struct sigma_guard *guard, u64 target)
 {
-	struct guard_shared *shared = guest->guard_shared;
+	struct guard_shared *shared;
 
-	if (!shared || shared->doorbell[0] == target)
+	if (!guard)
+		return;
+	shared = guard->shared;
+	if (shared->doorbell[0] == target)
 		return;
 	for (unsigned int i = GUARD_DOORBELLS - 1; i; i--)
 		WRITE_ONCE(shared->doorbell[i], shared->doorbell[i - 1]);
@@ -284,14 +310,13 @@ void sigma_guard_publish(struct sigma_guest *guest, u64 target)
 	WRITE_ONCE(shared->armed, 1);
 }
 
-void sigma_guard_free(struct sigma_guest *guest)
+void sigma_guard_clear(struct sigma_guard *guard)
 {
-	struct sigma_guard *guard = guest->guard;
 	struct page *page, *next;
 
 	if (!guard)
 		return;
-	guest->guard = NULL;
+	guard->built = false;
 	list_for_each_entry_safe(page, next, &guard->pages, lru) {
 		list_del(&page->lru);
 		__free_page(page);
@@ -302,17 +327,19 @@ void sigma_guard_free(struct sigma_guest *guest)
 		free_pages_exact(guard->io_map, backend->io_map_size);
 	sigma_identity_free(&guard->identity);
 	sigma_identity_free(&guard->boot);
-	kfree(guard);
+	guard->nested = NULL;
+	guard->msr_map = NULL;
+	guard->io_map = NULL;
+	memset(guard->frame, 0, sizeof(guard->frame));
 }
 
-int sigma_guard_start_cpu(struct sigma_guest *guest, unsigned int i, u64 entry, u64 argument)
+int sigma_guard_start_cpu(struct sigma_guard *guard, unsigned int i, u64 entry, u64 argument)
 {
-	struct sigma_guard *guard = guest->guard;
 	struct guard_frame *frame = guard->frame[i];
 
 	frame->rip = entry;
 	frame->gpr[6] = argument;	/* RSI */
-	return sigma_cpu_start(guest->cpus[i], ENTRY_JUMP, &guard->identity,
+	return sigma_cpu_start(guard->view->cpus[i], ENTRY_JUMP, &guard->identity,
 			       virt_to_phys(program), virt_to_phys(frame));
 }
 

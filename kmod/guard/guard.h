@@ -37,95 +37,101 @@
  *	vmx.c vmx.h	the same for Intel VMX
  *	nested.c	nested page tables
  *	msr.c		which registers a guest may use, and why
+ *	internal.h	what these files share
  *	report.c	why a guest was stopped, and counts of VM exits, for the host
  *	program/	the program on the lent CPU: see program.h; frame.h is what both sides share
  *
  * All of it is made again for each start of a guest, and afterwards the host only reads it, but for
  * struct guard_shared.
+ *
+ * This header is for the rest of the module. Functions that take a guard may sleep and are called
+ * under the guest's lock, unless they say otherwise.
  */
 #ifndef _SIGMA_GUARD_H
 #define _SIGMA_GUARD_H
 
 #include <linux/types.h>
 
-#include "../sigma.h"
+#include "../uapi/sigma.h"
 #include "frame.h"
 
 struct sigma_guard;
+struct sigma_view;
+
+int sigma_guard_init(void);
+void sigma_guard_exit(void);
+
+const char *sigma_guard_name(enum sigma_guard_kind kind);
+
+/** sigma_guard_missing - why this machine can't do @kind; SIGMA_REASON_NONE: it can */
+enum sigma_reason sigma_guard_missing(enum sigma_guard_kind kind);
+
+/** sigma_guard_strongest - the strongest guard that this machine can do */
+enum sigma_guard_kind sigma_guard_strongest(void);
 
 /**
- * struct guard_backend - one kind of virtualisation
- * @program: the program that runs on the lent CPUs
- * @program_end: its end
- * @missing: why this machine can't do it, or SIGMA_REASON_NONE
- * @fill: fill the control block of @frame's CPU; @gdt: physical address of the guest's GDT.
- *	  Return: 0 or -ENOMEM
- * @nested: flags of entries in nested page tables: entries that point to a table, pages to read,
- *	    pages to read and write, pages of a device
- * @msr_map_size: bytes
- * @io_map_size: bytes, 0 where no map is needed
- * @clear_msr_map: make all registers readable and none writable without a VM exit
- * @set_msr: what the guest may do with @msr without a VM exit
- */
-struct guard_backend {
-	const u8 *program, *program_end;
-	enum sigma_reason (*missing)(void);
-	int (*fill)(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt);
-	struct {
-		u64 table, read, write, device;
-	} nested;
-	size_t msr_map_size, io_map_size;
-	void (*clear_msr_map)(u8 *map);
-	void (*set_msr)(u8 *map, u32 msr, bool read, bool write);
-};
-
-extern const struct guard_backend guard_svm, guard_vmx;
-
-/* Values after a reset */
-#define DR6_AFTER_RESET		0xffff0ff0ULL
-#define DR7_AFTER_RESET		0x400ULL
-
-/**
- * struct sigma_guard - what confines one running guest
- * @backend: SVM or VMX
- * @pages: all single pages that guard_page() has allocated
- * @nested: root of the nested page tables
- * @msr_map: permission map of registers, physically contiguous
- * @io_map: permission map of I/O ports, likewise; NULL where none is needed to refuse all ports
- * @identity: the program's page tables
- * @boot: page tables on which the guest starts; the guest may write to them
- * @frame: one for each CPU
- */
-struct sigma_guard {
-	const struct guard_backend *backend;
-	struct list_head pages;
-	u64 *nested;
-	void *msr_map, *io_map;
-	struct sigma_identity identity;
-	struct sigma_identity boot;
-	struct guard_frame *frame[SIGMA_CPUS_MAX];
-};
-
-/* nested.c, msr.c */
-
-/** guard_page - allocate a zeroed page, freed with the guard; NULL: no memory. May sleep. */
-void *guard_page(struct sigma_guard *guard);
-
-/**
- * guard_nested_map - map [@phys, @phys + @size) at the guest's address @address
- * @flags: one of guard->backend->nested; all mappings are executable
+ * sigma_guard_choose - choose the guard for the guest of @args
+ * @args: what the caller asked for; sigma_cpu_check() has accepted its CPUs
+ * @kind: out: the guard. SIGMA_GUARD_AUTO becomes the strongest one for these CPUs
+ * @why: out: the reason of a failure, or why SIGMA_GUARD_AUTO did not become SIGMA_GUARD_FULL
  *
- * All values are page-aligned. Replaces what was mapped there. May sleep. Return: 0 or -ENOMEM.
+ * Return: 0 or -EOPNOTSUPP.
  */
-int guard_nested_map(struct sigma_guard *guard, u64 address, u64 phys, u64 size, u64 flags);
+int sigma_guard_choose(const struct sigma_create *args, enum sigma_guard_kind *kind,
+		       struct sigma_why *why);
 
-/** guard_nested_build - make @guard->nested, which maps all that is @guest's and nothing else */
-int guard_nested_build(struct sigma_guard *guard, const struct sigma_guest *guest);
+/**
+ * sigma_guard_alloc - a guard, not yet built, for the guest of @view, which is not SIGMA_GUARD_NO
+ * @view: must stay valid until sigma_guard_free(); it need not be filled in yet
+ *
+ * Without a lock. Return: NULL: no memory.
+ */
+struct sigma_guard *sigma_guard_alloc(const struct sigma_view *view);
 
-/** guard_fill_hidden - list in @shared the registers that a guest may not read */
-void guard_fill_hidden(const struct sigma_guard *guard, struct guard_shared *shared);
+/** sigma_guard_free - free what sigma_guard_alloc() returned, or NULL. Without a lock. */
+void sigma_guard_free(struct sigma_guard *guard);
 
-/** guard_fill_msr_map - fill @guard->msr_map, as the kind and the list in @shared demand */
-void guard_fill_msr_map(const struct sigma_guard *guard, const struct guard_shared *shared);
+/** sigma_guard_build - make what confines the guest, for a start. Return: 0 or -ENOMEM. */
+int sigma_guard_build(struct sigma_guard *guard);
+
+/** sigma_guard_clear - free what sigma_guard_build() made; the CPUs are parked. NULL: nothing */
+void sigma_guard_clear(struct sigma_guard *guard);
+
+/**
+ * sigma_guard_start_cpu - start the guest's CPU number @i in the guard
+ * @entry: where the boot CPU, number 0, begins; the others wait at the mailbox
+ * @argument: value for the boot CPU's RSI
+ *
+ * Return: 0, or -EIO when the CPU did not arrive.
+ */
+int sigma_guard_start_cpu(struct sigma_guard *guard, unsigned int i, u64 entry, u64 argument);
+
+/**
+ * sigma_guard_stopping - the guest's CPUs are about to be stopped: they may not send NMIs now
+ * @guard: NULL: nothing to do
+ */
+void sigma_guard_stopping(struct sigma_guard *guard);
+
+/**
+ * sigma_guard_publish - the host's doorbell is now @target
+ * @guard: NULL: nothing to do
+ *
+ * Any context; calls are serialised.
+ */
+void sigma_guard_publish(struct sigma_guard *guard, u64 target);
+
+/** sigma_guard_arm - the next doorbell may interrupt the host. Any context. */
+void sigma_guard_arm(struct sigma_guard *guard);
+
+/**
+ * sigma_guard_violation - why the guard stopped the guest
+ * @guard: NULL: there is none, and so it did not
+ *
+ * Return: it did, and @violation is set.
+ */
+bool sigma_guard_violation(const struct sigma_guard *guard, struct sigma_violation *violation);
+
+/** sigma_guard_exits - number of VM exits for this reason since the guest's start; @guard or NULL */
+u64 sigma_guard_exits(const struct sigma_guard *guard, enum guard_exit exit);
 
 #endif

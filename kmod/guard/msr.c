@@ -62,7 +62,7 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 
-#include "guard.h"
+#include "internal.h"
 #include "registers.h"
 #include "svm.h"
 
@@ -179,8 +179,10 @@ static void hide(struct guard_shared *shared, const struct guard_msr_range *rang
 	shared->nr_hidden += nr;
 }
 
-void guard_fill_hidden(const struct sigma_guard *guard, struct guard_shared *shared)
+void guard_fill_hidden(const struct sigma_guard *guard)
 {
+	struct guard_shared *shared = guard->shared;
+
 	shared->nr_hidden = 0;
 	hide(shared, hidden_msrs, ARRAY_SIZE(hidden_msrs));
 	if (guard->backend == &guard_svm)
@@ -195,8 +197,10 @@ static bool is_mapped(const struct guard_msr_range *range)
 	return range->last - range->first < SVM_MSRPM_RANGE_MSRS;
 }
 
-void guard_fill_msr_map(const struct sigma_guard *guard, const struct guard_shared *shared)
+void guard_fill_msr_map(const struct sigma_guard *guard)
 {
+	const struct guard_shared *shared = guard->shared;
+
 	guard->backend->clear_msr_map(guard->msr_map);
 	SET_MSRS(guard, own_msrs, true, true);
 	if (guard->backend == &guard_svm)

@@ -7,10 +7,12 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sizes.h>
 #include <asm/apicdef.h>
 #include <asm/cpufeature.h>
 
-#include "guard.h"
+#include "../uapi/iosc.h"
+#include "internal.h"
 
 #define LEVELS		4
 #define LARGE_SIZE	0x200000ULL
@@ -87,7 +89,7 @@ static int map_own(struct sigma_guard *guard, u64 phys, u64 size)
  * Page 0, where kernels look for the BIOS data area, is a page of the guest's own. The low pages
  * that the guest was given are mapped, and all others read as zeroes.
  */
-static int map_first_mib(struct sigma_guard *guard, const struct sigma_guest *guest)
+static int map_first_mib(struct sigma_guard *guard)
 {
 	u64 read = guard->backend->nested.read, write = guard->backend->nested.write;
 	void *zero = guard_page(guard), *first = guard_page(guard);
@@ -98,27 +100,27 @@ static int map_first_mib(struct sigma_guard *guard, const struct sigma_guest *gu
 	if (!err)
 		err = guard_nested_map(guard, 0, virt_to_phys(first), PAGE_SIZE, write);
 	/* The page after SIGMA_LOW_SIZE stands in for an I/O APIC */
-	return err ?: map_own(guard, guest->low_phys, SIGMA_LOW_SIZE + PAGE_SIZE);
+	return err ?: map_own(guard, guard->view->low_phys, SIGMA_LOW_SIZE + PAGE_SIZE);
 }
 
-int guard_nested_build(struct sigma_guard *guard, const struct sigma_guest *guest)
+int guard_nested_build(struct sigma_guard *guard)
 {
+	const struct sigma_view *view = guard->view;
 	struct page *page;
 	int err;
 
 	guard->nested = guard_page(guard);
 	if (!guard->nested)
 		return -ENOMEM;
-	err = map_first_mib(guard, guest);
-	for (unsigned int i = 0; !err && i < guest->memory.nr_segments; i++)
-		err = map_own(guard, guest->memory.segment[i].phys,
-			      guest->memory.segment[i].size);
+	err = map_first_mib(guard);
+	for (unsigned int i = 0; !err && i < view->nr_segments; i++)
+		err = map_own(guard, view->segments[i].phys, view->segments[i].size);
 	if (!err)
-		err = map_own(guard, sigma_iosc_phys(guest), SIGMA_IOSC_SIZE);
+		err = map_own(guard, view->iosc_phys, SIGMA_IOSC_SIZE);
 	/* Writable: the CPU's walks of these tables count as writes (APM vol. 2, 15.25.5) */
 	list_for_each_entry(page, &guard->boot.pages, lru)
 		err = err ?: map_own(guard, page_to_phys(page), PAGE_SIZE);
-	if (!err && guest->guard_kind == SIGMA_GUARD_MEMORY)
+	if (!err && view->guard_kind == SIGMA_GUARD_MEMORY)
 		err = guard_nested_map(guard, APIC_DEFAULT_PHYS_BASE, APIC_DEFAULT_PHYS_BASE,
 				       PAGE_SIZE, guard->backend->nested.device);
 	return err;

@@ -8,7 +8,7 @@
 #include <asm/processor-flags.h>
 
 #include "../entry.h"
-#include "guard.h"
+#include "internal.h"
 #include "registers.h"
 #include "svm.h"
 
@@ -85,7 +85,7 @@ static u64 supported_efer(void)
 static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt)
 {
 	struct svm_vmcb *vmcb = phys_to_virt(frame->control);
-	struct guard_shared *shared = phys_to_virt(frame->shared);
+	struct guard_shared *shared = guard->shared;
 	static const struct svm_segment code = {
 		.selector = ENTRY_CS64, .attrib = SVM_ATTRIB_CODE64, .limit = U32_MAX,
 	};

@@ -7,7 +7,7 @@
 #include <asm/processor-flags.h>
 
 #include "../entry.h"
-#include "guard.h"
+#include "internal.h"
 #include "registers.h"
 #include "vmx.h"
 
@@ -237,7 +237,7 @@ static u64 supported_debugctl(void)
 static int vmx_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gdt)
 {
 	u32 revision = read_msr(MSR_IA32_VMX_BASIC) & VMX_BASIC_REVISION;
-	struct guard_shared *shared = phys_to_virt(frame->shared);
+	struct guard_shared *shared = guard->shared;
 	struct vmx_fields *fields = guard_page(guard);
 	int err;
 

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Lending and returning CPUs; starting them by INIT-SIPI, and parking them. */
+#ifndef _SIGMA_CPU_H
+#define _SIGMA_CPU_H
+
+#include <linux/types.h>
+
+struct sigma_identity;
+struct sigma_why;
+
+int sigma_cpu_init(void);
+void sigma_cpu_exit(void);
+
+/**
+ * sigma_cpu_check - may these CPUs be lent?
+ * @why: out: the reason of a failure
+ *
+ * Return: 0, -EINVAL, -EBUSY or -ENOMEM.
+ */
+int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why);
+
+/** sigma_cpu_lend - take @cpu offline and keep it offline. May sleep. Return: 0 or -EBUSY. */
+int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why);
+
+/** sigma_cpu_return - bring a CPU that is parked, or was never started, online again. May sleep. */
+int sigma_cpu_return(unsigned int cpu);
+
+/** sigma_cpu_apic_id - physical APIC ID of @cpu */
+u32 sigma_cpu_apic_id(unsigned int cpu);
+
+/**
+ * sigma_cpu_start - start a lent CPU in the entry pages, by INIT and start-up IPI (SIPI)
+ * @mode: ENTRY_JUMP or ENTRY_MAILBOX
+ * @id: page tables; they must stay valid until sigma_cpu_park()
+ * @target: physical address to jump to, or of the wake-up mailbox
+ * @argument: value for RSI
+ *
+ * May sleep. Return: 0, or -EIO when the CPU did not arrive.
+ */
+int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
+		    u64 argument);
+
+/**
+ * sigma_cpu_park - stop a lent CPU, whatever it does, and confirm that it halts in our pages
+ *
+ * May sleep. Return: 0, or -EIO when that could not be confirmed: the CPU may still run.
+ */
+int sigma_cpu_park(unsigned int cpu);
+
+/**
+ * sigma_cpu_reset - send INIT to lent CPUs, which then wait for a start-up IPI
+ *
+ * They execute nothing until they are parked, started or returned. That they received the INIT
+ * is not confirmed. May sleep.
+ */
+void sigma_cpu_reset(const u32 *cpus, unsigned int nr);
+
+#endif

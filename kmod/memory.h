@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Lending and returning memory. */
+#ifndef _SIGMA_MEMORY_H
+#define _SIGMA_MEMORY_H
+
+#include <linux/ioport.h>
+#include <linux/types.h>
+
+#include "uapi/sigma.h"
+
+struct page;
+
+struct sigma_piece {
+	unsigned long pfn;
+	unsigned long nr_pages;
+	struct resource res;		/* the entry in /proc/iomem */
+	bool listed;			/* @res was inserted */
+};
+
+struct sigma_memory {
+	u64 size;
+	u64 gathered;			/* bytes of @size taken so far */
+	unsigned int nr_pieces;
+	struct sigma_piece piece[SIGMA_SEGMENTS_MAX];
+	unsigned int nr_segments;	/* the pieces, sorted; adjacent ones are merged */
+	struct sigma_segment segment[SIGMA_SEGMENTS_MAX];
+};
+
+/**
+ * sigma_memory_lend - take memory out of the host and zero it
+ * @size: bytes, a multiple of SIGMA_SEGMENT_ALIGN
+ * @node: NUMA node to try first
+ * @label: name in /proc/iomem; must stay valid until sigma_memory_return()
+ *
+ * May sleep for seconds. Return: 0, -ENOMEM or -EINTR. On an error nothing is taken.
+ */
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label);
+
+/** sigma_memory_lendable - bytes that could be lent now; less where memory is fragmented */
+u64 sigma_memory_lendable(void);
+
+/** sigma_memory_return - zero the memory and give it back; no guest's CPU may use it any more */
+void sigma_memory_return(struct sigma_memory *mem);
+
+/** sigma_memory_contains - does all of [@phys, @phys + @len) lie in one segment? */
+bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len);
+
+/**
+ * sigma_memory_failed - there is a memory error at @phys
+ *
+ * If that is in @mem, its page is not used any more, not even once it is given back. May sleep.
+ */
+void sigma_memory_failed(const struct sigma_memory *mem, u64 phys);
+
+/** sigma_memory_page - the page at byte @offset of the memory file; NULL beyond its end */
+struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The pool: memory that was set aside for guests. */
+#ifndef _SIGMA_POOL_H
+#define _SIGMA_POOL_H
+
+#include <linux/types.h>
+
+int sigma_pool_init(void);	/* from the module parameter pool= */
+void sigma_pool_exit(void);
+
+/** sigma_pool_sizes - bytes in the pool (@size), and bytes that no guest has (@left). May sleep. */
+void sigma_pool_sizes(u64 *size, u64 *left);
+
+/** sigma_pool_take - take @nr_pages contiguous pages, a multiple of 2 MiB. Return: pfn, 0: none */
+unsigned long sigma_pool_take(unsigned long nr_pages);
+
+/** sigma_pool_give_back - take the pages back if they are the pool's. Return: they are */
+bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
+
+#endif
