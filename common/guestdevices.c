@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Devices in a guest's configuration. Each device has a slot (@place) among those of its kind. The
- * slot is free again when the device is removed. The devices of the guest file get their slots when
+ * Devices in a guest's configuration. Each device has a slot among those of its kind. The slot
+ * is free again when the device is removed. The devices of the guest file get their slots when
  * the sections are read. A hotplugged device has the same keys and rules, but no section.
  */
 #include <errno.h>
@@ -35,14 +35,14 @@ struct kind {
 	const char *word, *several;
 	size_t array, size, nr, keys, line;
 	unsigned int max;
-	void (*reset)(struct guest_config *config, unsigned int place);
+	void (*reset)(struct guest_config *config, unsigned int slot);
 	void (*finish)(struct parser *parser);
 };
 
 #define RESET(name, member, ...)							\
-static void reset_##member(struct guest_config *config, unsigned int place)		\
+static void reset_##member(struct guest_config *config, unsigned int slot)		\
 {											\
-	guest_##member##_reset(&config->member[place]);					\
+	guest_##member##_reset(&config->member[slot]);					\
 }
 GUEST_DEVICES(RESET)
 
@@ -60,18 +60,18 @@ GUEST_DEVICES(RESET)
 static const struct kind kinds[GUEST_DEVICE_KINDS] = { GUEST_DEVICES(ROW) };
 
 static void *device_at(const struct guest_config *config, enum guest_device kind,
-		       unsigned int place)
+		       unsigned int slot)
 {
-	return (char *)config + kinds[kind].array + place * kinds[kind].size;
+	return (char *)config + kinds[kind].array + slot * kinds[kind].size;
 }
 
 static unsigned int *line_of(const struct guest_config *config, enum guest_device kind,
-			     unsigned int place)
+			     unsigned int slot)
 {
-	return (void *)((char *)device_at(config, kind, place) + kinds[kind].line);
+	return (void *)((char *)device_at(config, kind, slot) + kinds[kind].line);
 }
 
-static unsigned int *places_of(const struct guest_config *config, enum guest_device kind)
+static unsigned int *slots_of(const struct guest_config *config, enum guest_device kind)
 {
 	return (void *)((char *)config + kinds[kind].nr);
 }
@@ -97,20 +97,20 @@ const char *guestfile_word(enum guest_device kind)
 	return kinds[kind].word;
 }
 
-unsigned int guestfile_places(const struct guest_config *config, enum guest_device kind)
+unsigned int guestfile_slots(const struct guest_config *config, enum guest_device kind)
 {
-	return *places_of(config, kind);
+	return *slots_of(config, kind);
 }
 
 unsigned int guestfile_line(const struct guest_config *config, enum guest_device kind,
-			    unsigned int place)
+			    unsigned int slot)
 {
-	return *line_of(config, kind, place);
+	return *line_of(config, kind, slot);
 }
 
-char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int place)
+char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int slot)
 {
-	return (void *)((char *)device_at(config, kind, place) + kinds[kind].keys);
+	return (void *)((char *)device_at(config, kind, slot) + kinds[kind].keys);
 }
 
 void guestdevices_finish(struct parser *parser, enum guest_device kind)
@@ -149,34 +149,34 @@ struct guest_place guestfile_place(const char *file, unsigned int line)
 	return place;
 }
 
-/* Put a device with the default values of its keys into the slot parser->place; 0 or -errno */
-static int take_place(struct parser *parser, enum guest_device kind)
+/* Put a device with the default values of its keys into the slot parser->slot; 0 or -errno */
+static int take_slot(struct parser *parser, enum guest_device kind)
 {
 	struct guest_config *config = parser->config;
-	unsigned int *nr = places_of(config, kind);
+	unsigned int *nr = slots_of(config, kind);
 	char *keys = strdup("");
 
 	if (!keys)
 		return -ENOMEM;
-	kinds[kind].reset(config, parser->place);
-	*guestdevices_keys(config, kind, parser->place) = keys;
-	*line_of(config, kind, parser->place) = parser->line;
-	if (*nr <= parser->place)
-		*nr = parser->place + 1;
+	kinds[kind].reset(config, parser->slot);
+	*guestdevices_keys(config, kind, parser->slot) = keys;
+	*line_of(config, kind, parser->slot) = parser->line;
+	if (*nr <= parser->slot)
+		*nr = parser->slot + 1;
 	return 0;
 }
 
 void guestdevices_open(struct parser *parser, enum guest_device kind)
 {
-	parser->place = 0;
-	while (parser->place < kinds[kind].max &&
-	       *guestdevices_keys(parser->config, kind, parser->place))
-		parser->place++;
-	if (parser->place == kinds[kind].max)
+	parser->slot = 0;
+	while (parser->slot < kinds[kind].max &&
+	       *guestdevices_keys(parser->config, kind, parser->slot))
+		parser->slot++;
+	if (parser->slot == kinds[kind].max)
 		wrong(parser, -EINVAL, "more than %u %s; %s", kinds[kind].max,
 		      kinds[kind].several, parser->single ? "remove one first" :
 		      "leave some out");
-	else if (take_place(parser, kind))
+	else if (take_slot(parser, kind))
 		wrong(parser, -ENOMEM, "no memory to read this file");
 	else
 		parser->skip = false;
@@ -204,7 +204,7 @@ static int take_keys(struct parser *parser, const char *keys)
 	return 0;
 }
 
-int guestfile_add(struct guest_config *config, enum guest_device kind, int place,
+int guestfile_add(struct guest_config *config, enum guest_device kind, int slot,
 		  unsigned int line, const char *keys)
 {
 	struct parser parser = {
@@ -212,16 +212,16 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int place
 		.skip = true,
 	};
 
-	if (place < 0) {
+	if (slot < 0) {
 		guestdevices_open(&parser, kind);
 		if (parser.skip)
 			return parser.error;
 	} else {
-		parser.place = place;
-		if ((unsigned int)place >= kinds[kind].max ||
-		    *guestdevices_keys(config, kind, place) || take_place(&parser, kind))
+		parser.slot = slot;
+		if ((unsigned int)slot >= kinds[kind].max ||
+		    *guestdevices_keys(config, kind, slot) || take_slot(&parser, kind))
 			return log_error(-EINVAL, "slot %d of the %s is in use or does not exist",
-					 place, kinds[kind].several);
+					 slot, kinds[kind].several);
 	}
 	if (take_keys(&parser, keys))
 		wrong(&parser, -ENOMEM, "no memory to read this file");
@@ -229,27 +229,27 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int place
 		goto drop;
 	guestdevices_finish(&parser, kind);
 	if (!parser.error)
-		return parser.place;
+		return parser.slot;
 drop:
-	guestfile_drop(config, kind, parser.place);
+	guestfile_drop(config, kind, parser.slot);
 	return parser.error;
 }
 
-void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place)
+void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int slot)
 {
-	free(*guestdevices_keys(config, kind, place));
-	kinds[kind].reset(config, place);
+	free(*guestdevices_keys(config, kind, slot));
+	kinds[kind].reset(config, slot);
 }
 
 const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
-			   unsigned int place)
+			   unsigned int slot)
 {
-	return *guestdevices_keys((struct guest_config *)config, kind, place);
+	return *guestdevices_keys((struct guest_config *)config, kind, slot);
 }
 
 void guestdevices_drop(struct guest_config *config)
 {
 	for (size_t kind = GUEST_NO_DEVICE + 1; kind < GUEST_DEVICE_KINDS; kind++)
-		for (unsigned int place = 0; place < kinds[kind].max; place++)
-			guestfile_drop(config, kind, place);
+		for (unsigned int slot = 0; slot < kinds[kind].max; slot++)
+			guestfile_drop(config, kind, slot);
 }

@@ -160,20 +160,20 @@ static char *read_line(char *line, int size, void *data)
 	return line;
 }
 
-/* Is the device in slot @place, which has these @keys, one of those that are being added? */
-static bool is_new(const struct parser *parser, unsigned int place, const char *keys)
+/* Is the device in slot @slot, which has these @keys, one of those that are being added? */
+static bool is_new(const struct parser *parser, unsigned int slot, const char *keys)
 {
-	return parser->single ? place == parser->place : keys != NULL;
+	return parser->single ? slot == parser->slot : keys != NULL;
 }
 
 /*
- * Must the new device in @place differ from the one in @other, which has these @keys? Of two new
+ * Must the new device in @slot differ from the one in @other, which has these @keys? Of two new
  * devices that are too similar, the later one gets the message.
  */
-static bool is_rival(const struct parser *parser, unsigned int place, unsigned int other,
+static bool is_rival(const struct parser *parser, unsigned int slot, unsigned int other,
 		     const char *keys)
 {
-	return keys && (parser->single ? other != place : other < place);
+	return keys && (parser->single ? other != slot : other < slot);
 }
 
 struct phrase {
@@ -223,9 +223,9 @@ void guest_disk_finish(struct parser *parser)
 }
 
 /* A NIC's MAC address is the same whenever the guest starts, but differs between hosts. */
-static int stable_mac(const char *name, unsigned int number, uint8_t mac[ETH_ALEN])
+static int stable_mac(const char *name, unsigned int slot, uint8_t mac[ETH_ALEN])
 {
-	uint64_t hash = hash_byte(hash_text(name), number);
+	uint64_t hash = hash_byte(hash_text(name), slot);
 	sd_id128_t id = GUEST_MAC_ID;
 	int error;
 

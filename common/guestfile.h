@@ -35,7 +35,7 @@
  *				the guest; "tcp:127.0.0.1:2222:22" for one address, "udp:..."
  *	VHost=			yes: the host's kernel serves the queues (vhost_net), no: sigmad
  *				does; default: vhost_net if the host has it
- *	MACAddress=		of the guest; default: stable, made from guest name and number
+ *	MACAddress=		of the guest; default: stable, made from guest name and slot
  *	[Share]			repeatable; a folder of the host: "mount -t virtiofs TAG /mnt" in the
  *				guest. virtiofsd serves it with the rights of the user who started
  *				the guest (daemon/virtio/virtiofsd.h)
@@ -103,17 +103,17 @@ void guestfile_free(struct guest_config *config);
 
 /**
  * guestfile_add - add one device to a configuration that was loaded or parsed
- * @place: a free slot in disk[], net[] or share[]; -1: the first free one
+ * @slot: a free slot in disk[], net[] or share[]; -1: the first free one
  * @line: of its section in the guest file; 0: it has none
  * @keys: of that section, "Key=value\n" each
  *
  * Return: its slot; or a reported negative errno, and @config is as it was.
  */
-int guestfile_add(struct guest_config *config, enum guest_device kind, int place,
+int guestfile_add(struct guest_config *config, enum guest_device kind, int slot,
 		  unsigned int line, const char *keys);
 
 /** guestfile_drop - remove a device from the configuration, which frees its slot */
-void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int place);
+void guestfile_drop(struct guest_config *config, enum guest_device kind, unsigned int slot);
 
 /** guestfile_device - the kind of device that a section describes, or GUEST_NO_DEVICE */
 enum guest_device guestfile_device(const char *section);
@@ -121,16 +121,16 @@ enum guest_device guestfile_device(const char *section);
 /** guestfile_word - the word for one device of this kind, for people: "disk" */
 const char *guestfile_word(enum guest_device kind);
 
-/** guestfile_places - the number of slots of this kind up to the last device; some may be free */
-unsigned int guestfile_places(const struct guest_config *config, enum guest_device kind);
+/** guestfile_slots - the number of slots of this kind up to the last device; some may be free */
+unsigned int guestfile_slots(const struct guest_config *config, enum guest_device kind);
 
 /** guestfile_line - the line of the device's section in the guest file; 0 for a hotplugged one */
 unsigned int guestfile_line(const struct guest_config *config, enum guest_device kind,
-			    unsigned int place);
+			    unsigned int slot);
 
 /** guestfile_keys - the keys of the device in this slot; NULL if the slot is free */
 const char *guestfile_keys(const struct guest_config *config, enum guest_device kind,
-			   unsigned int place);
+			   unsigned int slot);
 
 /** struct guest_place - "FILE:LINE: " in front of a message; "" if @line is 0 */
 struct guest_place {

@@ -287,12 +287,12 @@ static void set_vsock(struct parser *parser, const char *value)
 
 static struct guest_disk *this_disk(struct parser *parser)
 {
-	return &parser->config->disk[parser->place];
+	return &parser->config->disk[parser->slot];
 }
 
 static struct guest_net *this_net(struct parser *parser)
 {
-	return &parser->config->net[parser->place];
+	return &parser->config->net[parser->slot];
 }
 
 /* guest_disk_finish() tests the path, since the test depends on ReadOnly=, which may come later */
@@ -482,12 +482,12 @@ static void set_mac(struct parser *parser, const char *value)
 		return;
 	}
 	memcpy(this_net(parser)->mac, mac, ETH_ALEN);
-	parser->macs |= 1U << parser->place;
+	parser->macs |= 1U << parser->slot;
 }
 
 static struct guest_share *this_share(struct parser *parser)
 {
-	return &parser->config->share[parser->place];
+	return &parser->config->share[parser->slot];
 }
 
 static void set_share_path(struct parser *parser, const char *value)
@@ -639,7 +639,7 @@ static void keep_key(struct parser *parser, const char *name, const char *value)
 
 	if (!kind)
 		return;
-	keys = guestdevices_keys(parser->config, kind, parser->place);
+	keys = guestdevices_keys(parser->config, kind, parser->slot);
 	if (asprintf(&joined, "%s%s=%s\n", *keys, name, value) < 0) {
 		wrong(parser, -ENOMEM, "no memory to read this file");
 		return;

@@ -26,7 +26,7 @@ extern const char *const guestfile_sections[SECTIONS];
  * struct parser - state of the parser
  * @line: number of the present line
  * @section: the section of the present line
- * @place: slot of the section's device in the configuration
+ * @slot: slot of the section's device in the configuration
  * @seen: bit n: key n of guestkeys.c was given in this section
  * @macs: bit n: the MAC address of NIC n was given
  * @guest_seen: there was a [Guest]
@@ -41,7 +41,7 @@ struct parser {
 	FILE *file;
 	unsigned int line;
 	enum section section;
-	unsigned int place;
+	unsigned int slot;
 	unsigned int seen, macs;
 	bool guest_seen, indented, skip, single, no_devices;
 	int error;
@@ -62,12 +62,12 @@ bool guestkeys_usable(struct parser *parser, unsigned int line, const char *what
 enum guest_device guestdevices_kind(enum section section);
 
 /** guestdevices_keys - the member that holds the keys of the device in this slot */
-char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int place);
+char **guestdevices_keys(struct guest_config *config, enum guest_device kind, unsigned int slot);
 
 /**
  * guestdevices_open - begin a device of this kind in the first free slot
  *
- * Sets parser->place to the slot and clears parser->skip, or reports why there is no device.
+ * Sets parser->slot to the slot and clears parser->skip, or reports why there is no device.
  */
 void guestdevices_open(struct parser *parser, enum guest_device kind);
 

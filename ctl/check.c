@@ -537,7 +537,7 @@ static int run(const struct options *options, char **args)
 	return report.count[RESULT_FAIL] ? EXIT_FAILED : EXIT_OK;
 }
 
-const struct verb verb_check = {
+DEFINE_VERB(check) = {
 	.name = "check",
 	.args = "",
 	.summary = "Say what this machine can and can't do, and why",

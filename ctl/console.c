@@ -18,7 +18,7 @@ static int run(const struct options *options, char **args)
 	return EXIT_OK;
 }
 
-const struct verb verb_console = {
+DEFINE_VERB(console) = {
 	.name = "console",
 	.args = "NAME",
 	.summary = "Connect this terminal to a guest's console",

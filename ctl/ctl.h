@@ -2,7 +2,7 @@
 /*
  * sigmactl: declarations that its files share.
  *
- *	main.c		the table of verbs, options, help
+ *	main.c		the command line: options, help, which verb to run
  *	guests.c	guests in the sysfs of sigma.ko, with or without a sigmad
  *	uevents.c	uevents of sigma.ko about guests
  *	client.c	the D-Bus connection to a guest's sigmad
@@ -106,10 +106,30 @@ struct verb {
 	int (*run)(const struct options *options, char **args);
 };
 
-extern const struct verb verb_check, verb_pool, verb_edit, verb_enable, verb_disable, verb_run,
-			 verb_start, verb_stop, verb_kill, verb_reboot, verb_wait, verb_list,
-			 verb_status, verb_show, verb_stats, verb_events, verb_console, verb_log,
-			 verb_nmi, verb_dump, verb_disk, verb_net, verb_share;
+/*
+ * All verbs, in the order of the help, and the titles of their groups. The file of a verb that is not
+ * here does not compile; a verb without a file does not link.
+ */
+#define VERBS(title, verb)						\
+	title("This machine")						\
+	verb(check) verb(pool)						\
+	title("Guest files")						\
+	verb(edit) verb(enable) verb(disable)				\
+	title("Life of a guest")					\
+	verb(run) verb(start) verb(stop) verb(kill) verb(reboot) verb(wait)	\
+	title("What guests do")						\
+	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
+	title("Talk to a guest")					\
+	verb(console) verb(log) verb(nmi) verb(dump)			\
+	title("Devices of a guest that runs")				\
+	verb(disk) verb(net) verb(share)
+
+#define VERB_NO_TITLE(title)
+#define VERB_DECLARE(name)	extern const struct verb verb_##name;
+VERBS(VERB_NO_TITLE, VERB_DECLARE)
+
+/* DEFINE_VERB(list) = { .name = "list", ... }: struct verb verb_list, which VERBS() has declared */
+#define DEFINE_VERB(name)	__typeof__(verb_##name) verb_##name
 
 /* guests.c */
 

@@ -262,7 +262,7 @@ static int run_share(const struct options *options, char **args)
 "A device that was added stays until it is removed or the guest is stopped, also when the guest\n" \
 "restarts. Write it into the guest's file to have it at each start.\n"
 
-const struct verb verb_disk = {
+DEFINE_VERB(disk) = {
 	.name = "disk",
 	.args = "add|rm NAME ...",
 	.summary = "Add a disk to a running guest, or remove one",
@@ -291,7 +291,7 @@ LIFETIME
 	.run = run_disk,
 };
 
-const struct verb verb_net = {
+DEFINE_VERB(net) = {
 	.name = "net",
 	.args = "add|rm NAME ...",
 	.summary = "Add a NIC to a running guest, or remove one",
@@ -316,7 +316,7 @@ LIFETIME
 	.run = run_net,
 };
 
-const struct verb verb_share = {
+DEFINE_VERB(share) = {
 	.name = "share",
 	.args = "add|rm NAME ...",
 	.summary = "Share a folder with a running guest, or end that",

@@ -228,7 +228,7 @@ static int run(const struct options *options, char **args)
 	return status;
 }
 
-const struct verb verb_dump = {
+DEFINE_VERB(dump) = {
 	.name = "dump",
 	.args = "NAME FILE",
 	.summary = "Write a guest's memory to a file, for crash dump tools",

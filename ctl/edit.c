@@ -238,7 +238,7 @@ static int run(const struct options *options, char **args)
 	return status;
 }
 
-const struct verb verb_edit = {
+DEFINE_VERB(edit) = {
 	.name = "edit",
 	.args = "NAME",
 	.summary = "Edit a guest's file, or write a new one",

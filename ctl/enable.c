@@ -24,7 +24,7 @@ static int run_disable(const struct options *options, char **args)
 	return run("disable", args[0], false);
 }
 
-const struct verb verb_enable = {
+DEFINE_VERB(enable) = {
 	.name = "enable",
 	.args = "NAME",
 	.summary = "Make systemd start a guest when the machine boots",
@@ -37,7 +37,7 @@ const struct verb verb_enable = {
 	.run = run_enable,
 };
 
-const struct verb verb_disable = {
+DEFINE_VERB(disable) = {
 	.name = "disable",
 	.args = "NAME",
 	.summary = "Undo 'enable'",

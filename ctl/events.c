@@ -395,7 +395,7 @@ static int run(const struct options *options, char **args)
 			   EXIT_OK;
 }
 
-const struct verb verb_events = {
+DEFINE_VERB(events) = {
 	.name = "events",
 	.args = "[NAME]",
 	.summary = "Follow what happens to guests",

@@ -106,7 +106,7 @@ static int run(const struct options *options, char **args)
 	return EXIT_OK;
 }
 
-const struct verb verb_kill = {
+DEFINE_VERB(kill) = {
 	.name = "kill",
 	.args = "NAME",
 	.summary = "Stop a guest at once, whatever it does",

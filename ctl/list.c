@@ -118,7 +118,7 @@ static int run(const struct options *options, char **args)
 	return EXIT_OK;
 }
 
-const struct verb verb_list = {
+DEFINE_VERB(list) = {
 	.name = "list",
 	.args = "",
 	.summary = "Show all guests",

@@ -330,7 +330,7 @@ static int run(const struct options *options, char **args)
 	return EXIT_OK;
 }
 
-const struct verb verb_log = {
+DEFINE_VERB(log) = {
 	.name = "log",
 	.args = "NAME",
 	.summary = "Show a guest's kernel log",

@@ -15,28 +15,11 @@
 #define TIMEOUT_SEC_MAX	86400
 #define LINES_MAX	1000000
 
-#define VERBS_MAX	8		/* of one group */
+#define VERB(name)	&verb_##name,
 
-/* All verbs, in the groups of the help */
-static const struct {
-	const char *title;
-	const struct verb *verbs[VERBS_MAX];
-} groups[] = {
-	{ "This machine", { &verb_check, &verb_pool } },
-	{ "Guest files", { &verb_edit, &verb_enable, &verb_disable } },
-	{ "Life of a guest", { &verb_run, &verb_start, &verb_stop, &verb_kill, &verb_reboot,
-			       &verb_wait } },
-	{ "What guests do", { &verb_list, &verb_status, &verb_show, &verb_stats, &verb_events } },
-	{ "Talk to a guest", { &verb_console, &verb_log, &verb_nmi, &verb_dump } },
-	{ "Devices of a guest that runs", { &verb_disk, &verb_net, &verb_share } },
-};
+static const struct verb *const verbs[] = { VERBS(VERB_NO_TITLE, VERB) };
 
-#define NR_GROUPS (sizeof(groups) / sizeof(*groups))
-
-/* For each verb of each group */
-#define for_each_verb(group, i)						\
-	for (size_t group = 0; group < NR_GROUPS; group++)		\
-		for (size_t i = 0; i < VERBS_MAX && groups[group].verbs[i]; i++)
+#define NR_VERBS (sizeof(verbs) / sizeof(*verbs))
 
 /* Options without a letter */
 enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT };
@@ -84,18 +67,20 @@ static const struct {
 
 #define NR_KNOWN (sizeof(known) / sizeof(*known))
 
+static void help_line(const struct verb *verb)
+{
+	printf("  %-8s %-15s  %s\n", verb->name, verb->args, verb->summary);
+}
+
+#define HELP_TITLE(title)	puts("\n" title ":");
+#define HELP_VERB(name)		help_line(&verb_##name);
+
 static void help_program(void)
 {
 	puts("Usage: sigmactl VERB [OPTION]... [NAME]\n"
 	     "Run a second, unmodified Linux kernel beside this one, on CPUs and memory that this\n"
-	     "one lends.\n");
-	for_each_verb(group, i) {
-		const struct verb *verb = groups[group].verbs[i];
-
-		if (!i)
-			printf("%s%s:\n", group ? "\n" : "", groups[group].title);
-		printf("  %-8s %-15s  %s\n", verb->name, verb->args, verb->summary);
-	}
+	     "one lends.");
+	VERBS(HELP_TITLE, HELP_VERB)
 	puts("\n"
 	     "A first guest:\n"
 	     "  sigmactl check            is this machine fit for it?\n"
@@ -128,9 +113,9 @@ static void help_verb(const struct verb *verb)
 
 static const struct verb *find_verb(const char *name)
 {
-	for_each_verb(group, i)
-		if (!strcmp(groups[group].verbs[i]->name, name))
-			return groups[group].verbs[i];
+	for (size_t i = 0; i < NR_VERBS; i++)
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
 	return NULL;
 }
 
@@ -140,13 +125,12 @@ static const struct verb *nearest_verb(const char *name)
 	unsigned int least = strlen(name) < 4 ? 2 : 3;	/* so many changes are another word */
 	const struct verb *nearest = NULL;
 
-	for_each_verb(group, i) {
-		const struct verb *verb = groups[group].verbs[i];
-		unsigned int distance = text_distance(name, verb->name);
+	for (size_t i = 0; i < NR_VERBS; i++) {
+		unsigned int distance = text_distance(name, verbs[i]->name);
 
 		if (distance < least) {
 			least = distance;
-			nearest = verb;
+			nearest = verbs[i];
 		}
 	}
 	return nearest;

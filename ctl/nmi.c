@@ -37,7 +37,7 @@ static int run(const struct options *options, char **args)
 	}
 }
 
-const struct verb verb_nmi = {
+DEFINE_VERB(nmi) = {
 	.name = "nmi",
 	.args = "NAME",
 	.summary = "Make a guest that hangs log a backtrace",

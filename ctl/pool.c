@@ -103,7 +103,7 @@ static int run(const struct options *options, char **args)
 	return EXIT_OK;
 }
 
-const struct verb verb_pool = {
+DEFINE_VERB(pool) = {
 	.name = "pool",
 	.args = "",
 	.summary = "Show what is lent to guests, and what could be lent",

@@ -68,7 +68,7 @@ static int run(const struct options *options, char **args)
 	return status;
 }
 
-const struct verb verb_reboot = {
+DEFINE_VERB(reboot) = {
 	.name = "reboot",
 	.args = "NAME",
 	.summary = "Ask a guest to restart, and wait",

@@ -182,7 +182,7 @@ close_bus:
 	return status;
 }
 
-const struct verb verb_run = {
+DEFINE_VERB(run) = {
 	.name = "run",
 	.args = "NAME|FILE",
 	.summary = "Start a guest, and use its console until it ends",

@@ -9,10 +9,17 @@
 
 #define READ_TIMEOUT (2 * USEC_PER_SEC)
 
-static int read_device(sd_bus_message *reply, struct served_device *device)
-{
-	int ret = sd_bus_message_enter_container(reply, 'r', "ussasb");
+/* Reads one element of an array into @served. Return: 1; 0: there is none, or no room; or -errno */
+typedef int (*read_element)(sd_bus_message *reply, struct served *served);
 
+static int read_device(sd_bus_message *reply, struct served *served)
+{
+	struct served_device *device = &served->device[served->nr_devices];
+	int ret;
+
+	if (served->nr_devices == SIGMA_DEVICES)
+		return 0;
+	ret = sd_bus_message_enter_container(reply, 'r', "ussasb");
 	if (ret <= 0)
 		return ret;
 	ret = sd_bus_message_read(reply, "uss", &device->id, &device->kind, &device->name);
@@ -22,44 +29,44 @@ static int read_device(sd_bus_message *reply, struct served_device *device)
 		ret = sd_bus_message_read(reply, "b", &device->leaving);
 	if (ret >= 0)
 		ret = sd_bus_message_exit_container(reply);
-	return ret < 0 ? ret : 1;
-}
-
-int served_read_devices(sd_bus_message *reply, struct served *served)
-{
-	int ret = sd_bus_message_enter_container(reply, 'v', SIGMA_BUS_DEVICES);
-
-	if (ret >= 0)
-		ret = sd_bus_message_enter_container(reply, 'a', "(ussasb)");
-	while (ret >= 0 && served->nr_devices < SIGMA_DEVICES) {
-		ret = read_device(reply, &served->device[served->nr_devices]);
-		if (ret <= 0)
-			break;
-		served->nr_devices++;
-	}
-	if (ret >= 0)
-		ret = sd_bus_message_exit_container(reply);
-	return ret < 0 ? ret : sd_bus_message_exit_container(reply);
+	if (ret < 0)
+		return ret;
+	served->nr_devices++;
+	return 1;
 }
 
 static int read_counters(sd_bus_message *reply, struct served *served)
 {
-	int ret = sd_bus_message_enter_container(reply, 'v', SIGMA_BUS_COUNTERS);
+	struct served_counters *counters = &served->counters[served->nr_counters];
+	int ret;
+
+	if (served->nr_counters == SIGMA_DEVICES)
+		return 0;
+	ret = sd_bus_message_read(reply, "(usttt)", &counters->id, &counters->type,
+				  &counters->requests, &counters->from, &counters->to);
+	if (ret > 0)
+		served->nr_counters++;
+	return ret;
+}
+
+/* Read a variant that holds an array: @type is "a" and the type of an element, which @read reads */
+static int read_array(sd_bus_message *reply, struct served *served, const char *type,
+		      read_element read)
+{
+	int ret = sd_bus_message_enter_container(reply, 'v', type);
 
 	if (ret >= 0)
-		ret = sd_bus_message_enter_container(reply, 'a', "(usttt)");
-	while (ret >= 0 && served->nr_counters < SIGMA_DEVICES) {
-		struct served_counters *counters = &served->counters[served->nr_counters];
-
-		ret = sd_bus_message_read(reply, "(usttt)", &counters->id, &counters->type,
-					  &counters->requests, &counters->from, &counters->to);
-		if (ret <= 0)
-			break;
-		served->nr_counters++;
-	}
+		ret = sd_bus_message_enter_container(reply, 'a', type + 1);
+	while (ret > 0)
+		ret = read(reply, served);
 	if (ret >= 0)
 		ret = sd_bus_message_exit_container(reply);
 	return ret < 0 ? ret : sd_bus_message_exit_container(reply);
+}
+
+int served_read_devices(sd_bus_message *reply, struct served *served)
+{
+	return read_array(reply, served, SIGMA_BUS_DEVICES, read_device);
 }
 
 static int read_property(sd_bus_message *reply, struct served *served)
@@ -88,7 +95,7 @@ static int read_property(sd_bus_message *reply, struct served *served)
 	if (!strcmp(name, "Devices"))
 		return served_read_devices(reply, served);
 	if (!strcmp(name, "Counters"))
-		return read_counters(reply, served);
+		return read_array(reply, served, SIGMA_BUS_COUNTERS, read_counters);
 	return sd_bus_message_skip(reply, "v");
 }
 

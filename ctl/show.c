@@ -194,7 +194,7 @@ static int run(const struct options *options, char **args)
 	return status;
 }
 
-const struct verb verb_show = {
+DEFINE_VERB(show) = {
 	.name = "show",
 	.args = "NAME",
 	.summary = "Show properties of a guest as KEY=VALUE",

@@ -17,7 +17,7 @@ static int run(const struct options *options, char **args)
 	return status;
 }
 
-const struct verb verb_start = {
+DEFINE_VERB(start) = {
 	.name = "start",
 	.args = "NAME|FILE",
 	.summary = "Start a guest in the background",

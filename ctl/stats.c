@@ -297,7 +297,7 @@ static int run(const struct options *options, char **args)
 	return status;
 }
 
-const struct verb verb_stats = {
+DEFINE_VERB(stats) = {
 	.name = "stats",
 	.args = "[NAME]",
 	.summary = "Show counters of guests and their devices",

@@ -237,7 +237,7 @@ static int run(const struct options *options, char **args)
 	return EXIT_OK;
 }
 
-const struct verb verb_status = {
+DEFINE_VERB(status) = {
 	.name = "status",
 	.args = "NAME",
 	.summary = "Show one guest and the end of its log",

@@ -75,7 +75,7 @@ static int run(const struct options *options, char **args)
 	}
 }
 
-const struct verb verb_stop = {
+DEFINE_VERB(stop) = {
 	.name = "stop",
 	.args = "NAME",
 	.summary = "Ask a guest to switch itself off, and wait",

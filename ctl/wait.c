@@ -147,7 +147,7 @@ static int run(const struct options *options, char **args)
 	return status;
 }
 
-const struct verb verb_wait = {
+DEFINE_VERB(wait) = {
 	.name = "wait",
 	.args = "NAME",
 	.summary = "Wait until a guest is in a state",

@@ -213,6 +213,7 @@ static int on_open(void *data)
 		error = sd_event_source_set_ratelimit(bus->source, CONNECT_USEC, CONNECT_BURST);
 	if (error < 0) {
 		log_error(error, "cannot watch %s: %s", bus->path, strerror(-error));
+		bus->source = sd_event_source_disable_unref(bus->source);
 		close(bus->socket);
 		return error;
 	}

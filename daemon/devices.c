@@ -2,11 +2,11 @@
 /*
  * The devices of a guest: see devices.h.
  *
- * A device with a section has a place (slot) in the configuration, which is its number among its
- * kind: the disk in place 1 has the serial sigma-1, the NIC in place 1 the tap sg-NAME-1. It has a
- * number on the virtio bus, and under that number a record for the next sigmad. The record is
- * written before the device is put on the bus, and is only valid while the device is on the bus.
- * So the persisted state is correct at any moment.
+ * A device with a section has a slot in the configuration, its number among its kind: the disk in
+ * slot 1 has the serial sigma-1, the NIC in slot 1 the tap sg-NAME-1. It has another number on the
+ * virtio bus, and under that number a record for the next sigmad. The record is written before the
+ * device is put on the bus, and is only valid while the device is on the bus. So the persisted
+ * state is correct at any moment.
  */
 #include <errno.h>
 #include <linux/virtio_ids.h>
@@ -52,7 +52,7 @@ static void released(void *data, unsigned int id, int error)
 
 	if (!error) {
 		log_info("device %u, a %s, was removed", id, guestfile_word(record->kind));
-		guestfile_drop(machine->config, record->kind, record->place);
+		guestfile_drop(machine->config, record->kind, record->slot);
 	}
 	observers_released(&machine->observers, id, error);
 }
@@ -66,10 +66,10 @@ static const struct virtio_bus_ops bus_ops = {
 /* One device */
 
 /* Write the device's record and make the device. Return: its number, or a reported -errno */
-static int make_recorded(struct machine *machine, enum guest_device kind, unsigned int place)
+static int make_recorded(struct machine *machine, enum guest_device kind, unsigned int slot)
 {
-	const char *keys = guestfile_keys(machine->config, kind, place);
-	unsigned int line = guestfile_line(machine->config, kind, place);
+	const char *keys = guestfile_keys(machine->config, kind, slot);
+	unsigned int line = guestfile_line(machine->config, kind, slot);
 	int id = virtio_bus_next(machine->devices), error;
 	struct device_record *record;
 
@@ -81,10 +81,10 @@ static int make_recorded(struct machine *machine, enum guest_device kind, unsign
 				 guestfile_place(machine->config->file, line).text, GUEST_KEYS_MAX);
 	record = &machine->state->record[id];
 	record->kind = kind;
-	record->place = place;
+	record->slot = slot;
 	record->line = line;
 	strcpy(record->keys, keys);
-	error = kinds_make(machine->devices, machine->config, kind, place);
+	error = kinds_make(machine->devices, machine->config, kind, slot);
 	return error ?: id;
 }
 
@@ -133,12 +133,12 @@ static const struct {
 
 static int make_kind(struct machine *machine, enum guest_device kind)
 {
-	unsigned int nr = guestfile_places(machine->config, kind);
+	unsigned int nr = guestfile_slots(machine->config, kind);
 	int id = 0;
 
-	for (unsigned int place = 0; place < nr && id >= 0; place++)
-		if (guestfile_keys(machine->config, kind, place))
-			id = make_recorded(machine, kind, place);
+	for (unsigned int slot = 0; slot < nr && id >= 0; slot++)
+		if (guestfile_keys(machine->config, kind, slot))
+			id = make_recorded(machine, kind, slot);
 	return id < 0 ? id : 0;
 }
 
@@ -170,16 +170,16 @@ int devices_make(struct machine *machine)
 
 int devices_config(struct machine *machine)
 {
-	int place = 0;
+	int slot = 0;
 
-	for (unsigned int id = 0; id < SIGMA_DEVICES && place >= 0; id++) {
+	for (unsigned int id = 0; id < SIGMA_DEVICES && slot >= 0; id++) {
 		const struct device_record *record = &machine->state->record[id];
 
 		if (machine->state->devices.device[id].device_id && record->kind)
-			place = guestfile_add(machine->config, record->kind, record->place,
+			slot = guestfile_add(machine->config, record->kind, record->slot,
 					      record->line, record->keys);
 	}
-	return place < 0 ? place : 0;
+	return slot < 0 ? slot : 0;
 }
 
 /* Make device @id of the last sigmad again */
@@ -190,7 +190,7 @@ static int make_again(struct machine *machine, unsigned int id)
 	for (size_t i = 0; i < NR_BUILTINS; i++)
 		if (builtins[i].device_id == machine->state->devices.device[id].device_id)
 			return builtins[i].make(machine);
-	return kinds_make(machine->devices, machine->config, record->kind, record->place);
+	return kinds_make(machine->devices, machine->config, record->kind, record->slot);
 }
 
 int devices_take_over(struct machine *machine)
@@ -214,7 +214,7 @@ bool devices_view(const struct machine *machine, unsigned int id, struct device_
 		return false;
 	view->id = id;
 	view->kind = record->kind;
-	kinds_name(machine->config, record->kind, record->place, view->name);
+	kinds_name(machine->config, record->kind, record->slot, view->name);
 	view->keys = record->keys;
 	view->leaving = state->leaving != DEVICE_STAYS;
 	return true;
@@ -286,19 +286,19 @@ static int check_runs(const struct machine *machine)
 
 int devices_add(struct machine *machine, enum guest_device kind, const char *keys)
 {
-	int place, id;
+	int slot, id;
 
 	id = check_runs(machine);
 	if (id)
 		return id;
-	place = guestfile_add(machine->config, kind, -1, 0, keys);
-	if (place < 0)
-		return place;
-	id = kinds_check(machine->config, kind, place);
+	slot = guestfile_add(machine->config, kind, -1, 0, keys);
+	if (slot < 0)
+		return slot;
+	id = kinds_check(machine->config, kind, slot);
 	if (!id)
-		id = make_recorded(machine, kind, place);
+		id = make_recorded(machine, kind, slot);
 	if (id < 0) {
-		guestfile_drop(machine->config, kind, place);
+		guestfile_drop(machine->config, kind, slot);
 		return id;
 	}
 	log_info("device %d, a %s, was added", id, guestfile_word(kind));

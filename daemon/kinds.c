@@ -9,36 +9,36 @@
 #include "virtio/backends.h"
 #include "virtio/tap.h"
 
-static void name_disk(const struct guest_config *config, unsigned int place, char name[PATH_MAX])
+static void name_disk(const struct guest_config *config, unsigned int slot, char name[PATH_MAX])
 {
-	const struct guest_disk *disk = &config->disk[place];
+	const struct guest_disk *disk = &config->disk[slot];
 
 	snprintf(name, PATH_MAX, "%s", disk->path ?: disk->socket);
 }
 
-static void name_net(const struct guest_config *config, unsigned int place, char name[PATH_MAX])
+static void name_net(const struct guest_config *config, unsigned int slot, char name[PATH_MAX])
 {
-	if (config->net[place].user)
-		snprintf(name, PATH_MAX, "user-%u", place);
+	if (config->net[slot].user)
+		snprintf(name, PATH_MAX, "user-%u", slot);
 	else
-		tap_name(name, config->name, place);
+		tap_name(name, config->name, slot);
 }
 
-static void name_share(const struct guest_config *config, unsigned int place, char name[PATH_MAX])
+static void name_share(const struct guest_config *config, unsigned int slot, char name[PATH_MAX])
 {
-	snprintf(name, PATH_MAX, "%s", config->share[place].tag);
+	snprintf(name, PATH_MAX, "%s", config->share[slot].tag);
 }
 
 /* Opening the disk would fail, too, on its lock. This message can name this guest as the user. */
-static int check_disk(const struct guest_config *config, unsigned int place)
+static int check_disk(const struct guest_config *config, unsigned int slot)
 {
-	const struct guest_disk *disk = &config->disk[place];
+	const struct guest_disk *disk = &config->disk[slot];
 	const char *path = disk->path ?: disk->socket;
 
 	for (unsigned int i = 0; i < config->nr_disks; i++) {
 		const struct guest_disk *other = &config->disk[i];
 
-		if (i != place && other->keys && !strcmp(other->path ?: other->socket, path) &&
+		if (i != slot && other->keys && !strcmp(other->path ?: other->socket, path) &&
 		    !(disk->read_only && other->read_only))
 			return log_error(-EBUSY, "the guest has the disk %s already; remove it first, or set ReadOnly=yes for both",
 					 path);
@@ -46,19 +46,19 @@ static int check_disk(const struct guest_config *config, unsigned int place)
 	return 0;
 }
 
-static void log_net(const struct guest_config *config, unsigned int place)
+static void log_net(const struct guest_config *config, unsigned int slot)
 {
 	char name[PATH_MAX];
 
-	name_net(config, place, name);
-	if (!config->net[place].user)
-		log_info("eth%u is the other end of %s", place, name);
+	name_net(config, slot, name);
+	if (!config->net[slot].user)
+		log_info("eth%u is the other end of %s", slot, name);
 }
 
 #define MAKE(name, member, ...)								\
 static int make_##member(struct virtio_making *making, const struct guest_config *config) \
 {											\
-	return virtio_##member##_add(making, &config->member[making->number]);		\
+	return virtio_##member##_add(making, &config->member[making->slot]);		\
 }
 GUEST_DEVICES(MAKE)
 
@@ -73,9 +73,9 @@ GUEST_DEVICES(MAKE)
  */
 static const struct {
 	int (*make)(struct virtio_making *making, const struct guest_config *config);
-	void (*name)(const struct guest_config *config, unsigned int place, char name[PATH_MAX]);
-	int (*check)(const struct guest_config *config, unsigned int place);
-	void (*log)(const struct guest_config *config, unsigned int place);
+	void (*name)(const struct guest_config *config, unsigned int slot, char name[PATH_MAX]);
+	int (*check)(const struct guest_config *config, unsigned int slot);
+	void (*log)(const struct guest_config *config, unsigned int slot);
 } kinds[GUEST_DEVICE_KINDS] = {
 	GUEST_DEVICES(ROW)
 	[GUEST_DISK].check = check_disk,
@@ -83,10 +83,10 @@ static const struct {
 };
 
 struct virtio_making kinds_begin(struct virtio_bus *bus, const struct guest_config *config,
-				 unsigned int number)
+				 unsigned int slot)
 {
 	return (struct virtio_making) {
-		.bus = bus, .guest = config->name, .number = number, .starter = config->starter,
+		.bus = bus, .guest = config->name, .slot = slot, .starter = config->starter,
 	};
 }
 
@@ -103,14 +103,14 @@ int kinds_end(const struct virtio_making *making, const struct guest_config *con
 }
 
 int kinds_make(struct virtio_bus *bus, const struct guest_config *config, enum guest_device kind,
-	       unsigned int place)
+	       unsigned int slot)
 {
-	struct virtio_making making = kinds_begin(bus, config, place);
-	int error = kinds_end(&making, config, guestfile_line(config, kind, place),
+	struct virtio_making making = kinds_begin(bus, config, slot);
+	int error = kinds_end(&making, config, guestfile_line(config, kind, slot),
 			      kinds[kind].make(&making, config));
 
 	if (!error && kinds[kind].log)
-		kinds[kind].log(config, place);
+		kinds[kind].log(config, slot);
 	return error;
 }
 
@@ -126,13 +126,13 @@ int kinds_make_vsock(struct virtio_bus *bus, const struct guest_config *config, 
 			 virtio_vsock_add(&making, vsock->cid, !vsock->line, cid));
 }
 
-int kinds_check(const struct guest_config *config, enum guest_device kind, unsigned int place)
+int kinds_check(const struct guest_config *config, enum guest_device kind, unsigned int slot)
 {
-	return kinds[kind].check ? kinds[kind].check(config, place) : 0;
+	return kinds[kind].check ? kinds[kind].check(config, slot) : 0;
 }
 
-void kinds_name(const struct guest_config *config, enum guest_device kind, unsigned int place,
+void kinds_name(const struct guest_config *config, enum guest_device kind, unsigned int slot,
 		char name[PATH_MAX])
 {
-	kinds[kind].name(config, place, name);
+	kinds[kind].name(config, slot, name);
 }

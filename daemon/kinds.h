@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The kinds of devices that a guest file describes, GUEST_DEVICES() in guestfile.h: how a device of
- * each kind is made from the configuration, and what it is called. A place is the device's slot,
- * its number among the devices of its kind.
+ * each kind is made from the configuration, and what it is called.
  */
 #ifndef SIGMA_KINDS_H
 #define SIGMA_KINDS_H
@@ -12,9 +11,9 @@
 #include "../common/guestfile.h"
 #include "virtio/making.h"
 
-/** kinds_begin - begin to make a device; @number: its place among its kind */
+/** kinds_begin - begin to make a device; @slot: its slot, or 0 */
 struct virtio_making kinds_begin(struct virtio_bus *bus, const struct guest_config *config,
-				 unsigned int number);
+				 unsigned int slot);
 
 /**
  * kinds_end - report the error or the note in @making->said
@@ -26,9 +25,9 @@ struct virtio_making kinds_begin(struct virtio_bus *bus, const struct guest_conf
 int kinds_end(const struct virtio_making *making, const struct guest_config *config,
 	      unsigned int line, int error);
 
-/** kinds_make - make the device in @place and add it to @bus; 0 or a reported -errno */
+/** kinds_make - make the device in @slot and add it to @bus; 0 or a reported -errno */
 int kinds_make(struct virtio_bus *bus, const struct guest_config *config, enum guest_device kind,
-	       unsigned int place);
+	       unsigned int slot);
 
 /**
  * kinds_make_vsock - make the vsock device, unless the configuration switches it off
@@ -40,10 +39,10 @@ int kinds_make(struct virtio_bus *bus, const struct guest_config *config, enum g
 int kinds_make_vsock(struct virtio_bus *bus, const struct guest_config *config, uint32_t *cid);
 
 /** kinds_check - may this device be hotplugged beside the others? 0 or a reported -errno */
-int kinds_check(const struct guest_config *config, enum guest_device kind, unsigned int place);
+int kinds_check(const struct guest_config *config, enum guest_device kind, unsigned int slot);
 
 /** kinds_name - path of a disk, tap of a NIC ("user-1" in user mode), or tag of a share */
-void kinds_name(const struct guest_config *config, enum guest_device kind, unsigned int place,
+void kinds_name(const struct guest_config *config, enum guest_device kind, unsigned int slot,
 		char name[PATH_MAX]);
 
 #endif

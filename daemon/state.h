@@ -18,14 +18,14 @@
 /**
  * struct device_record - a device that can be hotplugged, as a section of the guest file has it
  * @kind: enum guest_device; 0: a device that every guest has, without a section
- * @place: slot in struct guest_config
+ * @slot: its slot in struct guest_config
  * @line: of the section in the guest file; 0: the device was hotplugged
  * @reserved: 0
  * @keys: "Key=value\n" for each key
  */
 struct device_record {
 	uint32_t kind;
-	uint32_t place;
+	uint32_t slot;
 	uint32_t line;
 	uint32_t reserved;
 	char keys[GUEST_KEYS_MAX];

@@ -295,6 +295,57 @@ static int await_exec(struct backend *backend, const struct backend_command *com
 		       strerror(report.error));
 }
 
+/* struct pipes - a back end's stdin and stdout, and what it is started by; see do_exec() */
+struct pipes {
+	int null, log[2], report[2], go[2];
+};
+
+static int make_pipe(int ends[2])
+{
+	return pipe2(ends, O_CLOEXEC) ? -errno : 0;
+}
+
+static void close_pipe(const int ends[2])
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static int open_pipes(struct pipes *pipes)
+{
+	int error;
+
+	pipes->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (pipes->null < 0)
+		return -errno;
+	error = make_pipe(pipes->log);
+	if (error)
+		goto close_null;
+	error = make_pipe(pipes->report);
+	if (error)
+		goto close_log;
+	error = make_pipe(pipes->go);
+	if (error)
+		goto close_report;
+	return 0;
+
+close_report:
+	close_pipe(pipes->report);
+close_log:
+	close_pipe(pipes->log);
+close_null:
+	close(pipes->null);
+	return error;
+}
+
+static void close_pipes(const struct pipes *pipes)
+{
+	close_pipe(pipes->go);
+	close_pipe(pipes->report);
+	close_pipe(pipes->log);
+	close(pipes->null);
+}
+
 static int run(struct backend *backend, const struct backend_command *command,
 	       const struct identity *who, char why[BACKEND_WHY_MAX])
 {
@@ -304,39 +355,41 @@ static int run(struct backend *backend, const struct backend_command *command,
 		.pidfd = (uintptr_t)&backend->pid_fd,
 		.exit_signal = SIGCHLD,
 	};
-	int null, error, log[2], report[2], go[2];
+	struct pipes pipes;
+	int error;
 
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || pipe2(log, O_CLOEXEC) || pipe2(report, O_CLOEXEC) || pipe2(go, O_CLOEXEC))
-		return explain(why, -errno, "no pipes for %s: %s", backend->name, strerror(errno));
+	error = open_pipes(&pipes);
+	if (error)
+		return explain(why, error, "no pipes for %s: %s", backend->name, strerror(-error));
 
 	backend->pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (!backend->pid) {
 		const int fds[] = {
-			[NOTHING] = null, [LOG] = log[1], [GIVEN] = command->fd,
-			[REPORT] = report[1], [GO] = go[0],
+			[NOTHING] = pipes.null, [LOG] = pipes.log[1], [GIVEN] = command->fd,
+			[REPORT] = pipes.report[1], [GO] = pipes.go[0],
 		};
 
-		close(go[1]);
+		close(pipes.go[1]);
 		do_exec(command, who, fds);
 	}
-	error = backend->pid < 0 ? -errno : 0;
-	close(null);
-	close(log[1]);
-	close(report[1]);
-	close(go[0]);
-	if (error) {
-		explain(why, error, "cannot make a process with namespaces of its own for %s: %s",
-			backend->name, strerror(-error));
+	if (backend->pid < 0) {
+		error = -errno;
 		backend->pid = 0;
-		close(log[0]);
-	} else {
-		backend->log_fd = log[0];
-		fcntl(log[0], F_SETFL, O_NONBLOCK);
-		error = await_exec(backend, command, who, go[1], report[0], why);
+		close_pipes(&pipes);
+		return explain(why, error, "cannot make a process with namespaces of its own for %s: %s",
+			       backend->name, strerror(-error));
 	}
-	close(report[0]);
-	close(go[1]);
+
+	/* Only the new process has its ends from here on, so they are closed when it dies */
+	close(pipes.null);
+	close(pipes.log[1]);
+	close(pipes.report[1]);
+	close(pipes.go[0]);
+	backend->log_fd = pipes.log[0];
+	fcntl(backend->log_fd, F_SETFL, O_NONBLOCK);
+	error = await_exec(backend, command, who, pipes.go[1], pipes.report[0], why);
+	close(pipes.report[0]);
+	close(pipes.go[1]);
 	return error;
 }
 

@@ -39,7 +39,7 @@ static uint8_t failure(struct blk *blk, const char *what, uint64_t sector, uint6
 		       int error)
 {
 	ratelimit_warn(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told",
-		       blk->number, blk->disk.path, what, (unsigned long long)len,
+		       blk->slot, blk->disk.path, what, (unsigned long long)len,
 		       (unsigned long long)sector, error == -ERANGE ?
 		       "the range is not within the disk, or not in whole sectors" :
 		       error == -E2BIG ? "the range is larger than the disk allows" :
@@ -219,7 +219,7 @@ static int blk_start(struct virtio_device *dev)
 
 	if (!dev->queue[0].size) {
 		ratelimit_warn(&dev->warned, "disk %u (%s): the guest's driver left out its queue",
-			       blk->number, blk->disk.path);
+			       blk->slot, blk->disk.path);
 		return -EINVAL;
 	}
 	blk->write_back = dev->negotiated & (1ULL << VIRTIO_BLK_F_FLUSH);
@@ -291,14 +291,14 @@ static int blk_add(struct virtio_making *making, const struct guest_disk *file)
 
 	if (!blk)
 		return making_say(making, -ENOMEM, "cannot make disk %u: out of memory",
-				  making->number);
-	blk->number = making->number;
+				  making->slot);
+	blk->slot = making->slot;
 	/* 5.2.6.1: padded with NULs, which a serial of full length does not have */
 	_Static_assert(sizeof(blk->serial) == GUEST_SERIAL_MAX, "serial");
 	if (*file->serial)
 		memcpy(blk->serial, file->serial, strlen(file->serial));
 	else
-		snprintf(blk->serial, sizeof(blk->serial), "sigma-%u", making->number);
+		snprintf(blk->serial, sizeof(blk->serial), "sigma-%u", making->slot);
 
 	ret = disk_open(&blk->disk, making, file);
 	if (ret < 0)

@@ -20,7 +20,7 @@ struct blk {
 	struct virtio_device dev;
 	struct virtio_blk_config config;
 	struct disk disk;
-	unsigned int number;
+	unsigned int slot;
 	char serial[VIRTIO_BLK_ID_BYTES];
 	bool write_back;		/* false: each write is flushed before it is answered */
 	struct blk_worker *worker;	/* from start to reset */

@@ -88,6 +88,8 @@ static int blk_socket_start(struct virtio_device *dev)
 		if (!error && memcmp(&config, &blk->config, sizeof(config))) {
 			strcpy(why, "the back end serves another disk now; stop the guest and start it");
 			error = -ESTALE;
+			/* Else the next start would take this back end for one that was checked */
+			vhost_user_close(&blk->link);
 		}
 		if (error) {
 			ratelimit_warn(&dev->warned, "blk%u: %s: %s", dev->id, blk->path, why);

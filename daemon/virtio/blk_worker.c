@@ -502,7 +502,7 @@ static void *blk_thread(void *data)
 	ret = make_ring(blk);
 	if (ret < 0) {
 		ratelimit_warn(&blk->dev.warned, "disk %u (%s): slow, one request at a time, since there is no io_uring: %s",
-			       blk->number, blk->disk.path, strerror(-ret));
+			       blk->slot, blk->disk.path, strerror(-ret));
 		serve_blocking(blk);
 	} else {
 		serve(blk);
@@ -544,7 +544,7 @@ int blk_worker_start(struct blk *blk)
 free_worker:
 	free(worker);
 failed:
-	ratelimit_warn(&blk->dev.warned, "disk %u (%s): cannot make a thread: %s", blk->number,
+	ratelimit_warn(&blk->dev.warned, "disk %u (%s): cannot make a thread: %s", blk->slot,
 		       blk->disk.path, strerror(-ret));
 	return ret;
 }

@@ -16,7 +16,7 @@
 
 #include "../../common/log.h"
 #include "bus.h"
-#include "slots.h"
+#include "device_table.h"
 
 #define VENDOR_SIGMA		0x414d4753	/* "SGMA" */
 #define FIRST_EVENT_ID		0x40		/* ids from here on are events, without an answer */
@@ -24,17 +24,17 @@
 /**
  * struct virtio_bus - the devices of one guest
  * @port: what the bus provides to its devices
- * @slots: the devices
+ * @table: the devices
  * @ops: calls to the process around the bus, with @data
  * @data: for @ops
- * @own_state: @slots.state belongs to the bus and is freed with it
+ * @own_state: @table.state belongs to the bus and is freed with it
  * @greeted: the guest's transport has sent SIGMA_BUS_HELLO, so it is told of hotplug and unplug
  * @broken_source: watches @port.broken_fd
  * @warned: limits warnings about messages
  */
 struct virtio_bus {
 	struct virtio_port port;
-	struct virtio_slots slots;
+	struct device_table table;
 	const struct virtio_bus_ops *ops;
 	void *data;
 	bool own_state;
@@ -76,7 +76,7 @@ static void end_unplug(struct virtio_bus *bus, struct virtio_device *dev, int er
 	if (error)
 		dev->state->leaving = DEVICE_STAYS;
 	else
-		slots_remove(&bus->slots, dev);
+		device_table_remove(&bus->table, dev);
 	bus->ops->released(bus->data, id, error);
 }
 
@@ -97,13 +97,13 @@ static int bus_get_devices(struct virtio_bus *bus, const union payload *in, unio
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
 		const uint64_t bit = 1ULL << i;
 
-		if (bus->slots.device[i] && bus->slots.state->device[i].leaving != DEVICE_STAYS)
-			answer_unplug(bus, bus->slots.device[i], has & bit, keeps & bit);
-		if (!bus->slots.device[i])
+		if (bus->table.device[i] && bus->table.state->device[i].leaving != DEVICE_STAYS)
+			answer_unplug(bus, bus->table.device[i], has & bit, keeps & bit);
+		if (!bus->table.device[i])
 			continue;
-		if (bus->slots.state->device[i].leaving != DEVICE_LEAVES)
+		if (bus->table.state->device[i].leaving != DEVICE_LEAVES)
 			present |= bit;
-		if (bus->slots.state->device[i].leaving == DEVICE_LEAVES_UNUSED)
+		if (bus->table.state->device[i].leaving == DEVICE_LEAVES_UNUSED)
 			leaving |= bit;
 	}
 	out->devices.present = htole64(present);
@@ -248,18 +248,18 @@ static int handle_device(struct virtio_bus *bus, const struct sigma_msg *msg,
 {
 	unsigned int id = le16toh(msg->device);
 
-	if (id >= SIGMA_DEVICES || !bus->slots.device[id])
+	if (id >= SIGMA_DEVICES || !bus->table.device[id])
 		return -ENODEV;
 	if (msg->id >= ARRAY_SIZE(device_handlers) || !device_handlers[msg->id].handle)
 		return -EOPNOTSUPP;
 	if (len < device_handlers[msg->id].least)
 		return -EINVAL;
-	return device_handlers[msg->id].handle(bus->slots.device[id], in, out);
+	return device_handlers[msg->id].handle(bus->table.device[id], in, out);
 }
 
 void *virtio_bus_request(struct virtio_bus *bus)
 {
-	return bus->slots.state->request;
+	return bus->table.state->request;
 }
 
 static void handle(struct virtio_bus *bus, const void *msg, size_t len)
@@ -300,7 +300,7 @@ static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
 {
 	handle(bus, msg, len);
-	memset(bus->slots.state->request, 0, sizeof(bus->slots.state->request));
+	memset(bus->table.state->request, 0, sizeof(bus->table.state->request));
 }
 
 /* Send an event, with a warning if that fails */
@@ -349,13 +349,13 @@ static int bind_queue(void *data, uint32_t kick, int kick_fd, uint32_t call, int
 
 int virtio_bus_next(const struct virtio_bus *bus)
 {
-	return slots_next(&bus->slots, bus->port.resuming);
+	return device_table_next(&bus->table, bus->port.resuming);
 }
 
 int virtio_device_add(struct virtio_making *making, struct virtio_device *dev)
 {
 	struct virtio_bus *bus = making->bus;
-	int error = slots_add(&bus->slots, &bus->port, making, dev);
+	int error = device_table_add(&bus->table, &bus->port, making, dev);
 
 	if (!error)
 		send_device_event(bus, dev->id, true);
@@ -364,7 +364,7 @@ int virtio_device_add(struct virtio_making *making, struct virtio_device *dev)
 
 void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
 {
-	struct virtio_device *dev = bus->slots.device[id];
+	struct virtio_device *dev = bus->table.device[id];
 
 	if (force || dev->state->leaving == DEVICE_STAYS)
 		dev->state->leaving = force ? DEVICE_LEAVES : DEVICE_LEAVES_UNUSED;
@@ -381,15 +381,15 @@ static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *da
 
 	eventfd_read(fd, &count);
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->slots.device[i])
-			device_tell_broken(bus->slots.device[i]);
+		if (bus->table.device[i])
+			device_tell_broken(bus->table.device[i]);
 	return 0;
 }
 
 const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
 				struct virtio_counters *counters)
 {
-	const struct virtio_device *dev = bus->slots.device[id];
+	const struct virtio_device *dev = bus->table.device[id];
 
 	*counters = (struct virtio_counters){};
 	if (!dev || dev->ops->elsewhere)
@@ -412,8 +412,8 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 
 	if (!bus)
 		return log_error(-ENOMEM, "cannot make the guest's device bus: out of memory");
-	bus->slots.state = calloc(1, sizeof(*bus->slots.state));
-	if (!bus->slots.state) {
+	bus->table.state = calloc(1, sizeof(*bus->table.state));
+	if (!bus->table.state) {
 		ret = -ENOMEM;
 		goto free_bus;
 	}
@@ -424,7 +424,7 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 	bus->port.data = bus;
 	bus->ops = ops;
 	bus->data = data;
-	memset(bus->slots.doorbell_used, true, SIGMA_DOORBELL_FIRST);
+	memset(bus->table.doorbell_used, true, SIGMA_DOORBELL_FIRST);
 
 	bus->port.broken_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (bus->port.broken_fd < 0) {
@@ -442,7 +442,7 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 close_broken:
 	close(bus->port.broken_fd);
 free_state:
-	free(bus->slots.state);
+	free(bus->table.state);
 free_bus:
 	free(bus);
 	return log_error(ret, "cannot make the guest's device bus: %s", strerror(-ret));
@@ -452,7 +452,7 @@ void virtio_bus_reset(struct virtio_bus *bus)
 {
 	bus->greeted = false;
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
-		struct virtio_device *dev = bus->slots.device[i];
+		struct virtio_device *dev = bus->table.device[i];
 
 		if (dev && dev->state->leaving != DEVICE_STAYS)
 			end_unplug(bus, dev, 0);
@@ -464,9 +464,9 @@ void virtio_bus_reset(struct virtio_bus *bus)
 void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool resume)
 {
 	if (bus->own_state)
-		free(bus->slots.state);
+		free(bus->table.state);
 	bus->own_state = false;
-	bus->slots.state = state;
+	bus->table.state = state;
 	bus->port.resuming = resume;
 }
 
@@ -474,20 +474,20 @@ void virtio_bus_resume(struct virtio_bus *bus)
 {
 	/* The length was not persisted, but short requests are zero-padded */
 	const size_t longest = sizeof(struct sigma_msg) + sizeof(union payload);
-	const struct sigma_msg *request = (const void *)bus->slots.state->request;
+	const struct sigma_msg *request = (const void *)bus->table.state->request;
 	uint8_t copy[SIGMA_MSG_MAX];
 
 	bus->greeted = true;
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->slots.device[i])
-			device_resume(bus->slots.device[i]);
+		if (bus->table.device[i])
+			device_resume(bus->table.device[i]);
 	if (request->id) {
 		memcpy(copy, request, sizeof(copy));
 		virtio_bus_message(bus, copy, longest);
 	}
 	bus->port.resuming = false;
 	/* The last sigmad may not have told the guest of a hotplug or unplug; any event does */
-	send_device_event(bus, 0, bus->slots.device[0]);
+	send_device_event(bus, 0, bus->table.device[0]);
 }
 
 void virtio_bus_free(struct virtio_bus *bus)
@@ -495,13 +495,13 @@ void virtio_bus_free(struct virtio_bus *bus)
 	if (!bus)
 		return;
 	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
-		if (bus->slots.device[i])
-			slots_remove(&bus->slots, bus->slots.device[i]);
+		if (bus->table.device[i])
+			device_table_remove(&bus->table, bus->table.device[i]);
 	sd_event_source_disable_unref(bus->broken_source);
 	sd_event_unref(bus->port.event);
 	close(bus->port.broken_fd);
 	if (bus->own_state)
-		free(bus->slots.state);
+		free(bus->table.state);
 	free(bus);
 }
 

@@ -4,7 +4,7 @@
  * about them over IOSC (inter-OS communication; uapi/iosc.h, "Control messages").
  *
  *	bus.c		control messages: decode, check, answer
- *	slots.c		the devices on the bus: their numbers and doorbells
+ *	device_table.c	the devices on the bus: their numbers and doorbells
  *	device.c	one device: status, features, config space, virtqueues
  *	queue.c		split virtqueues; checks every descriptor
  *	buffers.c	access to the scattered buffers of a descriptor chain

@@ -17,7 +17,7 @@ struct virtio_bus;
  * struct virtio_making - context for making a device
  * @bus: the bus that the device is added to
  * @guest: the guest's name
- * @number: slot of the device, its number among the devices of its kind
+ * @slot: the device's slot, its number among the devices of its kind
  * @starter: user ID of the person who started the guest
  * @said: out: after an error, what is wrong and what to do; else a note about the device for
  *	  people, or ""; the caller sets it to "" first
@@ -25,7 +25,7 @@ struct virtio_bus;
 struct virtio_making {
 	struct virtio_bus *bus;
 	const char *guest;
-	unsigned int number;
+	unsigned int slot;
 	uid_t starter;
 	char said[MAKING_SAID_MAX];
 };

@@ -32,15 +32,15 @@ static uint16_t hash16(const char *text)
 	return hash >> 48 ^ hash >> 32 ^ hash >> 16 ^ hash;
 }
 
-void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number)
+void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int slot)
 {
-	_Static_assert(GUEST_NETS_MAX <= 10, "the number is one digit");
+	_Static_assert(GUEST_NETS_MAX <= 10, "the slot is one digit");
 
 	if (strlen(guest) <= NAME_PLAIN)
-		snprintf(name, TAP_NAME_MAX, "sg-%.*s-%u", NAME_PLAIN, guest, number % 10);
+		snprintf(name, TAP_NAME_MAX, "sg-%.*s-%u", NAME_PLAIN, guest, slot % 10);
 	else
 		snprintf(name, TAP_NAME_MAX, "sg-%.*s%04x-%u", NAME_CUT, guest, hash16(guest),
-			 number % 10);
+			 slot % 10);
 }
 
 static int tap_create(struct virtio_making *making, const char *name)
@@ -204,7 +204,7 @@ int tap_open(struct virtio_making *making, const struct guest_net *net, char nam
 	int fd, error;
 
 	memset(name, 0, TAP_NAME_MAX);
-	tap_name(name, making->guest, making->number);
+	tap_name(name, making->guest, making->slot);
 	fd = tap_create(making, name);
 	if (fd < 0)
 		return fd;

@@ -11,11 +11,11 @@
 #define TAP_NAME_MAX IFNAMSIZ
 
 /**
- * tap_name - the interface's name, "sg-GUEST-NUMBER"
+ * tap_name - the interface's name, "sg-GUEST-SLOT"
  *
  * A long guest name is cut; a hash of the whole name makes it unique.
  */
-void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int number);
+void tap_name(char name[TAP_NAME_MAX], const char *guest, unsigned int slot);
 
 /**
  * tap_open - make a tap, attach it to its bridge or give it its address, and set it up

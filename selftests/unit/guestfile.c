@@ -460,7 +460,7 @@ TEST(too_many)
 }
 
 /* Add a device with these keys, where @ stands for the folder */
-static int add(enum guest_device kind, int place, const char *keys)
+static int add(enum guest_device kind, int slot, const char *keys)
 {
 	char text[512] = "";
 	int ret;
@@ -469,7 +469,7 @@ static int add(enum guest_device kind, int place, const char *keys)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s",
 			 *keys == '@' ? dir : (char[]){ *keys, '\0' });
 	capture_start();
-	ret = guestfile_add(&config, kind, place, 0, text);
+	ret = guestfile_add(&config, kind, slot, 0, text);
 	said = capture_end();
 	return ret;
 }
@@ -508,7 +508,7 @@ TEST(devices_that_are_added)
 	guestfile_free(&config);
 }
 
-TEST(places_are_used_again)
+TEST(slots_are_used_again)
 {
 	uint8_t mac[6];
 

@@ -7,6 +7,7 @@
 #include <linux/vhost_types.h>
 #include <pthread.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "../../daemon/virtio/vhost_user.h"
@@ -33,6 +34,8 @@ enum fault {
 	NONE, SILENT, CLOSES, TOO_LONG, TOO_SHORT, OTHER_REQUEST, NO_REPLY_FLAG, REFUSES, MANY_FDS,
 };
 
+static const char config[] = "config of the device";
+
 struct region {
 	uint64_t phys, size, user, offset;
 };
@@ -42,6 +45,7 @@ static struct back_end {
 	pthread_t thread;
 	uint64_t offers, protocol;	/* features */
 	uint64_t queues, slots;
+	char config[sizeof(config)];
 	unsigned int fault_at;		/* number of the request */
 	enum fault fault;
 	/* recorded by the back end */
@@ -160,7 +164,6 @@ static void note(const struct header *head, const void *payload, const int *fds,
 
 static void *back_end(void *data)
 {
-	static const uint8_t config[] = "config of the device";
 	union {
 		char bytes[CMSG_SPACE(16 * sizeof(int))];
 		struct cmsghdr align;
@@ -206,7 +209,7 @@ static void *back_end(void *data)
 			reply(&head, payload, 8);
 			break;
 		case GET_CONFIG:
-			memcpy((uint8_t *)payload + 12, config, sizeof(config));
+			memcpy((uint8_t *)payload + 12, back.config, sizeof(back.config));
 			reply(&head, payload, head.size);
 			break;
 		default:
@@ -270,6 +273,7 @@ static void forget(void)
 			  1ULL << VIRTIO_RING_F_INDIRECT_DESC,
 		.protocol = ~0ULL, .queues = QUEUES, .slots = 32,
 	};
+	memcpy(back.config, config, sizeof(config));
 }
 
 static bool add_device(struct guest *guest)
@@ -576,6 +580,54 @@ TEST(broken_queue)
 	EXPECT_EQ(1, resets);
 	EXPECT_EQ(2, back.seen[GET_VRING_BASE]);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* Serve the next one who connects to the socket @data */
+static void *accept_one(void *data)
+{
+	back.fd = accept(*(int *)data, NULL, NULL);
+	return back_end(NULL);
+}
+
+static void end_disk(struct guest *guest)
+{
+	uint32_t now;
+
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	pthread_join(back.thread, NULL);
+}
+
+TEST(disk_that_became_another)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct guest_disk disk = { .socket = addr.sun_path };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct guest *guest GUEST = guest_new();
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "/tmp/sigma-disk-%d", getpid());
+	ASSERT_EQ(0, bind(listener, (struct sockaddr *)&addr, sizeof(addr)));
+	ASSERT_EQ(0, listen(listener, 1));
+	forget();
+	pthread_create(&back.thread, NULL, accept_one, &listener);
+	ASSERT_EQ(0, guest_add_disk(guest, &disk));
+	ASSERT_TRUE(bring_up(guest, 1));
+	end_disk(guest);
+
+	/* Refused each time: the connection of the first time is closed */
+	memcpy(back.config, "another", strlen("another"));
+	for (unsigned int i = 0; i < 2; i++) {
+		pthread_create(&back.thread, NULL, accept_one, &listener);
+		EXPECT_FALSE(bring_up(guest, 1));
+		EXPECT_SAID("the back end serves another disk now", said);
+		end_disk(guest);
+	}
+
+	memcpy(back.config, config, sizeof(config));
+	pthread_create(&back.thread, NULL, accept_one, &listener);
+	EXPECT_TRUE(bring_up(guest, 1));
+	end_disk(guest);
+	close(listener);
+	unlink(addr.sun_path);
 }
 
 TEST_HARNESS_MAIN
