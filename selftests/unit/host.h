@@ -154,6 +154,27 @@ static inline void host_start(void)
 	host_change(SIGMA_STATE_BOOTING);
 }
 
+static inline int host_panic(const struct sigma_panic *panic)
+{
+	if (host.state != SIGMA_STATE_BOOTING) {
+		errno = EPIPE;
+		return -1;
+	}
+	note("panic");
+	memcpy(host.header->guest.panic_text, panic->text, sizeof(panic->text));
+	host_change(SIGMA_STATE_PANICKED);
+	return 0;
+}
+
+static inline void host_violation(struct sigma_violation *violation)
+{
+	*violation = (struct sigma_violation) { };
+	if (host.state == SIGMA_STATE_CONTAINED)
+		*violation = (struct sigma_violation) {
+			.reason = SIGMA_VIOLATION_MEMORY, .write = 1, .info = 0x1000, .cpu = 1,
+		};
+}
+
 static inline void host_stop(void)
 {
 	note("stop");
@@ -165,7 +186,9 @@ static inline void host_stop(void)
 static inline int host_fail(unsigned long request, void *arg)
 {
 	if (request == SIGMA_CREATE)
-		strcpy(((struct sigma_create *)arg)->error, "the test refuses");
+		((struct sigma_create *)arg)->why = (struct sigma_why) {
+			.reason = SIGMA_REASON_CPU_LENT, .cpu = 1,
+		};
 	if (request == SIGMA_START)
 		host_change(SIGMA_STATE_STOPPED);
 	if (request == SIGMA_STOP)
@@ -203,6 +226,11 @@ int ioctl(int fd, unsigned long request, ...)
 		return 0;
 	case SIGMA_NMI:
 		note("nmi");
+		return 0;
+	case SIGMA_PANIC:
+		return host_panic(arg);
+	case SIGMA_GET_VIOLATION:
+		host_violation(arg);
 		return 0;
 	case SIGMA_MEMORY_FD:
 		return fcntl(host.memory, F_DUPFD_CLOEXEC, 0);

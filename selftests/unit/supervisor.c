@@ -350,7 +350,7 @@ TEST(cpus_that_are_refused)
 	host.fails = SIGMA_CREATE;
 	host.error = EBUSY;
 	EXPECT_EQ(-EBUSY, make());
-	EXPECT_SAID(HOST_GUEST ".guest:3: CPUs=: the test refuses", said);
+	EXPECT_SAID(HOST_GUEST ".guest:3: CPUs=: cpu 1: is lent to a guest already", said);
 	EXPECT_STREQ("load", noted());
 	finish();
 }
@@ -485,12 +485,41 @@ TEST(panics_when_asked_to_end)
 	end_and_finish("stop retire destroy close");
 }
 
+/* As a kernel writes them: a record's id, and its text in whole words */
+static void log_panic_to_memory(void)
+{
+	static const char banner[] = "Linux version 6.1 \0\0\0\0\0", panic[] = "Kernel panic - not syncing: no root";
+	uint64_t id = 0x3ffffffffffff000, *at;
+
+	at = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, host.memory, 0);
+	ASSERT_TRUE(at != MAP_FAILED);
+	at[0x100] = id++;
+	memcpy(&at[0x101], banner, sizeof(banner) - 1);
+	at[0x104] = id++;
+	memcpy(&at[0x105], panic, sizeof(panic));
+	at[0x10a] = id;
+	munmap(at, HOST_MEMORY);
+}
+
+/* Nothing tells of the panic but the guest's memory */
+TEST(panics_while_it_boots)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE) && !make() && !run());
+	noted();
+	log_panic_to_memory();
+	EXPECT_EQ(GOES_ON, UNTIL("the guest panicked: no root", (void)0));
+	EXPECT_STREQ("panic panicked", noted());
+	EXPECT_EQ(0, ftruncate(host.memory, 0) ?: ftruncate(host.memory, HOST_MEMORY));
+	end_and_finish("stop retire destroy close");
+}
+
 TEST(contained_and_kept)
 {
 	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
 	EXPECT_EQ(GOES_ON, CHANGE(CONTAINED));
 	EXPECT_STREQ("contained", noted());
-	EXPECT_SAID("the guard stopped the guest", said);
+	EXPECT_SAID("the guard stopped the guest: wrote to address 0x1000, which is not the guest's\n", said);
+	EXPECT_SAID("the guard stopped the guest: cpu 1 (the guest's CPU 0), CPL 0, RIP 0x0\n", said);
 	EXPECT_SAID("the guest is kept as it is", said);
 	EXPECT_EQ(EXIT_FAILURE, AFTER(supervisor_power_off(&supervisor, SECOND)));
 	EXPECT_STREQ("ending", noted());
