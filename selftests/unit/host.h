@@ -295,7 +295,7 @@ int open(const char *path, int flags, ...)
 	return openat(AT_FDCWD, path, flags, mode);
 }
 
-/* rundir.h */
+/* Instead of common/rundir.c */
 
 void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
 {
@@ -350,7 +350,7 @@ void rundir_retire(const char *name)
 	host_empty();
 }
 
-/* load.h */
+/* Instead of daemon/load/ */
 
 int load_open(struct load *load, const struct guest_config *config)
 {
