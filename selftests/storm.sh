@@ -89,15 +89,17 @@ storm()
 check "doorbells: the guest is up" boot full
 in_guest 1 "(taskset -c 1 timeout $((BUSY_SECONDS + 2)) sh -c 'while :; do :; done' &) >/dev/null"
 alone=$(rounds)
-check "doorbells: it begins" in_guest 1 'insmod /root/storm.ko'
+check "doorbells: it begins" in_guest 1 'insmod /root/storm.ko what=doorbells'
 storm "doorbells" g
+check "interrupts: it begins" in_guest 1 'rmmod storm && insmod /root/storm.ko what=interrupts'
+storm "interrupts" g
 check "doorbells: the guest is served all the same" in_guest 1 'dd if=/dev/zero of=/root/file bs=1M count=2 conv=fsync'
 
 cp /tmp/storm.disk /tmp/storm2.disk
 guest h guard=full cpus=1 disk=/dev/vdc disk=/tmp/storm2.disk net=2
 check "two guests: the second one is up" eval 'sigmactl start h && wait_guest 2 &&
 	in_guest 2 "head -c $size /dev/vdb >/root/storm.ko"'
-check "two guests: it begins, too" in_guest 2 'insmod /root/storm.ko'
+check "two guests: it begins, too" in_guest 2 'insmod /root/storm.ko what=interrupts'
 storm "two guests" g h
 check "two guests: the second one is served all the same" in_guest 2 'dd if=/dev/zero of=/root/file bs=1M count=2 conv=fsync'
 check "two guests: the second one is killed" eval 'sigmactl kill h && wait_gone h'

@@ -3,6 +3,7 @@
  * In a guest: interrupt without end from the last CPU, until the module is unloaded:
  *
  *	insmod storm.ko what=doorbells		# ring the host, whether it is busy or not
+ *	insmod storm.ko what=interrupts		# ring whenever the host has taken the last one
  *	insmod storm.ko what=nmis		# send NMIs to the guest's first CPU
  *
  * In the host: send a thousand NMIs to a lent CPU, which must survive them wherever it waits. The
@@ -22,6 +23,7 @@
 
 #define BATCH	256
 #define NMIS	1000
+#define TAKEN_US	20	/* longer than the host looks for more before it is done */
 #define NMI_US	100		/* between two NMIs: one that comes too early is lost */
 
 static char *what = "doorbells";
@@ -44,6 +46,13 @@ static void ring(void)
 
 	set_bit(SIGMA_DOORBELL_LOG, (unsigned long *)words->pending);
 	sigma_apic_send(target >> 32, APIC_DM_FIXED | (u8)target);
+}
+
+static void interrupt_host(void)
+{
+	udelay(TAKEN_US);
+	if (!READ_ONCE(words->busy) && !test_bit(SIGMA_DOORBELL_LOG, (unsigned long *)words->pending))
+		ring();
 }
 
 static void interrupt_self(void)
@@ -91,7 +100,8 @@ static int __init storm_init(void)
 	if (err)
 		return err;
 	words = &guest->header->to_host;
-	task = kthread_create(storm, nmis ? interrupt_self : ring, "storm");
+	task = kthread_create(storm, nmis ? interrupt_self : !strcmp(what, "interrupts") ?
+			      interrupt_host : ring, "storm");
 	if (IS_ERR(task))
 		return PTR_ERR(task);
 	kthread_bind(task, cpumask_last(cpu_online_mask));
