@@ -447,7 +447,9 @@ static int destroy_locked(struct sigma_guest *guest)
 	sigma_iosc_exit(&guest->iosc);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
+	mutex_lock(&guest->lock);	/* guard_exits in sysfs reads the frames */
 	sigma_guard_clear(guest->guard);
+	mutex_unlock(&guest->lock);
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
 	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
