@@ -26,8 +26,7 @@
 #define LAST_VECTOR		255
 #define MAX_PASSES		16	/* over the pending words in one interrupt */
 
-#define LIMIT_SHARE		4		/* limited interrupts have a quarter of a CPU, */
-#define LIMIT_BURST_NS		TICK_NSEC	/* and may be ahead of that by so much */
+#define LIMIT_BURST_NS		TICK_NSEC	/* interrupts may be ahead of their limit by so much */
 #define LIMIT_PAUSE		2		/* ticks without interrupts: half a burst drains */
 #define COST_MAX_NS	(10 * NSEC_PER_USEC)	/* of an interrupt besides its handler, */
 #define EMULATED_MAX_NS	(100 * NSEC_PER_USEC)	/* and in a virtual machine */
@@ -36,7 +35,7 @@
  * The time that limited interrupts have taken on this CPU. Used in the interrupt only. Others than
  * the host's have no guard and no limit.
  */
-static DEFINE_PER_CPU(struct sigma_doorbell_level, limited_level);
+static DEFINE_PER_CPU(struct sigma_limit, limit_of_all);
 static atomic_t nr_limited;		/* receivers with a limit */
 
 /*
@@ -188,32 +187,6 @@ static void drain_leftover(struct work_struct *work)
 	drain_or_defer(rx);
 }
 
-/* Fill @level by @cost; it has drained by a @share of the time since the last call */
-static void fill_level(struct sigma_doorbell_level *level, u64 now, u64 cost, unsigned int share)
-{
-	/* The clocks of two CPUs may differ, and the interrupt may have moved */
-	u64 drained = now > level->at ? (now - level->at) / share : 0;
-
-	level->ns = cost + (level->ns > drained ? level->ns - drained : 0);
-	level->at = now;
-}
-
-/*
- * Are the interrupts of all guests together too many, and are these more than their part? The part
- * is the same for all N guests. The levels of the guests add up to the CPU's level at least, since
- * each drains an N-th as fast. So as long as the CPU's level is too high, at least one of those who
- * ring is above its part. Each of the others can add at most a part until it is, too. So the CPU's
- * level never exceeds two bursts, whatever guests do together.
- */
-static bool is_over_limit(struct sigma_doorbell_rx *rx, u64 now, unsigned int nr)
-{
-	struct sigma_doorbell_level *all = this_cpu_ptr(&limited_level);
-
-	fill_level(all, now, 0, LIMIT_SHARE);
-	fill_level(&rx->level, now, 0, LIMIT_SHARE * nr);
-	return all->ns > LIMIT_BURST_NS && rx->level.ns > LIMIT_BURST_NS / nr;
-}
-
 /*
  * The cost of an interrupt besides its handler is taken to be the shortest time ever seen between
  * two of them: nothing else ran in that time. An emulator is sometimes much faster than usual, so in
@@ -228,10 +201,8 @@ static void account(struct sigma_doorbell_rx *rx, u64 begin, unsigned int nr)
 	cost = end - begin + min(gap, rx->least_gap);
 	rx->last_end = end;
 	WRITE_ONCE(rx->spent, rx->spent + cost);
-	if (!rx->rearm)
-		return;
-	fill_level(&rx->level, end, cost, LIMIT_SHARE * nr);
-	fill_level(this_cpu_ptr(&limited_level), end, cost, LIMIT_SHARE);
+	if (rx->rearm)
+		sigma_limit_account(this_cpu_ptr(&limit_of_all), &rx->limit, end, cost, nr);
 }
 
 static void pause_interrupts(struct sigma_doorbell_rx *rx)
@@ -252,7 +223,8 @@ static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 	/* This one was sent before interrupts paused. The work item handles it, and arms again */
 	if (READ_ONCE(rx->pause))
 		return IRQ_HANDLED;
-	if (rx->rearm && is_over_limit(rx, begin, nr))
+	if (rx->rearm && sigma_limit_exceeded(this_cpu_ptr(&limit_of_all), &rx->limit, begin, nr,
+					      LIMIT_BURST_NS))
 		pause_interrupts(rx);
 	else
 		drain_or_defer(rx);

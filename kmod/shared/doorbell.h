@@ -13,15 +13,7 @@
 #include <linux/workqueue.h>
 
 #include "../uapi/iosc.h"
-
-/**
- * struct sigma_doorbell_level - time taken beyond a share of a CPU, as a leaky bucket
- * @ns: nanoseconds that have not drained yet
- * @at: local_clock() when @ns was right
- */
-struct sigma_doorbell_level {
-	u64 ns, at;
-};
+#include "limit.h"
 
 /**
  * struct sigma_doorbell_rx - the receiving end
@@ -54,7 +46,7 @@ struct sigma_doorbell_rx {
 	struct delayed_work leftover;
 	unsigned int pause;
 	u64 last_end, least_gap;
-	struct sigma_doorbell_level level;
+	struct sigma_limit limit;
 };
 
 /**
