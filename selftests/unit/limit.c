@@ -49,7 +49,7 @@ static struct guest *first_of(unsigned int nr)
 	return first;
 }
 
-/* Return: percent of the CPU's time that the interrupts of @nr guests take in ten seconds */
+/* Return: percent of the CPU's time that the interrupts of @nr guests take in a second */
 static unsigned int run(unsigned int nr)
 {
 	uint64_t now = 0, taken = 0;
@@ -61,7 +61,7 @@ static unsigned int run(unsigned int nr)
 		guests[i].next = interrupts_at(&guests[i], i * USEC);
 		guests[i].taken = guests[i].pauses = 0;
 	}
-	while (now < 10 * SECOND) {
+	while (now < SECOND) {
 		struct guest *guest = first_of(nr);
 
 		if (guest->next > now)
@@ -91,7 +91,7 @@ static void all_like(unsigned int nr, struct guest guest)
 /* However many they are, they get a quarter, and not much less */
 TEST(all_the_time)
 {
-	for (unsigned int nr = 1; nr <= GUESTS_MAX; nr++) {
+	for (unsigned int nr = 1; nr <= GUESTS_MAX; nr += 1 + nr / 2) {
 		unsigned int share;
 
 		all_like(nr, (struct guest) { .on = SECOND, .gap = USEC });
@@ -105,7 +105,7 @@ TEST(all_the_time)
 TEST(now_and_then)
 {
 	for (unsigned int nr = 1; nr <= GUESTS_MAX; nr *= 2)
-		for (uint64_t on = TICK / 8; on <= 4 * TICK; on += TICK / 8)
+		for (uint64_t on = TICK / 8; on <= 4 * TICK; on += on / 2)
 			for (uint64_t off = TICK / 4; off <= 16 * TICK; off *= 2) {
 				all_like(nr, (struct guest) { .on = on, .off = off, .gap = USEC });
 				EXPECT_TRUE(run(nr) <= 25);
