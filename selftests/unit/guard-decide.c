@@ -171,9 +171,8 @@ static const struct decision {
 	  DONE(MSR, WRITE(0x1b, BASE | X2APIC)) },
 	{ "APIC_BASE: kept in xAPIC mode", MEMORY | KEEP_XAPIC,
 	  WRMSR(0x1b, BASE | X2APIC, HELD(BASE)), GP(MSR_DENIED) },
-	{ "APIC_BASE: off and on again", MEMORY | KEEP_XAPIC,
-	  WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE)),
-	  DONE(MSR, .nr_writes = 2, .writes = { { 0x1b, BASE & ~ENABLE }, { 0x1b, BASE } }) },
+	{ "APIC_BASE: off, stays on", MEMORY | KEEP_XAPIC,
+	  WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE)), DONE(MSR) },
 	{ "APIC_BASE: x2APIC mode off and on again", MEMORY,
 	  WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE | X2APIC)),
 	  DONE(MSR, .nr_writes = 2, .writes = { { 0x1b, BASE & ~ENABLE }, { 0x1b, BASE } }) },
@@ -629,7 +628,9 @@ static const struct deed {
 	struct guard_event event;
 	const char *told;
 } deeds[] = {
-	{ "APIC_BASE off", MEMORY, 0, WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE)),
+	{ "APIC_BASE off", MEMORY, 0, WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE)), "step. " },
+	{ "APIC_BASE off, from x2APIC mode", MEMORY, 0,
+	  WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE | X2APIC)),
 	  "wrmsr 1b fee00100. wrmsr 1b fee00900. step. " },
 	{ "APIC_BASE off, locked", MEMORY, 0x1b, WRMSR(0x1b, BASE & ~ENABLE, HELD(BASE | X2APIC)),
 	  "wrmsr 1b fee00100, refused. raise 13 0. " },

@@ -198,9 +198,10 @@ refuse:
 
 /*
  * The address may never change, the mode may if that does no harm (not in SIGMA_GUARD_FULL). A
- * disabled local APIC would not take INIT any more, so it is enabled again at once. A kernel that
- * goes from x2APIC mode to xAPIC mode must disable it in between, and is in xAPIC mode then. If the
- * firmware has locked x2APIC mode (IA32_XAPIC_DISABLE_STATUS), the CPU refuses the write.
+ * disabled local APIC would not take INIT any more, and some cannot be enabled again before a reset
+ * (SDM vol. 3A, 11.4.3), so it stays enabled. Only a kernel that goes from x2APIC mode to xAPIC mode
+ * must disable it in between; it is enabled again at once, and in xAPIC mode then. If the firmware
+ * has locked x2APIC mode (IA32_XAPIC_DISABLE_STATUS), the CPU refuses the write.
  */
 static void decide_apic_base(const struct guard_shared *shared, const struct guard_event *event,
 			     struct guard_verdict *verdict)
@@ -221,7 +222,7 @@ static void decide_apic_base(const struct guard_shared *shared, const struct gua
 			add_write(verdict, REG_APIC_BASE, value);
 	} else if (value & APIC_BASE_X2APIC) {
 		deny_msr(verdict);
-	} else {
+	} else if (event->now & APIC_BASE_X2APIC) {
 		add_write(verdict, REG_APIC_BASE, value);
 		add_write(verdict, REG_APIC_BASE, value | APIC_BASE_ENABLE);
 	}
