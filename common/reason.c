@@ -99,6 +99,38 @@ static void guard_text(const struct sigma_why *why, char *text)
 	}
 }
 
+static void pool_text(const struct sigma_why *why, char *text)
+{
+	const uint64_t value = why->value;
+
+	switch (why->reason) {
+	case SIGMA_REASON_POOL_BOUNDS:
+		say(text, "size and address must be multiples of %llu MiB, and not 0",
+		    SIGMA_SEGMENT_ALIGN >> 20);
+		break;
+	case SIGMA_REASON_POOL_EXISTS:
+		say(text, "is in the pool already");
+		break;
+	case SIGMA_REASON_POOL_OVERLAPS:
+		say(text, "overlaps another range of the pool; leave out what the pool has");
+		break;
+	case SIGMA_REASON_POOL_FULL:
+		say(text, "the pool has %" PRIu64 " ranges, and takes no more; unloading sigma.ko empties it",
+		    value);
+		break;
+	case SIGMA_REASON_POOL_IN_USE:
+		say(text, "the host uses this memory, or a part of it; keep it back with memmap= at boot, or set it offline with chmem -d");
+		break;
+	case SIGMA_REASON_POOL_NOT_RAM:
+		say(text, "the host has no such memory");
+		break;
+	case SIGMA_REASON_POOL_UNMAPPABLE:
+		say(text, "the host's kernel cannot map this memory: %s; dmesg may tell more",
+		    strerror(value));
+		break;
+	}
+}
+
 void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_TEXT_MAX])
 {
 	const uint64_t value = why->value;
@@ -162,5 +194,6 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    why->reason);
 		cpu_text(why, text);
 		guard_text(why, text);
+		pool_text(why, text);
 	}
 }

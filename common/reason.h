@@ -12,7 +12,7 @@
 
 /**
  * reason_text - say what is wrong, and the remedy
- * @memory: bytes that the guest asked for
+ * @memory: bytes that the guest asked for; 0 if this is not about a new guest
  */
 void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_TEXT_MAX]);
 

@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
-/* sigmactl pool. */
+/* sigmactl pool: what is lent and could be lent, and the memory that is set aside for guests. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/control.h"
 #include "../common/cpulist.h"
 #include "../common/cpus.h"
+#include "../common/pool.h"
+#include "../common/reason.h"
 #include "ctl.h"
 #include "json.h"
 
 #define LENDABLE "(lendable)"
+#define CONTROL SIGMA_DEVICES_DIR "/control"
 
 /**
  * struct pool - CPUs and memory that could be lent now
@@ -77,14 +82,12 @@ static void print_table(const struct guest_view *guests, int nr, const struct po
 		puts("Hyperthread siblings are lent together, unless SplitCores=yes.");
 }
 
-static int run(const struct options *options, char **args)
+static int show(const struct options *options)
 {
 	struct guest_view *guests;
 	struct pool pool;
 	int nr, error;
 
-	if (access("/sys/module/sigma", F_OK))
-		return complain(EXIT_FAILED, "sigma.ko is not loaded: as root, modprobe sigma; 'sigmactl check' says what this machine can do");
 	error = cpus_read(CPUS_SYSFS, &pool.cpus);
 	if (error)
 		return complain(EXIT_FAILED, "cannot read " CPUS_SYSFS "/online: %s",
@@ -103,19 +106,114 @@ static int run(const struct options *options, char **args)
 	return EXIT_OK;
 }
 
+static int open_control(void)
+{
+	int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
+
+	return fd >= 0 ? fd : complain(-errno, "cannot open " CONTROL ": %s%s", strerror(errno),
+				       errno == EACCES ? "; be root" : "");
+}
+
+static int add_range(int control, const char *text)
+{
+	static const struct sigma_why exists = { .reason = SIGMA_REASON_POOL_EXISTS };
+	struct pool_range range;
+	char why[REASON_TEXT_MAX];
+	int error;
+
+	error = pool_parse(text, text, &range);
+	if (!error)
+		error = pool_add(control, POOL_MEMMAP, text, &range);
+	if (error == -EEXIST) {
+		reason_text(&exists, 0, why);
+		complain(error, "%s: %s", text, why);
+	}
+	return error;
+}
+
+static int add(char **ranges)
+{
+	int fd = open_control(), status = EXIT_OK;
+
+	if (fd < 0)
+		return EXIT_FAILED;
+	for (; *ranges; ranges++)
+		if (add_range(fd, *ranges))
+			status = EXIT_FAILED;
+	close(fd);
+	return status;
+}
+
+/* What the pool has already was added when the module was loaded, or by hand */
+static int restore_range(void *control, const char *where, const struct pool_range *range)
+{
+	int error = pool_add(*(int *)control, POOL_MEMMAP, where, range);
+
+	return error == -EEXIST ? 0 : error;
+}
+
+static int restore(void)
+{
+	int fd = open_control(), error;
+
+	if (fd < 0)
+		return EXIT_FAILED;
+	error = pool_read(POOL_FILE, restore_range, &fd);
+	close(fd);
+	return error ? EXIT_FAILED : EXIT_OK;
+}
+
+static int run(const struct options *options, char **args)
+{
+	const bool adds = *args && !strcmp(*args, "add");
+
+	if (*args && !adds && strcmp(*args, "restore"))
+		return complain(EXIT_USAGE, "pool %s: neither add nor restore; see 'sigmactl pool --help'",
+				*args);
+	if (*args && options->given)
+		return complain(EXIT_USAGE, "pool %s takes no such option; see 'sigmactl pool --help'",
+				*args);
+	if (adds && !args[1])
+		return complain(EXIT_USAGE, "say which memory; see 'sigmactl pool --help'");
+	if (*args && !adds && args[1])
+		return complain(EXIT_USAGE, "pool restore takes what " POOL_FILE " lists; see 'sigmactl pool --help'");
+	if (access("/sys/module/sigma", F_OK))
+		return complain(EXIT_FAILED, "sigma.ko is not loaded: as root, modprobe sigma; 'sigmactl check' says what this machine can do");
+	if (!*args)
+		return show(options);
+	return adds ? add(args + 1) : restore();
+}
+
 DEFINE_VERB(pool) = {
 	.name = "pool",
-	.args = "",
-	.summary = "Show what is lent to guests, and what could be lent",
+	.args = "[add|restore]",
+	.summary = "Show what could be lent to guests, or set memory aside",
 	.help =
-"There is a line for each guest, and one for what could be lent now: all online CPUs except those\n"
-"of CPU 0's core, and the available memory except what the host keeps for itself, which is an\n"
-"eighth and at least 128M. Memory that was set aside (modprobe sigma pool=SIZE@ADDRESS) is\n"
-"counted, too. A guest may still get less, since pages that the kernel has pinned cannot be moved.\n"
+"  add SIZE@ADDRESS...  add these ranges of memory to the pool\n"
+"  restore              add the ranges that " POOL_FILE " lists\n"
+"\n"
+"Without either, there is a line for each guest, and one for what could be lent now: all online\n"
+"CPUs except those of CPU 0's core, and the available memory except what the host keeps for itself,\n"
+"which is an eighth and at least 128M. The pool is counted, too. A guest may still get less, since\n"
+"pages that the kernel has pinned cannot be moved.\n"
+"\n"
+"The pool is memory that guests get first, in few and large pieces. The host must not use it. There\n"
+"are two ways to set it aside:\n"
+"  - memmap=SIZE$ADDRESS on the host's kernel command line keeps it back at boot. The firmware must\n"
+"    call it System RAM in " POOL_MEMMAP ". In /etc/default/grub, write \\\\\\$ for $.\n"
+"  - 'chmem -d SIZE' sets memory blocks offline; 'lsmem' shows which.\n"
+"SIZE and ADDRESS are multiples of 2M. They may have K, M, G or T, or be hexadecimal with 0x. Only\n"
+"root may add memory. It stays in the pool until sigma.ko is unloaded.\n"
+"\n"
+POOL_FILE " has one range in a line; '#' begins a comment. systemd runs 'restore' when\n"
+"sigma.ko is loaded, and before a guest's service. What the pool has already is no error then.\n"
 "\n"
 "Examples:\n"
 "  sigmactl pool\n"
-"  sigmactl pool --json | jq .lendable.memory\n",
+"  sigmactl pool --json | jq .lendable.memory\n"
+"  sigmactl pool add 512M@0x140000000\n"
+"  echo 512M@0x140000000 >>" POOL_FILE " && sigmactl pool restore\n",
 	.accepts = OPT_JSON | OPT_NO_LEGEND,
+	.more_args = true,
 	.run = run,
 };

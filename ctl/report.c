@@ -205,7 +205,8 @@ static void report_module(void)
 	print_value("source", "/sys/module/sigma/srcversion");
 	print_value("tainted by it", "/sys/module/sigma/taint");
 	print_value("users", "/sys/module/sigma/refcnt");
-	print_value("pool", "/sys/module/sigma/parameters/pool");
+	print_value("pool_size", GUARD_SYSFS "/pool_size");
+	print_value("pool_free", GUARD_SYSFS "/pool_free");
 	print_value("guard", GUARD_SYSFS "/guard");
 	print_value("guard_missing", GUARD_SYSFS "/guard_missing");
 	nr = guest_views(&guests);

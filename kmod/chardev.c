@@ -6,6 +6,7 @@
  * An open file holds a reference to its guest's device, and so to the IOSC window, but does not
  * keep the guest: once it is destroyed, read, write and ioctl fail with ENODEV.
  */
+#include <linux/capability.h>
 #include <linux/cdev.h>
 #include <linux/device.h>
 #include <linux/fs.h>
@@ -21,6 +22,7 @@
 #include "guest.h"
 #include "iosc.h"
 #include "memfile.h"
+#include "pool.h"
 #include "sysfs.h"
 
 #define MINORS		256
@@ -395,6 +397,26 @@ static int ioctl_destroy(void __user *argp)
 	return sigma_guest_destroy(args.name);
 }
 
+/*
+ * Members of the group sigma may open the device, to use guests. Memory that is not what the caller
+ * says would be overwritten, so that takes the right to do anything to the machine.
+ */
+static int ioctl_pool_add(struct sigma_pool_add __user *argp)
+{
+	struct sigma_pool_add args;
+	int err;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (copy_from_user(&args, argp, sizeof(args)))
+		return -EFAULT;
+	err = sigma_pool_add(&args);
+	/* A range that was added stays, and has no reason to report */
+	if (err && copy_to_user(&argp->why, &args.why, sizeof(args.why)))
+		err = -EFAULT;
+	return err;
+}
+
 static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	switch (cmd) {
@@ -402,6 +424,8 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 		return ioctl_create((void __user *)arg);
 	case SIGMA_DESTROY:
 		return ioctl_destroy((void __user *)arg);
+	case SIGMA_POOL_ADD:
+		return ioctl_pool_add((void __user *)arg);
 	default:
 		return -ENOTTY;
 	}

@@ -9,7 +9,7 @@
  *	entry.S arrival.c	the entry pages, where a started CPU arrives
  *	frequency.c	the frequency of lent CPUs
  *	memory.c	lend and return memory
- *	pool.c		memory that was set aside at boot
+ *	pool.c		memory that was set aside for guests
  *	low.c		pages below 1 MiB
  *	identity.c	page tables for a CPU that arrives
  *	iosc.c		the IOSC (inter-OS communication) window: rings, doorbells, eventfds

@@ -1,93 +1,77 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The pool: memory that was set aside for guests, which needs no migration. It is used before the
- * host's own memory (memory.c). The module parameter pool=SIZE@ADDRESS[,SIZE@ADDRESS...] names
- * ranges that the host does not use. Each one is of one of two kinds:
+ * host's own memory (memory.c). SIGMA_POOL_ADD names ranges that the host does not use, each of one
+ * of two kinds:
  *
  *   - memory that memmap=SIZE$ADDRESS kept from the host at boot. It has no struct pages;
- *     memremap_pages() makes them, as for device-dax memory.
+ *     memremap_pages() makes them, as for device-dax memory. That it is memory and no device, user
+ *     space has found out (common/pool.c): no symbol that all kernels export tells.
  *   - memory blocks that were set offline (chmem -d). They have struct pages, which offlining
- *     leaves uninitialised; onlining initialises them again. While the module is loaded, onlining
- *     them is refused.
+ *     leaves uninitialised; onlining initialises them again. As long as they are in the pool,
+ *     onlining them is refused.
  *
  * Either way each page is as one that memory.c takes from the host: it has one reference, ours.
+ *
+ * A range is in the array from before its memory is looked at, so that the host cannot begin to use
+ * it meanwhile. Guests get memory from it once it is ready. It stays until the module is unloaded.
  */
 #include <linux/bitmap.h>
-#include <linux/fs.h>
-#include <linux/io.h>
+#include <linux/ioport.h>
 #include <linux/memory.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/sched.h>
 
 #include "uapi/sigma.h"
 #include "pool.h"
+#include "why.h"
 
 #define CHUNK		SIGMA_SEGMENT_ALIGN
 #define CHUNK_PAGES	(CHUNK >> PAGE_SHIFT)
 #define RANGES_MAX	8
 
-static char *pool;
-module_param(pool, charp, 0444);
-MODULE_PARM_DESC(pool, "memory for guests that the host does not use: SIZE@ADDRESS[,...], kept back by memmap=SIZE$ADDRESS at boot or set offline by chmem -d");
-
 struct pool_range {
 	u64 phys;
 	u64 size;
+	bool ready;			/* guests may get it */
 	bool offline_blocks;		/* memory blocks set offline; else remapped, by @pgmap */
 	struct dev_pagemap pgmap;
 	unsigned long *taken;		/* one bit for each CHUNK */
 };
 
-static DEFINE_MUTEX(pool_lock);		/* protects the `taken` of every range */
+/*
+ * One range is added at a time. pool_lock is not held while a range is mapped: that takes the
+ * kernel's lock of memory hotplug, under which on_memory() takes pool_lock.
+ */
+static DEFINE_MUTEX(add_lock);
+
+/* Protects all below, but for what only sigma_pool_add() uses while a range is not ready */
+static DEFINE_MUTEX(pool_lock);
 static struct pool_range ranges[RANGES_MAX];
 static unsigned int nr_ranges;
 
-static bool read_memmap(unsigned int entry, const char *what, char *text, size_t size)
+/* What the host sets online or offline just now; zeros if it does not */
+static struct {
+	u64 phys;
+	u64 size;
+} changing;
+
+static bool overlap(u64 phys, u64 size, u64 other_phys, u64 other_size)
 {
-	char path[sizeof("/sys/firmware/memmap/4294967295/start")];
-	struct file *file;
-	loff_t pos = 0;
-	ssize_t len;
-
-	snprintf(path, sizeof(path), "/sys/firmware/memmap/%u/%s", entry, what);
-	file = filp_open(path, O_RDONLY, 0);
-	if (IS_ERR(file))
-		return false;
-	len = kernel_read(file, text, size - 1, &pos);
-	filp_close(file, NULL);
-	if (len < 0)
-		return false;
-	text[len] = '\0';
-	return true;
-}
-
-/*
- * Was the range RAM before memmap= took it away? No symbol that all kernels export answers that,
- * but /sys/firmware/memmap does. A wrong answer would make us write zeroes to a device.
- */
-static bool firmware_calls_it_ram(u64 phys, u64 size)
-{
-	char start[24], end[24], type[24];
-	u64 first, last;
-
-	for (unsigned int i = 0; read_memmap(i, "start", start, sizeof(start)); i++) {
-		if (!read_memmap(i, "end", end, sizeof(end)) ||
-		    !read_memmap(i, "type", type, sizeof(type)) ||
-		    kstrtou64(start, 16, &first) || kstrtou64(end, 16, &last))
-			return false;
-		if (!strcmp(type, "System RAM\n") && first <= phys && phys + size - 1 <= last)
-			return true;
-	}
-	return false;
+	return phys < other_phys + other_size && other_phys < phys + size;
 }
 
 static bool all_offline(u64 phys, u64 size)
 {
-	for (unsigned long pfn = PHYS_PFN(phys); pfn < PHYS_PFN(phys + size); pfn++)
+	for (unsigned long pfn = PHYS_PFN(phys); pfn < PHYS_PFN(phys + size); pfn++) {
 		if (!pfn_valid(pfn) || pfn_to_online_page(pfn))
 			return false;
+		if (!(pfn % CHUNK_PAGES))
+			cond_resched();
+	}
 	return true;
 }
 
@@ -105,149 +89,192 @@ static void init_offline_pages(const struct pool_range *range)
 		atomic_set(&page->_mapcount, -1);
 		INIT_LIST_HEAD(&page->lru);
 		__SetPageReserved(page);
+		if (!(pfn % CHUNK_PAGES))
+			cond_resched();
 	}
 }
 
-static int remap(struct pool_range *range)
+static int map_range(struct pool_range *range, struct sigma_why *why)
 {
 	void *at;
 
+	/* Also within what the firmware calls reserved, but not if a driver has a part of it */
+	if (!request_mem_region(range->phys, range->size, "SIGMA pool"))
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_POOL_IN_USE, 0, 0);
 	range->pgmap.type = MEMORY_DEVICE_GENERIC;
 	range->pgmap.range.start = range->phys;
 	range->pgmap.range.end = range->phys + range->size - 1;
 	range->pgmap.nr_range = 1;
 	at = memremap_pages(&range->pgmap, phys_to_target_node(range->phys));
-	return PTR_ERR_OR_ZERO(at);
+	if (!IS_ERR(at))
+		return 0;
+	release_mem_region(range->phys, range->size);
+	return sigma_refuse(why, PTR_ERR(at), SIGMA_REASON_POOL_UNMAPPABLE, 0, -PTR_ERR(at));
 }
 
-static int open_range(struct pool_range *range)
+static void close_range(struct pool_range *range)
 {
-	int err = 0;
+	if (!range->offline_blocks) {
+		memunmap_pages(&range->pgmap);
+		release_mem_region(range->phys, range->size);
+	}
+	bitmap_free(range->taken);
+}
 
-	range->taken = bitmap_zalloc(range->size / CHUNK, GFP_KERNEL);
-	if (!range->taken)
-		return -ENOMEM;
+static int open_range(struct pool_range *range, bool is_ram, struct sigma_why *why)
+{
+	int err;
 
 	switch (region_intersects(range->phys, range->size, IORESOURCE_SYSTEM_RAM,
 				  IORES_DESC_NONE)) {
 	case REGION_DISJOINT:
-		if (!firmware_calls_it_ram(range->phys, range->size)) {
-			pr_err("pool=: 0x%llx, %llu MiB is not memory, or the kernel cannot tell; see /sys/firmware/memmap\n",
-			       range->phys, range->size >> 20);
-			err = -EINVAL;
-			break;
-		}
-		err = remap(range);
+		if (!is_ram)
+			return sigma_refuse(why, -ENXIO, SIGMA_REASON_POOL_NOT_RAM, 0, 0);
+		err = map_range(range, why);
 		if (err)
-			pr_err("pool=: 0x%llx, %llu MiB cannot be mapped (error %d)\n",
-			       range->phys, range->size >> 20, err);
+			return err;
 		break;
 	case REGION_INTERSECTS:
-		/* From here on on_memory() refuses onlining, so that the check stays valid */
-		range->offline_blocks = true;
+		/* on_memory() refuses onlining already, so that the check stays valid */
 		if (all_offline(range->phys, range->size)) {
+			range->offline_blocks = true;
 			init_offline_pages(range);
 			break;
 		}
 		fallthrough;
 	default:
-		pr_err("pool=: 0x%llx, %llu MiB is in use by the host; keep it back with memmap=, or set it offline with chmem -d\n",
-		       range->phys, range->size >> 20);
-		err = -EBUSY;
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_POOL_IN_USE, 0, 0);
 	}
-	if (err)
-		bitmap_free(range->taken);
-	return err;
-}
 
-static void close_range(struct pool_range *range)
-{
-	if (!range->offline_blocks)
-		memunmap_pages(&range->pgmap);
-	bitmap_free(range->taken);
-}
-
-static int parse_range(char *word, struct pool_range *range)
-{
-	char *end;
-
-	memset(range, 0, sizeof(*range));
-	range->size = memparse(word, &end);
-	if (*end == '@')
-		range->phys = memparse(end + 1, &end);
-	if (*end || !range->size || !range->phys || range->phys % CHUNK || range->size % CHUNK ||
-	    range->phys + range->size < range->phys) {
-		pr_err("pool=: \"%s\" is not SIZE@ADDRESS in multiples of 2 MiB\n", word);
-		return -EINVAL;
+	/* Not before: only now is it certain that the machine has so much memory */
+	range->taken = bitmap_zalloc(range->size / CHUNK, GFP_KERNEL);
+	if (!range->taken) {
+		close_range(range);
+		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
 	}
-	for (unsigned int i = 0; i < nr_ranges; i++)
-		if (range->phys < ranges[i].phys + ranges[i].size &&
-		    ranges[i].phys < range->phys + range->size) {
-			pr_err("pool=: \"%s\" overlaps another range\n", word);
-			return -EINVAL;
-		}
 	return 0;
 }
 
-/* Offline blocks that are in the pool must not be onlined by the host */
+static bool in_pool(u64 phys, u64 size)
+{
+	lockdep_assert_held(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges; i++)
+		if (overlap(phys, size, ranges[i].phys, ranges[i].size))
+			return true;
+	return false;
+}
+
+/* Memory blocks that are in the pool must not be onlined by the host */
 static int on_memory(struct notifier_block *nb, unsigned long action, void *data)
 {
 	const struct memory_notify *notify = data;
 	u64 phys = PFN_PHYS(notify->start_pfn);
 	u64 size = (u64)notify->nr_pages << PAGE_SHIFT;
+	bool refused = false;
 
-	if (action != MEM_GOING_ONLINE)
+	mutex_lock(&pool_lock);
+	switch (action) {
+	case MEM_GOING_ONLINE:
+		refused = in_pool(phys, size);
+		fallthrough;
+	case MEM_GOING_OFFLINE:
+		changing.phys = phys;
+		changing.size = size;
+		break;
+	case MEM_ONLINE:
+	case MEM_CANCEL_ONLINE:
+	case MEM_OFFLINE:
+	case MEM_CANCEL_OFFLINE:
+		changing.phys = 0;
+		changing.size = 0;
+		break;
+	}
+	mutex_unlock(&pool_lock);
+	if (!refused)
 		return NOTIFY_DONE;
-	for (unsigned int i = 0; i < nr_ranges; i++)
-		if (ranges[i].offline_blocks && phys < ranges[i].phys + ranges[i].size &&
-		    ranges[i].phys < phys + size) {
-			pr_warn("memory at 0x%llx is in the pool for guests and cannot be onlined; unload sigma first\n",
-				phys);
-			return notifier_from_errno(-EBUSY);
-		}
-	return NOTIFY_DONE;
+	pr_warn("memory at 0x%llx is in the pool for guests and cannot be onlined; unload sigma first\n",
+		phys);
+	return notifier_from_errno(-EBUSY);
 }
 
 static struct notifier_block memory_notifier = {
 	.notifier_call = on_memory,
 };
 
-static int add_pool_range(char *word)
+int sigma_pool_init(void)
 {
-	struct pool_range *range = &ranges[nr_ranges];
+	return register_memory_notifier(&memory_notifier);
+}
+
+static int check_bounds(const struct sigma_pool_add *args, struct sigma_why *why)
+{
+	if (args->flags & ~SIGMA_POOL_RAM)
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_FLAGS, 0, args->flags);
+	if (!args->size || !args->phys || args->phys % CHUNK || args->size % CHUNK ||
+	    args->phys + args->size < args->phys)
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_POOL_BOUNDS, 0, 0);
+	return 0;
+}
+
+/* From here on the host cannot set the range online */
+static int enter_range(struct pool_range **entered, u64 phys, u64 size, struct sigma_why *why)
+{
+	struct pool_range *range;
+
+	lockdep_assert_held(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges; i++)
+		if (ranges[i].phys == phys && ranges[i].size == size)
+			return sigma_refuse(why, -EEXIST, SIGMA_REASON_POOL_EXISTS, 0, 0);
+	if (in_pool(phys, size))
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_POOL_OVERLAPS, 0, 0);
+	if (nr_ranges == RANGES_MAX)
+		return sigma_refuse(why, -ENOSPC, SIGMA_REASON_POOL_FULL, 0, RANGES_MAX);
+	if (overlap(phys, size, changing.phys, changing.size))
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_POOL_IN_USE, 0, 0);
+	range = &ranges[nr_ranges++];
+	memset(range, 0, sizeof(*range));
+	range->phys = phys;
+	range->size = size;
+	*entered = range;
+	return 0;
+}
+
+static int add_locked(const struct sigma_pool_add *args, struct sigma_why *why)
+{
+	struct pool_range *range;
 	int err;
 
-	if (nr_ranges == RANGES_MAX) {
-		pr_err("pool=: more than %d ranges\n", RANGES_MAX);
-		return -EINVAL;
-	}
-	err = parse_range(word, range);
+	lockdep_assert_held(&add_lock);
+	mutex_lock(&pool_lock);
+	err = enter_range(&range, args->phys, args->size, why);
+	mutex_unlock(&pool_lock);
 	if (err)
 		return err;
-	nr_ranges++;		/* from here on on_memory() refuses onlining the range */
-	err = open_range(range);
+
+	err = open_range(range, args->flags & SIGMA_POOL_RAM, why);
+	mutex_lock(&pool_lock);
 	if (err)
 		nr_ranges--;
+	else
+		range->ready = true;
+	mutex_unlock(&pool_lock);
 	return err;
 }
 
-int sigma_pool_init(void)
+int sigma_pool_add(struct sigma_pool_add *args)
 {
-	char *copy, *rest, *word;
 	int err;
 
-	err = register_memory_notifier(&memory_notifier);
+	memset(&args->why, 0, sizeof(args->why));
+	err = check_bounds(args, &args->why);
 	if (err)
 		return err;
-	copy = kstrdup(pool, GFP_KERNEL);
-	if (pool && !copy)
-		err = -ENOMEM;
-	rest = copy;
-	while (!err && (word = strsep(&rest, ",")))
-		err = add_pool_range(word);
-	kfree(copy);
-	if (err)
-		sigma_pool_exit();
+	mutex_lock(&add_lock);
+	err = add_locked(args, &args->why);
+	mutex_unlock(&add_lock);
+	if (!err)
+		pr_info("%llu MiB at 0x%llx are in the pool for guests\n", args->size >> 20,
+			args->phys);
 	return err;
 }
 
@@ -259,17 +286,20 @@ void sigma_pool_sizes(u64 *size, u64 *left)
 	for (unsigned int i = 0; i < nr_ranges; i++) {
 		unsigned long chunks = ranges[i].size / CHUNK;
 
+		if (!ranges[i].ready)
+			continue;
 		*size += ranges[i].size;
 		*left += (chunks - bitmap_weight(ranges[i].taken, chunks)) * CHUNK;
 	}
 	mutex_unlock(&pool_lock);
 }
 
+/* No file is open here, so no range is being added */
 void sigma_pool_exit(void)
 {
+	unregister_memory_notifier(&memory_notifier);
 	while (nr_ranges)
 		close_range(&ranges[--nr_ranges]);
-	unregister_memory_notifier(&memory_notifier);
 }
 
 static unsigned long take_from(struct pool_range *range, unsigned long nr_pages)
@@ -289,7 +319,8 @@ unsigned long sigma_pool_take(unsigned long nr_pages)
 
 	mutex_lock(&pool_lock);
 	for (unsigned int i = 0; i < nr_ranges && !pfn; i++)
-		pfn = take_from(&ranges[i], nr_pages);
+		if (ranges[i].ready)
+			pfn = take_from(&ranges[i], nr_pages);
 	mutex_unlock(&pool_lock);
 	return pfn;
 }
@@ -303,25 +334,36 @@ static bool is_unusable(unsigned long pfn, unsigned long nr_pages)
 	return false;
 }
 
+/* The range stays where it is, so it may be used without the lock */
+static struct pool_range *find_range(u64 phys)
+{
+	struct pool_range *found = NULL;
+
+	mutex_lock(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges; i++)
+		if (ranges[i].ready && phys >= ranges[i].phys &&
+		    phys - ranges[i].phys < ranges[i].size)
+			found = &ranges[i];
+	mutex_unlock(&pool_lock);
+	return found;
+}
+
 bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
 {
-	for (unsigned int i = 0; i < nr_ranges; i++) {
-		struct pool_range *range = &ranges[i];
+	struct pool_range *range = find_range(PFN_PHYS(pfn));
 
-		if (PFN_PHYS(pfn) < range->phys || PFN_PHYS(pfn) >= range->phys + range->size)
-			continue;
-		if (is_unusable(pfn, nr_pages)) {
-			/* Their struct pages belong to this module, so it can't be unloaded now */
-			__module_get(THIS_MODULE);
-			pr_warn("pool=: 0x%llx, %lu pages have a memory error, or are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
-				PFN_PHYS(pfn), nr_pages);
-			return true;
-		}
-		mutex_lock(&pool_lock);
-		bitmap_clear(range->taken, (pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES,
-			     nr_pages / CHUNK_PAGES);
-		mutex_unlock(&pool_lock);
+	if (!range)
+		return false;
+	if (is_unusable(pfn, nr_pages)) {
+		/* Their struct pages belong to this module, so it can't be unloaded now */
+		__module_get(THIS_MODULE);
+		pr_warn("pool: 0x%llx, %lu pages have a memory error, or are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
+			PFN_PHYS(pfn), nr_pages);
 		return true;
 	}
-	return false;
+	mutex_lock(&pool_lock);
+	bitmap_clear(range->taken, (pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES,
+		     nr_pages / CHUNK_PAGES);
+	mutex_unlock(&pool_lock);
+	return true;
 }

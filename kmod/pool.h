@@ -5,8 +5,13 @@
 
 #include <linux/types.h>
 
-int sigma_pool_init(void);	/* from the module parameter pool= */
+struct sigma_pool_add;
+
+int sigma_pool_init(void);
 void sigma_pool_exit(void);
+
+/** sigma_pool_add - SIGMA_POOL_ADD, without the check of the caller's privileges. May sleep. */
+int sigma_pool_add(struct sigma_pool_add *args);
 
 /** sigma_pool_sizes - bytes in the pool (@size), and bytes that no guest has (@left). May sleep. */
 void sigma_pool_sizes(u64 *size, u64 *left);

@@ -22,7 +22,7 @@
  *	guard			the strongest guard that this machine can do, as above
  *	guard_missing		why it can do no stronger one, an enum sigma_reason; 0: it is full
  *	memory_lendable		bytes that could be lent now, the pool's included
- *	pool_size		bytes that were set aside for guests (module parameter pool=)
+ *	pool_size		bytes that were set aside for guests (SIGMA_POOL_ADD)
  *	pool_free		bytes of the pool that no guest has
  *	gathering		name of the guest for which memory is gathered; else empty
  *	gathered		bytes that this guest has so far; else 0

@@ -248,6 +248,7 @@ check "bash completes verbs" offers "start stop status stats" st
 check "bash completes verbs after help" offers "edit enable events" help e
 check "bash completes the running guest after stop" offers g stop ""
 check "bash offers no running guest after start" eval 'cd / && offers "" start g'
+check "bash completes what pool can do" offers "add restore" pool ""
 check "bash completes the options of a verb" offers "--timeout --state --help" wait --
 check "bash completes states" offers "poweroff panicked" wait --state = p
 check "bash completes properties" offers "State StartedUSec" show -p St
@@ -332,6 +333,10 @@ refuse "stopping a guest that does not run is refused, with the remedy" \
 check "status of a guest that does not run ends with status 3" status 3 sigmactl status g
 refuse "a bad guest name is refused" "up to 31 letters" sigmactl edit ../x
 refuse "an option of another verb is refused" "list takes no --timeout" sigmactl list --timeout=1
+check "sigmactl pool with a word that it does not know ends with status 2" status 2 sigmactl pool fill
+check "sigmactl pool add without a range ends with status 2" status 2 sigmactl pool add
+check "sigmactl pool add --json ends with status 2" status 2 sigmactl pool add --json 2M@1G
+check "sigmactl pool restore with a range ends with status 2" status 2 sigmactl pool restore 2M@1G
 refuse "sigmactl stats of two guests is refused" "name one guest" sigmactl stats g h
 refuse "rebooting a guest that does not run is refused" "no such guest" sigmactl reboot g
 finish

@@ -3,7 +3,8 @@
 # rig: smp=2 mem=3G timeout=300 append=memmap=256M$0x110000000
 #
 # The sources of guest memory: the running host, a range reserved at boot, and memory blocks that
-# were set offline. Memory from each source arrives zeroed as ordinary pages, and is given back.
+# were set offline. Memory from each source arrives zeroed as ordinary pages, and is given back. What
+# is no memory for guests is refused.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -11,6 +12,8 @@ need_sigma
 program=/usr/lib/sigma-rig/memory
 kept=0x110000000
 size=$((256 << 20))
+conf=/etc/sigma/pool.conf
+control=/sys/class/sigma/control
 
 # all_of START SIZE: run the program's tests on memory from that range; 0 0 means any memory
 all_of()
@@ -18,10 +21,10 @@ all_of()
 	POOL_START=$1 POOL_SIZE=$2 $program
 }
 
-with_pool()
-{
-	rmmod sigma && modprobe sigma pool="$1"
-}
+# The pool is empty when the module is loaded
+empty_pool() { rmmod sigma && modprobe sigma; }
+with_pool() { empty_pool && sigmactl pool add "$1"; }
+pool_has() { [ "$(<$control/pool_size)" = "$1" ] || { cat $control/pool_*; return 1; }; }
 
 # Print the memory block that is offline as "address size"
 offline_block()
@@ -52,7 +55,6 @@ check "memory error: the guest is killed" eval 'sigmactl kill g && wait_gone g'
 check "memmap=: the module takes the range" with_pool "256M@$kept"
 check "memmap=: every test of the program passes" all_of $kept $size
 guest g disk=/dev/vdb memory=768M
-control=/sys/class/sigma/control
 # The pool is used first, then memory of the running host
 tells_progress()
 {
@@ -80,11 +82,53 @@ refuse "chmem: the block cannot be set online while the module has it" \
 	"could only|failed|cannot" chmem -e "$address-$(printf '0x%x' $((address + bytes - 1)))"
 check "chmem: the block can be set online without the module" eval 'rmmod sigma && chmem -e 128M'
 
-refuse "pool=: memory that the host uses is refused" "busy" modprobe sigma pool=64M@1G
-refuse "pool=: a range without memory is refused" "invalid" modprobe sigma pool=2M@0xfee00000
-refuse "pool=: an unaligned range is refused" "invalid" modprobe sigma pool="256M@$((kept + 4096))"
-refuse "pool=: overlapping ranges are refused" \
-	"invalid" modprobe sigma pool="4M@$kept,4M@$((kept + (2 << 20)))"
-refuse "pool=: a value that is no range is refused" "invalid" modprobe sigma pool=much
 check "the module loads without a pool" modprobe sigma
+check "pool: it is empty at first" pool_has 0
+refuse "pool: memory that the host uses is refused" "the host uses this" sigmactl pool add 64M@1G
+refuse "pool: a range without memory is refused" "firmware does not call 0xfee00000 memory" \
+	sigmactl pool add 2M@0xfee00000
+refuse "pool: an unaligned range is refused" "multiples of 2 MiB" \
+	sigmactl pool add "256M@$((kept + 4096))"
+refuse "pool: an unaligned size is refused" "multiples of 2 MiB" sigmactl pool add "1M@$kept"
+refuse "pool: a value that is no range is refused" "not SIZE@ADDRESS" sigmactl pool add much
+refuse "pool: root without CAP_SYS_ADMIN is refused" "only root may" \
+	setpriv --bounding-set=-sys_admin sigmactl pool add "4M@$kept"
+check "pool: it is empty after all that" pool_has 0
+refuse "pool: overlapping ranges are refused" "overlaps another range" \
+	sigmactl pool add "4M@$kept" "4M@$((kept + (2 << 20)))"
+check "pool: it has the first of the two" pool_has $((4 << 20))
+refuse "pool: the same range a second time is refused" "in the pool already" \
+	sigmactl pool add "4M@$kept"
+check "pool: /proc/iomem shows the range" grep -i "${kept#0x}-1103fffff : SIGMA pool" /proc/iomem
+add_seven()
+{
+	local i
+	for i in 1 2 3 4 5 6 7; do
+		sigmactl pool add "4M@$((kept + i * (4 << 20)))" || return
+	done
+}
+check "pool: seven more ranges are added, each at the end of another one" add_seven
+check "pool: it has all eight" pool_has $((32 << 20))
+refuse "pool: a ninth range is refused" "the pool has 8 ranges" \
+	sigmactl pool add "4M@$((kept + (32 << 20)))"
+
+# ---- the file
+printf '# kept back\n4M@%s # a comment\n\n2M@0xfee00000\nmuch\n8M@%#x\n' \
+	$kept $((kept + (16 << 20))) >$conf
+check "the module is loaded again" empty_pool
+check "pool.conf: mistakes are reported with their lines" eval 'sigmactl pool restore 2>/tmp/said
+	[ $? = 1 ] && grep "$conf:4: 2M@0xfee00000: the firmware does not" /tmp/said &&
+	grep "$conf:5: much: not SIZE@ADDRESS" /tmp/said && [ "$(wc -l </tmp/said)" = 2 ]'
+check "pool.conf: the other lines are in the pool" pool_has $((12 << 20))
+sed -i '/fee00000/d; /much/d' $conf
+check "pool.conf: ranges that are in the pool already are no error" sigmactl pool restore
+check "pool.conf: the pool is as before" pool_has $((12 << 20))
+check "pool.conf: after a reload the ranges are added again" \
+	eval 'empty_pool && sigmactl pool restore && pool_has $((12 << 20))'
+rm $conf
+refuse "pool.conf: without the file there is an error" "$conf: cannot be read" sigmactl pool restore
+check "the module is unloaded with a pool" rmmod sigma
+refuse "without the module there is an error that says what to do" "modprobe sigma" \
+	sigmactl pool add "4M@$kept"
+modprobe sigma
 finish

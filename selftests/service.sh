@@ -42,6 +42,8 @@ journalctl --flush
 check "systemd finds no fault in the unit" systemd-analyze --man=no verify $unit
 check "systemd finds no fault in the unit that ends guests without a sigmad" \
 	systemd-analyze --man=no verify sigma-unserved@web.service
+check "systemd finds no fault in the unit that fills the pool" \
+	systemd-analyze --man=no verify sigma-pool.service
 check "the unit names its manual pages" eval \
 	'property Documentation; property Documentation | grep "man:sigmad(8).*man:sigma.guest(5)"'
 say "$(systemd-analyze security --no-pager $unit | tail -n 1)"
@@ -185,4 +187,22 @@ systemctl reset-failed
 systemctl daemon-reload
 
 check "the host has everything back" host_is_as_before
+
+# ---- memory for guests, whenever the module is loaded
+pool_has() { [ "$(cat /sys/class/sigma/control/pool_size)" = "$1" ]; }
+check "the host sets 128 MiB offline" chmem -d 128M
+range=$(lsmem --bytes --raw --noheadings --output RANGE,SIZE,STATE |
+	awk '$3 == "offline" { split($1, range, "-"); print $2 "@" range[1]; exit }')
+printf '%s\nmuch\n' "$range" >/etc/sigma/pool.conf
+check "sigma.ko is unloaded, and loaded with a pool.conf" eval 'modprobe -r sigma && modprobe sigma'
+check "systemd adds the memory to the pool" until_true 20 pool_has "${range%@*}"
+check "the journal says which line has a mistake" until_true 20 eval 'journalctl --sync &&
+	journalctl --unit=sigma-pool | grep "/etc/sigma/pool.conf:2: much: not SIZE@ADDRESS"'
+check "sigma.ko is unloaded once more" modprobe -r sigma
+guest web disk=/dev/vdb net=1
+check "a guest's service loads sigma.ko" systemctl start $unit
+check "the guest's service waited for the pool" pool_has "${range%@*}"
+check "the guest's service stops" systemctl stop $unit
+rm /etc/sigma/pool.conf
+check "the memory is the host's again" eval 'modprobe -r sigma && chmem -e 128M && modprobe sigma'
 finish

@@ -85,8 +85,10 @@ _sigmactl_argument()
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.guest' -- "$cur"; compgen -d -- "$cur") ;;
 	edit:1|enable:1|disable:1|show:1)
 		choices=$(_sigmactl_names all) ;;
-	check:*|list:*|pool:*)
+	check:*|list:*)
 		;;
+	pool:1)
+		choices="add restore" ;;
 	disk:1|net:1|share:1)
 		choices="add rm" ;;
 	disk:2|net:2|share:2)

@@ -58,7 +58,8 @@ _sigmactl()
 	:0|help:1)		_sigmactl_verbs ;;
 	start:1|run:1)		_sigmactl_names off; _files -g '*.guest' ;;
 	edit:1|enable:1|disable:1|show:1)	_sigmactl_names all ;;
-	check:*|list:*|pool:*)	;;
+	check:*|list:*)	;;
+	pool:1)			compadd add restore ;;
 	disk:1|net:1|share:1)	compadd add rm ;;
 	disk:2|net:2|share:2)	_sigmactl_names on ;;
 	disk:3|net:3|share:3)

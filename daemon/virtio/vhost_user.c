@@ -155,7 +155,7 @@ static int set_memory(struct vhost_user *vu)
 	int error = 0;
 
 	if (mem->nr > vu->nr_regions)
-		return vu_explain(vu, -E2BIG, "takes %u pieces of memory, but the guest's is in %u; give the guest less, or set memory aside for guests when the host boots (pool= of sigma.ko)",
+		return vu_explain(vu, -E2BIG, "takes %u pieces of memory, but the guest's is in %u; give the guest less, or set memory aside for guests ('sigmactl pool --help')",
 				  vu->nr_regions, mem->nr);
 	if (vu->protocol & VU_PROTOCOL_MEM_SLOTS) {
 		for (unsigned int i = 0; i < mem->nr && !error; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause */
 /*
- * The ioctl interface of sigma.ko: /dev/sigma/control makes and destroys guests,
- * /dev/sigma/NAME drives one.
+ * The ioctl interface of sigma.ko: /dev/sigma/control makes and destroys guests and fills the pool,
+ * /dev/sigma/NAME drives one guest.
  *
  * A guest owns CPUs and memory that the host has lent. It exists from SIGMA_CREATE to
  * SIGMA_DESTROY, also while no process has its device open: the process that made it may exit, and
@@ -51,7 +51,10 @@ enum sigma_guard_kind {
 	SIGMA_GUARD_AUTO	= 3,	/* SIGMA_CREATE only: the strongest that is possible */
 };
 
-/* Why a guest cannot be made, or cannot have a guard. "value" is sigma_why.value */
+/*
+ * Why a guest cannot be made or cannot have a guard, or why a range of memory cannot be in the
+ * pool. "value" is sigma_why.value
+ */
 enum sigma_reason {
 	SIGMA_REASON_NONE		= 0,
 	/* The arguments */
@@ -95,6 +98,14 @@ enum sigma_reason {
 	SIGMA_REASON_X2APIC_ID		= 35,	/* the CPU would in x2APIC mode get interrupts
 						 * that the host sends to CPU number value
 						 */
+	/* The pool */
+	SIGMA_REASON_POOL_BOUNDS	= 36,	/* a multiple of SIGMA_SEGMENT_ALIGN is needed */
+	SIGMA_REASON_POOL_EXISTS	= 37,	/* this very range is in the pool */
+	SIGMA_REASON_POOL_OVERLAPS	= 38,	/* part of the range is in the pool */
+	SIGMA_REASON_POOL_FULL		= 39,	/* the pool has so many ranges; value: how many */
+	SIGMA_REASON_POOL_IN_USE	= 40,	/* the host or a driver uses some of the range */
+	SIGMA_REASON_POOL_NOT_RAM	= 41,	/* not the host's RAM, and no SIGMA_POOL_RAM */
+	SIGMA_REASON_POOL_UNMAPPABLE	= 42,	/* cannot be mapped; value: errno */
 };
 
 /**
@@ -138,6 +149,26 @@ struct sigma_create {
  */
 struct sigma_destroy {
 	char name[SIGMA_NAME_MAX];
+};
+
+/*
+ * The caller vouches that the range is RAM. sigma.ko cannot find out, and without it takes memory
+ * blocks that were set offline, but no memory that the host has never had.
+ */
+#define SIGMA_POOL_RAM	0x1
+
+/**
+ * struct sigma_pool_add - argument of SIGMA_POOL_ADD
+ * @phys: physical address, a multiple of SIGMA_SEGMENT_ALIGN, not 0
+ * @size: bytes, a multiple of SIGMA_SEGMENT_ALIGN, not 0
+ * @flags: SIGMA_POOL_*
+ * @why: out: on an error the reason
+ */
+struct sigma_pool_add {
+	__u64 phys;
+	__u64 size;
+	__u64 flags;
+	struct sigma_why why;
 };
 
 enum sigma_state {
@@ -298,9 +329,21 @@ struct sigma_panic {
  *   ENOENT  no such guest
  *   EBUSY   a memory file of it is still open or mapped
  *   EIO     a CPU could not be confirmed as stopped: its memory stays lent for good
+ * SIGMA_POOL_ADD: set a range of memory that the host does not use aside for guests. Guests get
+ *   this memory first. The range stays in the pool until the module is unloaded.
+ *   EPERM   the caller lacks CAP_SYS_ADMIN. To have opened the device is not enough: guests' memory
+ *           is zeroed, and so would be a device whose addresses somebody calls RAM
+ *   EINVAL  a field is out of bounds, or the range overlaps another one of the pool
+ *   EEXIST  the pool has this very range
+ *   ENOSPC  the pool has as many ranges as it can have
+ *   EBUSY   the host or a driver uses some of the memory, or blocks of it go online or offline
+ *   ENXIO   the host has no such memory, and SIGMA_POOL_RAM was not given
+ *   ENOMEM  no memory for the kernel's own structs
+ *   others  the range cannot be mapped
  */
 #define SIGMA_CREATE	_IOWR(SIGMA_IOC, 0x01, struct sigma_create)
 #define SIGMA_DESTROY	_IOW(SIGMA_IOC, 0x02, struct sigma_destroy)
+#define SIGMA_POOL_ADD	_IOWR(SIGMA_IOC, 0x03, struct sigma_pool_add)
 
 /*
  * On /dev/sigma/NAME.

@@ -87,18 +87,18 @@ static const char *reason(uint32_t reason, uint32_t cpu, uint64_t value)
 /* Each one has words of its own, which fit with the greatest numbers */
 TEST(every_reason_has_words)
 {
-	char texts[SIGMA_REASON_X2APIC_ID + 1][REASON_TEXT_MAX];
+	char texts[SIGMA_REASON_POOL_UNMAPPABLE + 1][REASON_TEXT_MAX];
 
 	EXPECT_STREQ("", reason(SIGMA_REASON_NONE, 0, 0));
-	for (uint32_t i = 1; i <= SIGMA_REASON_X2APIC_ID; i++) {
+	for (uint32_t i = 1; i <= SIGMA_REASON_POOL_UNMAPPABLE; i++) {
 		strcpy(texts[i], reason(i, UINT32_MAX, UINT64_MAX));
 		EXPECT_TRUE(texts[i][0] && strlen(texts[i]) < REASON_TEXT_MAX - 1);
 		EXPECT_TRUE(!strstr(texts[i], "does not know: they are"));
 		for (uint32_t k = 1; k < i; k++)
 			EXPECT_TRUE(strcmp(texts[i], texts[k]));
 	}
-	EXPECT_STREQ("sigma.ko gives reason 36, which this program does not know: they are of different versions",
-		     reason(SIGMA_REASON_X2APIC_ID + 1, 0, 0));
+	EXPECT_STREQ("sigma.ko gives reason 43, which this program does not know: they are of different versions",
+		     reason(SIGMA_REASON_POOL_UNMAPPABLE + 1, 0, 0));
 }
 
 TEST(numbers_in_reasons)
@@ -109,6 +109,10 @@ TEST(numbers_in_reasons)
 		     reason(SIGMA_REASON_GUEST_MEMORY, 0, 5 << 20));
 	EXPECT_STREQ("cannot make its device node: No space left on device",
 		     reason(SIGMA_REASON_DEVICE, 0, ENOSPC));
+	EXPECT_STREQ("the pool has 8 ranges, and takes no more; unloading sigma.ko empties it",
+		     reason(SIGMA_REASON_POOL_FULL, 0, 8));
+	EXPECT_STREQ("the host's kernel cannot map this memory: Cannot allocate memory; dmesg may tell more",
+		     reason(SIGMA_REASON_POOL_UNMAPPABLE, 0, ENOMEM));
 }
 
 TEST_HARNESS_MAIN
