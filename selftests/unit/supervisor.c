@@ -1,0 +1,896 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The supervisor's reactions to what becomes of the guest, and to what people ask for: who is told
+ * what, in which order, and how sigmad ends. The supervisor is the real one, with all that it uses,
+ * on a simulated host.
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "../../common/gueststate.h"
+#include "../../daemon/supervisor.h"
+#include "../../daemon/takeover.h"
+#include "capture.h"
+#include "tap.h"
+#include "host.h"
+
+#define GOES_ON		-1		/* no exit status: the event loop goes on */
+#define MSEC		1000ULL
+#define SECOND		(1000 * MSEC)
+#define PATIENCE	(30 * SECOND)	/* with a timer of a millisecond */
+#define FILES_MAX	64
+
+static const char text[] =
+	"[Guest]\nKernel=/etc/passwd\nCPUs=cpu1\nMemory=128M\nVSock=no\n";
+
+static struct supervisor supervisor;
+static struct guest_config config;
+static char path[64];			/* of the guest file */
+static const char *said;
+static unsigned int files;		/* open ones, when the test began */
+
+/* An observer; @data: what to put in front of its notes */
+
+static int on_open(void *data)
+{
+	note("%sopen", (const char *)data);
+	return 0;
+}
+
+static void on_close(void *data)
+{
+	note("%sclose", (const char *)data);
+}
+
+static void on_patience(void *data, uint64_t usec)
+{
+	note("%spatience", (const char *)data);
+}
+
+static void on_ready(void *data)
+{
+	note("%sready", (const char *)data);
+}
+
+static void on_state(void *data, uint32_t state)
+{
+	note("%s%s", (const char *)data, guest_state_name(state));
+}
+
+static void on_ending(void *data)
+{
+	note("%sending", (const char *)data);
+}
+
+static const struct observer_ops observer = {
+	.open = on_open, .close = on_close, .patience = on_patience, .ready = on_ready,
+	.state = on_state, .ending = on_ending,
+};
+
+static void __attribute__((constructor)) prepare(void)
+{
+	FILE *file;
+
+	signal(SIGPIPE, SIG_IGN);	/* as sigmad does */
+	snprintf(path, sizeof(path), "%s/" HOST_GUEST ".guest", host.folder);
+	file = fopen(path, "w");
+	if (!file || fputs(text, file) < 0 || fclose(file))
+		abort();
+}
+
+static void __attribute__((destructor)) clean_up(void)
+{
+	unlink(path);
+}
+
+static unsigned int open_files(void)
+{
+	unsigned int nr = 0;
+
+	for (int fd = 0; fd < FILES_MAX; fd++)
+		nr += fcntl(fd, F_GETFD) >= 0;
+	return nr;
+}
+
+/* As main() does, until the guest is to be made */
+static bool begin(struct supervisor_options options)
+{
+	struct machine *machine = &supervisor.machine;
+
+	files = open_files();
+	noted();
+	host.fails = 0;
+	host.read_error = 0;
+	host.load_error = 0;
+	supervisor = (struct supervisor){};
+	config = (struct guest_config){};
+	if (!takeover_find(machine, &config, path)) {
+		if (guestfile_load(&config, path))
+			return false;
+		machine->config = &config;
+	}
+	if (sd_event_new(&machine->event) < 0)
+		return false;
+	supervisor_init(&supervisor, &options);
+	observers_add(&machine->observers, &observer, "");
+	return true;
+}
+
+#define FOR_PEOPLE	{ .stop_timeout = UINT64_MAX, .hang_timeout = UINT64_MAX,	\
+			  .boot_timeout = UINT64_MAX }
+#define SERVICE		{ .stop_timeout = UINT64_MAX, .hang_timeout = UINT64_MAX,	\
+			  .boot_timeout = 600 * SECOND, .service = true }
+
+static int make(void)
+{
+	int error;
+
+	capture_start();
+	error = supervisor_make(&supervisor);
+	said = capture_end();
+	return error;
+}
+
+static int run(void)
+{
+	int error;
+
+	capture_start();
+	error = supervisor_run(&supervisor);
+	said = capture_end();
+	return error;
+}
+
+/* Wait up to @usec for an event and handle it; false: there was none, or the loop has ended */
+static bool step(uint64_t usec)
+{
+	sd_event *event = supervisor.machine.event;
+
+	return sd_event_get_state(event) != SD_EVENT_FINISHED && sd_event_run(event, usec) > 0;
+}
+
+/* Handle what has happened. Return: exit status, or GOES_ON */
+static int loop(void)
+{
+	int status = GOES_ON;
+
+	while (step(0))
+		;
+	sd_event_get_exit_code(supervisor.machine.event, &status);
+	return status;
+}
+
+/* Handle what happens until @message is logged. Return: as loop() */
+static int loop_until(const char *message)
+{
+	while (!strstr(capture_peek(), message) && step(PATIENCE))
+		;
+	return loop();
+}
+
+#define CAPTURED(action, go_on) ({					\
+	int after;							\
+									\
+	capture_start();						\
+	action;								\
+	after = go_on;							\
+	said = capture_end();						\
+	after;								\
+})
+
+/* @action, and what follows from it. Return: as loop() */
+#define AFTER(action)		CAPTURED(action, loop())
+
+/* The same, with the timer that logs @message */
+#define UNTIL(message, action) ({					\
+	int until = CAPTURED(action, loop_until(message));		\
+									\
+	EXPECT_SAID(message, said);					\
+	until;								\
+})
+
+#define CHANGE(name)		AFTER(host_change(SIGMA_STATE_##name))
+
+/* Make and start a guest whose driver comes up */
+static bool begin_running(struct supervisor_options options)
+{
+	bool runs = begin(options) && !make() && !run() && CHANGE(RUNNING) == GOES_ON;
+
+	noted();
+	return runs;
+}
+
+/* As main() does behind the event loop; not after an error of supervisor_make() */
+static int end(void)
+{
+	int error;
+
+	capture_start();
+	error = supervisor_end(&supervisor);
+	said = capture_end();
+	return error;
+}
+
+/* Nothing stays open, whatever happened */
+static void finish(void)
+{
+	sd_event_unref(supervisor.machine.event);
+	guestfile_free(&config);
+	EXPECT_FALSE(host.exists);
+	EXPECT_EQ(files, open_files());
+	host.exists = false;
+}
+
+static void end_and_finish(const char *notes)
+{
+	EXPECT_EQ(0, end());
+	EXPECT_STREQ(notes, noted());
+	finish();
+}
+
+/* What the guest was asked for by an event, or 0 */
+static uint32_t asked(void)
+{
+	struct {
+		struct sigma_msg msg;
+		struct sigma_bus_event_power power;
+	} event = {};
+
+	if (recv(host.guest, &event, sizeof(event), 0) != sizeof(event) ||
+	    event.msg.flags != SIGMA_MSG_BUS || event.msg.id != SIGMA_BUS_EVENT_POWER)
+		return 0;
+	return le32toh(event.power.action);
+}
+
+/* The life of a guest */
+
+TEST(boots_runs_and_switches_itself_off)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	EXPECT_STREQ("load create open", noted());
+	ASSERT_EQ(0, run());
+	/* People do not wait for the driver */
+	EXPECT_STREQ("start booting ready", noted());
+	EXPECT_EQ(GOES_ON, loop());
+	EXPECT_STREQ("", noted());
+
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	EXPECT_SAID("the guest is running", said);
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	EXPECT_STREQ("poweroff ending", noted());
+	EXPECT_SAID("the guest switched itself off", said);
+	/* Its log came over the ring */
+	EXPECT_EQ(0, end());
+	EXPECT_STREQ("", said);
+	EXPECT_STREQ("stop retire destroy close", noted());
+	finish();
+}
+
+TEST(service_is_ready_when_the_driver_is)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	ASSERT_EQ(0, run());
+	EXPECT_STREQ("load create open start booting patience", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running ready", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	EXPECT_STREQ("poweroff ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* systemd takes a service that ends before READY=1 for one that failed */
+TEST(service_that_ends_before_it_is_ready)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_TRUE(!make() && !run());
+	noted();
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	EXPECT_STREQ("poweroff ready ending", noted());
+	EXPECT_EQ(0, end());
+	/* Without a driver there was no log but in the guest's memory */
+	EXPECT_SAID("the guest's kernel log was not found in its memory", said);
+	EXPECT_STREQ("stop retire destroy close", noted());
+	finish();
+}
+
+TEST(observers_are_told_in_order)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	observers_add(&supervisor.machine.observers, &observer, "b:");
+	ASSERT_TRUE(!make() && !run());
+	EXPECT_STREQ("load create open b:open start booting b:booting ready b:ready", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running b:running", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	EXPECT_STREQ("poweroff b:poweroff ending b:ending", noted());
+	end_and_finish("stop retire destroy b:close close");
+}
+
+/* Two changes before sigmad looks are one */
+TEST(states_that_were_missed)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_TRUE(!make() && !run());
+	noted();
+	EXPECT_EQ(EXIT_SUCCESS, AFTER({
+		host_change(SIGMA_STATE_RUNNING);
+		recv(host.device, &(char){ 0 }, 1, MSG_OOB);
+		host_change(SIGMA_STATE_POWEROFF);
+	}));
+	EXPECT_STREQ("poweroff ready ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(never_started)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	noted();
+	/* Its logs would be empty, so they are not kept */
+	end_and_finish("stop remove destroy close");
+}
+
+/* Starts that fail */
+
+TEST(kernel_that_cannot_be_read)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	host.load_error = -ENOENT;
+	EXPECT_EQ(-ENOENT, make());
+	EXPECT_STREQ("load", noted());
+	finish();
+}
+
+TEST(cpus_that_are_refused)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	host.fails = SIGMA_CREATE;
+	host.error = EBUSY;
+	EXPECT_EQ(-EBUSY, make());
+	EXPECT_SAID(HOST_GUEST ".guest:3: CPUs=: the test refuses", said);
+	EXPECT_STREQ("load", noted());
+	finish();
+}
+
+TEST(memory_that_cannot_be_had)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	host.fails = SIGMA_MEMORY_FD;
+	host.error = EMFILE;
+	EXPECT_EQ(-EMFILE, make());
+	EXPECT_STREQ("load create destroy", noted());
+	finish();
+}
+
+static int on_open_fails(void *data)
+{
+	return -EADDRINUSE;
+}
+
+TEST(observer_that_cannot_be_opened)
+{
+	static const struct observer_ops failing = { .open = on_open_fails, .close = on_close };
+
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	observers_add(&supervisor.machine.observers, &failing, "b:");
+	EXPECT_EQ(-EADDRINUSE, make());
+	EXPECT_STREQ("load create open close remove destroy", noted());
+	finish();
+}
+
+TEST(cpu_that_does_not_start)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	noted();
+	host.fails = SIGMA_START;
+	host.error = EIO;
+	EXPECT_EQ(-EIO, run());
+	EXPECT_SAID("a CPU did not answer INIT-SIPI", said);
+	/* Nobody is told of a guest that never was */
+	EXPECT_STREQ("", noted());
+	end_and_finish("stop remove destroy close");
+}
+
+/* What the guest does */
+
+TEST(reboots)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)SERVICE));
+	for (unsigned int i = 0; i < 2; i++) {
+		EXPECT_EQ(GOES_ON, CHANGE(REBOOT));
+		EXPECT_SAID("the guest restarts", said);
+		/* Those who wait for the guest were told once that it is ready */
+		EXPECT_STREQ("reboot stop load start booting", noted());
+		EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+		EXPECT_STREQ("running", noted());
+	}
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	EXPECT_STREQ("poweroff ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+static void restart_fails(const char *notes)
+{
+	EXPECT_EQ(EXIT_FAILURE, CHANGE(REBOOT));
+	EXPECT_STREQ(notes, noted());
+	host.fails = 0;
+	host.load_error = 0;
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(restart_without_its_kernel)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	host.load_error = -ENOENT;
+	restart_fails("reboot stop load ending");
+}
+
+TEST(restart_that_does_not_start)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	host.fails = SIGMA_START;
+	host.error = EIO;
+	restart_fails("reboot stop load ending");
+}
+
+TEST(restart_that_does_not_stop)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	host.fails = SIGMA_STOP;
+	host.error = EIO;
+	restart_fails("reboot ending");
+}
+
+TEST(panics_and_is_kept)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	strcpy(host.header->guest.panic_text, "no root");
+	EXPECT_EQ(GOES_ON, CHANGE(PANICKED));
+	EXPECT_STREQ("panicked", noted());
+	EXPECT_SAID("the guest panicked: no root", said);
+	EXPECT_SAID("the guest is kept as it is: 'sigmactl log " HOST_GUEST "'", said);
+	EXPECT_SAID("kernel log was not found in its memory", said);
+	/* It cannot switch itself off any more */
+	EXPECT_EQ(EXIT_FAILURE, AFTER(supervisor_power_off(&supervisor, SECOND)));
+	EXPECT_STREQ("ending", noted());
+	/* The log was saved at once, and is not saved again */
+	EXPECT_EQ(0, end());
+	EXPECT_STREQ("", said);
+	EXPECT_STREQ("stop retire destroy close", noted());
+	finish();
+}
+
+/* systemd starts a service again, as its unit says by Restart= */
+TEST(panics_as_a_service)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)SERVICE));
+	EXPECT_EQ(SUPERVISOR_GUEST_FAILED, CHANGE(PANICKED));
+	EXPECT_STREQ("panicked ending", noted());
+	EXPECT_SAID("the guest panicked: (no reason given)", said);
+	EXPECT_FALSE(strstr(said, "is kept"));
+	end_and_finish("stop retire destroy close");
+}
+
+/* A panic on the way down is no failure that systemd should start again for */
+TEST(panics_when_asked_to_end)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)SERVICE));
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	EXPECT_EQ(EXIT_FAILURE, CHANGE(PANICKED));
+	EXPECT_STREQ("panicked ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(contained_and_kept)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(GOES_ON, CHANGE(CONTAINED));
+	EXPECT_STREQ("contained", noted());
+	EXPECT_SAID("the guard stopped the guest", said);
+	EXPECT_SAID("the guest is kept as it is", said);
+	EXPECT_EQ(EXIT_FAILURE, AFTER(supervisor_power_off(&supervisor, SECOND)));
+	EXPECT_STREQ("ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(contained_as_a_service)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)SERVICE));
+	EXPECT_EQ(SUPERVISOR_GUEST_FAILED, CHANGE(CONTAINED));
+	EXPECT_STREQ("contained ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(hangs_while_people_watch)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(GOES_ON, CHANGE(UNRESPONSIVE));
+	/* No NMI, no timer: they decide */
+	EXPECT_STREQ("unresponsive", noted());
+	EXPECT_SAID("the guest's heartbeat stands still", said);
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_kill(&supervisor)));
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(hangs_as_a_service)
+{
+	struct supervisor_options options = SERVICE;
+
+	options.hang_timeout = MSEC;
+	ASSERT_TRUE(begin_running(options));
+	EXPECT_EQ(SUPERVISOR_GUEST_FAILED, UNTIL("its heartbeat has not come back",
+						 host_change(SIGMA_STATE_UNRESPONSIVE)));
+	EXPECT_SAID("kernel log was not found in its memory", said);
+	EXPECT_STREQ("unresponsive nmi stop ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(hangs_for_a_moment)
+{
+	struct supervisor_options options = SERVICE;
+
+	options.hang_timeout = 600 * SECOND;
+	ASSERT_TRUE(begin_running(options));
+	EXPECT_EQ(GOES_ON, CHANGE(UNRESPONSIVE));
+	EXPECT_TRUE(supervisor.hang);
+	EXPECT_STREQ("unresponsive nmi", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_TRUE(!supervisor.hang);
+	EXPECT_STREQ("running", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(hangs_as_a_service_for_ever)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)SERVICE));
+	EXPECT_EQ(GOES_ON, CHANGE(UNRESPONSIVE));
+	EXPECT_STREQ("unresponsive nmi", noted());
+	EXPECT_TRUE(!supervisor.hang);
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_kill(&supervisor)));
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(does_not_boot)
+{
+	struct supervisor_options options = FOR_PEOPLE;
+
+	options.boot_timeout = MSEC;
+	ASSERT_TRUE(begin(options));
+	ASSERT_TRUE(!make() && !run());
+	noted();
+	EXPECT_EQ(GOES_ON, UNTIL("the guest's driver is not up", ));
+	EXPECT_STREQ("", noted());
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_kill(&supervisor)));
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(does_not_boot_as_a_service)
+{
+	struct supervisor_options options = SERVICE;
+
+	options.boot_timeout = MSEC;
+	ASSERT_TRUE(begin(options));
+	ASSERT_TRUE(!make() && !run());
+	noted();
+	EXPECT_EQ(SUPERVISOR_GUEST_FAILED, UNTIL("the guest's driver is not up", ));
+	/* Not ready: systemd has to take it for one that failed to start */
+	EXPECT_STREQ("stop ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* What others do to it */
+
+TEST(stopped_by_somebody_else)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(EXIT_FAILURE, CHANGE(STOPPED));
+	EXPECT_STREQ("stopped ending", noted());
+	EXPECT_SAID("the guest was stopped by somebody else", said);
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(lost)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(EXIT_FAILURE, CHANGE(LOST));
+	EXPECT_STREQ("lost ending", noted());
+	EXPECT_SAID("did not answer INIT and may still run", said);
+	host.fails = SIGMA_DESTROY;
+	host.error = EIO;
+	EXPECT_EQ(-EIO, end());
+	EXPECT_STREQ("stop retire close", noted());
+	host.exists = false;
+	host_hang_up();
+	finish();
+}
+
+TEST(destroyed_by_somebody_else)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(EXIT_FAILURE, AFTER(host_destroy()));
+	EXPECT_SAID("the guest was destroyed by somebody else", said);
+	EXPECT_STREQ("destroy ending", noted());
+	host.fails = SIGMA_DESTROY;
+	host.error = ENOENT;
+	end_and_finish("stop retire close");
+}
+
+TEST(state_that_cannot_be_read)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	host.fails = SIGMA_GET_INFO;
+	host.error = ENODEV;
+	EXPECT_EQ(EXIT_FAILURE, CHANGE(UNRESPONSIVE));
+	EXPECT_STREQ("ending", noted());
+	host.fails = 0;
+	end_and_finish("stop retire destroy close");
+}
+
+/* What people ask for */
+
+TEST(asked_to_switch_itself_off)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	EXPECT_EQ(SIGMA_POWER_OFF, asked());
+	EXPECT_TRUE(!supervisor.power_off);
+	/* Again, with a timeout that no clock can hold */
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_power_off(&supervisor, UINT64_MAX - 1)));
+	EXPECT_EQ(SIGMA_POWER_OFF, asked());
+	EXPECT_TRUE(supervisor.power_off);
+	EXPECT_STREQ("", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	EXPECT_STREQ("poweroff ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* Some systems reboot at the press of a power button */
+TEST(reboots_when_asked_to_end)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(REBOOT));
+	EXPECT_STREQ("reboot ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(does_not_switch_itself_off)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)SERVICE));
+	EXPECT_EQ(EXIT_SUCCESS, UNTIL("did not switch itself off in time and is stopped",
+				      supervisor_power_off(&supervisor, MSEC)));
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* It does not read its messages, so it cannot be asked */
+static void fill_ring(void)
+{
+	char message[SIGMA_MSG_MAX] = "";
+
+	while (send(host.device, message, sizeof(message), MSG_DONTWAIT) > 0)
+		;
+}
+
+static void empty_ring(void)
+{
+	char message[SIGMA_MSG_MAX];
+
+	while (recv(host.guest, message, sizeof(message), MSG_DONTWAIT) > 0)
+		;
+}
+
+TEST(cannot_be_asked)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	fill_ring();
+	EXPECT_EQ(-EAGAIN, supervisor_reboot(&supervisor));
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	EXPECT_SAID("cannot be asked to switch itself off", said);
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(asked_to_reboot)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(0, supervisor_reboot(&supervisor));
+	EXPECT_EQ(SIGMA_POWER_REBOOT, asked());
+	EXPECT_EQ(GOES_ON, CHANGE(REBOOT));
+	EXPECT_STREQ("reboot stop load start booting", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(PANICKED));
+	EXPECT_EQ(-EPIPE, supervisor_reboot(&supervisor));
+	EXPECT_STREQ("panicked", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* SIGTERM, and a person who is in a hurry */
+TEST(interrupted_twice)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_interrupt(&supervisor)));
+	EXPECT_EQ(SIGMA_POWER_OFF, asked());
+	EXPECT_STREQ("", noted());
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_interrupt(&supervisor)));
+	EXPECT_SAID("second signal: the guest is stopped at once", said);
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(interrupted_with_a_timeout)
+{
+	struct supervisor_options options = FOR_PEOPLE;
+
+	options.stop_timeout = MSEC;
+	ASSERT_TRUE(begin_running(options));
+	EXPECT_EQ(EXIT_SUCCESS, UNTIL("did not switch itself off in time and is stopped",
+				      supervisor_interrupt(&supervisor)));
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(killed_before_it_was_started)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	noted();
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_power_off(&supervisor, SECOND)));
+	EXPECT_STREQ("ready ending", noted());
+	end_and_finish("stop remove destroy close");
+}
+
+TEST(killed_and_cannot_be_stopped)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	host.fails = SIGMA_STOP;
+	host.error = EIO;
+	EXPECT_EQ(EXIT_FAILURE, AFTER(supervisor_kill(&supervisor)));
+	EXPECT_SAID("a CPU of the guest did not answer INIT", said);
+	EXPECT_STREQ("lost ending", noted());
+	end_and_finish("retire destroy close");
+}
+
+/* The guest's control messages */
+
+static bool send_hello(void)
+{
+	const struct sigma_msg hello = { .flags = SIGMA_MSG_BUS, .id = SIGMA_BUS_HELLO };
+
+	return send(host.guest, &hello, sizeof(hello), 0) == sizeof(hello);
+}
+
+static bool is_answered(void)
+{
+	struct {
+		struct sigma_msg msg;
+		struct sigma_bus_hello hello;
+	} answer = {};
+
+	return recv(host.guest, &answer, sizeof(answer), MSG_DONTWAIT) == sizeof(answer) &&
+	       answer.msg.flags == (SIGMA_MSG_BUS | SIGMA_MSG_RESPONSE) &&
+	       answer.msg.id == SIGMA_BUS_HELLO && !answer.msg.status &&
+	       le32toh(answer.hello.version) == SIGMA_IOSC_VERSION;
+}
+
+TEST(messages_wait_for_room)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_TRUE(send_hello())));
+	EXPECT_TRUE(is_answered());
+	EXPECT_STREQ("", said);
+
+	fill_ring();
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_TRUE(send_hello())));
+	empty_ring();
+	EXPECT_FALSE(is_answered());
+	EXPECT_EQ(GOES_ON, loop());
+	EXPECT_TRUE(is_answered());
+	/* And the next one again at once */
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_TRUE(send_hello())));
+	EXPECT_TRUE(is_answered());
+	EXPECT_STREQ("", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(ring_that_the_guest_broke)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	host.read_error = EPROTO;
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_TRUE(send_hello())));
+	EXPECT_SAID("no more control messages from the guest until it is restarted: it broke the ring",
+		    said);
+	/* Its messages are left alone, and sigmad sleeps */
+	EXPECT_EQ(0, sd_event_run(supervisor.machine.event, 0));
+	host.read_error = 0;
+	EXPECT_EQ(GOES_ON, loop());
+	EXPECT_FALSE(is_answered());
+	/* The state is watched as before */
+	EXPECT_EQ(GOES_ON, CHANGE(UNRESPONSIVE));
+	EXPECT_EQ(GOES_ON, CHANGE(REBOOT));
+	EXPECT_EQ(GOES_ON, loop());
+	EXPECT_TRUE(is_answered());
+	EXPECT_STREQ("unresponsive reboot stop load start booting", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+/* Take-over: a child process is the sigmad that dies */
+
+static bool leave_guest(bool started)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (!begin((struct supervisor_options)FOR_PEOPLE) || make() || (started && run()))
+			_exit(1);
+		_exit(0);
+	}
+	host.exists = true;
+	host.state = started ? SIGMA_STATE_RUNNING : SIGMA_STATE_CREATED;
+	host.header->guest.state = htole32(started ? SIGMA_GUEST_UP : SIGMA_GUEST_NONE);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+TEST(taken_over)
+{
+	ASSERT_TRUE(leave_guest(true));
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_SAID("took over the guest from a sigmad that died", said);
+	EXPECT_STREQ("open running ready", noted());
+	/* It runs, and is not started again */
+	EXPECT_EQ(0, run());
+	EXPECT_EQ(GOES_ON, loop());
+	EXPECT_STREQ("", noted());
+	empty_ring();			/* sigmad has told the guest to look at its devices */
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_TRUE(send_hello())));
+	EXPECT_TRUE(is_answered());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	EXPECT_STREQ("poweroff ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(taken_over_after_a_panic)
+{
+	ASSERT_TRUE(leave_guest(true));
+	host.state = SIGMA_STATE_PANICKED;
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_SAID("the guest panicked", said);
+	EXPECT_EQ(0, run());
+	EXPECT_EQ(SUPERVISOR_GUEST_FAILED, loop());
+	EXPECT_STREQ("open panicked ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(taken_over_before_it_was_started)
+{
+	ASSERT_TRUE(leave_guest(false));
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	EXPECT_STREQ("load open created", noted());
+	ASSERT_EQ(0, run());
+	EXPECT_STREQ("start booting ready", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST_HARNESS_MAIN
