@@ -7,7 +7,6 @@
  * here.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +14,7 @@
 
 #include "../common/assert.h"
 #include "../common/log.h"
+#include "failure.h"
 #include "savelog.h"
 #include "start.h"
 #include "supervisor.h"
@@ -26,52 +26,11 @@
 /* A year: the sum with the clock cannot overflow */
 #define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
 
-/* Messages about a guest that failed */
-
-static void log_kept(const struct supervisor *supervisor)
-{
-	const char *name = supervisor->machine.guest.name;
-
-	if (supervisor->options.service)
-		return;
-	log_info("the guest is kept as it is: 'sigmactl log %s' shows its last messages, 'sigmactl stop %s' gives its CPUs and memory back",
-		 name, name);
-}
-
 /* Is it kept for people to look at? */
 static bool is_kept(const struct guest *guest)
 {
 	return guest->info.state == SIGMA_STATE_PANICKED ||
 	       guest->info.state == SIGMA_STATE_CONTAINED;
-}
-
-static void log_panic(const struct supervisor *supervisor)
-{
-	char text[GUEST_PANIC_MAX];
-
-	guest_panic(&supervisor->machine.guest, text);
-	log_warning("the guest panicked: %s", text[0] ? text : "(no reason given)");
-	log_kept(supervisor);
-}
-
-/* sigma.ko has recorded what the guest did */
-static void log_violation(const struct supervisor *supervisor)
-{
-	char path[sizeof("/sys/class/sigma//violation") + SIGMA_NAME_MAX], line[256];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/class/sigma/%s/violation",
-		 supervisor->machine.guest.name);
-	file = fopen(path, "re");
-	if (!file)
-		log_warning("the guard stopped the guest; %s: %m, see dmesg", path);
-	while (file && fgets(line, sizeof(line), file)) {
-		line[strcspn(line, "\n")] = '\0';
-		log_warning("the guard stopped the guest: %s", line);
-	}
-	if (file)
-		fclose(file);
-	log_kept(supervisor);
 }
 
 /* Changes of the guest's state */
@@ -151,6 +110,7 @@ static void end_loop_failed(struct supervisor *supervisor)
 /* The guest panicked, or the guard stopped it */
 static void on_failure(struct supervisor *supervisor)
 {
+	failure_log(&supervisor->machine.guest, !supervisor->options.service);
 	savelog(&supervisor->machine);
 	if (supervisor->ending || supervisor->options.service)
 		end_loop_failed(supervisor);
@@ -169,31 +129,6 @@ static void fail(void *data)
 	end_loop_failed(supervisor);
 }
 
-static int on_hang(sd_event_source *source, uint64_t usec, void *data)
-{
-	log_warning("the guest is stopped: its heartbeat has not come back");
-	fail(data);
-	return 0;
-}
-
-static void watch_hang(struct supervisor *supervisor)
-{
-	struct machine *machine = &supervisor->machine;
-
-	supervisor->hang = sd_event_source_disable_unref(supervisor->hang);
-	if (!supervisor->options.service ||
-	    machine->guest.info.state != SIGMA_STATE_UNRESPONSIVE)
-		return;
-	/* The guest logs where it hangs, and savelog_memory() finds that in its memory */
-	guest_nmi(&machine->guest);
-	if (supervisor->options.hang_timeout == UINT64_MAX)
-		return;
-	if (sd_event_add_time_relative(machine->event, &supervisor->hang, CLOCK_MONOTONIC,
-				       supervisor->options.hang_timeout, 0, on_hang,
-				       supervisor) < 0)
-		log_warning("cannot make a timer: the guest will not be ended if it goes on hanging");
-}
-
 static void on_state(struct supervisor *supervisor)
 {
 	struct guest *guest = &supervisor->machine.guest;
@@ -203,7 +138,7 @@ static void on_state(struct supervisor *supervisor)
 		return;
 	}
 	announce_state(supervisor);
-	watch_hang(supervisor);
+	hang_watch(&supervisor->hang);
 
 	switch (guest->info.state) {
 	case SIGMA_STATE_RUNNING:
@@ -224,11 +159,7 @@ static void on_state(struct supervisor *supervisor)
 			restart(supervisor);
 		break;
 	case SIGMA_STATE_PANICKED:
-		log_panic(supervisor);
-		on_failure(supervisor);
-		break;
 	case SIGMA_STATE_CONTAINED:
-		log_violation(supervisor);
 		on_failure(supervisor);
 		break;
 	case SIGMA_STATE_STOPPED:
@@ -369,6 +300,11 @@ void supervisor_init(struct supervisor *supervisor, const struct supervisor_opti
 		.observers = &supervisor->machine.observers, .timeout = options->boot_timeout,
 		.service = options->service, .failed = fail, .data = supervisor,
 	};
+	supervisor->hang = (struct hang) {
+		.event = supervisor->machine.event, .guest = &supervisor->machine.guest,
+		.timeout = options->hang_timeout, .service = options->service, .failed = fail,
+		.data = supervisor,
+	};
 }
 
 static int watch(struct supervisor *supervisor)
@@ -426,7 +362,7 @@ int supervisor_end(struct supervisor *supervisor)
 	if (!is_kept(&machine->guest))
 		savelog(machine);
 	sd_event_source_disable_unref(supervisor->power_off);
-	sd_event_source_disable_unref(supervisor->hang);
+	hang_end(&supervisor->hang);
 	boot_end(&supervisor->boot);
 	sd_event_source_disable_unref(supervisor->messages);
 	return machine_close(machine);
