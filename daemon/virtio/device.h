@@ -7,7 +7,8 @@
  *	request.c	control messages about one device: decode, check, carry out
  *	device_table.c	the devices on the bus: their numbers and doorbells
  *	device.c	one device: status, features, config space, virtqueues
- *	queue.c		split virtqueues; checks every descriptor
+ *	queue.c		split virtqueues
+ *	chain.c		descriptor chains in them; checks every descriptor
  *	buffers.c	access to the scattered buffers of a descriptor chain
  *	making.c	errors and notes while a device is made
  *	ratelimit.c	limits messages that a guest can cause at will
