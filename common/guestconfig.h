@@ -25,9 +25,9 @@
  *
  * Enums, tables, prototypes and methods on D-Bus are made from the rows. If a part of a new kind is
  * missing, the program does not compile or link. The parts are: the member, nr_MEMBERs and their
- * type, struct guest_MEMBER; guest_MEMBER_reset() and guest_MEMBER_finish() (guestparser.h);
- * name_MEMBER() in daemon/kinds.c; and virtio_MEMBER_add() (daemon/virtio/backends.h). Only rows in
- * guestkeys.c can be forgotten: the section then has no keys.
+ * type, struct guest_MEMBER; guest_MEMBER_keys[], guest_MEMBER_reset() and guest_MEMBER_finish()
+ * (guestparser.h); name_MEMBER() in daemon/kinds.c; and virtio_MEMBER_add()
+ * (daemon/virtio/backends.h).
  * The saved state of a running guest has the numbers of kinds, so a new row must be the last one.
  */
 #define GUEST_DEVICES(row)				\

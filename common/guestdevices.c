@@ -118,26 +118,27 @@ void guestdevices_finish(struct parser *parser, enum guest_device kind)
 	kinds[kind].finish(parser);
 }
 
-/* The members of each kind of device */
-
-void guest_disk_reset(struct guest_disk *disk)
+bool guestdevices_new(const struct parser *parser, unsigned int slot, const char *keys)
 {
-	free(disk->path);
-	free(disk->socket);
-	*disk = (struct guest_disk) { .direct = true };
+	return parser->single ? slot == parser->slot : keys != NULL;
 }
 
-void guest_net_reset(struct guest_net *net)
+bool guestdevices_rivals(const struct parser *parser, unsigned int slot, unsigned int other,
+			 const char *keys)
 {
-	free(net->bridge);
-	free(net->address);
-	*net = (struct guest_net) {};
+	return keys && (parser->single ? other != slot : other < slot);
 }
 
-void guest_share_reset(struct guest_share *share)
+struct guest_where guestdevices_where(const struct parser *parser, unsigned int line)
 {
-	free(share->path);
-	*share = (struct guest_share) {};
+	struct guest_where where = { "which was added later" };
+
+	if (line && parser->single)
+		snprintf(where.text, sizeof(where.text), "in line %u of %.*s", line, PATH_MAX,
+			 parser->config->file);
+	else if (line)
+		snprintf(where.text, sizeof(where.text), "in line %u", line);
+	return where;
 }
 
 struct guest_place guestfile_place(const char *file, unsigned int line)

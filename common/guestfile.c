@@ -10,30 +10,20 @@
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
-#include <net/ethernet.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/utsname.h>
-#include <systemd/sd-id128.h>
 #include <unistd.h>
 
 #include "guestfile.h"
 #include "guestparser.h"
-#include "hash.h"
 #include "log.h"
 
 #define CONTROL_NAME		"control"	/* /dev/sigma/control is not a guest */
 #define MEMORY_DEFAULT		(512ULL << 20)
-#define MAC_MULTICAST		0x01		/* in the first byte */
-#define MAC_LOCAL		0x02
 #define COUNT(array)		(sizeof(array) / sizeof(*(array)))
-
-/* Application ID for IDs that are derived from the machine's; a random number */
-#define GUEST_MAC_ID SD_ID128_MAKE(5b, 0e, 6d, 2c, 91, 7a, 4f, 38, \
-				   a3, d4, 1c, 8e, 72, f0, b9, 46)
 
 #define SECTION_NAME(name, member, section, ...)	[SECTION_##name] = #section,
 
@@ -160,211 +150,6 @@ static char *read_line(char *line, int size, void *data)
 	return line;
 }
 
-/* Is the device in slot @slot, which has these @keys, one of those that are being added? */
-static bool is_new(const struct parser *parser, unsigned int slot, const char *keys)
-{
-	return parser->single ? slot == parser->slot : keys != NULL;
-}
-
-/*
- * Must the new device in @slot differ from the one in @other, which has these @keys? Of two new
- * devices that are too similar, the later one gets the message.
- */
-static bool is_rival(const struct parser *parser, unsigned int slot, unsigned int other,
-		     const char *keys)
-{
-	return keys && (parser->single ? other != slot : other < slot);
-}
-
-struct phrase {
-	char text[PATH_MAX + 32];
-};
-
-/* Say where the device is that a new one is too similar to: "in line 3" */
-static struct phrase rival_place(const struct parser *parser, unsigned int line)
-{
-	struct phrase place = { "which was added later" };
-
-	if (line && parser->single)
-		snprintf(place.text, sizeof(place.text), "in line %u of %.*s", line, PATH_MAX,
-			 parser->config->file);
-	else if (line)
-		snprintf(place.text, sizeof(place.text), "in line %u", line);
-	return place;
-}
-
-void guest_disk_finish(struct parser *parser)
-{
-	const struct guest_config *config = parser->config;
-
-	for (unsigned int i = 0; i < config->nr_disks; i++) {
-		const struct guest_disk *disk = &config->disk[i];
-		int mode = disk->read_only ? R_OK : R_OK | W_OK;
-
-		if (!is_new(parser, i, disk->keys))
-			continue;
-		if (!disk->path == !disk->socket)
-			guestfile_mistake(parser, disk->line, -EINVAL, disk->path ?
-					  "a [Disk] with both Path= and Socket=; give one of them" :
-					  "a [Disk] without Path=; name the image or block device");
-		else if (disk->socket && (disk->read_only || !disk->direct || disk->block_size ||
-					  *disk->serial))
-			guestfile_mistake(parser, disk->line, -EINVAL,
-					  "a [Disk] with Socket= has no other key; leave the others out, and set them in the program that serves the disk");
-		else if (disk->path)
-			guestkeys_usable(parser, disk->line, "Path=", disk->path, false, mode);
-		for (unsigned int j = 0; *disk->serial && j < config->nr_disks; j++)
-			if (is_rival(parser, i, j, config->disk[j].keys) &&
-			    !strcmp(config->disk[j].serial, disk->serial))
-				guestfile_mistake(parser, disk->line, -EINVAL,
-						  "the same Serial= as that of the [Disk] %s; change one",
-						  rival_place(parser, config->disk[j].line).text);
-	}
-}
-
-/* A NIC's MAC address is the same whenever the guest starts, but differs between hosts. */
-static int stable_mac(const char *name, unsigned int slot, uint8_t mac[ETH_ALEN])
-{
-	uint64_t hash = hash_byte(hash_text(name), slot);
-	sd_id128_t id = GUEST_MAC_ID;
-	int error;
-
-	for (unsigned int i = 0; i < sizeof(hash); i++)
-		id.bytes[i] ^= hash >> (8 * i);
-	error = sd_id128_get_machine_app_specific(id, &id);
-	if (error < 0)
-		return error;
-	memcpy(mac, id.bytes, ETH_ALEN);
-	mac[0] = (mac[0] & ~MAC_MULTICAST) | MAC_LOCAL;
-	return 0;
-}
-
-void guest_net_finish(struct parser *parser)
-{
-	struct guest_config *config = parser->config;
-	int error;
-
-	for (unsigned int i = 0; i < config->nr_nets; i++) {
-		struct guest_net *net = &config->net[i];
-
-		if (!is_new(parser, i, net->keys))
-			continue;
-		if (!!net->bridge + !!net->address + net->user != 1)
-			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with %s of Bridge=, Address= and User=yes; give one of them",
-					  net->bridge || net->address ? "more than one" : "none");
-		if (!net->user && net->nr_forwards)
-			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with Forward= and without User=yes; leave Forward= out: the host reaches the guest without it");
-		if (net->user && net->vhost != VHOST_IF_POSSIBLE)
-			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with User=yes and VHost=; passt serves the queues; leave VHost= out");
-
-		if (!(parser->macs & 1U << i)) {
-			error = stable_mac(config->name, i, net->mac);
-			if (error)
-				guestfile_mistake(parser, net->line, error,
-						  "cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",
-						  strerror(-error));
-		}
-		for (unsigned int j = 0; j < config->nr_nets; j++)
-			if (is_rival(parser, i, j, config->net[j].keys) &&
-			    !memcmp(config->net[j].mac, net->mac, ETH_ALEN))
-				guestfile_mistake(parser, net->line, -EINVAL,
-						  "the same MACAddress= as that of the [Network] %s; change one",
-						  rival_place(parser, config->net[j].line).text);
-	}
-}
-
-/* The default tag of a share is the last part of its path, without trailing slashes */
-static void default_tag(struct parser *parser, struct guest_share *share)
-{
-	size_t end = strlen(share->path), start, len;
-
-	while (end && share->path[end - 1] == '/')
-		end--;
-	for (start = end; start && share->path[start - 1] != '/'; start--)
-		;
-	len = end - start;
-	if (!len || len > GUEST_TAG_MAX || strcspn(share->path + start, " \t") < len)
-		guestfile_mistake(parser, share->line, -EINVAL,
-				  "Path=%s: its last part cannot be a tag; give Tag=", share->path);
-	else
-		memcpy(share->tag, share->path + start, len);
-}
-
-void guest_share_finish(struct parser *parser)
-{
-	struct guest_config *config = parser->config;
-
-	for (unsigned int i = 0; i < config->nr_shares; i++) {
-		struct guest_share *share = &config->share[i];
-
-		if (!is_new(parser, i, share->keys))
-			continue;
-		if (!share->path) {
-			guestfile_mistake(parser, share->line, -EINVAL,
-					  "a [Share] without Path=; name the folder");
-			continue;
-		}
-		/* Only existence: virtiofsd opens it with the rights of who starts the guest */
-		guestkeys_usable(parser, share->line, "Path=", share->path, true, F_OK);
-		if (strchr(share->path, ','))
-			guestfile_mistake(parser, share->line, -EINVAL,
-					  "Path=%s: virtiofsd does not accept a comma in a path; rename the folder, or give a link to it",
-					  share->path);
-		if (!*share->tag)
-			default_tag(parser, share);
-		for (unsigned int j = 0; *share->tag && j < config->nr_shares; j++)
-			if (is_rival(parser, i, j, config->share[j].keys) &&
-			    !strcmp(config->share[j].tag, share->tag))
-				guestfile_mistake(parser, share->line, -EINVAL,
-						  "the same tag, %s, as that of the [Share] %s; give another Tag=",
-						  share->tag,
-						  rival_place(parser, config->share[j].line).text);
-	}
-}
-
-static void finish_channels(struct parser *parser)
-{
-	const struct guest_config *config = parser->config;
-
-	for (unsigned int i = 0; i < config->nr_channels; i++) {
-		const struct guest_channel *channel = &config->channel[i];
-
-		if (!channel->number)
-			guestfile_mistake(parser, channel->line, -EINVAL,
-					  "a [Channel] without Number=; say which one, 1 to %u",
-					  SIGMA_CHANNELS);
-		for (unsigned int j = 0; channel->number && j < i; j++)
-			if (config->channel[j].number == channel->number)
-				guestfile_mistake(parser, channel->line, -EINVAL,
-						  "the same Number= as that of the [Channel] in line %u; change one",
-						  config->channel[j].line);
-	}
-}
-
-static void finish_defaults(struct parser *parser)
-{
-	struct guest_config *config = parser->config;
-	struct utsname host;
-
-	if (!config->cmdline)
-		config->cmdline = strdup("");
-	if (config->kernel_line)
-		return;
-
-	uname(&host);
-	if (!config->cmdline ||
-	    asprintf(&config->kernel, "/boot/vmlinuz-%s", host.release) < 0) {
-		config->kernel = NULL;
-		guestfile_mistake(parser, 0, -ENOMEM, "no memory to read this file");
-		return;
-	}
-	guestkeys_usable(parser, 0, "no Kernel= is given, and the host's own, ", config->kernel,
-			 false, R_OK);
-}
-
 /* A name is [A-Za-z0-9][A-Za-z0-9_.-]*, as in kmod/uapi/sigma.h */
 bool guestfile_name_valid(const char *name, size_t len)
 {
@@ -443,8 +228,8 @@ static int parse(struct guest_config *config, bool devices)
 
 	for (size_t kind = GUEST_NO_DEVICE + 1; kind < GUEST_DEVICE_KINDS; kind++)
 		guestdevices_finish(&parser, kind);
-	finish_channels(&parser);
-	finish_defaults(&parser);
+	guest_channels_finish(&parser);
+	guest_itself_finish(&parser);
 	return parser.error;
 }
 

@@ -13,7 +13,8 @@
  *	state.c		persists what the next sigmad needs, in case this one dies
  *	machine.c	all resources of the guest
  *	start.c takeover.c	make a guest, or take over one that runs
- *	boot.c savelog.c	watch the guest boot; save its log when it ends
+ *	boot.c hang.c	watch the guest boot, and whether it hangs
+ *	failure.c savelog.c	say why a guest failed; save its log when it ends
  *	supervisor.c	reacts to the guest's messages and to changes of its state
  *	observer.c	calls the observers: bus.c, notify.c, journal.c
  *

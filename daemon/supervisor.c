@@ -7,7 +7,6 @@
  * here.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,7 +14,7 @@
 
 #include "../common/assert.h"
 #include "../common/log.h"
-#include "../common/violation.h"
+#include "failure.h"
 #include "savelog.h"
 #include "start.h"
 #include "supervisor.h"
@@ -27,49 +26,11 @@
 /* A year: the sum with the clock cannot overflow */
 #define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
 
-/* Messages about a guest that failed */
-
-static void log_kept(const struct supervisor *supervisor)
-{
-	const char *name = supervisor->machine.guest.name;
-
-	if (supervisor->options.service)
-		return;
-	log_info("the guest is kept as it is: 'sigmactl log %s' shows its last messages, 'sigmactl stop %s' gives its CPUs and memory back",
-		 name, name);
-}
-
 /* Is it kept for people to look at? */
 static bool is_kept(const struct guest *guest)
 {
 	return guest->info.state == SIGMA_STATE_PANICKED ||
 	       guest->info.state == SIGMA_STATE_CONTAINED;
-}
-
-static void log_panic(const struct supervisor *supervisor)
-{
-	char text[GUEST_PANIC_MAX];
-
-	guest_panic(&supervisor->machine.guest, text);
-	log_warning("the guest panicked: %s", text[0] ? text : "(no reason given)");
-	log_kept(supervisor);
-}
-
-static void log_violation(const struct supervisor *supervisor)
-{
-	char text[VIOLATION_TEXT_MAX], *rest = text, *line;
-	struct sigma_violation violation;
-	int error = violation_get(supervisor->machine.guest.fd, &violation);
-
-	if (error) {
-		log_warning("the guard stopped the guest; sigma.ko does not tell why: %s",
-			    strerror(-error));
-	} else {
-		violation_text(&violation, text);
-		while ((line = strsep(&rest, "\n")) && *line)
-			log_warning("the guard stopped the guest: %s", line);
-	}
-	log_kept(supervisor);
 }
 
 /* Changes of the guest's state */
@@ -149,6 +110,7 @@ static void end_loop_failed(struct supervisor *supervisor)
 /* The guest panicked, or the guard stopped it */
 static void on_failure(struct supervisor *supervisor)
 {
+	failure_log(&supervisor->machine.guest, !supervisor->options.service);
 	savelog(&supervisor->machine);
 	if (supervisor->ending || supervisor->options.service)
 		end_loop_failed(supervisor);
@@ -175,31 +137,6 @@ static void panicked(void *data, const char *text)
 	guest_panic_found(&supervisor->machine.guest, text);
 }
 
-static int on_hang(sd_event_source *source, uint64_t usec, void *data)
-{
-	log_warning("the guest is stopped: its heartbeat has not come back");
-	fail(data);
-	return 0;
-}
-
-static void watch_hang(struct supervisor *supervisor)
-{
-	struct machine *machine = &supervisor->machine;
-
-	supervisor->hang = sd_event_source_disable_unref(supervisor->hang);
-	if (!supervisor->options.service ||
-	    machine->guest.info.state != SIGMA_STATE_UNRESPONSIVE)
-		return;
-	/* The guest logs where it hangs, and savelog_memory() finds that in its memory */
-	guest_nmi(&machine->guest);
-	if (supervisor->options.hang_timeout == UINT64_MAX)
-		return;
-	if (sd_event_add_time_relative(machine->event, &supervisor->hang, CLOCK_MONOTONIC,
-				       supervisor->options.hang_timeout, 0, on_hang,
-				       supervisor) < 0)
-		log_warning("cannot make a timer: the guest will not be ended if it goes on hanging");
-}
-
 static void on_state(struct supervisor *supervisor)
 {
 	struct guest *guest = &supervisor->machine.guest;
@@ -209,7 +146,7 @@ static void on_state(struct supervisor *supervisor)
 		return;
 	}
 	announce_state(supervisor);
-	watch_hang(supervisor);
+	hang_watch(&supervisor->hang);
 
 	switch (guest->info.state) {
 	case SIGMA_STATE_RUNNING:
@@ -230,11 +167,7 @@ static void on_state(struct supervisor *supervisor)
 			restart(supervisor);
 		break;
 	case SIGMA_STATE_PANICKED:
-		log_panic(supervisor);
-		on_failure(supervisor);
-		break;
 	case SIGMA_STATE_CONTAINED:
-		log_violation(supervisor);
 		on_failure(supervisor);
 		break;
 	case SIGMA_STATE_STOPPED:
@@ -376,6 +309,11 @@ void supervisor_init(struct supervisor *supervisor, const struct supervisor_opti
 		.memory = &supervisor->machine.memory, .service = options->service,
 		.panicked = panicked, .failed = fail, .data = supervisor,
 	};
+	supervisor->hang = (struct hang) {
+		.event = supervisor->machine.event, .guest = &supervisor->machine.guest,
+		.timeout = options->hang_timeout, .service = options->service, .failed = fail,
+		.data = supervisor,
+	};
 }
 
 static int watch(struct supervisor *supervisor)
@@ -433,7 +371,7 @@ int supervisor_end(struct supervisor *supervisor)
 	if (!is_kept(&machine->guest))
 		savelog(machine);
 	sd_event_source_disable_unref(supervisor->power_off);
-	sd_event_source_disable_unref(supervisor->hang);
+	hang_end(&supervisor->hang);
 	boot_end(&supervisor->boot);
 	sd_event_source_disable_unref(supervisor->messages);
 	return machine_close(machine);

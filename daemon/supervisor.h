@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "boot.h"
+#include "hang.h"
 #include "machine.h"
 
 /* Exit status of sigmad for a guest that failed */
@@ -43,23 +44,23 @@ struct supervisor_options {
  * @machine: the guest; the owner sets the fields that struct machine names
  * @options: as given to supervisor_init()
  * @boot: watches the guest's driver come up
+ * @hang: watches a guest whose heartbeat stands still
  * @state: the guest's state that observers were told last, an enum sigma_state
  * @ending: a client or a signal asked for the guest's end, so its end is no failure
  * @interrupts: number of calls of supervisor_interrupt()
  * @messages: event source of the guest's control messages and changes of its state
  * @power_off: timer that runs from a request to power off
- * @hang: timer that runs while the heartbeat of a service's guest stands still
  */
 struct supervisor {
 	struct machine machine;
 	struct supervisor_options options;
 	struct boot boot;
+	struct hang hang;
 	uint32_t state;
 	bool ending;
 	unsigned int interrupts;
 	sd_event_source *messages;
 	sd_event_source *power_off;
-	sd_event_source *hang;
 };
 
 /** supervisor_init - set all fields but @machine, whose event loop must exist */

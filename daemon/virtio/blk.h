@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Internals of virtio-blk: blk.c has the device and decodes requests, blk_worker.c has the thread
- * that carries them out.
+ * Internals of virtio-blk: blk.c has the device and decodes requests, the thread of blk_worker.c
+ * carries them out.
  */
 #ifndef SIGMA_VIRTIO_BLK_H
 #define SIGMA_VIRTIO_BLK_H

@@ -250,9 +250,11 @@ static void queue_unset(struct virtqueue *vq)
 	virtqueue_reset(vq);
 }
 
-static void on_queue_broken(void *data, unsigned int index, const char *reason)
+static void on_queue_broken(void *data, const char *reason)
 {
-	virtio_device_broken(data, "queue %u: %s", index, reason);
+	const struct virtqueue *vq = data;
+
+	virtio_device_broken(vq->dev, "queue %u: %s", vq->index, reason);
 }
 
 /* Set up the queue with size and addresses of the driver, which virtqueue_setup() checks */
@@ -263,7 +265,7 @@ static int queue_set(struct virtqueue *vq, unsigned int size, uint64_t desc, uin
 	const struct virtqueue_setup setup = {
 		.size = size, .desc = desc, .avail = avail, .used = used,
 		.features = dev->negotiated, .mem = dev->port->mem, .stopped = &dev->broken,
-		.broken = on_queue_broken, .data = dev,
+		.broken = on_queue_broken, .data = vq,
 	};
 	char why[VIRTQUEUE_WHY_MAX];
 	int ret;

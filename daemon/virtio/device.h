@@ -3,10 +3,12 @@
  * Virtio devices of one guest, and the control messages that the guest's virtio transport sends
  * about them over IOSC (inter-OS communication; uapi/iosc.h, "Control messages").
  *
- *	bus.c		control messages: decode, check, answer
+ *	bus.c		the bus: hotplug, unplug, and answers to control messages
+ *	request.c	control messages about one device: decode, check, carry out
  *	device_table.c	the devices on the bus: their numbers and doorbells
  *	device.c	one device: status, features, config space, virtqueues
- *	queue.c		split virtqueues; checks every descriptor
+ *	queue.c		split virtqueues
+ *	chain.c		descriptor chains in them; checks every descriptor
  *	buffers.c	access to the scattered buffers of a descriptor chain
  *	making.c	errors and notes while a device is made
  *	ratelimit.c	limits messages that a guest can cause at will
@@ -112,7 +114,7 @@ void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
 /** virtio_device_config_changed - dev->config was changed: new generation, event to the guest */
 void virtio_device_config_changed(struct virtio_device *dev);
 
-/* Requests of the driver, for bus.c: 0 or -errno; some errors are also logged */
+/* Requests of the driver, for request.c: 0 or -errno; some errors are also logged */
 uint32_t device_status(const struct virtio_device *dev);
 int device_set_status(struct virtio_device *dev, uint32_t status);
 int device_set_features(struct virtio_device *dev, uint64_t features);

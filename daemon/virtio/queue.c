@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Split virtqueues (virtio 1.2, 2.7), device side.
+ * Split virtqueues (virtio 1.2, 2.7), device side: the available and the used ring. chain.c reads
+ * the descriptors.
  *
  * The guest can write the rings at any moment, so nothing in them is trusted. Each field is read
  * exactly once, into a local variable, and checked there. Our own indices are kept in struct
  * virtqueue and not read back from the rings, except the used index after a take-over, or after
- * another process has served the queue. memory_at() translates addresses, so a chain can only name
- * memory of the guest. If a driver breaks a rule, its device is marked broken, and no byte is moved
- * for that chain.
+ * another process has served the queue. If a driver breaks a rule, its device is marked broken.
  *
  * Order: the available index is loaded with acquire before the entries that it covers are read, and
  * the used index is stored with release after the entries that it covers were written. Where one
@@ -23,7 +22,6 @@
 #include <endian.h>
 #include <errno.h>
 #include <linux/virtio_config.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -31,7 +29,6 @@
 #include "../../common/assert.h"
 #include "queue.h"
 
-#define read_once(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define write_once(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 
 /*
@@ -45,19 +42,6 @@
 } while (0)
 
 #define BITS 64
-
-static int __attribute__((format(printf, 2, 3)))
-queue_broken(struct virtqueue *vq, const char *fmt, ...)
-{
-	char reason[160];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(reason, sizeof(reason), fmt, ap);
-	va_end(ap);
-	vq->setup.broken(vq->setup.data, vq->index, reason);
-	return -EPROTO;
-}
 
 /* Where a part of the ring is mapped: @len bytes at @phys; NULL: an error, with @why */
 static void *ring_part(const struct guest_memory *mem, const char *what, uint64_t phys,
@@ -143,7 +127,7 @@ static int waiting(struct virtqueue *vq)
 	uint16_t nr = idx - vq->last_avail;
 
 	if (nr > vq->size)
-		return queue_broken(vq, "the available index jumped from %u to %u, with %u entries",
+		return chain_broken(&vq->setup, "the available index jumped from %u to %u, with %u entries",
 				    vq->last_avail, idx, vq->size);
 	return nr;
 }
@@ -182,112 +166,6 @@ static void account(struct virtqueue *vq, uint16_t old, uint16_t new)
 	keep(vq->state->used_idx, new);
 }
 
-struct descriptor {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags, next;
-};
-
-static struct descriptor read_descriptor(const struct vring_desc *at)
-{
-	return (struct descriptor) {
-		.addr = le64toh(read_once(at->addr)),
-		.len = le32toh(read_once(at->len)),
-		.flags = le16toh(read_once(at->flags)),
-		.next = le16toh(read_once(at->next)),
-	};
-}
-
-static int add_buffer(struct virtqueue *vq, struct vq_request *req, const struct descriptor *d)
-{
-	struct vq_buffers *buf = d->flags & VRING_DESC_F_WRITE ? &req->in : &req->out;
-	unsigned int nr = req->out.nr + req->in.nr;
-	void *at;
-
-	if (nr == VIRTQUEUE_SEGMENTS_MAX)
-		return queue_broken(vq, "a chain of more than %u buffers",
-				    VIRTQUEUE_SEGMENTS_MAX);
-	if (buf == &req->out && req->in.nr)
-		return queue_broken(vq, "a readable buffer after a writable one (virtio 1.2, 2.7.4.2)");
-
-	at = memory_at(vq->setup.mem, d->addr, d->len);
-	if (!at)
-		return queue_broken(vq, "a buffer of %u bytes at 0x%llx is empty or not in the guest's memory",
-				    d->len, (unsigned long long)d->addr);
-	/* 2.7.5.2: no chain describes more than 2^32 bytes; used entries count in 32 bits */
-	if (req->out.len + req->in.len + d->len > UINT32_MAX)
-		return queue_broken(vq, "a chain of more than 4 GiB");
-
-	req->iov[nr] = (struct iovec) { .iov_base = at, .iov_len = d->len };
-	if (!buf->nr)
-		buf->iov = &req->iov[nr];
-	buf->nr++;
-	buf->len += d->len;
-	return 0;
-}
-
-/* 2.7.5.3: the table of an indirect descriptor; NULL: the driver broke a rule */
-static const struct vring_desc *indirect_table(struct virtqueue *vq, const struct descriptor *d)
-{
-	const struct vring_desc *table;
-
-	if (!(vq->setup.features & (1ULL << VIRTIO_RING_F_INDIRECT_DESC))) {
-		queue_broken(vq, "an indirect descriptor, which was not negotiated");
-		return NULL;
-	}
-	if (d->flags & VRING_DESC_F_NEXT) {
-		queue_broken(vq, "an indirect descriptor with a next one");
-		return NULL;
-	}
-	table = memory_at(vq->setup.mem, d->addr, d->len);
-	if (!table || d->len % sizeof(*table) || d->addr % _Alignof(typeof(*table))) {
-		queue_broken(vq, "an indirect table of %u bytes at 0x%llx is odd-sized, misaligned or not in the guest's memory",
-			     d->len, (unsigned long long)d->addr);
-		return NULL;
-	}
-	return table;
-}
-
-static int walk_chain(struct virtqueue *vq, struct vq_request *req)
-{
-	const struct vring_desc *table = vq->vring.desc;
-	unsigned int nr = vq->size, seen = 0;
-	uint16_t index = req->head;
-	bool indirect = false;
-	struct descriptor d;
-	int ret;
-
-	do {
-		if (index >= nr)
-			return queue_broken(vq, "descriptor %u of %u", index, nr);
-		if (seen++ == nr)
-			return queue_broken(vq, "the chain from descriptor %u is a loop",
-					    req->head);
-
-		d = read_descriptor(&table[index]);
-		if (d.flags & VRING_DESC_F_INDIRECT) {
-			if (indirect)
-				return queue_broken(vq, "an indirect table inside another");
-			table = indirect_table(vq, &d);
-			if (!table)
-				return -EPROTO;
-			indirect = true;
-			nr = d.len / sizeof(*table);
-			seen = 0;
-			/* Continue with the first entry of the table */
-			d.flags = VRING_DESC_F_NEXT;
-			d.next = 0;
-		} else {
-			ret = add_buffer(vq, req, &d);
-			if (ret < 0)
-				return ret;
-		}
-		index = d.next;
-	} while (d.flags & VRING_DESC_F_NEXT);
-
-	return 0;
-}
-
 static bool in_flight(const struct virtqueue *vq, uint16_t head)
 {
 	return vq->state->in_flight[head / BITS] & 1ULL << head % BITS;
@@ -300,20 +178,13 @@ static int take_chain(struct virtqueue *vq, uint16_t head)
 
 	if (vq->unordered) {
 		if (in_flight(vq, head))
-			return queue_broken(vq, "descriptor %u is made available again while it is in use",
+			return chain_broken(&vq->setup, "descriptor %u is made available again while it is in use",
 					    head);
 		keep(*word, *word | 1ULL << head % BITS);
 		keep(vq->state->last_avail, vq->last_avail + 1);
 	}
 	vq->last_avail++;
 	return 1;
-}
-
-static void begin_chain(struct vq_request *req, uint16_t head)
-{
-	req->head = head;
-	req->out = (struct vq_buffers) { .iov = req->iov };
-	req->in = (struct vq_buffers) { .iov = req->iov };
 }
 
 /* In-flight resubmission: pop a chain that the last sigmad took */
@@ -329,8 +200,7 @@ static int pop_redo(struct virtqueue *vq, struct vq_request *req)
 	vq->redo[i] &= vq->redo[i] - 1;
 	vq->nr_redo--;
 	sigma_assert(in_flight(vq, head));
-	begin_chain(req, head);
-	return walk_chain(vq, req) ?: 1;
+	return chain_read(&vq->setup, vq->vring.desc, head, req) ?: 1;
 }
 
 static void count(uint64_t *counter, uint64_t more)
@@ -370,8 +240,7 @@ int virtqueue_pop(struct virtqueue *vq, struct vq_request *req)
 		return ret;
 	want_kicks(vq, false);
 
-	begin_chain(req, next_head(vq));
-	ret = walk_chain(vq, req);
+	ret = chain_read(&vq->setup, vq->vring.desc, next_head(vq), req);
 	return ret < 0 ? ret : count_out(vq, req, take_chain(vq, req->head));
 }
 
@@ -401,7 +270,7 @@ int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
 
 	*vq->state = *last;
 	if (new > vq->size)
-		return queue_broken(vq, "the used index jumped from %u to %u, with %u entries",
+		return chain_broken(&vq->setup, "the used index jumped from %u to %u, with %u entries",
 				    last->used_idx, shown, vq->size);
 	/* The last sigmad may have died before account() */
 	account(vq, last->used_idx, shown);
@@ -416,7 +285,7 @@ int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
 	}
 	if ((uint16_t)(vq->last_avail - shown) == vq->nr_redo)
 		return 0;
-	return queue_broken(vq, "%u chains are under way, but between the indices %u and %u",
+	return chain_broken(&vq->setup, "%u chains are under way, but between the indices %u and %u",
 			    vq->nr_redo, shown, vq->last_avail);
 }
 

@@ -10,8 +10,7 @@
 #include <linux/virtio_ring.h>
 #include <systemd/sd-event.h>
 
-#include "../../common/memory.h"
-#include "buffers.h"
+#include "chain.h"
 #include "state.h"
 
 struct virtio_device;
@@ -26,29 +25,6 @@ struct virtio_device;
  */
 struct virtio_counters {
 	uint64_t chains, bytes_out, bytes_in;
-};
-
-/**
- * struct virtqueue_setup - a queue as its driver has set it up, and its environment
- * @size: number of entries, as the driver gave it
- * @desc: guest physical address of the descriptor table, as the driver gave it
- * @avail: same, of the available ring
- * @used: same, of the used ring
- * @features: negotiated features
- * @mem: the guest's memory
- * @stopped: while this is true virtqueue_pop() returns no chain; read with atomics
- * @broken: called with @data, in any thread, when the driver breaks a rule of queues; has to set
- *	    @stopped
- * @data: for @broken
- */
-struct virtqueue_setup {
-	unsigned int size;
-	uint64_t desc, avail, used;
-	uint64_t features;
-	const struct guest_memory *mem;
-	const bool *stopped;
-	void (*broken)(void *data, unsigned int index, const char *reason);
-	void *data;
 };
 
 /**
@@ -82,23 +58,6 @@ struct virtqueue {
 	bool event_idx, quiet;		/* negotiated; NO_NOTIFY is set */
 	unsigned int nr_redo;		/* number of bits set in @redo */
 	uint64_t redo[VIRTQUEUE_SIZE_MAX / 64];	/* in flight at a take-over, to be popped first */
-};
-
-#define VIRTQUEUE_SEGMENTS_MAX 128
-
-/**
- * struct vq_request - one descriptor chain, translated
- * @head: its first descriptor
- * @out: buffers that the device reads
- * @in: buffers that the device writes
- * @iov: storage for both
- *
- * @out and @in point into @iov, so the struct must not be copied.
- */
-struct vq_request {
-	uint16_t head;
-	struct vq_buffers out, in;
-	struct iovec iov[VIRTQUEUE_SEGMENTS_MAX];
 };
 
 #define VIRTQUEUE_WHY_MAX 160

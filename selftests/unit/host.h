@@ -5,7 +5,8 @@
  * test has functions of its own for rundir.h and load.h. All else is real.
  *
  * The guest's device is one end of a socket pair, and the test has the other one: a control message
- * is data, and a change of the guest's state is urgent data, which poll() reports as EPOLLPRI.
+ * is data, and a change of the guest's state is urgent data, which poll() reports as EPOLLPRI
+ * (AF_UNIX has it since Linux 5.15).
  *
  * What happens is noted, so that a test can tell the order: see noted().
  */

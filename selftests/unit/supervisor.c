@@ -568,10 +568,10 @@ TEST(hangs_for_a_moment)
 	options.hang_timeout = 600 * SECOND;
 	ASSERT_TRUE(begin_running(options));
 	EXPECT_EQ(GOES_ON, CHANGE(UNRESPONSIVE));
-	EXPECT_TRUE(supervisor.hang);
+	EXPECT_TRUE(supervisor.hang.timer);
 	EXPECT_STREQ("unresponsive nmi", noted());
 	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
-	EXPECT_TRUE(!supervisor.hang);
+	EXPECT_TRUE(!supervisor.hang.timer);
 	EXPECT_STREQ("running", noted());
 	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
 	noted();
@@ -583,7 +583,7 @@ TEST(hangs_as_a_service_for_ever)
 	ASSERT_TRUE(begin_running((struct supervisor_options)SERVICE));
 	EXPECT_EQ(GOES_ON, CHANGE(UNRESPONSIVE));
 	EXPECT_STREQ("unresponsive nmi", noted());
-	EXPECT_TRUE(!supervisor.hang);
+	EXPECT_TRUE(!supervisor.hang.timer);
 	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_kill(&supervisor)));
 	EXPECT_STREQ("stop stopped ending", noted());
 	end_and_finish("stop retire destroy close");

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: GPL-2.0
+/* [Guest] of a guest file: what the host lends the guest, and what the guest boots. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cpus.h"
+#include "guard.h"
+#include "guestparser.h"
+
+#define MEMORY_MIN	(128ULL << 20)	/* kernel, initrd and room to unpack them */
+
+#define CPUS_REMEDY	"give a count (CPUs=2), which may have a kind of cores (CPUs=2 efficiency), or CPUs of the host (CPUs=cpu2,cpu4-7)"
+
+/* The kind of cores, which follows a count or stands alone */
+static void set_cpu_kind(struct parser *parser, const char *value, const char *name)
+{
+	int kind = cpu_kind_from_name(name);
+
+	if (kind < 0)
+		wrong(parser, -EINVAL, "CPUs=%s: \"%s\" is no kind of cores: not performance, efficiency or low-power; " CPUS_REMEDY,
+		      value, name);
+	else
+		parser->config->cpu_kind = kind;
+}
+
+static void set_cpu_count(struct parser *parser, const char *value)
+{
+	unsigned long count;
+	char *end;
+
+	errno = 0;
+	count = strtoul(value, &end, 10);
+	if (errno || (*end && !isblank((unsigned char)*end)) || !count || count > SIGMA_CPUS_MAX) {
+		wrong(parser, -EINVAL, "CPUs=%s: not 1 to %u CPUs; " CPUS_REMEDY, value,
+		      SIGMA_CPUS_MAX);
+		return;
+	}
+	parser->config->nr_cpus = count;
+	if (*end)
+		set_cpu_kind(parser, value, end + strspn(end, " \t"));
+}
+
+/* "cpu2,cpu4-7" */
+static void set_cpu_list(struct parser *parser, const char *value)
+{
+	struct guest_config *config = parser->config;
+	unsigned long first, last;
+	const char *at = value;
+	char *end;
+
+	config->cpus_given = true;
+	config->nr_cpus = 0;
+	do {
+		if (strncmp(at, "cpu", 3) || !isdigit((unsigned char)at[3]))
+			goto malformed;
+		errno = 0;
+		first = strtoul(at + 3, &end, 10);
+		last = first;
+		if (*end == '-' && isdigit((unsigned char)end[1]))
+			last = strtoul(end + 1, &end, 10);
+		if (errno || first > last || last > UINT32_MAX || (*end && *end != ','))
+			goto malformed;
+		if (!first) {
+			wrong(parser, -EINVAL,
+			      "CPUs=%s: CPU 0 always stays with the host; leave it out",
+			      value);
+			return;
+		}
+		for (; first <= last; first++) {
+			for (unsigned int i = 0; i < config->nr_cpus; i++) {
+				if (config->cpus[i] == first) {
+					wrong(parser, -EINVAL,
+					      "CPUs=%s: CPU %lu is there twice; name it once",
+					      value, first);
+					return;
+				}
+			}
+			if (config->nr_cpus == SIGMA_CPUS_MAX) {
+				wrong(parser, -EINVAL, "CPUs=%s: more than %u CPUs; name fewer",
+				      value, SIGMA_CPUS_MAX);
+				return;
+			}
+			config->cpus[config->nr_cpus++] = first;
+		}
+		at = end + 1;
+	} while (*end);
+	return;
+
+malformed:
+	wrong(parser, -EINVAL, "CPUs=%s: not a list of CPUs; " CPUS_REMEDY, value);
+}
+
+static void set_cpus(struct parser *parser, const char *value)
+{
+	parser->config->cpus_line = parser->line;
+	if (isdigit((unsigned char)*value))
+		set_cpu_count(parser, value);
+	else if (!strncmp(value, "cpu", 3))
+		set_cpu_list(parser, value);
+	else
+		set_cpu_kind(parser, value, value);
+}
+
+static void set_memory(struct parser *parser, const char *value)
+{
+	static const char units[] = "KMGT";
+	unsigned long long size;
+	unsigned int shift = 0;
+	char *end;
+
+	parser->config->memory_line = parser->line;
+	errno = 0;
+	size = strtoull(value, &end, 10);
+	if (*end && strchr(units, toupper((unsigned char)*end))) {
+		shift = 10 * (strchr(units, toupper((unsigned char)*end)) - units + 1);
+		end++;
+	}
+	if (!isdigit((unsigned char)*value) || *end) {
+		wrong(parser, -EINVAL, "Memory=%s: not a size; write it like 512M or 2G", value);
+		return;
+	}
+	if (errno || size > (UINT64_MAX - SIGMA_SEGMENT_ALIGN) >> shift) {
+		wrong(parser, -EINVAL,
+		      "Memory=%s: more than any machine has; write it like 512M or 2G",
+		      value);
+		return;
+	}
+	size <<= shift;
+	if (size < MEMORY_MIN) {
+		wrong(parser, -EINVAL,
+		      "Memory=%s: too little for a kernel to start; give at least %lluM",
+		      value, MEMORY_MIN >> 20);
+		return;
+	}
+	parser->config->memory = (size + SIGMA_SEGMENT_ALIGN - 1) & ~(SIGMA_SEGMENT_ALIGN - 1);
+}
+
+static void set_kernel(struct parser *parser, const char *value)
+{
+	parser->config->kernel_line = parser->line;
+	if (guestkeys_usable(parser, parser->line, "Kernel=", value, false, R_OK))
+		guestkeys_string(parser, &parser->config->kernel, value);
+}
+
+static void set_initrd(struct parser *parser, const char *value)
+{
+	if (guestkeys_usable(parser, parser->line, "Initrd=", value, false, R_OK))
+		guestkeys_string(parser, &parser->config->initrd, value);
+}
+
+static void set_modules(struct parser *parser, const char *value)
+{
+	if (guestkeys_usable(parser, parser->line, "Modules=", value, true, R_OK | X_OK))
+		guestkeys_string(parser, &parser->config->modules, value);
+}
+
+/* CommandLine= is the only key that indented lines may continue */
+static void set_cmdline(struct parser *parser, const char *value)
+{
+	struct guest_config *config = parser->config;
+	char *joined;
+
+	if (!config->cmdline) {
+		guestkeys_string(parser, &config->cmdline, value);
+		return;
+	}
+	if (asprintf(&joined, "%s %s", config->cmdline, value) < 0) {
+		wrong(parser, -ENOMEM, "no memory to read this file");
+		return;
+	}
+	free(config->cmdline);
+	config->cmdline = joined;
+}
+
+static void set_split_cores(struct parser *parser, const char *value)
+{
+	guestkeys_bool(parser, "SplitCores", &parser->config->split_cores, value);
+}
+
+static void set_guard(struct parser *parser, const char *value)
+{
+	int kind = guard_from_name(value);
+
+	parser->config->guard_line = parser->line;
+	if (kind < 0)
+		wrong(parser, -EINVAL, "Guard=%s: none of auto, full, memory and no; give one of them",
+		      value);
+	else
+		parser->config->guard = kind;
+}
+
+static void set_vsock(struct parser *parser, const char *value)
+{
+	struct guest_vsock *vsock = &parser->config->vsock;
+	unsigned long cid;
+	char *end;
+	bool on = true;
+
+	vsock->line = parser->line;
+	errno = 0;
+	cid = strtoul(value, &end, 10);
+	/* 0 and 1 mean no and yes; neither can be a guest's CID */
+	if (!isdigit((unsigned char)*value) || *end || cid <= 1) {
+		guestkeys_bool(parser, "VSock", &on, value);
+		vsock->off = !on;
+	} else if (errno || cid < VSOCK_CID_MIN || cid > VSOCK_CID_MAX) {
+		wrong(parser, -EINVAL, "VSock=%s: no CID of a guest; give yes, no, or %u to %u",
+		      value, VSOCK_CID_MIN, VSOCK_CID_MAX);
+	} else {
+		vsock->cid = cid;
+	}
+}
+
+const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
+	{ "CPUs", set_cpus, KEY_ONCE },
+	{ "Memory", set_memory, KEY_ONCE },
+	{ "Kernel", set_kernel, KEY_ONCE },
+	{ "Initrd", set_initrd, KEY_ONCE },
+	{ "Modules", set_modules, KEY_ONCE },
+	{ "CommandLine", set_cmdline, KEY_CONTINUES },
+	{ "SplitCores", set_split_cores, KEY_ONCE },
+	{ "VSock", set_vsock, KEY_ONCE },
+	{ "Guard", set_guard, KEY_ONCE },
+};
+
+void guest_itself_finish(struct parser *parser)
+{
+	struct guest_config *config = parser->config;
+	struct utsname host;
+
+	if (!config->cmdline)
+		config->cmdline = strdup("");
+	if (config->kernel_line)
+		return;
+
+	uname(&host);
+	if (!config->cmdline ||
+	    asprintf(&config->kernel, "/boot/vmlinuz-%s", host.release) < 0) {
+		config->kernel = NULL;
+		guestfile_mistake(parser, 0, -ENOMEM, "no memory to read this file");
+		return;
+	}
+	guestkeys_usable(parser, 0, "no Kernel= is given, and the host's own, ", config->kernel,
+			 false, R_OK);
+}
