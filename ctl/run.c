@@ -68,23 +68,34 @@ static int watch(struct job *job)
 	return 0;
 }
 
-/* The first call asks the guest to switch itself off, the second one stops it */
+/*
+ * The first call asks the guest to switch itself off, the second one stops it. Both use a connection
+ * of their own: a failed send closes a connection, with the changes of state that were not read yet.
+ */
 static void ask_end(struct job *job)
 {
 	const char *method = job->asked ? "Kill" : "Stop";
 	sd_bus_message *call = NULL;
+	sd_bus *bus;
 	int error;
 
 	job->asked++;
-	error = sd_bus_message_new_method_call(job->bus, &call, NULL, SIGMA_BUS_OBJECT,
+	error = client_open(&bus, job->name, clock_deadline(ANSWER_TIMEOUT));
+	if (client_seen(error) == SIGMAD_GONE)
+		return;
+	if (error < 0)
+		goto complain;
+	error = sd_bus_message_new_method_call(bus, &call, NULL, SIGMA_BUS_OBJECT,
 					       SIGMA_BUS_INTERFACE, method);
 	if (error >= 0 && !strcmp(method, "Stop"))
 		error = sd_bus_message_append(call, "t", STOP_TIMEOUT);
 	if (error >= 0)
 		error = sd_bus_message_set_expect_reply(call, 0);
 	if (error >= 0)
-		error = sd_bus_send(job->bus, call, NULL);
+		error = sd_bus_send(bus, call, NULL);
 	sd_bus_message_unref(call);
+	sd_bus_flush_close_unref(bus);
+complain:
 	if (error < 0)
 		client_complain(0, job->name, error);
 }
