@@ -238,7 +238,7 @@ $(O)/programs/%: selftests/programs/%.c | needs
 		$(LDFLAGS) -o $@ $< $(filter %.a,$^)
 
 $(O)/programs/channels $(O)/programs/roundtrip: $(O)/libiosc.a
-$(O)/programs/wild: $(O)/libcommon.a
+$(O)/programs/ioctls $(O)/programs/wild: $(O)/libcommon.a
 
 unit: $(unit_tests)
 

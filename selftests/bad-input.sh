@@ -115,71 +115,39 @@ unset SIGMA_LIBDIR
 check "SIGMA's own files: the host is as before" host_is_as_before
 
 # ---- ioctls with arguments that no well-behaved program passes
-CREATE=0xc1f8e501 DESTROY=0x4020e502	# kmod/uapi/sigma.h
-create()
-{
-	# name, memory, flags (the guard is their upper half), nr_cpus, cpus...; prints the error
-	perl -e '
-		my ($nr, $name, $memory, $flags, $count, @cpus) = @ARGV;
-		my $arg = pack("a32 Q Q L L L64 a192", $name, $memory, $flags, 0, $count,
-			       (@cpus, (0) x 64)[0 .. 63], "");
-		open(my $f, "+<", "/dev/sigma/control") or die "open: $!\n";
-		ioctl($f, $nr, $arg) or die "$!: " . unpack("x312 Z*", $arg) . "\n";
-	' $((CREATE)) "$@"
-}
-raw()
-{
-	perl -e '
-		open(my $f, "+<", $ARGV[0]) or die "open: $!\n";
-		my $arg = pack("a4096", $ARGV[2] // "");
-		ioctl($f, $ARGV[1], $arg) or die "$!\n";
-	' "$1" $(($2)) "${3:-}"
-}
-bad_pointer()
-{
-	perl -e '
-		open(my $f, "+<", "/dev/sigma/control") or die "open: $!\n";
-		syscall(16, fileno($f), $ARGV[0] + 0, 8) == 0 or die "$!\n";	# ioctl
-	' $((CREATE))
-}
+ioctls() { /usr/lib/sigma-rig/ioctls "$@"; }
+create() { ioctls create "$@"; }
 M=$((64 << 20))
-refuse "ioctl: an unknown number is refused" \
-	"inappropriate|not supported" raw /dev/sigma/control 0x0000e57f
-refuse "ioctl: a wild pointer is refused" "bad address" bad_pointer
-refuse "create: no CPUs are refused" "invalid" create g $M 0 0
-refuse "create: too many CPUs are refused" "invalid" create g $M 0 65 1
-refuse "create: 4 billion CPUs are refused" "invalid" create g $M 0 4294967295 1
-refuse "create: CPU 0 is refused" "invalid.*cpu 0" create g $M 0 1 0
-refuse "create: a CPU number out of range is refused" "invalid" create g $M 0 1 4294967295
-refuse "create: the same CPU twice is refused" "invalid" create g $M 0 2 1 1
-refuse "create: no memory is refused" "invalid" create g 0 0 1 1
-refuse "create: unaligned memory is refused" "invalid" create g $((M + 4096)) 0 1 1
+refuse "ioctl: an unknown number is refused" "inappropriate" ioctls unknown
+refuse "ioctl: a wild pointer is refused" "bad address" ioctls wild
+refuse "create: no CPUs are refused" "invalid" create g $M 0 0 0
+refuse "create: too many CPUs are refused" "invalid" create g $M 0 0 65 1
+refuse "create: 4 billion CPUs are refused" "invalid" create g $M 0 0 4294967295 1
+refuse "create: CPU 0 is refused" "invalid.*cpu 0" create g $M 0 0 1 0
+refuse "create: a CPU number out of range is refused" "invalid" create g $M 0 0 1 4294967295
+refuse "create: the same CPU twice is refused" "invalid" create g $M 0 0 2 1 1
+refuse "create: no memory is refused" "invalid" create g 0 0 0 1 1
+refuse "create: unaligned memory is refused" "invalid" create g $((M + 4096)) 0 0 1 1
 refuse "create: the largest possible memory is refused" \
-	"memory|invalid" create g $((0x7fffffffffe00000)) 0 1 1
-refuse "create: unknown flags are refused" "invalid" create g $M 2147483648 1 1
-refuse "create: an unknown guard is refused" "invalid.*guard 4" create g $M $((4 << 32)) 1 1
+	"memory|invalid" create g 0x7fffffffffe00000 0 0 1 1
+refuse "create: unknown flags are refused" "invalid" create g $M 0x80000000 0 1 1
+refuse "create: an unknown guard is refused" "invalid.*guard 4" create g $M 0 4 1 1
 for name in "" "." "../up" "a/b" "control" "with space" "-dash" \
 	    "a23456789012345678901234567890123"; do
-	refuse "create: the name '$name' is refused" "invalid|exists" create "$name" $M 0 1 1
+	refuse "create: the name '$name' is refused" "invalid|exists" create "$name" $M 0 0 1 1
 done
 refuse "destroy: a guest that does not exist is refused" \
-	"no such" raw /dev/sigma/control $DESTROY nobody
+	"no such" ioctls destroy nobody
 check "ioctls: the host is as before" host_is_as_before
 
 # ---- the ioctls of a guest's own device
 guest g disk=/dev/vdb
 check "a guest for the ioctls starts" sigmactl start g
-START=0x4010e511 KICK=0x4008e514 CALL=0x4008e515
-refuse "start: a guest that runs already is refused" "busy|bad address" raw /dev/sigma/g $START
-for number in $KICK $CALL; do
-	refuse "eventfd: ioctl $number: a reserved doorbell is refused" \
-		"invalid" raw /dev/sigma/g "$number" \
-		$'\x01'
+refuse "start: a guest that runs already is refused" "busy" ioctls start g
+for kind in kick call; do
+	refuse "eventfd: a $kind of a reserved doorbell is refused" "invalid" ioctls $kind g 1
 done
-refuse "memory: a mapping larger than the memory is refused" "" perl -e '
-	open(my $f, "+<", "/dev/sigma/g") or die "open: $!\n";
-	my $p = syscall(9, 0, 1 << 30, 3, 1, fileno($f), 0);	# mmap
-	die "$!\n" if $p == -1;'
+refuse "memory: a mapping larger than the memory is refused" "invalid" ioctls map g $((1 << 30))
 check "the guest boots on" wait_logged g "guest-rc: up"
 check "the guest stops" eval 'sigmactl stop g && wait_gone g'
 check "the host has everything back" host_is_as_before

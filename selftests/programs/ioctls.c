@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls an ioctl of sigma.ko with the arguments that are given, however wrong they are. When it
+ * fails, prints the error and sigma.ko's reason. For bad-input.sh.
+ *
+ *	ioctls create NAME MEMORY FLAGS GUARD NR_CPUS [CPU...]
+ *	ioctls destroy NAME
+ *	ioctls wild			SIGMA_CREATE with an address that is not mapped
+ *	ioctls unknown			a number that sigma.ko does not have
+ *	ioctls start NAME		SIGMA_START of zeros
+ *	ioctls kick|call NAME DOORBELL	SIGMA_SET_KICK or SIGMA_SET_CALL of file descriptor 0
+ *	ioctls map NAME SIZE		mmap() of the guest's device
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "../../common/reason.h"
+#include "../../kmod/uapi/sigma.h"
+
+static int failed(void)
+{
+	printf("%s\n", strerror(errno));
+	return 1;
+}
+
+static int open_device(const char *name)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/dev/sigma/%s", name);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		printf("%s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	return fd;
+}
+
+static int create(char **args)
+{
+	struct sigma_create create = {};
+	char text[REASON_TEXT_MAX];
+	unsigned int i;
+
+	/* A name that is too long leaves no room for the NUL */
+	memcpy(create.name, args[0], strnlen(args[0], sizeof(create.name)));
+	create.memory = strtoull(args[1], NULL, 0);
+	create.flags = strtoul(args[2], NULL, 0);
+	create.guard = strtoul(args[3], NULL, 0);
+	create.nr_cpus = strtoul(args[4], NULL, 0);
+	for (i = 0; args[5 + i] && i < SIGMA_CPUS_MAX; i++)
+		create.cpus[i] = strtoul(args[5 + i], NULL, 0);
+	if (!ioctl(open_device("control"), SIGMA_CREATE, &create))
+		return 0;
+	reason_text(&create.why, create.memory, text);
+	printf("%s: %s\n", strerror(errno), text);
+	return 1;
+}
+
+static int destroy_named(const char *name)
+{
+	struct sigma_destroy args = {};
+
+	memcpy(args.name, name, strnlen(name, sizeof(args.name)));
+	return ioctl(open_device("control"), SIGMA_DESTROY, &args) ? failed() : 0;
+}
+
+static int start_zeros(const char *name)
+{
+	const struct sigma_start zeros = {};
+
+	return ioctl(open_device(name), SIGMA_START, &zeros) ? failed() : 0;
+}
+
+static int bind_eventfd(const char *name, unsigned long request, const char *doorbell)
+{
+	struct sigma_eventfd args = { .doorbell = strtoul(doorbell, NULL, 0) };
+
+	return ioctl(open_device(name), request, &args) ? failed() : 0;
+}
+
+static int map_device(const char *name, const char *size)
+{
+	void *map = mmap(NULL, strtoull(size, NULL, 0), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 open_device(name), 0);
+
+	return map == MAP_FAILED ? failed() : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(verb, "create") && argc > 6)
+		return create(argv + 2);
+	if (!strcmp(verb, "destroy") && argc == 3)
+		return destroy_named(argv[2]);
+	if (!strcmp(verb, "wild"))
+		return ioctl(open_device("control"), SIGMA_CREATE, (void *)8) ? failed() : 0;
+	if (!strcmp(verb, "unknown"))
+		return ioctl(open_device("control"), _IO(SIGMA_IOC, 0x7f), NULL) ? failed() : 0;
+	if (!strcmp(verb, "start") && argc == 3)
+		return start_zeros(argv[2]);
+	if (!strcmp(verb, "kick") && argc == 4)
+		return bind_eventfd(argv[2], SIGMA_SET_KICK, argv[3]);
+	if (!strcmp(verb, "call") && argc == 4)
+		return bind_eventfd(argv[2], SIGMA_SET_CALL, argv[3]);
+	if (!strcmp(verb, "map") && argc == 4)
+		return map_device(argv[2], argv[3]);
+	printf("ioctls: see the top of its source for its arguments\n");
+	return 2;
+}
