@@ -144,6 +144,7 @@ check "ioctls: the host is as before" host_is_as_before
 guest g disk=/dev/vdb
 check "a guest for the ioctls starts" sigmactl start g
 refuse "start: a guest that runs already is refused" "busy" ioctls start g
+refuse "start: an entry outside of the guest's memory is refused" "bad address" ioctls start g 0x1000
 for kind in kick call; do
 	refuse "eventfd: a $kind of a reserved doorbell is refused" "invalid" ioctls $kind g 1
 done

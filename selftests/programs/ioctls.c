@@ -7,7 +7,7 @@
  *	ioctls destroy NAME
  *	ioctls wild			SIGMA_CREATE with an address that is not mapped
  *	ioctls unknown			a number that sigma.ko does not have
- *	ioctls start NAME		SIGMA_START of zeros
+ *	ioctls start NAME [ENTRY]	SIGMA_START, by default where the guest's memory begins
  *	ioctls kick|call NAME DOORBELL	SIGMA_SET_KICK or SIGMA_SET_CALL of file descriptor 0
  *	ioctls map NAME SIZE		mmap() of the guest's device
  */
@@ -72,11 +72,17 @@ static int destroy_named(const char *name)
 	return ioctl(open_device("control"), SIGMA_DESTROY, &args) ? failed() : 0;
 }
 
-static int start_zeros(const char *name)
+static int start(const char *name, const char *entry)
 {
-	const struct sigma_start zeros = {};
+	int fd = open_device(name);
+	struct sigma_info info;
+	struct sigma_start args;
 
-	return ioctl(open_device(name), SIGMA_START, &zeros) ? failed() : 0;
+	if (ioctl(fd, SIGMA_GET_INFO, &info))
+		return failed();
+	args.boot_params = info.segments[0].phys;
+	args.entry = entry ? strtoull(entry, NULL, 0) : args.boot_params;
+	return ioctl(fd, SIGMA_START, &args) ? failed() : 0;
 }
 
 static int bind_eventfd(const char *name, unsigned long request, const char *doorbell)
@@ -106,8 +112,8 @@ int main(int argc, char **argv)
 		return ioctl(open_device("control"), SIGMA_CREATE, (void *)8) ? failed() : 0;
 	if (!strcmp(verb, "unknown"))
 		return ioctl(open_device("control"), _IO(SIGMA_IOC, 0x7f), NULL) ? failed() : 0;
-	if (!strcmp(verb, "start") && argc == 3)
-		return start_zeros(argv[2]);
+	if (!strcmp(verb, "start") && argc >= 3)
+		return start(argv[2], argv[3]);
 	if (!strcmp(verb, "kick") && argc == 4)
 		return bind_eventfd(argv[2], SIGMA_SET_KICK, argv[3]);
 	if (!strcmp(verb, "call") && argc == 4)
