@@ -119,9 +119,9 @@ static bool contained(struct sigma_guest *guest)
 	pr_warn("%s: contained: violation %u, info 0x%llx, cpu %u, CPL %u, RIP 0x%llx\n",
 		guest->view.name, violation.reason, violation.info, violation.cpu, violation.cpl,
 		violation.rip);
+	park(guest, SIGMA_STATE_CONTAINED);
 	if (violation.reason == SIGMA_VIOLATION_MACHINE_CHECK)
 		sigma_memory_failed(&guest->memory, violation.address);
-	park(guest, SIGMA_STATE_CONTAINED);
 	return true;
 }
 

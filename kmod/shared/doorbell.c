@@ -28,12 +28,12 @@
 
 #define LIMIT_BURST_NS		TICK_NSEC	/* interrupts may be ahead of their limit by so much */
 #define LIMIT_PAUSE		2		/* ticks without interrupts: half a burst drains */
-#define COST_MAX_NS	(10 * NSEC_PER_USEC)	/* of an interrupt besides its handler, */
+#define COST_MAX_NS		(10 * NSEC_PER_USEC)	/* of an interrupt besides its handler, */
 #define EMULATED_MAX_NS	(100 * NSEC_PER_USEC)	/* and in a virtual machine */
 
 /*
- * The time that limited interrupts have taken on this CPU. Used in the interrupt only. Others than
- * the host's have no guard and no limit.
+ * The time that limited interrupts have taken on this CPU. Used in the interrupt only. A guest's own
+ * receivers have no limit.
  */
 static DEFINE_PER_CPU(struct sigma_limit, limit_of_all);
 static atomic_t nr_limited;		/* receivers with a limit */
