@@ -15,6 +15,7 @@
 #include "cpulist.h"
 #include "cpus.h"
 #include "log.h"
+#include "parse.h"
 
 /* Read the CPUs of @cpu's core, @cpu included; 0 or a negative errno */
 static int core_of(const char *sysfs, int cpu, cpu_set_t *core)
@@ -154,17 +155,10 @@ static const char *const sibling_leaks[] = {
 
 static bool has_leak(const char *sysfs, const char *leak)
 {
-	char path[PATH_MAX], line[256];
-	bool affected = false;
-	FILE *f;
+	char line[256];
 
-	snprintf(path, sizeof(path), "%s/vulnerabilities/%s", sysfs, leak);
-	f = fopen(path, "re");
-	if (f) {
-		affected = fgets(line, sizeof(line), f) && strcmp(line, "Not affected\n");
-		fclose(f);
-	}
-	return affected;
+	return !parse_first_line(line, sizeof(line), "%s/vulnerabilities/%s", sysfs, leak) &&
+	       strcmp(line, "Not affected");
 }
 
 void cpus_warn_of_split(const char *sysfs, const char *where)

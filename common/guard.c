@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "parse.h"
 
 static const char *const guard_names[] = {
 	[SIGMA_GUARD_NO]	= "no",
@@ -28,28 +29,12 @@ int guard_from_name(const char *name)
 	return -EINVAL;
 }
 
-static void read_line(const char *folder, const char *name, char *line, size_t size)
-{
-	char path[PATH_MAX];
-	FILE *file;
-
-	*line = '\0';
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(path, "re");
-	if (!file)
-		return;
-	if (!fgets(line, size, file))
-		*line = '\0';
-	fclose(file);
-	line[strcspn(line, "\n")] = '\0';
-}
-
 int guard_of_machine(const char *folder, char why[REASON_TEXT_MAX])
 {
 	char line[32];
 
-	read_line(folder, "guard_missing", line, sizeof(line));
+	parse_first_line(line, sizeof(line), "%s/guard_missing", folder);
 	reason_text(&(struct sigma_why){ .reason = atoi(line) }, 0, why);
-	read_line(folder, "guard", line, sizeof(line));
+	parse_first_line(line, sizeof(line), "%s/guard", folder);
 	return guard_from_name(line);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reads a guest file with inih. inih tells neither line numbers nor where a repeated section
- * begins. So it gets its lines from read_line(), which counts them and opens sections, and passes
+ * begins. So it gets its lines from next_line(), which counts them and opens sections, and passes
  * the keys to guestkeys_set() in guestkeys.c.
  *
  * Reading goes on after a mistake, so that a person sees all mistakes at once. guestfile_load()
@@ -117,7 +117,7 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 }
 
 /* inih's reader */
-static char *read_line(char *line, int size, void *data)
+static char *next_line(char *line, int size, void *data)
 {
 	struct parser *parser = data;
 	const char *start, *end;
@@ -217,7 +217,7 @@ static int parse(struct guest_config *config, bool devices)
 		parser.file = fmemopen(config->text, config->text_len, "r");
 		if (!parser.file)
 			return log_error(-errno, "%s: cannot read it: %m", config->file);
-		line = ini_parse_stream(read_line, &parser, take_key, &parser);
+		line = ini_parse_stream(next_line, &parser, take_key, &parser);
 		fclose(parser.file);
 	}
 	if (line > 0)

@@ -18,6 +18,7 @@
 
 #include "../kmod/uapi/sigma.h"
 #include "log.h"
+#include "parse.h"
 #include "pool.h"
 #include "reason.h"
 
@@ -32,36 +33,12 @@ struct entry {
 	bool is_ram;
 };
 
-/* A number with an optional K, M, G or T; false if it is none, or too large */
-static bool parse_number(const char *text, char **end, uint64_t *number)
-{
-	static const char units[] = "KMGT";
-	const char *unit;
-	unsigned int shift;
-
-	if (!isdigit((unsigned char)*text))
-		return false;
-	errno = 0;
-	*number = strtoull(text, end, !strncasecmp(text, "0x", 2) ? 16 : 10);
-	if (errno)
-		return false;
-	unit = **end ? strchr(units, toupper((unsigned char)**end)) : NULL;
-	if (!unit)
-		return true;
-	(*end)++;
-	shift = 10 * (unit - units + 1);
-	if (*number > UINT64_MAX >> shift)
-		return false;
-	*number <<= shift;
-	return true;
-}
-
 int pool_parse(const char *where, const char *text, struct pool_range *range)
 {
 	char *end;
 
-	if (!parse_number(text, &end, &range->size) || *end != '@' ||
-	    !parse_number(end + 1, &end, &range->phys) || *end)
+	if (parse_size(text, &end, &range->size) || *end != '@' ||
+	    parse_size(end + 1, &end, &range->phys) || *end)
 		return log_error(-EINVAL, "%s: not SIZE@ADDRESS; write it like 512M@0x140000000 or 1G@5G",
 				 where);
 	if (!range->size || range->size - 1 > UINT64_MAX - range->phys)
@@ -70,31 +47,12 @@ int pool_parse(const char *where, const char *text, struct pool_range *range)
 	return 0;
 }
 
-/* Read a line of /sys/firmware/memmap/NUMBER/NAME, without its newline */
-static int read_line(const char *folder, const char *number, const char *name, char *text,
-		     size_t size)
-{
-	char path[4096];
-	bool ok;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/%s/%s", folder, number, name);
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	ok = fgets(text, size, f);
-	fclose(f);
-	if (!ok)
-		return -EIO;
-	text[strcspn(text, "\n")] = '\0';
-	return 0;
-}
-
+/* Read the address in /sys/firmware/memmap/NUMBER/NAME */
 static int read_address(const char *folder, const char *number, const char *name,
 			uint64_t *address)
 {
 	char text[32], *end;
-	int error = read_line(folder, number, name, text, sizeof(text));
+	int error = parse_first_line(text, sizeof(text), "%s/%s/%s", folder, number, name);
 
 	if (error)
 		return error;
@@ -112,7 +70,7 @@ static int read_entry(const char *folder, const char *number, struct entry *entr
 	if (!error)
 		error = read_address(folder, number, "end", &entry->last);
 	if (!error)
-		error = read_line(folder, number, "type", type, sizeof(type));
+		error = parse_first_line(type, sizeof(type), "%s/%s/type", folder, number);
 	if (error)
 		return error;
 	entry->is_ram = !strcmp(type, "System RAM");

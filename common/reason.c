@@ -19,12 +19,80 @@ static void __attribute__((format(printf, 2, 3))) say(char *text, const char *fo
 	va_end(args);
 }
 
-static void cpu_text(const struct sigma_why *why, char *text)
-{
-	const uint32_t cpu = why->cpu;
-	const uint64_t value = why->value;
+/* The reasons that have no numbers */
+static const char *const plain[] = {
+	[SIGMA_REASON_CLOSED] =
+		"this machine is about to restart or to sleep",
+	[SIGMA_REASON_EXISTS] =
+		"a guest of this name exists already",
+	[SIGMA_REASON_NO_MEMORY] =
+		"out of kernel memory",
+	[SIGMA_REASON_LOW_MEMORY] =
+		"no memory left below 1 MiB, where every kernel needs a few pages; stop another guest",
+	[SIGMA_REASON_PAGE_TABLES] =
+		"out of memory below 4 GiB for page tables",
+	[SIGMA_REASON_NO_VIRTUALISATION] =
+		"this CPU has neither AMD SVM nor Intel VMX, or the firmware switched it off",
+	[SIGMA_REASON_SVM_UNKNOWN] =
+		"this CPU does not report whether SVM may be used",
+	[SIGMA_REASON_SVM_OFF] =
+		"the firmware switched SVM off; switch it on in its set-up",
+	[SIGMA_REASON_SVM_INIT] =
+		"the firmware redirects INIT, by which a guest is stopped",
+	[SIGMA_REASON_SVM_NO_NPT] =
+		"this CPU's SVM has no nested paging",
+	[SIGMA_REASON_VMX_OFF] =
+		"the firmware switched VMX off; switch it on in its set-up",
+	[SIGMA_REASON_VMX_OLD] =
+		"this CPU's VMX is too old to leave interrupts and page tables to a guest",
+	[SIGMA_REASON_VMX_NO_EPT] =
+		"this CPU's VMX has no nested paging (EPT), no VPID or no unrestricted guest",
+	[SIGMA_REASON_VMX_NO_EFER] =
+		"this CPU's VMX does not switch IA32_EFER and IA32_PAT",
+	[SIGMA_REASON_VMX_EPT_OLD] =
+		"this CPU's nested paging (EPT) has no large pages, or no way to flush all",
+	[SIGMA_REASON_NO_X2APIC] =
+		"this CPU has no x2APIC mode, without which the guard cannot check the interrupts that a guest sends",
+	[SIGMA_REASON_POOL_EXISTS] =
+		"is in the pool already",
+	[SIGMA_REASON_POOL_OVERLAPS] =
+		"overlaps another range of the pool; leave out what the pool has",
+	[SIGMA_REASON_POOL_IN_USE] =
+		"the host uses this memory, or a part of it; keep it back with memmap= at boot, or set it offline with chmem -d",
+	[SIGMA_REASON_POOL_NOT_RAM] =
+		"the host has no such memory",
+};
 
+void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_TEXT_MAX])
+{
+	const uint64_t value = why->value;
+	const uint32_t cpu = why->cpu;
+
+	if (why->reason < sizeof(plain) / sizeof(*plain) && plain[why->reason]) {
+		say(text, "%s", plain[why->reason]);
+		return;
+	}
 	switch (why->reason) {
+	case SIGMA_REASON_NONE:
+		*text = '\0';
+		break;
+	case SIGMA_REASON_NAME:
+		say(text, "the name of a guest is 1 to %d letters, digits, '_', '.' or '-', begins with a letter or digit, and is not \"control\"",
+		    SIGMA_NAME_MAX - 1);
+		break;
+	case SIGMA_REASON_FLAGS:
+		say(text, "sigma.ko does not know the flags 0x%" PRIx64, value);
+		break;
+	case SIGMA_REASON_GUARD:
+		say(text, "sigma.ko does not know the guard %" PRIu64, value);
+		break;
+	case SIGMA_REASON_NR_CPUS:
+		say(text, "a guest has 1 to %d CPUs, not %" PRIu64, SIGMA_CPUS_MAX, value);
+		break;
+	case SIGMA_REASON_MEMORY_SIZE:
+		say(text, "memory of %" PRIu64 " bytes is not a multiple of %llu MiB", value,
+		    SIGMA_SEGMENT_ALIGN >> 20);
+		break;
 	case SIGMA_REASON_CPU_TWICE:
 		say(text, "cpu %u: named twice", cpu);
 		break;
@@ -53,118 +121,6 @@ static void cpu_text(const struct sigma_why *why, char *text)
 		say(text, "cpu %u: the host could not take it offline (%s); dmesg tells about cpu %u",
 		    cpu, strerror(value), cpu);
 		break;
-	}
-}
-
-static void guard_text(const struct sigma_why *why, char *text)
-{
-	switch (why->reason) {
-	case SIGMA_REASON_NO_VIRTUALISATION:
-		say(text, "this CPU has neither AMD SVM nor Intel VMX, or the firmware switched it off");
-		break;
-	case SIGMA_REASON_SVM_UNKNOWN:
-		say(text, "this CPU does not report whether SVM may be used");
-		break;
-	case SIGMA_REASON_SVM_OFF:
-		say(text, "the firmware switched SVM off; switch it on in its set-up");
-		break;
-	case SIGMA_REASON_SVM_INIT:
-		say(text, "the firmware redirects INIT, by which a guest is stopped");
-		break;
-	case SIGMA_REASON_SVM_NO_NPT:
-		say(text, "this CPU's SVM has no nested paging");
-		break;
-	case SIGMA_REASON_VMX_OFF:
-		say(text, "the firmware switched VMX off; switch it on in its set-up");
-		break;
-	case SIGMA_REASON_VMX_OLD:
-		say(text, "this CPU's VMX is too old to leave interrupts and page tables to a guest");
-		break;
-	case SIGMA_REASON_VMX_NO_EPT:
-		say(text, "this CPU's VMX has no nested paging (EPT), no VPID or no unrestricted guest");
-		break;
-	case SIGMA_REASON_VMX_NO_EFER:
-		say(text, "this CPU's VMX does not switch IA32_EFER and IA32_PAT");
-		break;
-	case SIGMA_REASON_VMX_EPT_OLD:
-		say(text, "this CPU's nested paging (EPT) has no large pages, or no way to flush all");
-		break;
-	case SIGMA_REASON_NO_X2APIC:
-		say(text, "this CPU has no x2APIC mode, without which the guard cannot check the interrupts that a guest sends");
-		break;
-	case SIGMA_REASON_X2APIC_ID:
-		say(text, "cpu %u has APIC ID %" PRIu64 ", and in x2APIC mode would get the interrupts that this host sends to its cpu %" PRIu64 "; take another CPU",
-		    why->cpu, (uint64_t)why->value, (uint64_t)why->value);
-		break;
-	}
-}
-
-static void pool_text(const struct sigma_why *why, char *text)
-{
-	const uint64_t value = why->value;
-
-	switch (why->reason) {
-	case SIGMA_REASON_POOL_BOUNDS:
-		say(text, "size and address must be multiples of %llu MiB, and not 0",
-		    SIGMA_SEGMENT_ALIGN >> 20);
-		break;
-	case SIGMA_REASON_POOL_EXISTS:
-		say(text, "is in the pool already");
-		break;
-	case SIGMA_REASON_POOL_OVERLAPS:
-		say(text, "overlaps another range of the pool; leave out what the pool has");
-		break;
-	case SIGMA_REASON_POOL_FULL:
-		say(text, "the pool has %" PRIu64 " ranges, and takes no more; unloading sigma.ko empties it",
-		    value);
-		break;
-	case SIGMA_REASON_POOL_IN_USE:
-		say(text, "the host uses this memory, or a part of it; keep it back with memmap= at boot, or set it offline with chmem -d");
-		break;
-	case SIGMA_REASON_POOL_NOT_RAM:
-		say(text, "the host has no such memory");
-		break;
-	case SIGMA_REASON_POOL_UNMAPPABLE:
-		say(text, "the host's kernel cannot map this memory: %s; dmesg may tell more",
-		    strerror(value));
-		break;
-	}
-}
-
-void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_TEXT_MAX])
-{
-	const uint64_t value = why->value;
-
-	*text = '\0';
-	switch (why->reason) {
-	case SIGMA_REASON_NONE:
-		break;
-	case SIGMA_REASON_CLOSED:
-		say(text, "this machine is about to restart or to sleep");
-		break;
-	case SIGMA_REASON_NAME:
-		say(text, "the name of a guest is 1 to %d letters, digits, '_', '.' or '-', begins with a letter or digit, and is not \"control\"",
-		    SIGMA_NAME_MAX - 1);
-		break;
-	case SIGMA_REASON_EXISTS:
-		say(text, "a guest of this name exists already");
-		break;
-	case SIGMA_REASON_FLAGS:
-		say(text, "sigma.ko does not know the flags 0x%" PRIx64, value);
-		break;
-	case SIGMA_REASON_GUARD:
-		say(text, "sigma.ko does not know the guard %" PRIu64, value);
-		break;
-	case SIGMA_REASON_NR_CPUS:
-		say(text, "a guest has 1 to %d CPUs, not %" PRIu64, SIGMA_CPUS_MAX, value);
-		break;
-	case SIGMA_REASON_MEMORY_SIZE:
-		say(text, "memory of %" PRIu64 " bytes is not a multiple of %llu MiB", value,
-		    SIGMA_SEGMENT_ALIGN >> 20);
-		break;
-	case SIGMA_REASON_NO_MEMORY:
-		say(text, "out of kernel memory");
-		break;
 	case SIGMA_REASON_WINDOW:
 		say(text, "the host has no %d KiB of memory in one piece for the shared memory window; free some, or 'sysctl vm.compact_memory=1'",
 		    SIGMA_IOSC_SIZE / 1024);
@@ -173,15 +129,9 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		say(text, "cannot set up the interrupt of the shared memory window: %s",
 		    strerror(value));
 		break;
-	case SIGMA_REASON_LOW_MEMORY:
-		say(text, "no memory left below 1 MiB, where every kernel needs a few pages; stop another guest");
-		break;
 	case SIGMA_REASON_GUEST_MEMORY:
 		say(text, "cannot gather %" PRIu64 " MiB of memory: the host has %" PRIu64 " MiB available and keeps an eighth of its memory for itself; ask for less, or free some",
 		    MIB(memory), MIB(value));
-		break;
-	case SIGMA_REASON_PAGE_TABLES:
-		say(text, "out of memory below 4 GiB for page tables");
 		break;
 	case SIGMA_REASON_DEVICE:
 		say(text, "cannot make its device node: %s", strerror(value));
@@ -189,11 +139,24 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 	case SIGMA_REASON_CHANNELS:
 		say(text, "cannot make the device nodes of its channels: %s", strerror(value));
 		break;
+	case SIGMA_REASON_X2APIC_ID:
+		say(text, "cpu %u has APIC ID %" PRIu64 ", and in x2APIC mode would get the interrupts that this host sends to its cpu %" PRIu64 "; take another CPU",
+		    cpu, value, value);
+		break;
+	case SIGMA_REASON_POOL_BOUNDS:
+		say(text, "size and address must be multiples of %llu MiB, and not 0",
+		    SIGMA_SEGMENT_ALIGN >> 20);
+		break;
+	case SIGMA_REASON_POOL_FULL:
+		say(text, "the pool has %" PRIu64 " ranges, and takes no more; unloading sigma.ko empties it",
+		    value);
+		break;
+	case SIGMA_REASON_POOL_UNMAPPABLE:
+		say(text, "the host's kernel cannot map this memory: %s; dmesg may tell more",
+		    strerror(value));
+		break;
 	default:
 		say(text, "sigma.ko gives reason %u, which this program does not know: they are of different versions",
 		    why->reason);
-		cpu_text(why, text);
-		guard_text(why, text);
-		pool_text(why, text);
 	}
 }

@@ -10,6 +10,7 @@
 #include "cpus.h"
 #include "guard.h"
 #include "guestparser.h"
+#include "parse.h"
 
 #define MEMORY_MIN	(128ULL << 20)	/* kernel, initrd and room to unpack them */
 
@@ -107,29 +108,22 @@ static void set_cpus(struct parser *parser, const char *value)
 
 static void set_memory(struct parser *parser, const char *value)
 {
-	static const char units[] = "KMGT";
-	unsigned long long size;
-	unsigned int shift = 0;
+	uint64_t size;
 	char *end;
+	int error;
 
 	parser->config->memory_line = parser->line;
-	errno = 0;
-	size = strtoull(value, &end, 10);
-	if (*end && strchr(units, toupper((unsigned char)*end))) {
-		shift = 10 * (strchr(units, toupper((unsigned char)*end)) - units + 1);
-		end++;
-	}
-	if (!isdigit((unsigned char)*value) || *end) {
+	error = parse_size(value, &end, &size);
+	if (error == -EINVAL || *end) {
 		wrong(parser, -EINVAL, "Memory=%s: not a size; write it like 512M or 2G", value);
 		return;
 	}
-	if (errno || size > (UINT64_MAX - SIGMA_SEGMENT_ALIGN) >> shift) {
+	if (error || size > UINT64_MAX - SIGMA_SEGMENT_ALIGN) {
 		wrong(parser, -EINVAL,
 		      "Memory=%s: more than any machine has; write it like 512M or 2G",
 		      value);
 		return;
 	}
-	size <<= shift;
 	if (size < MEMORY_MIN) {
 		wrong(parser, -EINVAL,
 		      "Memory=%s: too little for a kernel to start; give at least %lluM",

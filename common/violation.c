@@ -19,9 +19,10 @@ int violation_get(int guest_fd, struct sigma_violation *violation)
 	return violation->reason == SIGMA_VIOLATION_NONE ? -ENOENT : 0;
 }
 
-void violation_what(const struct sigma_violation *violation, char *text, size_t size)
+void violation_what(const struct sigma_violation *violation, char text[VIOLATION_WHAT_MAX])
 {
-	uint64_t info = violation->info;
+	const size_t size = VIOLATION_WHAT_MAX;
+	const uint64_t info = violation->info;
 
 	switch (violation->reason) {
 	case SIGMA_VIOLATION_MEMORY:
@@ -73,13 +74,13 @@ void violation_text(const struct sigma_violation *violation, char text[VIOLATION
 {
 	struct violation_register registers[VIOLATION_REGISTERS];
 	FILE *out = fmemopen(text, VIOLATION_TEXT_MAX, "w");
+	char what[VIOLATION_WHAT_MAX];
 
 	*text = '\0';
 	if (!out)
 		return;
-	violation_what(violation, text, VIOLATION_TEXT_MAX);
-	fseek(out, strlen(text), SEEK_SET);
-	fprintf(out, "\ncpu %u (the guest's CPU %u), CPL %u, RIP 0x%" PRIx64 "\n", violation->cpu,
+	violation_what(violation, what);
+	fprintf(out, "%s\ncpu %u (the guest's CPU %u), CPL %u, RIP 0x%" PRIx64 "\n", what, violation->cpu,
 		violation->guest_cpu, violation->cpl, (uint64_t)violation->rip);
 	violation_registers(violation, registers);
 	for (unsigned int i = 1; i < OTHERS; i++)

@@ -12,6 +12,7 @@
 enum { GPR_RAX, GPR_RCX, GPR_RDX, GPR_RBX, GPR_RSP, GPR_RBP, GPR_RSI, GPR_RDI, GPR_R8 };
 
 #define VIOLATION_REGISTERS	23
+#define VIOLATION_WHAT_MAX	128	/* bytes that violation_what() needs */
 #define VIOLATION_TEXT_MAX	1024	/* bytes that violation_text() needs */
 
 /** struct violation_register - one of the guest's registers, with its name as in gdb */
@@ -29,7 +30,7 @@ struct violation_register {
 int violation_get(int guest_fd, struct sigma_violation *violation);
 
 /** violation_what - describe in one line, without a newline, what the guest did */
-void violation_what(const struct sigma_violation *violation, char *text, size_t size);
+void violation_what(const struct sigma_violation *violation, char text[VIOLATION_WHAT_MAX]);
 
 /** violation_text - describe in lines what the guest did, where, and with which registers */
 void violation_text(const struct sigma_violation *violation, char text[VIOLATION_TEXT_MAX]);

@@ -17,6 +17,7 @@
 #include "../common/cpulist.h"
 #include "../common/cpus.h"
 #include "../common/guard.h"
+#include "../common/parse.h"
 #include "../common/program.h"
 #include "ctl.h"
 #include "json.h"
@@ -68,21 +69,6 @@ static void found(const char *check, enum result result, const char *remedy, con
 	json_add_string(object, "text", text);
 	json_add_string(object, "remedy", remedy);
 	json_object_array_add(report.json, object);
-}
-
-/* Read the first line of a file, without its newline; "" if it can't be read */
-static const char *read_line(const char *path, char *text, size_t size)
-{
-	FILE *f = fopen(path, "re");
-
-	*text = '\0';
-	if (f) {
-		if (!fgets(text, size, f))
-			*text = '\0';
-		fclose(f);
-	}
-	text[strcspn(text, "\n")] = '\0';
-	return text;
 }
 
 /* Is @flag among the flags of the first CPU in /proc/cpuinfo? */
@@ -240,14 +226,15 @@ static bool needs_signature(char *why, size_t size)
 {
 	char text[128];
 
-	read_line("/sys/kernel/security/lockdown", text, sizeof(text));
+	parse_first_line(text, sizeof(text), "/sys/kernel/security/lockdown");
 	if (strstr(text, "[integrity]") || strstr(text, "[confidentiality]")) {
 		snprintf(why, size, "the kernel is locked down%s",
 			 secure_boot_is_on() ? " by Secure Boot" : "");
 		return true;
 	}
 	snprintf(why, size, "module.sig_enforce is set");
-	return *read_line("/sys/module/module/parameters/sig_enforce", text, sizeof(text)) == 'Y';
+	parse_first_line(text, sizeof(text), "/sys/module/module/parameters/sig_enforce");
+	return *text == 'Y';
 }
 
 /* Does the kernel have the key "[ORGANIZATION: ]NAME"? Only root sees all keys */
@@ -468,8 +455,8 @@ static void check_panic(void)
 {
 	char panic[32], crash[32];
 
-	read_line("/proc/sys/kernel/panic", panic, sizeof(panic));
-	read_line("/sys/kernel/kexec_crash_loaded", crash, sizeof(crash));
+	parse_first_line(panic, sizeof(panic), "/proc/sys/kernel/panic");
+	parse_first_line(crash, sizeof(crash), "/sys/kernel/kexec_crash_loaded");
 	if (!strcmp(crash, "1"))
 		found("panic", RESULT_WARN, NULL,
 		      "a crash kernel is loaded: when the host panics, guests run on unserved until the dump is done");

@@ -139,7 +139,6 @@ VERBS(VERB_NO_TITLE, VERB_DECLARE)
  * @release: of its kernel; "" until its driver reports it
  * @guard: kind of its guard
  * @panic: its panic message; "" if it has not panicked
- * @violation: why its guard stopped it; "" if the guard did not, or we may not read it
  * @memory: bytes
  */
 struct guest_view {
@@ -149,7 +148,6 @@ struct guest_view {
 	char release[256];
 	char guard[32];
 	char panic[1024];
-	char violation[256];
 	uint64_t memory;
 	uint64_t heartbeat;
 	uint64_t doorbells_sent;

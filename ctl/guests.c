@@ -15,6 +15,7 @@
 
 #include "../common/control.h"
 #include "../common/gueststate.h"
+#include "../common/parse.h"
 #include "ctl.h"
 
 #define SYSFS		"/sys/class/sigma"
@@ -31,19 +32,7 @@ static bool name_valid(const char *name)
 
 static int read_attr(const char *name, const char *attr, char *text, size_t size)
 {
-	char path[256];
-	FILE *f;
-	bool ok;
-
-	snprintf(path, sizeof(path), SYSFS "/%s/%s", name, attr);
-	*text = '\0';
-	f = fopen(path, "re");
-	if (!f)
-		return -errno;
-	ok = fgets(text, size, f);
-	fclose(f);
-	text[strcspn(text, "\n")] = '\0';
-	return ok ? 0 : -EIO;
+	return parse_first_line(text, size, SYSFS "/%s/%s", name, attr);
 }
 
 static uint64_t read_number(const char *name, const char *attr)
@@ -88,8 +77,6 @@ int guest_violation(const char *name, struct sigma_violation *violation)
 
 int guest_view(struct guest_view *guest, const char *name)
 {
-	struct sigma_violation violation;
-
 	memset(guest, 0, sizeof(*guest));
 	if (!name_valid(name) ||
 	    read_attr(name, "state", guest->state, sizeof(guest->state)))
@@ -99,8 +86,6 @@ int guest_view(struct guest_view *guest, const char *name)
 	read_attr(name, "release", guest->release, sizeof(guest->release));
 	read_attr(name, "guard", guest->guard, sizeof(guest->guard));
 	read_attr(name, "panic", guest->panic, sizeof(guest->panic));
-	if (!guest_violation(name, &violation))
-		violation_what(&violation, guest->violation, sizeof(guest->violation));
 	guest->memory = read_number(name, "memory");
 	guest->heartbeat = read_number(name, "heartbeat");
 	guest->doorbells_sent = read_number(name, "doorbells_sent");

@@ -14,6 +14,7 @@
 
 #include "../common/cpus.h"
 #include "../common/guard.h"
+#include "../common/parse.h"
 #include "../common/version.h"
 #include "ctl.h"
 
@@ -37,17 +38,13 @@ static void heading(const char *text)
 /* Print "NAME: first line of the file" */
 static void print_value(const char *name, const char *path)
 {
-	FILE *f = fopen(path, "re");
 	char line[4096];
 
-	if (f && fgets(line, sizeof(line), f) && *line != '\n') {
-		line[strcspn(line, "\n")] = '\0';
-		printf("%s: ", name);
-		text_print(line, strlen(line));
-		putchar('\n');
-	}
-	if (f)
-		fclose(f);
+	if (parse_first_line(line, sizeof(line), "%s", path) || !*line)
+		return;
+	printf("%s: ", name);
+	text_print(line, strlen(line));
+	putchar('\n');
 }
 
 /* Print the lines that begin with one of @starts, after blanks; a NULL ends it. NULL: all lines */

@@ -58,13 +58,18 @@ static void add_devices(struct properties *properties, const struct served *serv
 static void gather(struct properties *properties, const struct guest_view *guest,
 		   const struct served *served)
 {
+	struct sigma_violation violation;
+	char what[VIOLATION_WHAT_MAX] = "";
+
+	if (!guest_violation(guest->name, &violation))
+		violation_what(&violation, what);
 	add(properties, "Name", "%s", guest->name);
 	add(properties, "State", "%s", guest->state);
 	add(properties, "CPUs", "%s", guest->cpus);
 	add(properties, "Memory", "%" PRIu64, guest->memory);
 	add(properties, "Guard", "%s", guest->guard);
 	add(properties, "Panic", "%s", guest->panic);
-	add(properties, "Violation", "%s", guest->violation);
+	add(properties, "Violation", "%s", what);
 	add(properties, "Kernel", "%s", guest->release);
 	add(properties, "Image", "%s", served->image ?: "");
 	add(properties, "File", "%s", served->file ?: "");

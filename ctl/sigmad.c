@@ -162,7 +162,7 @@ static int receive(int fd, pid_t pid, char *text, size_t size)
  * The value of a variable in a datagram of sd_notify(3), whose lines are VARIABLE=VALUE; NULL: it
  * has none. @variable: with its '='. The value ends with the line.
  */
-static const char *value_of(const char *text, const char *variable)
+static char *value_of(char *text, const char *variable)
 {
 	while (strncmp(text, variable, strlen(variable))) {
 		text = strchr(text, '\n');
@@ -175,8 +175,7 @@ static const char *value_of(const char *text, const char *variable)
 /* Receive a datagram: is it READY=1? The text of a STATUS= goes to @progress */
 static bool is_ready(int fd, pid_t pid, struct progress *progress)
 {
-	const char *status, *ready;
-	char text[MESSAGE_MAX];
+	char text[MESSAGE_MAX], *status, *ready;
 
 	if (receive(fd, pid, text, sizeof(text)))
 		return false;
@@ -339,7 +338,7 @@ int sigmad_last_state(int notify, pid_t pid)
 	int state = -ENOMSG;
 
 	while (!receive(notify, pid, text, sizeof(text))) {
-		name = (char *)value_of(text, GUEST_STATE_VARIABLE);
+		name = value_of(text, GUEST_STATE_VARIABLE);
 		if (!name)
 			continue;
 		name[strcspn(name, "\n")] = '\0';

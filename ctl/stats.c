@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../common/parse.h"
 #include "ctl.h"
 #include "json.h"
 #include "stats.h"
@@ -26,19 +27,12 @@ static unsigned int count_words(const char *list)
 
 static bool net_number(uint64_t *number, const char *interface, const char *what)
 {
-	char path[256], text[32];
-	bool known;
-	FILE *f;
+	char text[32];
 
-	snprintf(path, sizeof(path), "/sys/class/net/%s/statistics/%s", interface, what);
-	f = fopen(path, "re");
-	if (!f)
+	if (parse_first_line(text, sizeof(text), "/sys/class/net/%s/statistics/%s", interface, what))
 		return false;
-	known = fgets(text, sizeof(text), f);
-	fclose(f);
-	if (known)
-		*number = strtoull(text, NULL, 10);
-	return known;
+	*number = strtoull(text, NULL, 10);
+	return true;
 }
 
 /* The tap receives what the guest sends. False if the NIC has no tap: User=yes */

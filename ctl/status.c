@@ -64,16 +64,20 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 {
 	struct json_object *object = json_object_new_object();
 	struct sigma_violation violation;
+	char what[VIOLATION_WHAT_MAX];
+	bool contained = !guest_violation(guest->name, &violation);
 
+	if (contained)
+		violation_what(&violation, what);
 	json_add_string(object, "name", guest->name);
 	json_add_string(object, "state", guest->state);
 	json_add_string(object, "cpus", guest->cpus);
 	json_add_number(object, "memory", guest->memory);
 	json_add_string(object, "guard", guest->guard);
 	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
-	json_add_string(object, "violation", guest->violation[0] ? guest->violation : NULL);
-	json_object_object_add(object, "violation_where", guest_violation(guest->name, &violation) ?
-			       NULL : violation_where(&violation));
+	json_add_string(object, "violation", contained ? what : NULL);
+	json_object_object_add(object, "violation_where",
+			       contained ? violation_where(&violation) : NULL);
 	json_add_string(object, "kernel", guest->release);
 	json_add_counters(object, guest);
 	json_add_string(object, "sigmad", client_seen_word(served->sigmad));

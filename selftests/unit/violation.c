@@ -50,10 +50,10 @@ TEST(longest_violation)
 
 static const char *what(uint32_t reason, bool write, bool fetch)
 {
-	static char text[VIOLATION_TEXT_MAX];
+	static char text[VIOLATION_WHAT_MAX];
 
 	violation_what(&(struct sigma_violation){ .reason = reason, .info = 0xabc, .write = write,
-						  .fetch = fetch }, text, sizeof(text));
+						  .fetch = fetch }, text);
 	return text;
 }
 
