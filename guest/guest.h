@@ -8,6 +8,7 @@
  *	virtio.c	the virtio transport of one device
  *	console.c	the kernel log in shared memory
  *	power.c		parks the CPU wherever this kernel would reset the machine
+ *	machine-ops.c	the table by which a kernel restarts and ends
  *	cpu.c		keeps all CPUs online
  *	clock.c		wall clock
  *	nmi.c		a backtrace on an NMI from the host
@@ -36,6 +37,7 @@
 #include "../kmod/shared/ring.h"
 
 struct device;
+struct machine_ops;
 struct sigma_virtio_device;
 
 /**
@@ -234,6 +236,14 @@ void sigma_console_close(void);
 void sigma_console_flush(void);
 
 /* power.c */
+
+/**
+ * sigma_machine_ops_replace - have the kernel restart and end by @ops from now on
+ *
+ * Context: may sleep. Return: 0; -ENOENT: this kernel's table was not found (it needs
+ * CONFIG_KPROBES and CONFIG_KALLSYMS_ALL to be); or another negative errno.
+ */
+int sigma_machine_ops_replace(const struct machine_ops *ops);
 
 /** sigma_power_open - install all hooks. If one can't be installed, it parks and doesn't return. */
 void sigma_power_open(struct sigma_guest *guest);

@@ -6,21 +6,19 @@
  * memory. The hook reports the end in sigma_iosc_guest.state and parks the CPU until the host takes
  * it back. The host stops the guest's other CPUs as soon as it sees a final state.
  *
- *	power-off		a sys-off handler that runs before the firmware's
- *	halt			kprobe on native_machine_halt()
- *	reboot, sysrq-b,	kprobe on native_machine_emergency_restart(): x86 has no
- *	panic=N, watchdogs	handler chain there, and all resets lead through it
- *	kexec, crash kernel	kprobe on machine_kexec(): the next kernel would lack this
- *				module at first, and sigmad's command line
+ *	power-off, halt,	machine_ops, see machine-ops.c
+ *	reboot, sysrq-b,
+ *	panic=N, watchdogs
+ *	kexec, crash kernel	machine_ops: the next kernel would lack this module at first, and
+ *				sigmad's command line
  *	panic			the last panic notifier, see below
  *	suspend, hibernation	refused: nothing could wake this guest
+ *	kexec that comes back	refused by a syscore operation, since it calls none of machine_ops
+ *				(KEXEC_PRESERVE_CONTEXT). Suspend ends there, too, at the latest.
  *
  * When the panic notifier runs, the message is in printk's buffer; records that the console has not
  * got yet are flushed here. What the kernel does after the notifiers (blinking, waiting,
  * panic_timeout and its reset) is of no use to a guest, so the CPU parks in the notifier.
- *
- * The local APIC may have been disabled by software when the power-off handler runs; it still sends
- * the doorbell's IPI (SDM vol. 3A, 11.4.7.2).
  *
  * If a hook can't be installed, the guest stops at once and reports it, because it could reset the
  * host later.
@@ -28,11 +26,12 @@
 #include <linux/atomic.h>
 #include <linux/device.h>
 #include <linux/irqflags.h>
-#include <linux/kprobes.h>
 #include <linux/notifier.h>
 #include <linux/panic_notifier.h>
 #include <linux/reboot.h>
 #include <linux/suspend.h>
+#include <linux/syscore_ops.h>
+#include <asm/reboot.h>
 
 #include "guest.h"
 
@@ -66,42 +65,48 @@ static void __noreturn power_stop(u32 state, const char *panic_text)
 		asm volatile("cli; hlt" : : : "memory");
 }
 
+static void restart(char *command)
+{
+	power_stop(SIGMA_GUEST_REBOOT, NULL);
+}
+
+static void restart_at_once(void)
+{
+	power_stop(SIGMA_GUEST_REBOOT, NULL);
+}
+
+static void off(void)
+{
+	power_stop(SIGMA_GUEST_POWEROFF, NULL);
+}
+
+/* Before kexec starts the next kernel. The other paths that shut down are stopped before this */
+static void shutdown(void)
+{
+	power_stop(SIGMA_GUEST_REBOOT, NULL);
+}
+
+/* The kernel starts a crash kernel before it calls the panic notifiers */
+static void crash_shutdown(struct pt_regs *regs)
+{
+	power_stop(SIGMA_GUEST_PANIC,
+		   "panic; the crash kernel is not started on a lent CPU, see the log");
+}
+
+static const struct machine_ops ends = {
+	.restart		= restart,
+	.halt			= off,
+	.power_off		= off,
+	.shutdown		= shutdown,
+	.crash_shutdown		= crash_shutdown,
+	.emergency_restart	= restart_at_once,
+};
+
+/* A kernel that nothing can power off halts instead, and says so. machine_ops.power_off comes first */
 static int power_off(struct sys_off_data *data)
 {
 	power_stop(SIGMA_GUEST_POWEROFF, NULL);
 }
-
-static int halt_hook(struct kprobe *kp, struct pt_regs *regs)
-{
-	power_stop(SIGMA_GUEST_POWEROFF, NULL);
-}
-
-static int restart_hook(struct kprobe *kp, struct pt_regs *regs)
-{
-	power_stop(SIGMA_GUEST_REBOOT, NULL);
-}
-
-static int kexec_hook(struct kprobe *kp, struct pt_regs *regs)
-{
-	/* The kernel starts a crash kernel before it calls the panic notifiers */
-	if (oops_in_progress)
-		power_stop(SIGMA_GUEST_PANIC,
-			   "panic; the crash kernel is not started on a lent CPU, see the log");
-	power_stop(SIGMA_GUEST_REBOOT, NULL);
-}
-
-static struct kprobe hooks[] = {
-	{
-		.symbol_name	= "native_machine_emergency_restart",
-		.pre_handler	= restart_hook,
-	}, {
-		.symbol_name	= "native_machine_halt",
-		.pre_handler	= halt_hook,
-	}, {
-		.symbol_name	= "machine_kexec",
-		.pre_handler	= kexec_hook,
-	},
-};
 
 static int panicked(struct notifier_block *nb, unsigned long action, void *text)
 {
@@ -125,6 +130,13 @@ static struct notifier_block suspend_hook = {
 	.notifier_call	= suspending,
 };
 
+static int refuse_suspend(SIGMA_SYSCORE_ARGS)
+{
+	return -EPERM;
+}
+
+SIGMA_DEFINE_SYSCORE(suspend_gate, refuse_suspend);
+
 static void require_hook(const char *name, int err)
 {
 	char text[sizeof(power_guest->header->guest.panic_text)];
@@ -146,15 +158,8 @@ void sigma_power_open(struct sigma_guest *guest)
 	require_hook("panic notifier",
 		     atomic_notifier_chain_register(&panic_notifier_list, &panic_hook));
 
-	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++) {
-		int err = register_kprobe(&hooks[i]);
-
-		/* A kernel without kexec has no machine_kexec() */
-		if (err == -ENOENT && hooks[i].pre_handler == kexec_hook)
-			continue;
-		require_hook(hooks[i].symbol_name, err);
-	}
-
+	require_hook("machine_ops", sigma_machine_ops_replace(&ends));
+	sigma_register_syscore(&suspend_gate);
 	handler = register_sys_off_handler(SYS_OFF_MODE_POWER_OFF, SYS_OFF_PRIO_FIRMWARE + 1,
 					   power_off, NULL);
 	require_hook("power-off handler", PTR_ERR_OR_ZERO(handler));

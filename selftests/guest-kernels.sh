@@ -43,6 +43,13 @@ for kernel in 6.1 6.12 7.2; do
 	check "$kernel: the file behind the disk holds what the guest wrote" \
 		eval 'head -n 1 $image | cmp - $things/note'
 	truncate -s 0 $image && truncate -s 1M $image
+	if [ $kernel != 6.1 ]; then	# of which reset-paths tries all ways
+		id=$(boot_id 1)
+		check "$kernel: kprobes and ftrace are off" switch_probes_off 1
+		in_guest 1 "(sleep 0.5; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &" >/dev/null
+		check "$kernel: sysrq-b restarts the guest, not the machine" \
+			until_true "$GUEST_BOOT" another_boot 1 "$id"
+	fi
 	check "$kernel: the guest stops" sigmactl stop g
 	check "$kernel: the guest is gone" wait_gone g
 done

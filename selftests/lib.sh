@@ -317,6 +317,26 @@ kill_sigmad()
 	pid=$(sigmad_pid g) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
 }
 
+# switch_probes_off N: the guest of network N can no longer catch functions
+switch_probes_off()
+{
+	in_guest "$1" 'mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null;
+		cd /sys/kernel/debug/kprobes && echo 0 >enabled && grep -qx 0 enabled &&
+		cd /proc/sys/kernel && echo 0 >ftrace_enabled && grep -qx 0 ftrace_enabled'
+}
+
+boot_id()
+{
+	GUEST_POLL=5 in_guest "$1" 'cat /proc/sys/kernel/random/boot_id'
+}
+
+# another_boot N ID: the guest of network N answers, with a boot ID other than this
+another_boot()
+{
+	local now
+	now=$(boot_id "$1") && [ -n "$now" ] && [ "$now" != "$2" ]
+}
+
 wait_gone()
 {
 	until_true "${2:-$GUEST_BOOT}" has_ended "$1" || { echo "guest $1 is $(state "$1")"; return 1; }

@@ -4,6 +4,7 @@
 #
 # All ways in which a stock kernel reboots, halts or dies, most of which reset the machine on real
 # hardware. Here only the guest ends. If the host were reset, this script would not reach its end.
+# The guest's root has switched off what could catch a function: kprobes and ftrace.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -21,32 +22,22 @@ run_detached()
 	in_guest 1 "(sleep 0.5; $1) >/dev/null 2>&1 &" >/dev/null
 }
 
-boot_id()
-{
-	GUEST_POLL=5 in_guest 1 'cat /proc/sys/kernel/random/boot_id'
-}
-
-# The guest answers with a boot ID other than $1
-another_boot()
-{
-	local now
-	now=$(boot_id) && [ -n "$now" ] && [ "$now" != "$1" ]
-}
-
 # restarts TEXT SETTING COMMAND: the command reboots the guest, and sigmad starts it again
 restarts()
 {
 	local id
 
-	id=$(boot_id)
+	id=$(boot_id 1)
+	check "$1: kprobes and ftrace are off" switch_probes_off 1
 	run_detached "$2; $3"
 	check "$1: sigmad starts the guest again" eval '
-		until_true $GUEST_BOOT another_boot $id || last_words g "started again"'
+		until_true $GUEST_BOOT another_boot 1 $id || last_words g "started again"'
 }
 
 # ends_off TEXT COMMAND: the command switches the guest off
 ends_off()
 {
+	check "$1: kprobes and ftrace are off" switch_probes_off 1
 	run_detached "$2"
 	check "$1: the guest is gone, and the host has everything back" \
 		eval 'wait_gone g && host_is_as_before'
@@ -56,6 +47,7 @@ ends_off()
 panics()
 {
 	check "panic=$1: the guest is up" boot
+	check "panic=$1: kprobes and ftrace are off" switch_probes_off 1
 	run_detached "echo $1 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger"
 	check "panic=$1: the guest's state becomes panicked" wait_state g panicked
 	check "panic=$1: the log has the guest's last words" guest_logged g "sysrq triggered crash"

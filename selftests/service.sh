@@ -17,12 +17,6 @@ property() { systemctl show --value --property="$1" $unit; }
 has() { [ "$(property "$1")" = "$2" ] || { echo "$1=$(property "$1")"; return 1; }; }
 is_restarted() { has NRestarts "$1" && has ActiveState active; }
 kill_sigmad() { pgrep -x sigmad | grep -x "$(property MainPID)" && pkill -9 -x sigmad; }
-boot_id() { in_guest 1 "cat /proc/sys/kernel/random/boot_id"; }
-is_another()
-{
-	local id
-	id=$(boot_id) && [ -n "$id" ] && [ "$id" != "$1" ]
-}
 journal() { journalctl --sync && journalctl --no-pager --output=cat SIGMA_GUEST=web "$@"; }
 said() { journal --identifier="$1" | grep -- "$2"; }
 is_listed() { machinectl list --no-legend | grep -E '^web +vm +sigma' && leads; }
@@ -72,10 +66,10 @@ check "the guest inhibits sleep" until_true 10 inhibits
 refuse "a second sigmad for the guest is refused" "exists already" sigmactl start web
 
 # ---- sigmad dies, and later the guest
-id=$(boot_id)
+id=$(boot_id 1)
 check "sigmad is killed" kill_sigmad
 check "the unit restarts after sigmad was killed" until_true "$GUEST_BOOT" is_restarted 1
-check "the guest runs on without a restart" [ "$(boot_id)" = "${id:-none}" ]
+check "the guest runs on without a restart" [ "$(boot_id 1)" = "${id:-none}" ]
 check "the journal says that sigmad took the guest over" said sigmad "took over the guest"
 check "machinectl lists the guest with its new sigmad" until_true 10 is_listed
 check "the guest still inhibits sleep" until_true 10 inhibits
@@ -84,19 +78,19 @@ check "the guest is told to panic" \
 	in_guest 1 "echo 1 >/proc/sys/kernel/sysrq; (sleep 1; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &"
 check "the panic fails the unit, and the unit restarts" until_true "$GUEST_BOOT" is_restarted 2
 check "the guest boots again after the panic" until_true "$GUEST_BOOT" guest_answers 1
-check "the guest's kernel is a new one after the panic" is_another "$id"
+check "the guest's kernel is a new one after the panic" another_boot 1 "$id"
 check "the journal has the guest's panic" said kernel@web "sysrq: Trigger a crash"
 check "the journal has the exit status of the panic" eval \
 	'journalctl --unit=$unit | grep "Main process exited, code=exited, status=3"'
 rm $dropin
 systemctl daemon-reload
-id=$(boot_id)
+id=$(boot_id 1)
 check "the guest is told to hang" \
 	in_guest 1 "mkdir -p /run/things && mount -t virtiofs things /run/things &&
 	cp /run/things/hang.ko /run && (sleep 1; insmod /run/hang.ko) >/dev/null 2>&1 &"
 check "the hang fails the unit, and the unit restarts" until_true "$GUEST_BOOT" is_restarted 3
 check "the guest boots again after the hang" until_true "$GUEST_BOOT" guest_answers 1
-check "the guest's kernel is a new one after the hang" is_another "$id"
+check "the guest's kernel is a new one after the hang" another_boot 1 "$id"
 check "the journal shows where the guest hung" said kernel@web "hang_init"
 
 # ---- the ways in which a service ends

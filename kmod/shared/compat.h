@@ -148,6 +148,20 @@ static inline void sigma_memory_failure(unsigned long pfn)
 #endif
 }
 
+/* A syscore operation was struct syscore_ops alone, without an argument, before struct syscore */
+#ifdef SIGMA_HAVE_REGISTER_SYSCORE
+#define SIGMA_SYSCORE_ARGS	void *data
+#define SIGMA_DEFINE_SYSCORE(name, suspend_op)						\
+	static const struct syscore_ops name##_ops = { .suspend = suspend_op };	\
+	static struct syscore name = { .ops = &name##_ops }
+#define sigma_register_syscore	register_syscore
+#else
+#define SIGMA_SYSCORE_ARGS	void
+#define SIGMA_DEFINE_SYSCORE(name, suspend_op)						\
+	static struct syscore_ops name = { .suspend = suspend_op }
+#define sigma_register_syscore	register_syscore_ops
+#endif
+
 /* Kernel 6.1 lacks it; virtio 1.2, chapter 6 */
 #ifndef SIGMA_HAVE_NOTIFICATION_DATA
 #define VIRTIO_F_NOTIFICATION_DATA	38

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Replaces machine_ops, the table of functions by which an x86 kernel restarts, halts, powers off
+ * and crashes (arch/x86/kernel/reboot.c). The kernel's own port to a hypervisor does the same, but
+ * while the table can still be written: it is __ro_after_init, and not exported.
+ *
+ * The table needs no probe to stay in force. kprobes and ftrace, by which a function could be
+ * caught, can be switched off by root at any time (debugfs, kernel.ftrace_enabled).
+ */
+#include <linux/kprobes.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+#include <asm/reboot.h>
+
+#include "guest.h"
+
+/*
+ * The address of a symbol, or NULL. register_kprobe() refuses a probe in data, but stores its address
+ * before that. Calling kallsyms_lookup_name() instead would fault where IBT is on, since nothing in
+ * the kernel calls it by its address (objtool then removes its ENDBR).
+ */
+static void *find_data(const char *symbol)
+{
+	struct kprobe probe = { .symbol_name = symbol, .flags = KPROBE_FLAG_DISABLED };
+
+	if (!register_kprobe(&probe)) {
+		unregister_kprobe(&probe);
+		return NULL;
+	}
+	return probe.addr;
+}
+
+/* The kernel's image is mapped read-only, so write through a mapping of our own */
+static int write_read_only(void *to, const void *from, size_t size)
+{
+	const unsigned long first = PHYS_PFN(slow_virt_to_phys(to));
+	const unsigned int nr = PFN_UP(offset_in_page(to) + size);
+	struct page *pages[2];
+	void *alias;
+
+	if (WARN_ON(nr > ARRAY_SIZE(pages)))
+		return -EINVAL;
+	for (unsigned int i = 0; i < nr; i++)
+		pages[i] = pfn_to_page(first + i);
+	alias = vmap(pages, nr, VM_MAP, PAGE_KERNEL);
+	if (!alias)
+		return -ENOMEM;
+	memcpy(alias + offset_in_page(to), from, size);
+	vunmap(alias);
+	return memcmp(to, from, size) ? -EIO : 0;
+}
+
+int sigma_machine_ops_replace(const struct machine_ops *ops)
+{
+	struct machine_ops *kernels = find_data("machine_ops");
+
+	return kernels ? write_read_only(kernels, ops, sizeof(*ops)) : -ENOENT;
+}
