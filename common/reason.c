@@ -130,7 +130,7 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    strerror(value));
 		break;
 	case SIGMA_REASON_GUEST_MEMORY:
-		say(text, "cannot gather %" PRIu64 " MiB of memory: the host has %" PRIu64 " MiB available and keeps an eighth of its memory for itself; ask for less, or free some",
+		say(text, "cannot gather %" PRIu64 " MiB of memory: the host can lend %" PRIu64 " MiB now, since it keeps an eighth of its memory for itself; ask for less, or free some",
 		    MIB(memory), MIB(value));
 		break;
 	case SIGMA_REASON_DEVICE:
@@ -154,6 +154,10 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 	case SIGMA_REASON_POOL_UNMAPPABLE:
 		say(text, "the host's kernel cannot map this memory: %s; dmesg may tell more",
 		    strerror(value));
+		break;
+	case SIGMA_REASON_SCATTERED:
+		say(text, "cannot gather %" PRIu64 " MiB of memory: only %" PRIu64 " MiB were found in %d pieces, since the host's memory is scattered; ask for less, try 'sysctl vm.compact_memory=1', or set memory aside at boot (sigmactl pool --help)",
+		    MIB(memory), MIB(value), SIGMA_SEGMENTS_MAX);
 		break;
 	default:
 		say(text, "sigma.ko gives reason %u, which this program does not know: they are of different versions",

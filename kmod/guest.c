@@ -345,8 +345,9 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 				guest->view.label);
 	set_gathering(NULL);
 	if (err) {
-		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0,
-			     (u64)si_mem_available() << PAGE_SHIFT);
+		sigma_refuse(why, err, guest->memory.short_of, 0,
+			     guest->memory.short_of == SIGMA_REASON_SCATTERED ?
+			     guest->memory.gathered : sigma_memory_lendable());
 		goto return_low;
 	}
 	guest->view.nr_segments = guest->memory.nr_segments;

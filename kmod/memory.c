@@ -26,10 +26,30 @@
 #define KEEP_SHARE	8
 #define KEEP_MIN	(SZ_128M >> PAGE_SHIFT)
 
+/*
+ * Memory that is free, or could be, in ZONE_MOVABLE (kernelcore=, hot-added memory). None of it is
+ * lent: the kernel counts on being able to move all that is there.
+ */
+static unsigned long movable_available(void)
+{
+	unsigned long pages = 0;
+	int node;
+
+	for_each_online_node(node) {
+		struct zone *zone = &NODE_DATA(node)->node_zones[ZONE_MOVABLE];
+
+		if (populated_zone(zone))
+			pages += zone_page_state(zone, NR_FREE_PAGES) +
+				 zone_page_state(zone, NR_ZONE_ACTIVE_FILE) +
+				 zone_page_state(zone, NR_ZONE_INACTIVE_FILE);
+	}
+	return pages;
+}
+
 static u64 spare(void)
 {
 	long keep = max(totalram_pages() / KEEP_SHARE, (unsigned long)KEEP_MIN);
-	long available = si_mem_available();
+	long available = si_mem_available() - movable_available();
 
 	return available > keep ? (u64)(available - keep) << PAGE_SHIFT : 0;
 }
@@ -71,22 +91,21 @@ static bool worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
 	return true;
 }
 
-static void add_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
-{
-	mem->piece[mem->nr_pieces++] = (struct sigma_piece) { .pfn = pfn, .nr_pages = nr };
-}
-
+/* Return: was the piece taken? */
 static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
 {
-	if (alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
+	const struct sigma_piece piece = { .pfn = pfn, .nr_pages = nr };
+
+	if (!sigma_pieces_have_room(&mem->pieces, &piece) ||
+	    alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
 			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
 		return false;
-	add_piece(mem, pfn, nr);
+	sigma_pieces_add(&mem->pieces, piece);
 	return true;
 }
 
-/* Take one piece of @nr pages from @zone, as high as possible */
-static bool take_from_zone(struct sigma_memory *mem, struct zone *zone, unsigned long nr)
+/* Take one piece of @nr pages from @zone, as high as possible. Return: its first page, or 0 */
+static unsigned long take_from_zone(struct sigma_memory *mem, struct zone *zone, unsigned long nr)
 {
 	unsigned long start = ALIGN(zone->zone_start_pfn, nr);
 	unsigned long pfn = ALIGN_DOWN(zone_end_pfn(zone), nr);
@@ -94,33 +113,34 @@ static bool take_from_zone(struct sigma_memory *mem, struct zone *zone, unsigned
 	while (pfn >= start + nr && !fatal_signal_pending(current)) {
 		pfn -= nr;
 		if (worth_trying(zone, pfn, nr) && take_piece(mem, pfn, nr))
-			return true;
+			return pfn;
 		cond_resched();
 	}
-	return false;
+	return 0;
 }
 
-static bool take_from_node(struct sigma_memory *mem, int node, unsigned long nr)
+static unsigned long take_from_node(struct sigma_memory *mem, int node, unsigned long nr)
 {
-	for (int z = ZONE_NORMAL; z >= 0; z--) {
+	unsigned long pfn = 0;
+
+	for (int z = ZONE_NORMAL; z >= ZONE_DMA32 && !pfn; z--) {
 		struct zone *zone = &NODE_DATA(node)->node_zones[z];
 
-		if (populated_zone(zone) && z >= ZONE_DMA32 && take_from_zone(mem, zone, nr))
-			return true;
+		if (populated_zone(zone))
+			pfn = take_from_zone(mem, zone, nr);
 	}
-	return false;
+	return pfn;
 }
 
-static bool take_one(struct sigma_memory *mem, int first_node, unsigned long nr)
+static unsigned long take_from_host(struct sigma_memory *mem, int first_node, unsigned long nr)
 {
+	unsigned long pfn = take_from_node(mem, first_node, nr);
 	int node;
 
-	if (take_from_node(mem, first_node, nr))
-		return true;
 	for_each_online_node(node)
-		if (node != first_node && take_from_node(mem, node, nr))
-			return true;
-	return false;
+		if (!pfn && node != first_node)
+			pfn = take_from_node(mem, node, nr);
+	return pfn;
 }
 
 static int compare_pieces(const void *a, const void *b)
@@ -132,12 +152,13 @@ static int compare_pieces(const void *a, const void *b)
 
 static void make_segments(struct sigma_memory *mem)
 {
+	struct sigma_pieces *pieces = &mem->pieces;
 	struct sigma_segment *seg = NULL;
 
-	sort(mem->piece, mem->nr_pieces, sizeof(mem->piece[0]), compare_pieces, NULL);
-	for (unsigned int i = 0; i < mem->nr_pieces; i++) {
-		u64 phys = PFN_PHYS(mem->piece[i].pfn);
-		u64 size = (u64)mem->piece[i].nr_pages << PAGE_SHIFT;
+	sort(pieces->piece, pieces->nr, sizeof(pieces->piece[0]), compare_pieces, NULL);
+	for (unsigned int i = 0; i < pieces->nr; i++) {
+		u64 phys = PFN_PHYS(pieces->piece[i].pfn);
+		u64 size = (u64)pieces->piece[i].nr_pages << PAGE_SHIFT;
 
 		if (seg && seg->phys + seg->size == phys) {
 			seg->size += size;
@@ -150,25 +171,28 @@ static void make_segments(struct sigma_memory *mem)
 
 static void list_pieces(struct sigma_memory *mem, const char *label)
 {
-	for (unsigned int i = 0; i < mem->nr_pieces; i++) {
-		struct sigma_piece *piece = &mem->piece[i];
+	for (unsigned int i = 0; i < mem->pieces.nr; i++) {
+		const struct sigma_piece *piece = &mem->pieces.piece[i];
 
-		piece->res = (struct resource) {
+		mem->res[i] = (struct resource) {
 			.name	= label,
 			.start	= PFN_PHYS(piece->pfn),
 			.end	= PFN_PHYS(piece->pfn + piece->nr_pages) - 1,
 			.flags	= IORESOURCE_MEM,
 		};
 		/* Informative only: a piece across two entries of /proc/iomem cannot be listed */
-		piece->listed = !insert_resource(&iomem_resource, &piece->res);
+		if (insert_resource(&iomem_resource, &mem->res[i]))
+			mem->res[i].parent = NULL;
 	}
 }
 
 static void free_piece(const struct sigma_piece *piece)
 {
 	zero_pages(piece->pfn, piece->nr_pages);
-	if (sigma_pool_give_back(piece->pfn, piece->nr_pages))
+	if (piece->from_pool) {
+		sigma_pool_give_back(piece->pfn, piece->nr_pages);
 		return;
+	}
 	/* Not free_contig_range(), which warns about a page that is still pinned */
 	for (unsigned long i = 0; i < piece->nr_pages; i++) {
 		__free_page(pfn_to_page(piece->pfn + i));
@@ -179,36 +203,40 @@ static void free_piece(const struct sigma_piece *piece)
 
 void sigma_memory_return(struct sigma_memory *mem)
 {
-	while (mem->nr_pieces) {
-		struct sigma_piece *piece = &mem->piece[--mem->nr_pieces];
+	while (mem->pieces.nr) {
+		unsigned int last = --mem->pieces.nr;
 
-		if (piece->listed)
-			remove_resource(&piece->res);
-		free_piece(piece);
+		if (mem->res[last].parent)
+			remove_resource(&mem->res[last]);
+		free_piece(&mem->pieces.piece[last]);
 	}
 	mem->nr_segments = 0;
 }
 
-static bool take_from_pool(struct sigma_memory *mem, unsigned long nr)
+static unsigned long take_from_pool(struct sigma_memory *mem, unsigned long nr)
 {
-	unsigned long pfn = sigma_pool_take(nr);
+	struct sigma_piece piece = { .nr_pages = nr, .from_pool = true };
 
-	if (!pfn)
-		return false;
-	add_piece(mem, pfn, nr);
-	return true;
+	piece.pfn = sigma_pool_take(nr);
+	if (piece.pfn && !sigma_pieces_have_room(&mem->pieces, &piece)) {
+		sigma_pool_give_back(piece.pfn, nr);
+		return 0;
+	}
+	if (piece.pfn)
+		sigma_pieces_add(&mem->pieces, piece);
+	return piece.pfn;
 }
 
 /* Take pieces from the pool or the host until *@left is 0, or no piece of any size is found */
 static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool, int node)
 {
-	unsigned long nr = PIECE_MAX;
+	unsigned long nr = PIECE_MAX, pfn;
 
-	while (*left && nr >= PIECE_MIN && mem->nr_pieces < SIGMA_SEGMENTS_MAX &&
-	       !fatal_signal_pending(current)) {
+	while (*left && nr >= PIECE_MIN && !fatal_signal_pending(current)) {
 		nr = min(nr, rounddown_pow_of_two(*left));
-		if (from_pool ? take_from_pool(mem, nr) : take_one(mem, node, nr)) {
-			zero_pages(mem->piece[mem->nr_pieces - 1].pfn, nr);
+		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
+		if (pfn) {
+			zero_pages(pfn, nr);
 			*left -= nr;
 			WRITE_ONCE(mem->gathered, mem->size - ((u64)*left << PAGE_SHIFT));
 		} else {
@@ -223,10 +251,13 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 
 	memset(mem, 0, sizeof(*mem));
 	mem->size = size;
+	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
 	gather(mem, &left, true, node);
 	/* Before any page is migrated: would the host keep enough? */
-	if (left && spare() >= (u64)left << PAGE_SHIFT)
+	if (left && spare() >= (u64)left << PAGE_SHIFT) {
+		mem->short_of = SIGMA_REASON_SCATTERED;
 		gather(mem, &left, false, node);
+	}
 	if (left) {
 		sigma_memory_return(mem);
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;

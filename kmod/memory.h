@@ -6,23 +6,27 @@
 #include <linux/ioport.h>
 #include <linux/types.h>
 
-#include "uapi/sigma.h"
+#include "pieces.h"
 
 struct page;
 
-struct sigma_piece {
-	unsigned long pfn;
-	unsigned long nr_pages;
-	struct resource res;		/* the entry in /proc/iomem */
-	bool listed;			/* @res was inserted */
-};
-
+/**
+ * struct sigma_memory - the memory of a guest
+ * @size: bytes
+ * @gathered: bytes of @size taken so far
+ * @short_of: why not all could be taken: SIGMA_REASON_GUEST_MEMORY or SIGMA_REASON_SCATTERED
+ * @pieces: once all are gathered, sorted by address
+ * @res: the entries of the pieces in /proc/iomem; without a parent if one could not be made
+ * @nr_segments: number of @segment
+ * @segment: the pieces; adjacent ones are merged, wherever they are from
+ */
 struct sigma_memory {
 	u64 size;
-	u64 gathered;			/* bytes of @size taken so far */
-	unsigned int nr_pieces;
-	struct sigma_piece piece[SIGMA_SEGMENTS_MAX];
-	unsigned int nr_segments;	/* the pieces, sorted; adjacent ones are merged */
+	u64 gathered;
+	enum sigma_reason short_of;
+	struct sigma_pieces pieces;
+	struct resource res[SIGMA_SEGMENTS_MAX];
+	unsigned int nr_segments;
 	struct sigma_segment segment[SIGMA_SEGMENTS_MAX];
 };
 
@@ -32,7 +36,8 @@ struct sigma_memory {
  * @node: NUMA node to try first
  * @label: name in /proc/iomem; must stay valid until sigma_memory_return()
  *
- * May sleep for seconds. Return: 0, -ENOMEM or -EINTR. On an error nothing is taken.
+ * May sleep for seconds. Return: 0, -ENOMEM (@mem->short_of tells why) or -EINTR. On an error nothing
+ * is taken.
  */
 int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label);
 

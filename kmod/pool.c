@@ -325,45 +325,41 @@ unsigned long sigma_pool_take(unsigned long nr_pages)
 	return pfn;
 }
 
-/* Has a page that is still pinned, or that has a memory error? */
-static bool is_unusable(unsigned long pfn, unsigned long nr_pages)
+/* Has one of the chunk's pages a memory error, or is one still pinned? */
+static bool is_unusable(unsigned long pfn)
 {
-	for (unsigned long i = 0; i < nr_pages; i++)
+	for (unsigned long i = 0; i < CHUNK_PAGES; i++)
 		if (page_count(pfn_to_page(pfn + i)) != 1 || PageHWPoison(pfn_to_page(pfn + i)))
 			return true;
 	return false;
 }
 
-/* The range stays where it is, so it may be used without the lock */
-static struct pool_range *find_range(u64 phys)
+static void give_back_chunk(unsigned long pfn)
 {
-	struct pool_range *found = NULL;
+	const u64 phys = PFN_PHYS(pfn);
 
 	mutex_lock(&pool_lock);
 	for (unsigned int i = 0; i < nr_ranges; i++)
 		if (ranges[i].ready && phys >= ranges[i].phys &&
 		    phys - ranges[i].phys < ranges[i].size)
-			found = &ranges[i];
+			clear_bit((phys - ranges[i].phys) / CHUNK, ranges[i].taken);
 	mutex_unlock(&pool_lock);
-	return found;
 }
 
-bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
+void sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
 {
-	struct pool_range *range = find_range(PFN_PHYS(pfn));
+	unsigned long kept = 0;
 
-	if (!range)
-		return false;
-	if (is_unusable(pfn, nr_pages)) {
-		/* Their struct pages belong to this module, so it can't be unloaded now */
-		__module_get(THIS_MODULE);
-		pr_warn("pool: 0x%llx, %lu pages have a memory error, or are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
-			PFN_PHYS(pfn), nr_pages);
-		return true;
+	for (; nr_pages; pfn += CHUNK_PAGES, nr_pages -= CHUNK_PAGES) {
+		if (is_unusable(pfn))
+			kept++;
+		else
+			give_back_chunk(pfn);
 	}
-	mutex_lock(&pool_lock);
-	bitmap_clear(range->taken, (pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES,
-		     nr_pages / CHUNK_PAGES);
-	mutex_unlock(&pool_lock);
-	return true;
+	if (!kept)
+		return;
+	/* Their struct pages belong to this module, so it can't be unloaded now */
+	__module_get(THIS_MODULE);
+	pr_warn("pool: %llu MiB have a memory error, or are still in use by a device or program; they stay unused, and the module loaded, until the machine restarts\n",
+		kept * CHUNK_PAGES >> (20 - PAGE_SHIFT));
 }

@@ -19,7 +19,11 @@ void sigma_pool_sizes(u64 *size, u64 *left);
 /** sigma_pool_take - take @nr_pages contiguous pages, a multiple of 2 MiB. Return: pfn, 0: none */
 unsigned long sigma_pool_take(unsigned long nr_pages);
 
-/** sigma_pool_give_back - take the pages back if they are the pool's. Return: they are */
-bool sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
+/**
+ * sigma_pool_give_back - take back pages that sigma_pool_take() gave, of one call or several
+ *
+ * What cannot be used any more stays taken. May sleep.
+ */
+void sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
 
 #endif

@@ -79,7 +79,7 @@ enum sigma_reason {
 	SIGMA_REASON_WINDOW		= 17,	/* no SIGMA_IOSC_SIZE bytes in one piece */
 	SIGMA_REASON_INTERRUPT		= 18,	/* no interrupt for doorbells; value: errno */
 	SIGMA_REASON_LOW_MEMORY		= 19,	/* no room left below 1 MiB */
-	SIGMA_REASON_GUEST_MEMORY	= 20,	/* cannot be gathered; value: available bytes */
+	SIGMA_REASON_GUEST_MEMORY	= 20,	/* more than can be lent; value: how many bytes can */
 	SIGMA_REASON_PAGE_TABLES	= 21,	/* no memory for them below 4 GiB */
 	SIGMA_REASON_DEVICE		= 22,	/* no device node; value: errno */
 	SIGMA_REASON_CHANNELS		= 23,	/* no device nodes of channels; value: errno */
@@ -106,6 +106,11 @@ enum sigma_reason {
 	SIGMA_REASON_POOL_IN_USE	= 40,	/* the host or a driver uses some of the range */
 	SIGMA_REASON_POOL_NOT_RAM	= 41,	/* not the host's RAM, and no SIGMA_POOL_RAM */
 	SIGMA_REASON_POOL_UNMAPPABLE	= 42,	/* cannot be mapped; value: errno */
+	/* The host's resources, continued */
+	SIGMA_REASON_SCATTERED		= 43,	/* the host's memory is in use here and there, and
+						 * what can be moved is in too many pieces; value:
+						 * bytes that were found in SIGMA_SEGMENTS_MAX
+						 */
 };
 
 /**

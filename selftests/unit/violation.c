@@ -87,25 +87,25 @@ static const char *reason(uint32_t reason, uint32_t cpu, uint64_t value)
 /* Each one has words of its own, which fit with the greatest numbers */
 TEST(every_reason_has_words)
 {
-	char texts[SIGMA_REASON_POOL_UNMAPPABLE + 1][REASON_TEXT_MAX];
+	char texts[SIGMA_REASON_SCATTERED + 1][REASON_TEXT_MAX];
 
 	EXPECT_STREQ("", reason(SIGMA_REASON_NONE, 0, 0));
-	for (uint32_t i = 1; i <= SIGMA_REASON_POOL_UNMAPPABLE; i++) {
+	for (uint32_t i = 1; i <= SIGMA_REASON_SCATTERED; i++) {
 		strcpy(texts[i], reason(i, UINT32_MAX, UINT64_MAX));
 		EXPECT_TRUE(texts[i][0] && strlen(texts[i]) < REASON_TEXT_MAX - 1);
 		EXPECT_TRUE(!strstr(texts[i], "does not know: they are"));
 		for (uint32_t k = 1; k < i; k++)
 			EXPECT_TRUE(strcmp(texts[i], texts[k]));
 	}
-	EXPECT_STREQ("sigma.ko gives reason 43, which this program does not know: they are of different versions",
-		     reason(SIGMA_REASON_POOL_UNMAPPABLE + 1, 0, 0));
+	EXPECT_STREQ("sigma.ko gives reason 44, which this program does not know: they are of different versions",
+		     reason(SIGMA_REASON_SCATTERED + 1, 0, 0));
 }
 
 TEST(numbers_in_reasons)
 {
 	EXPECT_STREQ("cpu 3: shares a core with cpu 2, which stays with the host; lend both, or allow it with SplitCores=yes",
 		     reason(SIGMA_REASON_CPU_SIBLING, 3, 2));
-	EXPECT_STREQ("cannot gather 1024 MiB of memory: the host has 5 MiB available and keeps an eighth of its memory for itself; ask for less, or free some",
+	EXPECT_STREQ("cannot gather 1024 MiB of memory: the host can lend 5 MiB now, since it keeps an eighth of its memory for itself; ask for less, or free some",
 		     reason(SIGMA_REASON_GUEST_MEMORY, 0, 5 << 20));
 	EXPECT_STREQ("cannot make its device node: No space left on device",
 		     reason(SIGMA_REASON_DEVICE, 0, ENOSPC));
