@@ -241,7 +241,8 @@ void sigma_console_flush(void);
  * sigma_machine_ops_replace - have the kernel restart and end by @ops from now on
  *
  * Context: may sleep. Return: 0; -ENOENT: this kernel's table was not found (it needs
- * CONFIG_KPROBES and CONFIG_KALLSYMS_ALL to be); or another negative errno.
+ * CONFIG_KPROBES and CONFIG_KALLSYMS_ALL to be); -EINVAL: it is not as expected; or another
+ * negative errno.
  */
 int sigma_machine_ops_replace(const struct machine_ops *ops);
 

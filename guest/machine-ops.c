@@ -14,20 +14,29 @@
 
 #include "guest.h"
 
+#define ENDBR_BYTES	4		/* a probe of a function is behind them */
+
 /*
  * The address of a symbol, or NULL. register_kprobe() refuses a probe in data, but stores its address
  * before that. Calling kallsyms_lookup_name() instead would fault where IBT is on, since nothing in
  * the kernel calls it by its address (objtool then removes its ENDBR).
  */
-static void *find_data(const char *symbol)
+static void *find_symbol(const char *name)
 {
-	struct kprobe probe = { .symbol_name = symbol, .flags = KPROBE_FLAG_DISABLED };
+	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
 
-	if (!register_kprobe(&probe)) {
+	if (!register_kprobe(&probe))
 		unregister_kprobe(&probe);
-		return NULL;
-	}
 	return probe.addr;
+}
+
+/* Is @kernels what <asm/reboot.h> says? One function that is known at its place tells */
+static bool is_machine_ops(const struct machine_ops *kernels)
+{
+	void *known = find_symbol("native_machine_emergency_restart");
+	void *entry = kernels->emergency_restart;
+
+	return known == entry || known == entry + ENDBR_BYTES;
 }
 
 /* The kernel's image is mapped read-only, so write through a mapping of our own */
@@ -52,7 +61,11 @@ static int write_read_only(void *to, const void *from, size_t size)
 
 int sigma_machine_ops_replace(const struct machine_ops *ops)
 {
-	struct machine_ops *kernels = find_data("machine_ops");
+	struct machine_ops *kernels = find_symbol("machine_ops");
 
-	return kernels ? write_read_only(kernels, ops, sizeof(*ops)) : -ENOENT;
+	if (!kernels)
+		return -ENOENT;
+	if (!is_machine_ops(kernels))
+		return -EINVAL;
+	return write_read_only(kernels, ops, sizeof(*ops));
 }

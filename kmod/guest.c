@@ -309,6 +309,16 @@ u64 sigma_guest_gathering(char *name)
 	return bytes;
 }
 
+static void refuse_memory(const struct sigma_guest *guest, int err, struct sigma_why *why)
+{
+	if (err == -ESHUTDOWN)
+		sigma_refuse(why, err, SIGMA_REASON_CLOSED, 0, 0);
+	else if (guest->memory.short_of == SIGMA_REASON_SCATTERED)
+		sigma_refuse(why, err, SIGMA_REASON_SCATTERED, 0, guest->memory.gathered);
+	else
+		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0, sigma_memory_lendable());
+}
+
 static int create_locked(struct sigma_create *args, const struct sigma_device_node *node)
 {
 	enum sigma_guard_kind guard_kind;
@@ -342,12 +352,10 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 
 	set_gathering(guest);
 	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
-				guest->view.label);
+				guest->view.label, &closed);
 	set_gathering(NULL);
 	if (err) {
-		sigma_refuse(why, err, guest->memory.short_of, 0,
-			     guest->memory.short_of == SIGMA_REASON_SCATTERED ?
-			     guest->memory.gathered : sigma_memory_lendable());
+		refuse_memory(guest, err, why);
 		goto return_low;
 	}
 	guest->view.nr_segments = guest->memory.nr_segments;
@@ -628,8 +636,9 @@ bool sigma_guests_any(void)
 
 void sigma_guests_close(bool close)
 {
-	mutex_lock(&sigma_guests_lock);
+	/* First, so that a guest that is being made gives up at once and the lock becomes free */
 	WRITE_ONCE(closed, close);
+	mutex_lock(&sigma_guests_lock);
 	mutex_unlock(&sigma_guests_lock);
 }
 

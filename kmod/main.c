@@ -49,6 +49,10 @@ static int check_host(void)
 		pr_err("this host encrypts its memory: a CPU that starts in real mode could not read the entry code; boot with mem_encrypt=off\n");
 		return -EOPNOTSUPP;
 	}
+	if (boot_cpu_has(X86_FEATURE_XENPV)) {
+		pr_err("this kernel runs in a paravirtual machine of Xen, which has the CPUs and their memory; boot Linux without Xen\n");
+		return -EOPNOTSUPP;
+	}
 	if (!boot_cpu_has(X86_FEATURE_APIC)) {
 		pr_err("this machine has no local APIC: cannot start a second kernel\n");
 		return -EOPNOTSUPP;
@@ -93,8 +97,10 @@ static int on_suspend(struct notifier_block *nb, unsigned long action, void *dat
 	}
 }
 
+/* Before the kernel's own, which disables CPU hotplug: a guest that is being destroyed needs that */
 static struct notifier_block suspend_notifier = {
 	.notifier_call = on_suspend,
+	.priority = INT_MAX,
 };
 
 static int __init sigma_init(void)

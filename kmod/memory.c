@@ -46,6 +46,11 @@ static unsigned long movable_available(void)
 	return pages;
 }
 
+static bool give_up(const struct sigma_memory *mem)
+{
+	return READ_ONCE(*mem->closed) || fatal_signal_pending(current);
+}
+
 static u64 spare(void)
 {
 	long keep = max(totalram_pages() / KEEP_SHARE, (unsigned long)KEEP_MIN);
@@ -110,7 +115,7 @@ static unsigned long take_from_zone(struct sigma_memory *mem, struct zone *zone,
 	unsigned long start = ALIGN(zone->zone_start_pfn, nr);
 	unsigned long pfn = ALIGN_DOWN(zone_end_pfn(zone), nr);
 
-	while (pfn >= start + nr && !fatal_signal_pending(current)) {
+	while (pfn >= start + nr && !give_up(mem)) {
 		pfn -= nr;
 		if (worth_trying(zone, pfn, nr) && take_piece(mem, pfn, nr))
 			return pfn;
@@ -232,7 +237,7 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 {
 	unsigned long nr = PIECE_MAX, pfn;
 
-	while (*left && nr >= PIECE_MIN && !fatal_signal_pending(current)) {
+	while (*left && nr >= PIECE_MIN && !give_up(mem)) {
 		nr = min(nr, rounddown_pow_of_two(*left));
 		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
 		if (pfn) {
@@ -245,12 +250,14 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 	}
 }
 
-int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label)
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
+		      const bool *closed)
 {
 	unsigned long left = size >> PAGE_SHIFT;
 
 	memset(mem, 0, sizeof(*mem));
 	mem->size = size;
+	mem->closed = closed;
 	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
 	gather(mem, &left, true, node);
 	/* Before any page is migrated: would the host keep enough? */
@@ -260,7 +267,8 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 	}
 	if (left) {
 		sigma_memory_return(mem);
-		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+		return fatal_signal_pending(current) ? -EINTR :
+		       READ_ONCE(*closed) ? -ESHUTDOWN : -ENOMEM;
 	}
 
 	make_segments(mem);

@@ -14,6 +14,7 @@ struct page;
  * struct sigma_memory - the memory of a guest
  * @size: bytes
  * @gathered: bytes of @size taken so far
+ * @closed: see sigma_memory_lend()
  * @short_of: why not all could be taken: SIGMA_REASON_GUEST_MEMORY or SIGMA_REASON_SCATTERED
  * @pieces: once all are gathered, sorted by address
  * @res: the entries of the pieces in /proc/iomem; without a parent if one could not be made
@@ -23,6 +24,7 @@ struct page;
 struct sigma_memory {
 	u64 size;
 	u64 gathered;
+	const bool *closed;
 	enum sigma_reason short_of;
 	struct sigma_pieces pieces;
 	struct resource res[SIGMA_SEGMENTS_MAX];
@@ -35,11 +37,13 @@ struct sigma_memory {
  * @size: bytes, a multiple of SIGMA_SEGMENT_ALIGN
  * @node: NUMA node to try first
  * @label: name in /proc/iomem; must stay valid until sigma_memory_return()
+ * @closed: set by anybody, also meanwhile: take no more and fail
  *
- * May sleep for seconds. Return: 0, -ENOMEM (@mem->short_of tells why) or -EINTR. On an error nothing
- * is taken.
+ * May sleep for seconds. Return: 0, -ENOMEM (@mem->short_of tells why), -EINTR, or -ESHUTDOWN
+ * (@closed). On an error nothing is taken.
  */
-int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label);
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
+		      const bool *closed);
 
 /** sigma_memory_lendable - bytes that could be lent now; less where memory is fragmented */
 u64 sigma_memory_lendable(void);

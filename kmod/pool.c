@@ -32,6 +32,7 @@
 #define CHUNK		SIGMA_SEGMENT_ALIGN
 #define CHUNK_PAGES	(CHUNK >> PAGE_SHIFT)
 #define RANGES_MAX	8
+#define USERS_UNKNOWN	(1 << 24)	/* far more than a page can have */
 
 struct pool_range {
 	u64 phys;
@@ -64,10 +65,16 @@ static bool overlap(u64 phys, u64 size, u64 other_phys, u64 other_size)
 	return phys < other_phys + other_size && other_phys < phys + size;
 }
 
+/*
+ * Memory that was there at boot and is offline now. Other memory can be removed from the machine while
+ * it is offline, without a question to anybody, and may have its own struct pages in it
+ * (memory_hotplug.memmap_on_memory).
+ */
 static bool all_offline(u64 phys, u64 size)
 {
 	for (unsigned long pfn = PHYS_PFN(phys); pfn < PHYS_PFN(phys + size); pfn++) {
-		if (!pfn_valid(pfn) || pfn_to_online_page(pfn))
+		if (!pfn_valid(pfn) || pfn_to_online_page(pfn) ||
+		    !early_section(__pfn_to_section(pfn)))
 			return false;
 		if (!(pfn % CHUNK_PAGES))
 			cond_resched();
@@ -75,18 +82,28 @@ static bool all_offline(u64 phys, u64 size)
 	return true;
 }
 
-static void init_offline_pages(const struct pool_range *range)
+static bool is_taken(const struct pool_range *range, unsigned long pfn)
+{
+	return range->taken && test_bit((pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES, range->taken);
+}
+
+/*
+ * Make struct pages of memory that is offline, and of which there may be none yet. Pages that a guest
+ * has lost the count of their users, and get one that never comes down to 0.
+ */
+static void init_offline_pages(const struct pool_range *range, unsigned long first,
+			       unsigned long end)
 {
 	int node = phys_to_target_node(range->phys);
 
-	for (unsigned long pfn = PHYS_PFN(range->phys); pfn < PHYS_PFN(range->phys + range->size);
-	     pfn++) {
+	for (unsigned long pfn = first; pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
+		bool taken = is_taken(range, pfn);
 
 		memset(page, 0, sizeof(*page));
 		set_page_links(page, ZONE_NORMAL, node == NUMA_NO_NODE ? 0 : node, pfn);
-		init_page_count(page);
-		atomic_set(&page->_mapcount, -1);
+		set_page_count(page, taken ? USERS_UNKNOWN : 1);
+		atomic_set(&page->_mapcount, taken ? USERS_UNKNOWN : -1);
 		INIT_LIST_HEAD(&page->lru);
 		__SetPageReserved(page);
 		if (!(pfn % CHUNK_PAGES))
@@ -138,7 +155,8 @@ static int open_range(struct pool_range *range, bool is_ram, struct sigma_why *w
 		/* on_memory() refuses onlining already, so that the check stays valid */
 		if (all_offline(range->phys, range->size)) {
 			range->offline_blocks = true;
-			init_offline_pages(range);
+			init_offline_pages(range, PHYS_PFN(range->phys),
+					   PHYS_PFN(range->phys + range->size));
 			break;
 		}
 		fallthrough;
@@ -164,6 +182,22 @@ static bool in_pool(u64 phys, u64 size)
 	return false;
 }
 
+/*
+ * The host was about to online memory of the pool, and has made its struct pages anew before it asked.
+ * Chunks that a guest has stay unused after that guest (see is_unusable()).
+ */
+static void restore_pages(u64 phys, u64 size)
+{
+	lockdep_assert_held(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges; i++) {
+		const struct pool_range *range = &ranges[i];
+
+		if (range->offline_blocks && overlap(phys, size, range->phys, range->size))
+			init_offline_pages(range, PHYS_PFN(max(phys, range->phys)),
+					   PHYS_PFN(min(phys + size, range->phys + range->size)));
+	}
+}
+
 /* Memory blocks that are in the pool must not be onlined by the host */
 static int on_memory(struct notifier_block *nb, unsigned long action, void *data)
 {
@@ -174,8 +208,13 @@ static int on_memory(struct notifier_block *nb, unsigned long action, void *data
 
 	mutex_lock(&pool_lock);
 	switch (action) {
+	case MEM_PREPARE_ONLINE:
+		refused = in_pool(phys, size);
+		break;
 	case MEM_GOING_ONLINE:
 		refused = in_pool(phys, size);
+		if (refused)
+			restore_pages(phys, size);
 		fallthrough;
 	case MEM_GOING_OFFLINE:
 		changing.phys = phys;

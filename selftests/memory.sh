@@ -80,6 +80,7 @@ check "chmem: the module takes the offline block" with_pool "$bytes@$address"
 check "chmem: every test of the program passes" all_of "$address" "$bytes"
 refuse "chmem: the block cannot be set online while the module has it" \
 	"could only|failed|cannot" chmem -e "$address-$(printf '0x%x' $((address + bytes - 1)))"
+check "chmem: every test of the program passes after that" all_of "$address" "$bytes"
 check "chmem: the block can be set online without the module" eval 'rmmod sigma && chmem -e 128M'
 
 check "the module loads without a pool" modprobe sigma
@@ -131,4 +132,22 @@ check "the module is unloaded with a pool" rmmod sigma
 refuse "without the module there is an error that says what to do" "modprobe sigma" \
 	sigmactl pool add "4M@$kept"
 modprobe sigma
+
+# ---- Before a notifier can refuse, the kernel makes the pages of a block anew, whoever uses them. The
+# pages stay unused afterwards, and so the module loaded: this comes last.
+check "in use: the host sets 128 MiB offline" chmem -d 128M
+read -r address bytes < <(offline_block)
+guest g disk=/dev/vdb net=1 memory=256M
+check "in use: a guest runs in the block" eval 'sigmactl pool add "$bytes@$address" &&
+	sigmactl start g && wait_guest 1 && [ "$(<$control/pool_free)" = 0 ]'
+sum() { in_guest 1 'md5sum /run/noise'; }
+in_guest 1 'dd if=/dev/urandom of=/run/noise bs=1M count=32 2>/dev/null'
+noise=$(sum)
+refuse "in use: the block cannot be set online" \
+	"could only|failed|cannot" chmem -e "$address-$(printf '0x%x' $((address + bytes - 1)))"
+check "in use: sigmad is killed" kill_sigmad
+check "in use: another sigmad takes the guest over" eval 'sigmactl start g && wait_guest 1'
+check "in use: the guest's memory is as before" [ "$(sum)" = "${noise:-none}" ]
+check "in use: the guest stops" eval 'sigmactl stop g && wait_gone g'
+check "in use: no guest gets these pages again" [ "$(<$control/pool_free)" = 0 ]
 finish

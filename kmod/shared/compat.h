@@ -8,6 +8,11 @@
 #ifndef _SIGMA_COMPAT_H
 #define _SIGMA_COMPAT_H
 
+/* Doorbells are handled in hard interrupt context and take locks that sleep there */
+#ifdef CONFIG_PREEMPT_RT
+#error "SIGMA does not support kernels with real-time preemption (CONFIG_PREEMPT_RT), neither as host nor as guest: use another kernel"
+#endif
+
 #include <linux/gfp.h>
 #include <linux/irqdomain.h>
 #include <linux/mm.h>
@@ -160,6 +165,11 @@ static inline void sigma_memory_failure(unsigned long pfn)
 #define SIGMA_DEFINE_SYSCORE(name, suspend_op)						\
 	static struct syscore_ops name = { .suspend = suspend_op }
 #define sigma_register_syscore	register_syscore_ops
+#endif
+
+/* Some kernels ask only after they have made the pages of the memory anew; no notifier has this value */
+#ifndef SIGMA_HAVE_PREPARE_ONLINE
+#define MEM_PREPARE_ONLINE	(1UL << 30)
 #endif
 
 /* Kernel 6.1 lacks it; virtio 1.2, chapter 6 */

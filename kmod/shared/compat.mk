@@ -14,5 +14,6 @@ ccflags-y += $(call sigma-probe,NOTIFICATION_DATA,uapi/linux/virtio_config.h,VIR
 ccflags-y += $(call sigma-probe,SNAPSHOT_ID,linux/timekeeping.h,ktime_get_snapshot_id)
 ccflags-y += $(call sigma-probe,CPUID_API,../arch/x86/include/asm/cpuid/api.h,cpuid_edx)
 ccflags-y += $(call sigma-probe,REGISTER_SYSCORE,linux/syscore_ops.h,register_syscore.struct)
+ccflags-y += $(call sigma-probe,PREPARE_ONLINE,linux/memory.h,MEM_PREPARE_ONLINE)
 ccflags-y += $(call sigma-probe,RDMSRQ,../arch/x86/include/asm/msr.h,rdmsrq_safe_on_cpu)
 ccflags-y += -include $(src)/../kmod/shared/compat.h

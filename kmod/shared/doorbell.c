@@ -173,7 +173,11 @@ static void drain_or_defer(struct sigma_doorbell_rx *rx)
 		schedule_delayed_work(&rx->leftover, 1);
 }
 
-/* Runs once a tick while interrupts pause, and handles what was rung meanwhile */
+/*
+ * Runs once a tick while interrupts pause, and handles what was rung meanwhile. What is left over has
+ * an interrupt sent to this CPU itself: handlers of a guest rely on it that no two of them run at
+ * once, and that softirqs which they raise run right behind them.
+ */
 static void drain_leftover(struct work_struct *work)
 {
 	struct sigma_doorbell_rx *rx = container_of(to_delayed_work(work),
@@ -184,7 +188,7 @@ static void drain_leftover(struct work_struct *work)
 		schedule_delayed_work(&rx->leftover, 1);
 		return;
 	}
-	drain_or_defer(rx);
+	ring_self(rx);
 }
 
 /*
