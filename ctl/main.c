@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../common/log.h"
+#include "../common/output.h"
 #include "../common/version.h"
 #include "ctl.h"
 
@@ -236,14 +237,13 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 	return verb->run(options, argv + 1);
 }
 
-int main(int argc, char **argv)
+static int command(int argc, char **argv)
 {
 	struct option long_options[NR_KNOWN + 1] = {};
 	struct options options = {};
 	bool help = false;
 	int opt;
 
-	log_as("sigmactl");
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		long_options[i] = known[i].option;
 	while ((opt = getopt_long(argc, argv, "jt:s:fn:map:wh", long_options, NULL)) != -1) {
@@ -255,4 +255,11 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	return run(argc - optind, argv + optind, &options, help);
+}
+
+int main(int argc, char **argv)
+{
+	output_open();
+	log_as("sigmactl");
+	return output_close(command(argc, argv));
 }

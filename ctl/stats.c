@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../common/output.h"
 #include "ctl.h"
 #include "json.h"
 #include "stats.h"
@@ -289,7 +290,7 @@ static int run(const struct options *options, char **args)
 		free(before);
 		before = all;
 		nr_before = nr;
-		if (!watch || fflush(stdout))
+		if (!watch || !output_flush())
 			break;
 		nanosleep(&pause, NULL);
 	}

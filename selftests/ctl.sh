@@ -31,6 +31,16 @@ json()
 	text=$("$@") && jq -e "$filter" <<<"$text" >/dev/null || { echo "$text"; return 1; }
 }
 
+# unwritable COMMAND...: it fails with a message when its output cannot be written
+unwritable()
+{
+	local said
+	said=$("$@" 2>&1 >/dev/full) && { echo "it succeeds on a full device"; return 1; }
+	grep "standard output: No space left on device" <<<"$said" || { echo "$said"; return 1; }
+	said=$("$@" 2>&1 >&-) && { echo "it succeeds without standard output"; return 1; }
+	grep "standard output: Bad file descriptor" <<<"$said" || { echo "$said"; return 1; }
+}
+
 # said FILTER: it is true for some object that "sigmactl events" printed
 said() { jq -e -s "any(.[]; $1)" $events >/dev/null || { tail $events; return 1; }; }
 hears() { until_true 10 said "$1"; }
@@ -84,6 +94,7 @@ for verb in $(sigmactl --help | sed -n 's/^  \([a-z][a-z]*\)  .*  [A-Z].*/\1/p')
 	verbs="${verbs:-} $verb"
 	check "$verb: its help has an example" \
 		eval "sigmactl help $verb | grep -A1 ^Examples: | grep 'sigmactl $verb'"
+	check "$verb: its help fails when it cannot be written" unwritable sigmactl help "$verb"
 	check "$verb: sigmactl(1) describes it" grep -q "^\.It Cm $verb" $manual/man1/sigmactl.1
 done
 check "the help lists at least 21 verbs" [ "$(wc -w <<<"$verbs")" -ge 21 ]
@@ -211,6 +222,16 @@ check "sigmactl console passes input and output through pipes" \
 check "sigmactl nmi succeeds" sigmactl nmi g
 check "the guest logs where the NMI found it, and goes on" \
 	eval 'wait_logged g "NMI from the host, CPU 0 is here" && guest_logged g "Call Trace" && in_guest 1 true'
+
+# ---- output that cannot be written; selftests/unit/verbs.c has what needs no guest
+for line in list "status g" "show g" stats "stats --watch" events "log g" "log -f g" "nmi g" \
+	"dump g -"; do
+	# shellcheck disable=SC2086 # a verb and its arguments
+	check "sigmactl $line fails when its output cannot be written" \
+		within 20 bash -c "$(declare -f unwritable); unwritable sigmactl $line"
+done
+
+# ---- waiting
 wakes() { awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$1/status"; }
 sleeps()
 {
@@ -276,6 +297,10 @@ check "sigmactl disk add --json prints the new disk" \
 check "sigmactl events told the new disk" \
 	hears '.event == "device-added" and .kind == "disk" and .name == "/root/extra.img"'
 check "sigmactl disk rm succeeds" sigmactl disk rm g /root/extra.img
+truncate -s 8M /root/more.img
+check "sigmactl disk add fails when its output cannot be written" \
+	eval 'status 1 sigmactl disk add g /root/more.img 2>&1 >/dev/full | grep "standard output: No space"'
+check "the added disk is there, and can be removed" sigmactl disk rm g /root/more.img
 check "sigmactl events told the removed disk" \
 	hears '.event == "device-removed" and .name == "/root/extra.img"'
 
