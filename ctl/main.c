@@ -3,6 +3,7 @@
  * sigmactl: the command line. This file has the options and the help of all verbs. Each verb has a
  * file of its own.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -60,6 +61,8 @@ static const struct {
 	  "  -w, --watch           print it again each second, until Ctrl-C" },
 	{ { "prometheus", no_argument, NULL, PROMETHEUS }, OPT_PROMETHEUS,
 	  "      --prometheus      print the format that Prometheus reads" },
+	{ { "escape", required_argument, NULL, 'e' }, OPT_ESCAPE,
+	  "  -e, --escape=KEY      the key that leaves: ^] or ^A, for example; or none" },
 	{ { "help", no_argument, NULL, 'h' }, 0,
 	  "  -h, --help            print this help" },
 	{ { "version", no_argument, NULL, VERSION }, 0,
@@ -160,6 +163,22 @@ static int parse_number(const char *option, const char *text, unsigned long max,
 	return 0;
 }
 
+/* "^]" is Ctrl-], and so on for @, all letters and [\]^_ */
+static int parse_key(const char *option, const char *text, int *key)
+{
+	int letter = *text ? toupper((unsigned char)text[1]) : 0;
+
+	if (!strcmp(text, "none")) {
+		*key = ESCAPE_NONE;
+		return 0;
+	}
+	if (*text != '^' || letter < '@' || letter > '_' || text[2])
+		return complain(-EINVAL, "--%s=%s: give ^ and a letter or one of @[\\]^_, such as ^A for Ctrl-A; or none",
+				option, text);
+	*key = letter - '@';
+	return 0;
+}
+
 /* Put an option that getopt found into @options, or into @help for -h; 0 or a reported -EINVAL */
 static int take_option(struct options *options, int opt, bool *help)
 {
@@ -183,6 +202,8 @@ static int take_option(struct options *options, int opt, bool *help)
 	case 's':
 		options->state = optarg;
 		return 0;
+	case 'e':
+		return parse_key("escape", optarg, &options->escape);
 	case 'p':
 		if (options->nr_properties == PROPERTIES_MAX)
 			return complain(-EINVAL, "--property=%s: more than %u of them", optarg,
@@ -240,13 +261,13 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 static int command(int argc, char **argv)
 {
 	struct option long_options[NR_KNOWN + 1] = {};
-	struct options options = {};
+	struct options options = { .escape = ESCAPE_DEFAULT };
 	bool help = false;
 	int opt;
 
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		long_options[i] = known[i].option;
-	while ((opt = getopt_long(argc, argv, "jt:s:fn:map:wh", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "jt:s:fn:map:we:h", long_options, NULL)) != -1) {
 		if (opt == VERSION) {
 			puts("sigmactl " SIGMA_VERSION);
 			return EXIT_OK;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=300
+# rig: smp=2 mem=2G timeout=400
 #
 # sigmactl as people and programs use it: every verb, its exit status, its JSON as jq reads it,
 # completion in bash and zsh, the manual pages, and errors that say what to do.
@@ -230,6 +230,15 @@ for line in list "status g" "show g" stats "stats --watch" events "log g" "log -
 	check "sigmactl $line fails when its output cannot be written" \
 		within 20 bash -c "$(declare -f unwritable); unwritable sigmactl $line"
 done
+console_unwritable()
+{
+	local job
+	sigmactl console g <$keys >/dev/full 2>/tmp/said &
+	job=$!
+	type_keys $'\r'
+	status 1 wait $job && grep "standard output: No space left on device" /tmp/said
+}
+check "sigmactl console fails when its output cannot be written" console_unwritable
 
 # ---- waiting
 wakes() { awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$1/status"; }
@@ -271,6 +280,7 @@ check "bash completes the running guest after stop" offers g stop ""
 check "bash offers no running guest after start" eval 'cd / && offers "" start g'
 check "bash completes what pool can do" offers "add restore" pool ""
 check "bash completes the options of a verb" offers "--timeout --state --help" wait --
+check "bash completes keys that leave a console" offers "^A ^] none" console --escape = ""
 check "bash completes states" offers "poweroff panicked" wait --state = p
 check "bash completes properties" offers "State StartedUSec" show -p St
 check "bash completes devices to remove" offers "/dev/vdb" disk rm g /dev/v
@@ -362,6 +372,8 @@ check "sigmactl pool with a word that it does not know ends with status 2" statu
 check "sigmactl pool add without a range ends with status 2" status 2 sigmactl pool add
 check "sigmactl pool add --json ends with status 2" status 2 sigmactl pool add --json 2M@1G
 check "sigmactl pool restore with a range ends with status 2" status 2 sigmactl pool restore 2M@1G
+refuse "a key that is no control key is refused, with the remedy" \
+	"--escape=x: give \^ and a letter" sigmactl console --escape=x g
 refuse "sigmactl stats of two guests is refused" "name one guest" sigmactl stats g h
 refuse "rebooting a guest that does not run is refused" "no such guest" sigmactl reboot g
 finish
