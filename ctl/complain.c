@@ -3,13 +3,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "../common/output.h"
 #include "ctl.h"
 
 int complain(int status, const char *fmt, ...)
 {
 	va_list ap;
 
-	fflush(stdout);		/* keep the order of messages and output */
+	output_flush();		/* keep the order of messages and output */
 	fputs("sigmactl: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);

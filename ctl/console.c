@@ -13,7 +13,7 @@ static int run(const struct options *options, char **args)
 	console = terminal_open(args[0]);
 	if (console < 0)
 		return EXIT_FAILED;
-	terminal_talk(args[0], console, NULL);
+	terminal_talk(args[0], console, options->escape, NULL);
 	close(console);
 	return EXIT_OK;
 }
@@ -24,11 +24,18 @@ DEFINE_VERB(console) = {
 	.summary = "Connect this terminal to a guest's console",
 	.help =
 "The console is hvc0 in the guest. Ctrl-] leaves it, and the guest goes on. One person at a time\n"
-"can be connected. The input need not be a terminal; its end ends the connection.\n"
+"can be connected.\n"
+"\n"
+ESCAPE_HELP
+"\n"
+"The input need not be a terminal. Then all of it goes to the guest, whatever it contains, and its\n"
+"end ends the connection.\n"
 "\n"
 "Examples:\n"
 "  sigmactl console demo\n"
+"  sigmactl console --escape=^A demo             Ctrl-] goes to the guest, and Ctrl-A leaves\n"
 "  (echo uname -r; sleep 1) | sigmactl console demo\n",
+	.accepts = OPT_ESCAPE,
 	.nr_args = 1,
 	.run = run,
 };

@@ -66,14 +66,19 @@ enum {
 	OPT_WATCH	= 1 << 12,
 	OPT_PROMETHEUS	= 1 << 13,
 	OPT_REPORT	= 1 << 14,
+	OPT_ESCAPE	= 1 << 15,
 };
 
 #define PROPERTIES_MAX 32
+
+#define ESCAPE_DEFAULT	('\x1d')	/* Ctrl-] */
+#define ESCAPE_NONE	(-1)
 
 /**
  * struct options - the command line
  * @timeout: microseconds; only when @given has OPT_TIMEOUT
  * @lines: last lines wanted; only when @given has OPT_LINES
+ * @escape: the key that leaves a console, a control character; or ESCAPE_NONE
  * @properties: the arguments of --property; each names one key, or several separated by commas
  */
 struct options {
@@ -81,6 +86,7 @@ struct options {
 	uint64_t timeout;
 	unsigned long lines;
 	const char *state;
+	int escape;
 	const char *properties[PROPERTIES_MAX];
 	unsigned int nr_properties;
 };
@@ -362,9 +368,9 @@ int sigmad_last_state(int notify, pid_t pid);
 /* terminal.c */
 
 enum terminal_end {
-	TERMINAL_LEFT,		/* Ctrl-], or the end of the input */
+	TERMINAL_LEFT,		/* the key that leaves, or the end of the input */
 	TERMINAL_GUEST_ENDED,
-	TERMINAL_OUTPUT_ENDED,	/* nobody reads stdout any more */
+	TERMINAL_OUTPUT_ENDED,	/* stdout cannot be written: see output.h */
 	TERMINAL_SIGNAL,
 	TERMINAL_DONE,		/* struct terminal_watch.done */
 };
@@ -379,14 +385,22 @@ struct terminal_watch {
 	const bool *done;
 };
 
+/* For the help of verbs that call terminal_talk() */
+#define ESCAPE_HELP \
+"--escape= names another control key that leaves. With --escape=none all keys go to the guest,\n" \
+"and its end or a signal ends the connection. The key leaves only when it comes alone: it is a\n" \
+"part of a paste if it comes in one piece with other input, or if more follows within 50 ms.\n"
+
 /** terminal_open - open the guest's console for exclusive use: a descriptor or a reported -errno */
 int terminal_open(const char *name);
 
 /**
  * terminal_talk - connect stdin and stdout to the guest's console
+ * @key: the key that leaves, if stdin is a terminal; or ESCAPE_NONE
  * @watch: or NULL; with it, the end of the input does not end the connection
  */
-enum terminal_end terminal_talk(const char *name, int console, const struct terminal_watch *watch);
+enum terminal_end terminal_talk(const char *name, int console, int key,
+				const struct terminal_watch *watch);
 
 /* complain.c */
 

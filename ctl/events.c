@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../common/busnames.h"
+#include "../common/output.h"
 #include "ctl.h"
 #include "json.h"
 
@@ -80,7 +81,7 @@ static void print_word(const struct events *events, const char *name, const char
 	}
 	print_head(name, what);
 	printf("%s%s%s\n", colour(tint), word, colour(COLOUR_NONE));
-	fflush(stdout);
+	output_flush();
 }
 
 static void print_state(const struct events *events, const char *name, const char *state)
@@ -102,7 +103,7 @@ static void print_device(const struct follower *follower, const char *what,
 	}
 	print_head(follower->name, what);
 	printf("%" PRIu32 " %s %s\n", device->id, device->kind, device->name);
-	fflush(stdout);
+	output_flush();
 }
 
 /* Devices */
@@ -366,6 +367,30 @@ static int print_present(struct events *events)
 	return nr < 0 ? nr : 0;
 }
 
+/* Called after each event, and ends the loop when what was printed is lost */
+static int check_output(sd_event_source *source, void *data)
+{
+	return output_works() ? 0 : sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_reader_gone(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	output_fail(EPIPE);
+	return 0;
+}
+
+/* End when the output fails, or when who reads it ends; 0 or -errno */
+static int watch_output(sd_event *event)
+{
+	int ret = sd_event_add_post(event, NULL, check_output, NULL);
+
+	if (ret < 0)
+		return ret;
+	/* EPOLLERR and EPOLLHUP always are reported. EPERM: it is a file */
+	ret = sd_event_add_io(event, NULL, STDOUT_FILENO, 0, on_reader_gone, NULL);
+	return ret == -EPERM ? 0 : ret;
+}
+
 static int run(const struct options *options, char **args)
 {
 	struct events events = { .only = args[0], .json = options->given & OPT_JSON };
@@ -384,8 +409,10 @@ static int run(const struct options *options, char **args)
 		error = sd_event_add_io(events.event, NULL, events.uevents, EPOLLIN, on_uevent,
 					&events);
 	if (error >= 0)
-		error = print_present(&events);
+		error = watch_output(events.event);
 	if (error >= 0)
+		error = print_present(&events);
+	if (error >= 0 && output_works())
 		error = sd_event_loop(events.event);
 	while (events.followers)
 		unfollow(&events, events.followers->name);

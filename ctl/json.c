@@ -2,6 +2,7 @@
 /* JSON: see json.h. */
 #include <stdio.h>
 
+#include "../common/output.h"
 #include "ctl.h"
 #include "json.h"
 
@@ -35,6 +36,6 @@ void json_print(struct json_object *object)
 void json_print_line(struct json_object *object)
 {
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | FLAGS));
-	fflush(stdout);
+	output_flush();
 	json_object_put(object);
 }

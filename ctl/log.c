@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../common/busnames.h"
+#include "../common/output.h"
 #include "ctl.h"
 
 #define GATHER_MS	20
@@ -181,7 +182,7 @@ static void print_rest(struct text_filter *filter, FILE *log)
 	clearerr(log);
 	while ((len = fread(buffer, 1, sizeof(buffer), log)))
 		text_print_stream(filter, buffer, len);
-	fflush(stdout);
+	output_flush();
 }
 
 /* Watch the guest's folder, again each time, since it may be a new one; 0 or -errno */
@@ -196,8 +197,8 @@ static int watch_folder(int inotify, const char *name)
 	return 0;
 }
 
-/* Wait for a write to the log or for a uevent; false if nobody reads our output any more */
-static bool wait_change(int inotify, int uevents)
+/* Wait for a write to the log, for a uevent, or until nobody reads our output any more */
+static void wait_change(int inotify, int uevents)
 {
 	struct pollfd fds[] = {
 		{ .fd = inotify, .events = POLLIN },
@@ -215,7 +216,8 @@ static bool wait_change(int inotify, int uevents)
 		;
 	/* Read a log that grows without pause in larger pieces */
 	nanosleep(&gather, NULL);
-	return !fds[2].revents;
+	if (fds[2].revents)
+		output_fail(EPIPE);
 }
 
 /* Print what is added to @log until the guest is gone, and close @log; 0 or -errno */
@@ -223,10 +225,9 @@ static int follow_by(int inotify, int uevents, const char *name, FILE *log)
 {
 	struct text_filter filter = {};
 	struct guest_view guest;
-	bool has_reader = true;
 	int error = 0;
 
-	while (log && has_reader && !ferror(stdout) && !error) {
+	while (log && !error && output_works()) {
 		bool gone;
 		FILE *next;
 
@@ -238,8 +239,8 @@ static int follow_by(int inotify, int uevents, const char *name, FILE *log)
 		if (next || gone) {
 			fclose(log);
 			log = next;
-		} else if (!error) {
-			has_reader = wait_change(inotify, uevents);
+		} else if (!error && output_works()) {
+			wait_change(inotify, uevents);
 		}
 	}
 	if (log)

@@ -3,12 +3,14 @@
  * sigmactl: the command line. This file has the options and the help of all verbs. Each verb has a
  * file of its own.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../common/log.h"
+#include "../common/output.h"
 #include "../common/version.h"
 #include "ctl.h"
 
@@ -59,6 +61,8 @@ static const struct {
 	  "  -w, --watch           print it again each second, until Ctrl-C" },
 	{ { "prometheus", no_argument, NULL, PROMETHEUS }, OPT_PROMETHEUS,
 	  "      --prometheus      print the format that Prometheus reads" },
+	{ { "escape", required_argument, NULL, 'e' }, OPT_ESCAPE,
+	  "  -e, --escape=KEY      the key that leaves: ^] or ^A, for example; or none" },
 	{ { "help", no_argument, NULL, 'h' }, 0,
 	  "  -h, --help            print this help" },
 	{ { "version", no_argument, NULL, VERSION }, 0,
@@ -159,6 +163,22 @@ static int parse_number(const char *option, const char *text, unsigned long max,
 	return 0;
 }
 
+/* "^]" is Ctrl-], and so on for @, all letters and [\]^_ */
+static int parse_key(const char *option, const char *text, int *key)
+{
+	int letter = *text ? toupper((unsigned char)text[1]) : 0;
+
+	if (!strcmp(text, "none")) {
+		*key = ESCAPE_NONE;
+		return 0;
+	}
+	if (*text != '^' || letter < '@' || letter > '_' || text[2])
+		return complain(-EINVAL, "--%s=%s: give ^ and a letter or one of @[\\]^_, such as ^A for Ctrl-A; or none",
+				option, text);
+	*key = letter - '@';
+	return 0;
+}
+
 /* Put an option that getopt found into @options, or into @help for -h; 0 or a reported -EINVAL */
 static int take_option(struct options *options, int opt, bool *help)
 {
@@ -182,6 +202,8 @@ static int take_option(struct options *options, int opt, bool *help)
 	case 's':
 		options->state = optarg;
 		return 0;
+	case 'e':
+		return parse_key("escape", optarg, &options->escape);
 	case 'p':
 		if (options->nr_properties == PROPERTIES_MAX)
 			return complain(-EINVAL, "--property=%s: more than %u of them", optarg,
@@ -236,17 +258,16 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 	return verb->run(options, argv + 1);
 }
 
-int main(int argc, char **argv)
+static int command(int argc, char **argv)
 {
 	struct option long_options[NR_KNOWN + 1] = {};
-	struct options options = {};
+	struct options options = { .escape = ESCAPE_DEFAULT };
 	bool help = false;
 	int opt;
 
-	log_as("sigmactl");
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		long_options[i] = known[i].option;
-	while ((opt = getopt_long(argc, argv, "jt:s:fn:map:wh", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "jt:s:fn:map:we:h", long_options, NULL)) != -1) {
 		if (opt == VERSION) {
 			puts("sigmactl " SIGMA_VERSION);
 			return EXIT_OK;
@@ -255,4 +276,11 @@ int main(int argc, char **argv)
 			return EXIT_USAGE;
 	}
 	return run(argc - optind, argv + optind, &options, help);
+}
+
+int main(int argc, char **argv)
+{
+	output_open();
+	log_as("sigmactl");
+	return output_close(command(argc, argv));
 }

@@ -101,12 +101,12 @@ complain:
 }
 
 /* Connect the console until the guest ends; true if the person left the console before */
-static bool connect_console(struct job *job, int console)
+static bool connect_console(struct job *job, int console, int key)
 {
 	const struct terminal_watch state_watch = { .bus = job->bus, .done = &job->kept };
 
 	for (;;) {
-		switch (terminal_talk(job->name, console, &state_watch)) {
+		switch (terminal_talk(job->name, console, key, &state_watch)) {
 		case TERMINAL_LEFT:
 			return true;
 		case TERMINAL_GUEST_ENDED:
@@ -176,7 +176,7 @@ static int run(const struct options *options, char **args)
 	console = terminal_open(name);
 	if (console < 0) {
 		ask_end(&job);
-	} else if (connect_console(&job, console)) {
+	} else if (connect_console(&job, console, options->escape)) {
 		complain(0, "%s: goes on in the background; 'sigmactl console %s' comes back to it",
 			 name, name);
 		goto close_bus;
@@ -214,6 +214,8 @@ DEFINE_VERB(run) = {
 "  13  the guest is lost: its sigmad died and the guest runs on, or a CPU could not be stopped\n"
 "\n"
 "Ctrl-] leaves the guest running in the background. All other keys go to the guest, Ctrl-C, too.\n"
+ESCAPE_HELP
+"\n"
 "The input need not be a terminal, and its end does not end the guest. SIGTERM, SIGINT and SIGHUP\n"
 "ask the guest to switch itself off; 30 s later it is stopped. A second signal stops it at once.\n"
 "When nobody reads the output any more, the guest is asked in the same way.\n"
@@ -221,6 +223,7 @@ DEFINE_VERB(run) = {
 "Examples:\n"
 "  sigmactl run demo\n"
 "  timeout 300 sigmactl run ./test.guest </dev/null >test.log && echo passed\n",
+	.accepts = OPT_ESCAPE,
 	.nr_args = 1,
 	.run = run,
 };

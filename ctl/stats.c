@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../common/output.h"
 #include "../common/parse.h"
 #include "ctl.h"
 #include "json.h"
@@ -283,7 +284,7 @@ static int run(const struct options *options, char **args)
 		free(before);
 		before = all;
 		nr_before = nr;
-		if (!watch || fflush(stdout))
+		if (!watch || !output_flush())
 			break;
 		nanosleep(&pause, NULL);
 	}

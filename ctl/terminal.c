@@ -4,22 +4,34 @@
  * into raw mode and connects it to the slave. A key, a signal or the guest's end may end that, and
  * each of them passes the one place that restores the terminal.
  *
- * A guest that takes no input must not keep the person from leaving. So only ppoll() waits: keys go
- * through a buffer, and keys that do not fit are dropped, as a tty does.
+ * No input is lost: what the guest has not taken yet waits in a buffer. A guest that takes none
+ * must not keep the person from leaving. So only ppoll() waits, a terminal is read whether or not
+ * the guest keeps up, and its buffer grows. Other input is read when the guest has taken the last
+ * piece.
+ *
+ * The key that leaves may also be a byte of what is pasted. A person presses it alone, so a key is
+ * what one read() returns without anything else, if nothing follows for PASTE_USEC. Input that is
+ * no terminal has no keys at all.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "../common/output.h"
 #include "ctl.h"
 
-#define LEAVE_KEY ('\x1d')	/* Ctrl-] */
+#define PIECE		4096		/* bytes that are read at once */
+#define BUFFER_MAX	(16 << 20)	/* bytes that a guest may be behind with its input */
+#define KEYS_MAX	16		/* bytes that a person types at once; more is a paste */
+#define PASTE_USEC	50000		/* the pieces of a paste follow each other sooner */
 
 static volatile sig_atomic_t got_end, got_resize;
 
@@ -53,53 +65,155 @@ static void copy_size(int console)
 {
 	struct winsize size;
 
-	if (!ioctl(STDIN_FILENO, TIOCGWINSZ, &size))
-		ioctl(console, TIOCSWINSZ, &size);
+	if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) || ioctl(console, TIOCSWINSZ, &size))
+		return;
+	/* sigmad has the pty's master, which the kernel does not tell, and watches for this */
+	futimens(console, NULL);
 }
 
-/* Data that was read from one side and not yet written to the other */
+/* Data that was read from one side and not yet written to the other: from @at to @len */
 struct buffer {
-	char data[4096];
-	size_t len;
+	char *data;
+	size_t at, len, size;
 };
 
-/* Read into the buffer, and drop what does not fit; false at the end of the input */
-static bool fill(struct buffer *buffer, int from, bool *leave)
+static bool holds(const struct buffer *buffer)
 {
-	char data[sizeof(buffer->data)], *key = NULL;
-	ssize_t len = read(from, data, sizeof(data));
-	size_t room = sizeof(buffer->data) - buffer->len;
+	return buffer->at < buffer->len;
+}
 
-	if (len < 0)
-		return errno == EINTR || errno == EAGAIN;
-	if (!len)
-		return false;
-	if (leave)
-		key = memchr(data, LEAVE_KEY, len);
-	if (key) {
-		*leave = true;
-		len = key - data;
+/* False, with nothing added: it would have more than BUFFER_MAX bytes, or there is no memory */
+static bool append(struct buffer *buffer, const char *data, size_t len)
+{
+	size_t size = buffer->size ?: PIECE;
+	char *larger;
+
+	if (buffer->at && len > buffer->size - buffer->len) {
+		buffer->len -= buffer->at;
+		memmove(buffer->data, buffer->data + buffer->at, buffer->len);
+		buffer->at = 0;
 	}
-	if ((size_t)len > room)
-		len = room;
+	if (len > BUFFER_MAX - buffer->len)
+		return false;
+	while (size - buffer->len < len)
+		size *= 2;
+	larger = size > buffer->size ? realloc(buffer->data, size) : buffer->data;
+	if (!larger)
+		return false;
+	buffer->data = larger;
+	buffer->size = size;
 	memcpy(buffer->data + buffer->len, data, len);
 	buffer->len += len;
 	return true;
 }
 
-/* Write as much of the buffer as @to accepts; false if it failed for good */
+static void clear(struct buffer *buffer)
+{
+	buffer->at = 0;
+	buffer->len = 0;
+}
+
+/* Read a piece; its length, 0 if there is none yet, or -1 at the end of the input */
+static ssize_t read_piece(int from, char piece[PIECE])
+{
+	ssize_t len = read(from, piece, PIECE);
+
+	if (len < 0 && (errno == EINTR || errno == EAGAIN))
+		return 0;
+	return len > 0 ? len : -1;
+}
+
+/* Write as much of the buffer as @to accepts; false, with errno, if it failed for good */
 static bool drain(struct buffer *buffer, int to)
 {
 	ssize_t len;
 
-	if (!buffer->len)
+	if (!holds(buffer))
 		return true;
-	len = write(to, buffer->data, buffer->len);
+	len = write(to, buffer->data + buffer->at, buffer->len - buffer->at);
 	if (len < 0)
 		return errno == EINTR || errno == EAGAIN;
-	buffer->len -= len;
-	memmove(buffer->data, buffer->data + len, buffer->len);
+	buffer->at += len;
+	if (!holds(buffer))
+		clear(buffer);
 	return true;
+}
+
+/**
+ * struct talk - a connection of stdin and stdout to a console
+ * @key: the key that leaves; ESCAPE_NONE: none does
+ * @terminal: stdin is a terminal
+ * @ended: the input has ended
+ * @held: how many times the key was pressed, if it may still turn out to belong to a paste
+ * @leave_at: when it will not do so any more, on CLOCK_MONOTONIC
+ * @paste_until: input before this time belongs to a paste
+ * @lost: bytes of input for which there was no room
+ */
+struct talk {
+	int console, key;
+	bool terminal, ended;
+	struct buffer in, out;
+	size_t held;
+	uint64_t leave_at, paste_until;
+	size_t lost;
+};
+
+static void keep(struct talk *talk, const char *data, size_t len)
+{
+	if (!append(&talk->in, data, len))
+		talk->lost += len;
+}
+
+/* Is the piece the key that leaves, and nothing else? */
+static bool is_key(const struct talk *talk, const char *piece, size_t len)
+{
+	if (!talk->terminal || talk->key == ESCAPE_NONE || len > KEYS_MAX)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (piece[i] != talk->key)
+			return false;
+	return true;
+}
+
+/* Put back the key that was held */
+static void unhold(struct talk *talk)
+{
+	const char key = talk->key;
+
+	for (; talk->held; talk->held--)
+		keep(talk, &key, 1);
+}
+
+static void take_input(struct talk *talk)
+{
+	char piece[PIECE];
+	ssize_t len = read_piece(STDIN_FILENO, piece);
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	bool pasted = len > KEYS_MAX || now < talk->paste_until || talk->held;
+
+	if (len <= 0) {
+		talk->ended = len < 0;
+		return;
+	}
+	if (is_key(talk, piece, len) && now >= talk->paste_until) {
+		if (!talk->held)
+			talk->leave_at = now + PASTE_USEC;
+		talk->held += len;
+		return;
+	}
+	if (pasted)
+		talk->paste_until = now + PASTE_USEC;
+	unhold(talk);
+	keep(talk, piece, len);
+}
+
+/* False: the console has ended */
+static bool take_output(struct talk *talk)
+{
+	char piece[PIECE];
+	ssize_t len = read_piece(talk->console, piece);
+
+	return len >= 0 && append(&talk->out, piece, len);
 }
 
 /* Without events the descriptor is left out, since ppoll() would still report a hangup */
@@ -110,21 +224,26 @@ static void want(struct pollfd *pollfd, int fd, short events)
 	pollfd->revents = 0;
 }
 
-/* The events that sd-bus waits for, and its timeout */
-static void want_bus(struct pollfd *pollfd, sd_bus *bus, struct timespec *patience,
-		     const struct timespec **until)
+/* The events that sd-bus waits for; when it will not wait any more is put into *@until */
+static void want_bus(struct pollfd *pollfd, sd_bus *bus, uint64_t *until)
 {
-	uint64_t when, now = clock_now(CLOCK_MONOTONIC);
 	int events = sd_bus_get_events(bus);
+	uint64_t when;
 
 	want(pollfd, sd_bus_get_fd(bus), events > 0 ? events : 0);
-	*until = NULL;
-	if (sd_bus_get_timeout(bus, &when) > 0 && when != UINT64_MAX) {
-		when = when > now ? when - now : 0;
-		patience->tv_sec = when / USEC_PER_SEC;
-		patience->tv_nsec = when % USEC_PER_SEC * 1000;
-		*until = patience;
-	}
+	if (sd_bus_get_timeout(bus, &when) > 0 && when < *until)
+		*until = when;
+}
+
+/* Wait for events, for signals, and until a time on CLOCK_MONOTONIC, which may be UINT64_MAX */
+static int wait_events(struct pollfd *fds, unsigned int nr, uint64_t until, const sigset_t *waiting)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC), left = until > now ? until - now : 0;
+	const struct timespec patience = {
+		.tv_sec = left / USEC_PER_SEC, .tv_nsec = left % USEC_PER_SEC * 1000,
+	};
+
+	return ppoll(fds, nr, until == UINT64_MAX ? NULL : &patience, waiting);
 }
 
 static bool process_bus(sd_bus *bus)
@@ -137,58 +256,78 @@ static bool process_bus(sd_bus *bus)
 	return ret >= 0;
 }
 
-static enum terminal_end talk(int console, bool terminal, const struct terminal_watch *watch,
-			      const sigset_t *waiting)
+static enum terminal_end talk_until_end(struct talk *talk, const struct terminal_watch *watch,
+					const sigset_t *waiting)
 {
 	enum { KEYS, CONSOLE, SCREEN, BUS, NR };
-	struct buffer in = {}, out = {};
-	const struct timespec *until = NULL;
-	struct timespec patience;
 	struct pollfd fds[NR];
-	bool leave = false, ended = false;	/* the input */
 
-	copy_size(console);
-	while (!ended || in.len || watch) {
-		bool room = terminal || !in.len;
+	copy_size(talk->console);
+	while (!talk->ended || holds(&talk->in) || watch) {
+		bool room = talk->terminal || !holds(&talk->in);
+		uint64_t until = talk->held ? talk->leave_at : UINT64_MAX;
 
 		if (watch && !process_bus(watch->bus))
 			return TERMINAL_GUEST_ENDED;
 		if (watch && *watch->done)
 			return TERMINAL_DONE;
-		want(&fds[KEYS], STDIN_FILENO, room && !ended ? POLLIN : 0);
-		want(&fds[CONSOLE], console, (out.len ? 0 : POLLIN) | (in.len ? POLLOUT : 0));
-		want(&fds[SCREEN], STDOUT_FILENO, out.len ? POLLOUT : 0);
+		want(&fds[KEYS], STDIN_FILENO, room && !talk->ended ? POLLIN : 0);
+		want(&fds[CONSOLE], talk->console, (holds(&talk->out) ? 0 : POLLIN) |
+		     (holds(&talk->in) ? POLLOUT : 0));
+		/* Always, since it is the end when nobody reads any more */
+		fds[SCREEN] = (struct pollfd) {
+			.fd = STDOUT_FILENO, .events = holds(&talk->out) ? POLLOUT : 0,
+		};
 		want(&fds[BUS], -1, 0);
 		if (watch)
-			want_bus(&fds[BUS], watch->bus, &patience, &until);
-		if (ppoll(fds, NR, until, waiting) < 0) {
+			want_bus(&fds[BUS], watch->bus, &until);
+		if (wait_events(fds, NR, until, waiting) < 0) {
 			if (errno != EINTR || got_end)
 				return TERMINAL_SIGNAL;
 			if (got_resize) {
 				got_resize = 0;
-				copy_size(console);
+				copy_size(talk->console);
 			}
 			continue;
 		}
-		if (fds[KEYS].revents && !fill(&in, STDIN_FILENO, terminal ? &leave : NULL))
-			ended = true;
-		if (fds[CONSOLE].revents && !out.len && !fill(&out, console, NULL))
+		if (fds[KEYS].revents)
+			take_input(talk);
+		if (fds[CONSOLE].revents && !holds(&talk->out) && !take_output(talk))
 			return TERMINAL_GUEST_ENDED;
-		if (fds[CONSOLE].revents && !drain(&in, console))
-			in.len = 0;
-		if (fds[SCREEN].revents && !drain(&out, STDOUT_FILENO))
+		/* Of a console that has ended, the last output is still to be read */
+		if (fds[CONSOLE].revents && !drain(&talk->in, talk->console))
+			clear(&talk->in);
+		if (fds[SCREEN].revents && !drain(&talk->out, STDOUT_FILENO)) {
+			output_fail(errno);
 			return TERMINAL_OUTPUT_ENDED;
-		if (leave) {
-			drain(&in, console);
-			return TERMINAL_LEFT;
 		}
+		if (fds[SCREEN].revents & (POLLERR | POLLHUP) && !holds(&talk->out)) {
+			output_fail(EPIPE);
+			return TERMINAL_OUTPUT_ENDED;
+		}
+		/* If more input came, take_input() has put the key back */
+		if (talk->held && (talk->ended || clock_now(CLOCK_MONOTONIC) >= talk->leave_at))
+			return TERMINAL_LEFT;
 	}
 	return TERMINAL_LEFT;
+}
+
+/* Put a terminal into raw mode. @before: out: its mode before */
+static void make_raw(int fd, struct termios *before)
+{
+	struct termios raw;
+
+	if (tcgetattr(fd, before))
+		return;
+	raw = *before;
+	cfmakeraw(&raw);
+	tcsetattr(fd, TCSANOW, &raw);
 }
 
 int terminal_open(const char *name)
 {
 	char path[RUNDIR_PATH_MAX];
+	struct termios before;
 	int fd;
 
 	snprintf(path, sizeof(path), RUNDIR "/%s/console", name);
@@ -203,29 +342,48 @@ int terminal_open(const char *name)
 		close(fd);
 		return complain(-EBUSY, "%s: somebody else has its console open", name);
 	}
+	/* Another program may have left it in a mode that echoes output, or cuts long lines */
+	make_raw(fd, &before);
 	return fd;
 }
 
-enum terminal_end terminal_talk(const char *name, int console, const struct terminal_watch *watch)
+static void say_connected(const char *name, int key)
 {
-	struct termios before, raw;
+	if (key == ESCAPE_NONE)
+		fprintf(stderr, "Connected to %s. All keys go to the guest; none leaves.\n", name);
+	else
+		fprintf(stderr, "Connected to %s. Ctrl-%c leaves; the guest goes on.\n", name,
+			key + '@');
+}
+
+enum terminal_end terminal_talk(const char *name, int console, int key,
+				const struct terminal_watch *watch)
+{
+	/* After TERMINAL_SIGNAL the next call goes on with what the buffers hold */
+	static struct talk talk;
+	struct termios before;
 	enum terminal_end end;
 	sigset_t waiting;
-	bool terminal;
 
 	got_end = 0;
 	catch_signals(&waiting);
-	terminal = !tcgetattr(STDIN_FILENO, &before);
-	if (terminal) {
-		fprintf(stderr, "Connected to %s. Ctrl-] leaves; the guest goes on.\n", name);
-		raw = before;
-		cfmakeraw(&raw);
-		tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+	talk.console = console;
+	talk.key = key;
+	talk.terminal = isatty(STDIN_FILENO);
+	talk.held = 0;
+	if (talk.terminal) {
+		say_connected(name, key);
+		make_raw(STDIN_FILENO, &before);
 	}
-	end = talk(console, terminal, watch, &waiting);
-	if (terminal) {
+	end = talk_until_end(&talk, watch, &waiting);
+	if (end == TERMINAL_LEFT && drain(&talk.in, console))
+		talk.lost += talk.in.len - talk.in.at;
+	if (talk.terminal) {
 		tcsetattr(STDIN_FILENO, TCSANOW, &before);
 		fprintf(stderr, "\nDisconnected from %s.\n", name);
 	}
+	if (end == TERMINAL_LEFT && talk.lost)
+		complain(0, "%s: has not taken the last %zu bytes of your input, and they are lost",
+			 name, talk.lost);
 	return end;
 }

@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #include "../common/log.h"
+#include "../common/output.h"
 #include "../common/rundir.h"
 #include "../common/version.h"
 #include "virtio/backend.h"
@@ -293,10 +294,11 @@ int main(int argc, char **argv)
 	int status;
 
 	close_inherited();
+	output_open();
 	log_open(NULL);
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
-		return status;
+		return output_close(status);
 	if (!takeover_find(machine, &config, options.guest)) {
 		if (guestfile_load(&config, options.guest))
 			return EXIT_FAILURE;

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=300
+# rig: smp=2 mem=2G timeout=400
 #
 # sigmactl as people and programs use it: every verb, its exit status, its JSON as jq reads it,
 # completion in bash and zsh, the manual pages, and errors that say what to do.
@@ -29,6 +29,16 @@ json()
 	local filter=$1 text
 	shift
 	text=$("$@") && jq -e "$filter" <<<"$text" >/dev/null || { echo "$text"; return 1; }
+}
+
+# unwritable COMMAND...: it fails with a message when its output cannot be written
+unwritable()
+{
+	local said
+	said=$("$@" 2>&1 >/dev/full) && { echo "it succeeds on a full device"; return 1; }
+	grep "standard output: No space left on device" <<<"$said" || { echo "$said"; return 1; }
+	said=$("$@" 2>&1 >&-) && { echo "it succeeds without standard output"; return 1; }
+	grep "standard output: Bad file descriptor" <<<"$said" || { echo "$said"; return 1; }
 }
 
 # said FILTER: it is true for some object that "sigmactl events" printed
@@ -84,6 +94,7 @@ for verb in $(sigmactl --help | sed -n 's/^  \([a-z][a-z]*\)  .*  [A-Z].*/\1/p')
 	verbs="${verbs:-} $verb"
 	check "$verb: its help has an example" \
 		eval "sigmactl help $verb | grep -A1 ^Examples: | grep 'sigmactl $verb'"
+	check "$verb: its help fails when it cannot be written" unwritable sigmactl help "$verb"
 	check "$verb: sigmactl(1) describes it" grep -q "^\.It Cm $verb" $manual/man1/sigmactl.1
 done
 check "the help lists at least 21 verbs" [ "$(wc -w <<<"$verbs")" -ge 21 ]
@@ -211,6 +222,25 @@ check "sigmactl console passes input and output through pipes" \
 check "sigmactl nmi succeeds" sigmactl nmi g
 check "the guest logs where the NMI found it, and goes on" \
 	eval 'wait_logged g "NMI from the host, CPU 0 is here" && guest_logged g "Call Trace" && in_guest 1 true'
+
+# ---- output that cannot be written; selftests/unit/verbs.c has what needs no guest
+for line in list "status g" "show g" stats "stats --watch" events "log g" "log -f g" "nmi g" \
+	"dump g -"; do
+	# shellcheck disable=SC2086 # a verb and its arguments
+	check "sigmactl $line fails when its output cannot be written" \
+		within 20 bash -c "$(declare -f unwritable); unwritable sigmactl $line"
+done
+console_unwritable()
+{
+	local job
+	sigmactl console g <$keys >/dev/full 2>/tmp/said &
+	job=$!
+	type_keys $'\r'
+	status 1 wait $job && grep "standard output: No space left on device" /tmp/said
+}
+check "sigmactl console fails when its output cannot be written" console_unwritable
+
+# ---- waiting
 wakes() { awk '$1 == "voluntary_ctxt_switches:" { print $2 }' "/proc/$1/status"; }
 sleeps()
 {
@@ -250,6 +280,7 @@ check "bash completes the running guest after stop" offers g stop ""
 check "bash offers no running guest after start" eval 'cd / && offers "" start g'
 check "bash completes what pool can do" offers "add restore" pool ""
 check "bash completes the options of a verb" offers "--timeout --state --help" wait --
+check "bash completes keys that leave a console" offers "^A ^] none" console --escape = ""
 check "bash completes states" offers "poweroff panicked" wait --state = p
 check "bash completes properties" offers "State StartedUSec" show -p St
 check "bash completes devices to remove" offers "/dev/vdb" disk rm g /dev/v
@@ -276,6 +307,10 @@ check "sigmactl disk add --json prints the new disk" \
 check "sigmactl events told the new disk" \
 	hears '.event == "device-added" and .kind == "disk" and .name == "/root/extra.img"'
 check "sigmactl disk rm succeeds" sigmactl disk rm g /root/extra.img
+truncate -s 8M /root/more.img
+check "sigmactl disk add fails when its output cannot be written" \
+	eval 'status 1 sigmactl disk add g /root/more.img 2>&1 >/dev/full | grep "standard output: No space"'
+check "the added disk is there, and can be removed" sigmactl disk rm g /root/more.img
 check "sigmactl events told the removed disk" \
 	hears '.event == "device-removed" and .name == "/root/extra.img"'
 
@@ -337,6 +372,8 @@ check "sigmactl pool with a word that it does not know ends with status 2" statu
 check "sigmactl pool add without a range ends with status 2" status 2 sigmactl pool add
 check "sigmactl pool add --json ends with status 2" status 2 sigmactl pool add --json 2M@1G
 check "sigmactl pool restore with a range ends with status 2" status 2 sigmactl pool restore 2M@1G
+refuse "a key that is no control key is refused, with the remedy" \
+	"--escape=x: give \^ and a letter" sigmactl console --escape=x g
 refuse "sigmactl stats of two guests is refused" "name one guest" sigmactl stats g h
 refuse "rebooting a guest that does not run is refused" "no such guest" sigmactl reboot g
 finish

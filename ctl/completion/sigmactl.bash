@@ -36,7 +36,7 @@ _sigmactl()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		-t|-s|-n|-p|--timeout|--state|--lines|--property)
+		-t|-s|-n|-p|-e|--timeout|--state|--lines|--property|--escape)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
 		-*|=)	;;
@@ -56,6 +56,8 @@ _sigmactl()
 		choices=$(sigmactl help wait | sed -n '/^States:/,/^$/s/^[States: ]* \([a-z][a-z]*\)  .*/\1/p') ;;
 	-p|--property)
 		choices=$(sigmactl help show | sed -n '/^Name State/,/^$/{s/,//g; s/  .*//; s/ /\n/g; p}') ;;
+	-e|--escape)
+		choices="^A ^] none" ;;
 	-t|-n|--timeout|--lines)
 		return ;;
 	*)

@@ -50,6 +50,10 @@ _sigmactl()
 		compadd ${(f)"$(sigmactl help wait |
 			sed -n '/^States:/,/^$/s/^[States: ]* \([a-z][a-z]*\)  .*/\1/p')"}
 		return
+	elif [[ $words[CURRENT] == --escape=* ]]; then
+		compset -P '*='
+		compadd '^A' '^]' none
+		return
 	elif [[ $words[CURRENT] == -* ]]; then
 		_sigmactl_options $verb
 		return

@@ -8,8 +8,9 @@
  * finds "<missed N bytes>" in its place. Input is only read when the guest has provided buffers;
  * the rest waits in the pty.
  *
- * A change of the pty's window size causes no event in sigmad, so the size is checked when there is
- * input.
+ * The guest's console has the size of the pty's window. The kernel does not tell the master of a
+ * new size, so a client that sets one touches the slave afterwards (futimens(2)), and inotify tells
+ * sigmad. For clients that do not touch it, the size is checked when there is input, too.
  */
 #include <endian.h>
 #include <errno.h>
@@ -20,11 +21,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "../../common/assert.h"
+#include "../../common/log.h"
 #include "backends.h"
 #include "bus.h"
 
@@ -43,8 +46,10 @@ struct console {
 	void (*heard)(void *data, const char *text, size_t len);
 	void *data;
 	int master, slave;
-	sd_event_source *source;
+	sd_event_source *source, *touched;
 	bool input;		/* the guest has provided an input buffer */
+	bool starts;		/* the driver has just started, and is to be told the size */
+	bool had_input;		/* since the driver started */
 
 	/* Output: byte number N, tail <= N < head, is at backlog[N % BACKLOG] */
 	uint64_t head, tail;
@@ -177,22 +182,42 @@ static void tx_run(struct console *con)
 
 /* To the guest */
 
-/*
- * The driver reads the size when it is told of a change, never at its start. So the device begins
- * with a size of 0 by 0, and the first input tells the driver the real size. The driver's first
- * kick would be too early: the driver cannot handle the change yet.
- */
-static void check_size(struct console *con)
+static bool get_size(const struct console *con, struct virtio_console_config *config)
 {
 	struct winsize size;
 
-	if (ioctl(con->master, TIOCGWINSZ, &size) || !size.ws_col || !size.ws_row ||
-	    (size.ws_col == le16toh(con->config.cols) &&
-	     size.ws_row == le16toh(con->config.rows)))
-		return;
-	con->config.cols = htole16(size.ws_col);
-	con->config.rows = htole16(size.ws_row);
-	virtio_device_config_changed(&con->dev);
+	if (ioctl(con->master, TIOCGWINSZ, &size) || !size.ws_col || !size.ws_row)
+		return false;
+	config->cols = htole16(size.ws_col);
+	config->rows = htole16(size.ws_row);
+	return true;
+}
+
+/*
+ * The driver reads the size when it is told of a change, never at its start. So it is told once it
+ * has started. Linux keeps a change for a driver that is not ready yet; for one that misses it, the
+ * first input tells the size again.
+ */
+static void tell_size(struct console *con)
+{
+	if (get_size(con, &con->config))
+		virtio_device_config_changed(&con->dev);
+}
+
+static void check_size(struct console *con)
+{
+	struct virtio_console_config now = con->config;
+
+	if (get_size(con, &now) &&
+	    (!con->had_input || now.cols != con->config.cols || now.rows != con->config.rows))
+		tell_size(con);
+	con->had_input = true;
+}
+
+static int on_touched(sd_event_source *source, const struct inotify_event *event, void *data)
+{
+	tell_size(data);
+	return 0;
 }
 
 static void rx_run(struct console *con)
@@ -217,6 +242,8 @@ static void rx_run(struct console *con)
 			virtqueue_unpop(vq, 1);
 			break;
 		}
+		if (!i)
+			check_size(con);
 		virtqueue_push(vq, req->head, n);
 	}
 	virtqueue_notify(vq);
@@ -226,10 +253,8 @@ static int on_pty(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct console *con = data;
 
-	if (revents & EPOLLIN) {
-		check_size(con);
+	if (revents & EPOLLIN)
 		rx_run(con);
-	}
 	if (revents & EPOLLOUT)
 		flush(con);
 	watch(con);
@@ -244,14 +269,20 @@ static void console_kick(struct virtio_device *dev, struct virtqueue *vq)
 
 	if (vq->index == TX) {
 		tx_run(con);
-	} else {
-		rx_run(con);
-		watch(con);
+		return;
 	}
+	/* Not in console_start(): the driver still waits for the answer to its DRIVER_OK */
+	if (con->starts)
+		tell_size(con);
+	con->starts = false;
+	rx_run(con);
+	watch(con);
 }
 
+/* A driver that was taken over knows the size of its last terminal */
 static int console_start(struct virtio_device *dev)
 {
+	to_console(dev)->starts = !dev->port->resuming;
 	return 0;
 }
 
@@ -263,6 +294,8 @@ static void console_reset(struct virtio_device *dev)
 	con->config.cols = 0;
 	con->config.rows = 0;
 	con->input = false;
+	con->starts = false;
+	con->had_input = false;
 	watch(con);
 }
 
@@ -270,6 +303,7 @@ static void console_destroy(struct virtio_device *dev)
 {
 	struct console *con = to_console(dev);
 
+	sd_event_source_disable_unref(con->touched);
 	sd_event_source_disable_unref(con->source);
 	close(con->slave);
 	close(con->master);
@@ -349,6 +383,11 @@ int virtio_console_add(struct virtio_making *making,
 		making_say(making, ret, "cannot watch the console's pty: %s", strerror(-ret));
 		goto close_pty;
 	}
+	ret = sd_event_add_inotify(virtio_bus_event(making->bus), &con->touched, name, IN_ATTRIB,
+				   on_touched, con);
+	if (ret < 0)
+		log_warning("a new size of the console's window reaches the guest with the next key only: cannot watch %s: %s",
+			    name, strerror(-ret));
 
 	con->heard = heard;
 	con->data = data;
@@ -374,6 +413,7 @@ free_path:
 	free(*path);
 	*path = NULL;
 unref_source:
+	sd_event_source_disable_unref(con->touched);
 	sd_event_source_disable_unref(con->source);
 close_pty:
 	close(con->slave);

@@ -4,6 +4,7 @@
 #include <linux/virtio_console.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "tap.h"
 #include "virtio-guest.h"
@@ -210,31 +211,116 @@ TEST(client_comes_and_goes)
 	close(term.client);
 }
 
+/* Was the guest told of a change since the last call, and to which size? */
+static bool told(struct terminal *term, unsigned int columns, unsigned int rows)
+{
+	struct guest *guest = term->guest;
+	struct sigma_msg_config msg = { .length = 4 };
+
+	for (unsigned int i = 0; i < 100 && !guest->nr_messages; i++)
+		guest_run(guest, 10);
+	if (guest->nr_messages != 1 || guest->message[0].head.id != SIGMA_MSG_EVENT_CONFIG ||
+	    ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg)))
+		return false;
+	guest->nr_messages = 0;
+	return msg.data[0] == columns && msg.data[2] == rows;
+}
+
 TEST(window_size)
 {
 	struct terminal term;
 	struct guest *guest GUEST = terminal_new(&term);
-	const struct winsize size = { .ws_col = 132, .ws_row = 50 };
+	const struct winsize wide = { .ws_col = 132, .ws_row = 50 };
+	const struct winsize high = { .ws_col = 80, .ws_row = 60 };
 	struct sigma_msg_config msg = { .length = 4 };
 	const struct buffer buf = { term.memory, 64, W };
+	struct vring_used_elem elem;
 
 	ASSERT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg,
 			 sizeof(msg)));
 	EXPECT_EQ(0, msg.data[0]);
 	EXPECT_EQ(0, msg.data[2]);
 
+	/* The driver is told the size when it has started */
+	guest->nr_messages = 0;
 	ring_add(&term.rx, &buf, 1);
 	ring_kick(&term.rx);
-	guest_run(guest, 0);
-	guest->nr_messages = 0;
-	ioctl(term.client, TIOCSWINSZ, &size);
+	EXPECT_TRUE(told(&term, 80, 24));
+
+	/* A client that touches the pty need not type */
+	ioctl(term.client, TIOCSWINSZ, &wide);
+	ASSERT_EQ(0, futimens(term.client, NULL));
+	EXPECT_TRUE(told(&term, 132, 50));
+
+	/* The first input tells it again, and then each input after a change does */
+	ASSERT_EQ(1, write(term.client, "x", 1));
+	EXPECT_TRUE(told(&term, 132, 50));
+	ASSERT_TRUE(ring_take(&term.rx, 100, &elem));
+	ring_add(&term.rx, &buf, 1);
+	ring_kick(&term.rx);
 	ASSERT_EQ(1, write(term.client, "x", 1));
 	guest_run(guest, 50);
-	ASSERT_EQ(1, guest->nr_messages);
-	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
-	ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg));
-	EXPECT_EQ(132, msg.data[0]);
-	EXPECT_EQ(50, msg.data[2]);
+	EXPECT_EQ(0, guest->nr_messages);
+	ioctl(term.client, TIOCSWINSZ, &high);
+	ring_add(&term.rx, &buf, 1);
+	ring_kick(&term.rx);
+	ASSERT_EQ(1, write(term.client, "x", 1));
+	EXPECT_TRUE(told(&term, 80, 60));
+	close(term.client);
+}
+
+TEST(size_before_the_driver)
+{
+	struct terminal term;
+	struct guest *guest GUEST = terminal_new(&term);
+	const struct winsize wide = { .ws_col = 132, .ws_row = 50 };
+	const struct buffer buf = { term.memory, 64, W };
+	uint32_t now;
+
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	guest->nr_messages = 0;
+	ioctl(term.client, TIOCSWINSZ, &wide);
+	ASSERT_EQ(0, futimens(term.client, NULL));
+	guest_run(guest, 20);
+	EXPECT_EQ(0, guest->nr_messages);	/* there is no driver to tell */
+
+	ASSERT_TRUE(negotiate(guest, 0, FEATURES) && !ring_open(&term.rx, guest, 0, 0, QUEUE) &&
+		    !ring_open(&term.tx, guest, 0, 1, QUEUE) && driver_ok(guest, 0));
+	guest->nr_messages = 0;
+	ring_add(&term.rx, &buf, 1);
+	ring_kick(&term.rx);
+	EXPECT_TRUE(told(&term, 132, 50));
+	close(term.client);
+}
+
+/* A client that types faster than the driver takes it waits; nothing is lost */
+TEST(paste)
+{
+	struct terminal term;
+	struct guest *guest GUEST = terminal_new(&term);
+	const struct buffer buf = { term.memory, 16, W };
+	static char text[20 << 10], got[sizeof(text)];
+	size_t sent = 0, len = 0;
+	struct vring_used_elem elem;
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i * 7 + i / 256;
+	while (len < sizeof(text)) {
+		ssize_t n = sent < sizeof(text) ?
+			write(term.client, text + sent, sizeof(text) - sent) : 0;
+
+		sent += n > 0 ? n : 0;
+		ring_add(&term.rx, &buf, 1);
+		ring_kick(&term.rx);
+		while (term.rx.v.used->idx == term.rx.seen)
+			guest_run(guest, 10);
+		ASSERT_TRUE(ring_take(&term.rx, 0, &elem));
+		ASSERT_TRUE(elem.len && elem.len <= 16 && elem.len <= sizeof(text) - len);
+		memcpy(got + len, at(guest, term.memory), elem.len);
+		len += elem.len;
+	}
+	EXPECT_EQ(sizeof(text), sent);
+	EXPECT_EQ(0, memcmp(text, got, sizeof(text)));
 	close(term.client);
 }
 
