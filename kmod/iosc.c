@@ -14,6 +14,7 @@
 #include <linux/io.h>
 #include <linux/poll.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/isolation.h>
 #include <linux/slab.h>
 
 #include "guard/guard.h"
@@ -22,6 +23,7 @@
 #include "view.h"
 
 static struct workqueue_struct *shutdown_wq;	/* frees calls whose eventfd was closed */
+static DEFINE_PER_CPU(unsigned int, nr_guests);	/* interrupt this CPU; under sigma_guests_lock */
 
 u64 sigma_iosc_phys(const struct sigma_iosc *iosc)
 {
@@ -265,6 +267,31 @@ void sigma_iosc_reset(struct sigma_iosc *iosc)
 	sigma_clock_show(&iosc->clock, &header->clock);
 }
 
+static bool is_of_guest(const struct sigma_view *view, unsigned int cpu)
+{
+	for (unsigned int i = 0; i < view->nr_cpus; i++)
+		if (view->cpus[i] == cpu)
+			return true;
+	return false;
+}
+
+/*
+ * The CPU that the fewest guests interrupt, out of those that the host keeps for itself and does not
+ * isolate. Whoever wants another one moves the interrupt (/proc/irq).
+ */
+static unsigned int choose_doorbell_cpu(const struct sigma_view *view)
+{
+	unsigned int cpu, best = 0, least = UINT_MAX;
+
+	for_each_cpu_and(cpu, cpu_online_mask, housekeeping_cpumask(HK_TYPE_DOMAIN)) {
+		if (is_of_guest(view, cpu) || per_cpu(nr_guests, cpu) >= least)
+			continue;
+		best = cpu;
+		least = per_cpu(nr_guests, cpu);
+	}
+	return best;
+}
+
 int sigma_iosc_init(struct sigma_iosc *iosc)
 {
 	int err;
@@ -292,12 +319,15 @@ int sigma_iosc_init(struct sigma_iosc *iosc)
 	sigma_channels_init(iosc->channels, SIGMA_SIDE_HOST, iosc->window, sigma_iosc_phys(iosc),
 			    &iosc->doorbell_tx);
 
-	err = sigma_doorbell_listen(&iosc->doorbell_rx, iosc->view->label, 0);
-	if (err)
+	iosc->doorbell_cpu = choose_doorbell_cpu(iosc->view);
+	err = sigma_doorbell_listen(&iosc->doorbell_rx, iosc->view->label, iosc->doorbell_cpu);
+	if (err) {
 		sigma_iosc_free(iosc);
-	else
-		sigma_clock_show(&iosc->clock, &iosc->header->clock);
-	return err;
+		return err;
+	}
+	per_cpu(nr_guests, iosc->doorbell_cpu)++;
+	sigma_clock_show(&iosc->clock, &iosc->header->clock);
+	return 0;
 }
 
 void sigma_iosc_exit(struct sigma_iosc *iosc)
@@ -307,6 +337,7 @@ void sigma_iosc_exit(struct sigma_iosc *iosc)
 	/* Calls whose call_shutdown() still runs may still use the window */
 	flush_workqueue(shutdown_wq);
 	sigma_doorbell_unlisten(&iosc->doorbell_rx);
+	per_cpu(nr_guests, iosc->doorbell_cpu)--;
 }
 
 void sigma_iosc_free(struct sigma_iosc *iosc)

@@ -52,6 +52,7 @@ struct sigma_iosc {
 	struct sigma_ring_end rx, tx;	/* the control rings */
 	struct mutex rx_lock, tx_lock;
 	struct sigma_doorbell_rx doorbell_rx;
+	unsigned int doorbell_cpu;	/* that @doorbell_rx interrupts at first */
 	struct sigma_doorbell_tx doorbell_tx;
 	struct sigma_clock clock;
 	struct mutex bind_lock;		/* protects the arrays below */
