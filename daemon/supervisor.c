@@ -332,9 +332,10 @@ static int take_over(struct supervisor *supervisor)
 
 	if (!error)
 		error = watch(supervisor);
+	if (!error)
+		error = takeover_resume(&supervisor->machine);
 	if (error)
 		return error;
-	takeover_resume(&supervisor->machine);
 	error = sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
 	/* The guest may have ended or failed while no sigmad watched it */
 	if (error >= 0)

@@ -69,9 +69,13 @@ int takeover_make(struct machine *machine)
 	return error ?: machine_watch_log(machine);
 }
 
-void takeover_resume(struct machine *machine)
+int takeover_resume(struct machine *machine)
 {
-	virtio_bus_resume(machine->devices);
+	int error = virtio_bus_resume(machine->devices);
+
+	if (error)
+		return error;
 	guestlog_drain(machine->log);
 	log_info("took over the guest from a sigmad that died");
+	return 0;
 }

@@ -23,7 +23,11 @@ bool takeover_find(struct machine *machine, struct guest_config *config, const c
  */
 int takeover_make(struct machine *machine);
 
-/** takeover_resume - have the devices go on; to be called once the guest is watched */
-void takeover_resume(struct machine *machine);
+/**
+ * takeover_resume - have the devices go on; to be called once the guest is watched
+ *
+ * Return: as takeover_make().
+ */
+int takeover_resume(struct machine *machine);
 
 #endif

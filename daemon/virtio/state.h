@@ -13,6 +13,16 @@
 
 #define VIRTQUEUE_SIZE_MAX	1024
 
+/*
+ * Persist a value, after all stores of the code above. When a process is killed, its stores have
+ * taken effect in program order, so only the compiler must keep the order.
+ */
+#define keep(x, value) do {					\
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);		\
+	__atomic_store_n(&(x), value, __ATOMIC_RELAXED);	\
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);		\
+} while (0)
+
 /**
  * struct queue_state - one virtqueue
  * @size: number of entries; 0: not set up
