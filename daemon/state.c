@@ -81,22 +81,25 @@ int state_show(int fd, const char *name)
 	return 0;
 }
 
-static int check(int fd, struct guest_state **state)
+static int check(int fd, struct guest_state **out)
 {
+	struct guest_state *state = NULL;
 	struct stat st;
 	int error;
 
 	if (fstat(fd, &st))
 		return -errno;
-	if (st.st_size != sizeof(**state))
+	if (st.st_size != sizeof(*state))
 		return -ESTALE;
-	error = map(state, fd);
+	error = map(&state, fd);
 	if (error)
 		return error;
-	if ((*state)->magic == MAGIC && (*state)->size == sizeof(**state) &&
-	    (*state)->text_len <= sizeof((*state)->text))
+	if (state->magic == MAGIC && state->size == sizeof(*state) &&
+	    state->text_len <= sizeof(state->text)) {
+		*out = state;
 		return 0;
-	munmap(*state, sizeof(**state));
+	}
+	munmap(state, sizeof(*state));
 	return -ESTALE;
 }
 

@@ -44,6 +44,10 @@ void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool re
  * as they are: the next sigmad can continue all of them.
  */
 int virtio_bus_resume(struct virtio_bus *bus);
+
+/** virtio_bus_resuming - do the devices that are added now continue those of the last sigmad? */
+bool virtio_bus_resuming(const struct virtio_bus *bus);
+
 /** virtio_bus_event - the event loop of the bus; no reference is taken */
 sd_event *virtio_bus_event(struct virtio_bus *bus);
 

@@ -29,7 +29,14 @@
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* a larger st_blksize is a hint, not a physical block */
 #define LOCK_SECONDS		2
+/* A slow device needs this long for a full queue, or for a flush of the host\'s page cache */
+#define TAKEOVER_SECONDS	60
 #define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
+
+static unsigned int patience(const struct virtio_making *making)
+{
+	return making->resuming ? TAKEOVER_SECONDS : LOCK_SECONDS;
+}
 
 static int try_lock(void *what)
 {
@@ -49,7 +56,7 @@ static int try_lock(void *what)
  */
 static int lock(struct disk *disk, struct virtio_making *making)
 {
-	int ret = lock_patiently(try_lock, disk, LOCK_SECONDS);
+	int ret = lock_patiently(try_lock, disk, patience(making));
 
 	if (ret == -EBUSY)
 		return making_say(making, ret, disk->read_only ?
@@ -174,7 +181,7 @@ static int open_path(struct disk *disk, struct virtio_making *making, struct sta
 		flags |= O_EXCL;
 
 	disk->flags = flags;
-	ret = lock_patiently(try_open, disk, LOCK_SECONDS);
+	ret = lock_patiently(try_open, disk, patience(making));
 	if (ret == -EBUSY)
 		return making_say(making, ret, "disk %s is mounted or otherwise in use on the host; unmount it first",
 				 disk->path);
@@ -216,7 +223,8 @@ static int open_direct(struct disk *disk, struct virtio_making *making)
 	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
 		align *= 2;
 	disk->direct_align = align;
-	ret = align > DIRECT_ALIGN_MAX ? 0 : lock_patiently(try_lock_direct, disk, LOCK_SECONDS);
+	ret = align > DIRECT_ALIGN_MAX ? 0 :
+		lock_patiently(try_lock_direct, disk, patience(making));
 	if (!ret && align <= DIRECT_ALIGN_MAX)
 		return 0;
 	close(disk->direct_fd);

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
@@ -22,6 +23,19 @@
 #define W		VRING_DESC_F_WRITE
 
 static char image[] = "/tmp/sigma-takeover-XXXXXX";
+
+/* The lock that a killed sigmad still has, and how often somebody waits for it until it is free */
+static int locked = -1;
+static unsigned int waits;
+
+int nanosleep(const struct timespec *span, struct timespec *left)
+{
+	if (waits && !--waits) {
+		close(locked);
+		locked = -1;
+	}
+	return 0;
+}
 
 static struct shared {
 	struct ring ring;
@@ -313,6 +327,21 @@ TEST(taken_and_not_counted)
 	EXPECT_EQ(head, elem.id);
 	usleep(20000);
 	EXPECT_EQ(shared->ring.seen, shared->ring.v.used->idx);
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* The device still carries out what the killed sigmad has asked it for. A pause is 20 ms */
+TEST(requests_that_take_long)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+
+	locked = open(image, O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, flock(locked, LOCK_EX | LOCK_NB));
+	waits = 1000;
+	new_bus(guest, true);
+	EXPECT_EQ(-1, locked);
+	EXPECT_EQ(0, virtio_bus_resume(guest->bus));
 	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
