@@ -67,8 +67,11 @@ int takeover_make(struct machine *machine)
 	if (error)
 		return error;
 	/* The last sigmad had made the guest and not started it yet */
-	if (!machine->state->started_usec)
+	if (machine->guest.info.state == SIGMA_STATE_CREATED)
 		error = load_open(&machine->load, machine->config);
+	/* Or it died before it could persist the start */
+	else if (!machine->state->started_usec)
+		machine_started(machine);
 	if (error)
 		return error;
 	observers_progress(&machine->observers,

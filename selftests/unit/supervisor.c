@@ -992,6 +992,66 @@ TEST(taken_over_after_a_panic)
 	end_and_finish("stop retire destroy close");
 }
 
+/* A guest that wants to reboot is stopped first. The sigmad that was to start it again has died */
+TEST(taken_over_while_it_restarts)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (!begin((struct supervisor_options)SERVICE) || make() || run())
+			_exit(1);
+		host.load_dies = true;
+		CHANGE(REBOOT);
+		_exit(1);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+	host.exists = true;
+	host.state = SIGMA_STATE_STOPPED;
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_SAID("the guest restarts", said);
+	EXPECT_STREQ("open stop load start booting patience", noted());
+	ASSERT_EQ(0, run());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running ready", noted());
+	/* Only once */
+	EXPECT_FALSE(supervisor.machine.state->restarting);
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(taken_over_after_somebody_stopped_it)
+{
+	ASSERT_TRUE(leave_guest(true));
+	host.state = SIGMA_STATE_STOPPED;
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_SAID("the guest was stopped by somebody else", said);
+	EXPECT_EQ(0, run());
+	EXPECT_EQ(EXIT_FAILURE, loop());
+	EXPECT_STREQ("open stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* The last sigmad died in the moment of the first start: it is not started twice */
+TEST(taken_over_while_it_boots)
+{
+	ASSERT_TRUE(leave_guest(false));
+	host.state = SIGMA_STATE_BOOTING;
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	EXPECT_STREQ("open booting ready", noted());
+	ASSERT_EQ(0, run());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
 TEST(taken_over_before_it_was_started)
 {
 	ASSERT_TRUE(leave_guest(false));
