@@ -307,6 +307,28 @@ TEST(service_that_ends_before_it_is_ready)
 	finish();
 }
 
+static int fallocate_error;
+static off_t fallocated;
+
+int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	fallocated = offset + len;
+	return fallocate_error ?: ftruncate(fd, fallocated) ? errno : 0;
+}
+
+/* A hole in the state would be a SIGBUS later, at a store, whenever /run is full then */
+TEST(state_without_room)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	fallocate_error = ENOSPC;
+	EXPECT_EQ(-ENOSPC, make());
+	fallocate_error = 0;
+	EXPECT_SAID("cannot keep the state of the guest in /run/sigma: No space left", said);
+	EXPECT_STREQ("load", noted());
+	EXPECT_EQ(sizeof(struct guest_state), fallocated);
+	finish();
+}
+
 TEST(observers_are_told_in_order)
 {
 	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
