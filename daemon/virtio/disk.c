@@ -25,6 +25,7 @@
 #include "buffers.h"
 #include "disk.h"
 #include "making.h"
+#include "state.h"
 
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* a larger st_blksize is a hint, not a physical block */
@@ -298,14 +299,15 @@ int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *b
 
 /*
  * Linux reports a failed write-back once, and marks the pages as clean whose data it could not
- * write. The next fdatasync() then succeeds although that data is lost. So after a failed flush all
- * later ones have to fail, too.
+ * write. The next fdatasync() then succeeds although that data is lost, in another process, too. So
+ * after a failed flush all later ones have to fail.
  */
 int disk_flushed(struct disk *disk, int error)
 {
-	if (disk->flush_error || !error)
-		return disk->flush_error;
-	disk->flush_error = error;
+	if (*disk->failed || !error)
+		return -(int)*disk->failed;
+	/* Before the guest is told, so that no sigmad forgets what it was told */
+	keep(*disk->failed, -error);
 	return log_error(error, "disk %s: the host could not write out its cache (%s): what the guest wrote may be lost, and each flush fails from now on; find the cause in the host's kernel log, then stop the guest, check the disk and start the guest again",
 			 disk->path, strerror(-error));
 }

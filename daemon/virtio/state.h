@@ -63,7 +63,7 @@ enum device_leaving {
  * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
  * @generation: of the configuration
  * @broken: NEEDS_RESET
- * @reserved: 0
+ * @failed: of a disk: errno of the first flush that failed; 0: none has
  * @negotiated: features
  * @queue: state of the queues
  */
@@ -75,7 +75,7 @@ struct device_state {
 	uint32_t status;
 	uint32_t generation;
 	uint32_t broken;
-	uint32_t reserved;
+	uint32_t failed;
 	uint64_t negotiated;
 	struct queue_state queue[SIGMA_QUEUES];
 };

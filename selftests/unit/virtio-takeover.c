@@ -345,6 +345,31 @@ TEST(requests_that_take_long)
 	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
 }
 
+/* Linux has reported the lost data to the last sigmad, and does not report it again */
+TEST(flush_that_failed)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+	struct vring_used_elem elem;
+
+	shared->ring.seen = shared->ring.v.used->idx;
+	vring_used_event(&shared->ring.v) = shared->ring.seen;
+	shared->state.device[0].failed = EIO;
+	new_bus(guest, true);
+	EXPECT_EQ(0, virtio_bus_resume(guest->bus));
+	add_request(guest, 4, 1);
+	ring_kick(&shared->ring);
+	ASSERT_TRUE(ring_take(&shared->ring, PATIENCE, &elem));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, *(uint8_t *)at(guest, shared->states + 4));
+	/* It can be read and written as before */
+	add_request(guest, 0, 1);
+	vring_used_event(&shared->ring.v) = shared->ring.seen;
+	ring_kick(&shared->ring);
+	ASSERT_TRUE(ring_take(&shared->ring, PATIENCE, &elem));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *(uint8_t *)at(guest, shared->states));
+	EXPECT_EQ(EIO, shared->state.device[0].failed);
+}
+
 TEST(state_that_does_not_add_up)
 {
 	struct queue_state *queue;
