@@ -218,6 +218,7 @@ int guestfile_add(struct guest_config *config, enum guest_device kind, int slot,
 		if (parser.skip)
 			return parser.error;
 	} else {
+		parser.running = true;
 		parser.slot = slot;
 		if ((unsigned int)slot >= kinds[kind].max ||
 		    *guestdevices_keys(config, kind, slot) || take_slot(&parser, kind))

@@ -209,7 +209,7 @@ static int read_text(struct guest_config *config)
 
 static int parse(struct guest_config *config, bool devices)
 {
-	struct parser parser = { .config = config, .no_devices = !devices };
+	struct parser parser = { .config = config, .no_devices = !devices, .running = !devices };
 	int line = 0;
 
 	/* fmemopen() rejects an empty text */

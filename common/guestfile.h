@@ -95,7 +95,8 @@ int guestfile_load(struct guest_config *config, const char *name_or_file);
  * guestfile_parse - parse the text of a guest file that was read before, without its devices
  * @name_or_file: where @text was read from
  *
- * The caller adds the devices by guestfile_add(). Return: as guestfile_load().
+ * The caller adds the devices by guestfile_add(). Files named in the text are not looked at.
+ * Return: as guestfile_load().
  */
 int guestfile_parse(struct guest_config *config, const char *name_or_file, const char *text,
 		    uint32_t text_len);
@@ -103,7 +104,8 @@ void guestfile_free(struct guest_config *config);
 
 /**
  * guestfile_add - add one device to a configuration that was loaded or parsed
- * @slot: a free slot in disk[], net[] or share[]; -1: the first free one
+ * @slot: slot in disk[], net[] or share[] of a device that the guest has had before, so that files
+ *	  named in @keys are not looked at; -1: the first free one
  * @line: of its section in the guest file; 0: it has none
  * @keys: of that section, "Key=value\n" each
  *

@@ -40,6 +40,7 @@ extern const char *const guestfile_sections[SECTIONS];
  * @skip: the section cannot be used; its keys are ignored
  * @single: one device is added to a configuration, and no file is read
  * @no_devices: sections of devices are ignored
+ * @running: the guest runs already: files that it was made from may be gone
  * @error: negative errno of the first mistake
  */
 struct parser {
@@ -49,7 +50,7 @@ struct parser {
 	enum section section;
 	unsigned int slot;
 	unsigned int seen, macs;
-	bool guest_seen, indented, skip, single, no_devices;
+	bool guest_seen, indented, skip, single, no_devices, running;
 	int error;
 };
 
@@ -81,7 +82,11 @@ void guestkeys_set(struct parser *parser, const char *name, const char *value);
 void guestkeys_string(struct parser *parser, char **to, const char *value);
 void guestkeys_bool(struct parser *parser, const char *key, bool *to, const char *value);
 
-/** guestkeys_usable - can this path be used? Reports why not, after @what ("Kernel=") */
+/**
+ * guestkeys_usable - can this path be used? Reports why not, after @what ("Kernel=")
+ *
+ * Of a guest that runs already, any absolute path can.
+ */
 bool guestkeys_usable(struct parser *parser, unsigned int line, const char *what, const char *path,
 		      bool folder, int mode);
 

@@ -7,6 +7,7 @@
 #include "../common/log.h"
 #include "kinds.h"
 #include "virtio/backends.h"
+#include "virtio/bus.h"
 #include "virtio/tap.h"
 
 static void name_disk(const struct guest_config *config, unsigned int slot, char name[PATH_MAX])
@@ -87,6 +88,7 @@ struct virtio_making kinds_begin(struct virtio_bus *bus, const struct guest_conf
 {
 	return (struct virtio_making) {
 		.bus = bus, .guest = config->name, .slot = slot, .starter = config->starter,
+		.resuming = virtio_bus_resuming(bus),
 	};
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/log.h"
@@ -42,6 +43,15 @@ int machine_show(struct machine *machine)
 close_observers:
 	observers_close(&machine->observers);
 	return error;
+}
+
+void machine_started(struct machine *machine)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	machine->state->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+	machine->state->restarting = false;
 }
 
 int machine_watch_log(struct machine *machine)

@@ -56,6 +56,9 @@ struct machine {
  */
 int machine_show(struct machine *machine);
 
+/** machine_started - persist that the guest was started, now */
+void machine_started(struct machine *machine);
+
 /** machine_watch_log - bind the doorbell of the guest's log; 0 or a reported negative errno */
 int machine_watch_log(struct machine *machine);
 

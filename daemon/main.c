@@ -44,6 +44,7 @@
 #include "takeover.h"
 
 #define EXIT_USAGE		2
+#define EXIT_NOT_TAKEN		4	/* 3: SUPERVISOR_GUEST_FAILED */
 #define USEC_PER_SEC		1000000ULL
 #define STOP_TIMEOUT_SEC	30
 #define HANG_TIMEOUT_SEC	30
@@ -83,7 +84,8 @@ static const char help[] =
 "               org.sigma /org/sigma/Guest\n"
 "\n"
 "Exit status: 0 the guest switched itself off or was stopped as asked, 2 wrong usage,\n"
-"3 with --service: the guest did not boot, panicked, hung or was contained, 1 anything else.\n";
+"3 with --service: the guest did not boot, panicked, hung or was contained, 4 the guest runs\n"
+"without a sigmad and could not be taken over now: try again, 1 anything else.\n";
 
 struct options {
 	const char *guest;		/* NAME or FILE */
@@ -260,11 +262,12 @@ static int observe(struct supervisor *supervisor, struct bus **bus)
 static int serve(struct supervisor *supervisor, bool background)
 {
 	struct machine *machine = &supervisor->machine;
+	const bool found = machine->state;
 	struct systembus *systembus;
 	int status = EXIT_FAILURE;
 
 	if (supervisor_make(supervisor))
-		return EXIT_FAILURE;
+		return found ? EXIT_NOT_TAKEN : EXIT_FAILURE;
 	systembus = systembus_open(machine->event, machine->config->name,
 				   supervisor->options.service);
 	if (!supervisor_run(supervisor)) {
@@ -291,7 +294,7 @@ int main(int argc, char **argv)
 	struct guest_config config = {};
 	struct options options;
 	struct bus *bus = NULL;
-	int status;
+	int status, found;
 
 	close_inherited();
 	output_open();
@@ -299,7 +302,10 @@ int main(int argc, char **argv)
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
 		return output_close(status);
-	if (!takeover_find(machine, &config, options.guest)) {
+	found = takeover_find(machine, &config, options.guest);
+	if (found < 0)
+		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE : EXIT_NOT_TAKEN;
+	if (!found) {
 		if (guestfile_load(&config, options.guest))
 			return EXIT_FAILURE;
 		config.starter = backend_caller();

@@ -11,7 +11,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../common/cpus.h"
 #include "../common/log.h"
@@ -142,7 +141,6 @@ close_guest:
 int start_run(struct machine *machine)
 {
 	struct sigma_start start;
-	struct timespec now;
 	int error;
 
 	observers_progress(&machine->observers, "Loading its kernel.");
@@ -161,9 +159,7 @@ int start_run(struct machine *machine)
 	error = guest_start(&machine->guest, &start);
 	if (!error)
 		error = guest_update(&machine->guest);
-	if (error)
-		return error;
-	clock_gettime(CLOCK_REALTIME, &now);
-	machine->state->started_usec = now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-	return 0;
+	if (!error)
+		machine_started(machine);
+	return error;
 }

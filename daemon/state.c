@@ -18,10 +18,18 @@
 #define LOCK_SECONDS	5
 #define MAGIC	0x3145544154534753ULL	/* "SGSTATE1"; a new layout gets a new digit */
 
+/*
+ * Map the whole file, without holes: a store into a hole needs room in /run, and would be a SIGBUS
+ * without it, at a moment that a guest can choose. An older sigmad left holes.
+ */
 static int map(struct guest_state **state, int fd)
 {
-	void *at = mmap(NULL, sizeof(**state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int error = posix_fallocate(fd, 0, sizeof(**state));
+	void *at;
 
+	if (error)
+		return -error;
+	at = mmap(NULL, sizeof(**state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (at == MAP_FAILED)
 		return -errno;
 	*state = at;
@@ -30,9 +38,7 @@ static int map(struct guest_state **state, int fd)
 
 static int make(struct guest_state **state, int fd)
 {
-	if (flock(fd, LOCK_EX | LOCK_NB) || ftruncate(fd, sizeof(**state)))
-		return -errno;
-	return map(state, fd);
+	return flock(fd, LOCK_EX | LOCK_NB) ? -errno : map(state, fd);
 }
 
 int state_make(struct guest_state **out, int *fd, const struct guest_config *config)
@@ -81,22 +87,25 @@ int state_show(int fd, const char *name)
 	return 0;
 }
 
-static int check(int fd, struct guest_state **state)
+static int check(int fd, struct guest_state **out)
 {
+	struct guest_state *state = NULL;
 	struct stat st;
 	int error;
 
 	if (fstat(fd, &st))
 		return -errno;
-	if (st.st_size != sizeof(**state))
+	if (st.st_size != sizeof(*state))
 		return -ESTALE;
-	error = map(state, fd);
+	error = map(&state, fd);
 	if (error)
 		return error;
-	if ((*state)->magic == MAGIC && (*state)->size == sizeof(**state) &&
-	    (*state)->text_len <= sizeof((*state)->text))
+	if (state->magic == MAGIC && state->size == sizeof(*state) &&
+	    state->text_len <= sizeof(state->text)) {
+		*out = state;
 		return 0;
-	munmap(*state, sizeof(**state));
+	}
+	munmap(state, sizeof(*state));
 	return -ESTALE;
 }
 

@@ -40,7 +40,7 @@ struct device_record {
  * @vsock_cid: 0: none
  * @text_len: bytes in @text
  * @starter: user ID of the person who started the guest; a take-over does not change it
- * @reserved: 0
+ * @restarting: the guest has asked to reboot: if it is stopped, it is to be started again
  * @file: absolute path of the guest file
  * @text: the contents of the guest file when the guest was made; devices may have been hotplugged
  *	  and unplugged since
@@ -55,7 +55,7 @@ struct guest_state {
 	uint32_t vsock_cid;
 	uint32_t text_len;
 	uint32_t starter;
-	uint32_t reserved;
+	uint32_t restarting;
 	char file[PATH_MAX];
 	char text[GUESTFILE_MAX];
 	struct virtio_state devices;

@@ -91,6 +91,8 @@ static void restart(struct supervisor *supervisor)
 
 	log_info("the guest restarts");
 	guestlog_drain(machine->log);
+	/* First: the next sigmad must not take the guest for one that somebody else has stopped */
+	machine->state->restarting = true;
 	if (guest_stop(&machine->guest)) {
 		end_loop(supervisor, EXIT_FAILURE);
 		return;
@@ -328,18 +330,24 @@ static int watch(struct supervisor *supervisor)
 
 static int take_over(struct supervisor *supervisor)
 {
-	int error = takeover_make(&supervisor->machine);
+	struct machine *machine = &supervisor->machine;
+	int error = takeover_make(machine);
 
 	if (!error)
 		error = watch(supervisor);
+	if (!error)
+		error = takeover_resume(machine);
 	if (error)
 		return error;
-	takeover_resume(&supervisor->machine);
 	error = sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
+	if (error < 0)
+		return error;
 	/* The guest may have ended or failed while no sigmad watched it */
-	if (error >= 0)
+	if (machine->state->restarting && machine->guest.info.state == SIGMA_STATE_STOPPED)
+		restart(supervisor);
+	else
 		on_state(supervisor);
-	return error;
+	return 0;
 }
 
 int supervisor_make(struct supervisor *supervisor)
@@ -359,7 +367,7 @@ int supervisor_make(struct supervisor *supervisor)
 
 int supervisor_run(struct supervisor *supervisor)
 {
-	return supervisor->machine.state->started_usec ? 0 : run(supervisor);
+	return supervisor->machine.guest.info.state == SIGMA_STATE_CREATED ? run(supervisor) : 0;
 }
 
 int supervisor_end(struct supervisor *supervisor)

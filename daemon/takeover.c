@@ -2,6 +2,7 @@
 /* Take-over of a running guest: see takeover.h. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../common/control.h"
 #include "../common/log.h"
@@ -10,33 +11,44 @@
 #include "takeover.h"
 #include "virtio/bus.h"
 
-bool takeover_find(struct machine *machine, struct guest_config *config, const char *guest)
+static int report_state(const char *name, int error)
+{
+	if (error == -EBUSY)
+		return log_error(error, "%s: exists already, and a sigmad serves it; if that one was killed, it has not ended yet: try again then",
+				 name);
+	if (error == -ESTALE)
+		return log_error(error, "%s: cannot take the guest over: the sigmad that left it is of another version: install that version, or end the guest by 'sigmactl kill %s'",
+				 name, name);
+	return log_error(error, "%s: cannot take the guest over: %s: %s", name, STATE_FILE,
+			 strerror(-error));
+}
+
+int takeover_find(struct machine *machine, struct guest_config *config, const char *guest)
 {
 	char name[SIGMA_NAME_MAX], *file;
 	int error;
 
 	if (guestfile_find(guest, name, &file))
-		return false;
+		return 0;
 	free(file);
 	if (!control_has_guest(name))
-		return false;
+		return 0;
 	error = state_take(&machine->state, &machine->state_fd, name);
-	if (error == -ESTALE)
-		log_warning("%s: cannot take the guest over: the sigmad that left it is of another version",
-			    name);
 	if (error)
-		return false;
-	if (guestfile_parse(config, machine->state->file, machine->state->text,
-			    machine->state->text_len))
+		return error == -ENOENT ? 0 : report_state(name, error);
+	error = guestfile_parse(config, machine->state->file, machine->state->text,
+				machine->state->text_len);
+	if (error)
 		goto close_state;
 	machine->config = config;
-	if (devices_config(machine))
+	error = devices_config(machine);
+	if (error)
 		goto free_config;
 	config->starter = machine->state->starter;
 	/* The guest keeps the CID that it was given at its start */
 	config->vsock.cid = machine->state->vsock_cid;
 	config->vsock.off = !machine->state->vsock_cid;
-	return true;
+	return 1;
 
 free_config:
 	guestfile_free(config);
@@ -44,7 +56,7 @@ free_config:
 close_state:
 	state_close(machine->state, machine->state_fd);
 	machine->state = NULL;
-	return false;
+	return error;
 }
 
 int takeover_make(struct machine *machine)
@@ -55,10 +67,16 @@ int takeover_make(struct machine *machine)
 	if (error)
 		return error;
 	/* The last sigmad had made the guest and not started it yet */
-	if (!machine->state->started_usec)
+	if (machine->guest.info.state == SIGMA_STATE_CREATED)
 		error = load_open(&machine->load, machine->config);
-	if (!error)
-		error = devices_take_over(machine);
+	/* Or it died before it could persist the start */
+	else if (!machine->state->started_usec)
+		machine_started(machine);
+	if (error)
+		return error;
+	observers_progress(&machine->observers,
+			   "Taking over its devices; its disks may have to finish requests first.");
+	error = devices_take_over(machine);
 	if (error)
 		return error;
 	error = memory_open(&machine->memory, machine->guest.fd, &machine->guest.info);
@@ -69,9 +87,13 @@ int takeover_make(struct machine *machine)
 	return error ?: machine_watch_log(machine);
 }
 
-void takeover_resume(struct machine *machine)
+int takeover_resume(struct machine *machine)
 {
-	virtio_bus_resume(machine->devices);
+	int error = virtio_bus_resume(machine->devices);
+
+	if (error)
+		return error;
 	guestlog_drain(machine->log);
 	log_info("took over the guest from a sigmad that died");
+	return 0;
 }

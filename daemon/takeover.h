@@ -10,10 +10,12 @@
  * @guest: its name or file
  * @config: out: the configuration that the guest was made from; the file may have changed since
  *
- * On true, @machine->state is the state that the last sigmad persisted, and @machine->config is
- * @config. On false, nothing has changed.
+ * Return: 1: yes, @machine->state is the state that the last sigmad persisted, and @machine->config
+ * is @config. Else nothing has changed: 0: no, or it has no state; -EBUSY: it has a sigmad;
+ * -ESTALE: it had one of another version; or another negative errno, after which another try may
+ * succeed. Errors are reported.
  */
-bool takeover_find(struct machine *machine, struct guest_config *config, const char *guest);
+int takeover_find(struct machine *machine, struct guest_config *config, const char *guest);
 
 /**
  * takeover_make - attach to the guest that takeover_find() found; replaces start_make()
@@ -23,7 +25,11 @@ bool takeover_find(struct machine *machine, struct guest_config *config, const c
  */
 int takeover_make(struct machine *machine);
 
-/** takeover_resume - have the devices go on; to be called once the guest is watched */
-void takeover_resume(struct machine *machine);
+/**
+ * takeover_resume - have the devices go on; to be called once the guest is watched
+ *
+ * Return: as takeover_make().
+ */
+int takeover_resume(struct machine *machine);
 
 #endif

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=1000 init=systemd
+# rig: smp=3 mem=2G timeout=1200 init=systemd
 #
 # A guest as a service of a host that runs systemd: what systemctl, journalctl, machinectl and
 # systemd-inhibit show of it, and what happens when sigmad or the guest fails.
@@ -122,6 +122,24 @@ check "sigmad is stopped by SIGSTOP" pkill -STOP -x sigmad
 check "sigmactl kill ends the guest and its stopped sigmad" sigmactl kill web
 check "the unit fails and does not restart" \
 	until_true 10 eval 'has ActiveState failed && is_gone web'
+
+# ---- a take-over that fails is tried again
+drop_in "[Unit]" StartLimitIntervalSec=0
+systemctl reset-failed
+check "the unit starts without a start limit" systemctl start $unit
+check "the guest's user space answers without a start limit" wait_guest 1
+id=$(boot_id)
+check "the share's folder is away when sigmad is killed" eval \
+	'mv $things $things.away && kill_sigmad'
+check "the take-over without the folder fails with status 4" until_true 60 eval \
+	'journalctl --sync && journalctl --unit=$unit | grep "code=exited, status=4"'
+check "the folder is back" mv $things.away $things
+check "the guest is taken over after all" until_true "$GUEST_BOOT" has ActiveState active
+check "the guest runs on with its devices" [ "$(wait_guest 1 && boot_id)" = "${id:-none}" ]
+check "systemctl stop ends the unit after the failed take-over" eval \
+	'systemctl stop $unit && is_down'
+rm $dropin
+systemctl daemon-reload
 
 # ---- guests that do not come up
 systemctl reset-failed

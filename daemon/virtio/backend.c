@@ -32,6 +32,7 @@
 #include "../../common/text.h"
 #include "backend.h"
 
+#define PIPE_SIZE	65536U		/* bytes, pipe(7) */
 #define START_MS	5000
 #define END_MS		1000
 #define KILL_MS		5000
@@ -201,13 +202,16 @@ static void warn_line(struct backend *backend)
 			       text);
 }
 
-/* Read and log the process's output */
+/*
+ * Read and log the process's output: as much as a pipe holds, and not what is written meanwhile.
+ * A process that writes without pause must not keep the event loop, which calls again for the rest.
+ */
 static void drain_log(struct backend *backend)
 {
 	char text[1024];
 	ssize_t len;
 
-	while (backend->log_fd >= 0) {
+	for (unsigned int i = 0; i < PIPE_SIZE / sizeof(text) && backend->log_fd >= 0; i++) {
 		len = read(backend->log_fd, text, sizeof(text));
 		if (len < 0 && errno == EAGAIN)
 			return;
@@ -218,11 +222,11 @@ static void drain_log(struct backend *backend)
 			backend->log_fd = -1;
 			return;
 		}
-		for (ssize_t i = 0; i < len; i++) {
-			if (text[i] == '\n' || backend->line_len == sizeof(backend->line))
+		for (ssize_t at = 0; at < len; at++) {
+			if (text[at] == '\n' || backend->line_len == sizeof(backend->line))
 				warn_line(backend);
-			if (text[i] != '\n')
-				backend->line[backend->line_len++] = text[i];
+			if (text[at] != '\n')
+				backend->line[backend->line_len++] = text[at];
 		}
 	}
 }

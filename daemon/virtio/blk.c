@@ -316,6 +316,7 @@ static int blk_add(struct virtio_making *making, const struct guest_disk *file)
 	ret = virtio_device_add(making, &blk->dev);
 	if (ret < 0)
 		goto close_disk;
+	blk->disk.failed = &blk->dev.state->failed;
 	return 0;
 
 close_disk:

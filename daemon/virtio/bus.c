@@ -177,8 +177,12 @@ static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 
 void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
 {
+	uint8_t *persisted = bus->table.state->request;
+
 	handle(bus, msg, len);
-	memset(bus->table.state->request, 0, sizeof(bus->table.state->request));
+	/* First, so that the next sigmad never finds the message with another payload */
+	keep(persisted[offsetof(struct sigma_msg, id)], 0);
+	memset(persisted, 0, sizeof(bus->table.state->request));
 }
 
 /* Send an event, with a warning if that fails */
@@ -348,17 +352,20 @@ void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool re
 	bus->port.resuming = resume;
 }
 
-void virtio_bus_resume(struct virtio_bus *bus)
+int virtio_bus_resume(struct virtio_bus *bus)
 {
 	/* The length was not persisted, but short requests are zero-padded */
 	const size_t longest = sizeof(struct sigma_msg) + sizeof(union payload);
 	const struct sigma_msg *request = (const void *)bus->table.state->request;
 	uint8_t copy[SIGMA_MSG_MAX];
+	int error = 0;
 
 	bus->greeted = true;
-	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+	for (unsigned int i = 0; i < SIGMA_DEVICES && !error; i++)
 		if (bus->table.device[i])
-			device_resume(bus->table.device[i]);
+			error = device_resume(bus->table.device[i]);
+	if (error)
+		return error;
 	if (request->id) {
 		memcpy(copy, request, sizeof(copy));
 		virtio_bus_message(bus, copy, longest);
@@ -366,6 +373,7 @@ void virtio_bus_resume(struct virtio_bus *bus)
 	bus->port.resuming = false;
 	/* The last sigmad may not have told the guest of a hotplug or unplug; any event does */
 	send_device_event(bus, 0, bus->table.device[0]);
+	return 0;
 }
 
 void virtio_bus_free(struct virtio_bus *bus)
@@ -381,6 +389,11 @@ void virtio_bus_free(struct virtio_bus *bus)
 	if (bus->own_state)
 		free(bus->table.state);
 	free(bus);
+}
+
+bool virtio_bus_resuming(const struct virtio_bus *bus)
+{
+	return bus->port.resuming;
 }
 
 sd_event *virtio_bus_event(struct virtio_bus *bus)

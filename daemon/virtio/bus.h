@@ -39,8 +39,15 @@ void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool re
  *
  * A device that cannot continue is marked broken, with a message. If the last sigmad left a control
  * message unanswered, it is answered.
+ *
+ * Return: 0, or a reported -errno. After an error this process has to end and to leave the devices
+ * as they are: the next sigmad can continue all of them.
  */
-void virtio_bus_resume(struct virtio_bus *bus);
+int virtio_bus_resume(struct virtio_bus *bus);
+
+/** virtio_bus_resuming - do the devices that are added now continue those of the last sigmad? */
+bool virtio_bus_resuming(const struct virtio_bus *bus);
+
 /** virtio_bus_event - the event loop of the bus; no reference is taken */
 sd_event *virtio_bus_event(struct virtio_bus *bus);
 

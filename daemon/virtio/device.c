@@ -238,15 +238,16 @@ static void queue_unset(struct virtqueue *vq)
 {
 	const struct virtio_port *port = vq->dev->port;
 
-	if (!vq->size)
-		return;
 	/* ops->reset has stopped the back end */
 	sigma_assert(!vq->dev->started && !vq->kick_source);
-	port->bind(port->data, vq->kick, -1, vq->call, -1);
-	close(vq->call_fd);
-	close(vq->kick_fd);
-	vq->call_fd = -1;
-	vq->kick_fd = -1;
+	if (vq->size) {
+		port->bind(port->data, vq->kick, -1, vq->call, -1);
+		close(vq->call_fd);
+		close(vq->kick_fd);
+		vq->call_fd = -1;
+		vq->kick_fd = -1;
+	}
+	/* Also a queue that is persisted and could not be resumed */
 	virtqueue_reset(vq);
 }
 
@@ -288,7 +289,7 @@ static int queue_bind(struct virtqueue *vq)
 	vq->kick_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vq->kick_fd < 0) {
 		ret = -errno;
-		goto reset_queue;
+		goto failed;
 	}
 	vq->call_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (vq->call_fd < 0) {
@@ -306,8 +307,7 @@ close_call:
 close_kick:
 	close(vq->kick_fd);
 	vq->kick_fd = -1;
-reset_queue:
-	virtqueue_reset(vq);
+failed:
 	ratelimit_warn(&vq->dev->warned, "%s%u: queue %u: cannot make its doorbells: %s",
 		       vq->dev->ops->name, vq->dev->id, vq->index, strerror(-ret));
 	return ret;
@@ -338,25 +338,54 @@ int device_set_queue(struct virtio_device *dev, const struct sigma_msg_vqueue *s
 
 	ret = queue_set(vq, le32toh(setup->size), le64toh(setup->desc), le64toh(setup->driver),
 			le64toh(setup->device));
-	return ret < 0 ? ret : queue_bind(vq);
+	if (ret < 0)
+		return ret;
+	ret = queue_bind(vq);
+	if (ret < 0)
+		virtqueue_reset(vq);
+	else
+		virtqueue_persist(vq);
+	return ret;
 }
 
-static int queue_resume(struct virtqueue *vq)
-{
-	const struct queue_state last = *vq->state;
-	int ret;
-
-	if (!last.size)
-		return 0;
-	ret = queue_set(vq, last.size, last.desc, last.avail, last.used);
-	if (!ret)
-		ret = queue_bind(vq);
-	return ret < 0 ? ret : virtqueue_resume(vq, &last);
-}
-
-void device_resume(struct virtio_device *dev)
+/* Set up the queues that are persisted; 0 or -errno */
+static int set_queues(struct virtio_device *dev)
 {
 	int ret = 0;
+
+	for (unsigned int i = 0; i < dev->nr_queues && !ret; i++) {
+		const struct queue_state *last = dev->queue[i].state;
+
+		if (last->size)
+			ret = queue_set(&dev->queue[i], last->size, last->desc, last->avail,
+					last->used);
+	}
+	return ret;
+}
+
+static int bind_queues(struct virtio_device *dev)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < dev->nr_queues && !ret; i++)
+		if (dev->queue[i].size)
+			ret = queue_bind(&dev->queue[i]);
+	return ret;
+}
+
+static int resume_queues(struct virtio_device *dev)
+{
+	int ret = 0;
+
+	for (unsigned int i = 0; i < dev->nr_queues && !ret; i++)
+		if (dev->queue[i].size)
+			ret = virtqueue_resume(&dev->queue[i]);
+	return ret;
+}
+
+int device_resume(struct virtio_device *dev)
+{
+	int ret = 0, error;
 
 	dev->status = dev->state->status;
 	dev->negotiated = dev->state->negotiated;
@@ -367,8 +396,13 @@ void device_resume(struct virtio_device *dev)
 			    (unsigned long long)(dev->negotiated & ~dev->features));
 		ret = -ESTALE;
 	}
-	for (unsigned int i = 0; i < dev->nr_queues && !ret; i++)
-		ret = queue_resume(&dev->queue[i]);
+	if (!ret)
+		ret = set_queues(dev);
+	error = bind_queues(dev);
+	if (error)
+		return error;
+	if (!ret)
+		ret = resume_queues(dev);
 	if (!ret && dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !dev->state->broken)
 		ret = device_start(dev);
 	if (ret || dev->state->broken)
@@ -377,6 +411,7 @@ void device_resume(struct virtio_device *dev)
 	for (unsigned int i = 0; i < dev->nr_queues; i++)
 		if (dev->queue[i].size)
 			eventfd_write(dev->queue[i].call_fd, 1);
+	return 0;
 }
 
 int device_reset_queue(struct virtio_device *dev, unsigned int index)

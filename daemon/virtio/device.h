@@ -132,8 +132,13 @@ void device_reset(struct virtio_device *dev);
 void device_plug(struct virtio_device *dev, const struct virtio_port *port, unsigned int id,
 		 uint32_t doorbell, struct device_state *state);
 
-/** device_resume - restore the device to the state that the last sigmad persisted */
-void device_resume(struct virtio_device *dev);
+/**
+ * device_resume - restore the device to the state that the last sigmad persisted
+ *
+ * A device that cannot continue is marked broken, with a message. Return: 0; or, if this sigmad
+ * lacks resources, a reported -errno: the next one finds what this one found.
+ */
+int device_resume(struct virtio_device *dev);
 
 /** device_tell_broken - tell the guest of NEEDS_RESET; for the event loop, after @broken_fd */
 void device_tell_broken(struct virtio_device *dev);

@@ -55,6 +55,7 @@ int device_table_add(struct device_table *table, const struct virtio_port *port,
 	if (!port->resuming) {
 		state->leaving = DEVICE_STAYS;
 		state->generation = 0;
+		state->failed = 0;
 	}
 	device_plug(dev, port, id, doorbell, state);
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {

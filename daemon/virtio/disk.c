@@ -25,11 +25,19 @@
 #include "buffers.h"
 #include "disk.h"
 #include "making.h"
+#include "state.h"
 
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* a larger st_blksize is a hint, not a physical block */
 #define LOCK_SECONDS		2
+/* A slow device needs this long for a full queue, or for a flush of the host\'s page cache */
+#define TAKEOVER_SECONDS	60
 #define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
+
+static unsigned int patience(const struct virtio_making *making)
+{
+	return making->resuming ? TAKEOVER_SECONDS : LOCK_SECONDS;
+}
 
 static int try_lock(void *what)
 {
@@ -49,7 +57,7 @@ static int try_lock(void *what)
  */
 static int lock(struct disk *disk, struct virtio_making *making)
 {
-	int ret = lock_patiently(try_lock, disk, LOCK_SECONDS);
+	int ret = lock_patiently(try_lock, disk, patience(making));
 
 	if (ret == -EBUSY)
 		return making_say(making, ret, disk->read_only ?
@@ -174,7 +182,7 @@ static int open_path(struct disk *disk, struct virtio_making *making, struct sta
 		flags |= O_EXCL;
 
 	disk->flags = flags;
-	ret = lock_patiently(try_open, disk, LOCK_SECONDS);
+	ret = lock_patiently(try_open, disk, patience(making));
 	if (ret == -EBUSY)
 		return making_say(making, ret, "disk %s is mounted or otherwise in use on the host; unmount it first",
 				 disk->path);
@@ -216,7 +224,8 @@ static int open_direct(struct disk *disk, struct virtio_making *making)
 	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
 		align *= 2;
 	disk->direct_align = align;
-	ret = align > DIRECT_ALIGN_MAX ? 0 : lock_patiently(try_lock_direct, disk, LOCK_SECONDS);
+	ret = align > DIRECT_ALIGN_MAX ? 0 :
+		lock_patiently(try_lock_direct, disk, patience(making));
 	if (!ret && align <= DIRECT_ALIGN_MAX)
 		return 0;
 	close(disk->direct_fd);
@@ -290,14 +299,15 @@ int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *b
 
 /*
  * Linux reports a failed write-back once, and marks the pages as clean whose data it could not
- * write. The next fdatasync() then succeeds although that data is lost. So after a failed flush all
- * later ones have to fail, too.
+ * write. The next fdatasync() then succeeds although that data is lost, in another process, too. So
+ * after a failed flush all later ones have to fail.
  */
 int disk_flushed(struct disk *disk, int error)
 {
-	if (disk->flush_error || !error)
-		return disk->flush_error;
-	disk->flush_error = error;
+	if (*disk->failed || !error)
+		return -(int)*disk->failed;
+	/* Before the guest is told, so that no sigmad forgets what it was told */
+	keep(*disk->failed, -error);
 	return log_error(error, "disk %s: the host could not write out its cache (%s): what the guest wrote may be lost, and each flush fails from now on; find the cause in the host's kernel log, then stop the guest, check the disk and start the guest again",
 			 disk->path, strerror(-error));
 }

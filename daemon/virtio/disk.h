@@ -28,7 +28,7 @@ struct virtio_making;
  *		   of two >= @block_size
  * @alignment: byte offset of the first physical block
  * @optimal_size: bytes of an efficient large transfer; 0: unknown
- * @flush_error: -errno of the first flush that failed, and so of all later ones; 0: none failed
+ * @failed: device_state.failed, which the owner sets before the first disk_flushed()
  */
 struct disk {
 	int fd;
@@ -41,16 +41,16 @@ struct disk {
 	bool can_discard;
 	uint64_t size;
 	unsigned int block_size, physical_size, alignment, optimal_size;
-	int flush_error;
+	uint32_t *failed;
 };
 
 /**
  * disk_open - open and lock the file, and find its size and block sizes
  * @config: path, read_only, direct and block_size are used
  *
- * The lock is exclusive for writing and shared for reading. This may wait up to 2 s for a lock that
- * is held for a moment. Return: 0, and disk_close() has to follow; or -errno and the reason in
- * @making->said.
+ * The lock is exclusive for writing and shared for reading. This may wait for a lock that is held
+ * for a moment: up to 2 s, or a minute if @making->resuming. Return: 0, and disk_close() has to
+ * follow; or -errno and the reason in @making->said.
  */
 int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config);
 void disk_close(struct disk *disk);
@@ -62,10 +62,10 @@ int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *b
  * disk_flushed - result of a flush, after fdatasync()
  * @error: result of fdatasync() on @disk->fd, 0 or -errno
  *
- * After one flush has failed, all flushes fail until the disk is opened again, since Linux reports
- * only once that data could not be written. Only one fdatasync() may be under way at a time: a
- * second one beside it could succeed although the first fails. Return: 0 or -errno; the first error
- * is logged.
+ * After one flush has failed, all flushes fail until the device is made anew, not by a take-over,
+ * since Linux reports only once that data could not be written. Only one fdatasync() may be under
+ * way at a time: a second one beside it could succeed although the first fails. Return: 0 or
+ * -errno; the first error is logged.
  */
 int disk_flushed(struct disk *disk, int error);
 

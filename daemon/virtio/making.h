@@ -7,6 +7,7 @@
 #define SIGMA_VIRTIO_MAKING_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct virtio_bus;
@@ -19,6 +20,7 @@ struct virtio_bus;
  * @guest: the guest's name
  * @slot: the device's slot, its number among the devices of its kind
  * @starter: user ID of the person who started the guest
+ * @resuming: a sigmad that died had the device, so its requests may be under way still
  * @said: out: after an error, what is wrong and what to do; else a note about the device for
  *	  people, or ""; the caller sets it to "" first
  */
@@ -27,6 +29,7 @@ struct virtio_making {
 	const char *guest;
 	unsigned int slot;
 	uid_t starter;
+	bool resuming;
 	char said[MAKING_SAID_MAX];
 };
 

@@ -31,16 +31,6 @@
 
 #define write_once(x, value)	__atomic_store_n(&(x), value, __ATOMIC_RELAXED)
 
-/*
- * Persist a value for the next sigmad, after all stores of the code above. When a process is
- * killed, its stores have taken effect in program order, so only the compiler must keep the order.
- */
-#define keep(x, value) do {				\
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);	\
-	write_once(x, value);				\
-	__atomic_signal_fence(__ATOMIC_SEQ_CST);	\
-} while (0)
-
 #define BITS 64
 
 /* Where a part of the ring is mapped: @len bytes at @phys; NULL: an error, with @why */
@@ -55,6 +45,21 @@ static void *ring_part(const struct guest_memory *mem, const char *what, uint64_
 		 (unsigned long long)phys, (unsigned long long)len,
 		 at ? "misaligned" : "not in the guest's memory");
 	return NULL;
+}
+
+/* What is persisted stays */
+static void clear(struct virtqueue *vq)
+{
+	vq->nr_redo = 0;
+	memset(vq->redo, 0, sizeof(vq->redo));
+	vq->size = 0;
+	memset(&vq->vring, 0, sizeof(vq->vring));
+	vq->last_avail = 0;
+	vq->used_idx = 0;
+	vq->published_used = 0;
+	vq->signalled_used = 0;
+	vq->event_idx = false;
+	vq->quiet = false;
 }
 
 int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
@@ -87,32 +92,33 @@ int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
 		return -EINVAL;
 
 	sigma_assert(vq->max_size <= VIRTQUEUE_SIZE_MAX);
-	virtqueue_reset(vq);
+	clear(vq);
 	vq->setup = *setup;
 	vq->vring = ring;
 	vq->event_idx = setup->features & (1ULL << VIRTIO_RING_F_EVENT_IDX);
 	vq->size = size;
-	vq->state->desc = setup->desc;
-	vq->state->avail = setup->avail;
-	vq->state->used = setup->used;
-	keep(vq->state->size, size);
 	return 0;
+}
+
+static void forget(struct virtqueue *vq)
+{
+	keep(vq->state->size, 0);
+	memset(vq->state, 0, sizeof(*vq->state));
+}
+
+void virtqueue_persist(struct virtqueue *vq)
+{
+	forget(vq);
+	vq->state->desc = vq->setup.desc;
+	vq->state->avail = vq->setup.avail;
+	vq->state->used = vq->setup.used;
+	keep(vq->state->size, vq->size);
 }
 
 void virtqueue_reset(struct virtqueue *vq)
 {
-	keep(vq->state->size, 0);
-	memset(vq->state, 0, sizeof(*vq->state));
-	vq->nr_redo = 0;
-	memset(vq->redo, 0, sizeof(vq->redo));
-	vq->size = 0;
-	memset(&vq->vring, 0, sizeof(vq->vring));
-	vq->last_avail = 0;
-	vq->used_idx = 0;
-	vq->published_used = 0;
-	vq->signalled_used = 0;
-	vq->event_idx = false;
-	vq->quiet = false;
+	forget(vq);
+	clear(vq);
 }
 
 const struct vring *virtqueue_ring(const struct virtqueue *vq)
@@ -258,24 +264,24 @@ bool virtqueue_catch_up(struct virtqueue *vq)
 	return any;
 }
 
-int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last)
+int virtqueue_resume(struct virtqueue *vq)
 {
+	const uint16_t last_used = vq->state->used_idx;
 	uint16_t shown, new;
 
 	virtqueue_catch_up(vq);
 	shown = vq->used_idx;
-	new = shown - last->used_idx;
+	new = shown - last_used;
 	if (!vq->unordered)
 		return 0;
 
-	*vq->state = *last;
 	if (new > vq->size)
 		return chain_broken(&vq->setup, "the used index jumped from %u to %u, with %u entries",
-				    last->used_idx, shown, vq->size);
+				    last_used, shown, vq->size);
 	/* The last sigmad may have died before account() */
-	account(vq, last->used_idx, shown);
+	account(vq, last_used, shown);
 	/* It may have died after it set a chain's bit and before it stored last_avail */
-	vq->last_avail = last->last_avail;
+	vq->last_avail = vq->state->last_avail;
 	if (waiting(vq) > 0 && next_head(vq) < vq->size && in_flight(vq, next_head(vq)))
 		keep(vq->state->last_avail, ++vq->last_avail);
 

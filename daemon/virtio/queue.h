@@ -63,7 +63,7 @@ struct virtqueue {
 #define VIRTQUEUE_WHY_MAX 160
 
 /**
- * virtqueue_setup - check the addresses of the driver and use them
+ * virtqueue_setup - check the addresses of the driver and use them; nothing is persisted
  * @setup: is copied
  * @why: out, after an error: what the driver did wrong, to be put after "the driver"
  *
@@ -71,16 +71,21 @@ struct virtqueue {
  */
 int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
 		    char why[VIRTQUEUE_WHY_MAX]);
+/** virtqueue_persist - persist a new queue, which is set up; nothing is in flight */
+void virtqueue_persist(struct virtqueue *vq);
+/** virtqueue_reset - the queue is not set up any more, and the next sigmad does not find it */
 void virtqueue_reset(struct virtqueue *vq);
 
 /**
  * virtqueue_resume - continue where the last sigmad stopped
- * @last: a copy of the persisted state; the queue was set up with its size and addresses
+ *
+ * The queue was set up with the persisted size and addresses. The persisted state changes only as
+ * it does in operation, so a sigmad may end at any moment of the take-over, too.
  *
  * In-flight resubmission: chains that the last sigmad took and did not give back are popped again.
  * Return: 0, or -errno when queue and state contradict each other: setup.broken() was called.
  */
-int virtqueue_resume(struct virtqueue *vq, const struct queue_state *last);
+int virtqueue_resume(struct virtqueue *vq);
 
 /**
  * virtqueue_catch_up - continue at the used index, after somebody else has served the queue

@@ -13,6 +13,16 @@
 
 #define VIRTQUEUE_SIZE_MAX	1024
 
+/*
+ * Persist a value, after all stores of the code above. When a process is killed, its stores have
+ * taken effect in program order, so only the compiler must keep the order.
+ */
+#define keep(x, value) do {					\
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);		\
+	__atomic_store_n(&(x), value, __ATOMIC_RELAXED);	\
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);		\
+} while (0)
+
 /**
  * struct queue_state - one virtqueue
  * @size: number of entries; 0: not set up
@@ -53,7 +63,7 @@ enum device_leaving {
  * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
  * @generation: of the configuration
  * @broken: NEEDS_RESET
- * @reserved: 0
+ * @failed: of a disk: errno of the first flush that failed; 0: none has
  * @negotiated: features
  * @queue: state of the queues
  */
@@ -65,7 +75,7 @@ struct device_state {
 	uint32_t status;
 	uint32_t generation;
 	uint32_t broken;
-	uint32_t reserved;
+	uint32_t failed;
 	uint64_t negotiated;
 	struct queue_state queue[SIGMA_QUEUES];
 };

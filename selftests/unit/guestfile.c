@@ -539,6 +539,24 @@ TEST(file_without_its_devices)
 	guestfile_free(&config);
 }
 
+/* A guest that runs needs its kernel no more. Those who make its devices say what is missing */
+TEST(files_that_are_gone)
+{
+	static const char text[] =
+		"[Guest]\nKernel=/nowhere/k\nInitrd=/nowhere/i\nModules=/nowhere/m\n";
+
+	ASSERT_EQ(0, guestfile_parse(&config, "./web.guest", text, strlen(text)));
+	EXPECT_STREQ("/nowhere/k", config.kernel);
+	EXPECT_EQ(0, add(GUEST_DISK, 0, "Path=/nowhere/d"));
+	EXPECT_EQ(1, add(GUEST_DISK, 1, "Socket=/nowhere/s"));
+	EXPECT_EQ(0, add(GUEST_SHARE, 0, "Path=/nowhere/f"));
+	EXPECT_STREQ("f", config.share[0].tag);
+	/* One that is added new is checked */
+	EXPECT_REFUSED(GUEST_DISK, "Path=/nowhere/d", "Path=/nowhere/d: No such file");
+	EXPECT_EQ(-EINVAL, add(GUEST_DISK, 2, "Path=nowhere"));
+	guestfile_free(&config);
+}
+
 TEST(names)
 {
 	static const char *const bad[] = {

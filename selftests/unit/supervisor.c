@@ -5,6 +5,7 @@
  * on a simulated host.
  */
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include "../../common/gueststate.h"
@@ -28,6 +29,12 @@ static struct guest_config config;
 static char path[64];			/* of the guest file */
 static const char *said;
 static unsigned int files;		/* open ones, when the test began */
+
+/* Nobody waits for a lock for long: it is not given up */
+int nanosleep(const struct timespec *span, struct timespec *left)
+{
+	return 0;
+}
 
 /* An observer; @data: what to put in front of its notes */
 
@@ -67,15 +74,19 @@ static const struct observer_ops observer = {
 	.state = on_state, .ending = on_ending,
 };
 
+static void write_file(const char *name, const char *what)
+{
+	FILE *file = fopen(name, "w");
+
+	if (!file || fputs(what, file) < 0 || fclose(file))
+		abort();
+}
+
 static void __attribute__((constructor)) prepare(void)
 {
-	FILE *file;
-
 	signal(SIGPIPE, SIG_IGN);	/* as sigmad does */
 	snprintf(path, sizeof(path), "%s/" HOST_GUEST ".guest", host.folder);
-	file = fopen(path, "w");
-	if (!file || fputs(text, file) < 0 || fclose(file))
-		abort();
+	write_file(path, text);
 }
 
 static void __attribute__((destructor)) clean_up(void)
@@ -96,6 +107,7 @@ static unsigned int open_files(void)
 static bool begin(struct supervisor_options options)
 {
 	struct machine *machine = &supervisor.machine;
+	int error;
 
 	files = open_files();
 	noted();
@@ -104,11 +116,10 @@ static bool begin(struct supervisor_options options)
 	host.load_error = 0;
 	supervisor = (struct supervisor){};
 	config = (struct guest_config){};
-	if (!takeover_find(machine, &config, path)) {
-		if (guestfile_load(&config, path))
-			return false;
-		machine->config = &config;
-	}
+	error = takeover_find(machine, &config, path);
+	if (error < 0 || (!error && guestfile_load(&config, path)))
+		return false;
+	machine->config = &config;
 	if (sd_event_new(&machine->event) < 0)
 		return false;
 	supervisor_init(&supervisor, &options);
@@ -293,6 +304,28 @@ TEST(service_that_ends_before_it_is_ready)
 	/* Without a driver there was no log but in the guest's memory */
 	EXPECT_SAID("the guest's kernel log was not found in its memory", said);
 	EXPECT_STREQ("stop retire destroy close", noted());
+	finish();
+}
+
+static int fallocate_error;
+static off_t fallocated;
+
+int posix_fallocate(int fd, off_t offset, off_t len)
+{
+	fallocated = offset + len;
+	return fallocate_error ?: ftruncate(fd, fallocated) ? errno : 0;
+}
+
+/* A hole in the state would be a SIGBUS later, at a store, whenever /run is full then */
+TEST(state_without_room)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	fallocate_error = ENOSPC;
+	EXPECT_EQ(-ENOSPC, make());
+	fallocate_error = 0;
+	EXPECT_SAID("cannot keep the state of the guest in /run/sigma: No space left", said);
+	EXPECT_STREQ("load", noted());
+	EXPECT_EQ(sizeof(struct guest_state), fallocated);
 	finish();
 }
 
@@ -894,6 +927,80 @@ TEST(taken_over)
 	end_and_finish("stop retire destroy close");
 }
 
+/* Nothing needs its files before it boots again */
+TEST(taken_over_without_its_kernel)
+{
+	char kernel[64], changed[256];
+	bool left;
+
+	snprintf(kernel, sizeof(kernel), "%s/vmlinuz", host.folder);
+	snprintf(changed, sizeof(changed), "[Guest]\nKernel=%s\nCPUs=cpu1\nVSock=no\n", kernel);
+	write_file(kernel, "");
+	write_file(path, changed);
+	left = leave_guest(true);
+	unlink(kernel);
+	write_file(path, text);
+	ASSERT_TRUE(left);
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_STREQ(kernel, config.kernel);
+	EXPECT_EQ(0, run());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+/* What a sigmad finds that cannot take the guest over, and does not touch it */
+static int found(void)
+{
+	struct machine machine = {};
+	int error;
+
+	capture_start();
+	error = takeover_find(&machine, &config, path);
+	said = capture_end();
+	EXPECT_TRUE(!machine.state && !machine.config);
+	EXPECT_STREQ("", noted());
+	EXPECT_TRUE(host.exists);
+	return error;
+}
+
+TEST(not_taken_over)
+{
+	char state[RUNDIR_PATH_MAX];
+	uint64_t magic, other = 0;
+	int fd;
+
+	ASSERT_TRUE(leave_guest(true));
+	noted();
+	rundir_path(state, HOST_GUEST, STATE_FILE);
+	fd = open(state, O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(0, flock(fd, LOCK_EX | LOCK_NB));
+	EXPECT_EQ(-EBUSY, found());
+	EXPECT_SAID(HOST_GUEST ": exists already, and a sigmad serves it", said);
+	ASSERT_EQ(0, flock(fd, LOCK_UN));
+
+	ASSERT_EQ(sizeof(magic), pread(fd, &magic, sizeof(magic), 0));
+	ASSERT_EQ(sizeof(other), pwrite(fd, &other, sizeof(other), 0));
+	EXPECT_EQ(-ESTALE, found());
+	EXPECT_SAID("the sigmad that left it is of another version: install that version", said);
+	ASSERT_EQ(sizeof(magic), pwrite(fd, &magic, sizeof(magic), 0));
+
+	/* The next one can */
+	close(fd);
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_TRUE(!make() && !run());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+
+	/* Without a state there is nothing to take over */
+	host.exists = true;
+	EXPECT_EQ(0, found());
+	host.exists = false;
+	EXPECT_EQ(0, takeover_find(&supervisor.machine, &config, path));
+}
+
 TEST(taken_over_after_a_panic)
 {
 	ASSERT_TRUE(leave_guest(true));
@@ -904,6 +1011,66 @@ TEST(taken_over_after_a_panic)
 	EXPECT_EQ(0, run());
 	EXPECT_EQ(SUPERVISOR_GUEST_FAILED, loop());
 	EXPECT_STREQ("open panicked ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* A guest that wants to reboot is stopped first. The sigmad that was to start it again has died */
+TEST(taken_over_while_it_restarts)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (!begin((struct supervisor_options)SERVICE) || make() || run())
+			_exit(1);
+		host.load_dies = true;
+		CHANGE(REBOOT);
+		_exit(1);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+	host.exists = true;
+	host.state = SIGMA_STATE_STOPPED;
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_SAID("the guest restarts", said);
+	EXPECT_STREQ("open stop load start booting patience", noted());
+	ASSERT_EQ(0, run());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running ready", noted());
+	/* Only once */
+	EXPECT_FALSE(supervisor.machine.state->restarting);
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(taken_over_after_somebody_stopped_it)
+{
+	ASSERT_TRUE(leave_guest(true));
+	host.state = SIGMA_STATE_STOPPED;
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_SAID("the guest was stopped by somebody else", said);
+	EXPECT_EQ(0, run());
+	EXPECT_EQ(EXIT_FAILURE, loop());
+	EXPECT_STREQ("open stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* The last sigmad died in the moment of the first start: it is not started twice */
+TEST(taken_over_while_it_boots)
+{
+	ASSERT_TRUE(leave_guest(false));
+	host.state = SIGMA_STATE_BOOTING;
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	EXPECT_STREQ("open booting ready", noted());
+	ASSERT_EQ(0, run());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
 	end_and_finish("stop retire destroy close");
 }
 

@@ -346,6 +346,27 @@ TEST(failed_flush_is_not_forgotten)
 	EXPECT_TRUE(first && !strstr(first + 1, "write out its cache"));	/* said once */
 }
 
+TEST(failed_flush_is_persisted)
+{
+	static struct virtio_state state;
+	struct guest *guest GUEST = guest_new();
+	struct disk disk;
+
+	if (WITH_IO_URING)
+		SKIP(return, "fdatasync() can't be made to fail within io_uring");
+	/* A disk that was removed has left it */
+	state.device[0].failed = ENOSPC;
+	virtio_bus_keep(guest->bus, &state, false);
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, add_disk(guest, false));
+	disk_start(&disk, guest, 0);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	EXPECT_EQ(0, state.device[0].failed);
+	__atomic_store_n(&flush_error, EIO, __ATOMIC_RELEASE);
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	EXPECT_EQ(EIO, state.device[0].failed);
+}
+
 TEST(failed_write_fails_alone)
 {
 	struct disk disk;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/virtio_blk.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
@@ -22,6 +23,19 @@
 #define W		VRING_DESC_F_WRITE
 
 static char image[] = "/tmp/sigma-takeover-XXXXXX";
+
+/* The lock that a killed sigmad still has, and how often somebody waits for it until it is free */
+static int locked = -1;
+static unsigned int waits;
+
+int nanosleep(const struct timespec *span, struct timespec *left)
+{
+	if (waits && !--waits) {
+		close(locked);
+		locked = -1;
+	}
+	return 0;
+}
 
 static struct shared {
 	struct ring ring;
@@ -76,13 +90,18 @@ static void add_request(struct guest *guest, unsigned int i, uint8_t value)
 }
 
 /* A bus in this process, on the shared memory */
-static void new_bus(struct guest *guest, bool resume)
+static void new_bus_with(struct guest *guest, const struct virtio_bus_ops *ops, bool resume)
 {
 	if (sd_event_new(&guest->event) < 0 ||
-	    virtio_bus_new(&guest->bus, guest->event, &guest->mem, &guest_bus_ops, guest) < 0)
+	    virtio_bus_new(&guest->bus, guest->event, &guest->mem, ops, guest) < 0)
 		abort();
 	virtio_bus_keep(guest->bus, &shared->state, resume);
 	add_disk(guest);
+}
+
+static void new_bus(struct guest *guest, bool resume)
+{
+	new_bus_with(guest, &guest_bus_ops, resume);
 }
 
 /* This sigmad dies some time after its state shows @done requests as used */
@@ -191,6 +210,65 @@ TEST(killed_at_any_moment)
 	}
 }
 
+/* Each request is answered, once, by a sigmad that takes over now */
+static void expect_all_answered(struct guest *guest)
+{
+	unsigned int answers[64] = { 0 };
+
+	new_bus(guest, true);
+	EXPECT_EQ(0, virtio_bus_resume(guest->bus));
+	ASSERT_TRUE(take_answers(answers));
+	for (unsigned int i = 0; i < 64; i++)
+		EXPECT_TRUE(answers[i] <= 1);
+	EXPECT_TRUE(image_is(1));
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+static int bind_and_die(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)
+{
+	return kill(getpid(), SIGKILL);
+}
+
+static int bind_too_much(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)
+{
+	return -EMFILE;
+}
+
+/* A second sigmad, with this @bind, takes over and ends early. Return: its status of waitpid() */
+static int second_sigmad(struct guest *guest, typeof(bind_and_die) *bind)
+{
+	const struct virtio_bus_ops ops = {
+		.send = guest_send_message, .bind = bind, .released = guest_released,
+	};
+	int status;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (!child) {
+		new_bus_with(guest, &ops, true);
+		_exit(virtio_bus_resume(guest->bus) == -EMFILE ? 0 : 1);
+	}
+	return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+TEST(killed_again_at_the_take_over)
+{
+	struct guest *guest GUEST = killed_after(7, 0);
+
+	EXPECT_EQ(SIGKILL, second_sigmad(guest, bind_and_die));
+	expect_all_answered(guest);
+}
+
+/* The sigmad after one that has no more files goes on as if it had not been there */
+TEST(take_over_that_fails)
+{
+	struct guest *guest GUEST = killed_after(7, 0);
+
+	EXPECT_EQ(0, second_sigmad(guest, bind_too_much));
+	expect_all_answered(guest);
+}
+
 /* All requests were answered; the tests change the state to that of an earlier moment */
 static struct guest *idle(struct queue_state **queue)
 {
@@ -250,6 +328,46 @@ TEST(taken_and_not_counted)
 	usleep(20000);
 	EXPECT_EQ(shared->ring.seen, shared->ring.v.used->idx);
 	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* The device still carries out what the killed sigmad has asked it for. A pause is 20 ms */
+TEST(requests_that_take_long)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+
+	locked = open(image, O_RDONLY | O_CLOEXEC);
+	ASSERT_EQ(0, flock(locked, LOCK_EX | LOCK_NB));
+	waits = 1000;
+	new_bus(guest, true);
+	EXPECT_EQ(-1, locked);
+	EXPECT_EQ(0, virtio_bus_resume(guest->bus));
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+}
+
+/* Linux has reported the lost data to the last sigmad, and does not report it again */
+TEST(flush_that_failed)
+{
+	struct queue_state *queue;
+	struct guest *guest GUEST = idle(&queue);
+	struct vring_used_elem elem;
+
+	shared->ring.seen = shared->ring.v.used->idx;
+	vring_used_event(&shared->ring.v) = shared->ring.seen;
+	shared->state.device[0].failed = EIO;
+	new_bus(guest, true);
+	EXPECT_EQ(0, virtio_bus_resume(guest->bus));
+	add_request(guest, 4, 1);
+	ring_kick(&shared->ring);
+	ASSERT_TRUE(ring_take(&shared->ring, PATIENCE, &elem));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, *(uint8_t *)at(guest, shared->states + 4));
+	/* It can be read and written as before */
+	add_request(guest, 0, 1);
+	vring_used_event(&shared->ring.v) = shared->ring.seen;
+	ring_kick(&shared->ring);
+	ASSERT_TRUE(ring_take(&shared->ring, PATIENCE, &elem));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, *(uint8_t *)at(guest, shared->states));
+	EXPECT_EQ(EIO, shared->state.device[0].failed);
 }
 
 TEST(state_that_does_not_add_up)
