@@ -71,6 +71,8 @@ check "the OOM killer prefers others to sigmad and virtiofsd" eval '[ -900 = "$(
 	for pid in $(property MainPID) $(pgrep -x virtiofsd); do
 		cat /proc/$pid/oom_score_adj
 	done | sort -u)" ]'
+check "sigmad may lock the guest's memory" \
+	grep -E "^Max locked memory +unlimited +unlimited" "/proc/$(property MainPID)/limits"
 check "machinectl lists the guest" until_true 10 is_listed
 check "the guest inhibits sleep" until_true 10 inhibits
 refuse "a second sigmad for the guest is refused" "exists already" sigmactl start web
