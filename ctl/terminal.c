@@ -324,12 +324,31 @@ static void make_raw(int fd, struct termios *before)
 	tcsetattr(fd, TCSANOW, &raw);
 }
 
+/* The process ID of the guest's sigmad, or -errno, not reported */
+static pid_t find_sigmad(const char *name)
+{
+	pid_t pid;
+	int pidfd = client_pidfd(name, &pid);
+
+	if (pidfd < 0)
+		return pidfd;
+	close(pidfd);
+	return pid;
+}
+
+/*
+ * The number of a pty is free once its sigmad is dead, and the next terminal of anybody gets it. So
+ * the console is the guest's only if the same sigmad lived before and after the open().
+ */
 int terminal_open(const char *name)
 {
+	pid_t sigmad = find_sigmad(name), now;
 	char path[RUNDIR_PATH_MAX];
 	struct termios before;
 	int fd;
 
+	if (sigmad < 0)
+		return client_complain(sigmad, name, sigmad);
 	snprintf(path, sizeof(path), RUNDIR "/%s/console", name);
 	fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -337,6 +356,11 @@ int terminal_open(const char *name)
 				strerror(errno), errno == ENOENT || errno == EIO ?
 				"; its sigmad is gone" : errno == EACCES ?
 				"; be root, or join the group '" RUNDIR_GROUP "'" : "");
+	now = find_sigmad(name);
+	if (now != sigmad) {
+		close(fd);
+		return client_complain(-ECONNRESET, name, now < 0 ? now : -ECONNRESET);
+	}
 	/* Each of two readers would get only part of the output */
 	if (flock(fd, LOCK_EX | LOCK_NB)) {
 		close(fd);

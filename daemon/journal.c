@@ -6,6 +6,9 @@
  * line is written whole, by one write(): if the journal is too slow, it gets all of a line or
  * nothing.
  *
+ * The journal has a size, and drops what is oldest, whoever logged it. So a guest that never stops
+ * writing gets no more than a part of it in a day.
+ *
  * The guest's kernel also writes to the console. Console lines that look like its log are left
  * out, since the log itself has them.
  */
@@ -15,8 +18,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/param.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/text.h"
@@ -24,11 +29,15 @@
 #include "journal.h"
 #include "virtio/ratelimit.h"
 
+#define ENTRY_SIZE	200	/* bytes, about, that the fields of an entry take in the journal */
+
 struct stream {
 	char identifier[SIGMA_NAME_MAX + 16];	/* "": not opened */
 	int fd;					/* -1: not connected */
 	struct text_filter filter;
 	struct ratelimit limit;
+	uint64_t recent;			/* bytes, less JOURNAL_RATE for each second */
+	time_t recent_at;			/* when @recent was right */
 	uint32_t left_out;
 	char line[JOURNAL_LINE_MAX + TEXT_HELD_MAX + 1];
 	size_t len;
@@ -64,6 +73,19 @@ static bool is_open(struct stream *stream)
 	return true;
 }
 
+/* A leaky bucket: has the stream written more than its share for long? */
+static bool is_ahead(struct stream *stream)
+{
+	struct timespec now;
+	uint64_t leaked;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	leaked = (now.tv_sec - stream->recent_at) * JOURNAL_RATE;
+	stream->recent -= MIN(leaked, stream->recent);
+	stream->recent_at = now.tv_sec;
+	return stream->recent >= JOURNAL_SAVED;
+}
+
 static bool put(struct stream *stream, const char *text, size_t len)
 {
 	ssize_t written;
@@ -72,8 +94,10 @@ static bool put(struct stream *stream, const char *text, size_t len)
 		return false;
 	written = write(stream->fd, text, len);
 	if (written >= 0 || errno != EAGAIN) {
-		if (written == (ssize_t)len)
+		if (written == (ssize_t)len) {
+			stream->recent += len + ENTRY_SIZE;
 			return true;
+		}
 		close_stream(stream);
 	}
 	return false;
@@ -105,6 +129,10 @@ static void put_line(struct stream *stream)
 	if (!ratelimit_take(&stream->limit, JOURNAL_BURST, &left_out))
 		return;
 	stream->left_out += left_out;
+	if (is_ahead(stream)) {
+		stream->left_out++;
+		return;
+	}
 	if (stream->left_out &&
 	    put(stream, note, snprintf(note, sizeof(note), "<%u lines are left out here>\n",
 				       stream->left_out)))

@@ -71,8 +71,12 @@ void machine_free_devices(struct machine *machine)
 
 int machine_close(struct machine *machine)
 {
+	char link[RUNDIR_PATH_MAX];
 	int error;
 
+	/* Once the pty is closed, its number may be somebody else's */
+	rundir_path(link, machine->config->name, "console");
+	unlink(link);
 	machine_free_devices(machine);
 	guestlog_close(machine->log);
 	load_close(&machine->load);

@@ -16,6 +16,7 @@
  *	boot.c hang.c	watch the guest boot, and whether it hangs
  *	failure.c savelog.c	say why a guest failed; save its log when it ends
  *	supervisor.c	reacts to the guest's messages and to changes of its state
+ *	oom.c		keeps the host's OOM killer away
  *	observer.c	calls the observers: bus.c, notify.c, journal.c
  *
  * common/ has what sigmactl needs as well: guest files, messages, /run/sigma, the guest's memory.
@@ -39,6 +40,7 @@
 #include "bus.h"
 #include "journal.h"
 #include "notify.h"
+#include "oom.h"
 #include "supervisor.h"
 #include "systembus.h"
 #include "takeover.h"
@@ -302,6 +304,7 @@ int main(int argc, char **argv)
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
 		return output_close(status);
+	oom_protect();
 	found = takeover_find(machine, &config, options.guest);
 	if (found < 0)
 		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE : EXIT_NOT_TAKEN;

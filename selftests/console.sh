@@ -135,6 +135,21 @@ timeout 1 cat <$keys >/dev/null		# what was pressed after it had left
 kill -CONT "$(pgrep -x sigmad)"
 check "the guest runs on" in_guest 1 true
 
+# ---- the end of sigmad: the number of its pty goes to another terminal
+number=$(readlink /run/sigma/g/console)
+check "sigmad is killed" eval 'kill -9 "$(pgrep -x sigmad)" && until_true 10 eval "! pgrep -x sigmad"'
+others=()
+while [ ! -e "$number" ] && [ ${#others[@]} -lt 8 ]; do
+	script -qfec "sleep 600" /dev/null <$keys >/dev/null 2>&1 &
+	others+=($!)
+	until_true 2 [ -e "$number" ]
+done
+check "another terminal has the number of the console's" [ -e "$number" ]
+refuse "the console of a dead sigmad does not open" "g: its sigmad is gone" \
+	within 10 sigmactl console g
+kill "${others[@]}"
+check "sigmactl start takes g over" sigmactl start g
+
 # ---- the end of the guest
 check "the console opens once more" attach 24 80
 check "the guest stops with its console open" sigmactl stop g

@@ -37,6 +37,19 @@ rate()
 }
 carrier() { in_guest "$1" "cat /sys/class/net/$2/carrier"; }
 unplugged() { [ "$(carrier "$1" "$2")" = 0 ]; }
+# advertise NUMBER NIC: the guest tells all neighbours that it is the router of 2001:db8:77::/64
+# (RFC 4861, 4.2 and 4.6.2), as soon as its NIC has an address. A ping follows, in the same queue
+# shellcheck disable=SC2016 # expanded by perl
+advertise()
+{
+	local script='use Socket qw(:all);
+		socket(S, AF_INET6, SOCK_RAW, 58) && setsockopt(S, 41, 18, pack("i", 255)) &&
+		setsockopt(S, 41, 17, pack("I", $ARGV[0])) &&
+		send(S, pack("C2nC2nN2C4N3a16", 134, 0, 0, 64, 0, 1800, 0, 0, 3, 4, 64, 0xc0, 86400,
+			     14400, 0, inet_pton(AF_INET6, "2001:db8:77::")), 0,
+		     pack_sockaddr_in6(0, inet_pton(AF_INET6, "ff02::1"))) or die $!'
+	in_guest "$1" "perl -e '$script' \$(cat /sys/class/net/$2/ifindex) && ping -c 1 -W 5 10.9.2.1"
+}
 # The multicast bit is clear, the bit for locally administered addresses is set (IEEE 802, 8.2)
 is_local_mac() { [ $((0x${1%%:*} & 3)) = 2 ]; }
 
@@ -56,6 +69,9 @@ check "g has two NICs" [ "$(in_guest 1 'ls -v /sys/class/net' | xargs)" = "eth0 
 check "g answers through its own network" eval '
 	in_guest 1 "ip link set eth1 up && ip addr add 10.9.2.2/24 dev eth1" &&
 	reaches 10.9.2.2 && in_guest 2 true'
+check "g advertises itself as a router" until_true 20 advertise 1 eth1
+check "the host accepts no router advertisement of a guest" eval '
+	! { ip -6 addr; ip -6 route; } | grep -E "2001:db8:77|default.*dev sg-g"'
 check "the NIC has the address of MACAddress=" [ "$(mac 1 eth1)" = $MAC ]
 check "g restarts" eval '
 	in_guest 1 "(sleep 1; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &" && sleep 2 &&

@@ -61,6 +61,12 @@ check "the journal has what the guest writes to its console" eval \
 check "the journal has what sigmad says" said sigmad "web: the guest is running"
 check "the guest reads from a share" [ "$(in_guest 1 'mkdir -p /run/things &&
 	mount -t virtiofs things /run/things && cat /run/things/note')" = "from the host" ]
+check "the OOM killer prefers others to sigmad and virtiofsd" eval '[ -900 = "$(
+	for pid in $(property MainPID) $(pgrep -x virtiofsd); do
+		cat /proc/$pid/oom_score_adj
+	done | sort -u)" ]'
+check "sigmad may lock the guest's memory" \
+	grep -E "^Max locked memory +unlimited +unlimited" "/proc/$(property MainPID)/limits"
 check "machinectl lists the guest" until_true 10 is_listed
 check "the guest inhibits sleep" until_true 10 inhibits
 refuse "a second sigmad for the guest is refused" "exists already" sigmactl start web

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=400
+# rig: smp=3 mem=2G timeout=450
 #
 # A NIC in user mode: passt gives the guest an address, connects as the user who started the guest,
 # and forwards ports of the host. A restart of the guest or of sigmad comes with a new passt.
@@ -11,7 +11,8 @@ need_sigma
 MIB=8
 SOMEBODY=1 NOBODY=65534
 HERE=192.0.2.10		# the host's address, which the guest has, too
-GATEWAY=192.0.2.1	# stands for the host's loopback in the guest
+GATEWAY=192.0.2.1	# nobody has it
+HOST=169.254.1.2	# the host, in the guest
 program=/usr/bin/passt
 files=/opt/passt
 
@@ -33,12 +34,23 @@ sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 get_address()
 {
 	in_guest 1 'printf "%s\n" "#!/bin/sh" "[ \$1 = bound ] || exit 0" \
-		"ip addr add \$ip/\$mask dev eth1" "ip route replace default via \$router" >/run/dhcp &&
+		"ip addr add \$ip/\$mask dev eth1" "ip route replace default via \$router" \
+		"echo \$dns >/run/dns" >/run/dhcp &&
 		chmod +x /run/dhcp && ip link set eth1 up &&
 		busybox udhcpc -i eth1 -n -q -t 10 -T 1 -s /run/dhcp' &&
 		in_guest 1 "ip -4 -o addr show dev eth1" | grep -F " $HERE/24 "
 }
-fetches() { [ "$(in_guest 1 "cat </dev/tcp/$GATEWAY/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
+# serve ADDRESS PORT: send a byte to each that connects to this address of the host alone
+# shellcheck disable=SC2016 # expanded by perl
+serve()
+{
+	exec perl -e 'use Socket; socket(S, AF_INET, SOCK_STREAM, 0) &&
+		bind(S, pack_sockaddr_in($ARGV[1], inet_aton($ARGV[0]))) && listen(S, 8) or die $!;
+		while (accept(C, S)) { syswrite(C, "x"); close(C) }' "$1" "$2"
+}
+# in_reach ADDRESS PORT: g gets something from there
+in_reach() { in_guest 1 "[ x = \"\$(timeout 10 bash -c 'head -c 1 </dev/tcp/$1/$2')\" ]"; }
+fetches() { [ "$(in_guest 1 "cat </dev/tcp/$HOST/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
 # ask ADDRESS PORT: ask the guest's service through a forwarded port of the host
 ask() { within 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo hostname >&3 && cat <&3' "$1" "$2"; }
 answers() { ask "$1" "$2" | grep -x sigma-guest; }
@@ -53,6 +65,11 @@ data=/run/data
 dd if=/dev/urandom of=$data bs=1M count=$MIB status=none
 busybox nc -ll -p 5000 -e cat $data &
 server=$!
+serve 127.0.0.1 5002 &
+secret=$!
+echo "nameserver 127.0.0.53" >/etc/resolv.conf
+serve 127.0.0.53 53 &
+resolver=$!
 # shellcheck disable=SC2016 # expanded by the inner shell
 busybox nc -ll -p 5001 -e sh -c 'cat >/run/got' &
 taker=$!
@@ -81,8 +98,16 @@ check "g answers" wait_guest 1
 check "passt runs as this user" [ "$(user)" = $SOMEBODY ]
 check "g gets an address by DHCP" get_address
 check "g receives $MIB MiB from a server on the host" fetches
+check "a service on the host's loopback answers the host" \
+	until_true 10 eval 'head -c 1 </dev/tcp/127.0.0.1/5002 | grep x'
+for address in $GATEWAY $HOST 169.254.1.1; do
+	check "g does not reach the service on the host's loopback by $address" \
+		eval '! in_reach $address 5002 && in_guest 1 true'
+done
+check "g reaches the resolver on the host's loopback at the address that DHCP tells" \
+	until_true 10 eval 'in_reach "$(in_guest 1 "cat /run/dns")" 53'
 check "g sends $MIB MiB to a server on the host" eval '
-	made=$(in_guest 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$GATEWAY/5001;
+	made=$(in_guest 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$HOST/5001;
 		sha256sum </run/made" | cut -d " " -f 1) &&
 	until_true 10 eval "[ \$(sum /run/got) = $made ]"'
 rm -f /run/got
@@ -143,5 +168,5 @@ check "a NIC in user mode is hot-plugged, with another forwarded port" \
 	until_true 20 get_address && answers 127.0.0.1 2209'
 check "g stops" eval 'sigmactl stop g && wait_gone g'
 check "no passt is left after the stop" no_passt
-kill $server $taker
+kill $server $taker $secret $resolver
 finish

@@ -298,6 +298,7 @@ static void register_memory(struct uring *uring)
 	const struct guest_memory *mem = uring->blk->dev.port->mem;
 	struct iovec iov[BUFFERS_MAX];
 	unsigned int nr = 0;
+	int ret;
 
 	for (uint64_t at = 0; at < mem->size; at += BUFFER_SIZE) {
 		uint64_t left = mem->size - at;
@@ -309,8 +310,12 @@ static void register_memory(struct uring *uring)
 			.iov_len = left < BUFFER_SIZE ? left : BUFFER_SIZE,
 		};
 	}
-	if (!io_uring_register_buffers(&uring->ring, iov, nr))
+	ret = io_uring_register_buffers(&uring->ring, iov, nr);
+	if (!ret)
 		uring->nr_buffers = nr;
+	else if (ret == -ENOMEM)
+		ratelimit_warn(&uring->blk->dev.warned, "disk %u (%s): slower than it could be, since sigmad cannot lock the guest's memory; raise the limit by 'ulimit -l' or LimitMEMLOCK=",
+			       uring->blk->slot, uring->blk->disk.path);
 }
 
 /* To be called by the thread that uses the ring, for IORING_SETUP_SINGLE_ISSUER */

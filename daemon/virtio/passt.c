@@ -24,13 +24,14 @@ int passt_start(struct backend *server, sd_event *event, const struct guest_net 
 		uid_t starter, char why[BACKEND_WHY_MAX])
 {
 	char path[PATH_MAX], fd_option[16], forwards[GUEST_FORWARDS_MAX][FORWARD_TEXT];
-	char *argv[2 * GUEST_FORWARDS_MAX + 8] = {
-		path, "--foreground", "--quiet", "--vhost-user", fd_option,
+	char *argv[2 * GUEST_FORWARDS_MAX + 10] = {
+		path, "--foreground", "--quiet", "--vhost-user", fd_option, "--no-map-gw",
+		"--map-guest-addr=" PASST_HOST, "--dns-forward=" PASST_RESOLVER,
 	};
 	struct backend_command command = {
 		.name = PROGRAM, .serves = "NIC in user mode", .argv = argv,
 	};
-	unsigned int nr = 5;
+	unsigned int nr = 8;
 	int error, ends[2];
 
 	error = program_find_passt(path, why, BACKEND_WHY_MAX);

@@ -20,6 +20,7 @@
 #include "tap.h"
 
 #define TUN "/dev/net/tun"
+#define NO_IPV6 "/proc/sys/net/ipv6/conf/%s/disable_ipv6"
 
 /* A name has room for "sg-", 10 characters, "-" and a digit; a cut name has 6 and a hash of 4 */
 #define NAME_PLAIN	10
@@ -125,6 +126,28 @@ put_bridge:
 	return error;
 }
 
+/*
+ * The host would accept the guest's router advertisements: it would take addresses and its default
+ * route from them. Neither end of a tap needs IPv6 of the host: Address= is IPv4, and a port of a
+ * bridge has no addresses. rtnetlink cannot switch it off.
+ */
+static int tap_without_ipv6(struct virtio_making *making, const char *name)
+{
+	char path[sizeof(NO_IPV6) + TAP_NAME_MAX];
+	int fd, error = 0;
+
+	snprintf(path, sizeof(path), NO_IPV6, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)	/* the host has no IPv6 */
+		return 0;
+	if (fd < 0 || write(fd, "1", 1) != 1)
+		error = making_say(making, -errno, "%s: cannot switch IPv6 off, without which the guest could change the host's routes: %s: %s",
+				  name, path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
 static int tap_address(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link,
 		       const struct guest_net *net)
 {
@@ -187,7 +210,8 @@ static int tap_configure(struct virtio_making *making, const char *name,
 				  nl_geterror(error));
 		goto free_sock;
 	}
-	if (net->bridge)
+	error = tap_without_ipv6(making, name);
+	if (!error && net->bridge)
 		error = tap_enslave(making, sock, link, net);
 	if (!error && net->address)
 		error = tap_address(making, sock, link, net);

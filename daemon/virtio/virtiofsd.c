@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
@@ -19,9 +20,11 @@
 #include <unistd.h>
 
 #include "../../common/program.h"
+#include "../../common/rundir.h"
 #include "virtiofsd.h"
 
 #define PROGRAM		"virtiofsd"
+#define FOLDER_MAX	64
 #define FILES_MAX	1000000		/* virtiofsd has each file open that the guest has cached */
 
 /* Is it the one in Rust? Only that one has this capability */
@@ -47,31 +50,61 @@ static const char *prepare(const void *data)
 	return NULL;
 }
 
+/* Make a folder that nobody else can enter; false: errno says why not */
+static bool make_folder(char folder[FOLDER_MAX])
+{
+	/* Of these, a sigmad that root runs has the first. It cannot be filled by others */
+	static const char *const parents[] = { RUNDIR, "/tmp" };
+
+	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++) {
+		snprintf(folder, FOLDER_MAX, "%s/.virtiofsd-XXXXXX", parents[i]);
+		if (mkdtemp(folder))
+			return true;
+	}
+	return false;
+}
+
+static int listen_and_connect(int listener, int connection, const char *folder)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int error;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/socket", folder);
+	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)))
+		return -errno;
+	error = listen(listener, 1) || connect(connection, (struct sockaddr *)&addr, sizeof(addr)) ?
+		-errno : 0;
+	unlink(addr.sun_path);
+	return error;
+}
+
 /*
- * Make a listening socket and connect to it. virtiofsd accepts the connection itself, and accepts
- * no other one, so it does no harm that others can connect to the abstract address.
+ * Make a listening socket and connect to it. virtiofsd accepts the connection itself, and serves
+ * the first one to whoever made it. So the socket is in a folder that nobody else can enter, and
+ * has no name any more once sigmad is connected.
  */
 static int make_sockets(int *listener, int *connection)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = sizeof(sa_family_t);	/* the kernel chooses an address (unix(7)) */
+	char folder[FOLDER_MAX];
 	int error;
 
+	*connection = -1;
 	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	*connection = *listener < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*connection >= 0 &&
-	    !bind(*listener, (struct sockaddr *)&addr, len)) {
-		len = sizeof(addr);
-		if (!getsockname(*listener, (struct sockaddr *)&addr, &len) &&
-		    !listen(*listener, 1) &&
-		    !connect(*connection, (struct sockaddr *)&addr, len))
-			return 0;
+	if (*listener < 0)
+		return -errno;
+	*connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*connection < 0 || !make_folder(folder)) {
+		error = -errno;
+		goto close_sockets;
 	}
-	error = -errno;
-	if (*listener >= 0)
-		close(*listener);
+	error = listen_and_connect(*listener, *connection, folder);
+	rmdir(folder);
+	if (!error)
+		return 0;
+close_sockets:
 	if (*connection >= 0)
 		close(*connection);
+	close(*listener);
 	return error;
 }
 

@@ -30,6 +30,13 @@ static bool have_network(void)
 	return have;
 }
 
+/* Is IPv6 off on the tap? Also where the kernel has no IPv6 */
+static bool has_no_ipv6(void)
+{
+	return access("/proc/sys/net/ipv6", F_OK) ||
+	       !system("grep -qx 1 /proc/sys/net/ipv6/conf/sg-demo-0/disable_ipv6");
+}
+
 static int try_tap(struct guest_net net)
 {
 	static struct guest_config config = { .name = "demo", .file = "demo.guest" };
@@ -77,6 +84,7 @@ TEST(with_address)
 	EXPECT_EQ(12, size);
 	EXPECT_EQ(0, system("ip -o addr show dev sg-demo-0 up | grep -q 'inet 10.9.8.1/24 '"));
 	EXPECT_EQ(0, system("ip route get 10.9.8.2 | grep -q 'dev sg-demo-0'"));
+	EXPECT_TRUE(has_no_ipv6());
 
 	EXPECT_EQ(-EBUSY, try_tap((struct guest_net){ .address = "10.9.8.1/24" }));
 	EXPECT_TRUE(strstr(said, "another process has it"));
@@ -94,6 +102,7 @@ TEST(with_bridge)
 	fd = try_tap((struct guest_net){ .bridge = "br7" });
 	ASSERT_TRUE(fd >= 0);
 	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 up | grep 'master br7' | grep -q 'mtu 1400'"));
+	EXPECT_TRUE(has_no_ipv6());
 	close(fd);
 }
 

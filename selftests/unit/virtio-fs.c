@@ -4,11 +4,15 @@
  * Without virtiofsd, or without namespaces for it, the tests are skipped.
  */
 #include <fcntl.h>
+#include <libgen.h>
 #include <linux/fuse.h>
 #include <linux/virtio_fs.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
 
 #include "../../common/guestfile.h"
 #include "../../daemon/virtio/virtiofsd.h"
@@ -179,6 +183,37 @@ TEST(no_virtiofsd)
 		SKIP(return, "virtiofsd is installed");
 	EXPECT_SAID("web.guest:7: [Share] /tmp/sigma-share-", said);
 	EXPECT_SAID("there is no virtiofsd; install the package virtiofsd", said);
+}
+
+/* What listen() was called for: the socket's path, and the mode of its folder */
+static struct sockaddr_un listened;
+static mode_t folder_mode;
+
+int listen(int fd, int backlog)
+{
+	char folder[sizeof(listened.sun_path)];
+	socklen_t len = sizeof(listened);
+	struct stat st = { 0 };
+
+	getsockname(fd, (struct sockaddr *)&listened, &len);
+	strcpy(folder, listened.sun_path);
+	if (*folder)
+		stat(dirname(folder), &st);
+	folder_mode = st.st_mode;
+	return syscall(SYS_listen, fd, backlog);
+}
+
+/* virtiofsd serves whoever connects to it first */
+TEST(nobody_else_can_connect)
+{
+	struct guest *guest GUEST = guest_new();
+
+	if (!add_works(guest))
+		return;
+	EXPECT_EQ('/', listened.sun_path[0]);
+	EXPECT_EQ(S_IFDIR | 0700, folder_mode);
+	EXPECT_EQ(-1, access(listened.sun_path, F_OK));
+	EXPECT_EQ(-1, access(dirname(listened.sun_path), F_OK));
 }
 
 TEST(configuration)

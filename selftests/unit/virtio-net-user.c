@@ -7,6 +7,7 @@
 #include <linux/virtio_net.h>
 #include <net/ethernet.h>
 #include <netinet/if_ether.h>
+#include <sys/stat.h>
 
 #include "../../common/guestfile.h"
 #include "capture.h"
@@ -108,6 +109,52 @@ TEST(no_passt)
 	if (elsewhere || !strstr(said, "there is no"))
 		SKIP(return, "passt is installed");
 	EXPECT_SAID("web.guest:7: User=yes: there is no passt; install the package passt", said);
+}
+
+/* Run add() with a passt that only writes its arguments to the file that it returns */
+static FILE *passt_arguments(struct guest *guest)
+{
+	static const char script[] =
+		"#!/bin/sh\n"
+		"[ \"$2\" != --print-capabilities ] || { echo '\"net\"'; exit; }\n"
+		"printf ' %%s' \"$@\" '' >%s/arguments\n";
+	char dir[] = "/tmp/sigma-passt-XXXXXX", *path = strdup(getenv("PATH"));
+	char program[64], arguments[64];
+	FILE *file;
+
+	if (!mkdtemp(dir))
+		return NULL;
+	snprintf(program, sizeof(program), "%s/passt", dir);
+	snprintf(arguments, sizeof(arguments), "%s/arguments", dir);
+	file = fopen(program, "w");
+	fprintf(file, script, dir);
+	fclose(file);
+	chmod(program, 0755);
+	setenv("PATH", dir, 1);
+	add(guest);
+	setenv("PATH", path, 1);
+	free(path);
+	file = fopen(arguments, "r");
+	unlink(program);
+	unlink(arguments);
+	rmdir(dir);
+	return file;
+}
+
+TEST(loopback_is_the_hosts)
+{
+	struct guest *guest GUEST = guest_new();
+	char text[512] = "";
+	FILE *file = passt_arguments(guest);
+
+	if (!file && strstr(said, "namespaces"))
+		SKIP(return, "no namespaces for passt");
+	ASSERT_TRUE(file);
+	EXPECT_TRUE(fgets(text, sizeof(text), file));
+	fclose(file);
+	EXPECT_SAID(" --no-map-gw ", text);
+	EXPECT_SAID(" --map-guest-addr=169.254.1.2 ", text);
+	EXPECT_SAID(" --dns-forward=169.254.1.1 ", text);
 }
 
 TEST(features)
