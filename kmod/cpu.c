@@ -75,7 +75,9 @@
 
 static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
 static cpumask_t lent;			/* changed by atomic bit operations */
-static DEFINE_PER_CPU(struct sigma_frequency, frequency);	/* valid for lent CPUs */
+/* Of a CPU that is started, and of one that is parked; valid for lent CPUs */
+static DEFINE_PER_CPU(struct sigma_frequency, frequency);
+static DEFINE_PER_CPU(struct sigma_frequency, parked_frequency);
 /* The guest that has all of its cores for itself, a number for each check; 0: cores may be split */
 static DEFINE_PER_CPU(unsigned int, owner);	/* valid for lent CPUs */
 static unsigned int thread_bits;		/* of an APIC ID, for the CPU in its core */
@@ -227,6 +229,7 @@ int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why)
 	if (cpumask_test_and_set_cpu(cpu, &lent))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
 	sigma_frequency_highest(cpu, per_cpu_ptr(&frequency, cpu));
+	sigma_frequency_lowest(cpu, per_cpu_ptr(&parked_frequency, cpu));
 	err = remove_cpu(cpu);
 	/* Above 0: somebody else took the CPU offline meanwhile, so it must not be onlined later */
 	if (err) {
@@ -242,8 +245,10 @@ int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
 	}
 	if (per_cpu_ptr(&frequency, cpu)->msr)
-		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started\n",
-			cpu, per_cpu_ptr(&frequency, cpu)->msr);
+		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started%s\n",
+			cpu, per_cpu_ptr(&frequency, cpu)->msr,
+			per_cpu_ptr(&parked_frequency, cpu)->msr ?
+			", and for its lowest when it is parked" : "");
 	pr_info("cpu %u: lent; the host sees it as not present and cannot online it until it is back\n",
 		cpu);
 	return 0;
@@ -350,6 +355,7 @@ int sigma_cpu_park(unsigned int cpu)
 {
 	return send(&(struct entry_order) {
 		.cpu = cpu, .mode = ENTRY_PARK, .id = &park_identity,
+		.freq = per_cpu_ptr(&parked_frequency, cpu),
 	});
 }
 
