@@ -126,7 +126,7 @@ struct guest_config {
 	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */
-	unsigned int cpus_line, memory_line, kernel_line, guard_line;
+	unsigned int cpus_line, memory_line, kernel_line, cmdline_line, guard_line;
 	unsigned int nr_disks, nr_nets, nr_shares;	/* slots up to the last device */
 	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];

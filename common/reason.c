@@ -114,7 +114,7 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    cpu, value);
 		break;
 	case SIGMA_REASON_CPU_SIBLING:
-		say(text, "cpu %u: shares a core with cpu %" PRIu64 ", which stays with the host; lend both, or allow it with SplitCores=yes",
+		say(text, "cpu %u: shares a core with cpu %" PRIu64 ", which this guest does not get; give it both, or allow it with SplitCores=yes",
 		    cpu, value);
 		break;
 	case SIGMA_REASON_CPU_BUSY:

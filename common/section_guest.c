@@ -159,6 +159,7 @@ static void set_cmdline(struct parser *parser, const char *value)
 	char *joined;
 
 	if (!config->cmdline) {
+		config->cmdline_line = parser->line;
 		guestkeys_string(parser, &config->cmdline, value);
 		return;
 	}
@@ -221,6 +222,17 @@ const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "Guard", set_guard, KEY_ONCE },
 };
 
+/* Behind a quotation mark that is not closed, the kernel would not see the words of sigmad */
+static bool closes_quotes(const char *text)
+{
+	bool quoted = false;
+
+	for (; *text; text++)
+		if (*text == '"')
+			quoted = !quoted;
+	return !quoted;
+}
+
 void guest_itself_finish(struct parser *parser)
 {
 	struct guest_config *config = parser->config;
@@ -228,6 +240,10 @@ void guest_itself_finish(struct parser *parser)
 
 	if (!config->cmdline)
 		config->cmdline = strdup("");
+	if (config->cmdline && !closes_quotes(config->cmdline))
+		guestfile_mistake(parser, config->cmdline_line, -EINVAL,
+				  "CommandLine=%s: a quotation mark is not closed; write a second one",
+				  config->cmdline);
 	if (config->kernel_line)
 		return;
 

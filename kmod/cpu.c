@@ -24,6 +24,10 @@
  * A CPU that is present without being in cpus_booted_once_mask, or the reverse, makes
  * apic_smt_update() turn the shorthand off; it runs at the end of each CPU hotplug operation.
  *
+ * Unless cores may be split, all CPUs of a core have one owner. The kernel's map of siblings has
+ * online CPUs only, so a sibling that is offline is known by its APIC ID, and is kept offline as
+ * long as the guest exists. A host whose hyperthreads are switched off can so lend its cores.
+ *
  * CPUs are started one after the other, because the entry pages hold orders for one CPU at a time.
  */
 #include <linux/cpu.h>
@@ -31,6 +35,7 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/io.h>
+#include <linux/log2.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -58,9 +63,24 @@
 #define RETURN_TRIES	20	/* PCI probes, for one, disable CPU hotplug for a moment */
 #define RETURN_MS	100
 
+/* CPUID leaf 0Bh, subleaf 0 (SDM vol. 3A, 9.9.3; APM vol. 3, appendix E.3) */
+#define TOPOLOGY_LEAF		0xb
+#define TOPOLOGY_SHIFT(eax)	((eax) & 0x1f)		/* bits of the APIC ID for the thread */
+#define TOPOLOGY_CPUS(ebx)	((ebx) & 0xffff)	/* in a core */
+#define TOPOLOGY_LEVEL(ecx)	((ecx) >> 8 & 0xff)
+#define TOPOLOGY_LEVEL_THREADS	1
+/* AMD CPUs without that leaf, if they have X86_FEATURE_TOPOEXT (APM vol. 3, appendix E.4) */
+#define COMPUTE_UNIT_LEAF	0x8000001e
+#define COMPUTE_UNIT_CPUS(ebx)	(((ebx) >> 8 & 0xff) + 1)
+
 static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
 static cpumask_t lent;			/* changed by atomic bit operations */
-static DEFINE_PER_CPU(struct sigma_frequency, frequency);	/* valid for lent CPUs */
+/* Of a CPU that is started, and of one that is parked; valid for lent CPUs */
+static DEFINE_PER_CPU(struct sigma_frequency, frequency);
+static DEFINE_PER_CPU(struct sigma_frequency, parked_frequency);
+/* The guest that has all of its cores for itself, a number for each check; 0: cores may be split */
+static DEFINE_PER_CPU(unsigned int, owner);	/* valid for lent CPUs */
+static unsigned int thread_bits;		/* of an APIC ID, for the CPU in its core */
 static struct sigma_identity park_identity;
 static enum cpuhp_state hotplug_state;
 
@@ -69,17 +89,60 @@ u32 sigma_cpu_apic_id(unsigned int cpu)
 	return per_cpu(x86_cpu_to_apicid, cpu);
 }
 
+static unsigned int read_thread_bits(void)
+{
+	unsigned int eax, ebx, ecx, edx;
+
+	if (cpuid_eax(0) >= TOPOLOGY_LEAF) {
+		cpuid_count(TOPOLOGY_LEAF, 0, &eax, &ebx, &ecx, &edx);
+		/* Some machines have two threads and a shift of 0 (topology_ext.c of Linux) */
+		if (TOPOLOGY_CPUS(ebx) && TOPOLOGY_LEVEL(ecx) == TOPOLOGY_LEVEL_THREADS)
+			return TOPOLOGY_SHIFT(eax) ?: order_base_2(TOPOLOGY_CPUS(ebx));
+	}
+	if (boot_cpu_has(X86_FEATURE_TOPOEXT))
+		return order_base_2(COMPUTE_UNIT_CPUS(cpuid_ebx(COMPUTE_UNIT_LEAF)));
+	return 0;
+}
+
+/* Works for CPUs that are offline, too */
+static bool same_core(unsigned int a, unsigned int b)
+{
+	return sigma_cpu_apic_id(a) >> thread_bits == sigma_cpu_apic_id(b) >> thread_bits;
+}
+
+/* Return: a lent CPU in the core of @cpu whose guest must not share that; nr_cpu_ids: none */
+static unsigned int unshared_sibling(unsigned int cpu)
+{
+	unsigned int other;
+
+	for_each_cpu(other, &lent)
+		if (same_core(cpu, other) && per_cpu(owner, other) &&
+		    per_cpu(owner, other) != per_cpu(owner, cpu))
+			return other;
+	return nr_cpu_ids;
+}
+
 /*
  * Runs on another CPU before @cpu is brought up; an error keeps it offline. A lent CPU gets here
- * only if something else, such as ACPI hotplug, has made it present again.
+ * only if something else, such as ACPI hotplug, has made it present again. CPUs of one guest are
+ * returned one after the other, so siblings with the same owner may be onlined.
  */
 static int refuse_online(unsigned int cpu)
 {
-	if (!cpumask_test_cpu(cpu, &lent))
-		return 0;
-	pr_warn_ratelimited("cpu %u: runs a guest and cannot be onlined; stop the guest first (sigmactl list)\n",
-			    cpu);
-	return -EBUSY;
+	unsigned int sibling;
+
+	if (cpumask_test_cpu(cpu, &lent)) {
+		pr_warn_ratelimited("cpu %u: runs a guest and cannot be onlined; stop the guest first (sigmactl list)\n",
+				    cpu);
+		return -EBUSY;
+	}
+	sibling = unshared_sibling(cpu);
+	if (sibling < nr_cpu_ids) {
+		pr_warn_ratelimited("cpu %u: shares a core with cpu %u, which runs a guest, and cannot be onlined; stop the guest first (sigmactl list), or give it SplitCores=yes\n",
+				    cpu, sibling);
+		return -EBUSY;
+	}
+	return 0;
 }
 
 /* Runs on another CPU after @cpu died, and before apic_smt_update() */
@@ -106,14 +169,21 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_APIC_ID, cpu,
 				    sigma_cpu_apic_id(cpu));
+	if (split_cores)
+		return 0;
 	for_each_cpu(sibling, topology_sibling_cpumask(cpu))
-		if (!split_cores && !cpumask_test_cpu(sibling, wanted))
+		if (!cpumask_test_cpu(sibling, wanted))
+			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
+	/* Of the other CPUs offline, those that are not lent stay offline */
+	for_each_cpu(sibling, &lent)
+		if (same_core(cpu, sibling))
 			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
 	return 0;
 }
 
 int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why)
 {
+	static unsigned int checks;	/* protected by the caller */
 	cpumask_t *wanted = kzalloc(sizeof(*wanted), GFP_KERNEL);
 	int err = 0;
 
@@ -125,16 +195,41 @@ int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct s
 	for (unsigned int i = 0; i < nr && !err; i++)
 		err = check_one(cpus[i], wanted, split_cores, why);
 	kfree(wanted);
-	return err;
+	if (err)
+		return err;
+
+	/* 0 is not a number of a check */
+	if (!++checks)
+		checks = 1;
+	for (unsigned int i = 0; i < nr; i++)
+		per_cpu(owner, cpus[i]) = split_cores ? 0 : checks;
+	return 0;
+}
+
+/*
+ * Has a sibling come online since sigma_cpu_check(), which the guest does not get? From here on
+ * refuse_online() prevents that.
+ */
+static unsigned int online_sibling(unsigned int cpu)
+{
+	unsigned int other;
+
+	for_each_online_cpu(other)
+		if (per_cpu(owner, cpu) && same_core(cpu, other) &&
+		    per_cpu(owner, other) != per_cpu(owner, cpu))
+			return other;
+	return nr_cpu_ids;
 }
 
 int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why)
 {
+	unsigned int sibling;
 	int err;
 
 	if (cpumask_test_and_set_cpu(cpu, &lent))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
 	sigma_frequency_highest(cpu, per_cpu_ptr(&frequency, cpu));
+	sigma_frequency_lowest(cpu, per_cpu_ptr(&parked_frequency, cpu));
 	err = remove_cpu(cpu);
 	/* Above 0: somebody else took the CPU offline meanwhile, so it must not be onlined later */
 	if (err) {
@@ -144,9 +239,16 @@ int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why)
 				    err > 0 ? SIGMA_REASON_CPU_OFFLINE : SIGMA_REASON_CPU_BUSY, cpu,
 				    err > 0 ? 0 : -err);
 	}
+	sibling = online_sibling(cpu);
+	if (sibling < nr_cpu_ids) {
+		sigma_cpu_return(cpu);
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
+	}
 	if (per_cpu_ptr(&frequency, cpu)->msr)
-		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started\n",
-			cpu, per_cpu_ptr(&frequency, cpu)->msr);
+		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started%s\n",
+			cpu, per_cpu_ptr(&frequency, cpu)->msr,
+			per_cpu_ptr(&parked_frequency, cpu)->msr ?
+			", and for its lowest when it is parked" : "");
 	pr_info("cpu %u: lent; the host sees it as not present and cannot online it until it is back\n",
 		cpu);
 	return 0;
@@ -253,6 +355,7 @@ int sigma_cpu_park(unsigned int cpu)
 {
 	return send(&(struct entry_order) {
 		.cpu = cpu, .mode = ENTRY_PARK, .id = &park_identity,
+		.freq = per_cpu_ptr(&parked_frequency, cpu),
 	});
 }
 
@@ -278,6 +381,7 @@ int sigma_cpu_init(void)
 	if (err)
 		goto free_identity;
 
+	thread_bits = read_thread_bits();
 	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sigma:lent", refuse_online,
 					hide_lent);
 	if (err < 0)

@@ -13,13 +13,19 @@ void sigma_cpu_exit(void);
 
 /**
  * sigma_cpu_check - may these CPUs be lent?
+ * @split_cores: siblings of these CPUs may be the host's or another guest's
  * @why: out: the reason of a failure
  *
- * Return: 0, -EINVAL, -EBUSY or -ENOMEM.
+ * It notes for sigma_cpu_lend() that these CPUs belong together. Calls must not run at the same
+ * time. Return: 0, -EINVAL, -EBUSY or -ENOMEM.
  */
 int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why);
 
-/** sigma_cpu_lend - take @cpu offline and keep it offline. May sleep. Return: 0 or -EBUSY. */
+/**
+ * sigma_cpu_lend - take @cpu offline and keep it offline
+ *
+ * May sleep. Return: 0, -EBUSY, or -EINVAL when a sibling has come online since sigma_cpu_check().
+ */
 int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why);
 
 /** sigma_cpu_return - bring a CPU that is parked, or was never started, online again. May sleep. */

@@ -212,6 +212,12 @@ sigma_entry_code64:
 .Ljump:
 	jmp	*%r10
 
+	/*
+	 * PAUSE and not MWAIT: some CPUs miss a write to the monitored line (X86_BUG_MONITOR and
+	 * X86_BUG_CLFLUSH_MONITOR in Linux), and the last owner may have switched MONITOR off
+	 * (IA32_MISC_ENABLE[18], SDM vol. 4, table 2-2; HWCR[9], AMD PPR). This CPU would then
+	 * never start
+	 */
 .Lmailbox:
 	pause
 	cmpw	$MAILBOX_WAKEUP, MAILBOX_COMMAND(%r10)

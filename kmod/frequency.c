@@ -10,9 +10,17 @@
  * start. Nothing has to be restored: the host's driver writes the register again when it onlines
  * the CPU.
  *
+ * A CPU that is parked, perhaps for days because its guest panicked, would keep that request. Cores
+ * may share a voltage or a clock, and HLT does not take the request back. So it requests the lowest
+ * performance, but only where intel_pstate controls HWP: that driver leaves the register so when it
+ * takes a CPU offline, and restores it when the CPU comes online. Other drivers remember what they
+ * have written last, and may not write it again: the CPU would stay slow after its return.
+ *
  * Two kinds of CPUs are left as they are: Intel CPUs without HWP, which a guest's own intel_pstate
  * controls, and CPUs whose requests go through memory of the firmware.
  */
+#include <linux/cpufreq.h>
+#include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 
@@ -37,12 +45,42 @@ static bool read(unsigned int cpu, u32 msr, u64 *value)
 	return !rdmsrq_safe_on_cpu(cpu, msr, value);
 }
 
+static bool has_hwp(unsigned int cpu)
+{
+	u64 on;
+
+	return boot_cpu_has(X86_FEATURE_HWP) && read(cpu, MSR_PM_ENABLE, &on) && on & 1;
+}
+
+/* The driver is called intel_cpufreq in passive mode */
+static bool host_restores_hwp(void)
+{
+	const char *driver = IS_ENABLED(CONFIG_CPU_FREQ) ? cpufreq_get_current_driver() : NULL;
+
+	return driver && (!strcmp(driver, "intel_pstate") || !strcmp(driver, "intel_cpufreq"));
+}
+
+void sigma_frequency_lowest(unsigned int cpu, struct sigma_frequency *freq)
+{
+	u64 cap, request;
+
+	freq->msr = 0;
+	if (!has_hwp(cpu) || !host_restores_hwp() || !read(cpu, MSR_HWP_CAPABILITIES, &cap) ||
+	    !read(cpu, MSR_HWP_REQUEST, &request))
+		return;
+	request &= ~HWP_PERF_MASK;
+	if (boot_cpu_has(X86_FEATURE_HWP_EPP))
+		request |= HWP_EPP_MASK;	/* save energy */
+	freq->value = request | HWP_PERF(HWP_LOWEST_PERF(cap));
+	freq->msr = MSR_HWP_REQUEST;
+}
+
 void sigma_frequency_highest(unsigned int cpu, struct sigma_frequency *freq)
 {
 	u64 on, cap, request;
 
 	freq->msr = 0;
-	if (boot_cpu_has(X86_FEATURE_HWP) && read(cpu, MSR_PM_ENABLE, &on) && on & 1) {
+	if (has_hwp(cpu)) {
 		if (!read(cpu, MSR_HWP_CAPABILITIES, &cap) || !read(cpu, MSR_HWP_REQUEST, &request))
 			return;
 		request &= ~HWP_PERF_MASK;

@@ -18,4 +18,7 @@ struct sigma_frequency {
 /** sigma_frequency_highest - how @cpu, which is online, requests its highest. May sleep. */
 void sigma_frequency_highest(unsigned int cpu, struct sigma_frequency *freq);
 
+/** sigma_frequency_lowest - likewise its lowest, if the host's driver writes that register, too */
+void sigma_frequency_lowest(unsigned int cpu, struct sigma_frequency *freq);
+
 #endif

@@ -81,6 +81,8 @@ refuse "CPUs: a CPU that is offline is refused" \
 chcpu -e 1 >/dev/null
 check "CPUs: a CPU that is offline: nothing is taken" host_is_as_before
 nothing_taken "CPUs: a malformed list is refused" "$file:2:" "[Guest]\nCPUs=cpu1-\n"
+nothing_taken "command line: a quotation mark that is not closed is refused" \
+	"$file:2: CommandLine=.*not closed" "[Guest]\nCommandLine=a=\"b c\n"
 nothing_taken "disk: a file that does not exist is refused" \
 	"$file:[23]:.*/nowhere" "[Guest]\n[Disk]\nPath=/nowhere\n"
 nothing_taken "disk: a folder is refused" "/tmp" "[Guest]\n[Disk]\nPath=/tmp\n"

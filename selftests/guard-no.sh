@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=200 cpu=max,-la57,-svm
+# rig: smp=2 mem=2G timeout=300 cpu=max,-la57,-svm
 #
 # A machine without SVM and VMX cannot guard its guests. It says so, and runs them without a guard
 # unless the guest file asks for one.
@@ -28,4 +28,29 @@ check "Guard=auto: sigmactl status shows that the guest has no guard" eval \
 	'sigmactl status g | grep -E "Guard: no: it is as trusted as a kernel module; .*neither AMD SVM"'
 check "the guest stops, and the host has everything back" \
 	eval 'sigmactl stop g && wait_gone g && host_is_as_before'
+
+# ---- without a guard, a reset of the guest's kernel is a reset of the machine. So there is none,
+# also before sigma_guest.ko is loaded. If the host were reset, this script would not reach its end.
+head -c 1M /dev/zero >/tmp/damaged
+guest g guard=no disk=/tmp/damaged append="panic=1 panic=-1"
+check "panic=1, a damaged root: the guest starts" eval 'sigmactl start g >/tmp/start 2>&1'
+check "panic=1, a damaged root: sigmactl start reports that both words have no effect" eval \
+	'grep "g.guest:[0-9]*: CommandLine=: panic=1 has no effect: .*panic=0" /tmp/start &&
+	grep "CommandLine=: panic=-1 has no effect" /tmp/start'
+check "panic=1, a damaged root: the guest's state becomes panicked" wait_state g panicked
+check "panic=1, a damaged root: the log says what was not mounted" \
+	guest_logged g "sigma-init: root=/dev/vda: cannot mount"
+check "panic=1, a damaged root: the host lives and has everything back" \
+	eval 'sigmactl kill g && wait_gone g && host_is_as_before'
+
+guest g guard=no disk=/dev/vdb append="panic=1 sysctl.kernel.panic=1 module_blacklist=sigma_guest"
+check "panic=1, no sigma_guest.ko: the guest starts" sigmactl start g
+check "panic=1, no sigma_guest.ko: the log says that the guest stops, and why" eval '
+	wait_logged g "sigma-init: sigma_guest.ko does not work here" &&
+	guest_logged g "sigma-init: cannot load module .*sigma_guest.ko"'
+check "panic=1, no sigma_guest.ko: the guest has not panicked" [ "$(state g)" = booting ]
+check "panic=1, no sigma_guest.ko: the user's and SIGMA's lists of modules are joined" \
+	guest_logged g "Command line: .*,kvm_intel,sigma_guest"
+check "panic=1, no sigma_guest.ko: the host lives and has everything back" \
+	eval 'sigmactl kill g && wait_gone g && host_is_as_before'
 finish

@@ -11,6 +11,7 @@
  */
 #include <asm/bootparam.h>
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -153,11 +154,10 @@ static void e820_fill(struct boot_params *params, const struct sigma_info *info,
 
 /*
  * The parameters that SIGMA needs on the command line of every guest. They keep the guest's kernel
- * away from the host's hardware, and change nothing that the guest's programs see.
+ * away from the host's hardware, and change nothing that the guest's programs see. The user's
+ * parameters follow and override these.
  */
 static const char *const cmdline_base[] = {
-	/* No PCI: the devices are the host's, as are the ports 0xcf8 and 0xcfc */
-	"pci=off",
 	/* Port 0x80 and the 8250s' ports are the host's */
 	"io_delay=none",
 	"8250.nr_uarts=0",
@@ -176,11 +176,27 @@ static const char *const cmdline_base[] = {
 	"noreplace-smp",
 	/* No memory below 4 GiB for bounce buffers, and no device that needs them */
 	"swiotlb=noforce",
-	/* No reboot after a panic: sigma_guest.ko reports the panic, and the CPUs are parked */
-	"panic=0",
 	/* Performance counters and microcode are the host's */
 	"nmi_watchdog=0",
 	"dis_ucode_ldr",
+	/* The virtio console, where distributions start a getty */
+	"console=hvc0",
+};
+
+/*
+ * Without these a guest could reset the machine, or harm the host. They follow the user's
+ * parameters: of two, the kernel obeys the last one.
+ */
+static const struct parameter {
+	const char *name, *value;
+} cmdline_last[] = {
+	/* No PCI: the devices are the host's, as are the ports 0xcf8 and 0xcfc */
+	{ "pci", "off" },
+	/*
+	 * No reboot after a panic: sigma_guest.ko reports the panic, and the CPUs are parked. Before
+	 * that module is loaded, the reboot of a guest without a guard would reset the machine.
+	 */
+	{ "panic", "0" },
 	/*
 	 * CPUs share machine check banks, and the host reads them. A guest's kernel that polls the
 	 * banks, or clears them as it boots, would take errors away from the host. With mce=off the
@@ -188,21 +204,22 @@ static const char *const cmdline_base[] = {
 	 * check that is broadcast to all CPUs does not reset the machine. guest/machine-check.c
 	 * clears MCIP after a machine check. A guest with a guard does not see MCE in CPUID.
 	 */
-	"mce=off",
+	{ "mce", "off" },
 	/*
 	 * To send an IPI to all of its CPUs, a kernel would use a shorthand that reaches every CPU
 	 * of the machine. A guest with several CPUs would stop the host when it panics.
 	 */
-	"no_ipi_broadcast=1",
-	/*
-	 * The power limits of the package are the host's; the guest may choose the frequency of its
-	 * own cores. kvm_intel: INIT is blocked on a core in VMX operation, so sigma.ko could not
-	 * stop the guest.
-	 */
-	"module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel",
-	/* The virtio console, where distributions start a getty */
-	"console=hvc0",
+	{ "no_ipi_broadcast", "1" },
 };
+
+/*
+ * The modules that no guest may load. The power limits of the package are the host's; the guest
+ * may choose the frequency of its own cores. kvm_intel: INIT is blocked on a core in VMX operation,
+ * so sigma.ko could not stop the guest. The user's lists are joined with this one, since of several
+ * the kernel obeys only the last one.
+ */
+#define BLACKLIST		"module_blacklist"
+#define BLACKLIST_MODULES	"intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel"
 
 /* Kernels from this version on handle the host's boot CPU in the MADT: see list_host_bsp() */
 #define BSP_MAJOR 6
@@ -216,6 +233,131 @@ static bool list_host_bsp(const struct kernel *kernel)
 {
 	return kernel->major > BSP_MAJOR ||
 	       (kernel->major == BSP_MAJOR && kernel->minor >= BSP_MINOR);
+}
+
+/* A word of the user's CommandLine= */
+struct word {
+	const char *text;
+	size_t len;
+};
+
+/*
+ * Find the first word at or behind @at as the kernel does (next_arg() in lib/cmdline.c): blanks
+ * between double quotes end no word. Return: there is one.
+ */
+static bool next_word(const char *at, struct word *word)
+{
+	bool quoted = false;
+
+	while (isspace((unsigned char)*at))
+		at++;
+	word->text = at;
+	for (; *at && (quoted || !isspace((unsigned char)*at)); at++)
+		if (*at == '"')
+			quoted = !quoted;
+	word->len = at - word->text;
+	return word->len;
+}
+
+/* Take the quotes off that the kernel takes off: around a whole word, and around a value */
+static void unquote(struct word *word)
+{
+	if (word->len && *word->text == '"') {
+		word->text++;
+		word->len--;
+	}
+	if (word->len && word->text[word->len - 1] == '"')
+		word->len--;
+}
+
+/* Is the word "NAME=value"? '-' and '_' are the same. Set @value, then without its quotes */
+static bool has_name(struct word word, const char *name, struct word *value)
+{
+	size_t len = strlen(name);
+
+	unquote(&word);
+	if (word.len <= len || word.text[len] != '=')
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (word.text[i] != name[i] && !(word.text[i] == '-' && name[i] == '_'))
+			return false;
+	*value = (struct word) { .text = word.text + len + 1, .len = word.len - len - 1 };
+	unquote(value);
+	return true;
+}
+
+/* Do the words end here that the kernel obeys? Those behind "--" are only for init */
+static bool ends_parameters(struct word word)
+{
+	unquote(&word);
+	return word.len == 2 && !memcmp(word.text, "--", 2);
+}
+
+/* Walk through the user's words that the kernel obeys; @word is the one behind them at the end */
+#define for_each_parameter(word, cmdline)						\
+	for (bool more = next_word(cmdline, &(word)); more && !ends_parameters(word);	\
+	     more = next_word((word).text + (word).len, &(word)))
+
+static void warn_of_parameter(const struct guest_config *config, struct word word)
+{
+	struct word value;
+
+	for (size_t i = 0; i < COUNT(cmdline_last); i++) {
+		const struct parameter *last = &cmdline_last[i];
+
+		if (has_name(word, last->name, &value) &&
+		    (value.len != strlen(last->value) ||
+		     memcmp(value.text, last->value, value.len)))
+			log_warning("%s:%u: CommandLine=: %.*s has no effect: a guest needs %s=%s, or it could reset the machine or harm the host; leave it out",
+				    config->file, config->cmdline_line, (int)word.len, word.text,
+				    last->name, last->value);
+	}
+}
+
+static void warn_of_parameters(const struct guest_config *config)
+{
+	struct word word;
+
+	for_each_parameter(word, config->cmdline)
+		warn_of_parameter(config, word);
+}
+
+static void print_blacklist(FILE *out, const char *cmdline)
+{
+	struct word word, value;
+
+	fputs(" " BLACKLIST "=" BLACKLIST_MODULES, out);
+	for_each_parameter(word, cmdline) {
+		if (!has_name(word, BLACKLIST, &value))
+			continue;
+		/* Names of modules have neither, and what follows a blank would be a parameter */
+		value.len = MIN(value.len, strcspn(value.text, " \t\n\v\f\r\""));
+		if (value.len)
+			fprintf(out, ",%.*s", (int)value.len, value.text);
+	}
+}
+
+/* The user's words, and those of SIGMA that must follow them */
+static void print_parameters(FILE *out, const char *cmdline)
+{
+	struct word word;
+
+	for_each_parameter(word, cmdline)
+		fprintf(out, " %.*s", (int)word.len, word.text);
+	for (size_t i = 0; i < COUNT(cmdline_last); i++)
+		fprintf(out, " %s=%s", cmdline_last[i].name, cmdline_last[i].value);
+	print_blacklist(out, cmdline);
+}
+
+/* The user's "--" with the words for init; it ends the parameters of the kernel */
+static void print_rest(FILE *out, const char *cmdline)
+{
+	struct word word;
+
+	for_each_parameter(word, cmdline)
+		;
+	if (word.len)
+		fprintf(out, " %s", word.text);
 }
 
 /* Return: the command line, to be freed; or NULL, reported */
@@ -239,12 +381,15 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 		fputs("console=tty0 ", out);
 	for (size_t i = 0; i < COUNT(cmdline_base); i++)
 		fprintf(out, "%s ", cmdline_base[i]);
-	/* With tsc_early_khz= the kernel does not calibrate the TSC with a timer of the host */
-	fprintf(out, "tsc_early_khz=%u nr_cpus=%u ", info->tsc_khz, info->nr_cpus);
+	/*
+	 * With tsc_early_khz= the kernel does not calibrate the TSC with a timer of the host. Of
+	 * several nr_cpus= the smallest one counts.
+	 */
+	fprintf(out, "tsc_early_khz=%u nr_cpus=%u", info->tsc_khz, info->nr_cpus);
+	print_parameters(out, config->cmdline);
 	if (!list_host_bsp(kernel))
-		fprintf(out, "disable_cpu_apicid=%u ", info->bsp_apic_id);
-	/* Last, so that the user's parameters override those above */
-	fputs(config->cmdline, out);
+		fprintf(out, " disable_cpu_apicid=%u", info->bsp_apic_id);
+	print_rest(out, config->cmdline);
 	failed = ferror(out);
 	if (fclose(out) || failed)
 		goto no_memory;
@@ -355,6 +500,7 @@ static ssize_t check_cmdline(const struct load *load, const struct guest_config 
 
 	if (!cmdline)
 		return -EINVAL;
+	warn_of_parameters(config);
 	size = strlen(cmdline) + 1;
 	free(cmdline);
 	return size;

@@ -30,7 +30,7 @@
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* a larger st_blksize is a hint, not a physical block */
 #define LOCK_SECONDS		2
-/* A slow device needs this long for a full queue, or for a flush of the host\'s page cache */
+/* A slow device needs this long for a full queue, or for a flush of the host's page cache */
 #define TAKEOVER_SECONDS	60
 #define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
 

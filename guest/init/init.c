@@ -10,8 +10,10 @@
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
  * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
- * init!"), which reports the end of this guest to the host.
+ * init!"), and sigma_guest.ko reports the end of this guest to the host. Without that module a
+ * panic of a guest without a guard may reset the machine, so this program then does not end.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -34,6 +36,7 @@
 #define CONSOLE		"/dev/console"
 #define CONSOLE_TIMEOUT	2	/* seconds; the console is added together with the disk */
 #define NFTW_FDS	16
+#define GUEST_DRIVER	"/sys/bus/platform/drivers/sigma_guest"
 
 static int kmsg = -1;
 
@@ -140,6 +143,45 @@ static void load_modules(void)
 	}
 	free(line);
 	fclose(list);
+}
+
+/* Nothing stops a reset of the machine before sigma_guest.ko is bound: see guest/power.c */
+static bool is_safe(void)
+{
+	DIR *driver = opendir(GUEST_DRIVER);
+	const struct dirent *entry;
+	bool bound = false;
+
+	/* The link to the ACPI device that the driver is bound to is the only name with a colon */
+	while (driver && !bound && (entry = readdir(driver)))
+		bound = strchr(entry->d_name, ':');
+	if (driver)
+		closedir(driver);
+	return bound;
+}
+
+/*
+ * panic=0 of the command line may have been changed by sysctl.kernel.panic=, which the kernel
+ * obeys before it starts this program
+ */
+static void forbid_reset(void)
+{
+	int fd = open("/proc/sys/kernel/panic", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "0", 1) != 1)
+		init_say(LEVEL_WARNING, "cannot set kernel.panic to 0: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The last words were logged. Return the exit status, if this program may end. */
+static int give_up(void)
+{
+	if (is_safe())
+		return EXIT_FAILURE;
+	init_say(LEVEL_ERROR, "sigma_guest.ko does not work here, so this guest cannot report its end, and stops here; the lines above say why; sigmactl stop ends it");
+	for (;;)
+		pause();
 }
 
 /* Try one type, and again read-only if the device is write-protected, as mount(8) does */
@@ -319,11 +361,12 @@ int main(int argc, char *argv[])
 
 	(void)argc;
 	if (mount_all())
-		return EXIT_FAILURE;
+		return give_up();
+	forbid_reset();
 	err = read_cmdline(&cmdline);
 	if (err) {
 		init_say(LEVEL_ERROR, "cannot read /proc/cmdline: %s", strerror(-err));
-		return EXIT_FAILURE;
+		return give_up();
 	}
 	err = root_listen();
 	if (err)
@@ -331,13 +374,14 @@ int main(int argc, char *argv[])
 			 strerror(-err));
 
 	load_modules();
-	if (mount_root(&cmdline))
-		return EXIT_FAILURE;
+	/* Without it there are no devices, either */
+	if (!is_safe() || mount_root(&cmdline))
+		return give_up();
 	take_console();
 	err = switch_root();
 	if (err) {
 		init_say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
-		return EXIT_FAILURE;
+		return EXIT_FAILURE;	/* /sys is gone, and the module was bound */
 	}
 	start_init(&cmdline, argv);
 	return EXIT_FAILURE;

@@ -242,14 +242,88 @@ TEST(command_line)
 	capture_start();
 	ASSERT_EQ(0, load());
 	capture_end();
-	EXPECT_TRUE(strstr(cmdline(), "pci=off "));
+	EXPECT_TRUE(strstr(cmdline(), " pci=off "));
 	EXPECT_TRUE(strstr(cmdline(), " noreplace-smp "));
 	EXPECT_TRUE(strstr(cmdline(), " tsc_early_khz=2100123 "));
 	EXPECT_TRUE(strstr(cmdline(), " nr_cpus=2 "));
-	EXPECT_STREQ(" root=/dev/vda", strrchr(cmdline(), ' '));
+	EXPECT_TRUE(strstr(cmdline(), " root=/dev/vda "));
 	/* TREE_VERSION is later than 6.9, where the MADT excludes the host's boot CPU */
 	EXPECT_FALSE(strstr(cmdline(), "disable_cpu_apicid"));
 	EXPECT_FALSE(strstr(cmdline(), "console=tty0"));
+}
+
+/* Does @word stand in the command line behind everything that the user has given? */
+static bool follows(const char *word, const char *user)
+{
+	const char *at = strstr(cmdline(), user);
+
+	return at && strstr(at + strlen(user), word);
+}
+
+/* Load a guest with this CommandLine=. Return: what was said */
+static const char *load_with(const char *text)
+{
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	config.cmdline = (char *)text;
+	config.cmdline_line = 7;
+	capture_start();
+	params = NULL;
+	load();
+	return capture_end();
+}
+
+/* Of two parameters with the same name the kernel obeys the last one */
+TEST(the_users_words_do_not_undo_what_protects_the_machine)
+{
+	static const struct {
+		const char *user, *ours;
+	} words[] = {
+		{ "panic=10", " panic=0 " }, { "\"panic=10\"", " panic=0 " },
+		{ "panic=\"10\"", " panic=0 " }, { "pci=conf1", " pci=off " },
+		{ "mce=2", " mce=off " }, { "no-ipi-broadcast=0", " no_ipi_broadcast=1 " },
+	};
+	char text[64], warning[128];
+
+	NEED_TREE();
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		const char *said, *at;
+
+		snprintf(text, sizeof(text), "%s root=/dev/vda", words[i].user);
+		snprintf(warning, sizeof(warning), "unit.guest:7: CommandLine=: %s has no effect",
+			 words[i].user);
+		said = load_with(text);
+		EXPECT_SAID(warning, said);
+		/* It is said once, though the command line is built twice */
+		at = strstr(said, warning);
+		EXPECT_TRUE(at && !strstr(at + 1, warning));
+		ASSERT_TRUE(params);
+		EXPECT_TRUE(follows(words[i].ours, text));
+	}
+
+	/* The same value is no reason for a warning, and these only look alike */
+	EXPECT_FALSE(strstr(load_with("panic=0 xpanic=1 panic_print=2 panic"), "has no effect"));
+}
+
+TEST(lists_of_modules_are_joined)
+{
+	NEED_TREE();
+	EXPECT_FALSE(strstr(load_with("module_blacklist=nouveau quiet module-blacklist=\"a,b panic=1\""),
+			    "has no effect"));
+	ASSERT_TRUE(params);
+	EXPECT_STREQ(" module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel,nouveau,a,b",
+		     strrchr(cmdline(), ' '));
+}
+
+/* The kernel does not obey what stands behind "--" */
+TEST(words_for_init_come_last)
+{
+	NEED_TREE();
+	EXPECT_FALSE(strstr(load_with("quiet rig.text=\"a -- b\"  -- --login panic=1"),
+			    "has no effect"));
+	ASSERT_TRUE(params);
+	EXPECT_TRUE(follows(" panic=0 ", " quiet rig.text=\"a -- b\" pci=off"));
+	EXPECT_TRUE(strstr(cmdline(), ",kvm_intel -- --login panic=1"));
+	EXPECT_STREQ(" panic=1", strrchr(cmdline(), ' '));
 }
 
 /* The last console= becomes /dev/console */
@@ -320,11 +394,12 @@ TEST(an_old_kernel_is_told_of_the_boot_cpu)
 	write_kernel(OLD_VERSION);
 	segments(0x100000000, (unsigned int[]){ 80, 0 });
 	config.modules = path;
+	config.cmdline = (char *)"disable_cpu_apicid=1 -- single";
 	info.bsp_apic_id = 7;
 	capture_start();
 	ASSERT_EQ(0, load());
 	capture_end();
-	EXPECT_TRUE(strstr(cmdline(), " disable_cpu_apicid=7 "));
+	EXPECT_TRUE(follows(" disable_cpu_apicid=7 -- single", " disable_cpu_apicid=1 "));
 	write_kernel(TREE_VERSION);
 }
 

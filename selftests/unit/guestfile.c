@@ -324,6 +324,7 @@ TEST(structure)
 	EXPECT_WRONG(KERNEL "Path=/x\n", 3, "Path=: no key of [Guest]");
 	EXPECT_WRONG(KERNEL "CPUs=1\nCPUs=1\n", 4, "CPUs=: given before");
 	EXPECT_WRONG(KERNEL "CommandLine=a\nCPUs=1\nCommandLine=b\n", 5, "given before");
+	EXPECT_WRONG(KERNEL "CommandLine=a\n b=\"c d\n", 3, "a quotation mark is not closed");
 	EXPECT_WRONG(KERNEL "CPUs=1\n  Memory=1G\n", 4, "don't indent it");
 	EXPECT_WRONG(KERNEL "[Guest]\n", 3, "a second [Guest]");
 	EXPECT_WRONG(KERNEL "Memory=\n", 3, "Memory=: empty");

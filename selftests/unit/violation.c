@@ -103,7 +103,7 @@ TEST(every_reason_has_words)
 
 TEST(numbers_in_reasons)
 {
-	EXPECT_STREQ("cpu 3: shares a core with cpu 2, which stays with the host; lend both, or allow it with SplitCores=yes",
+	EXPECT_STREQ("cpu 3: shares a core with cpu 2, which this guest does not get; give it both, or allow it with SplitCores=yes",
 		     reason(SIGMA_REASON_CPU_SIBLING, 3, 2));
 	EXPECT_STREQ("cannot gather 1024 MiB of memory: the host can lend 5 MiB now, since it keeps an eighth of its memory for itself; ask for less, or free some",
 		     reason(SIGMA_REASON_GUEST_MEMORY, 0, 5 << 20));
