@@ -36,6 +36,7 @@
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/log2.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -75,6 +76,7 @@
 
 static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
 static cpumask_t lent;			/* changed by atomic bit operations */
+static cpumask_t left_parked;		/* were given back and did not come online then */
 /* Of a CPU that is started, and of one that is parked; valid for lent CPUs */
 static DEFINE_PER_CPU(struct sigma_frequency, frequency);
 static DEFINE_PER_CPU(struct sigma_frequency, parked_frequency);
@@ -266,13 +268,27 @@ int sigma_cpu_return(unsigned int cpu)
 			break;
 		msleep(RETURN_MS);
 	}
-	if (err < 0) {
-		/* It must not stay halted in the entry pages, which may be freed */
-		sigma_cpu_reset(&cpu, 1);
-		pr_err("cpu %u: was given back, but the host could not online it (error %d)\n",
-		       cpu, err);
-	}
-	return err < 0 ? err : 0;
+	if (err >= 0)
+		return 0;
+	/*
+	 * Where it rests, it survives NMI and machine check; waiting for a start-up IPI it would not
+	 * (CR4.MCE is 0 after INIT, SDM vol. 3A, table 10-1). If that is in the entry pages, they must
+	 * stay, and so the module.
+	 */
+	if (!cpumask_test_and_set_cpu(cpu, &left_parked))
+		__module_get(THIS_MODULE);
+	pr_err("cpu %u: was given back, but the host could not online it (error %d): try chcpu -e %u; sigma stays loaded until the machine restarts\n",
+	       cpu, err, cpu);
+	return err;
+}
+
+void sigma_cpu_reset_left(void)
+{
+	unsigned int cpu;
+
+	for_each_cpu(cpu, &left_parked)
+		if (!cpu_online(cpu) && !cpumask_test_cpu(cpu, &lent))
+			sigma_cpu_reset(&cpu, 1);
 }
 
 static bool wait_for_arrival(u32 token, unsigned int usecs)

@@ -31,6 +31,13 @@ int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why);
 /** sigma_cpu_return - bring a CPU that is parked, or was never started, online again. May sleep. */
 int sigma_cpu_return(unsigned int cpu);
 
+/**
+ * sigma_cpu_reset_left - as sigma_cpu_reset(), for CPUs that the host could not online
+ *
+ * They rest where they were, which may be our pages: to be called before another kernel gets these.
+ */
+void sigma_cpu_reset_left(void);
+
 /** sigma_cpu_apic_id - physical APIC ID of @cpu */
 u32 sigma_cpu_apic_id(unsigned int cpu);
 

@@ -660,5 +660,7 @@ void sigma_guests_stop_all(bool kexec)
 			sigma_cpu_reset(guest->view.cpus, guest->view.nr_cpus);
 		mutex_unlock(&guest->lock);
 	}
+	if (kexec)
+		sigma_cpu_reset_left();
 	mutex_unlock(&sigma_guests_lock);
 }

@@ -61,4 +61,16 @@ split h
 check "two guests: with SplitCores=yes it starts" sigmactl start h
 check "two guests: both answer" eval 'wait_guest 1 && wait_guest 2'
 check "two guests: both stop, and the host is as before" eval 'stops g && stops h && host_is_as_before'
+
+# ---- hyperthreads switched off while a guest has some. A CPU that cannot be onlined rests in the
+# entry pages, so the module stays loaded: this comes last
+guest g cpus=cpu2,cpu3 disk=/dev/vdb net=1
+check "threads off meanwhile: a guest has both CPUs of a core" \
+	eval 'sigmactl start g && wait_guest 1 && threads off'
+check "threads off meanwhile: the guest stops" stops g
+check "threads off meanwhile: one of its CPUs is back" online_are 0,2
+check "threads off meanwhile: the kernel log tells of the other one" \
+	logged "cpu 3: was given back, but the host could not online it"
+refuse "threads off meanwhile: the module cannot be unloaded" "in use" rmmod sigma
+check "threads on: all CPUs are back" eval 'threads on && online_are 0-3'
 finish
