@@ -268,7 +268,8 @@ DEFINE_VERB(disk) = {
 	.summary = "Add a disk to a running guest, or remove one",
 	.help =
 "  add NAME PATH [KEY=VALUE]...  PATH is a file or block device. KEYs are those of [Disk] in a\n"
-"                                guest file: DirectIO=, BlockSize=, Serial=; or Socket= and no PATH\n"
+"                                guest file: Format=, DirectIO=, BlockSize=, Serial=; or Socket=\n"
+"                                and no PATH\n"
 "  rm NAME PATH|SERIAL|ID        'sigmactl status NAME' shows the IDs\n"
 "\n"
 "A new disk appears in the guest a moment later, as the next free /dev/vdX and as\n"

@@ -174,9 +174,14 @@ check "two guests may read one file" eval '
 	sigmactl start h && sigmactl kill h'
 check "g goes on through all of that" in_guest 1 "sync && cmp /run/data /dev/vdb -n $MIB"
 
+check "the guest writes the header of a qcow2 image to its raw disk" in_guest 1 \
+	"printf 'QFI\\373\\000\\000\\000\\003' | dd of=/dev/vdb conv=fsync status=none"
 check "g stops" sigmactl stop g
 check "g is gone" wait_gone g
 check "the file of g can be locked again" flock --nonblock $dir/data.img true
+refuse "a raw disk with a header by a guest is refused, and not converted" \
+	"$dir/data.img is a qcow2 image, or a raw disk to which a guest .*Format=raw; do not convert" \
+	refused disk=$dir/data.img
 check "the block device of g can be detached" losetup -d "$loop"
 check "the host has the CPUs back, and no guest is left" [ "$(online) $(guests)" = "0-2 " ]
 finish

@@ -36,6 +36,9 @@ mkdir -p $dir $things
 truncate -s 8M $dir/a.img $dir/b.img $dir/c.img
 head -c $MIB /dev/urandom >$dir/fixed.img
 : >$dir/empty.img
+printf 'QFI\373\0\0\0\3' >$dir/q.img
+truncate -s 1M $dir/q.img
+gzip -k $dir/q.img
 echo "from the host" >$things/note
 guest g disk=/dev/vdb net=1
 remember_host
@@ -152,6 +155,12 @@ refuse "a second share with the same tag is refused" "same tag" ctl share add g 
 # ---- what is impossible
 before_names=$(names)
 refuse "a file that does not exist is refused" "no-such: No such file" ctl disk add g $dir/no-such
+refuse "a qcow2 image is refused with the command that converts it" \
+	"q.img is a qcow2 image.*qemu-img convert" ctl disk add g $dir/q.img
+refuse "a compressed image is refused with the command that decompresses it" \
+	"q.img.gz is a gzip file.*gzip -d" ctl disk add g $dir/q.img.gz
+check "Format=raw: a file that looks like a qcow2 image is added" \
+	eval "ctl disk add g $dir/q.img Format=raw && ctl disk rm g $dir/q.img"
 refuse "an empty file is refused" "empty.img.*empty" ctl disk add g $dir/empty.img
 ctl disk add g $dir/a.img >/dev/null
 refuse "a disk that the guest has already is refused" \
@@ -201,6 +210,8 @@ pkill -x iperf3
 
 # ---- a takeover
 before_names=$(names)
+check "the guest writes the header of a qcow2 image to its raw disk" in_guest 1 \
+	"printf 'QFI\\373\\000\\000\\000\\003' | dd of=/dev/vdc conv=fsync status=none"
 check "sigmad is killed" kill_sigmad
 refuse "a disk cannot be added without a sigmad" "sigmad is gone" ctl disk add g $dir/b.img
 check "sigmactl start takes the guest over" ctl start g

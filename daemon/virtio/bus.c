@@ -383,6 +383,11 @@ void virtio_bus_free(struct virtio_bus *bus)
 	free(bus);
 }
 
+bool virtio_bus_resuming(const struct virtio_bus *bus)
+{
+	return bus->port.resuming;
+}
+
 sd_event *virtio_bus_event(struct virtio_bus *bus)
 {
 	return bus->port.event;

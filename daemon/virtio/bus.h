@@ -41,6 +41,9 @@ void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool re
  * message unanswered, it is answered.
  */
 void virtio_bus_resume(struct virtio_bus *bus);
+/** virtio_bus_resuming - is a device that is added now one that the last sigmad had? */
+bool virtio_bus_resuming(const struct virtio_bus *bus);
+
 /** virtio_bus_event - the event loop of the bus; no reference is taken */
 sd_event *virtio_bus_event(struct virtio_bus *bus);
 

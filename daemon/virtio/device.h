@@ -14,6 +14,8 @@
  *	ratelimit.c	limits messages that a guest can cause at will
  *	process.c	a device that a process of its own serves by vhost-user
  *	tap.c		the host's end of a NIC
+ *	disk.c		the storage of a disk
+ *	format.c	files that are not raw disks
  *	blk.c blk_socket.c net.c net_user.c console.c rng.c vsock.c fs.c	one device each
  *
  * Each file above includes only headers of files below it. backends.h declares the functions that

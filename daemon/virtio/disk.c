@@ -23,8 +23,9 @@
 #include "../../common/log.h"
 #include "../../common/lock.h"
 #include "buffers.h"
+#include "bus.h"
 #include "disk.h"
-#include "making.h"
+#include "format.h"
 
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* a larger st_blksize is a hint, not a physical block */
@@ -226,6 +227,24 @@ static int open_direct(struct disk *disk, struct virtio_making *making)
 			  disk->path) : 0;
 }
 
+/*
+ * Refuse a disk that looks as if it were not raw, unless the guest file says that it is. A guest
+ * that was served so far and is taken over keeps its disk, whatever it has written there.
+ */
+static int check_raw(const struct disk *disk, struct virtio_making *making)
+{
+	const struct format *format;
+
+	format = virtio_bus_resuming(making->bus) ? NULL : format_recognise(disk->fd);
+	if (!format)
+		return 0;
+	if (!format->image)
+		return making_say(making, -EINVAL, "disk %s is %s, or a raw disk to which a guest wrote the beginning of one; make a raw disk of the former with '%s', and give the latter Format=raw",
+				  disk->path, format->name, format->remedy);
+	return making_say(making, -EINVAL, "disk %s is %s, or a raw disk to which a guest wrote the header of one; make a raw disk of the former with '%s', and give the latter Format=raw; do not convert it, since the header may name files of the host",
+			  disk->path, format->name, format->remedy);
+}
+
 int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config)
 {
 	const char *path = config->path;
@@ -251,7 +270,9 @@ int disk_open(struct disk *disk, struct virtio_making *making, const struct gues
 	ret = lock(disk, making);
 	if (ret < 0)
 		goto close_fd;
-	ret = measure(disk, making, &st);
+	ret = config->format == FORMAT_AUTO ? check_raw(disk, making) : 0;
+	if (!ret)
+		ret = measure(disk, making, &st);
 	if (!ret && config->block_size)
 		ret = set_block_size(disk, making, config->block_size);
 	if (ret < 0)

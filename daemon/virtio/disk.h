@@ -46,7 +46,7 @@ struct disk {
 
 /**
  * disk_open - open and lock the file, and find its size and block sizes
- * @config: path, read_only, direct and block_size are used
+ * @config: path, format, read_only, direct and block_size are used
  *
  * The lock is exclusive for writing and shared for reading. This may wait up to 2 s for a lock that
  * is held for a moment. Return: 0, and disk_close() has to follow; or -errno and the reason in
