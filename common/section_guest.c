@@ -10,6 +10,7 @@
 #include "cpus.h"
 #include "guard.h"
 #include "guestparser.h"
+#include "size.h"
 
 #define MEMORY_MIN	(128ULL << 20)	/* kernel, initrd and room to unpack them */
 
@@ -107,29 +108,15 @@ static void set_cpus(struct parser *parser, const char *value)
 
 static void set_memory(struct parser *parser, const char *value)
 {
-	static const char units[] = "KMGT";
-	unsigned long long size;
-	unsigned int shift = 0;
-	char *end;
+	uint64_t size;
+	int error = size_parse(value, UINT64_MAX - SIGMA_SEGMENT_ALIGN, &size);
 
 	parser->config->memory_line = parser->line;
-	errno = 0;
-	size = strtoull(value, &end, 10);
-	if (*end && strchr(units, toupper((unsigned char)*end))) {
-		shift = 10 * (strchr(units, toupper((unsigned char)*end)) - units + 1);
-		end++;
-	}
-	if (!isdigit((unsigned char)*value) || *end) {
-		wrong(parser, -EINVAL, "Memory=%s: not a size; write it like 512M or 2G", value);
+	if (error) {
+		wrong(parser, -EINVAL, "Memory=%s: %s; write it like 512M or 2G", value,
+		      error == -ERANGE ? "more than any machine has" : "not a size");
 		return;
 	}
-	if (errno || size > (UINT64_MAX - SIGMA_SEGMENT_ALIGN) >> shift) {
-		wrong(parser, -EINVAL,
-		      "Memory=%s: more than any machine has; write it like 512M or 2G",
-		      value);
-		return;
-	}
-	size <<= shift;
 	if (size < MEMORY_MIN) {
 		wrong(parser, -EINVAL,
 		      "Memory=%s: too little for a kernel to start; give at least %lluM",

@@ -71,6 +71,8 @@ struct virtio_device_ops {
 	void (*reset)(struct virtio_device *dev);
 	/* The guest kicked @vq; NULL: the back end waits for kick_fd itself */
 	void (*kick)(struct virtio_device *dev, struct virtqueue *vq);
+	/* NULL, or: a disk grows; see virtio_bus_resize() */
+	int (*resize)(struct virtio_device *dev, uint64_t *size);
 	/* After reset: free @dev and all that the back end owns */
 	void (*destroy)(struct virtio_device *dev);
 };

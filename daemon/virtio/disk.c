@@ -290,6 +290,59 @@ free_path:
 	return ret;
 }
 
+static int set_file_size(const struct disk *disk, uint64_t now, uint64_t size)
+{
+	int ret;
+
+	if (disk->block_device)
+		return log_error(-EINVAL, "disk %s is a block device; make it larger by its own tool, such as lvextend, and give no size here",
+				 disk->path);
+	if (disk->read_only)
+		return log_error(-EROFS, "disk %s has ReadOnly=yes; make the file larger by another program, and give no size here",
+				 disk->path);
+	if (size < now)
+		return log_error(-EINVAL, "disk %s has %llu bytes already, and does not shrink to %llu; give a larger size",
+				 disk->path, (unsigned long long)now, (unsigned long long)size);
+	do {
+		ret = size > now ? ftruncate(disk->fd, size) : 0;
+	} while (ret && errno == EINTR);
+	return ret ? log_error(-errno, "cannot make disk %s larger: %s", disk->path,
+			       strerror(errno)) : 0;
+}
+
+int disk_resize(struct disk *disk, uint64_t size)
+{
+	uint64_t now = 0;
+	struct stat st;
+	int ret;
+
+	if (size % disk->block_size)
+		return log_error(-EINVAL, "%llu bytes are no multiple of %u, the size of a block of disk %s; give one",
+				 (unsigned long long)size, disk->block_size, disk->path);
+	ret = disk->block_device ? ioctl(disk->fd, BLKGETSIZE64, &now) : fstat(disk->fd, &st);
+	if (ret)
+		return log_error(-errno, "cannot get the size of disk %s: %s", disk->path,
+				 strerror(errno));
+	if (!disk->block_device)
+		now = st.st_size;
+	if (now < disk->size)
+		return log_error(-EINVAL, "disk %s has %llu bytes only, and the guest was given %llu; make it as large again, since a disk does not shrink",
+				 disk->path, (unsigned long long)now,
+				 (unsigned long long)disk->size);
+	if (size) {
+		ret = set_file_size(disk, now, size);
+		if (ret)
+			return ret;
+		now = size;
+	}
+	if (now % disk->block_size)
+		return log_error(-EINVAL, "disk %s has %llu bytes, which is no multiple of %u, the size of its blocks; make it larger by some bytes",
+				 disk->path, (unsigned long long)now, disk->block_size);
+	/* The disk's thread reads it */
+	__atomic_store_n(&disk->size, now, __ATOMIC_RELAXED);
+	return 0;
+}
+
 void disk_close(struct disk *disk)
 {
 	if (disk->direct_fd >= 0)

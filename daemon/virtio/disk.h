@@ -22,7 +22,7 @@ struct virtio_making;
  * @read_only: opened read-only
  * @block_device: a block device, not a regular file
  * @can_discard: disk_discard() is supported
- * @size: bytes, a multiple of SECTOR_SIZE
+ * @size: see disk_size()
  * @block_size: bytes of the smallest block that can be addressed
  * @physical_size: bytes of the smallest block that can be written without a read before: a power
  *		   of two >= @block_size
@@ -54,6 +54,20 @@ struct disk {
  */
 int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config);
 void disk_close(struct disk *disk);
+
+/**
+ * disk_resize - take the size that the file or block device has now
+ * @size: make the file this large before; 0: it has grown already
+ *
+ * A disk only grows. Return: 0 or a reported -errno: nothing has changed.
+ */
+int disk_resize(struct disk *disk, uint64_t size);
+
+/** disk_size - bytes, a multiple of SECTOR_SIZE; any thread */
+static inline uint64_t disk_size(const struct disk *disk)
+{
+	return __atomic_load_n(&disk->size, __ATOMIC_RELAXED);
+}
 
 /** disk_fd - file to use for a transfer at @offset: the one with O_DIRECT if the alignment fits */
 int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf);
