@@ -138,6 +138,22 @@ check "a block device holds what the guest writes" [ "$(mib "$loop" 0 1)" = "$wr
 check "the file behind the block device holds what the guest writes" \
 	[ "$(mib $dir/loop.img 0 1)" = "$wrote" ]
 
+# ---- a block device of the host with sectors of 4 KiB
+truncate -s 4M $dir/4k.img
+large=$(losetup --find --show --sector-size 4096 $dir/4k.img)
+check "a block device with sectors of 4 KiB is added" eval '
+	within 60 sigmactl disk rm g "$loop" && within 60 sigmactl disk add g "$large" Serial=large &&
+	until_true 20 in_guest 1 "test -e /dev/vde"'
+check "the guest sees sectors of 4 KiB" \
+	[ "$(in_guest 1 'cat /sys/block/vde/queue/logical_block_size')" = 4096 ]
+wrote=$(in_guest 1 "dd if=/run/data of=/dev/vde bs=4K oflag=direct conv=fsync status=none &&
+	sha256sum </run/data | cut -d ' ' -f 1")
+check "the device with sectors of 4 KiB holds what the guest writes" \
+	[ "$(mib "$large" 0 1)" = "$wrote" ]
+check "the device with sectors of 4 KiB is removed" within 60 sigmactl disk rm g large
+losetup -d "$large"
+check "the first block device is added again" within 60 sigmactl disk add g "$loop"
+
 # ---- what cannot be a disk, tried while the first guest runs
 refused()
 {

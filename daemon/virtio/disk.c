@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/param.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../../common/guestfile.h"
@@ -198,33 +200,77 @@ static int open_path(struct disk *disk, struct virtio_making *making, struct sta
 }
 
 /*
- * Open the file again with O_DIRECT and find the alignment that requests need. STATX_DIOALIGN is
- * new in Linux 6.1, and not every file system supports it, so try reads with growing alignments.
+ * btrfs computes the checksum of data before it writes them from the guest's memory, where the
+ * guest may change them meanwhile: then the checksum does not fit, and reading gives EIO for ever
+ * (btrfs(5), "Checksumming"). Linux 6.14 and older do so also with O_DIRECT.
  */
-static int open_direct(struct disk *disk, struct virtio_making *making)
+static bool has_checksums(int fd)
+{
+	struct statfs fs;
+	int flags;
+
+	if (fstatfs(fd, &fs) || (unsigned int)fs.f_type != BTRFS_SUPER_MAGIC)
+		return false;
+	return ioctl(fd, FS_IOC_GETFLAGS, &flags) || !(flags & FS_NOCOW_FL);
+}
+
+/*
+ * Find the alignments that requests with O_DIRECT need. STATX_DIOALIGN is new in Linux 6.1, and not
+ * every file system supports it: there, try reads with growing alignments. Return: is there one?
+ */
+static bool find_alignment(struct disk *disk)
 {
 	uint8_t block[2 * DIRECT_ALIGN_MAX] __attribute__((aligned(DIRECT_ALIGN_MAX)));
 	unsigned int align = SECTOR_SIZE;
+	struct statx stx;
+
+	if (!statx(disk->direct_fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) &&
+	    stx.stx_mask & STATX_DIOALIGN) {
+		disk->direct_memory = stx.stx_dio_mem_align;
+		disk->direct_align = stx.stx_dio_offset_align;
+		return is_power_of_two(disk->direct_memory) && is_power_of_two(disk->direct_align);
+	}
+	/* The address block + align is aligned no better than the test needs */
+	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
+		align *= 2;
+	disk->direct_memory = align;
+	disk->direct_align = align;
+	return align <= DIRECT_ALIGN_MAX;
+}
+
+/* Open the file again with O_DIRECT. Where that is impossible, a note says so */
+static int open_direct(struct disk *disk, struct virtio_making *making)
+{
 	char path[32];
 	int ret;
 
+	if (!disk->block_device && has_checksums(disk->fd))
+		return making_say(making, 0, "disk %s: its data go through the host's page cache, since btrfs has checksums of them; to avoid that, make the image anew in a folder with the attribute C (chattr +C)",
+				  disk->path);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", disk->fd);
 	disk->direct_fd = open(path, O_DIRECT | O_CLOEXEC | O_NOCTTY |
 			       (disk->read_only ? O_RDONLY : O_RDWR));
 	if (disk->direct_fd < 0)
+		return making_say(making, 0, "disk %s: its data go through the host's page cache, since its file system has no O_DIRECT: %s",
+				  disk->path, strerror(errno));
+	if (!find_alignment(disk)) {
+		ret = making_say(making, 0, "disk %s: its data go through the host's page cache, since its file system has no O_DIRECT for this file",
+				 disk->path);
+		goto close_direct;
+	}
+	ret = lock_patiently(try_lock_direct, disk, LOCK_SECONDS);
+	if (ret == -EBUSY)
+		making_say(making, ret, "disk %s: requests of a sigmad that was killed are still under way; try again later",
+			   disk->path);
+	else if (ret)
+		ret = making_say(making, 0, "disk %s: its data go through the host's page cache, since O_DIRECT needs a lock: %s",
+				 disk->path, strerror(-ret));
+	else
 		return 0;
-	/* The address block + align is aligned no better than the test needs */
-	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
-		align *= 2;
-	disk->direct_align = align;
-	ret = align > DIRECT_ALIGN_MAX ? 0 : lock_patiently(try_lock_direct, disk, LOCK_SECONDS);
-	if (!ret && align <= DIRECT_ALIGN_MAX)
-		return 0;
+close_direct:
 	close(disk->direct_fd);
 	disk->direct_fd = -1;
-	return ret == -EBUSY ?
-		making_say(making, ret, "disk %s: requests of a sigmad that was killed are still under way; try again later",
-			  disk->path) : 0;
+	return ret;
 }
 
 /*
@@ -353,13 +399,24 @@ void disk_close(struct disk *disk)
 
 int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf)
 {
-	uint64_t bits = offset;
+	uint64_t addresses = 0, bits = offset;
 
 	if (disk->direct_fd < 0)
 		return disk->fd;
-	for (unsigned int i = 0; i < buf->nr; i++)
-		bits |= (uintptr_t)buf->iov[i].iov_base | buf->iov[i].iov_len;
-	return bits & (disk->direct_align - 1) ? disk->fd : disk->direct_fd;
+	for (unsigned int i = 0; i < buf->nr; i++) {
+		addresses |= (uintptr_t)buf->iov[i].iov_base;
+		bits |= buf->iov[i].iov_len;
+	}
+	return addresses & (disk->direct_memory - 1) || bits & (disk->direct_align - 1) ?
+		disk->fd : disk->direct_fd;
+}
+
+void disk_refused_direct(struct disk *disk)
+{
+	if (!disk->refused_direct)
+		log_info("disk %s: some of its data go through the host's page cache, since its file system refuses requests with O_DIRECT",
+			 disk->path);
+	disk->refused_direct = true;
 }
 
 /*

@@ -16,7 +16,9 @@ struct virtio_making;
  * struct disk - an open and locked file
  * @fd: the file
  * @direct_fd: the same file with O_DIRECT; -1: not possible
- * @direct_align: alignment of address, offset and length for @direct_fd: bytes, a power of two
+ * @direct_memory: alignment of addresses for @direct_fd: bytes, a power of two
+ * @direct_align: alignment of offset and length for @direct_fd: bytes, a power of two
+ * @refused_direct: for disk_refused_direct()
  * @flags: of open(2)
  * @path: for messages
  * @read_only: opened read-only
@@ -33,7 +35,8 @@ struct virtio_making;
 struct disk {
 	int fd;
 	int direct_fd;
-	unsigned int direct_align;
+	unsigned int direct_memory, direct_align;
+	bool refused_direct;
 	int flags;
 	char *path;
 	bool read_only;
@@ -71,6 +74,13 @@ static inline uint64_t disk_size(const struct disk *disk)
 
 /** disk_fd - file to use for a transfer at @offset: the one with O_DIRECT if the alignment fits */
 int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf);
+
+/**
+ * disk_refused_direct - log, once, that a request failed with EINVAL on the file with O_DIRECT
+ *
+ * Some file systems accept O_DIRECT at open() and refuse single requests. They are done without it.
+ */
+void disk_refused_direct(struct disk *disk);
 
 /**
  * disk_flushed - result of a flush, after fdatasync()

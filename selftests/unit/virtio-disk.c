@@ -1,14 +1,130 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The storage of disks: which files are taken for a raw disk, and which are refused. */
+/*
+ * The storage of disks: which files are taken for a raw disk, and how they are accessed. File
+ * systems and devices that this machine lacks are faked by the system calls that tell of them.
+ */
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/virtio_blk.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "../../common/guestfile.h"
+#include "../../daemon/virtio/buffers.h"
+#include "../../daemon/virtio/disk.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
 
 #define IMAGE_SIZE	(1 << 20)
+
+/* What the faked system calls tell; zeros: nothing else than the kernel does */
+static struct {
+	bool no_direct;			/* open() refuses O_DIRECT */
+	bool no_dioalign;		/* statx() does not know the alignments */
+	bool dioalign;			/* it does: */
+	unsigned int memory, offset;
+	unsigned int reads_at;		/* reads with O_DIRECT need this alignment */
+	long file_system;		/* magic number */
+	int flags;			/* of the inode */
+	unsigned int block_size;	/* a block device */
+} fake;
+
+int open(const char *path, int flags, ...)
+{
+	if (fake.no_direct && flags & O_DIRECT) {
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_openat, AT_FDCWD, path, flags, 0600);
+}
+
+int statx(int folder, const char *path, int flags, unsigned int mask, struct statx *stx)
+{
+	int ret = syscall(SYS_statx, folder, path, flags, mask, stx);
+
+	if (fake.no_dioalign)
+		stx->stx_mask &= ~STATX_DIOALIGN;
+	if (fake.dioalign) {
+		stx->stx_mask |= STATX_DIOALIGN;
+		stx->stx_dio_mem_align = fake.memory;
+		stx->stx_dio_offset_align = fake.offset;
+	}
+	return ret;
+}
+
+ssize_t pread(int fd, void *to, size_t len, off_t at)
+{
+	if (fake.reads_at && fcntl(fd, F_GETFL) & O_DIRECT &&
+	    ((uintptr_t)to | len | at) & (fake.reads_at - 1)) {
+		errno = EINVAL;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, to, len, at);
+}
+
+int fstatfs(int fd, struct statfs *fs)
+{
+	int ret = syscall(SYS_fstatfs, fd, fs);
+
+	if (fake.file_system)
+		fs->f_type = fake.file_system;
+	return ret;
+}
+
+int stat(const char *path, struct stat *st)
+{
+	int ret = syscall(SYS_newfstatat, AT_FDCWD, path, st, 0);
+
+	if (fake.block_size)
+		st->st_mode = S_IFBLK | 0600;
+	return ret;
+}
+
+int fstat(int fd, struct stat *st)
+{
+	int ret = syscall(SYS_newfstatat, fd, "", st, AT_EMPTY_PATH);
+
+	if (fake.block_size)
+		st->st_mode = S_IFBLK | 0600;
+	return ret;
+}
+
+static int fake_ioctl(unsigned long request, void *data)
+{
+	switch (request) {
+	case BLKGETSIZE64:
+		*(uint64_t *)data = IMAGE_SIZE;
+		return 0;
+	case BLKSSZGET:
+	case BLKPBSZGET:
+		*(unsigned int *)data = fake.block_size;
+		return 0;
+	default:
+		errno = ENOTTY;
+		return -1;
+	}
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *data;
+
+	va_start(ap, request);
+	data = va_arg(ap, void *);
+	va_end(ap);
+	if (fake.file_system && request == FS_IOC_GETFLAGS) {
+		*(int *)data = fake.flags;
+		return 0;
+	}
+	return fake.block_size ? fake_ioctl(request, data) : syscall(SYS_ioctl, fd, request, data);
+}
 
 static char image[] = "/tmp/sigma-disk-XXXXXX";
 
@@ -162,6 +278,178 @@ TEST(header_by_a_guest)
 	said = refusal(FORMAT_AUTO);
 	EXPECT_SAID("or a raw disk to which a guest wrote the header of one", said);
 	EXPECT_SAID("do not convert it, since the header may name files of the host", said);
+}
+
+/* O_DIRECT */
+
+/* struct opened - a disk as disk_open() makes it */
+struct opened {
+	struct guest *guest;
+	struct virtio_making making;
+	struct disk disk;
+};
+
+static int open_disk(struct opened *opened)
+{
+	const struct guest_disk config = { .path = image, .direct = true };
+
+	opened->guest = guest_new();
+	opened->making = kinds_begin(opened->guest->bus, &guest_config, 0);
+	return disk_open(&opened->disk, &opened->making, &config);
+}
+
+static void close_disk(struct opened *opened)
+{
+	disk_close(&opened->disk);
+	guest_free(&opened->guest);
+	memset(&fake, 0, sizeof(fake));
+}
+
+/* Is this transfer done with O_DIRECT? */
+static bool is_direct(const struct opened *opened, uintptr_t address, size_t len, uint64_t offset)
+{
+	struct iovec iov = { (void *)(SEGMENT_SIZE + address), len };
+	const struct vq_buffers buffers = { .iov = &iov, .nr = 1, .len = len };
+
+	return disk_fd(&opened->disk, offset, &buffers) == opened->disk.direct_fd;
+}
+
+TEST(alignment_that_the_file_system_tells)
+{
+	struct opened opened;
+
+	write_image("", 0, 0);
+	fake.dioalign = true;
+	fake.memory = 4;
+	fake.offset = 16384;
+	ASSERT_EQ(0, open_disk(&opened));
+	if (opened.disk.direct_fd < 0)
+		SKIP(goto out, "the file system of /tmp has no O_DIRECT");
+	EXPECT_STREQ("", opened.making.said);
+	EXPECT_TRUE(is_direct(&opened, 4, 16384, 32768));
+	EXPECT_FALSE(is_direct(&opened, 2, 16384, 32768));
+	EXPECT_FALSE(is_direct(&opened, 4, 4096, 32768));
+	EXPECT_FALSE(is_direct(&opened, 4, 16384, 4096));
+out:
+	close_disk(&opened);
+}
+
+TEST(alignment_that_is_tried)
+{
+	struct opened opened;
+
+	write_image("", 0, 0);
+	fake.no_dioalign = true;
+	fake.reads_at = 2048;
+	ASSERT_EQ(0, open_disk(&opened));
+	if (opened.disk.direct_fd < 0)
+		SKIP(goto out, "the file system of /tmp has no O_DIRECT");
+	EXPECT_EQ(opened.disk.direct_memory, opened.disk.direct_align);
+	EXPECT_TRUE(opened.disk.direct_align >= 2048 && opened.disk.direct_align <= 4096);
+out:
+	close_disk(&opened);
+}
+
+/* The disk works all the same, and the log says once that it is slower */
+TEST(no_direct)
+{
+	struct opened opened;
+
+	write_image("", 0, 0);
+	fake.no_direct = true;
+	ASSERT_EQ(0, open_disk(&opened));
+	EXPECT_EQ(-1, opened.disk.direct_fd);
+	EXPECT_SAID("through the host's page cache", opened.making.said);
+	EXPECT_SAID("has no O_DIRECT: Invalid argument", opened.making.said);
+	EXPECT_FALSE(is_direct(&opened, 0, 4096, 0));
+	close_disk(&opened);
+
+	/* For this file, as with compression */
+	fake.dioalign = true;
+	ASSERT_EQ(0, open_disk(&opened));
+	EXPECT_EQ(-1, opened.disk.direct_fd);
+	EXPECT_SAID("no O_DIRECT for this file", opened.making.said);
+	close_disk(&opened);
+
+	fake.no_dioalign = true;
+	fake.reads_at = 8192;
+	ASSERT_EQ(0, open_disk(&opened));
+	EXPECT_EQ(-1, opened.disk.direct_fd);
+	EXPECT_SAID("no O_DIRECT for this file", opened.making.said);
+	close_disk(&opened);
+}
+
+TEST(btrfs)
+{
+	struct opened opened;
+
+	write_image("", 0, 0);
+	fake.file_system = BTRFS_SUPER_MAGIC;
+	ASSERT_EQ(0, open_disk(&opened));
+	EXPECT_EQ(-1, opened.disk.direct_fd);
+	EXPECT_SAID("btrfs has checksums", opened.making.said);
+	EXPECT_SAID("chattr +C", opened.making.said);
+	close_disk(&opened);
+
+	fake.file_system = BTRFS_SUPER_MAGIC;
+	fake.flags = FS_NOCOW_FL;
+	fake.dioalign = true;
+	fake.memory = 512;
+	fake.offset = 4096;
+	ASSERT_EQ(0, open_disk(&opened));
+	EXPECT_TRUE(!strstr(opened.making.said, "checksums"));
+	close_disk(&opened);
+}
+
+TEST(refusal_is_told_once)
+{
+	struct opened opened;
+	const char *said;
+
+	write_image("", 0, 0);
+	ASSERT_EQ(0, open_disk(&opened));
+	capture_start();
+	disk_refused_direct(&opened.disk);
+	disk_refused_direct(&opened.disk);
+	said = strstr(capture_end(), "refuses requests with O_DIRECT");
+	EXPECT_TRUE(said && !strstr(said + 1, "refuses requests"));
+	close_disk(&opened);
+}
+
+/* A block device with sectors of 4 KiB */
+TEST(large_sectors)
+{
+	const struct guest_disk small = { .path = image, .direct = true, .block_size = 512 };
+	const struct guest_disk config = { .path = image, .direct = true };
+	struct guest *guest GUEST = guest_new();
+	struct sigma_msg_config msg = { 0 };
+	struct virtio_blk_config seen = { 0 };
+	struct opened opened;
+
+	write_image("", 0, 0);
+	fake.block_size = 4096;
+	capture_start();
+	EXPECT_EQ(-EINVAL, guest_add_disk(guest, &small));
+	EXPECT_SAID("has blocks of 4096 bytes itself: BlockSize=512 is too small", capture_end());
+	EXPECT_EQ(0, guest_add_disk(guest, &config));
+	msg.length = offsetof(struct virtio_blk_config, physical_block_exp);
+	EXPECT_EQ(0, ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg)));
+	memcpy(&seen, msg.data, msg.length);
+	EXPECT_EQ(4096, seen.blk_size);
+	EXPECT_EQ(IMAGE_SIZE / 512, seen.capacity);
+	virtio_bus_free(guest->bus);	/* and with it the lock on the image */
+	guest->bus = NULL;
+
+	/* A request that is none of its blocks is done by the page cache, which reads before it writes */
+	fake.dioalign = true;
+	fake.memory = 512;
+	fake.offset = 4096;
+	ASSERT_EQ(0, open_disk(&opened));
+	EXPECT_FALSE(is_direct(&opened, 0, 512, 512));
+	EXPECT_FALSE(is_direct(&opened, 0, 4096, 512));
+	if (opened.disk.direct_fd >= 0)
+		EXPECT_TRUE(is_direct(&opened, 512, 8192, 4096));
+	close_disk(&opened);
 }
 
 TEST_HARNESS_MAIN
