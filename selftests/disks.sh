@@ -167,11 +167,17 @@ refuse "a file that g only reads is refused to a writer" "$dir/fixed.img.*(used|
 	refused disk=$dir/fixed.img
 refuse "a block device that g has is refused" "$loop.*in use" refused disk="$loop"
 truncate -s 1M $dir/locked.img
-exec {lock}<>$dir/locked.img
-flock --nonblock $lock
-refuse "a file that a program has locked is refused" "$dir/locked.img.*(used|in use)" \
+qemu-storage-daemon --blockdev driver=file,node-name=f,filename=$dir/locked.img,locking=on \
+	--export type=vhost-user-blk,id=e,node-name=f,addr.type=unix,addr.path=/run/locked,writable=on &
+locker=$!
+check "QEMU writes to a file" until_true 20 test -S /run/locked
+refuse "a file that QEMU writes to is refused" "$dir/locked.img.*(used|in use)" \
 	refused disk=$dir/locked.img
-exec {lock}<&-
+kill $locker
+wait $locker
+refuse "QEMU is kept from a file that g writes to" "Failed to get .* lock" within 30 \
+	qemu-storage-daemon --blockdev driver=file,node-name=f,filename=$dir/data.img,locking=on \
+	--export type=vhost-user-blk,id=e,node-name=f,addr.type=unix,addr.path=/run/locked,writable=on
 mkfs.ext4 -q $dir/5.fs 1M
 mounted=$(losetup --find --show $dir/5.fs)
 mkdir -p /mnt/fs
@@ -194,7 +200,7 @@ check "the guest writes the header of a qcow2 image to its raw disk" in_guest 1 
 	"printf 'QFI\\373\\000\\000\\000\\003' | dd of=/dev/vdb conv=fsync status=none"
 check "g stops" sigmactl stop g
 check "g is gone" wait_gone g
-check "the file of g can be locked again" flock --nonblock $dir/data.img true
+check "no lock on the file of g is left" is_free $dir/data.img
 refuse "a raw disk with a header by a guest is refused, and not converted" \
 	"$dir/data.img is a qcow2 image, or a raw disk to which a guest .*Format=raw; do not convert" \
 	refused disk=$dir/data.img

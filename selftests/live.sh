@@ -20,7 +20,6 @@ nothing_leaves() { [ "$(sigmactl status --json g | jq '[.devices[] | select(.lea
 has() { in_guest 1 "test -e $1"; }
 has_not() { in_guest 1 "test ! -e $1"; }
 comes() { until_true 20 has "$1"; }
-is_free() { flock --nonblock "$1" true; }
 sum() { sha256sum | cut -d ' ' -f 1; }
 host_links() { ls /sys/class/net; }
 no_servers() { ! pgrep -x virtiofsd >/dev/null; }

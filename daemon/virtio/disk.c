@@ -32,13 +32,88 @@
 #define DIRECT_ALIGN_MAX	4096U
 #define FILE_BLOCK_MAX		65536	/* a larger st_blksize is a hint, not a physical block */
 #define LOCK_SECONDS		2
-#define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
 
+/*
+ * Locks on bytes of the file, as QEMU has them (raw_check_lock_bytes() in its block/file-posix.c):
+ * BYTE_USES + n says that the owner does n, BYTE_DENIES + n that nobody else may. All of them are
+ * shared locks, set first and then tested against those of others. So both open files of a disk
+ * have them, and the requests in flight of a sigmad that was killed have them, too.
+ *
+ * They are open file description locks only. NFS and CIFS make of flock(2) a lock on the whole
+ * file, which would conflict with these.
+ */
+enum {
+	BYTE_USES = 100, BYTE_DENIES = 200,
+	TO_READ = 0, TO_WRITE = 1, TO_RESIZE = 3,
+};
+
+#define READER_LOCKS	3
+
+/* A reader has and tests the first READER_LOCKS, a writer all */
+static const struct {
+	unsigned int set, test;
+} byte_locks[] = {
+	{ BYTE_USES + TO_READ, BYTE_DENIES + TO_READ },
+	{ BYTE_DENIES + TO_WRITE, BYTE_USES + TO_WRITE },
+	{ BYTE_DENIES + TO_RESIZE, BYTE_USES + TO_RESIZE },
+	{ BYTE_USES + TO_WRITE, BYTE_DENIES + TO_WRITE },
+	{ BYTE_USES + TO_RESIZE, BYTE_DENIES + TO_RESIZE },
+};
+
+static unsigned int nr_locks(const struct disk *disk)
+{
+	return disk->read_only ? READER_LOCKS : sizeof(byte_locks) / sizeof(*byte_locks);
+}
+
+/*
+ * A lock of SMB keeps others, and its owner, from writing to the bytes. There the locks are behind
+ * all data, where QEMU does not see them.
+ */
+static off_t lock_offset(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) || ((unsigned int)fs.f_type != CIFS_SUPER_MAGIC &&
+				 (unsigned int)fs.f_type != SMB2_SUPER_MAGIC))
+		return 0;
+	return 1LL << 62;
+}
+
+static int set_locks(const struct disk *disk, int fd)
+{
+	const off_t offset = lock_offset(fd);
+	int ret = 0;
+
+	for (unsigned int i = 0; i < nr_locks(disk) && !ret; i++)
+		ret = lock_byte(fd, offset + byte_locks[i].set);
+	return ret;
+}
+
+static int test_locks(const struct disk *disk)
+{
+	const off_t offset = lock_offset(disk->fd);
+	int ret = 0;
+
+	for (unsigned int i = 0; i < nr_locks(disk) && !ret; i++)
+		ret = lock_test(disk->fd, offset + byte_locks[i].test);
+	return ret;
+}
+
+/* Programs such as udevd and mkfs have a flock on a block device, which is always local */
 static int try_lock(void *what)
 {
 	struct disk *disk = what;
+	int ret = 0;
 
-	return lock_file(disk->fd, disk->read_only ? LOCK_SH : LOCK_EX);
+	if (disk->block_device)
+		ret = lock_file(disk->fd, disk->read_only ? LOCK_SH : LOCK_EX);
+	if (!ret)
+		ret = set_locks(disk, disk->fd);
+	if (!ret)
+		ret = test_locks(disk);
+	if (ret)
+		lock_release(disk->fd);
+	return ret;
 }
 
 /*
@@ -63,20 +138,6 @@ static int lock(struct disk *disk, struct virtio_making *making)
 		return making_say(making, ret, "cannot lock disk %s: %s", disk->path,
 				  strerror(-ret));
 	return 0;
-}
-
-/* direct_fd is another open file, so it needs a lock, too: requests in flight hold the lock */
-static int try_lock_direct(void *what)
-{
-	struct disk *disk = what;
-	struct flock lock = {
-		.l_type = disk->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET,
-		.l_start = DIRECT_LOCK_AT, .l_len = 1,
-	};
-
-	if (!fcntl(disk->direct_fd, F_OFD_SETLK, &lock))
-		return 0;
-	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
 static bool is_power_of_two(unsigned int n)
@@ -258,15 +319,10 @@ static int open_direct(struct disk *disk, struct virtio_making *making)
 				 disk->path);
 		goto close_direct;
 	}
-	ret = lock_patiently(try_lock_direct, disk, LOCK_SECONDS);
-	if (ret == -EBUSY)
-		making_say(making, ret, "disk %s: requests of a sigmad that was killed are still under way; try again later",
-			   disk->path);
-	else if (ret)
-		ret = making_say(making, 0, "disk %s: its data go through the host's page cache, since O_DIRECT needs a lock: %s",
-				 disk->path, strerror(-ret));
-	else
+	ret = set_locks(disk, disk->direct_fd);
+	if (!ret)
 		return 0;
+	making_say(making, ret, "cannot lock disk %s: %s", disk->path, strerror(-ret));
 close_direct:
 	close(disk->direct_fd);
 	disk->direct_fd = -1;

@@ -51,9 +51,10 @@ struct disk {
  * disk_open - open and lock the file, and find its size and block sizes
  * @config: path, format, read_only, direct and block_size are used
  *
- * The lock is exclusive for writing and shared for reading. This may wait up to 2 s for a lock that
- * is held for a moment. Return: 0, and disk_close() has to follow; or -errno and the reason in
- * @making->said.
+ * One that writes has the disk alone, and readers share it. QEMU is among those who are kept out
+ * and keep out. This may wait up to 2 s for a lock that is held for a moment. Return: 0, and
+ * disk_close() has to follow; or -errno and the reason in @making->said. With 0, a note about
+ * O_DIRECT may be there.
  */
 int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config);
 void disk_close(struct disk *disk);

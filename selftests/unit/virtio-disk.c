@@ -9,6 +9,7 @@
 #include <linux/virtio_blk.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -440,7 +441,7 @@ TEST(large_sectors)
 	virtio_bus_free(guest->bus);	/* and with it the lock on the image */
 	guest->bus = NULL;
 
-	/* A request that is none of its blocks is done by the page cache, which reads before it writes */
+	/* What is no whole block goes through the page cache, which reads before it writes */
 	fake.dioalign = true;
 	fake.memory = 512;
 	fake.offset = 4096;
@@ -450,6 +451,131 @@ TEST(large_sectors)
 	if (opened.disk.direct_fd >= 0)
 		EXPECT_TRUE(is_direct(&opened, 512, 8192, 4096));
 	close_disk(&opened);
+}
+
+/* Locks */
+
+/* A lock of another program on one byte of the image; to be closed */
+static int other_lock(short type, off_t at)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	int fd = open(image, O_RDWR | O_CLOEXEC);
+
+	if (fcntl(fd, F_OFD_SETLK, &lock))
+		abort();
+	return fd;
+}
+
+static int add_locked(bool read_only)
+{
+	const struct guest_disk disk = { .path = image, .read_only = read_only, .direct = true };
+	struct guest *guest GUEST = guest_new();
+	int ret;
+
+	capture_start();
+	ret = guest_add_disk(guest, &disk);
+	capture_end();
+	return ret;
+}
+
+/* Bytes 100 + n: QEMU does n; 200 + n: it denies n. 0: reading, 1: writing, 3: resizing */
+TEST(locks_of_qemu)
+{
+	static const struct {
+		off_t at;
+		int reader, writer;
+	} locks[] = {
+		{ 100, 0, 0 }, { 101, -EBUSY, -EBUSY }, { 103, -EBUSY, -EBUSY },
+		{ 200, -EBUSY, -EBUSY }, { 201, 0, -EBUSY }, { 203, 0, -EBUSY }, { 0, 0, 0 },
+	};
+
+	write_image("", 0, 0);
+	for (size_t i = 0; i < sizeof(locks) / sizeof(*locks); i++) {
+		int fd = other_lock(F_RDLCK, locks[i].at);
+
+		EXPECT_EQ(locks[i].reader, add_locked(true));
+		EXPECT_EQ(locks[i].writer, add_locked(false));
+		close(fd);
+	}
+}
+
+/* What QEMU would find: F_UNLCK or F_RDLCK */
+static int lock_at(off_t at)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	int fd = open(image, O_RDWR | O_CLOEXEC);
+
+	if (fcntl(fd, F_OFD_GETLK, &lock))
+		abort();
+	close(fd);
+	return lock.l_type;
+}
+
+TEST(locks_for_qemu)
+{
+	struct opened opened;
+
+	write_image("", 0, 0);
+	ASSERT_EQ(0, open_disk(&opened));
+	EXPECT_EQ(F_RDLCK, lock_at(100));
+	EXPECT_EQ(F_RDLCK, lock_at(101));
+	EXPECT_EQ(F_RDLCK, lock_at(103));
+	EXPECT_EQ(F_RDLCK, lock_at(201));
+	EXPECT_EQ(F_RDLCK, lock_at(203));
+	EXPECT_EQ(F_UNLCK, lock_at(200));
+	/* Requests in flight of a sigmad that was killed have the file with O_DIRECT only */
+	if (opened.disk.direct_fd >= 0) {
+		close(opened.disk.fd);
+		EXPECT_EQ(-EBUSY, add_locked(false));
+		opened.disk.fd = dup(opened.disk.direct_fd);
+	}
+	close_disk(&opened);
+	EXPECT_EQ(F_UNLCK, lock_at(101));
+	EXPECT_EQ(0, add_locked(false));
+}
+
+/* A lock that was refused is not kept */
+TEST(no_lock_is_left)
+{
+	int fd;
+
+	write_image("", 0, 0);
+	fd = other_lock(F_RDLCK, 201);
+	EXPECT_EQ(-EBUSY, add_locked(false));
+	EXPECT_EQ(F_UNLCK, lock_at(101));
+	close(fd);
+}
+
+/* NFS makes of flock() a lock on the whole file, which the disk's other open file would meet */
+TEST(no_flock_on_a_file)
+{
+	struct opened opened;
+	int fd;
+
+	write_image("", 0, 0);
+	ASSERT_EQ(0, open_disk(&opened));
+	fd = open(image, O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(0, flock(fd, LOCK_EX | LOCK_NB));
+	close(fd);
+	close_disk(&opened);
+}
+
+/* With SMB, a lock keeps everybody from writing to its bytes */
+TEST(no_lock_in_the_data_by_smb)
+{
+	static const long file_systems[] = { CIFS_SUPER_MAGIC, SMB2_SUPER_MAGIC };
+
+	for (size_t i = 0; i < sizeof(file_systems) / sizeof(*file_systems); i++) {
+		struct opened opened;
+
+		write_image("", 0, 0);
+		fake.file_system = file_systems[i];
+		ASSERT_EQ(0, open_disk(&opened));
+		EXPECT_EQ(F_UNLCK, lock_at(101));
+		EXPECT_EQ(F_RDLCK, lock_at((1LL << 62) + 101));
+		EXPECT_EQ(-EBUSY, add_locked(false));
+		close_disk(&opened);
+	}
 }
 
 TEST_HARNESS_MAIN
