@@ -42,12 +42,18 @@ enum guest_device {
 	GUEST_DEVICE_KINDS
 };
 
+enum guest_format {
+	FORMAT_AUTO,		/* raw, and refused if it looks like another format */
+	FORMAT_RAW,
+};
+
 /*
  * @keys of each device: its keys as they were given, "Key=value\n" each; NULL: the slot is free
  */
 struct guest_disk {
 	char *keys;
 	char *path, *socket;	/* one of them is set */
+	enum guest_format format;
 	bool read_only;
 	bool direct;		/* bypass the host's page cache if the file system can */
 	char serial[GUEST_SERIAL_MAX + 1];	/* "": sigmad chooses it */

@@ -35,6 +35,17 @@ static void set_socket(struct parser *parser, const char *value)
 	guestkeys_string(parser, &this_disk(parser)->socket, value);
 }
 
+static void set_format(struct parser *parser, const char *value)
+{
+	if (!strcmp(value, "auto"))
+		this_disk(parser)->format = FORMAT_AUTO;
+	else if (!strcmp(value, "raw"))
+		this_disk(parser)->format = FORMAT_RAW;
+	else
+		wrong(parser, -EINVAL, "Format=%s: neither auto nor raw; give one of them, or leave it out",
+		      value);
+}
+
 static void set_read_only(struct parser *parser, const char *value)
 {
 	guestkeys_bool(parser, "ReadOnly", &this_disk(parser)->read_only, value);
@@ -74,6 +85,7 @@ static void set_serial(struct parser *parser, const char *value)
 const struct guest_key guest_disk_keys[SECTION_KEYS_MAX] = {
 	{ "Path", set_path, KEY_ONCE },
 	{ "Socket", set_socket, KEY_ONCE },
+	{ "Format", set_format, KEY_ONCE },
 	{ "ReadOnly", set_read_only, KEY_ONCE },
 	{ "DirectIO", set_direct, KEY_ONCE },
 	{ "BlockSize", set_block_size, KEY_ONCE },
@@ -101,8 +113,8 @@ void guest_disk_finish(struct parser *parser)
 			guestfile_mistake(parser, disk->line, -EINVAL, disk->path ?
 					  "a [Disk] with both Path= and Socket=; give one of them" :
 					  "a [Disk] without Path=; name the image or block device");
-		else if (disk->socket && (disk->read_only || !disk->direct || disk->block_size ||
-					  *disk->serial))
+		else if (disk->socket && (disk->format || disk->read_only || !disk->direct ||
+					  disk->block_size || *disk->serial))
 			guestfile_mistake(parser, disk->line, -EINVAL,
 					  "a [Disk] with Socket= has no other key; leave the others out, and set them in the program that serves the disk");
 		else if (disk->path)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl disk, net and share: hotplug and hot-unplug of devices. sigmad parses the keys as it
- * parses those of a guest file. sigmactl prints sigmad's messages.
+ * sigmactl disk, net and share: hotplug and hot-unplug of devices, and disks that grow. sigmad
+ * parses the keys as it parses those of a guest file. sigmactl prints sigmad's messages.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "../common/busnames.h"
+#include "../common/parse.h"
 #include "ctl.h"
 #include "json.h"
 
 #define ADD_TIMEOUT	(30 * USEC_PER_SEC)	/* for sigmad */
+#define RESIZE_TIMEOUT	ADD_TIMEOUT
 #define REMOVE_TIMEOUT	(30 * USEC_PER_SEC)	/* for the guest */
 #define KEYS_MAX	32
 
@@ -23,11 +25,12 @@ struct kind {
 	const char *add, *remove;	/* methods */
 	bool has_path;			/* PATH may follow NAME */
 	bool has_tag;			/* TAG may follow PATH */
+	bool grows;
 };
 
-static const struct kind disks = { "disk", "AddDisk", "RemoveDisk", true, false };
-static const struct kind nets = { "net", "AddNetwork", "RemoveNetwork", false, false };
-static const struct kind shares = { "share", "AddShare", "RemoveShare", true, true };
+static const struct kind disks = { "disk", "AddDisk", "RemoveDisk", true, false, true };
+static const struct kind nets = { "net", "AddNetwork", "RemoveNetwork", false, false, false };
+static const struct kind shares = { "share", "AddShare", "RemoveShare", true, true, false };
 
 /* Make a path absolute, since sigmad may have another working directory; 0 or a reported -errno */
 static int make_absolute(char absolute[PATH_MAX], const char *path)
@@ -201,46 +204,129 @@ static int send_remove(const struct kind *kind, const char *name, const char *de
 	return status;
 }
 
+/*
+ * A path becomes absolute, as "add" makes it. A word without a slash may be a tag, a serial number
+ * or an ID; for a disk it is a path if there is such a file. @path: room for it. Return: the device
+ * as sigmad knows it, or NULL after an error that was reported.
+ */
+static const char *find_device(const struct kind *kind, const char *device, char path[PATH_MAX])
+{
+	if (!kind->has_path ||
+	    (!strchr(device, '/') && (kind->has_tag || access(device, F_OK))))
+		return device;
+	return make_absolute(path, device) ? NULL : path;
+}
+
 static int remove_device(const struct options *options, const struct kind *kind,
 			 const char *name, char **args)
 {
-	const char *device = args[0];
 	char path[PATH_MAX];
+	const char *device;
 
-	if (!device || args[1])
+	if (!args[0] || args[1])
 		return complain(EXIT_USAGE, "say which %s, and no more; see 'sigmactl %s --help'",
 				kind->word, kind->word);
-	/*
-	 * A path becomes absolute, as "add" makes it. A word without a slash may be a tag, a serial
-	 * number or an ID; for a disk it is a path if there is such a file.
-	 */
-	if (kind->has_path && (strchr(device, '/') || (!kind->has_tag && !access(device, F_OK)))) {
-		if (make_absolute(path, device))
-			return EXIT_FAILED;
-		device = path;
-	}
+	device = find_device(kind, args[0], path);
+	if (!device)
+		return EXIT_FAILED;
 	return send_remove(kind, name, device, options->given & OPT_FORCE,
 			   options->given & OPT_TIMEOUT ? options->timeout : REMOVE_TIMEOUT);
 }
 
+static void print_resized(const struct options *options, const char *name, const char *device,
+			  uint64_t size)
+{
+	struct json_object *object;
+	char text[32];
+
+	if (!(options->given & OPT_JSON)) {
+		printf("%s: %s: %s\n", name, device, text_size(text, size));
+		return;
+	}
+	object = json_object_new_object();
+	json_add_number(object, "bytes", size);
+	json_print(object);
+}
+
+static int send_resize(const struct options *options, const char *name, const char *device,
+		       uint64_t size)
+{
+	uint64_t deadline = clock_deadline(RESIZE_TIMEOUT);
+	sd_bus_message *call = NULL, *reply = NULL;
+	int error, status;
+	sd_bus *bus;
+
+	error = client_open(&bus, name, deadline);
+	if (error)
+		return client_complain(EXIT_FAILED, name, error);
+	error = new_call(bus, &call, "ResizeDisk");
+	if (error >= 0)
+		error = sd_bus_message_append(call, "st", device, size);
+	if (error < 0) {
+		sd_bus_message_unref(call);
+		status = complain(EXIT_FAILED, "%s: cannot ask its sigmad: %s", name,
+				  strerror(-error));
+		goto close_bus;
+	}
+	status = ask(bus, name, call, deadline, &reply);
+	if (status == EXIT_TIMEOUT)
+		client_complain(status, name, -ETIMEDOUT);
+	else if (!status && sd_bus_message_read(reply, "t", &size) >= 0)
+		print_resized(options, name, device, size);
+	sd_bus_message_unref(reply);
+close_bus:
+	sd_bus_close_unref(bus);
+	return status;
+}
+
+static int resize(const struct options *options, const struct kind *kind, const char *name,
+		  char **args)
+{
+	char path[PATH_MAX];
+	const char *device;
+	char *end;
+	uint64_t size = 0;
+
+	if (!args[0] || (args[1] && args[2]))
+		return complain(EXIT_USAGE, "say which %s, and at most its new size; see 'sigmactl %s --help'",
+				kind->word, kind->word);
+	if (args[1] && (parse_size(args[1], &end, &size) || *end || !size || size > INT64_MAX))
+		return complain(EXIT_USAGE, "%s: not the size of a disk; write it like 512M or 20G",
+				args[1]);
+	device = find_device(kind, args[0], path);
+	return device ? send_resize(options, name, device, size) : EXIT_FAILED;
+}
+
+static const struct {
+	const char *word;
+	unsigned int accepts;
+	int (*run)(const struct options *options, const struct kind *kind, const char *name,
+		   char **args);
+} actions[] = {
+	{ "add", OPT_JSON | OPT_READ_ONLY, add },
+	{ "rm", OPT_FORCE | OPT_TIMEOUT, remove_device },
+	{ "resize", OPT_JSON, resize },		/* of a kind that grows */
+};
+
+#define NR_ACTIONS	(sizeof(actions) / sizeof(*actions))
+
 static int run(const struct options *options, const struct kind *kind, char **args)
 {
-	const unsigned int of_add = OPT_JSON | OPT_READ_ONLY, of_rm = OPT_FORCE | OPT_TIMEOUT;
-	bool adds = !strcmp(args[0], "add");
-	const char *name = args[1];
+	size_t nr = kind->grows ? NR_ACTIONS : NR_ACTIONS - 1, i = 0;
 	int status;
 
-	if (!adds && strcmp(args[0], "rm"))
-		return complain(EXIT_USAGE, "%s %s: neither add nor rm; see 'sigmactl %s --help'",
-				kind->word, args[0], kind->word);
-	if (options->given & (adds ? of_rm : of_add))
+	while (i < nr && strcmp(args[0], actions[i].word))
+		i++;
+	if (i == nr)
+		return complain(EXIT_USAGE, "%s %s: %s; see 'sigmactl %s --help'", kind->word,
+				args[0], kind->grows ? "none of add, rm and resize" :
+				"neither add nor rm", kind->word);
+	if (options->given & (OPT_JSON | OPT_READ_ONLY | OPT_FORCE | OPT_TIMEOUT) &
+	    ~actions[i].accepts)
 		return complain(EXIT_USAGE, "%s %s takes no such option; see 'sigmactl %s --help'",
 				kind->word, args[0], kind->word);
-	status = guest_check(name);
-	if (status)
-		return status;
-	return adds ? add(options, kind, name, args + 2) :
-		      remove_device(options, kind, name, args + 2);
+	status = guest_check(args[1]);
+	return status ?: actions[i].run(options, kind, args[1], args + 2);
 }
 
 static int run_disk(const struct options *options, char **args)
@@ -264,12 +350,16 @@ static int run_share(const struct options *options, char **args)
 
 DEFINE_VERB(disk) = {
 	.name = "disk",
-	.args = "add|rm NAME ...",
-	.summary = "Add a disk to a running guest, or remove one",
+	.args = "add|rm|resize NAME ...",
+	.summary = "Add a disk to a running guest, remove one, or let one grow",
 	.help =
 "  add NAME PATH [KEY=VALUE]...  PATH is a file or block device. KEYs are those of [Disk] in a\n"
-"                                guest file: DirectIO=, BlockSize=, Serial=; or Socket= and no PATH\n"
+"                                guest file: Format=, DirectIO=, BlockSize=, Serial=; or Socket=\n"
+"                                and no PATH\n"
 "  rm NAME PATH|SERIAL|ID        'sigmactl status NAME' shows the IDs\n"
+"  resize NAME PATH|SERIAL|ID [SIZE]\n"
+"                                show the guest that PATH has grown; with SIZE, like 20G, make the\n"
+"                                file that large before\n"
 "\n"
 "A new disk appears in the guest a moment later, as the next free /dev/vdX and as\n"
 "/dev/disk/by-id/virtio-SERIAL. 'add' prints its ID.\n"
@@ -279,11 +369,16 @@ DEFINE_VERB(disk) = {
 "--force only: the guest then writes its cached data, and later accesses get I/O errors. If the\n"
 "guest does not release the disk before the timeout (30 s), the unplug stays pending.\n"
 "\n"
+"A disk only grows. Make a block device larger by its own tool, such as lvextend; then call\n"
+"'resize' without SIZE. In the guest, growpart or resize2fs puts the new space to use. A disk with\n"
+"Socket= cannot be resized while the guest runs.\n"
+"\n"
 LIFETIME
 "\n"
 "Examples:\n"
 "  sigmactl disk add demo /srv/data.img Serial=data\n"
 "  sigmactl disk add demo --read-only /dev/sdb\n"
+"  sigmactl disk resize demo /srv/data.img 20G\n"
 "  sigmactl disk rm demo /srv/data.img\n",
 	.accepts = OPT_JSON | OPT_READ_ONLY | OPT_FORCE | OPT_TIMEOUT,
 	.nr_args = 2,

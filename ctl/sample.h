@@ -26,6 +26,8 @@
 "# A disk, which is a file or block device; repeatable: /dev/vda, /dev/vdb, ...\n" \
 "#[Disk]\n" \
 "#Path=/var/lib/sigma/demo.img\n" \
+"# raw: take it as it is, also if it looks like a qcow2 image or a compressed file. Default: auto\n" \
+"#Format=raw\n" \
 "#ReadOnly=no\n" \
 "# Bypass the host's page cache, if the file system can?\n" \
 "#DirectIO=yes\n" \

@@ -153,6 +153,27 @@ int bus_remove_device(sd_bus_message *m, void *data, sd_bus_error *error)
 	return ret < 0 ? ret : 1;	/* answered by bus_device_released() */
 }
 
+int bus_resize_disk(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct bus_devices *devices = data;
+	struct complaints complaints;
+	const char *what;
+	uint64_t size;
+	int ret;
+
+	ret = sd_bus_message_read(m, "st", &what, &size);
+	if (ret < 0)
+		return ret;
+	ret = begin_complaints(&complaints);
+	if (ret < 0)
+		return ret;
+	ret = devices_find(devices->machine, GUEST_DISK, what);
+	if (ret >= 0)
+		ret = devices_resize(devices->machine, ret, &size);
+	ret = end_complaints(&complaints, ret, error);
+	return ret < 0 ? ret : sd_bus_reply_method_return(m, "t", size);
+}
+
 void bus_device_released(struct bus_devices *devices, unsigned int id, int error)
 {
 	for (struct removal *removal = devices->removal;

@@ -238,6 +238,9 @@ const sd_bus_vtable bus_guest_vtable[] = {
 				method_read_kernel_log, OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("ResizeDisk", SD_BUS_ARGS("s", device, "t", bytes),
+				       SD_BUS_RESULT("t", bytes), bus_resize_disk, DEVICES,
+				       OPEN_TO_ALL),
 	SD_BUS_PROPERTY("Name", "s", get_name, 0, CONST),
 	SD_BUS_PROPERTY("State", "s", get_state, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("CPUs", "au", get_cpus, 0, CONST),

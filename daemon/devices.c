@@ -316,3 +316,14 @@ int devices_remove(struct machine *machine, unsigned int id, bool force)
 	observers_devices(&machine->observers);
 	return 0;
 }
+
+int devices_resize(struct machine *machine, unsigned int id, uint64_t *size)
+{
+	int error = check_runs(machine);
+
+	if (!error)
+		error = virtio_bus_resize(machine->devices, id, size);
+	if (!error)
+		log_info("device %u, a disk, has %llu bytes", id, (unsigned long long)*size);
+	return error;
+}

@@ -77,4 +77,12 @@ int devices_find(const struct machine *machine, enum guest_device kind, const ch
  */
 int devices_remove(struct machine *machine, unsigned int id, bool force);
 
+/**
+ * devices_resize - let the guest see that disk @id has grown
+ * @size: in: bytes that its file is made large before; 0: it has grown already; out: bytes
+ *
+ * Return: 0, or a reported -errno: nothing has changed.
+ */
+int devices_resize(struct machine *machine, unsigned int id, uint64_t *size);
+
 #endif

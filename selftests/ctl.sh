@@ -283,6 +283,8 @@ check "bash completes the options of a verb" offers "--timeout --state --help" w
 check "bash completes keys that leave a console" offers "^A ^] none" console --escape = ""
 check "bash completes states" offers "poweroff panicked" wait --state = p
 check "bash completes properties" offers "State StartedUSec" show -p St
+check "bash completes what a disk can do" offers resize disk res
+check "bash completes devices to resize" offers "/dev/vdb" disk resize g /dev/v
 check "bash completes devices to remove" offers "/dev/vdb" disk rm g /dev/v
 on_terminal "bash --rcfile /usr/share/bash-completion/completions/sigmactl -i"
 type_keys $'sigmactl po\t--no-leg\t| sed s/^/seen:/\r'

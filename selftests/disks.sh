@@ -138,6 +138,22 @@ check "a block device holds what the guest writes" [ "$(mib "$loop" 0 1)" = "$wr
 check "the file behind the block device holds what the guest writes" \
 	[ "$(mib $dir/loop.img 0 1)" = "$wrote" ]
 
+# ---- a block device of the host with sectors of 4 KiB
+truncate -s 4M $dir/4k.img
+large=$(losetup --find --show --sector-size 4096 $dir/4k.img)
+check "a block device with sectors of 4 KiB is added" eval '
+	within 60 sigmactl disk rm g "$loop" && within 60 sigmactl disk add g "$large" Serial=large &&
+	until_true 20 in_guest 1 "test -e /dev/vde"'
+check "the guest sees sectors of 4 KiB" \
+	[ "$(in_guest 1 'cat /sys/block/vde/queue/logical_block_size')" = 4096 ]
+wrote=$(in_guest 1 "dd if=/run/data of=/dev/vde bs=4K oflag=direct conv=fsync status=none &&
+	sha256sum </run/data | cut -d ' ' -f 1")
+check "the device with sectors of 4 KiB holds what the guest writes" \
+	[ "$(mib "$large" 0 1)" = "$wrote" ]
+check "the device with sectors of 4 KiB is removed" within 60 sigmactl disk rm g large
+losetup -d "$large"
+check "the first block device is added again" within 60 sigmactl disk add g "$loop"
+
 # ---- what cannot be a disk, tried while the first guest runs
 refused()
 {
@@ -151,11 +167,17 @@ refuse "a file that g only reads is refused to a writer" "$dir/fixed.img.*(used|
 	refused disk=$dir/fixed.img
 refuse "a block device that g has is refused" "$loop.*in use" refused disk="$loop"
 truncate -s 1M $dir/locked.img
-exec {lock}<>$dir/locked.img
-flock --nonblock $lock
-refuse "a file that a program has locked is refused" "$dir/locked.img.*(used|in use)" \
+qemu-storage-daemon --blockdev driver=file,node-name=f,filename=$dir/locked.img,locking=on \
+	--export type=vhost-user-blk,id=e,node-name=f,addr.type=unix,addr.path=/run/locked,writable=on &
+locker=$!
+check "QEMU writes to a file" until_true 20 test -S /run/locked
+refuse "a file that QEMU writes to is refused" "$dir/locked.img.*(used|in use)" \
 	refused disk=$dir/locked.img
-exec {lock}<&-
+kill $locker
+wait $locker
+refuse "QEMU is kept from a file that g writes to" "Failed to get .* lock" within 30 \
+	qemu-storage-daemon --blockdev driver=file,node-name=f,filename=$dir/data.img,locking=on \
+	--export type=vhost-user-blk,id=e,node-name=f,addr.type=unix,addr.path=/run/locked,writable=on
 mkfs.ext4 -q $dir/5.fs 1M
 mounted=$(losetup --find --show $dir/5.fs)
 mkdir -p /mnt/fs
@@ -174,9 +196,14 @@ check "two guests may read one file" eval '
 	sigmactl start h && sigmactl kill h'
 check "g goes on through all of that" in_guest 1 "sync && cmp /run/data /dev/vdb -n $MIB"
 
+check "the guest writes the header of a qcow2 image to its raw disk" in_guest 1 \
+	"printf 'QFI\\373\\000\\000\\000\\003' | dd of=/dev/vdb conv=fsync status=none"
 check "g stops" sigmactl stop g
 check "g is gone" wait_gone g
-check "the file of g can be locked again" flock --nonblock $dir/data.img true
+check "no lock on the file of g is left" is_free $dir/data.img
+refuse "a raw disk with a header by a guest is refused, and not converted" \
+	"$dir/data.img is a qcow2 image, or a raw disk to which a guest .*Format=raw; do not convert" \
+	refused disk=$dir/data.img
 check "the block device of g can be detached" losetup -d "$loop"
 check "the host has the CPUs back, and no guest is left" [ "$(online) $(guests)" = "0-2 " ]
 finish

@@ -180,6 +180,9 @@ host_is_as_before()
 	return 1
 }
 
+# is_free FILE: nobody has an open file description lock on it
+is_free() { ! grep "OFDLCK.*:$(stat -c %i "$1") " /proc/locks; }
+
 monitor_port() { grep -lsx monitor /sys/class/virtio-ports/*/name; }
 
 # monitor COMMAND...: give it to QEMU's monitor and print the answer. The test needs monitor=yes.

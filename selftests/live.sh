@@ -20,7 +20,6 @@ nothing_leaves() { [ "$(sigmactl status --json g | jq '[.devices[] | select(.lea
 has() { in_guest 1 "test -e $1"; }
 has_not() { in_guest 1 "test ! -e $1"; }
 comes() { until_true 20 has "$1"; }
-is_free() { flock --nonblock "$1" true; }
 sum() { sha256sum | cut -d ' ' -f 1; }
 host_links() { ls /sys/class/net; }
 no_servers() { ! pgrep -x virtiofsd >/dev/null; }
@@ -36,6 +35,9 @@ mkdir -p $dir $things
 truncate -s 8M $dir/a.img $dir/b.img $dir/c.img
 head -c $MIB /dev/urandom >$dir/fixed.img
 : >$dir/empty.img
+printf 'QFI\373\0\0\0\3' >$dir/q.img
+truncate -s 1M $dir/q.img
+gzip -k $dir/q.img
 echo "from the host" >$things/note
 guest g disk=/dev/vdb net=1
 remember_host
@@ -59,6 +61,41 @@ check "the guest finds the read-only disk" comes /dev/vdb
 check "the guest's disk is read-only and has the serial number" \
 	[ "$(in_guest 1 'echo $(cat /sys/block/vdb/serial) $(cat /sys/block/vdb/ro)')" = "fixed 1" ]
 check "the read-only disk is removed by its serial number" ctl disk rm g fixed
+
+# ---- a disk that grows
+sectors() { in_guest 1 "cat /sys/block/$1/size"; }
+has_sectors() { [ "$(sectors "$1")" = "$2" ]; }
+truncate -s 8M $dir/grows.img
+check "a disk that will grow is added, and mounted in the guest" eval '
+	ctl disk add g $dir/grows.img Serial=grows && comes /dev/vdb &&
+	in_guest 1 "mkfs.ext4 -q /dev/vdb && mkdir -p /run/grows && mount /dev/vdb /run/grows"'
+truncate -s 16M $dir/grows.img
+check "a file that grew is shown to the guest" eval \
+	'ctl disk resize g $dir/grows.img | grep -x "g: $dir/grows.img: 16M"'
+check "the guest has the new size" until_true 20 has_sectors vdb 32768
+check "a file is made larger, and its size is printed as JSON" \
+	[ "$(ctl disk resize --json g grows 24M | jq .bytes)" = $((24 * MIB)) ]
+check "the guest has the larger size" until_true 20 has_sectors vdb 49152
+check "the file has the larger size" [ "$(stat -c %s $dir/grows.img)" = $((24 * MIB)) ]
+check "the guest's file system grows while it is mounted, and has room for 16 MiB" in_guest 1 \
+	"resize2fs /dev/vdb >/dev/null 2>&1 &&
+		dd if=/dev/zero of=/run/grows/file bs=1M count=16 conv=fsync status=none"
+refuse "a disk does not shrink" "does not shrink" \
+	ctl disk resize g $dir/grows.img 8M
+refuse "a size that is none is refused" "not the size of a disk" \
+	ctl disk resize g $dir/grows.img large
+refuse "a NIC cannot be resized" "neither add nor rm" ctl net resize g sg-g-0
+check "the disk that grew is removed" \
+	eval 'in_guest 1 "umount /run/grows" && ctl disk rm g grows'
+loop=$(losetup --find --show $dir/grows.img)
+check "a block device that will grow is added" eval 'ctl disk add g $loop && comes /dev/vdb'
+refuse "a block device is not made larger" "by its own tool" ctl disk resize g "$loop" 32M
+truncate -s 32M $dir/grows.img
+losetup --set-capacity "$loop"
+check "a block device that grew is shown to the guest" \
+	eval 'ctl disk resize g $loop && until_true 20 has_sectors vdb 65536'
+check "the block device that grew is removed" ctl disk rm g "$loop"
+losetup -d "$loop"
 
 # ---- a disk in use
 check "a disk is added by a path relative to its folder" \
@@ -124,6 +161,8 @@ check "the guest reads its first data from the snapshot" [ "$(in_guest 1 \
 check "the guest reads its last data from the qcow2 image" [ "$(in_guest 1 \
 	"head -c 64K /dev/vdb | tr -d '\0' | wc -c; head -c $MIB /dev/vdb | tail -c 960K |
 		cmp - <(tail -c 960K /run/data) && echo same")" = $'0\nsame' ]
+refuse "the disk of another program is not resized" "make it larger there" \
+	ctl disk resize g /run/qcow2
 check "both disks of the storage daemons are removed" \
 	eval 'ctl disk rm g /run/old && ctl disk rm g /run/qcow2'
 kill $nbd_client "$storage_PID"
@@ -152,6 +191,12 @@ refuse "a second share with the same tag is refused" "same tag" ctl share add g 
 # ---- what is impossible
 before_names=$(names)
 refuse "a file that does not exist is refused" "no-such: No such file" ctl disk add g $dir/no-such
+refuse "a qcow2 image is refused with the command that converts it" \
+	"q.img is a qcow2 image.*qemu-img convert" ctl disk add g $dir/q.img
+refuse "a compressed image is refused with the command that decompresses it" \
+	"q.img.gz is a gzip file.*gzip -d" ctl disk add g $dir/q.img.gz
+check "Format=raw: a file that looks like a qcow2 image is added" \
+	eval "ctl disk add g $dir/q.img Format=raw && ctl disk rm g $dir/q.img"
 refuse "an empty file is refused" "empty.img.*empty" ctl disk add g $dir/empty.img
 ctl disk add g $dir/a.img >/dev/null
 refuse "a disk that the guest has already is refused" \
@@ -201,6 +246,8 @@ pkill -x iperf3
 
 # ---- a takeover
 before_names=$(names)
+check "the guest writes the header of a qcow2 image to its raw disk" in_guest 1 \
+	"printf 'QFI\\373\\000\\000\\000\\003' | dd of=/dev/vdc conv=fsync status=none"
 check "sigmad is killed" kill_sigmad
 refuse "a disk cannot be added without a sigmad" "sigmad is gone" ctl disk add g $dir/b.img
 check "sigmactl start takes the guest over" ctl start g

@@ -91,12 +91,14 @@ _sigmactl_argument()
 		;;
 	pool:1)
 		choices="add restore" ;;
-	disk:1|net:1|share:1)
+	disk:1)
+		choices="add rm resize" ;;
+	net:1|share:1)
 		choices="add rm" ;;
 	disk:2|net:2|share:2)
 		choices=$(_sigmactl_names on) ;;
 	disk:3|net:3|share:3)
-		if [ "${words[1]}" = rm ]; then
+		if [ "${words[1]}" != add ]; then
 			choices=$(_sigmactl_devices "${words[2]}" "$verb")
 		elif [ "$verb" != net ]; then
 			compopt -o filenames 2>/dev/null

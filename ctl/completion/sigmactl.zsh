@@ -64,10 +64,11 @@ _sigmactl()
 	edit:1|enable:1|disable:1|show:1)	_sigmactl_names all ;;
 	check:*|list:*)	;;
 	pool:1)			compadd add restore ;;
-	disk:1|net:1|share:1)	compadd add rm ;;
+	disk:1)			compadd add rm resize ;;
+	net:1|share:1)		compadd add rm ;;
 	disk:2|net:2|share:2)	_sigmactl_names on ;;
 	disk:3|net:3|share:3)
-		if [[ $typed[2] == rm ]]; then
+		if [[ $typed[2] != add ]]; then
 			_sigmactl_devices $typed[3] $verb
 		elif [[ $verb != net ]]; then
 			_files

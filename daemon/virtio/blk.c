@@ -49,7 +49,7 @@ static uint8_t failure(struct blk *blk, const char *what, uint64_t sector, uint6
 
 static bool in_bounds(const struct blk *blk, uint64_t sector, uint64_t len)
 {
-	uint64_t sectors = len / SECTOR_SIZE, capacity = blk->disk.size / SECTOR_SIZE;
+	uint64_t sectors = len / SECTOR_SIZE, capacity = disk_size(&blk->disk) / SECTOR_SIZE;
 
 	return len % SECTOR_SIZE == 0 && sector <= capacity && sectors <= capacity - sector;
 }
@@ -231,6 +231,23 @@ static void blk_reset(struct virtio_device *dev)
 	blk_worker_stop(to_blk(dev));
 }
 
+/*
+ * The guest is told also if the size is the one that it was given, since that may have been in an
+ * answer to the last driver, or by the last sigmad.
+ */
+static int blk_resize(struct virtio_device *dev, uint64_t *size)
+{
+	struct blk *blk = to_blk(dev);
+	int ret = disk_resize(&blk->disk, *size);
+
+	if (ret)
+		return ret;
+	*size = blk->disk.size;
+	blk->config.capacity = htole64(*size / SECTOR_SIZE);
+	virtio_device_config_changed(dev);
+	return 0;
+}
+
 static void blk_destroy(struct virtio_device *dev)
 {
 	struct blk *blk = to_blk(dev);
@@ -247,6 +264,7 @@ static const struct virtio_device_ops blk_ops = {
 	.device_id	= VIRTIO_ID_BLOCK,
 	.start		= blk_start,
 	.reset		= blk_reset,
+	.resize		= blk_resize,
 	.destroy	= blk_destroy,
 };
 

@@ -13,7 +13,7 @@
 
 #define BATCH	8		/* requests done before the guest is interrupted */
 
-static int64_t transfer(const struct disk *disk, const struct blk_request *req)
+static int64_t transfer(struct disk *disk, const struct blk_request *req)
 {
 	const struct iovec *iov = req->data->iov;
 	int fd = disk_fd(disk, req->offset, req->data);
@@ -27,8 +27,8 @@ static int64_t transfer(const struct disk *disk, const struct blk_request *req)
 	do {
 		n = req->step == BLK_READ ? preadv(fd, iov, nr, req->offset) :
 					    pwritev(fd, iov, nr, req->offset);
-		/* As transferred() in blk_uring.c */
 		if (n < 0 && errno == EINVAL && fd != disk->fd) {
+			disk_refused_direct(disk);
 			fd = disk->fd;
 			errno = EINTR;
 		}

@@ -10,6 +10,7 @@
  * When the back end dies, the disk is stopped. Only the back end could have told which requests
  * were in flight (INFLIGHT_SHMFD of the protocol), and qemu-storage-daemon does not support that.
  */
+#include <endian.h>
 #include <errno.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ids.h>
@@ -67,6 +68,25 @@ static int connect_server(struct blk_socket *blk, struct virtio_blk_config *conf
 	return error;
 }
 
+/* Take the back end's present configuration, if it is of the same disk, which may have grown */
+static int take_config(struct blk_socket *blk, const struct virtio_blk_config *now,
+		       char why[VHOST_USER_WHY_MAX])
+{
+	struct virtio_blk_config same = *now;
+
+	same.capacity = blk->config.capacity;
+	if (memcmp(&same, &blk->config, sizeof(same)) ||
+	    le64toh(now->capacity) < le64toh(blk->config.capacity)) {
+		strcpy(why, "the back end serves another disk now; stop the guest and start it");
+		return -ESTALE;
+	}
+	if (now->capacity != blk->config.capacity) {
+		blk->config.capacity = now->capacity;
+		virtio_device_config_changed(&blk->dev);
+	}
+	return 0;
+}
+
 static void blk_socket_reset(struct virtio_device *dev)
 {
 	struct blk_socket *blk = to_blk_socket(dev);
@@ -85,11 +105,11 @@ static int blk_socket_start(struct virtio_device *dev)
 	if (!vhost_user_alive(&blk->link)) {
 		vhost_user_close(&blk->link);
 		error = connect_server(blk, &config, why);
-		if (!error && memcmp(&config, &blk->config, sizeof(config))) {
-			strcpy(why, "the back end serves another disk now; stop the guest and start it");
-			error = -ESTALE;
+		if (!error) {
+			error = take_config(blk, &config, why);
 			/* Else the next start would take this back end for one that was checked */
-			vhost_user_close(&blk->link);
+			if (error)
+				vhost_user_close(&blk->link);
 		}
 		if (error) {
 			ratelimit_warn(&dev->warned, "blk%u: %s: %s", dev->id, blk->path, why);

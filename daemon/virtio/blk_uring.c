@@ -126,11 +126,12 @@ static void start_step(struct uring *uring, struct blk_request *req)
 
 static void transferred(struct uring *uring, struct blk_request *req, int result)
 {
-	/* Some file systems accept O_DIRECT at open() and refuse single requests */
-	if (result == -EINVAL && req->direct)
+	if (result == -EINVAL && req->direct) {
+		disk_refused_direct(&uring->blk->disk);
 		req->cached = true;
-	else if (result != -EINTR && result != -EAGAIN)
+	} else if (result != -EINTR && result != -EAGAIN) {
 		blk_proceed(uring->blk, req, result);
+	}
 	start_step(uring, req);
 }
 

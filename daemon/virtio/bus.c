@@ -256,6 +256,15 @@ void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
 		end_unplug(bus, dev, 0);
 }
 
+int virtio_bus_resize(struct virtio_bus *bus, unsigned int id, uint64_t *size)
+{
+	struct virtio_device *dev = bus->table.device[id];
+
+	if (!dev->ops->resize)
+		return log_error(-EOPNOTSUPP, "this disk is served by another program; make it larger there, and restart that program and the guest");
+	return dev->ops->resize(dev, size);
+}
+
 static int on_broken(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct virtio_bus *bus = data;

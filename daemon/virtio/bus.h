@@ -93,6 +93,15 @@ int virtio_bus_next(const struct virtio_bus *bus);
 void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force);
 
 /**
+ * virtio_bus_resize - give the disk @id, which must exist, the size that its storage has
+ * @size: in: bytes that the storage is made large before; 0: it is as large as it should be; out:
+ *	  the disk's size
+ *
+ * The guest is told. Return: 0 or a reported -errno: nothing has changed.
+ */
+int virtio_bus_resize(struct virtio_bus *bus, unsigned int id, uint64_t *size);
+
+/**
  * virtio_device_add - put a filled-in device on the bus, and give doorbells to its queues
  *
  * Return: 0, or -errno and the reason in @making->said: the device still belongs to the caller.

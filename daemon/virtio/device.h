@@ -14,6 +14,8 @@
  *	ratelimit.c	limits messages that a guest can cause at will
  *	process.c	a device that a process of its own serves by vhost-user
  *	tap.c		the host's end of a NIC
+ *	disk.c		the storage of a disk
+ *	format.c	files that are not raw disks
  *	blk.c blk_socket.c net.c net_user.c console.c rng.c vsock.c fs.c	one device each
  *
  * Each file above includes only headers of files below it. backends.h declares the functions that
@@ -69,6 +71,8 @@ struct virtio_device_ops {
 	void (*reset)(struct virtio_device *dev);
 	/* The guest kicked @vq; NULL: the back end waits for kick_fd itself */
 	void (*kick)(struct virtio_device *dev, struct virtqueue *vq);
+	/* NULL, or: a disk grows; see virtio_bus_resize() */
+	int (*resize)(struct virtio_device *dev, uint64_t *size);
 	/* After reset: free @dev and all that the back end owns */
 	void (*destroy)(struct virtio_device *dev);
 };

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/param.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "../../common/guestfile.h"
@@ -24,6 +26,7 @@
 #include "../../common/lock.h"
 #include "buffers.h"
 #include "disk.h"
+#include "format.h"
 #include "making.h"
 #include "state.h"
 
@@ -32,18 +35,93 @@
 #define LOCK_SECONDS		2
 /* A slow device needs this long for a full queue, or for a flush of the host's page cache */
 #define TAKEOVER_SECONDS	60
-#define DIRECT_LOCK_AT		(1LL << 62)	/* a byte that nobody else locks */
 
 static unsigned int patience(const struct virtio_making *making)
 {
 	return making->resuming ? TAKEOVER_SECONDS : LOCK_SECONDS;
 }
 
+/*
+ * Locks on bytes of the file, as QEMU has them (raw_check_lock_bytes() in its block/file-posix.c):
+ * BYTE_USES + n says that the owner does n, BYTE_DENIES + n that nobody else may. All of them are
+ * shared locks, set first and then tested against those of others. So both open files of a disk
+ * have them, and the requests in flight of a sigmad that was killed have them, too.
+ *
+ * They are open file description locks only. NFS and CIFS make of flock(2) a lock on the whole
+ * file, which would conflict with these.
+ */
+enum {
+	BYTE_USES = 100, BYTE_DENIES = 200,
+	TO_READ = 0, TO_WRITE = 1, TO_RESIZE = 3,
+};
+
+#define READER_LOCKS	3
+
+/* A reader has and tests the first READER_LOCKS, a writer all */
+static const struct {
+	unsigned int set, test;
+} byte_locks[] = {
+	{ BYTE_USES + TO_READ, BYTE_DENIES + TO_READ },
+	{ BYTE_DENIES + TO_WRITE, BYTE_USES + TO_WRITE },
+	{ BYTE_DENIES + TO_RESIZE, BYTE_USES + TO_RESIZE },
+	{ BYTE_USES + TO_WRITE, BYTE_DENIES + TO_WRITE },
+	{ BYTE_USES + TO_RESIZE, BYTE_DENIES + TO_RESIZE },
+};
+
+static unsigned int nr_locks(const struct disk *disk)
+{
+	return disk->read_only ? READER_LOCKS : sizeof(byte_locks) / sizeof(*byte_locks);
+}
+
+/*
+ * A lock of SMB keeps others, and its owner, from writing to the bytes. There the locks are behind
+ * all data, where QEMU does not see them.
+ */
+static off_t lock_offset(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) || ((unsigned int)fs.f_type != CIFS_SUPER_MAGIC &&
+				 (unsigned int)fs.f_type != SMB2_SUPER_MAGIC))
+		return 0;
+	return 1LL << 62;
+}
+
+static int set_locks(const struct disk *disk, int fd)
+{
+	const off_t offset = lock_offset(fd);
+	int ret = 0;
+
+	for (unsigned int i = 0; i < nr_locks(disk) && !ret; i++)
+		ret = lock_byte(fd, offset + byte_locks[i].set);
+	return ret;
+}
+
+static int test_locks(const struct disk *disk)
+{
+	const off_t offset = lock_offset(disk->fd);
+	int ret = 0;
+
+	for (unsigned int i = 0; i < nr_locks(disk) && !ret; i++)
+		ret = lock_test(disk->fd, offset + byte_locks[i].test);
+	return ret;
+}
+
+/* Programs such as udevd and mkfs have a flock on a block device, which is always local */
 static int try_lock(void *what)
 {
 	struct disk *disk = what;
+	int ret = 0;
 
-	return lock_file(disk->fd, disk->read_only ? LOCK_SH : LOCK_EX);
+	if (disk->block_device)
+		ret = lock_file(disk->fd, disk->read_only ? LOCK_SH : LOCK_EX);
+	if (!ret)
+		ret = set_locks(disk, disk->fd);
+	if (!ret)
+		ret = test_locks(disk);
+	if (ret)
+		lock_release(disk->fd);
+	return ret;
 }
 
 /*
@@ -68,20 +146,6 @@ static int lock(struct disk *disk, struct virtio_making *making)
 		return making_say(making, ret, "cannot lock disk %s: %s", disk->path,
 				  strerror(-ret));
 	return 0;
-}
-
-/* direct_fd is another open file, so it needs a lock, too: requests in flight hold the lock */
-static int try_lock_direct(void *what)
-{
-	struct disk *disk = what;
-	struct flock lock = {
-		.l_type = disk->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET,
-		.l_start = DIRECT_LOCK_AT, .l_len = 1,
-	};
-
-	if (!fcntl(disk->direct_fd, F_OFD_SETLK, &lock))
-		return 0;
-	return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
 }
 
 static bool is_power_of_two(unsigned int n)
@@ -205,34 +269,90 @@ static int open_path(struct disk *disk, struct virtio_making *making, struct sta
 }
 
 /*
- * Open the file again with O_DIRECT and find the alignment that requests need. STATX_DIOALIGN is
- * new in Linux 6.1, and not every file system supports it, so try reads with growing alignments.
+ * btrfs computes the checksum of data before it writes them from the guest's memory, where the
+ * guest may change them meanwhile: then the checksum does not fit, and reading gives EIO for ever
+ * (btrfs(5), "Checksumming"). Linux 6.14 and older do so also with O_DIRECT.
  */
-static int open_direct(struct disk *disk, struct virtio_making *making)
+static bool has_checksums(int fd)
+{
+	struct statfs fs;
+	int flags;
+
+	if (fstatfs(fd, &fs) || (unsigned int)fs.f_type != BTRFS_SUPER_MAGIC)
+		return false;
+	return ioctl(fd, FS_IOC_GETFLAGS, &flags) || !(flags & FS_NOCOW_FL);
+}
+
+/*
+ * Find the alignments that requests with O_DIRECT need. STATX_DIOALIGN is new in Linux 6.1, and not
+ * every file system supports it: there, try reads with growing alignments. Return: is there one?
+ */
+static bool find_alignment(struct disk *disk)
 {
 	uint8_t block[2 * DIRECT_ALIGN_MAX] __attribute__((aligned(DIRECT_ALIGN_MAX)));
 	unsigned int align = SECTOR_SIZE;
+	struct statx stx;
+
+	if (!statx(disk->direct_fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &stx) &&
+	    stx.stx_mask & STATX_DIOALIGN) {
+		disk->direct_memory = stx.stx_dio_mem_align;
+		disk->direct_align = stx.stx_dio_offset_align;
+		return is_power_of_two(disk->direct_memory) && is_power_of_two(disk->direct_align);
+	}
+	/* The address block + align is aligned no better than the test needs */
+	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
+		align *= 2;
+	disk->direct_memory = align;
+	disk->direct_align = align;
+	return align <= DIRECT_ALIGN_MAX;
+}
+
+/* Open the file again with O_DIRECT. Where that is impossible, a note says so */
+static int open_direct(struct disk *disk, struct virtio_making *making)
+{
 	char path[32];
 	int ret;
 
+	if (!disk->block_device && has_checksums(disk->fd))
+		return making_say(making, 0, "disk %s: its data go through the host's page cache, since btrfs has checksums of them; to avoid that, make the image anew in a folder with the attribute C (chattr +C)",
+				  disk->path);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", disk->fd);
 	disk->direct_fd = open(path, O_DIRECT | O_CLOEXEC | O_NOCTTY |
 			       (disk->read_only ? O_RDONLY : O_RDWR));
 	if (disk->direct_fd < 0)
+		return making_say(making, 0, "disk %s: its data go through the host's page cache, since its file system has no O_DIRECT: %s",
+				  disk->path, strerror(errno));
+	if (!find_alignment(disk)) {
+		ret = making_say(making, 0, "disk %s: its data go through the host's page cache, since its file system has no O_DIRECT for this file",
+				 disk->path);
+		goto close_direct;
+	}
+	ret = set_locks(disk, disk->direct_fd);
+	if (!ret)
 		return 0;
-	/* The address block + align is aligned no better than the test needs */
-	while (align <= DIRECT_ALIGN_MAX && pread(disk->direct_fd, block + align, align, 0) <= 0)
-		align *= 2;
-	disk->direct_align = align;
-	ret = align > DIRECT_ALIGN_MAX ? 0 :
-		lock_patiently(try_lock_direct, disk, patience(making));
-	if (!ret && align <= DIRECT_ALIGN_MAX)
-		return 0;
+	making_say(making, ret, "cannot lock disk %s: %s", disk->path, strerror(-ret));
+close_direct:
 	close(disk->direct_fd);
 	disk->direct_fd = -1;
-	return ret == -EBUSY ?
-		making_say(making, ret, "disk %s: requests of a sigmad that was killed are still under way; try again later",
-			  disk->path) : 0;
+	return ret;
+}
+
+/*
+ * Refuse a disk that looks as if it were not raw, unless the guest file says that it is. A guest
+ * that was served so far and is taken over keeps its disk, whatever it has written there.
+ */
+static int check_raw(const struct disk *disk, struct virtio_making *making)
+{
+	const struct format *format;
+
+	format = making->resuming ? NULL : format_recognise(disk->fd);
+	if (!format)
+		return 0;
+	if (!format->image)
+		return making_say(making, -EINVAL, "disk %s is %s, or a raw disk to which a guest wrote the beginning of one; make a raw disk of the former with '%s', and give the latter Format=raw",
+				  disk->path, format->name, format->remedy);
+	return making_say(making, -EINVAL, "disk %s is %s, or a raw disk to which a guest wrote the header of one; make a raw disk of the former with '%s', and give the latter Format=raw; do not convert it, since the header may name files of the host",
+			  disk->path, format->name, format->remedy);
 }
 
 int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config)
@@ -260,7 +380,9 @@ int disk_open(struct disk *disk, struct virtio_making *making, const struct gues
 	ret = lock(disk, making);
 	if (ret < 0)
 		goto close_fd;
-	ret = measure(disk, making, &st);
+	ret = config->format == FORMAT_AUTO ? check_raw(disk, making) : 0;
+	if (!ret)
+		ret = measure(disk, making, &st);
 	if (!ret && config->block_size)
 		ret = set_block_size(disk, making, config->block_size);
 	if (ret < 0)
@@ -278,6 +400,59 @@ free_path:
 	return ret;
 }
 
+static int set_file_size(const struct disk *disk, uint64_t now, uint64_t size)
+{
+	int ret;
+
+	if (disk->block_device)
+		return log_error(-EINVAL, "disk %s is a block device; make it larger by its own tool, such as lvextend, and give no size here",
+				 disk->path);
+	if (disk->read_only)
+		return log_error(-EROFS, "disk %s has ReadOnly=yes; make the file larger by another program, and give no size here",
+				 disk->path);
+	if (size < now)
+		return log_error(-EINVAL, "disk %s has %llu bytes already, and does not shrink to %llu; give a larger size",
+				 disk->path, (unsigned long long)now, (unsigned long long)size);
+	do {
+		ret = size > now ? ftruncate(disk->fd, size) : 0;
+	} while (ret && errno == EINTR);
+	return ret ? log_error(-errno, "cannot make disk %s larger: %s", disk->path,
+			       strerror(errno)) : 0;
+}
+
+int disk_resize(struct disk *disk, uint64_t size)
+{
+	uint64_t now = 0;
+	struct stat st;
+	int ret;
+
+	if (size % disk->block_size)
+		return log_error(-EINVAL, "%llu bytes are no multiple of %u, the size of a block of disk %s; give one",
+				 (unsigned long long)size, disk->block_size, disk->path);
+	ret = disk->block_device ? ioctl(disk->fd, BLKGETSIZE64, &now) : fstat(disk->fd, &st);
+	if (ret)
+		return log_error(-errno, "cannot get the size of disk %s: %s", disk->path,
+				 strerror(errno));
+	if (!disk->block_device)
+		now = st.st_size;
+	if (now < disk->size)
+		return log_error(-EINVAL, "disk %s has %llu bytes only, and the guest was given %llu; make it as large again, since a disk does not shrink",
+				 disk->path, (unsigned long long)now,
+				 (unsigned long long)disk->size);
+	if (size) {
+		ret = set_file_size(disk, now, size);
+		if (ret)
+			return ret;
+		now = size;
+	}
+	if (now % disk->block_size)
+		return log_error(-EINVAL, "disk %s has %llu bytes, which is no multiple of %u, the size of its blocks; make it larger by some bytes",
+				 disk->path, (unsigned long long)now, disk->block_size);
+	/* The disk's thread reads it */
+	__atomic_store_n(&disk->size, now, __ATOMIC_RELAXED);
+	return 0;
+}
+
 void disk_close(struct disk *disk)
 {
 	if (disk->direct_fd >= 0)
@@ -288,13 +463,24 @@ void disk_close(struct disk *disk)
 
 int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf)
 {
-	uint64_t bits = offset;
+	uint64_t addresses = 0, bits = offset;
 
 	if (disk->direct_fd < 0)
 		return disk->fd;
-	for (unsigned int i = 0; i < buf->nr; i++)
-		bits |= (uintptr_t)buf->iov[i].iov_base | buf->iov[i].iov_len;
-	return bits & (disk->direct_align - 1) ? disk->fd : disk->direct_fd;
+	for (unsigned int i = 0; i < buf->nr; i++) {
+		addresses |= (uintptr_t)buf->iov[i].iov_base;
+		bits |= buf->iov[i].iov_len;
+	}
+	return addresses & (disk->direct_memory - 1) || bits & (disk->direct_align - 1) ?
+		disk->fd : disk->direct_fd;
+}
+
+void disk_refused_direct(struct disk *disk)
+{
+	if (!disk->refused_direct)
+		log_info("disk %s: some of its data go through the host's page cache, since its file system refuses requests with O_DIRECT",
+			 disk->path);
+	disk->refused_direct = true;
 }
 
 /*

@@ -16,13 +16,15 @@ struct virtio_making;
  * struct disk - an open and locked file
  * @fd: the file
  * @direct_fd: the same file with O_DIRECT; -1: not possible
- * @direct_align: alignment of address, offset and length for @direct_fd: bytes, a power of two
+ * @direct_memory: alignment of addresses for @direct_fd: bytes, a power of two
+ * @direct_align: alignment of offset and length for @direct_fd: bytes, a power of two
+ * @refused_direct: for disk_refused_direct()
  * @flags: of open(2)
  * @path: for messages
  * @read_only: opened read-only
  * @block_device: a block device, not a regular file
  * @can_discard: disk_discard() is supported
- * @size: bytes, a multiple of SECTOR_SIZE
+ * @size: see disk_size()
  * @block_size: bytes of the smallest block that can be addressed
  * @physical_size: bytes of the smallest block that can be written without a read before: a power
  *		   of two >= @block_size
@@ -33,7 +35,8 @@ struct virtio_making;
 struct disk {
 	int fd;
 	int direct_fd;
-	unsigned int direct_align;
+	unsigned int direct_memory, direct_align;
+	bool refused_direct;
 	int flags;
 	char *path;
 	bool read_only;
@@ -46,17 +49,40 @@ struct disk {
 
 /**
  * disk_open - open and lock the file, and find its size and block sizes
- * @config: path, read_only, direct and block_size are used
+ * @config: path, format, read_only, direct and block_size are used
  *
- * The lock is exclusive for writing and shared for reading. This may wait for a lock that is held
- * for a moment: up to 2 s, or a minute if @making->resuming. Return: 0, and disk_close() has to
- * follow; or -errno and the reason in @making->said.
+ * One that writes has the disk alone, and readers share it. QEMU is among those who are kept out
+ * and keep out. This may wait for a lock that is held for a moment:
+ * up to 2 s, or a minute in a take-over. Return: 0, and
+ * disk_close() has to follow; or -errno and the reason in @making->said. With 0, a note about
+ * O_DIRECT may be there.
  */
 int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config);
 void disk_close(struct disk *disk);
 
+/**
+ * disk_resize - take the size that the file or block device has now
+ * @size: make the file this large before; 0: it has grown already
+ *
+ * A disk only grows. Return: 0 or a reported -errno: nothing has changed.
+ */
+int disk_resize(struct disk *disk, uint64_t size);
+
+/** disk_size - bytes, a multiple of SECTOR_SIZE; any thread */
+static inline uint64_t disk_size(const struct disk *disk)
+{
+	return __atomic_load_n(&disk->size, __ATOMIC_RELAXED);
+}
+
 /** disk_fd - file to use for a transfer at @offset: the one with O_DIRECT if the alignment fits */
 int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf);
+
+/**
+ * disk_refused_direct - log, once, that a request failed with EINVAL on the file with O_DIRECT
+ *
+ * Some file systems accept O_DIRECT at open() and refuse single requests. They are done without it.
+ */
+void disk_refused_direct(struct disk *disk);
 
 /**
  * disk_flushed - result of a flush, after fdatasync()

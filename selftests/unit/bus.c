@@ -405,6 +405,19 @@ static int remove_disk(const char *what)
 				  "RemoveDisk", NULL, NULL, "sb", what, 0);
 }
 
+/* Return: the disk's new size, or a negative errno */
+static int64_t resize_disk(const char *what, uint64_t size)
+{
+	sd_bus_message *reply = NULL;
+	int ret = sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
+				     "ResizeDisk", NULL, &reply, "st", what, size);
+
+	if (ret >= 0)
+		ret = sd_bus_message_read(reply, "t", &size);
+	sd_bus_message_unref(reply);
+	return ret < 0 ? ret : (int64_t)size;
+}
+
 /* Return: the number of devices; the last one's kind and name go to @last */
 static int devices(char last[80])
 {
@@ -460,6 +473,11 @@ TEST(devices_come_and_go)
 	EXPECT_EQ(-ENODEV, remove_disk("0"));
 	EXPECT_EQ(-ENODEV, remove_disk("/nowhere/a.img"));
 	EXPECT_EQ(1, devices(last));
+
+	EXPECT_EQ(8192, resize_disk("2", 8192));
+	EXPECT_EQ(8192, resize_disk(image, 0));
+	EXPECT_EQ(-EINVAL, resize_disk("2", 4096));
+	EXPECT_EQ(-ENODEV, resize_disk("0", 0));
 
 	EXPECT_TRUE(remove_disk("2") >= 0);
 	EXPECT_EQ(0, devices(last));

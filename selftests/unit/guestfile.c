@@ -124,7 +124,13 @@ TEST(disks)
 	EXPECT_FALSE(config.disk[1].direct);
 	EXPECT_EQ(4096, config.disk[1].block_size);
 	EXPECT_STREQ("01234567890123456789", config.disk[1].serial);
+	EXPECT_EQ(FORMAT_AUTO, config.disk[0].format);
 	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "[Disk]\nPath=@/a.img\nFormat=auto\n[Disk]\nFormat=raw\nPath=@/b.img\n"));
+	EXPECT_EQ(FORMAT_AUTO, config.disk[0].format);
+	EXPECT_EQ(FORMAT_RAW, config.disk[1].format);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nFormat=vmdk\n", 5, "Format=vmdk: neither auto nor raw");
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nBlockSize=1024\n", 5, "neither 512 nor 4096");
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=012345678901234567890\n", 5, "has at most 20");
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=a/b\n", 5, "has at most 20");
@@ -260,6 +266,7 @@ TEST(disk_on_a_socket)
 	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nPath=@/a.img\n", 3,
 		     "both Path= and Socket=");
 	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nReadOnly=yes\n", 3, "has no other key");
+	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nFormat=raw\n", 3, "has no other key");
 	unlink("socket");
 	close(fd);
 }

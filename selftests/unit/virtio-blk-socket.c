@@ -20,6 +20,7 @@ static char dir[] = "/tmp/sigma-socket-XXXXXX";
 static struct guest_disk disk;
 static struct ring ring;
 static pid_t server;
+static off_t served_sectors = SECTORS;
 static const char *said;
 
 static void __attribute__((constructor)) make_dir(void)
@@ -38,6 +39,22 @@ static void __attribute__((destructor)) remove_dir(void)
 	rmdir(dir);
 }
 
+/* Between bind() and listen() the socket is there, and refuses connections */
+static bool listens(void)
+{
+	unsigned int flags;
+	bool found = false;
+	char line[256];
+	FILE *file = fopen("/proc/net/unix", "r");
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%*s %*s %*s %x", &flags) == 1 && flags & 1 << 16 &&
+			strstr(line, " socket\n");
+	if (file)
+		fclose(file);
+	return found;
+}
+
 static bool serve(void)
 {
 	char *argv[] = {
@@ -47,13 +64,13 @@ static bool serve(void)
 	};
 	int fd = open("image", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	if (ftruncate(fd, SECTORS * 512) || pwrite(fd, "first sector", 12, 0) != 12)
+	if (ftruncate(fd, served_sectors * 512) || pwrite(fd, "first sector", 12, 0) != 12)
 		abort();
 	close(fd);
 	unlink("socket");
 	if (posix_spawnp(&server, argv[0], NULL, NULL, argv, environ))
 		SKIP(return false, "no qemu-storage-daemon");
-	for (unsigned int i = 0; i < 500 && access("socket", F_OK); i++)
+	for (unsigned int i = 0; i < 3000 && !listens(); i++)
 		usleep(10000);
 	return true;
 }
@@ -140,6 +157,56 @@ TEST(reads_and_writes)
 	end();
 	/* No counters at all, since 0 would be wrong */
 	EXPECT_TRUE(!virtio_bus_counters(guest->bus, 0, &moved));
+}
+
+static uint64_t capacity(struct guest *guest)
+{
+	struct sigma_msg_config msg = { .length = 8 };
+	uint64_t sectors;
+
+	ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg));
+	memcpy(&sectors, msg.data, sizeof(sectors));
+	return sectors;
+}
+
+/* Another server of the disk, which has grown meanwhile, or has shrunk */
+static bool next_kernel(struct guest *guest, off_t sectors)
+{
+	uint32_t now;
+
+	end();
+	served_sectors = sectors;
+	if (!serve() || set_status(guest, 0, 0, &now))
+		return false;
+	/* The event about the size comes before the answer */
+	bring_up(guest);
+	return get_status(guest, 0) == (STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+TEST(grows_and_does_not_shrink)
+{
+	struct guest *guest GUEST = guest_new();
+	char data[512] = "";
+	uint64_t size = 0;
+
+	if (!serve())
+		return;
+	ASSERT_EQ(0, add(guest));
+	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(SECTORS, capacity(guest));
+	capture_start();
+	EXPECT_EQ(-EOPNOTSUPP, virtio_bus_resize(guest->bus, 0, &size));
+	EXPECT_SAID("is served by another program; make it larger there", capture_end());
+
+	capture_start();
+	EXPECT_TRUE(next_kernel(guest, 2 * SECTORS));
+	EXPECT_EQ(2 * SECTORS, capacity(guest));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, SECTORS, data));
+	EXPECT_FALSE(next_kernel(guest, SECTORS));
+	said = capture_end();
+	EXPECT_SAID("the back end serves another disk now; stop the guest and start it", said);
+	served_sectors = SECTORS;
+	end();
 }
 
 TEST(ends_and_comes_again)

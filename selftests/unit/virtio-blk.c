@@ -691,6 +691,119 @@ TEST(file_that_shrank)
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
 }
 
+static uint32_t generation(struct guest *guest)
+{
+	struct sigma_msg_config msg = { .length = 8 };
+
+	ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg));
+	return msg.generation;
+}
+
+/* Resize the disk. Return: its new size, or a negative errno and the reason in @said */
+static int64_t resize(struct guest *guest, uint64_t size, const char **said)
+{
+	int ret;
+
+	guest->nr_messages = 0;
+	capture_start();
+	ret = virtio_bus_resize(guest->bus, 0, &size);
+	*said = capture_end();
+	return ret ?: (int64_t)size;
+}
+
+TEST(file_that_grew)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	uint32_t first = generation(guest);
+	const char *said;
+
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, IMAGE_SECTORS, 512));
+	if (truncate(image, 2 * IMAGE_SIZE))
+		abort();
+	/* The guest has the old size until it is told */
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, IMAGE_SECTORS, 512));
+	EXPECT_EQ(IMAGE_SECTORS, read_config(guest).capacity);
+	EXPECT_EQ(2 * IMAGE_SIZE, resize(guest, 0, &said));
+	EXPECT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
+	EXPECT_EQ(first + 1, generation(guest));
+	EXPECT_EQ(2 * IMAGE_SECTORS, read_config(guest).capacity);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 2 * IMAGE_SECTORS - 1, 512));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, 2 * IMAGE_SECTORS, 512));
+	/* The size did not change, and the guest is told all the same */
+	EXPECT_EQ(2 * IMAGE_SIZE, resize(guest, 0, &said));
+	EXPECT_EQ(1, guest->nr_messages);
+}
+
+TEST(file_that_is_made_larger)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	const char *said;
+	struct stat st;
+
+	EXPECT_EQ(3 * IMAGE_SIZE, resize(guest, 3 * IMAGE_SIZE, &said));
+	EXPECT_TRUE(!stat(image, &st) && st.st_size == 3 * IMAGE_SIZE);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 3 * IMAGE_SECTORS - 1, 512));
+	EXPECT_EQ(0xaa, image_byte(IMAGE_SIZE - 1));
+	EXPECT_EQ(3 * IMAGE_SIZE, resize(guest, 3 * IMAGE_SIZE, &said));
+}
+
+TEST(disk_does_not_shrink)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	const char *said;
+	struct stat st;
+
+	EXPECT_EQ(-EINVAL, resize(guest, IMAGE_SIZE - 512, &said));
+	EXPECT_SAID("has 1048576 bytes already, and does not shrink to 1048064", said);
+	EXPECT_EQ(-EINVAL, resize(guest, IMAGE_SIZE + 511, &said));
+	EXPECT_SAID("1049087 bytes are no multiple of 512", said);
+	EXPECT_TRUE(!stat(image, &st) && st.st_size == IMAGE_SIZE);
+	if (truncate(image, IMAGE_SIZE + 511))
+		abort();
+	EXPECT_EQ(-EINVAL, resize(guest, 0, &said));
+	EXPECT_SAID("has 1049087 bytes, which is no multiple of 512", said);
+	if (truncate(image, 512))
+		abort();
+	EXPECT_EQ(-EINVAL, resize(guest, 0, &said));
+	EXPECT_SAID("has 512 bytes only, and the guest was given 1048576", said);
+	EXPECT_EQ(0, guest->nr_messages);
+	EXPECT_EQ(IMAGE_SECTORS, read_config(guest).capacity);
+}
+
+TEST(read_only_disk_that_grew)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, true);
+	const char *said;
+
+	EXPECT_EQ(-EROFS, resize(guest, 2 * IMAGE_SIZE, &said));
+	EXPECT_SAID("has ReadOnly=yes; make the file larger by another program", said);
+	if (truncate(image, 2 * IMAGE_SIZE))
+		abort();
+	EXPECT_EQ(2 * IMAGE_SIZE, resize(guest, 0, &said));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 2 * IMAGE_SECTORS - 1, 512));
+}
+
+/* Whole blocks, and no event to a guest without a driver */
+TEST(growth_in_blocks)
+{
+	const struct guest_disk config = { .path = image, .block_size = 4096 };
+	struct guest *guest GUEST = guest_new();
+	const char *said;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, guest_add_disk(guest, &config));
+	EXPECT_EQ(-EINVAL, resize(guest, IMAGE_SIZE + 512, &said));
+	EXPECT_SAID("no multiple of 4096", said);
+	EXPECT_EQ(IMAGE_SIZE + 4096, resize(guest, IMAGE_SIZE + 4096, &said));
+	EXPECT_EQ(0, guest->nr_messages);
+	EXPECT_EQ(IMAGE_SECTORS + 8, read_config(guest).capacity);
+}
+
 /* A full queue of writes and flushes, then one of reads: all are answered, and data is right */
 TEST(many_at_once)
 {
@@ -949,6 +1062,7 @@ TEST(block_device_that_is_probed)
 {
 	struct guest *guest GUEST = guest_new();
 	struct guest_disk file = { 0 };
+	const char *said;
 	struct disk disk;
 	char path[32];
 	pid_t pid;
@@ -972,6 +1086,13 @@ TEST(block_device_that_is_probed)
 	EXPECT_EQ(0, image_byte(512));
 	EXPECT_EQ(0, image_byte(4096));
 	EXPECT_EQ(0xaa, image_byte(8192));
+
+	EXPECT_EQ(-EINVAL, resize(guest, 2 * IMAGE_SIZE, &said));
+	EXPECT_SAID("by its own tool, such as lvextend", said);
+	if (truncate(image, 2 * IMAGE_SIZE) || ioctl(loop, LOOP_SET_CAPACITY, 0))
+		abort();
+	EXPECT_EQ(2 * IMAGE_SIZE, resize(guest, 0, &said));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 2 * IMAGE_SECTORS - 1, 512));
 	close(loop);
 }
 
