@@ -48,7 +48,15 @@ done
 
 # The disk's lock is held for longer than a start would wait for it, as by requests of a slow disk
 check "sigmad is killed once more" kill_sigmad
-flock $image sh -c ': >/tmp/held; exec sleep 8' &
+hold()
+{
+	# An open file description lock of a byte that says "nobody else may write", see disk.c
+	perl -MFcntl -e 'open(my $f, "<", $ARGV[0]) or die "$!\n";
+		my $lock = pack("s s x4 q q i x4", F_RDLCK, 0, 201, 1, 0);
+		fcntl($f, 37, $lock) or die "$!\n";
+		open(my $held, ">", "/tmp/held") and sleep 8' $image
+}
+hold &
 check "the killed sigmad's lock on the disk seems to be held" until_true 10 test -e /tmp/held
 check "sigmactl start waits for the disk and takes the guest over" sigmactl start g
 check "the writer goes on with the slow disk" until_true 60 has_gone_on "$(round)"
