@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_ether.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 #include <netlink/netlink.h>
@@ -21,6 +22,10 @@
 
 #define TUN "/dev/net/tun"
 #define NO_IPV6 "/proc/sys/net/ipv6/conf/%s/disable_ipv6"
+
+/* First bytes of locally administered addresses */
+#define MAC_OF_HOST		0xfe
+#define MAC_OF_HOST_ELSE	0xfa
 
 /* A name has room for "sg-", 10 characters, "-" and a digit; a cut name has 6 and a hash of 4 */
 #define NAME_PLAIN	10
@@ -148,6 +153,34 @@ static int tap_without_ipv6(struct virtio_making *making, const char *name)
 	return error;
 }
 
+/*
+ * The MAC address of the host's end: the guest's, but for its first byte. A bridge has the smallest
+ * address of its ports, which is hardly this one. And the guest finds the host where it was when
+ * another sigmad has made the tap again.
+ */
+static int tap_mac(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link,
+		   const struct guest_net *net)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	struct nl_addr *addr = NULL;
+	uint8_t mac[ETH_ALEN];
+	int error;
+
+	memcpy(mac, net->mac, ETH_ALEN);
+	mac[0] = mac[0] == MAC_OF_HOST ? MAC_OF_HOST_ELSE : MAC_OF_HOST;
+	if (change)
+		addr = nl_addr_build(AF_LLC, mac, ETH_ALEN);
+	if (addr) {
+		rtnl_link_set_addr(change, addr);
+		error = tap_change(making, sock, link, change, "set its MAC address");
+		nl_addr_put(addr);
+	} else {
+		error = making_say(making, -ENOMEM, "no memory for a netlink message");
+	}
+	rtnl_link_put(change);
+	return error;
+}
+
 static int tap_address(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link,
 		       const struct guest_net *net)
 {
@@ -211,6 +244,8 @@ static int tap_configure(struct virtio_making *making, const char *name,
 		goto free_sock;
 	}
 	error = tap_without_ipv6(making, name);
+	if (!error)
+		error = tap_mac(making, sock, link, net);
 	if (!error && net->bridge)
 		error = tap_enslave(making, sock, link, net);
 	if (!error && net->address)

@@ -40,7 +40,7 @@ static bool has_no_ipv6(void)
 static int try_tap(struct guest_net net)
 {
 	static struct guest_config config = { .name = "demo", .file = "demo.guest" };
-	struct virtio_making making = kinds_begin(NULL, &config, 0);
+	struct virtio_making making = { .guest = config.name };
 	int fd;
 
 	net.line = 7;
@@ -75,7 +75,7 @@ TEST(with_address)
 
 	if (!have_network())
 		return;
-	fd = try_tap((struct guest_net){ .address = "10.9.8.1/24" });
+	fd = try_tap((struct guest_net){ .address = "10.9.8.1/24", .mac = { 0xfe, 1, 2, 3, 4, 5 } });
 	ASSERT_TRUE(fd >= 0);
 	EXPECT_STREQ("sg-demo-0", name);
 	EXPECT_EQ(0, ioctl(fd, TUNGETIFF, &ifr));
@@ -85,6 +85,7 @@ TEST(with_address)
 	EXPECT_EQ(0, system("ip -o addr show dev sg-demo-0 up | grep -q 'inet 10.9.8.1/24 '"));
 	EXPECT_EQ(0, system("ip route get 10.9.8.2 | grep -q 'dev sg-demo-0'"));
 	EXPECT_TRUE(has_no_ipv6());
+	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 | grep -q 'link/ether fa:01:02:03:04:05 '"));
 
 	EXPECT_EQ(-EBUSY, try_tap((struct guest_net){ .address = "10.9.8.1/24" }));
 	EXPECT_TRUE(strstr(said, "another process has it"));
@@ -99,9 +100,10 @@ TEST(with_bridge)
 
 	if (!have_network())
 		return;
-	fd = try_tap((struct guest_net){ .bridge = "br7" });
+	fd = try_tap((struct guest_net){ .bridge = "br7", .mac = { 0x52, 1, 2, 3, 4, 0xab } });
 	ASSERT_TRUE(fd >= 0);
 	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 up | grep 'master br7' | grep -q 'mtu 1400'"));
+	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 | grep -q 'link/ether fe:01:02:03:04:ab '"));
 	EXPECT_TRUE(has_no_ipv6());
 	close(fd);
 }
