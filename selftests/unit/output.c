@@ -48,19 +48,19 @@ static int print_version(void)
 
 TEST(sigmad_fails_without_output)
 {
-	int (* const whats[])(void) = { print_help, print_version };
+	int (* const prints[])(void) = { print_help, print_version };
 
-	for (size_t i = 0; i < sizeof(whats) / sizeof(*whats); i++) {
+	for (size_t i = 0; i < sizeof(prints) / sizeof(*prints); i++) {
 		int how;
 
 		capture_start();
-		how = in_child(full(), whats[i]);
+		how = in_child(full(), prints[i]);
 		EXPECT_SAID("sigmad: error: cannot write to standard output: No space left on device\n",
 			    capture_end());
 		EXPECT_TRUE(WIFEXITED(how) && WEXITSTATUS(how) == EXIT_FAILURE);
 
 		capture_start();
-		how = in_child(-1, whats[i]);
+		how = in_child(-1, prints[i]);
 		EXPECT_SAID("cannot write to standard output: Bad file descriptor\n", capture_end());
 		EXPECT_TRUE(WIFEXITED(how) && WEXITSTATUS(how) == EXIT_FAILURE);
 	}

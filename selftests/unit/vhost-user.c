@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <linux/vhost_types.h>
+#include <linux/virtio_blk.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -614,7 +615,8 @@ TEST(disk_that_became_another)
 	end_disk(guest);
 
 	/* Refused each time: the connection of the first time is closed */
-	memcpy(back.config, "another", strlen("another"));
+	memcpy(back.config + offsetof(struct virtio_blk_config, size_max), "another",
+	       strlen("another"));
 	for (unsigned int i = 0; i < 2; i++) {
 		pthread_create(&back.thread, NULL, accept_one, &listener);
 		EXPECT_FALSE(bring_up(guest, 1));

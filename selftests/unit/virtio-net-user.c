@@ -112,7 +112,7 @@ TEST(no_passt)
 }
 
 /* Run add() with a passt that only writes its arguments to the file that it returns */
-static FILE *passt_arguments(struct guest *guest)
+static FILE *passt_arguments(struct guest *guest, int *error)
 {
 	static const char script[] =
 		"#!/bin/sh\n"
@@ -131,7 +131,7 @@ static FILE *passt_arguments(struct guest *guest)
 	fclose(file);
 	chmod(program, 0755);
 	setenv("PATH", dir, 1);
-	add(guest);
+	*error = add(guest);
 	setenv("PATH", path, 1);
 	free(path);
 	file = fopen(arguments, "r");
@@ -145,9 +145,10 @@ TEST(loopback_is_the_hosts)
 {
 	struct guest *guest GUEST = guest_new();
 	char text[512] = "";
-	FILE *file = passt_arguments(guest);
+	int error = 0;
+	FILE *file = passt_arguments(guest, &error);
 
-	if (!file && strstr(said, "namespaces"))
+	if (!file && error == -EPERM)
 		SKIP(return, "no namespaces for passt");
 	ASSERT_TRUE(file);
 	EXPECT_TRUE(fgets(text, sizeof(text), file));
