@@ -134,14 +134,14 @@ drop_in "[Unit]" StartLimitIntervalSec=0
 systemctl reset-failed
 check "the unit starts without a start limit" systemctl start $unit
 check "the guest's user space answers without a start limit" wait_guest 1
-id=$(boot_id)
+id=$(boot_id 1)
 check "the share's folder is away when sigmad is killed" eval \
 	'mv $things $things.away && kill_sigmad'
 check "the take-over without the folder fails with status 4" until_true 60 eval \
 	'journalctl --sync && journalctl --unit=$unit | grep "code=exited, status=4"'
 check "the folder is back" mv $things.away $things
 check "the guest is taken over after all" until_true "$GUEST_BOOT" has ActiveState active
-check "the guest runs on with its devices" [ "$(wait_guest 1 && boot_id)" = "${id:-none}" ]
+check "the guest runs on with its devices" [ "$(wait_guest 1 && boot_id 1)" = "${id:-none}" ]
 check "systemctl stop ends the unit after the failed take-over" eval \
 	'systemctl stop $unit && is_down'
 rm $dropin
