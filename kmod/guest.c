@@ -42,6 +42,7 @@ DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, retur
 static LIST_HEAD(guests);
 static DEFINE_MUTEX(gathering_lock);	/* protects `gathering`; taken inside sigma_guests_lock */
 static struct sigma_guest *gathering;	/* the guest whose memory is being gathered, or NULL */
+static bool closing;		/* `closed` will be as soon as the lock is free */
 static bool closed;		/* the machine restarts or sleeps: create and start no guest */
 
 static const char *const state_names[] = {
@@ -352,7 +353,7 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 
 	set_gathering(guest);
 	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
-				guest->view.label, &closed);
+				guest->view.label, &closing);
 	set_gathering(NULL);
 	if (err) {
 		refuse_memory(guest, err, why);
@@ -637,8 +638,9 @@ bool sigma_guests_any(void)
 void sigma_guests_close(bool close)
 {
 	/* First, so that a guest that is being made gives up at once and the lock becomes free */
-	WRITE_ONCE(closed, close);
+	WRITE_ONCE(closing, close);
 	mutex_lock(&sigma_guests_lock);
+	WRITE_ONCE(closed, close);
 	mutex_unlock(&sigma_guests_lock);
 }
 

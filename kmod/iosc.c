@@ -283,12 +283,14 @@ static unsigned int choose_doorbell_cpu(const struct sigma_view *view)
 {
 	unsigned int cpu, best = 0, least = UINT_MAX;
 
+	rcu_read_lock();	/* newer kernels free the mask when cpusets change */
 	for_each_cpu_and(cpu, cpu_online_mask, housekeeping_cpumask(HK_TYPE_DOMAIN)) {
 		if (is_of_guest(view, cpu) || per_cpu(nr_guests, cpu) >= least)
 			continue;
 		best = cpu;
 		least = per_cpu(nr_guests, cpu);
 	}
+	rcu_read_unlock();
 	return best;
 }
 
@@ -321,6 +323,11 @@ int sigma_iosc_init(struct sigma_iosc *iosc)
 
 	iosc->doorbell_cpu = choose_doorbell_cpu(iosc->view);
 	err = sigma_doorbell_listen(&iosc->doorbell_rx, iosc->view->label, iosc->doorbell_cpu);
+	if (err && iosc->doorbell_cpu) {
+		/* It went offline, or has no vector left */
+		iosc->doorbell_cpu = 0;
+		err = sigma_doorbell_listen(&iosc->doorbell_rx, iosc->view->label, 0);
+	}
 	if (err) {
 		sigma_iosc_free(iosc);
 		return err;

@@ -241,6 +241,12 @@ struct word {
 	size_t len;
 };
 
+/* As the kernel has it (lib/ctype.c), to which a no-break space in Latin 1 is one */
+static bool is_blank(char c)
+{
+	return isspace((unsigned char)c) || (unsigned char)c == 0xa0;
+}
+
 /*
  * Find the first word at or behind @at as the kernel does (next_arg() in lib/cmdline.c): blanks
  * between double quotes end no word. Return: there is one.
@@ -249,10 +255,10 @@ static bool next_word(const char *at, struct word *word)
 {
 	bool quoted = false;
 
-	while (isspace((unsigned char)*at))
+	while (is_blank(*at))
 		at++;
 	word->text = at;
-	for (; *at && (quoted || !isspace((unsigned char)*at)); at++)
+	for (; *at && (quoted || !is_blank(*at)); at++)
 		if (*at == '"')
 			quoted = !quoted;
 	word->len = at - word->text;
@@ -331,7 +337,7 @@ static void print_blacklist(FILE *out, const char *cmdline)
 		if (!has_name(word, BLACKLIST, &value))
 			continue;
 		/* Names of modules have neither, and what follows a blank would be a parameter */
-		value.len = MIN(value.len, strcspn(value.text, " \t\n\v\f\r\""));
+		value.len = MIN(value.len, strcspn(value.text, " \t\n\v\f\r\xa0\""));
 		if (value.len)
 			fprintf(out, ",%.*s", (int)value.len, value.text);
 	}

@@ -58,6 +58,7 @@ static void publish(struct irq_data *data)
 
 	raw_spin_lock_irqsave(&rx->publish_lock, flags);
 	target = SIGMA_DOORBELL_TARGET(apic_id_of(data), irqd_cfg(data)->vector);
+	rx->target = target;
 	if (rx->published)
 		rx->published(rx->data, target);
 	WRITE_ONCE(rx->words->target, cpu_to_le64(target));
@@ -138,11 +139,15 @@ static bool any_pending(const struct sigma_doorbell_rx *rx)
 	return false;
 }
 
-static void ring_self(const struct sigma_doorbell_rx *rx)
+/* Under the lock, so that the interrupt does not move between the look at it and the sending */
+static void ring_self(struct sigma_doorbell_rx *rx)
 {
-	struct irq_data *data = irq_get_irq_data(rx->irq);
+	unsigned long flags;
 
-	sigma_apic_send(apic_id_of(data), APIC_DM_FIXED | irqd_cfg(data)->vector);
+	raw_spin_lock_irqsave(&rx->publish_lock, flags);
+	if (rx->target)
+		sigma_apic_send(rx->target >> 32, APIC_DM_FIXED | (u32)rx->target);
+	raw_spin_unlock_irqrestore(&rx->publish_lock, flags);
 }
 
 /* Handle what is pending. Return: false when there is still more, and `busy` stays set */
@@ -189,6 +194,9 @@ static void drain_leftover(struct work_struct *work)
 		return;
 	}
 	ring_self(rx);
+	/* The interrupt clears it. Should it not come, the next tick sends another one */
+	if (READ_ONCE(rx->words->busy))
+		schedule_delayed_work(&rx->leftover, 1);
 }
 
 /*
@@ -288,9 +296,14 @@ free_fwnode:
 
 void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx)
 {
+	unsigned long flags;
+
 	if (!rx->domain)
 		return;
+	raw_spin_lock_irqsave(&rx->publish_lock, flags);
+	rx->target = 0;
 	WRITE_ONCE(rx->words->target, 0);
+	raw_spin_unlock_irqrestore(&rx->publish_lock, flags);
 	free_irq(rx->irq, rx);
 	if (rx->rearm)
 		atomic_dec(&nr_limited);

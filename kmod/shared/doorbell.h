@@ -43,6 +43,7 @@ struct sigma_doorbell_rx {
 	struct irq_domain *domain;
 	unsigned int irq;
 	raw_spinlock_t publish_lock;
+	u64 target;			/* as in @words, which the peer can write; or 0 */
 	struct delayed_work leftover;
 	unsigned int pause;
 	u64 last_end, least_gap;

@@ -326,6 +326,17 @@ TEST(words_for_init_come_last)
 	EXPECT_STREQ(" panic=1", strrchr(cmdline(), ' '));
 }
 
+/* To the kernel a no-break space is a blank, in UTF-8 its second byte */
+TEST(no_break_spaces_are_blanks)
+{
+	NEED_TREE();
+	EXPECT_SAID("CommandLine=: panic=10 has no effect",
+		    load_with("module_blacklist=a\xc2\xa0panic=10 quiet\xc2\xa0-- single"));
+	ASSERT_TRUE(params);
+	EXPECT_TRUE(strstr(cmdline(), ",kvm_intel,a\xc2 -- single"));
+	EXPECT_TRUE(follows(" panic=0 ", " panic=10 "));
+}
+
 /* The last console= becomes /dev/console */
 TEST(the_programs_of_an_initrd_have_a_console)
 {
