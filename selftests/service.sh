@@ -199,7 +199,7 @@ drop_in TimeoutStopSec=5 ExecStart= \
 check "the unit starts with a short stop timeout of systemd" systemctl start $unit
 check "systemctl stop succeeds after the stop timeout" systemctl stop $unit
 check "systemd killed sigmad when its stop timeout ended" has Result timeout
-check "the guest of the killed sigmad is ended, too" wait_gone web
+check "the guest of the killed sigmad is ended, too" is_gone web
 rm $dropin /tmp/deaf.initrd
 systemctl reset-failed
 systemctl daemon-reload
