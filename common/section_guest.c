@@ -240,7 +240,7 @@ void guest_itself_finish(struct parser *parser)
 
 	if (!config->cmdline)
 		config->cmdline = strdup("");
-	if (config->cmdline && !closes_quotes(config->cmdline))
+	if (config->cmdline && !parser->running && !closes_quotes(config->cmdline))
 		guestfile_mistake(parser, config->cmdline_line, -EINVAL,
 				  "CommandLine=%s: a quotation mark is not closed; write a second one",
 				  config->cmdline);

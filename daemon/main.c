@@ -32,6 +32,7 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "../common/control.h"
 #include "../common/log.h"
 #include "../common/output.h"
 #include "../common/rundir.h"
@@ -48,6 +49,7 @@
 #define EXIT_USAGE		2
 #define EXIT_NOT_TAKEN		4	/* 3: SUPERVISOR_GUEST_FAILED */
 #define USEC_PER_SEC		1000000ULL
+#define RETRY_SEC		10	/* between two tries to take a guest over */
 #define STOP_TIMEOUT_SEC	30
 #define HANG_TIMEOUT_SEC	30
 #define BOOT_TIMEOUT_SEC	300
@@ -261,6 +263,24 @@ static int observe(struct supervisor *supervisor, struct bus **bus)
 	return 0;
 }
 
+/*
+ * The exit status of a take-over that failed. systemd starts the next sigmad, and only some times: so
+ * leave what is missing some time to come. A guest that was killed meanwhile must not be started anew.
+ */
+static int not_taken(const char *name, bool service)
+{
+	const struct timespec pause = { .tv_sec = RETRY_SEC };
+	sigset_t set;
+
+	if (!control_has_guest(name))
+		return EXIT_FAILURE;
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	if (service)
+		sigtimedwait(&set, NULL, &pause);
+	return EXIT_NOT_TAKEN;
+}
+
 static int serve(struct supervisor *supervisor, bool background)
 {
 	struct machine *machine = &supervisor->machine;
@@ -269,7 +289,8 @@ static int serve(struct supervisor *supervisor, bool background)
 	int status = EXIT_FAILURE;
 
 	if (supervisor_make(supervisor))
-		return found ? EXIT_NOT_TAKEN : EXIT_FAILURE;
+		return found ? not_taken(machine->config->name, supervisor->options.service) :
+			       EXIT_FAILURE;
 	systembus = systembus_open(machine->event, machine->config->name,
 				   supervisor->options.service);
 	if (!supervisor_run(supervisor)) {
@@ -307,7 +328,8 @@ int main(int argc, char **argv)
 	oom_protect();
 	found = takeover_find(machine, &config, options.guest);
 	if (found < 0)
-		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE : EXIT_NOT_TAKEN;
+		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE :
+		       not_taken(options.guest, options.supervisor.service);
 	if (!found) {
 		if (guestfile_load(&config, options.guest))
 			return EXIT_FAILURE;

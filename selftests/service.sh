@@ -130,7 +130,8 @@ check "the unit fails and does not restart" \
 	until_true 10 eval 'has ActiveState failed && is_gone web'
 
 # ---- a take-over that fails is tried again
-drop_in "[Unit]" StartLimitIntervalSec=0
+printf '[Unit]\nStartLimitIntervalSec=0\n' >$dropin
+systemctl daemon-reload
 systemctl reset-failed
 check "the unit starts without a start limit" systemctl start $unit
 check "the guest's user space answers without a start limit" wait_guest 1
