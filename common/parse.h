@@ -18,7 +18,7 @@
 int parse_size(const char *text, char **end, uint64_t *size);
 
 /**
- * read_line - read the first line of a file
+ * parse_first_line - read the first line of a file
  * @line: out: the line without its newline, cut to @size - 1 bytes; "" on an error
  * @format: the file's path, as for printf()
  *

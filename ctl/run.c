@@ -173,6 +173,12 @@ static int run(const struct options *options, char **args)
 	if (error)
 		return client_complain(EXIT_FAILED, name, error);
 
+	/* A guest that has ended by now has no console, and needs no advice */
+	console = -1;
+	if (!client_wait_end(job.bus, clock_deadline(0))) {
+		status = exit_status(&job);
+		goto close_bus;
+	}
 	console = terminal_open(name);
 	if (console < 0) {
 		ask_end(&job);
