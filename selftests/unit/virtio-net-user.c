@@ -148,7 +148,7 @@ TEST(loopback_is_the_hosts)
 	int error = 0;
 	FILE *file = passt_arguments(guest, &error);
 
-	if (!file && error == -EPERM)
+	if (!file && (error == -EPERM || strstr(said, "of its own")))
 		SKIP(return, "no namespaces for passt");
 	ASSERT_TRUE(file);
 	EXPECT_TRUE(fgets(text, sizeof(text), file));
