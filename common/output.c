@@ -11,6 +11,7 @@
 #include "log.h"
 #include "output.h"
 
+#define BUFFER_SIZE	(1 << 20)	/* of stdout: a whole kernel log */
 #define UNKNOWN (-1)	/* stdio has dropped output and does not keep the reason */
 
 static int failure;	/* the errno of the first write that failed, UNKNOWN, or 0 */
@@ -25,6 +26,9 @@ void output_open(void)
 	for (size_t fd = 0; fd < sizeof(modes) / sizeof(*modes); fd++)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) < 0)
 			return;
+	/* stdio does not tell why a write failed that it made by itself; with room it makes none */
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, NULL, _IOFBF, BUFFER_SIZE);
 }
 
 void output_fail(int error)
