@@ -388,6 +388,27 @@ static void check_apic(void)
 		      cpu_flag("x2apic") ? ", x2APIC possible" : "");
 }
 
+/*
+ * A guest has no timer but the TSC and the APIC's. The kernel takes the TSC off the list of clock
+ * sources once it has found that TSCs differ or stop (SDM vol. 3B, "Invariant TSC": CPUID
+ * 80000007h EDX bit 8).
+ */
+static void check_tsc(void)
+{
+	char sources[256];
+
+	parse_first_line(sources, sizeof(sources),
+			 "/sys/devices/system/clocksource/clocksource0/available_clocksource");
+	if (!strstr(sources, "tsc"))
+		found("tsc", RESULT_WARN, "dmesg | grep -i tsc says why",
+		      "this kernel does not trust the TSC, which guests tell the time by: their clocks may run fast or slow");
+	else if (!cpu_flag("constant_tsc") || !cpu_flag("nonstop_tsc"))
+		found("tsc", RESULT_WARN, NULL,
+		      "the TSC may change its rate or stop while a CPU is idle, and guests tell the time by it: their clocks may run fast or slow");
+	else
+		found("tsc", RESULT_OK, NULL, "the TSC is invariant, and the kernel trusts it");
+}
+
 static void check_hypervisor(void)
 {
 	if (cpu_flag("hypervisor"))
@@ -498,7 +519,7 @@ static void check_guard(void)
 static int run(const struct options *options, char **args)
 {
 	static void (* const checks[])(void) = {
-		check_module, check_devices, check_signature, check_cpus, check_apic,
+		check_module, check_devices, check_signature, check_cpus, check_apic, check_tsc,
 		check_hypervisor, check_memory, check_kernel, check_initrd, check_network,
 		check_user_network, check_panic, check_guard,
 	};

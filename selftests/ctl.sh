@@ -82,6 +82,10 @@ check "sigmactl list without --all does not show the guest" json 'length == 0' s
 check "sigmactl show shows the guest as off" [ "$(sigmactl show -p State --value g)" = off ]
 check "sigmactl check finds this machine fit for guests" \
 	json 'all(.result != "FAIL")' sigmactl check --json
+check "sigmactl check looks at the TSC as the kernel does" json "any(.check == \"tsc\" and (
+	.text | contains(\"does not trust\")) == $(grep -qw tsc \
+	/sys/devices/system/clocksource/clocksource0/available_clocksource && echo false || echo true))" \
+	sigmactl check --json
 check "sigmactl pool shows that CPU 1 and memory can be lent" \
 	json '.lendable | .cpus == "1" and .memory > 500000000' sigmactl pool --json
 
