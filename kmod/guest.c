@@ -269,24 +269,11 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 	return guest;
 }
 
-/* Return the first @nr CPUs. sigma_cpu_return() reports one that does not come online. */
-static void return_cpus(struct sigma_guest *guest, unsigned int nr)
+/* sigma_cpu_return() reports a CPU that does not come online */
+static void return_cpus(struct sigma_guest *guest)
 {
-	while (nr)
-		sigma_cpu_return(guest->view.cpus[--nr]);
-}
-
-static int lend_cpus(struct sigma_guest *guest, struct sigma_create *args)
-{
-	for (unsigned int i = 0; i < guest->view.nr_cpus; i++) {
-		int err = sigma_cpu_lend(guest->view.cpus[i], &args->why);
-
-		if (err) {
-			return_cpus(guest, i);
-			return err;
-		}
-	}
-	return 0;
+	for (unsigned int i = guest->view.nr_cpus; i--; )
+		sigma_cpu_return(guest->view.cpus[i]);
 }
 
 static void set_gathering(struct sigma_guest *guest)
@@ -368,7 +355,7 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 		goto return_memory;
 	}
 
-	err = lend_cpus(guest, args);
+	err = sigma_cpu_lend(guest->view.cpus, guest->view.nr_cpus, why);
 	if (err)
 		goto free_identity;
 
@@ -394,7 +381,7 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 del_node:
 	node->del(guest);
 give_back_cpus:
-	return_cpus(guest, guest->view.nr_cpus);
+	return_cpus(guest);
 free_identity:
 	sigma_identity_free(&guest->identity);
 return_memory:
@@ -453,7 +440,7 @@ static int destroy_locked(struct sigma_guest *guest)
 
 	list_del(&guest->list);
 	sigma_channels_del(&guest->channels);
-	return_cpus(guest, guest->view.nr_cpus);
+	return_cpus(guest);
 	sigma_iosc_exit(&guest->iosc);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);

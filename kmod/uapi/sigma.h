@@ -70,7 +70,7 @@ enum sigma_reason {
 	SIGMA_REASON_CPU_0		= 9,	/* is CPU 0, which is never lent */
 	SIGMA_REASON_CPU_NONE		= 10,	/* is not there */
 	SIGMA_REASON_CPU_LENT		= 11,	/* is lent already */
-	SIGMA_REASON_CPU_OFFLINE	= 12,	/* is offline */
+	/* 12 was the reason that a CPU is offline */
 	SIGMA_REASON_CPU_APIC_ID	= 13,	/* has an APIC ID above 254; value: the ID */
 	SIGMA_REASON_CPU_SIBLING	= 14,	/* shares a core with CPU number value */
 	SIGMA_REASON_CPU_BUSY		= 15,	/* could not be taken offline; value: errno */
@@ -111,6 +111,13 @@ enum sigma_reason {
 						 * what can be moved is in too many pieces; value:
 						 * bytes that were found in SIGMA_SEGMENTS_MAX
 						 */
+	/* The CPU sigma_why.cpu, continued */
+	SIGMA_REASON_CPU_NEW		= 44,	/* was never online, and could not be brought up
+						 * once; value: errno
+						 */
+	SIGMA_REASON_CPU_SMT		= 45,	/* and all others are hyperthreads that the host
+						 * has switched off
+						 */
 };
 
 /**
@@ -133,7 +140,9 @@ struct sigma_why {
  * @guard: enum sigma_guard_kind
  * @reserved: 0
  * @nr_cpus: 1..SIGMA_CPUS_MAX
- * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest
+ * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest. CPUs that
+ *	  are offline are lent and given back as such. Memory of the first one's NUMA node is
+ *	  preferred
  * @why: out: on an error the reason. On success the reason why SIGMA_GUARD_AUTO did not become
  *	 SIGMA_GUARD_FULL, or SIGMA_REASON_NONE
  */
@@ -322,7 +331,7 @@ struct sigma_panic {
  *
  * SIGMA_CREATE: lend CPUs and memory, make /dev/sigma/NAME. Takes everything or nothing.
  *   EINVAL  a field is out of bounds, a CPU may not be lent (CPU 0, no such CPU,
- *           a split core), the name is malformed
+ *           a split core, an APIC ID above 254), the name is malformed
  *   EEXIST  the name is taken
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
  *   ENOMEM  the memory could not be gathered, or would leave the host too little
