@@ -48,12 +48,14 @@ static int choose_cpus(const struct guest_config *config, uint32_t chosen[SIGMA_
 	int error;
 
 	if (config->cpu_kind == CPU_KIND_ANY)
-		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->split_cores, chosen);
+		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->memory,
+				   config->split_cores, chosen);
 	snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
 	error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &of_kind);
 	if (error)
 		return error;
-	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->split_cores, chosen);
+	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->memory,
+			   config->split_cores, chosen);
 }
 
 /* Take CPUs and memory. If others took a chosen CPU meanwhile (-EBUSY), choose again. */
