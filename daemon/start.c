@@ -105,6 +105,7 @@ int start_make(struct machine *machine)
 	if (error)
 		goto free_devices;
 	guest_warn_of_guard(&machine->guest, config->guard);
+	guest_warn_of_nodes(&machine->guest);
 	if (config->split_cores)
 		cpus_warn_of_split(CPUS_SYSFS, config->file);
 	error = channels_share(config);
@@ -146,8 +147,8 @@ int start_run(struct machine *machine)
 	int error;
 
 	observers_progress(&machine->observers, "Loading its kernel.");
-	error = load_guest(&machine->load, machine->config, &machine->guest.info, &machine->memory,
-			   &start);
+	error = load_guest(&machine->load, machine->config, &machine->guest.info,
+			   &machine->guest.nodes, &machine->memory, &start);
 	load_close(&machine->load);
 	if (error)
 		return error;

@@ -612,6 +612,42 @@ void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info)
 	mutex_unlock(&guest->lock);
 }
 
+/*
+ * Each segment begins a range. A change of the node within one begins a further one, as long as
+ * there is room for the segments that follow.
+ */
+static void find_node_ranges(const struct sigma_memory *mem, struct sigma_nodes *nodes)
+{
+	struct sigma_node_range *range = NULL;
+
+	for (unsigned int i = 0; i < mem->nr_segments; i++) {
+		const struct sigma_segment *seg = &mem->segment[i];
+
+		for (u64 at = 0; at < seg->size; at += SIGMA_SEGMENT_ALIGN) {
+			u32 node = page_to_nid(pfn_to_page(PHYS_PFN(seg->phys + at)));
+			bool new = !at || range->node != node;
+
+			if (new && nodes->nr_ranges < SIGMA_NODE_RANGES_MAX - mem->nr_segments + i + 1) {
+				range = &nodes->ranges[nodes->nr_ranges++];
+				range->phys = seg->phys + at;
+				range->node = node;
+			}
+			range->size += SIGMA_SEGMENT_ALIGN;
+		}
+	}
+}
+
+void sigma_guest_nodes(struct sigma_guest *guest, struct sigma_nodes *nodes)
+{
+	memset(nodes, 0, sizeof(*nodes));
+	mutex_lock(&guest->lock);
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++)
+		nodes->cpus[i] = max(cpu_to_node(guest->view.cpus[i]), 0);	/* NUMA_NO_NODE */
+	if (!guest->gone)
+		find_node_ranges(&guest->memory, nodes);
+	mutex_unlock(&guest->lock);
+}
+
 bool sigma_guests_any(void)
 {
 	bool any;

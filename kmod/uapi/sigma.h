@@ -245,6 +245,36 @@ struct sigma_info {
 	struct sigma_segment segments[SIGMA_SEGMENTS_MAX];
 };
 
+#define SIGMA_NODE_RANGES_MAX	128
+
+/**
+ * struct sigma_node_range - memory of one NUMA node
+ * @phys: physical address
+ * @size: bytes
+ * @node: the host's number of the node
+ * @reserved: 0
+ */
+struct sigma_node_range {
+	__u64 phys;
+	__u64 size;
+	__u32 node;
+	__u32 reserved;
+};
+
+/**
+ * struct sigma_nodes - argument of SIGMA_GET_NODES; all fields are out
+ * @nr_ranges: number of @ranges
+ * @reserved: 0
+ * @cpus: the host's numbers of the NUMA nodes of sigma_info.cpus
+ * @ranges: all of sigma_info.segments, by ascending addresses, divided where the node changes
+ */
+struct sigma_nodes {
+	__u32 nr_ranges;
+	__u32 reserved;
+	__u32 cpus[SIGMA_CPUS_MAX];
+	struct sigma_node_range ranges[SIGMA_NODE_RANGES_MAX];
+};
+
 /**
  * struct sigma_start - argument of SIGMA_START
  * @entry: guest physical address to jump to in 64-bit mode, paging on, all of the
@@ -382,6 +412,8 @@ struct sigma_panic {
  *   EPIPE   it is not SIGMA_STATE_BOOTING
  *   EIO     a CPU did not answer; the guest is SIGMA_STATE_LOST then
  * SIGMA_GET_VIOLATION: what the guest did when its guard stopped it. Valid until the next start.
+ * SIGMA_GET_NODES: of which NUMA nodes its CPUs and its memory are.
+ *   ENOMEM  no memory for a temporary copy
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
  *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
@@ -403,5 +435,6 @@ struct sigma_panic {
 #define SIGMA_NMI	_IO(SIGMA_IOC, 0x17)
 #define SIGMA_PANIC	_IOW(SIGMA_IOC, 0x18, struct sigma_panic)
 #define SIGMA_GET_VIOLATION _IOR(SIGMA_IOC, 0x19, struct sigma_violation)
+#define SIGMA_GET_NODES	_IOR(SIGMA_IOC, 0x1a, struct sigma_nodes)
 
 #endif
