@@ -37,26 +37,29 @@ int cpus_of_kind(const char *devices, enum cpu_kind kind, const char *where, cpu
 
 /**
  * cpus_choose - choose CPUs to lend
- * @sysfs: CPUS_SYSFS, or a copy of its layout
+ * @sysfs: CPUS_SYSFS, or a copy of its layout; ../../virtual/sigma/control is what sigma.ko tells
  * @among: choose from these CPUs only; NULL: from all
  * @wanted: number of CPUs, > 0
+ * @memory: bytes that the guest needs, on the node of these CPUs if possible
  * @split_cores: hyperthread siblings may have different owners
  * @cpus: out: the chosen CPUs in ascending order
  *
  * Return: the number of chosen CPUs, or a reported negative errno. The number is more than @wanted
  * if only whole cores are lent and they do not add up to @wanted.
  */
-int cpus_choose(const char *sysfs, const cpu_set_t *among, unsigned int wanted, bool split_cores,
-		uint32_t cpus[SIGMA_CPUS_MAX]);
+int cpus_choose(const char *sysfs, const cpu_set_t *among, unsigned int wanted, uint64_t memory,
+		bool split_cores, uint32_t cpus[SIGMA_CPUS_MAX]);
 
 /**
  * struct host_cpus - the host's CPUs
  * @online: CPUs that are online
- * @lendable: online CPUs that do not share the core of CPU 0
+ * @lendable: CPUs that sigma.ko lends and that do not share the core of CPU 0; without sigma.ko,
+ *	      of the CPUs that are online
+ * @offline: those of @lendable that are offline
  * @siblings: at least one core has several CPUs
  */
 struct host_cpus {
-	cpu_set_t online, lendable;
+	cpu_set_t online, lendable, offline;
 	bool siblings;
 };
 

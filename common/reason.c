@@ -106,11 +106,16 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 	case SIGMA_REASON_CPU_LENT:
 		say(text, "cpu %u: is lent to a guest already", cpu);
 		break;
-	case SIGMA_REASON_CPU_OFFLINE:
-		say(text, "cpu %u: is offline; online it first (chcpu -e %u)", cpu, cpu);
+	case SIGMA_REASON_CPU_NEW:
+		say(text, "cpu %u: was never online, and the host could not bring it up once (%s), without which it lacks microcode and cache settings; dmesg tells about cpu %u, choose another one",
+		    cpu, strerror(value), cpu);
+		break;
+	case SIGMA_REASON_CPU_SMT:
+		say(text, "cpu %u: is a hyperthread that the host has switched off (nosmt), and the guest gets no other CPU of the host; give it the rest of that core, too",
+		    cpu);
 		break;
 	case SIGMA_REASON_CPU_APIC_ID:
-		say(text, "cpu %u: its APIC ID is %" PRIu64 ", but a guest supports APIC IDs up to 254 only; choose another one",
+		say(text, "cpu %u: its APIC ID is %" PRIu64 ", and Linux uses IDs above 254 only with interrupt remapping, which no guest has; choose another one",
 		    cpu, value);
 		break;
 	case SIGMA_REASON_CPU_SIBLING:
@@ -118,7 +123,7 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    cpu, value);
 		break;
 	case SIGMA_REASON_CPU_BUSY:
-		say(text, "cpu %u: the host could not take it offline (%s); dmesg tells about cpu %u",
+		say(text, "cpu %u: the host could not take it offline (%s); dmesg may tell about cpu %u; with nohz_full= the CPU that keeps the time stays, as does one that deadline tasks need",
 		    cpu, strerror(value), cpu);
 		break;
 	case SIGMA_REASON_WINDOW:

@@ -339,19 +339,21 @@ static void check_signature(void)
 static void check_cpus(void)
 {
 	struct host_cpus cpus;
-	char list[256], cores[512], kinds[512];
+	char list[256], offline[256], cores[512], kinds[512];
 
 	if (cpus_read(CPUS_SYSFS, &cpus))
 		found("cpus", RESULT_FAIL, NULL, "cannot read " CPUS_SYSFS "/online");
 	else if (CPU_COUNT(&cpus.lendable))
-		found("cpus", RESULT_OK, NULL, "%d can be lent: %s", CPU_COUNT(&cpus.lendable),
-		      cpulist_format(&cpus.lendable, list, sizeof(list)));
+		found("cpus", RESULT_OK, NULL, "%d can be lent: %s%s%s", CPU_COUNT(&cpus.lendable),
+		      cpulist_format(&cpus.lendable, list, sizeof(list)),
+		      CPU_COUNT(&cpus.offline) ? "; offline, and lent first: " : "",
+		      cpulist_format(&cpus.offline, offline, sizeof(offline)));
 	else if (CPU_COUNT(&cpus.online) > 1)
 		found("cpus", RESULT_WARN, "set SplitCores=yes in the guest file",
 		      "cpu %s: all share the core of cpu 0, which stays with the host",
 		      cpulist_format(&cpus.online, list, sizeof(list)));
 	else
-		found("cpus", RESULT_FAIL, "a second CPU must be online",
+		found("cpus", RESULT_FAIL, "a second CPU must be online; or, if the machine has CPUs that are offline, load sigma.ko, which lends these, too",
 		      "there is one CPU only, which the host needs");
 
 	cpus_cores(CPUS_SYSFS, cores, sizeof(cores));

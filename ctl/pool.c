@@ -47,6 +47,7 @@ static void print_json(const struct guest_view *guests, int nr, const struct poo
 	json_object_object_add(all, "guests", list);
 	json_add_string(lendable, "cpus", cpulist_format(&pool->cpus.lendable, cpus, sizeof(cpus)));
 	json_add_number(lendable, "nr_cpus", CPU_COUNT(&pool->cpus.lendable));
+	json_add_string(lendable, "offline", cpulist_format(&pool->cpus.offline, cpus, sizeof(cpus)));
 	json_add_number(lendable, "memory", pool->memory);
 	json_object_object_add(all, "lendable", lendable);
 	json_add_number(set_aside, "memory", pool->set_aside);
@@ -78,6 +79,9 @@ static void print_table(const struct guest_view *guests, int nr, const struct po
 	if (pool->set_aside)
 		printf("Set aside for guests: %s, of which %s are free.\n",
 		       text_size(size, pool->set_aside), text_size(left, pool->left));
+	if (CPU_COUNT(&pool->cpus.offline))
+		printf("Offline, and lent first: %s.\n",
+		       cpulist_format(&pool->cpus.offline, cpus, sizeof(cpus)));
 	if (pool->cpus.siblings)
 		puts("Hyperthread siblings are lent together, unless SplitCores=yes.");
 }
@@ -192,9 +196,9 @@ DEFINE_VERB(pool) = {
 "  add SIZE@ADDRESS...  add these ranges of memory to the pool\n"
 "  restore              add the ranges that " POOL_FILE " lists\n"
 "\n"
-"Without either, there is a line for each guest, and one for what could be lent now: all online\n"
-"CPUs except those of CPU 0's core, and the available memory except what the host keeps for itself,\n"
-"which is an eighth and at least 128M. The pool is counted, too. A guest may still get less, since\n"
+"Without either, there is a line for each guest, and one for what could be lent now: all CPUs, online\n"
+"and offline, except those of CPU 0's core, and the available memory except what the host keeps for\n"
+"itself, which is an eighth and at least 128M. The pool is counted, too. A guest may still get less, since\n"
 "pages that the kernel has pinned cannot be moved.\n"
 "\n"
 "The pool is memory that guests get first, in few and large pieces. The host must not use it. There\n"

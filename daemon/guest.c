@@ -139,6 +139,10 @@ static int open_guest(struct guest *guest)
 	if (error)
 		goto close_device;
 
+	/* It may have been made by a sigma.ko that does not tell; the guest takes it for one node then */
+	if (ioctl(guest->fd, SIGMA_GET_NODES, &guest->nodes))
+		memset(&guest->nodes, 0, sizeof(guest->nodes));
+
 	iosc = mmap(NULL, SIGMA_IOSC_SIZE, PROT_READ, MAP_SHARED, guest->fd, 0);
 	if (iosc == MAP_FAILED) {
 		error = log_error(-errno, "cannot map the IOSC window: %s", strerror(errno));
@@ -293,6 +297,27 @@ void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked)
 	else
 		log_warning("Guard=auto has chosen \"no\": the guest is as trusted as a kernel module (%s)",
 			    why);
+}
+
+static bool has_cpu_of(const struct guest *guest, uint32_t node)
+{
+	for (unsigned int i = 0; i < guest->info.nr_cpus; i++)
+		if (guest->nodes.cpus[i] == node)
+			return true;
+	return false;
+}
+
+void guest_warn_of_nodes(const struct guest *guest)
+{
+	const struct sigma_nodes *nodes = &guest->nodes;
+	uint64_t away = 0;
+
+	for (unsigned int i = 0; i < nodes->nr_ranges; i++)
+		if (!has_cpu_of(guest, nodes->ranges[i].node))
+			away += nodes->ranges[i].size;
+	if (away)
+		log_warning("%llu MiB of the guest's memory are of NUMA nodes of which it has no CPU, and slower: node %u, where its first CPU is, had no more in few pieces; free some there, or name CPUs of another node (CPUs=cpuN)",
+			    (unsigned long long)away >> 20, nodes->cpus[0]);
 }
 
 int guest_panic_found(struct guest *guest, const char *text)

@@ -22,6 +22,7 @@
  * @fd: /dev/sigma/NAME, non-blocking
  * @iosc: the IOSC window, SIGMA_IOSC_SIZE bytes; each field that the guest writes is read once
  * @info: as of the last guest_update(); only @info.state changes
+ * @nodes: the NUMA nodes of its CPUs and memory; without ranges if sigma.ko is too old to tell
  * @why: sigma.ko's reason at guest_create()
  */
 struct guest {
@@ -30,6 +31,7 @@ struct guest {
 	int fd;
 	const uint8_t *iosc;
 	struct sigma_info info;
+	struct sigma_nodes nodes;
 	struct sigma_why why;
 };
 
@@ -109,6 +111,9 @@ bool guest_runs(const struct guest *guest);
  * @asked: the guard that the configuration asks for
  */
 void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked);
+
+/** guest_warn_of_nodes - warn if memory is of another NUMA node than all of the guest's CPUs */
+void guest_warn_of_nodes(const struct guest *guest);
 
 /**
  * guest_panic_found - SIGMA_PANIC: the guest's memory shows that it panicked while it booted

@@ -48,12 +48,14 @@ static int choose_cpus(const struct guest_config *config, uint32_t chosen[SIGMA_
 	int error;
 
 	if (config->cpu_kind == CPU_KIND_ANY)
-		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->split_cores, chosen);
+		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->memory,
+				   config->split_cores, chosen);
 	snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
 	error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &of_kind);
 	if (error)
 		return error;
-	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->split_cores, chosen);
+	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->memory,
+			   config->split_cores, chosen);
 }
 
 /* Take CPUs and memory. If others took a chosen CPU meanwhile (-EBUSY), choose again. */
@@ -103,6 +105,7 @@ int start_make(struct machine *machine)
 	if (error)
 		goto free_devices;
 	guest_warn_of_guard(&machine->guest, config->guard);
+	guest_warn_of_nodes(&machine->guest);
 	if (config->split_cores)
 		cpus_warn_of_split(CPUS_SYSFS, config->file);
 	error = channels_share(config);
@@ -144,8 +147,8 @@ int start_run(struct machine *machine)
 	int error;
 
 	observers_progress(&machine->observers, "Loading its kernel.");
-	error = load_guest(&machine->load, machine->config, &machine->guest.info, &machine->memory,
-			   &start);
+	error = load_guest(&machine->load, machine->config, &machine->guest.info,
+			   &machine->guest.nodes, &machine->memory, &start);
 	load_close(&machine->load);
 	if (error)
 		return error;

@@ -240,6 +240,19 @@ static int ioctl_get_violation(struct sigma_guest *guest, void __user *arg)
 	return copy_to_user(arg, &violation, sizeof(violation)) ? -EFAULT : 0;
 }
 
+static int ioctl_get_nodes(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_nodes *nodes = kzalloc(sizeof(*nodes), GFP_KERNEL);
+	int err;
+
+	if (!nodes)
+		return -ENOMEM;
+	sigma_guest_nodes(guest, nodes);
+	err = copy_to_user(arg, nodes, sizeof(*nodes)) ? -EFAULT : 0;
+	kfree(nodes);
+	return err;
+}
+
 static int ioctl_bind(struct sigma_guest *guest, void __user *arg,
 		      int (*bind)(struct sigma_iosc *iosc, unsigned int doorbell, int fd))
 {
@@ -307,6 +320,8 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_panic(gf->guest, argp);
 	case SIGMA_GET_VIOLATION:
 		return ioctl_get_violation(gf->guest, argp);
+	case SIGMA_GET_NODES:
+		return ioctl_get_nodes(gf->guest, argp);
 	case SIGMA_MEMORY_FD:
 		return ioctl_memory_fd(gf->guest);
 	case SIGMA_SET_KICK:

@@ -9,6 +9,12 @@
  * arrived, and only then may the guest's memory be freed. The host takes a CPU back by its usual
  * onlining, which begins with an INIT, too.
  *
+ * A CPU that the host has offline (chcpu -d, maxcpus=, nosmt) is lent without being onlined, and
+ * is given back offline: it rests where it is until the host onlines it. Only the kernel's
+ * bring-up sets a CPU's MTRRs and loads its microcode. One that maxcpus= has kept from that since
+ * boot is therefore brought up once before it is lent. Before our pages are freed, CPUs that rest
+ * there are brought up and taken offline, or else the pages stay taken.
+ *
  * A parked CPU is halted, with handlers for NMIs and machine checks. It does not wait for a
  * start-up IPI, because such a CPU does not enter SMM: firmware that gathers all CPUs in SMM has
  * hung laptops (smp_park_other_cpus_in_init() caused that until kernel commit fbe1bf1e5ff1). CPUs
@@ -36,7 +42,6 @@
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/log2.h>
-#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
@@ -76,7 +81,8 @@
 
 static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
 static cpumask_t lent;			/* changed by atomic bit operations */
-static cpumask_t left_parked;		/* were given back and did not come online then */
+static cpumask_t were_offline;		/* of these, the CPUs that the host had offline */
+static cpumask_t left_parked;		/* were given back, and did not come online then */
 /* Of a CPU that is started, and of one that is parked; valid for lent CPUs */
 static DEFINE_PER_CPU(struct sigma_frequency, frequency);
 static DEFINE_PER_CPU(struct sigma_frequency, parked_frequency);
@@ -155,10 +161,16 @@ static int hide_lent(unsigned int cpu)
 	return 0;
 }
 
+/* Also for CPUs that are offline, of which the kernel's map of siblings does not tell */
+static bool are_siblings(unsigned int a, unsigned int b)
+{
+	return cpumask_test_cpu(b, topology_sibling_cpumask(a)) || same_core(a, b);
+}
+
 static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores,
 		     struct sigma_why *why)
 {
-	unsigned int sibling;
+	unsigned int other;
 
 	if (cpu == 0)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_0, cpu, 0);
@@ -166,21 +178,40 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_NONE, cpu, 0);
 	if (cpumask_test_cpu(cpu, &lent))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
-	if (!cpu_online(cpu))
-		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_OFFLINE, cpu, 0);
+	if (!cpu_present(cpu))
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_NONE, cpu, 0);
 	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_APIC_ID, cpu,
 				    sigma_cpu_apic_id(cpu));
 	if (split_cores)
 		return 0;
-	for_each_cpu(sibling, topology_sibling_cpumask(cpu))
-		if (!cpumask_test_cpu(sibling, wanted))
-			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
-	/* Of the other CPUs offline, those that are not lent stay offline */
-	for_each_cpu(sibling, &lent)
-		if (same_core(cpu, sibling))
-			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
+	/* Of the other CPUs, those that are offline and not lent stay offline */
+	for_each_possible_cpu(other)
+		if ((cpu_online(other) || cpumask_test_cpu(other, &lent)) &&
+		    !cpumask_test_cpu(other, wanted) && are_siblings(cpu, other))
+			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, other);
 	return 0;
+}
+
+void sigma_cpu_lendable(cpumask_t *cpus)
+{
+	unsigned int cpu;
+
+	cpumask_clear(cpus);
+	for_each_present_cpu(cpu)
+		if (cpu && !cpumask_test_cpu(cpu, &lent) && sigma_cpu_apic_id(cpu) <= XAPIC_ID_MAX)
+			cpumask_set_cpu(cpu, cpus);
+}
+
+void sigma_cpu_core(unsigned int cpu, cpumask_t *core)
+{
+	unsigned int other;
+
+	cpumask_clear(core);
+	for_each_possible_cpu(other)
+		if ((cpu_present(other) || cpumask_test_cpu(other, &lent)) &&
+		    are_siblings(cpu, other))
+			cpumask_set_cpu(other, core);
 }
 
 int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why)
@@ -223,37 +254,105 @@ static unsigned int online_sibling(unsigned int cpu)
 	return nr_cpu_ids;
 }
 
-int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why)
+static int add_cpu_patiently(unsigned int cpu)
 {
+	int err = -EBUSY;
+
+	for (int i = 0; i < RETURN_TRIES && err == -EBUSY; i++) {
+		if (i)
+			msleep(RETURN_MS);
+		err = add_cpu(cpu);
+	}
+	return err;
+}
+
+/*
+ * Let the host bring up a CPU that is new to it, and take it offline again. Where hyperthreads are
+ * switched off, the kernel does the second part itself (-ECANCELED).
+ */
+static int bring_up_once(unsigned int cpu, struct sigma_why *why)
+{
+	int err;
+
+	if (cpu_data(cpu).initialized)
+		return 0;
+	pr_info("cpu %u: was never online; the host brings it up once, which sets its MTRRs and loads its microcode\n",
+		cpu);
+	err = add_cpu_patiently(cpu);
+	if (err < 0 && err != -ECANCELED)
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_NEW, cpu, -err);
+	return 0;
+}
+
+static void find_frequencies(unsigned int cpu)
+{
+	struct sigma_frequency *freq = per_cpu_ptr(&frequency, cpu);
+	struct sigma_frequency *parked = per_cpu_ptr(&parked_frequency, cpu);
+
+	sigma_frequency_highest(cpu, freq);
+	sigma_frequency_lowest(cpu, parked);
+	if (freq->msr)
+		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started%s\n",
+			cpu, freq->msr, parked->msr ? ", and for its lowest when it is parked" : "");
+}
+
+/*
+ * Hide a lent CPU that was offline. Its onlining fails, but at the end of that the kernel sees that
+ * a CPU is missing. Where hyperthreads are switched off, it does not even begin (-EPERM).
+ *
+ * Return: does the kernel know?
+ */
+static bool hide_offline(unsigned int cpu)
+{
+	cpumask_set_cpu(cpu, &were_offline);
+	set_cpu_present(cpu, false);
+	return add_cpu_patiently(cpu) == -EINVAL;
+}
+
+/* @hidden: set if the kernel has seen since that a CPU is missing, and broadcasts no IPIs */
+static int lend_one(unsigned int cpu, bool *hidden, struct sigma_why *why)
+{
+	bool was_offline = !cpu_online(cpu);
 	unsigned int sibling;
 	int err;
 
-	if (cpumask_test_and_set_cpu(cpu, &lent))
-		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
-	sigma_frequency_highest(cpu, per_cpu_ptr(&frequency, cpu));
-	sigma_frequency_lowest(cpu, per_cpu_ptr(&parked_frequency, cpu));
+	err = bring_up_once(cpu, why);
+	if (err)
+		return err;
+	cpumask_set_cpu(cpu, &lent);
+	find_frequencies(cpu);
 	err = remove_cpu(cpu);
-	/* Above 0: somebody else took the CPU offline meanwhile, so it must not be onlined later */
-	if (err) {
+	if (err < 0) {
 		cpumask_clear_cpu(cpu, &lent);
 		set_cpu_present(cpu, true);
-		return sigma_refuse(why, -EBUSY,
-				    err > 0 ? SIGMA_REASON_CPU_OFFLINE : SIGMA_REASON_CPU_BUSY, cpu,
-				    err > 0 ? 0 : -err);
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_BUSY, cpu, -err);
 	}
+	/* Above 0: it is offline, perhaps because somebody else took it offline meanwhile */
+	if (!err || hide_offline(cpu))
+		*hidden = true;
+	if (was_offline)
+		cpumask_set_cpu(cpu, &were_offline);
 	sibling = online_sibling(cpu);
-	if (sibling < nr_cpu_ids) {
-		sigma_cpu_return(cpu);
+	if (sibling < nr_cpu_ids)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
-	}
-	if (per_cpu_ptr(&frequency, cpu)->msr)
-		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started%s\n",
-			cpu, per_cpu_ptr(&frequency, cpu)->msr,
-			per_cpu_ptr(&parked_frequency, cpu)->msr ?
-			", and for its lowest when it is parked" : "");
-	pr_info("cpu %u: lent; the host sees it as not present and cannot online it until it is back\n",
-		cpu);
+	pr_info("cpu %u: lent%s; the host sees it as not present and cannot online it until it is back\n",
+		cpu, cpumask_test_cpu(cpu, &were_offline) ? ", and was offline" : "");
 	return 0;
+}
+
+int sigma_cpu_lend(const u32 *cpus, unsigned int nr, struct sigma_why *why)
+{
+	bool hidden = !cpumask_empty(&lent);
+	int err = 0;
+
+	for (unsigned int i = 0; i < nr && !err; i++)
+		err = lend_one(cpus[i], &hidden, why);
+	if (!err && !hidden)
+		err = sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SMT, cpus[0], 0);
+	for (unsigned int i = 0; i < nr && err; i++)
+		if (cpumask_test_cpu(cpus[i], &lent))
+			sigma_cpu_return(cpus[i]);
+	return err;
 }
 
 int sigma_cpu_return(unsigned int cpu)
@@ -262,24 +361,46 @@ int sigma_cpu_return(unsigned int cpu)
 
 	cpumask_clear_cpu(cpu, &lent);
 	set_cpu_present(cpu, true);
-	for (int i = 0; i < RETURN_TRIES; i++) {
-		err = add_cpu(cpu);
-		if (err != -EBUSY)
-			break;
-		msleep(RETURN_MS);
+	/*
+	 * Where a CPU rests that stays offline, it survives NMI and machine check; waiting for a
+	 * start-up IPI it would not (CR4.MCE is 0 after INIT, SDM vol. 3A, table 10-1)
+	 */
+	if (cpumask_test_and_clear_cpu(cpu, &were_offline)) {
+		cpumask_set_cpu(cpu, &left_parked);
+		return 0;
 	}
+	err = add_cpu_patiently(cpu);
 	if (err >= 0)
 		return 0;
-	/*
-	 * Where it rests, it survives NMI and machine check; waiting for a start-up IPI it would not
-	 * (CR4.MCE is 0 after INIT, SDM vol. 3A, table 10-1). If that is in the entry pages, they must
-	 * stay, and so the module.
-	 */
-	if (!cpumask_test_and_set_cpu(cpu, &left_parked))
-		__module_get(THIS_MODULE);
-	pr_err("cpu %u: was given back, but the host could not online it (error %d): try chcpu -e %u; sigma stays loaded until the machine restarts\n",
+	cpumask_set_cpu(cpu, &left_parked);
+	pr_err("cpu %u: was given back, but the host could not online it (error %d): try chcpu -e %u\n",
 	       cpu, err, cpu);
 	return err;
+}
+
+/* The kernel's bring-up takes CPUs out of our pages. Return: is none left there? */
+static bool vacate(void)
+{
+	bool vacant = true;
+	unsigned int cpu;
+	int err;
+
+	for_each_cpu(cpu, &left_parked) {
+		if (cpu_online(cpu))
+			continue;
+		err = add_cpu_patiently(cpu);
+		if (err < 0) {
+			pr_warn("cpu %u: rests below 1 MiB, in pages that stay taken until this machine restarts, since the host cannot online it (error %d)\n",
+				cpu, err);
+			vacant = false;
+			continue;
+		}
+		err = remove_cpu(cpu);
+		if (err < 0)
+			pr_warn("cpu %u: was offline, and is online now: the host could not take it offline again (error %d): try chcpu -d %u\n",
+				cpu, err, cpu);
+	}
+	return vacant;
 }
 
 void sigma_cpu_reset_left(void)
@@ -410,8 +531,12 @@ free_identity:
 	return err;
 }
 
-void sigma_cpu_exit(void)
+bool sigma_cpu_exit(void)
 {
+	bool vacant = vacate();
+
 	cpuhp_remove_state_nocalls(hotplug_state);
-	sigma_identity_free(&park_identity);
+	if (vacant)
+		sigma_identity_free(&park_identity);
+	return vacant;
 }

@@ -3,13 +3,16 @@
 #ifndef _SIGMA_CPU_H
 #define _SIGMA_CPU_H
 
+#include <linux/cpumask.h>
 #include <linux/types.h>
 
 struct sigma_identity;
 struct sigma_why;
 
 int sigma_cpu_init(void);
-void sigma_cpu_exit(void);
+
+/** sigma_cpu_exit - may sleep. Return: no CPU rests in the entry pages, which may be freed then */
+bool sigma_cpu_exit(void);
 
 /**
  * sigma_cpu_check - may these CPUs be lent?
@@ -22,17 +25,30 @@ void sigma_cpu_exit(void);
 int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why);
 
 /**
- * sigma_cpu_lend - take @cpu offline and keep it offline
+ * sigma_cpu_lend - take CPUs offline, unless they are, and keep them offline
+ * @why: out: the reason of a failure
  *
- * May sleep. Return: 0, -EBUSY, or -EINVAL when a sibling has come online since sigma_cpu_check().
+ * Takes all or none. May sleep. Return: 0, -EBUSY, or -EINVAL when a sibling has come online since
+ * sigma_cpu_check(), or when all are hyperthreads that the host has switched off.
  */
-int sigma_cpu_lend(unsigned int cpu, struct sigma_why *why);
-
-/** sigma_cpu_return - bring a CPU that is parked, or was never started, online again. May sleep. */
-int sigma_cpu_return(unsigned int cpu);
+int sigma_cpu_lend(const u32 *cpus, unsigned int nr, struct sigma_why *why);
 
 /**
- * sigma_cpu_reset_left - as sigma_cpu_reset(), for CPUs that the host could not online
+ * sigma_cpu_return - give a CPU back that is parked, or was never started
+ *
+ * It comes online again, unless it was offline when it was lent. May sleep. Return: 0 or a reported
+ * negative errno.
+ */
+int sigma_cpu_return(unsigned int cpu);
+
+/** sigma_cpu_lendable - the CPUs that may be lent, if they are not split from their cores */
+void sigma_cpu_lendable(cpumask_t *cpus);
+
+/** sigma_cpu_core - the CPUs in the core of @cpu, with those that are lent or offline */
+void sigma_cpu_core(unsigned int cpu, cpumask_t *core);
+
+/**
+ * sigma_cpu_reset_left - as sigma_cpu_reset(), for CPUs that were given back and stayed offline
  *
  * They rest where they were, which may be our pages: to be called before another kernel gets these.
  */

@@ -20,6 +20,7 @@
  * controls, and CPUs whose requests go through memory of the firmware.
  */
 #include <linux/cpufreq.h>
+#include <linux/cpumask.h>
 #include <linux/string.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
@@ -39,10 +40,13 @@
 /* PERF_CTL, APM vol. 2, 17.1.1: P-state 0 is the fastest */
 #define PSTATE_FASTEST		0
 
-/* Reads on the CPU itself, since a machine may have several kinds of cores */
+/*
+ * Reads on the CPU itself, since a machine may have several kinds of cores. A CPU that is offline
+ * executes nothing: CPU 0 answers for it. A request beyond what a core can do is one for all it can.
+ */
 static bool read(unsigned int cpu, u32 msr, u64 *value)
 {
-	return !rdmsrq_safe_on_cpu(cpu, msr, value);
+	return !rdmsrq_safe_on_cpu(cpu_online(cpu) ? cpu : 0, msr, value);
 }
 
 static bool has_hwp(unsigned int cpu)

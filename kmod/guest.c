@@ -269,24 +269,11 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 	return guest;
 }
 
-/* Return the first @nr CPUs. sigma_cpu_return() reports one that does not come online. */
-static void return_cpus(struct sigma_guest *guest, unsigned int nr)
+/* sigma_cpu_return() reports a CPU that does not come online */
+static void return_cpus(struct sigma_guest *guest)
 {
-	while (nr)
-		sigma_cpu_return(guest->view.cpus[--nr]);
-}
-
-static int lend_cpus(struct sigma_guest *guest, struct sigma_create *args)
-{
-	for (unsigned int i = 0; i < guest->view.nr_cpus; i++) {
-		int err = sigma_cpu_lend(guest->view.cpus[i], &args->why);
-
-		if (err) {
-			return_cpus(guest, i);
-			return err;
-		}
-	}
-	return 0;
+	for (unsigned int i = guest->view.nr_cpus; i--; )
+		sigma_cpu_return(guest->view.cpus[i]);
 }
 
 static void set_gathering(struct sigma_guest *guest)
@@ -368,7 +355,7 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 		goto return_memory;
 	}
 
-	err = lend_cpus(guest, args);
+	err = sigma_cpu_lend(guest->view.cpus, guest->view.nr_cpus, why);
 	if (err)
 		goto free_identity;
 
@@ -394,7 +381,7 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 del_node:
 	node->del(guest);
 give_back_cpus:
-	return_cpus(guest, guest->view.nr_cpus);
+	return_cpus(guest);
 free_identity:
 	sigma_identity_free(&guest->identity);
 return_memory:
@@ -453,7 +440,7 @@ static int destroy_locked(struct sigma_guest *guest)
 
 	list_del(&guest->list);
 	sigma_channels_del(&guest->channels);
-	return_cpus(guest, guest->view.nr_cpus);
+	return_cpus(guest);
 	sigma_iosc_exit(&guest->iosc);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
@@ -622,6 +609,42 @@ void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info)
 	info->iosc_phys = guest->view.iosc_phys;
 	info->low_phys = guest->view.low_phys;
 	info->ioapic_phys = guest->view.low_phys + SIGMA_LOW_SIZE;
+	mutex_unlock(&guest->lock);
+}
+
+/*
+ * Each segment begins a range. A change of the node within one begins a further one, as long as
+ * there is room for the segments that follow.
+ */
+static void find_node_ranges(const struct sigma_memory *mem, struct sigma_nodes *nodes)
+{
+	struct sigma_node_range *range = NULL;
+
+	for (unsigned int i = 0; i < mem->nr_segments; i++) {
+		const struct sigma_segment *seg = &mem->segment[i];
+
+		for (u64 at = 0; at < seg->size; at += SIGMA_SEGMENT_ALIGN) {
+			u32 node = page_to_nid(pfn_to_page(PHYS_PFN(seg->phys + at)));
+			bool new = !at || range->node != node;
+
+			if (new && nodes->nr_ranges < SIGMA_NODE_RANGES_MAX - mem->nr_segments + i + 1) {
+				range = &nodes->ranges[nodes->nr_ranges++];
+				range->phys = seg->phys + at;
+				range->node = node;
+			}
+			range->size += SIGMA_SEGMENT_ALIGN;
+		}
+	}
+}
+
+void sigma_guest_nodes(struct sigma_guest *guest, struct sigma_nodes *nodes)
+{
+	memset(nodes, 0, sizeof(*nodes));
+	mutex_lock(&guest->lock);
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++)
+		nodes->cpus[i] = max(cpu_to_node(guest->view.cpus[i]), 0);	/* NUMA_NO_NODE */
+	if (!guest->gone)
+		find_node_ranges(&guest->memory, nodes);
 	mutex_unlock(&guest->lock);
 }
 

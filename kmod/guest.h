@@ -80,6 +80,7 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 int sigma_guest_stop(struct sigma_guest *guest);
 int sigma_guest_nmi(struct sigma_guest *guest);
 void sigma_guest_info(struct sigma_guest *guest, struct sigma_info *info);
+void sigma_guest_nodes(struct sigma_guest *guest, struct sigma_nodes *nodes);
 
 /** sigma_guest_panic - SIGMA_PANIC. Return: 0, -EPIPE, -EIO or -ENODEV. */
 int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic);

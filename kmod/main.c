@@ -167,15 +167,18 @@ exit_apic:
 /* Every guest holds a reference to the module, so no guest exists here */
 static void __exit sigma_exit(void)
 {
+	bool vacant;
+
 	sigma_chardev_exit();
 	unregister_pm_notifier(&suspend_notifier);
 	unregister_reboot_notifier(&reboot_notifier);
 	sigma_channels_teardown();
 	sigma_iosc_teardown();
 	sigma_guard_exit();
-	sigma_cpu_exit();
+	vacant = sigma_cpu_exit();
 	sigma_pool_exit();
-	sigma_entry_exit();
+	if (vacant)
+		sigma_entry_exit();
 	sigma_apic_exit();
 }
 

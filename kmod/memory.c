@@ -137,13 +137,16 @@ static unsigned long take_from_node(struct sigma_memory *mem, int node, unsigned
 	return pfn;
 }
 
+/* @first_node: NUMA_NO_NODE: any */
 static unsigned long take_from_host(struct sigma_memory *mem, int first_node, unsigned long nr)
 {
-	unsigned long pfn = take_from_node(mem, first_node, nr);
+	unsigned long pfn = 0;
 	int node;
 
+	if (first_node != NUMA_NO_NODE)
+		return node_online(first_node) ? take_from_node(mem, first_node, nr) : 0;
 	for_each_online_node(node)
-		if (!pfn && node != first_node)
+		if (!pfn)
 			pfn = take_from_node(mem, node, nr);
 	return pfn;
 }
@@ -232,12 +235,16 @@ static unsigned long take_from_pool(struct sigma_memory *mem, unsigned long nr)
 	return piece.pfn;
 }
 
-/* Take pieces from the pool or the host until *@left is 0, or no piece of any size is found */
-static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool, int node)
+/*
+ * Take pieces from the pool or the host until *@left is 0, or no piece of at least @least pages is
+ * found
+ */
+static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool, int node,
+		   unsigned long least)
 {
 	unsigned long nr = PIECE_MAX, pfn;
 
-	while (*left && nr >= PIECE_MIN && !give_up(mem)) {
+	while (*left && nr >= least && !give_up(mem)) {
 		nr = min(nr, rounddown_pow_of_two(*left));
 		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
 		if (pfn) {
@@ -259,11 +266,14 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 	mem->size = size;
 	mem->closed = closed;
 	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
-	gather(mem, &left, true, node);
+	gather(mem, &left, true, node, PIECE_MIN);
 	/* Before any page is migrated: would the host keep enough? */
 	if (left && spare() >= (u64)left << PAGE_SHIFT) {
 		mem->short_of = SIGMA_REASON_SCATTERED;
-		gather(mem, &left, false, node);
+		/* Where the CPUs' node has but crumbs, leave room for larger pieces of other nodes */
+		gather(mem, &left, false, node,
+		       max(PIECE_MIN, (size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2)));
+		gather(mem, &left, false, NUMA_NO_NODE, PIECE_MIN);
 	}
 	if (left) {
 		sigma_memory_return(mem);

@@ -24,14 +24,20 @@
  *	memory_lendable		bytes that could be lent now, the pool's included
  *	pool_size		bytes that were set aside for guests (SIGMA_POOL_ADD)
  *	pool_free		bytes of the pool that no guest has
+ *	cpus_lendable		CPUs, online and offline, that can be lent, if a core is not split
+ *	cores			CPUs that share a core, "1,5 2,6", for each core that has a CPU
+ *				that can be lent and is offline; up to a page of them
  *	gathering		name of the guest for which memory is gathered; else empty
  *	gathered		bytes that this guest has so far; else 0
  */
+#include <linux/cpumask.h>
 #include <linux/device.h>
+#include <linux/slab.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
 
 #include "guard/guard.h"
+#include "cpu.h"
 #include "guest.h"
 #include "memory.h"
 #include "pool.h"
@@ -206,6 +212,57 @@ static ssize_t memory_lendable_show(struct device *dev, struct device_attribute 
 }
 static DEVICE_ATTR_RO(memory_lendable);
 
+static ssize_t cpus_lendable_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	cpumask_t *cpus = kmalloc(sizeof(*cpus), GFP_KERNEL);
+	ssize_t len;
+
+	if (!cpus)
+		return -ENOMEM;
+	sigma_cpu_lendable(cpus);
+	len = sysfs_emit(buf, "%*pbl\n", cpumask_pr_args(cpus));
+	kfree(cpus);
+	return len;
+}
+static DEVICE_ATTR_RO(cpus_lendable);
+
+#define CORE_TEXT_MAX	64	/* of a core's list, with the NUL */
+
+static ssize_t emit_cores(char *buf, const cpumask_t *lendable, cpumask_t *done, cpumask_t *core)
+{
+	char text[CORE_TEXT_MAX];
+	unsigned int cpu;
+	int len = 0;
+
+	cpumask_clear(done);
+	for_each_cpu(cpu, lendable) {
+		if (cpu_online(cpu) || cpumask_test_cpu(cpu, done))
+			continue;
+		sigma_cpu_core(cpu, core);
+		cpumask_or(done, done, core);
+		snprintf(text, sizeof(text), "%*pbl", cpumask_pr_args(core));
+		/* A number that is cut off would be a wrong one */
+		if (len + strlen(text) + 2 > PAGE_SIZE)
+			break;
+		len += sysfs_emit_at(buf, len, "%s%s", len ? " " : "", text);
+	}
+	return len + sysfs_emit_at(buf, len, "\n");
+}
+
+static ssize_t cores_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	cpumask_t *masks = kmalloc_array(3, sizeof(*masks), GFP_KERNEL);
+	ssize_t len;
+
+	if (!masks)
+		return -ENOMEM;
+	sigma_cpu_lendable(&masks[0]);
+	len = emit_cores(buf, &masks[0], &masks[1], &masks[2]);
+	kfree(masks);
+	return len;
+}
+static DEVICE_ATTR_RO(cores);
+
 static ssize_t pool_size_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	u64 size, left;
@@ -245,6 +302,8 @@ static struct attribute *sigma_control_attrs[] = {
 	&dev_attr_strongest.attr,
 	&dev_attr_guard_missing.attr,
 	&dev_attr_memory_lendable.attr,
+	&dev_attr_cpus_lendable.attr,
+	&dev_attr_cores.attr,
 	&dev_attr_pool_size.attr,
 	&dev_attr_pool_free.attr,
 	&dev_attr_gathering.attr,

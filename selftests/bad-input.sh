@@ -76,9 +76,10 @@ nothing_taken "CPUs: a count of 0 is refused" "$file:2:" "[Guest]\nCPUs=0\n"
 nothing_taken "CPUs: a CPU that does not exist is refused" \
 	"$file:2: CPUs=.*cpu 77" "[Guest]\nCPUs=cpu77\n"
 chcpu -d 1 >/dev/null
-refuse "CPUs: a CPU that is offline is refused" \
-	"$file:3: CPUs=.*cpu 1: is offline" start_with "[Guest]\n\nCPUs=cpu1\n"
-chcpu -e 1 >/dev/null
+refuse "CPUs: a CPU that is offline is given back so when the start fails" "too little|cannot gather" \
+	start_with "[Guest]\nMemory=64G\nCPUs=cpu1\n"
+check "CPUs: a CPU that is offline: it is still offline, and can be onlined" \
+	eval '[ "$(online)" != "$(cat /sys/devices/system/cpu/present)" ] && chcpu -e 1'
 check "CPUs: a CPU that is offline: nothing is taken" host_is_as_before
 nothing_taken "CPUs: a malformed list is refused" "$file:2:" "[Guest]\nCPUs=cpu1-\n"
 nothing_taken "command line: a quotation mark that is not closed is refused" \

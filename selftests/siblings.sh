@@ -41,6 +41,17 @@ check "offline: the guest stops" stops g
 check "offline: CPU 3 can be onlined then, and the host is as before" \
 	eval 'online_it 3 && host_is_as_before'
 
+# ---- both CPUs of a core offline: lent without being onlined, and given back as they were
+guest h cpus=2 disk=/dev/vdc net=2
+check "core offline: the guest gets its CPUs, and they stay offline on the host" eval 'chcpu -d 2,3 &&
+	sigmactl start h && [ "$(cat /sys/class/sigma/h/cpus)" = 2,3 ] && online_are 0-1'
+check "core offline: the guest answers, and has two CPUs" \
+	eval 'wait_guest 2 && [ "$(in_guest 2 nproc)" = 2 ]'
+check "core offline: the guest stops, and its CPUs are offline" eval 'stops h && online_are 0-1'
+check "core offline: the guest starts again on them" eval 'sigmactl start h && wait_guest 2 && stops h'
+check "core offline: they can be onlined, and the host is as before" \
+	eval 'chcpu -e 2,3 && host_is_as_before'
+
 # ---- all hyperthreads of the machine switched off before
 check "threads off: the host has CPUs 0 and 2" eval 'threads off && online_are 0,2'
 check "threads off: the guest starts, and answers" eval 'sigmactl start g && wait_guest 1'
@@ -48,6 +59,15 @@ refuse "threads on: refused for the guest's core" "busy" threads on
 check "threads on: only CPU 1 has come" online_are 0-1
 check "threads on: the guest goes on" beats g
 check "threads on: the guest stops" stops g
+check "threads off: the guest gets a sibling that is off with the rest of its core" eval 'threads off &&
+	guest h cpus=2 disk=/dev/vdc net=2 && sigmactl start h && wait_guest 2 &&
+	[ "$(cat /sys/class/sigma/h/cpus)" = 2,3 ]'
+check "threads off: the guest stops, and the sibling is still off" eval 'stops h && online_are 0,2'
+split h
+sed -i 's/^CPUs=.*/CPUs=cpu3/' /etc/sigma/h.guest
+refuse "threads off: the sibling alone is refused, with the remedy" \
+	"cpu 3: is a hyperthread that the host has switched off.*the rest of that core" sigmactl start h
+check "threads off: nothing was taken" eval 'online_are 0,2 && threads on && online_it 1 && online_it 3'
 check "threads on: CPU 3 can be onlined, and the host is as before" \
 	eval 'online_it 3 && host_is_as_before'
 
@@ -63,7 +83,7 @@ check "two guests: both answer" eval 'wait_guest 1 && wait_guest 2'
 check "two guests: both stop, and the host is as before" eval 'stops g && stops h && host_is_as_before'
 
 # ---- hyperthreads switched off while a guest has some. A CPU that cannot be onlined rests in the
-# entry pages, so the module stays loaded: this comes last
+# entry pages, which stay taken when the module goes: this comes last
 guest g cpus=cpu2,cpu3 disk=/dev/vdb net=1
 check "threads off meanwhile: a guest has both CPUs of a core" \
 	eval 'sigmactl start g && wait_guest 1 && threads off'
@@ -71,6 +91,8 @@ check "threads off meanwhile: the guest stops" stops g
 check "threads off meanwhile: one of its CPUs is back" online_are 0,2
 check "threads off meanwhile: the kernel log tells of the other one" \
 	logged "cpu 3: was given back, but the host could not online it"
-refuse "threads off meanwhile: the module cannot be unloaded" "in use" rmmod sigma
+check "threads off meanwhile: the module can be unloaded" rmmod sigma
+check "threads off meanwhile: the kernel log tells of the pages in which it rests" \
+	logged "cpu 3: rests below 1 MiB, in pages that stay taken"
 check "threads on: all CPUs are back" eval 'threads on && online_are 0-3'
 finish

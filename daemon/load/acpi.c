@@ -5,6 +5,11 @@
  *
  *	RSDP -> XSDT -> FADT -> DSDT	one device, compiled from sigma.asl
  *	             -> MADT		the CPUs, their wake-up mailbox, an I/O APIC
+ *	             -> SRAT		the NUMA nodes of CPUs and memory, if there are several
+ *
+ * A guest whose CPUs and memory are all of one node has no SRAT: its kernel makes one node of all
+ * there is, which is then the truth. There is no SLIT: kernels take 10 for the distance within a
+ * node, and 20 for that between two.
  *
  * The I/O APIC is a page of zeroed RAM. Without an I/O APIC in the MADT, a kernel looks for the old
  * MP table, finds the host's I/O APIC there, and reprograms it.
@@ -49,6 +54,15 @@
 #define MADT_ENABLED		(1 << 0)
 #define LAPIC_ID_MAX		254		/* 255 is the broadcast ID of xAPIC */
 
+/* SRAT, ACPI 6.4 5.2.16 */
+#define SRAT_REVISION		3
+#define SRAT_LAPIC		0x00
+#define SRAT_MEMORY		0x01
+#define SRAT_X2APIC		0x02
+#define SRAT_ENABLED		(1 << 0)
+/* Kernels before 6.7 may fail to boot with a node of less memory */
+#define NODE_MIN		(4ULL << 20)
+
 /* The address in sigma.asl that build_dsdt() replaces by the IOSC window's */
 #define IOSC_PLACEHOLDER	0x00534947414d0000ULL
 
@@ -78,7 +92,7 @@ struct acpi_rsdp {
 
 struct acpi_xsdt {
 	struct acpi_header header;
-	uint64_t table[2];
+	uint64_t table[3];		/* the last one, the SRAT, may be missing */
 } __attribute__((packed));
 
 /* zero0 to zero4 are fields that stay 0 here */
@@ -136,11 +150,53 @@ struct madt_mp_wakeup {
 	uint64_t mailbox;
 } __attribute__((packed));
 
+struct acpi_srat {
+	struct acpi_header header;
+	uint32_t one;
+	uint64_t reserved;
+} __attribute__((packed));
+
+struct srat_lapic {
+	uint8_t type, length;
+	uint8_t domain;
+	uint8_t id;
+	uint32_t flags;
+	uint8_t eid;
+	uint8_t domain_high[3];
+	uint32_t clock_domain;
+} __attribute__((packed));
+static_assert(sizeof(struct srat_lapic) == 16, "SRAT");
+
+struct srat_memory {
+	uint8_t type, length;
+	uint32_t domain;
+	uint16_t reserved0;
+	uint64_t base, size;
+	uint32_t reserved1;
+	uint32_t flags;
+	uint64_t reserved2;
+} __attribute__((packed));
+static_assert(sizeof(struct srat_memory) == 40, "SRAT");
+
+struct srat_x2apic {
+	uint8_t type, length;
+	uint16_t reserved0;
+	uint32_t domain;
+	uint32_t id;
+	uint32_t flags;
+	uint32_t clock_domain;
+	uint32_t reserved1;
+} __attribute__((packed));
+static_assert(sizeof(struct srat_x2apic) == 24, "SRAT");
+
 /* The largest set of aligned tables fits, so the code below need not check for room */
 static_assert(sizeof(struct acpi_rsdp) + sizeof(struct acpi_xsdt) + sizeof(struct acpi_fadt) +
 	      sizeof(sigma_aml_code) + sizeof(struct acpi_madt) +
 	      (SIGMA_CPUS_MAX + 1) * sizeof(struct madt_x2apic) + sizeof(struct madt_ioapic) +
-	      sizeof(struct madt_mp_wakeup) + 5 * TABLE_ALIGN <= ACPI_TABLES_SIZE, "ACPI tables");
+	      sizeof(struct madt_mp_wakeup) + sizeof(struct acpi_srat) +
+	      SIGMA_CPUS_MAX * sizeof(struct srat_x2apic) +
+	      (SIGMA_NODE_RANGES_MAX + 1) * sizeof(struct srat_memory) +
+	      6 * TABLE_ALIGN <= ACPI_TABLES_SIZE, "ACPI tables");
 
 static uint8_t checksum(const void *data, size_t len)
 {
@@ -227,6 +283,89 @@ static size_t build_madt(uint8_t *table, const struct acpi_layout *layout)
 	return len;
 }
 
+static uint64_t node_size(const struct sigma_nodes *nodes, uint32_t node)
+{
+	uint64_t size = 0;
+
+	for (unsigned int i = 0; i < nodes->nr_ranges; i++)
+		if (nodes->ranges[i].node == node)
+			size += nodes->ranges[i].size;
+	return size;
+}
+
+/* The node that the guest sees for a range: that of the boot CPU, if its own would be too small */
+static uint32_t node_of(const struct sigma_nodes *nodes, const struct sigma_node_range *range)
+{
+	return node_size(nodes, range->node) < NODE_MIN ? nodes->cpus[0] : range->node;
+}
+
+static bool has_several_nodes(const struct acpi_layout *layout)
+{
+	const struct sigma_nodes *nodes = layout->nodes;
+	bool several = false;
+
+	for (unsigned int i = 1; i < layout->nr_cpus; i++)
+		several |= nodes->cpus[i] != nodes->cpus[0];
+	for (unsigned int i = 0; i < nodes->nr_ranges; i++)
+		several |= node_of(nodes, &nodes->ranges[i]) != nodes->cpus[0];
+	return several && nodes->nr_ranges;
+}
+
+static size_t add_cpu_node(uint8_t *at, uint32_t apic_id, uint32_t node)
+{
+	const struct srat_lapic lapic = {
+		.type = SRAT_LAPIC, .length = sizeof(lapic), .id = apic_id, .flags = SRAT_ENABLED,
+		.domain = node, .domain_high = { node >> 8, node >> 16, node >> 24 },
+	};
+	const struct srat_x2apic x2apic = {
+		.type = SRAT_X2APIC, .length = sizeof(x2apic), .id = apic_id,
+		.flags = SRAT_ENABLED, .domain = node,
+	};
+
+	if (apic_id <= LAPIC_ID_MAX) {
+		memcpy(at, &lapic, sizeof(lapic));
+		return sizeof(lapic);
+	}
+	memcpy(at, &x2apic, sizeof(x2apic));
+	return sizeof(x2apic);
+}
+
+static size_t add_memory_node(uint8_t *at, uint64_t base, uint64_t size, uint32_t node)
+{
+	const struct srat_memory memory = {
+		.type = SRAT_MEMORY, .length = sizeof(memory), .flags = SRAT_ENABLED,
+		.domain = node, .base = base, .size = size,
+	};
+
+	memcpy(at, &memory, sizeof(memory));
+	return sizeof(memory);
+}
+
+/*
+ * Proximity domains are the host's numbers of nodes; kernels number them anew. A kernel ignores an
+ * SRAT that leaves out more than 1 MiB of the RAM in the e820 map (numa_meminfo_cover_memory()), so
+ * the low memory is there, too, as a part of the next range's node: as a node of its own it would
+ * be too small.
+ */
+static size_t build_srat(uint8_t *table, const struct acpi_layout *layout)
+{
+	const struct sigma_nodes *nodes = layout->nodes;
+	struct acpi_srat *srat = (struct acpi_srat *)table;
+	size_t len = sizeof(*srat);
+
+	fill_header(&srat->header, "SRAT", SRAT_REVISION);
+	srat->one = 1;
+	for (unsigned int i = 0; i < layout->nr_cpus; i++)
+		len += add_cpu_node(table + len, layout->apic_ids[i], nodes->cpus[i]);
+	len += add_memory_node(table + len, layout->low_phys, SIGMA_LOW_SIZE,
+			       node_of(nodes, &nodes->ranges[0]));
+	for (unsigned int i = 0; i < nodes->nr_ranges; i++)
+		len += add_memory_node(table + len, nodes->ranges[i].phys, nodes->ranges[i].size,
+				       node_of(nodes, &nodes->ranges[i]));
+	finish_table(&srat->header, len);
+	return len;
+}
+
 static size_t build_fadt(uint8_t *table, uint64_t dsdt)
 {
 	struct acpi_fadt *fadt = (struct acpi_fadt *)table;
@@ -278,11 +417,15 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 	size_t madt_at = align_table(dsdt_at + sizeof(sigma_aml_code));
 	struct acpi_rsdp *rsdp = (struct acpi_rsdp *)buffer;
 	struct acpi_xsdt *xsdt = (struct acpi_xsdt *)(buffer + xsdt_at);
+	size_t xsdt_len = offsetof(struct acpi_xsdt, table[2]), end, srat_at;
 	int error;
 
 	if (!layout->nr_cpus || layout->nr_cpus > SIGMA_CPUS_MAX)
 		return log_error(-EINVAL, "a guest with %u CPUs: 1 to %u are possible",
 				 layout->nr_cpus, SIGMA_CPUS_MAX);
+	if (layout->nodes->nr_ranges > SIGMA_NODE_RANGES_MAX)
+		return log_error(-EINVAL, "sigma.ko tells of %u NUMA ranges, more than there can be; use sigma.ko and sigmad of the same version",
+				 layout->nodes->nr_ranges);
 	if (layout->ioapic_phys > UINT32_MAX)
 		return log_error(-EINVAL,
 				 "the I/O APIC page of the guest is above 4 GiB, where ACPI cannot describe it; use sigma.ko and sigmad of the same version");
@@ -291,11 +434,18 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 	if (error < 0)
 		return error;
 	build_fadt(buffer + fadt_at, phys + dsdt_at);
+	end = madt_at + build_madt(buffer + madt_at, layout);
+	if (has_several_nodes(layout)) {
+		srat_at = align_table(end);
+		xsdt->table[2] = phys + srat_at;
+		xsdt_len = sizeof(*xsdt);
+		end = srat_at + build_srat(buffer + srat_at, layout);
+	}
 
 	fill_header(&xsdt->header, "XSDT", 1);
 	xsdt->table[0] = phys + fadt_at;
 	xsdt->table[1] = phys + madt_at;
-	finish_table(&xsdt->header, sizeof(*xsdt));
+	finish_table(&xsdt->header, xsdt_len);
 
 	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));
 	memcpy(rsdp->oem_id, "SIGMA ", sizeof(rsdp->oem_id));
@@ -305,5 +455,5 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 	rsdp->checksum = checksum(rsdp, RSDP_V1_SIZE);
 	rsdp->extended_checksum = checksum(rsdp, sizeof(*rsdp));
 
-	return madt_at + build_madt(buffer + madt_at, layout);
+	return end;
 }

@@ -475,8 +475,8 @@ static void fill_boot_params(struct boot_params *params, const struct sigma_info
 	e820_fill(params, info, mem, layout->acpi);
 }
 
-static int write_acpi(const struct sigma_info *info, const struct guest_memory *mem,
-		      const struct kernel *kernel, uint64_t phys)
+static int write_acpi(const struct sigma_info *info, const struct sigma_nodes *nodes,
+		      const struct guest_memory *mem, const struct kernel *kernel, uint64_t phys)
 {
 	const struct acpi_layout acpi = {
 		.iosc_phys = info->iosc_phys,
@@ -486,6 +486,8 @@ static int write_acpi(const struct sigma_info *info, const struct guest_memory *
 		.list_bsp = list_host_bsp(kernel),
 		.nr_cpus = info->nr_cpus,
 		.apic_ids = info->apic_ids,
+		.low_phys = info->low_phys,
+		.nodes = nodes,
 	};
 	uint8_t *tables = memory_at(mem, phys, ACPI_TABLES_SIZE);
 	int len;
@@ -556,8 +558,8 @@ void load_close(struct load *load)
 }
 
 int load_guest(const struct load *load, const struct guest_config *config,
-	       const struct sigma_info *info, const struct guest_memory *mem,
-	       struct sigma_start *start)
+	       const struct sigma_info *info, const struct sigma_nodes *nodes,
+	       const struct guest_memory *mem, struct sigma_start *start)
 {
 	const struct kernel *kernel = &load->kernel;
 	const struct initrd *initrd = &load->initrd;
@@ -582,7 +584,7 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	if (info->state != SIGMA_STATE_CREATED)
 		memset(mem->base, 0, mem->size);
 
-	error = write_acpi(info, mem, kernel, layout.acpi);
+	error = write_acpi(info, nodes, mem, kernel, layout.acpi);
 	if (error)
 		goto free_cmdline;
 	kernel_copy(kernel, memory_at(mem, layout.kernel, kernel->init_size));

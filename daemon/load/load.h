@@ -6,7 +6,7 @@
  *	bzimage.c	checks a bzImage
  *	vmlinux.c	checks an ELF file
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
- *	acpi.c		RSDP, XSDT, FADT, MADT, DSDT (from sigma.asl)
+ *	acpi.c		RSDP, XSDT, FADT, MADT, SRAT, DSDT (from sigma.asl)
  *	bootparams.c	memory layout, e820, command line, struct boot_params
  */
 #ifndef SIGMA_LOAD_H
@@ -35,14 +35,15 @@ void load_close(struct load *load);
 /**
  * load_guest - put kernel, initrd, ACPI tables and boot parameters into guest memory
  * @info: addresses of the guest, its CPUs and its state
+ * @nodes: the NUMA nodes of its CPUs and memory
  * @mem: the only memory that is written
  * @start: out: the argument for SIGMA_START
  *
  * Return: 0 or a reported negative errno.
  */
 int load_guest(const struct load *load, const struct guest_config *config,
-	       const struct sigma_info *info, const struct guest_memory *mem,
-	       struct sigma_start *start);
+	       const struct sigma_info *info, const struct sigma_nodes *nodes,
+	       const struct guest_memory *mem, struct sigma_start *start);
 
 /* kernel.c */
 
@@ -142,6 +143,8 @@ struct acpi_layout {
 	bool list_bsp;			/* list it first in the MADT, for kernels from 6.9 on */
 	unsigned int nr_cpus;
 	const uint32_t *apic_ids;
+	uint64_t low_phys;		/* SIGMA_LOW_SIZE bytes */
+	const struct sigma_nodes *nodes;	/* of all of its memory but that */
 };
 
 #define ACPI_TABLES_SIZE 0x4000

@@ -70,7 +70,7 @@ enum sigma_reason {
 	SIGMA_REASON_CPU_0		= 9,	/* is CPU 0, which is never lent */
 	SIGMA_REASON_CPU_NONE		= 10,	/* is not there */
 	SIGMA_REASON_CPU_LENT		= 11,	/* is lent already */
-	SIGMA_REASON_CPU_OFFLINE	= 12,	/* is offline */
+	/* 12 was the reason that a CPU is offline */
 	SIGMA_REASON_CPU_APIC_ID	= 13,	/* has an APIC ID above 254; value: the ID */
 	SIGMA_REASON_CPU_SIBLING	= 14,	/* shares a core with CPU number value */
 	SIGMA_REASON_CPU_BUSY		= 15,	/* could not be taken offline; value: errno */
@@ -111,6 +111,13 @@ enum sigma_reason {
 						 * what can be moved is in too many pieces; value:
 						 * bytes that were found in SIGMA_SEGMENTS_MAX
 						 */
+	/* The CPU sigma_why.cpu, continued */
+	SIGMA_REASON_CPU_NEW		= 44,	/* was never online, and could not be brought up
+						 * once; value: errno
+						 */
+	SIGMA_REASON_CPU_SMT		= 45,	/* and all others are hyperthreads that the host
+						 * has switched off
+						 */
 };
 
 /**
@@ -133,7 +140,9 @@ struct sigma_why {
  * @guard: enum sigma_guard_kind
  * @reserved: 0
  * @nr_cpus: 1..SIGMA_CPUS_MAX
- * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest
+ * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest. CPUs that
+ *	  are offline are lent and given back as such. Memory of the first one's NUMA node is
+ *	  preferred
  * @why: out: on an error the reason. On success the reason why SIGMA_GUARD_AUTO did not become
  *	 SIGMA_GUARD_FULL, or SIGMA_REASON_NONE
  */
@@ -236,6 +245,36 @@ struct sigma_info {
 	struct sigma_segment segments[SIGMA_SEGMENTS_MAX];
 };
 
+#define SIGMA_NODE_RANGES_MAX	128
+
+/**
+ * struct sigma_node_range - memory of one NUMA node
+ * @phys: physical address
+ * @size: bytes
+ * @node: the host's number of the node
+ * @reserved: 0
+ */
+struct sigma_node_range {
+	__u64 phys;
+	__u64 size;
+	__u32 node;
+	__u32 reserved;
+};
+
+/**
+ * struct sigma_nodes - argument of SIGMA_GET_NODES; all fields are out
+ * @nr_ranges: number of @ranges
+ * @reserved: 0
+ * @cpus: the host's numbers of the NUMA nodes of sigma_info.cpus
+ * @ranges: all of sigma_info.segments, by ascending addresses, divided where the node changes
+ */
+struct sigma_nodes {
+	__u32 nr_ranges;
+	__u32 reserved;
+	__u32 cpus[SIGMA_CPUS_MAX];
+	struct sigma_node_range ranges[SIGMA_NODE_RANGES_MAX];
+};
+
 /**
  * struct sigma_start - argument of SIGMA_START
  * @entry: guest physical address to jump to in 64-bit mode, paging on, all of the
@@ -322,7 +361,7 @@ struct sigma_panic {
  *
  * SIGMA_CREATE: lend CPUs and memory, make /dev/sigma/NAME. Takes everything or nothing.
  *   EINVAL  a field is out of bounds, a CPU may not be lent (CPU 0, no such CPU,
- *           a split core), the name is malformed
+ *           a split core, an APIC ID above 254), the name is malformed
  *   EEXIST  the name is taken
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
  *   ENOMEM  the memory could not be gathered, or would leave the host too little
@@ -373,6 +412,8 @@ struct sigma_panic {
  *   EPIPE   it is not SIGMA_STATE_BOOTING
  *   EIO     a CPU did not answer; the guest is SIGMA_STATE_LOST then
  * SIGMA_GET_VIOLATION: what the guest did when its guard stopped it. Valid until the next start.
+ * SIGMA_GET_NODES: of which NUMA nodes its CPUs and its memory are.
+ *   ENOMEM  no memory for a temporary copy
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
  *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
@@ -394,5 +435,6 @@ struct sigma_panic {
 #define SIGMA_NMI	_IO(SIGMA_IOC, 0x17)
 #define SIGMA_PANIC	_IOW(SIGMA_IOC, 0x18, struct sigma_panic)
 #define SIGMA_GET_VIOLATION _IOR(SIGMA_IOC, 0x19, struct sigma_violation)
+#define SIGMA_GET_NODES	_IOR(SIGMA_IOC, 0x1a, struct sigma_nodes)
 
 #endif

@@ -11,7 +11,10 @@
 #define IOSC		0x2abc00000ULL
 #define IOAPIC		0x9f000ULL
 
+#define LOW		0x20000ULL
+
 static uint8_t tables[ACPI_TABLES_SIZE];
+static struct sigma_nodes nodes;
 static int used;
 
 static uint64_t get(const uint8_t *at, size_t bytes)
@@ -60,7 +63,7 @@ static int build(unsigned int nr, const uint32_t *ids, bool bsp)
 	const struct acpi_layout layout = {
 		.iosc_phys = IOSC, .mailbox_phys = IOSC + SIGMA_IOSC_MAILBOX_OFF,
 		.ioapic_phys = IOAPIC, .bsp_apic_id = 0, .list_bsp = bsp,
-		.nr_cpus = nr, .apic_ids = ids,
+		.nr_cpus = nr, .apic_ids = ids, .low_phys = LOW, .nodes = &nodes,
 	};
 
 	memset(tables, 0, sizeof(tables));
@@ -161,15 +164,94 @@ TEST(boot_cpu_of_the_host_is_first)
 	EXPECT_EQ(5, madt_entry(0, 1)[3]);
 }
 
+#define MIB	(1ULL << 20)
+
+/* The n-th entry of a type in the SRAT, which must lie within the table */
+static const uint8_t *srat_entry(unsigned int type, unsigned int n)
+{
+	const uint8_t *srat = find("SRAT");
+	size_t len = srat ? get(srat + 4, 4) : 0;
+
+	for (size_t at = 48; at + 2 <= len && srat[at + 1] >= 2; at += srat[at + 1])
+		if (at + srat[at + 1] <= len && srat[at] == type && !n--)
+			return srat + at;
+	return NULL;
+}
+
+static bool is_memory(unsigned int n, uint64_t base, uint64_t size, uint32_t node)
+{
+	const uint8_t *entry = srat_entry(1, n);
+
+	return entry && entry[1] == 40 && get(entry + 2, 4) == node && get(entry + 8, 8) == base &&
+	       get(entry + 16, 8) == size && get(entry + 28, 4) == 1;
+}
+
+TEST(one_node_needs_no_srat)
+{
+	nodes = (struct sigma_nodes) {
+		.cpus = { 1, 1 }, .nr_ranges = 1, .ranges = { { PHYS, 512 * MIB, 1, 0 } },
+	};
+	ASSERT_TRUE(build(2, (uint32_t[]){ 2, 3 }, false) > 0);
+	EXPECT_FALSE(find("SRAT"));
+	EXPECT_EQ(36 + 2 * 8, get(table_at(get(tables + 24, 8), "XSDT") + 4, 4));
+	/* An old sigma.ko tells of no ranges */
+	nodes = (struct sigma_nodes) { .cpus = { 1, 0 } };
+	ASSERT_TRUE(build(2, (uint32_t[]){ 2, 3 }, false) > 0);
+	EXPECT_FALSE(find("SRAT"));
+}
+
+TEST(several_nodes)
+{
+	nodes = (struct sigma_nodes) {
+		.cpus = { 1, 1, 0x102 }, .nr_ranges = 2,
+		.ranges = { { PHYS, 256 * MIB, 0, 0 }, { PHYS + 512 * MIB, 128 * MIB, 1, 0 } },
+	};
+	ASSERT_TRUE(build(3, (uint32_t[]){ 2, 3, 300 }, true) > 0);
+	EXPECT_TRUE(find("APIC") && find("FACP"));
+	ASSERT_TRUE(find("SRAT"));
+	EXPECT_EQ(3, find("SRAT")[8]);
+	EXPECT_EQ(1, get(find("SRAT") + 36, 4));
+	ASSERT_TRUE(srat_entry(0, 1) && srat_entry(2, 0));
+	EXPECT_EQ(16, srat_entry(0, 1)[1]);
+	EXPECT_EQ(1, srat_entry(0, 1)[2]);
+	EXPECT_EQ(3, srat_entry(0, 1)[3]);
+	EXPECT_EQ(1, get(srat_entry(0, 1) + 4, 4));
+	EXPECT_EQ(0x102, get(srat_entry(2, 0) + 4, 4));
+	EXPECT_EQ(300, get(srat_entry(2, 0) + 8, 4));
+	EXPECT_EQ(1, get(srat_entry(2, 0) + 12, 4));
+	/* The CPU of the host is nowhere, and the low memory is a part of the next node */
+	EXPECT_FALSE(srat_entry(0, 2));
+	EXPECT_TRUE(is_memory(0, LOW, SIGMA_LOW_SIZE, 0));
+	EXPECT_TRUE(is_memory(1, PHYS, 256 * MIB, 0));
+	EXPECT_TRUE(is_memory(2, PHYS + 512 * MIB, 128 * MIB, 1));
+	EXPECT_FALSE(srat_entry(1, 3));
+}
+
+TEST(tiny_nodes_are_no_nodes)
+{
+	nodes = (struct sigma_nodes) {
+		.cpus = { 1 }, .nr_ranges = 2,
+		.ranges = { { PHYS, 2 * MIB, 0, 0 }, { PHYS + 512 * MIB, 128 * MIB, 1, 0 } },
+	};
+	ASSERT_TRUE(build(1, (uint32_t[]){ 2 }, false) > 0);
+	EXPECT_FALSE(find("SRAT"));
+}
+
 TEST(bounds)
 {
 	static uint32_t ids[SIGMA_CPUS_MAX];
-	struct acpi_layout layout = { .ioapic_phys = 1ULL << 32, .nr_cpus = 1, .apic_ids = ids };
+	struct acpi_layout layout = {
+		.ioapic_phys = 1ULL << 32, .nr_cpus = 1, .apic_ids = ids, .nodes = &nodes,
+	};
 
 	for (unsigned int i = 0; i < SIGMA_CPUS_MAX; i++)
 		ids[i] = 1000 + i;
+	nodes = (struct sigma_nodes) { .nr_ranges = SIGMA_NODE_RANGES_MAX };
+	for (unsigned int i = 0; i < SIGMA_NODE_RANGES_MAX; i++)
+		nodes.ranges[i] = (struct sigma_node_range) { i * 64 * MIB, 32 * MIB, i, 0 };
 	EXPECT_TRUE(build(SIGMA_CPUS_MAX, ids, true) > 0);
 	EXPECT_TRUE(used <= ACPI_TABLES_SIZE);
+	EXPECT_TRUE(srat_entry(2, SIGMA_CPUS_MAX - 1) && srat_entry(1, SIGMA_NODE_RANGES_MAX));
 	EXPECT_EQ(1000 + SIGMA_CPUS_MAX - 1, get(madt_entry(9, SIGMA_CPUS_MAX - 1) + 4, 4));
 
 	capture_start();

@@ -23,6 +23,7 @@ static bool have_tree;
 
 static struct guest_memory mem;
 static struct sigma_info info;
+static const struct sigma_nodes nodes;	/* without ranges: the guest has one node */
 static struct guest_config config;
 static struct sigma_start start;
 static struct boot_params *params;
@@ -96,7 +97,7 @@ static int load(void)
 	int error = load_open(&load, &config);
 
 	if (!error) {
-		error = load_guest(&load, &config, &info, &mem, &start);
+		error = load_guest(&load, &config, &info, &nodes, &mem, &start);
 		load_close(&load);
 	}
 	params = error ? NULL : memory_at(&mem, start.boot_params, sizeof(*params));

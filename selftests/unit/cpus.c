@@ -11,7 +11,11 @@
 #include "capture.h"
 #include "tap.h"
 
-static char sysfs[] = "/tmp/sigma-unit-XXXXXX";
+#define CONTROL	"../../virtual/sigma/control"
+
+static char root[] = "/tmp/sigma-unit-XXXXXX";
+static char sysfs[sizeof(root) + 16];
+static uint64_t memory;				/* that the guest needs */
 static uint32_t cpus[SIGMA_CPUS_MAX];
 static const char *said;
 
@@ -28,13 +32,67 @@ static void put(const char *name, const char *text)
 	}
 }
 
+static void folder(const char *name)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", sysfs, name);
+	mkdir(path, 0700);
+}
+
+static void make_root(void)
+{
+	if (!mkdtemp(root))
+		return;
+	snprintf(sysfs, sizeof(sysfs), "%s/system/cpu", root);
+	for (const char * const *name = (const char * const []){ "system", "system/cpu", "virtual",
+		"virtual/sigma", "virtual/sigma/control", NULL }; *name; name++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/%s", root, *name);
+		mkdir(path, 0700);
+	}
+}
+
+/* What sigma.ko tells; NULL: it is not loaded */
+static void lendable(const char *list, const char *cores)
+{
+	char path[PATH_MAX];
+
+	if (list) {
+		put(CONTROL "/cpus_lendable", list);
+		put(CONTROL "/cores", cores);
+		return;
+	}
+	snprintf(path, sizeof(path), "%s/" CONTROL "/cpus_lendable", sysfs);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/" CONTROL "/cores", sysfs);
+	unlink(path);
+}
+
+/* CPUs @first to @last are of NUMA node @node, where so much memory is free */
+static void on_node(int node, int first, int last, unsigned int free_mib, unsigned int file_mib)
+{
+	char name[64], text[256];
+
+	snprintf(text, sizeof(text),
+		 "Node %d MemTotal: 99999999 kB\nNode %d MemFree:  %u kB\nNode %d FilePages: %u kB\n",
+		 node, node, free_mib << 10, node, file_mib << 10);
+	for (int cpu = first; cpu <= last; cpu++) {
+		snprintf(name, sizeof(name), "cpu%d/node%d", cpu, node);
+		folder(name);
+		snprintf(name, sizeof(name), "cpu%d/node%d/meminfo", cpu, node);
+		put(name, text);
+	}
+}
+
 /* A machine where CPU n has the siblings @siblings[n], ended by NULL */
 static void machine(const char *online, const char * const *siblings)
 {
 	char path[PATH_MAX];
 
-	if (access(sysfs, F_OK) && !mkdtemp(sysfs))
-		return;
+	if (!*sysfs)
+		make_root();
 	put("online", online);
 	for (int cpu = 0; siblings[cpu]; cpu++) {
 		snprintf(path, sizeof(path), "%s/cpu%d", sysfs, cpu);
@@ -54,7 +112,7 @@ static const char *choose(unsigned int wanted, bool split)
 	int nr;
 
 	capture_start();
-	nr = cpus_choose(sysfs, NULL, wanted, split, cpus);
+	nr = cpus_choose(sysfs, NULL, wanted, memory, split, cpus);
 	said = capture_end();
 	if (nr < 0)
 		return strerror(-nr);
@@ -155,11 +213,62 @@ TEST(mixed_cores)
 	EXPECT_TRUE(strstr(said, "4 instead of 3"));
 }
 
-TEST(offline_cpus_are_not_chosen)
+TEST(offline_cpus_are_not_chosen_without_module)
 {
 	machine("0-1,4-5", (const char * const []){ "0", "1", "", "", "4", "5", NULL });
 	EXPECT_STREQ("1,4-5", choose(3, false));
 	EXPECT_STREQ(strerror(EBUSY), choose(4, false));
+}
+
+TEST(offline_cores_are_chosen_first)
+{
+	machine("0-1,3-5,7", (const char * const []){ "0,4", "1,5", "", "3,7", "0,4", "1,5", "",
+						      "3,7", NULL });
+	lendable("1-7", "2,6");
+	EXPECT_STREQ("2,6", choose(2, false));
+	EXPECT_STREQ("2-3,6-7", choose(4, false));
+	EXPECT_STREQ("1-3,5-7", choose(6, false));
+	EXPECT_STREQ(strerror(EBUSY), choose(7, false));
+	EXPECT_STREQ("6", choose(1, true));
+	EXPECT_STREQ("2,6-7", choose(3, true));
+	/* CPU 6 is lent, so its core is not a whole one */
+	lendable("1-5,7", "2,6");
+	EXPECT_STREQ("3,7", choose(2, false));
+	EXPECT_STREQ("2", choose(1, true));
+}
+
+TEST(hyperthreads_that_are_off)
+{
+	struct host_cpus host;
+	char text[64];
+
+	machine("0-3", (const char * const []){ "0", "1", "2", "3", "", "", "", "", NULL });
+	lendable("1-7", "0,4 1,5 2,6 3,7");
+	folder("smt");
+	put("smt/control", "off\n");
+	EXPECT_STREQ("3,7", choose(2, false));
+	EXPECT_STREQ("1-3,5-7", choose(6, false));
+	EXPECT_STREQ("3", choose(1, true));
+	EXPECT_STREQ(strerror(EBUSY), choose(4, true));
+	put("smt/control", "on\n");
+	EXPECT_STREQ("7", choose(1, true));
+	ASSERT_EQ(0, cpus_read(sysfs, &host));
+	EXPECT_STREQ("1-3,5-7", cpulist_format(&host.lendable, text, sizeof(text)));
+	EXPECT_STREQ("5-7", cpulist_format(&host.offline, text, sizeof(text)));
+	EXPECT_TRUE(host.siblings);
+	cpus_cores(sysfs, text, sizeof(text));
+	EXPECT_STREQ("0,4 1,5 2,6 3,7", text);
+}
+
+TEST(cpus_that_the_module_refuses_are_not_chosen)
+{
+	machine("0-3", (const char * const []){ "0", "1", "2", "3", NULL });
+	lendable("1-2", "");
+	EXPECT_STREQ("2", choose(1, false));
+	EXPECT_STREQ("1-2", choose(2, true));
+	EXPECT_STREQ(strerror(EBUSY), choose(3, false));
+	EXPECT_TRUE(strstr(said, "no guest can use cpu 3, whose APIC ID is above 254"));
+	lendable(NULL, NULL);
 }
 
 /* The cores as "sigmactl check" prints them */
@@ -240,7 +349,7 @@ static const char *choose_kind(const char *name, unsigned int wanted, bool split
 		return error;
 	}
 	capture_start();
-	ret = cpus_choose(sysfs, &set, wanted, split, cpus);
+	ret = cpus_choose(sysfs, &set, wanted, memory, split, cpus);
 	said = capture_end();
 	if (ret < 0)
 		return strerror(-ret);
@@ -259,7 +368,7 @@ TEST(chosen_by_kind)
 	EXPECT_STREQ("7", choose_kind("performance", 1, true));
 	EXPECT_STREQ("2-7", choose_kind("performance", 6, false));
 	EXPECT_STREQ(strerror(EBUSY), choose_kind("performance", 7, false));
-	EXPECT_TRUE(strstr(said, "online CPUs of that kind (0-7)"));
+	EXPECT_TRUE(strstr(said, "of the CPUs of that kind (0-7)"));
 	EXPECT_STREQ("10-11", choose_kind("efficiency", 2, false));
 	EXPECT_STREQ("8-11", choose_kind("efficiency", 4, false));
 	EXPECT_STREQ(strerror(EBUSY), choose_kind("efficiency", 5, false));
@@ -279,6 +388,30 @@ TEST(one_cpu)
 	EXPECT_STREQ(strerror(EBUSY), choose(1, true));
 }
 
+/* The links to the nodes stay, so that this comes late */
+TEST(one_node)
+{
+	machine("0-7", (const char * const []){ "0", "1", "2", "3", "4", "5", "6", "7", NULL });
+	lendable("1-7", "");
+	on_node(0, 0, 3, 1024, 3072);
+	on_node(1, 4, 7, 1024, 512);
+	memory = 2ULL << 30;
+	EXPECT_STREQ("2-3", choose(2, false));
+	EXPECT_STREQ("4-7", choose(4, false));
+	EXPECT_STREQ("", said);
+	memory = 512ULL << 20;
+	EXPECT_STREQ("2-3", choose(2, true));
+	machine("0-6", (const char * const []){ "0", "1", "2", "3", "4", "5", "6", "", NULL });
+	lendable("1-7", "7");
+	EXPECT_STREQ("6-7", choose(2, false));
+	EXPECT_STREQ("3-7", choose(5, false));
+	EXPECT_TRUE(strstr(said, "no NUMA node has 5 CPUs that can be lent"));
+	memory = 2ULL << 30;
+	EXPECT_STREQ("2-3", choose(2, false));
+	lendable(NULL, NULL);
+	memory = 0;
+}
+
 TEST(unreadable)
 {
 	char command[PATH_MAX];
@@ -286,7 +419,7 @@ TEST(unreadable)
 	machine("0-1", (const char * const []){ "0", "nonsense", NULL });
 	EXPECT_STREQ(strerror(EIO), choose(1, false));
 	EXPECT_TRUE(strstr(said, "share a core with cpu 1"));
-	snprintf(command, sizeof(command), "rm -rf %s", sysfs);
+	snprintf(command, sizeof(command), "rm -rf %s", root);
 	ASSERT_EQ(0, system(command));
 	EXPECT_STREQ(strerror(ENOENT), choose(1, false));
 }
