@@ -257,7 +257,7 @@ static int observe(struct supervisor *supervisor, struct bus **bus)
 	error = bus_new(bus, supervisor, path);
 	if (error)
 		return error;
-	notify_observe(&machine->observers);
+	notify_observe(&machine->observers, supervisor->options.service);
 	if (supervisor->options.service)
 		journal_open(&machine->observers, machine->config->name);
 	return 0;
