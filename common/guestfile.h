@@ -51,7 +51,7 @@
  *	Mode=0660		in octal
  *
  * All paths are absolute. A line that begins with # or ; is a comment. In other lines, a blank and
- * a ; begin a comment. No line is longer than 200 bytes (a limit of inih).
+ * a ; begin a comment.
  */
 #ifndef SIGMA_GUESTFILE_H
 #define SIGMA_GUESTFILE_H
