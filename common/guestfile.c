@@ -52,6 +52,17 @@ void guestfile_mistake(struct parser *parser, unsigned int line, int error, cons
 		parser->error = error;
 }
 
+void guestfile_absent(struct parser *parser, unsigned int line, int error, const char *key,
+		      const char *value, const char *remedy)
+{
+	if (!parser->absent || (error != -ENOENT && error != -ENXIO && error != -ENODEV))
+		guestfile_mistake(parser, line, error, "%s%s: %s; %s", key, value, strerror(-error),
+				  remedy);
+	else if (!*parser->absent)
+		snprintf(parser->absent, GUEST_ABSENT_MAX, "%s%s (%s:%u)", key, value,
+			 parser->config->file, line);
+}
+
 /* The parser, and the value of the present line if that is too long for inih, or NULL */
 struct reader {
 	struct parser *parser;
@@ -256,9 +267,11 @@ static int read_text(struct guest_config *config)
 	return error;
 }
 
-static int parse(struct guest_config *config, bool devices)
+static int parse(struct guest_config *config, bool devices, char *absent)
 {
-	struct parser parser = { .config = config, .no_devices = !devices, .running = !devices };
+	struct parser parser = {
+		.config = config, .no_devices = !devices, .running = !devices, .absent = absent,
+	};
 	struct reader reader = { .parser = &parser };
 	int line = 0;
 
@@ -281,11 +294,11 @@ static int parse(struct guest_config *config, bool devices)
 		guestdevices_finish(&parser, kind);
 	guest_channels_finish(&parser);
 	guest_itself_finish(&parser);
-	return parser.error;
+	return parser.error ?: absent && *absent ? -EAGAIN : 0;
 }
 
 static int load(struct guest_config *config, const char *name_or_file, const char *text,
-		uint32_t text_len)
+		uint32_t text_len, char *absent)
 {
 	int error;
 
@@ -309,7 +322,7 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 		error = read_text(config);
 	}
 	if (!error)
-		error = parse(config, !text);
+		error = parse(config, !text, absent);
 	if (error)
 		guestfile_free(config);
 	return error;
@@ -317,13 +330,20 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 
 int guestfile_load(struct guest_config *config, const char *name_or_file)
 {
-	return load(config, name_or_file, NULL, 0);
+	return load(config, name_or_file, NULL, 0, NULL);
+}
+
+int guestfile_load_late(struct guest_config *config, const char *name_or_file,
+			char absent[GUEST_ABSENT_MAX])
+{
+	*absent = '\0';
+	return load(config, name_or_file, NULL, 0, absent);
 }
 
 int guestfile_parse(struct guest_config *config, const char *name_or_file, const char *text,
 		    uint32_t text_len)
 {
-	return load(config, name_or_file, text, text_len);
+	return load(config, name_or_file, text, text_len, NULL);
 }
 
 void guestfile_free(struct guest_config *config)

@@ -76,6 +76,13 @@ static void report(bool needed, const char *fmt, ...)
 	sd_notify(0, text);
 }
 
+#define PATIENCE_USEC	300000000ULL	/* TimeoutStartSec= of sigma@.service begins again */
+
+void notify_waits(const char *what)
+{
+	sd_notifyf(0, "STATUS=Waiting for %s.\nEXTEND_TIMEOUT_USEC=%llu", what, PATIENCE_USEC);
+}
+
 static void on_progress(void *data, const char *what)
 {
 	report(false, "STATUS=%s", what);

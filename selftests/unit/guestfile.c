@@ -460,6 +460,33 @@ TEST(bad_paths)
 	EXPECT_SAID("web.guest:3: Path=", said);
 }
 
+TEST(what_comes_late)
+{
+	char absent[GUEST_ABSENT_MAX];
+
+	/* Not a mistake, if there is no other */
+	EXPECT_EQ(-ENOENT, load(KERNEL "[Disk]\nPath=@/none.img\n"));
+	EXPECT_EQ(-EAGAIN, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_TRUE(strstr(absent, "/none.img (./web.guest:3)"));
+	EXPECT_EQ(-ENOENT, load(KERNEL "[Disk]\nPath=@/none.img\n[Disk]\nSocket=@/none\n"));
+	EXPECT_EQ(-EAGAIN, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_TRUE(strstr(absent, "Socket=") && strstr(absent, "/none (./web.guest:6)"));
+	EXPECT_EQ(-EINVAL, load(KERNEL "CPUs=no\n[Disk]\nPath=@/none.img\n"));
+	capture_start();
+	EXPECT_EQ(-EINVAL, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_SAID("./web.guest:3: ", capture_end());
+
+	/* Whether there is a bridge, only sigmad asks */
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=nobridge0\n"));
+	guestfile_free(&config);
+	EXPECT_EQ(-EAGAIN, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_STREQ("Bridge=nobridge0 (./web.guest:3)", absent);
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=lo\n"));
+	guestfile_free(&config);
+	ASSERT_EQ(0, guestfile_load_late(&config, "./web.guest", absent));
+	guestfile_free(&config);
+}
+
 TEST(bad_networks)
 {
 	EXPECT_WRONG(KERNEL "[Network]\n", 3, "none of Bridge=, Address= and User=yes");
