@@ -2,8 +2,8 @@
 /*
  * Reads a guest file with inih. inih tells neither line numbers nor where a repeated section
  * begins. So it gets its lines from next_line(), which counts them and opens sections, and passes
- * the keys to guestkeys_set() in guestkeys.c. inih has room for 200 bytes. In place of a longer line
- * it gets one with the same key, and take_key() knows the value.
+ * the keys to guestkeys_set() in guestkeys.c. inih has room for 200 bytes. In place of a longer
+ * line it gets one with the same key, and take_key() knows the value.
  *
  * Reading goes on after a mistake, so that a person sees all mistakes at once. guestfile_load()
  * returns the error of the first one.
@@ -149,7 +149,7 @@ static char *copy_value(const char *text)
 	return strndup(text, end - text);
 }
 
-/* Read the rest of a line that begins with @line, and put one in its place that inih has room for */
+/* Read the rest of a line that begins with @line, and replace it by one that inih has room for */
 static void shorten_line(struct reader *reader, char *line, int size)
 {
 	struct parser *parser = reader->parser;

@@ -451,8 +451,8 @@ static void check_user_network(void)
 }
 
 /*
- * Docker and others make the host drop what it does not forward for them, and with br_netfilter also
- * the frames that a bridge passes from one port to another.
+ * Docker and others make the host drop what it does not forward for them, and with br_netfilter
+ * also the frames that a bridge passes from one port to another.
  */
 static void check_bridges(void)
 {

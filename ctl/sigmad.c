@@ -93,8 +93,8 @@ static void remove_notify_socket(void)
 }
 
 /*
- * Make a datagram socket to which only root may send, and set $NOTIFY_SOCKET. With an abstract name,
- * which anybody may use, a flood of messages would keep those of sigmad away.
+ * Make a datagram socket to which only root may send, and set $NOTIFY_SOCKET. With an abstract
+ * name, which anybody may use, a flood of messages would keep those of sigmad away.
  */
 static int make_notify_socket(void)
 {
@@ -112,7 +112,7 @@ static int make_notify_socket(void)
 	mask = umask(0177);
 	error = bind(fd, (struct sockaddr *)&notify_address, sizeof(notify_address)) ? -errno : 0;
 	umask(mask);
-	/* sigmad is not the only one who may be root, so the kernel adds the sender to each message */
+	/* sigmad is not the only one that root runs, so the kernel names the sender */
 	if (!error && (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
 		       setenv("NOTIFY_SOCKET", notify_address.sun_path, 1)))
 		error = -errno;
@@ -362,7 +362,7 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *
 		return status;
 	if (rundir_prepare())
 		return EXIT_FAILED;
-	/* Before the file is made. sigmad reports as long as the guest lives, to nobody in the end */
+	/* sigmad reports as long as the guest lives, to nobody in the end */
 	atexit(remove_notify_socket);
 	notify = make_notify_socket();
 	if (notify < 0)

@@ -296,8 +296,8 @@ static int not_taken(const char *name, bool service)
 }
 
 /*
- * The exit status of a guest that was not made. People see at once what is missing, and correct it. A
- * service is tried again by systemd.
+ * The exit status of a guest that was not made. People see at once what is missing, and correct it.
+ * A service is tried again by systemd.
  */
 static int not_made(const struct late *late, bool service)
 {

@@ -4,8 +4,9 @@
  * "Control messages"); request.c has those about one device.
  *
  * A message is handled on a copy and answered in the same call. An answer that reports an error has
- * no payload. A message is only taken while the ring has room for its answer. So an event that comes
- * of the message waits for the answer, and cannot take its room. Warnings are rate-limited, whatever a guest sends.
+ * no payload. A message is only taken while the ring has room for its answer. So an event that
+ * comes of the message waits for the answer, and cannot take its room. Warnings are rate-limited,
+ * whatever a guest sends.
  */
 #include <assert.h>
 #include <endian.h>

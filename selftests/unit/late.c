@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Waiting for what a guest file names: it comes, it does not come, and sigmad is to end meanwhile. */
+/* Waiting for what a guest file names: it comes, it does not, and sigmad is to end meanwhile. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
