@@ -2,7 +2,8 @@
 /*
  * Reads a guest file with inih. inih tells neither line numbers nor where a repeated section
  * begins. So it gets its lines from next_line(), which counts them and opens sections, and passes
- * the keys to guestkeys_set() in guestkeys.c.
+ * the keys to guestkeys_set() in guestkeys.c. inih has room for 200 bytes. In place of a longer
+ * line it gets one with the same key, and take_key() knows the value.
  *
  * Reading goes on after a mistake, so that a person sees all mistakes at once. guestfile_load()
  * returns the error of the first one.
@@ -23,6 +24,7 @@
 
 #define CONTROL_NAME		"control"	/* /dev/sigma/control is not a guest */
 #define MEMORY_DEFAULT		(512ULL << 20)
+#define BLANKS			" \t\n\v\f\r"
 #define COUNT(array)		(sizeof(array) / sizeof(*(array)))
 
 #define SECTION_NAME(name, member, section, ...)	[SECTION_##name] = #section,
@@ -35,7 +37,7 @@ const char *const guestfile_sections[SECTIONS] = {
 
 void guestfile_mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
 {
-	char text[512];
+	char text[PATH_MAX + 512];
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -50,18 +52,36 @@ void guestfile_mistake(struct parser *parser, unsigned int line, int error, cons
 		parser->error = error;
 }
 
+void guestfile_absent(struct parser *parser, unsigned int line, int error, const char *key,
+		      const char *value, const char *remedy)
+{
+	if (!parser->absent || (error != -ENOENT && error != -ENXIO && error != -ENODEV))
+		guestfile_mistake(parser, line, error, "%s%s: %s; %s", key, value, strerror(-error),
+				  remedy);
+	else if (!*parser->absent)
+		snprintf(parser->absent, GUEST_ABSENT_MAX, "%s%s (%s:%u)", key, value,
+			 parser->config->file, line);
+}
+
+/* The parser, and the value of the present line if that is too long for inih, or NULL */
+struct reader {
+	struct parser *parser;
+	char *value;
+};
+
 /* inih's handler. It never fails, since guestfile_mistake() remembers that there was a mistake. */
 static int take_key(void *data, const char *section __attribute__((unused)), const char *name,
 		    const char *value)
 {
-	struct parser *parser = data;
+	struct reader *reader = data;
+	struct parser *parser = reader->parser;
 
 	if (parser->skip)
 		return 1;
 	if (parser->section == SECTION_NONE)
 		wrong(parser, -EINVAL, "%s=: is in no section; put [Guest] above it", name);
 	else
-		guestkeys_set(parser, name, value);
+		guestkeys_set(parser, name, reader->value ?: value);
 	return 1;
 }
 
@@ -116,27 +136,67 @@ static void open_section(struct parser *parser, const char *name, size_t len)
 	parser->skip = false;
 }
 
+/* Copy a value without a comment, and without the blanks around it, as inih does */
+static char *copy_value(const char *text)
+{
+	const char *end;
+
+	text += strspn(text, BLANKS);
+	for (end = text; *end && !(*end == ';' && end > text && isspace((unsigned char)end[-1]));)
+		end++;
+	while (end > text && isspace((unsigned char)end[-1]))
+		end--;
+	return strndup(text, end - text);
+}
+
+/* Read the rest of a line that begins with @line, and replace it by one that inih has room for */
+static void shorten_line(struct reader *reader, char *line, int size)
+{
+	struct parser *parser = reader->parser;
+	char *rest = NULL, *whole = NULL;
+	size_t room = 0, name;
+	ssize_t len;
+
+	len = getline(&rest, &room, parser->file);
+	if ((len < 0 && !feof(parser->file)) ||
+	    asprintf(&whole, "%s%s", line, len < 0 ? "" : rest) < 0) {
+		wrong(parser, -ENOMEM, "no memory to read this file");
+		whole = NULL;
+		*line = '\0';
+		goto free_rest;
+	}
+	name = strcspn(whole, "=:");
+	if (strchr("#;", whole[strspn(whole, BLANKS)])) {	/* a comment, or nothing but blanks */
+		*line = '\0';
+	} else if (isspace((unsigned char)*whole)) {
+		reader->value = copy_value(whole);
+		strcpy(line, " x");
+	} else if (*whole != '[' && whole[name] && (int)name < size - 4) {
+		reader->value = copy_value(whole + name + 1);
+		sprintf(line + name, "=x");
+	} else {
+		strcpy(line, "x");	/* inih says that it is no line of such a file */
+	}
+free_rest:
+	free(whole);
+	free(rest);
+}
+
 /* inih's reader */
 static char *next_line(char *line, int size, void *data)
 {
-	struct parser *parser = data;
+	struct reader *reader = data;
+	struct parser *parser = reader->parser;
 	const char *start, *end;
-	int c;
 
+	free(reader->value);
+	reader->value = NULL;
 	if (!fgets(line, size, parser->file))
 		return NULL;
 	parser->line++;
 
-	if (!strchr(line, '\n') && !feof(parser->file)) {
-		if (!strchr("#;", line[strspn(line, " \t")]))
-			wrong(parser, -EINVAL,
-			      "longer than %d characters; shorten it, or continue CommandLine= in the next line, which must begin with a blank",
-			      size - 1);
-		do
-			c = getc(parser->file);
-		while (c != '\n' && c != EOF);
-		*line = '\0';
-	}
+	if (!strchr(line, '\n') && !feof(parser->file))
+		shorten_line(reader, line, size);
 
 	parser->indented = isspace((unsigned char)*line);
 	start = line + strspn(line, " \t");
@@ -207,9 +267,12 @@ static int read_text(struct guest_config *config)
 	return error;
 }
 
-static int parse(struct guest_config *config, bool devices)
+static int parse(struct guest_config *config, bool devices, char *absent)
 {
-	struct parser parser = { .config = config, .no_devices = !devices, .running = !devices };
+	struct parser parser = {
+		.config = config, .no_devices = !devices, .running = !devices, .absent = absent,
+	};
+	struct reader reader = { .parser = &parser };
 	int line = 0;
 
 	/* fmemopen() rejects an empty text */
@@ -217,7 +280,8 @@ static int parse(struct guest_config *config, bool devices)
 		parser.file = fmemopen(config->text, config->text_len, "r");
 		if (!parser.file)
 			return log_error(-errno, "%s: cannot read it: %m", config->file);
-		line = ini_parse_stream(next_line, &parser, take_key, &parser);
+		line = ini_parse_stream(next_line, &reader, take_key, &reader);
+		free(reader.value);
 		fclose(parser.file);
 	}
 	if (line > 0)
@@ -230,11 +294,11 @@ static int parse(struct guest_config *config, bool devices)
 		guestdevices_finish(&parser, kind);
 	guest_channels_finish(&parser);
 	guest_itself_finish(&parser);
-	return parser.error;
+	return parser.error ?: absent && *absent ? -EAGAIN : 0;
 }
 
 static int load(struct guest_config *config, const char *name_or_file, const char *text,
-		uint32_t text_len)
+		uint32_t text_len, char *absent)
 {
 	int error;
 
@@ -258,7 +322,7 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 		error = read_text(config);
 	}
 	if (!error)
-		error = parse(config, !text);
+		error = parse(config, !text, absent);
 	if (error)
 		guestfile_free(config);
 	return error;
@@ -266,13 +330,20 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 
 int guestfile_load(struct guest_config *config, const char *name_or_file)
 {
-	return load(config, name_or_file, NULL, 0);
+	return load(config, name_or_file, NULL, 0, NULL);
+}
+
+int guestfile_load_late(struct guest_config *config, const char *name_or_file,
+			char absent[GUEST_ABSENT_MAX])
+{
+	*absent = '\0';
+	return load(config, name_or_file, NULL, 0, absent);
 }
 
 int guestfile_parse(struct guest_config *config, const char *name_or_file, const char *text,
 		    uint32_t text_len)
 {
-	return load(config, name_or_file, text, text_len);
+	return load(config, name_or_file, text, text_len, NULL);
 }
 
 void guestfile_free(struct guest_config *config)

@@ -51,7 +51,7 @@
  *	Mode=0660		in octal
  *
  * All paths are absolute. A line that begins with # or ; is a comment. In other lines, a blank and
- * a ; begin a comment. No line is longer than 200 bytes (a limit of inih).
+ * a ; begin a comment.
  */
 #ifndef SIGMA_GUESTFILE_H
 #define SIGMA_GUESTFILE_H
@@ -67,6 +67,7 @@
 #define GUEST_SUFFIX		".guest"
 #define GUESTFILE_MAX		65536	/* bytes */
 #define GUEST_KEYS_MAX		4096	/* bytes of one device's keys */
+#define GUEST_ABSENT_MAX	(2 * PATH_MAX + 64)
 #define GUEST_NAME_RULE \
 	"cannot be the name of a guest: up to 31 letters, digits, '_', '.' and '-', the first a letter or digit, and not \"control\""
 
@@ -92,6 +93,15 @@ int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **f
  * Return: 0 or a negative errno; free with guestfile_free() only after 0.
  */
 int guestfile_load(struct guest_config *config, const char *name_or_file);
+
+/**
+ * guestfile_load_late - as guestfile_load(), if what the file names may be there only later
+ * @absent: out: if -EAGAIN: the first file, socket or bridge that is not there, for people
+ *
+ * Return: as guestfile_load(), or -EAGAIN, not reported: nothing is wrong but that.
+ */
+int guestfile_load_late(struct guest_config *config, const char *name_or_file,
+			char absent[GUEST_ABSENT_MAX]);
 
 /**
  * guestfile_parse - parse the text of a guest file that was read before, without its devices

@@ -66,8 +66,7 @@ bool guestkeys_usable(struct parser *parser, unsigned int line, const char *what
 	if (parser->running)
 		return true;
 	if (stat(path, &st)) {
-		guestfile_mistake(parser, line, -errno, "%s%s: %m; make it or correct the path",
-				  what, path);
+		guestfile_absent(parser, line, -errno, what, path, "make it or correct the path");
 		return false;
 	}
 	if (folder != S_ISDIR(st.st_mode)) {

@@ -41,6 +41,7 @@ extern const char *const guestfile_sections[SECTIONS];
  * @single: one device is added to a configuration, and no file is read
  * @no_devices: sections of devices are ignored
  * @running: the guest runs already: files that it was made from may be gone
+ * @absent: NULL, or where the first thing goes that is not there: it may come, and is no mistake
  * @error: negative errno of the first mistake
  */
 struct parser {
@@ -51,12 +52,21 @@ struct parser {
 	unsigned int slot;
 	unsigned int seen, macs;
 	bool guest_seen, indented, skip, single, no_devices, running;
+	char *absent;
 	int error;
 };
 
 /** guestfile_mistake - report what is wrong in a line (0: in the whole file) and remember it */
 void guestfile_mistake(struct parser *parser, unsigned int line, int error, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/**
+ * guestfile_absent - what a key names is not there: a mistake, unless it may come later
+ * @line: of the key, or of its section
+ * @key: with its '='
+ */
+void guestfile_absent(struct parser *parser, unsigned int line, int error, const char *key,
+		      const char *value, const char *remedy);
 
 /* Report a mistake in the present line */
 #define wrong(parser, error, ...) guestfile_mistake(parser, (parser)->line, error, __VA_ARGS__)

@@ -18,7 +18,7 @@
 #include "assert.h"
 #include "log.h"
 
-#define LOG_LINE_MAX 2048
+#define LOG_LINE_MAX 8192	/* has room for a path and what is wrong with it */
 #define LOG_FILE_MAX (256 * 1024)	/* bytes of the file, and of the older one */
 
 static const char *log_program = "sigmad";

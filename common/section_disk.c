@@ -29,7 +29,8 @@ static void set_socket(struct parser *parser, const char *value)
 	else if (parser->running)
 		;	/* blk_socket.c says what is wrong with it */
 	else if (stat(value, &st))
-		wrong(parser, -errno, "Socket=%s: %m; start the program that serves it", value);
+		guestfile_absent(parser, parser->line, -errno, "Socket=", value,
+				 "start the program that serves it");
 	else if (!S_ISSOCK(st.st_mode))
 		wrong(parser, -EINVAL, "Socket=%s: no socket; correct the path", value);
 	guestkeys_string(parser, &this_disk(parser)->socket, value);

@@ -218,6 +218,9 @@ void guest_net_finish(struct parser *parser)
 			guestfile_mistake(parser, net->line, -EINVAL,
 					  "[Network] with User=yes and VHost=; passt serves the queues; leave VHost= out");
 
+		/* Else tap.c looks for it, since a file may be written before there is a bridge */
+		if (parser->absent && net->bridge && !if_nametoindex(net->bridge))
+			guestfile_absent(parser, net->line, -ENODEV, "Bridge=", net->bridge, "make it");
 		if (!(parser->macs & 1U << i)) {
 			error = stable_mac(config->name, i, net->mac);
 			if (error)

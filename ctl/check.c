@@ -473,6 +473,45 @@ static void check_user_network(void)
 		found("passt", RESULT_WARN, NULL, "no networks in user mode (User=yes): %s", why);
 }
 
+/*
+ * Docker and others make the host drop what it does not forward for them, and with br_netfilter
+ * also the frames that a bridge passes from one port to another.
+ */
+static void check_bridges(void)
+{
+	static const char *const usual[] = { "/usr/sbin", "/sbin", NULL };
+	static const struct {
+		const char *filter, *sysctl;
+	} filters[] = {
+		{ "iptables", "/proc/sys/net/bridge/bridge-nf-call-iptables" },
+		{ "ip6tables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables" },
+	};
+
+	for (size_t i = 0; i < sizeof(filters) / sizeof(*filters); i++) {
+		const char *filter = filters[i].filter;
+		char path[PATH_MAX], on[8], remedy[160];
+		char *const argv[] = { path, "-S", "FORWARD", NULL };
+
+		if (parse_first_line(on, sizeof(on), "%s", filters[i].sysctl) || strcmp(on, "1") ||
+		    program_find(path, filter, usual))
+			continue;
+		if (geteuid()) {
+			found("bridges", RESULT_WARN, "be root, and check again",
+			      "bridges ask %s: whether it drops what guests send, only root can see",
+			      filter);
+			continue;
+		}
+		if (!program_says(argv, "-P FORWARD DROP"))
+			continue;
+		snprintf(remedy, sizeof(remedy),
+			 "as root, for each bridge of guests: %s -I FORWARD -i BRIDGE -o BRIDGE -j ACCEPT",
+			 filter);
+		found("bridges", RESULT_WARN, remedy,
+		      "the policy of FORWARD in %s is DROP, as Docker sets it: guests with Bridge= reach nothing but the host",
+		      filter);
+	}
+}
+
 /* When the host panics, a restart of the machine ends the guests. When does it restart? */
 static void check_panic(void)
 {
@@ -523,7 +562,7 @@ static int run(const struct options *options, char **args)
 	static void (* const checks[])(void) = {
 		check_module, check_devices, check_signature, check_cpus, check_apic, check_tsc,
 		check_hypervisor, check_memory, check_kernel, check_initrd, check_network,
-		check_user_network, check_panic, check_guard,
+		check_user_network, check_bridges, check_panic, check_guard,
 	};
 
 	if (options->given & OPT_JSON && options->given & OPT_REPORT)

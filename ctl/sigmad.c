@@ -11,12 +11,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,33 +85,39 @@ static void end_progress(const struct progress *progress)
 		fputs("\x1b[K", stderr);
 }
 
-/* Make a datagram socket with an abstract name that the kernel chooses, and set $NOTIFY_SOCKET */
+static struct sockaddr_un notify_address = { .sun_family = AF_UNIX };
+
+static void remove_notify_socket(void)
+{
+	unlink(notify_address.sun_path);
+}
+
+/*
+ * Make a datagram socket to which only root may send, and set $NOTIFY_SOCKET. With an abstract
+ * name, which anybody may use, a flood of messages would keep those of sigmad away.
+ */
 static int make_notify_socket(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = sizeof(sa_family_t);
-	char name[sizeof(addr.sun_path) + 1];
 	const int on = 1;
 	int fd, error;
+	mode_t mask;
 
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	/* Anybody may send to an abstract socket, so the kernel adds the sender to each message */
-	if (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
-	    bind(fd, (struct sockaddr *)&addr, len))
-		goto fail;
-	len = sizeof(addr);
-	if (getsockname(fd, (struct sockaddr *)&addr, &len))
-		goto fail;
-	len -= offsetof(struct sockaddr_un, sun_path);
-	snprintf(name, sizeof(name), "@%.*s", (int)len - 1, addr.sun_path + 1);
-	if (setenv("NOTIFY_SOCKET", name, 1))
-		goto fail;
-	return fd;
-
-fail:
-	error = -errno;
+	snprintf(notify_address.sun_path, sizeof(notify_address.sun_path), RUNDIR "/.start-%d",
+		 getpid());
+	/* A sigmactl that was killed may have had the same process ID */
+	remove_notify_socket();
+	mask = umask(0177);
+	error = bind(fd, (struct sockaddr *)&notify_address, sizeof(notify_address)) ? -errno : 0;
+	umask(mask);
+	/* sigmad is not the only one that root runs, so the kernel names the sender */
+	if (!error && (setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
+		       setenv("NOTIFY_SOCKET", notify_address.sun_path, 1)))
+		error = -errno;
+	if (!error)
+		return fd;
 	close(fd);
 	return error;
 }
@@ -354,6 +360,10 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *
 
 	if (status)
 		return status;
+	if (rundir_prepare())
+		return EXIT_FAILED;
+	/* sigmad reports as long as the guest lives, to nobody in the end */
+	atexit(remove_notify_socket);
 	notify = make_notify_socket();
 	if (notify < 0)
 		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s",

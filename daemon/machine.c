@@ -67,6 +67,8 @@ void machine_free_devices(struct machine *machine)
 {
 	virtio_bus_free(machine->devices);
 	free(machine->console);
+	machine->devices = NULL;
+	machine->console = NULL;
 }
 
 int machine_close(struct machine *machine)

@@ -12,6 +12,7 @@
  *	notify.c systembus.c journal.c	reports to the host's systemd
  *	state.c		persists what the next sigmad needs, in case this one dies
  *	machine.c	all resources of the guest
+ *	late.c		waits for what the guest file names and is not there yet
  *	start.c takeover.c	make a guest, or take over one that runs
  *	boot.c hang.c	watch the guest boot, and whether it hangs
  *	failure.c savelog.c	say why a guest failed; save its log when it ends
@@ -40,6 +41,7 @@
 #include "virtio/backend.h"
 #include "bus.h"
 #include "journal.h"
+#include "late.h"
 #include "notify.h"
 #include "oom.h"
 #include "supervisor.h"
@@ -48,11 +50,13 @@
 
 #define EXIT_USAGE		2
 #define EXIT_NOT_TAKEN		4	/* 3: SUPERVISOR_GUEST_FAILED */
+#define EXIT_ABSENT		5
 #define USEC_PER_SEC		1000000ULL
-#define RETRY_SEC		10	/* between two tries to take a guest over */
+#define RETRY_SEC		10	/* between two tries to take a guest over, or to make it */
 #define STOP_TIMEOUT_SEC	30
 #define HANG_TIMEOUT_SEC	30
 #define BOOT_TIMEOUT_SEC	300
+#define DEVICE_TIMEOUT_SEC	90
 #define TIMEOUT_SEC_MAX		86400
 
 static const char help[] =
@@ -77,6 +81,8 @@ static const char help[] =
 "  --boot-timeout=SEC  report a guest whose driver is not up SEC seconds (300) after the\n"
 "                      start; with --service, READY=1 waits for the driver, and such a guest\n"
 "                      is ended, too\n"
+"  --device-timeout=SEC  with --service: wait SEC seconds (90) for files, bridges and sockets\n"
+"                      that the guest file names and that are not there yet\n"
 "  --help, --version\n"
 "\n"
 "SEC may be \"infinity\", which means no timeout.\n"
@@ -89,11 +95,13 @@ static const char help[] =
 "\n"
 "Exit status: 0 the guest switched itself off or was stopped as asked, 2 wrong usage,\n"
 "3 with --service: the guest did not boot, panicked, hung or was contained, 4 the guest runs\n"
-"without a sigmad and could not be taken over now: try again, 1 anything else.\n";
+"without a sigmad and could not be taken over now: try again, 5 with --service: what the guest\n"
+"file names did not come in time: try again, 1 anything else.\n";
 
 struct options {
 	const char *guest;		/* NAME or FILE */
 	bool background;
+	uint64_t device_timeout;
 	struct supervisor_options supervisor;
 };
 
@@ -119,14 +127,15 @@ static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
 /* Return: -1 to go on, else the exit status */
 static int parse_options(struct options *options, int argc, char **argv)
 {
-	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, BACKGROUND,
-	       SERVICE };
+	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, DEVICE_TIMEOUT,
+	       BACKGROUND, SERVICE };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
 		{ "stop-timeout", required_argument, NULL, STOP_TIMEOUT },
 		{ "hang-timeout", required_argument, NULL, HANG_TIMEOUT },
 		{ "boot-timeout", required_argument, NULL, BOOT_TIMEOUT },
+		{ "device-timeout", required_argument, NULL, DEVICE_TIMEOUT },
 		{ "background", no_argument, NULL, BACKGROUND },
 		{ "service", no_argument, NULL, SERVICE },
 		{}
@@ -135,6 +144,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 	int opt;
 
 	*options = (struct options){
+		.device_timeout = DEVICE_TIMEOUT_SEC * USEC_PER_SEC,
 		.supervisor = {
 			.stop_timeout = STOP_TIMEOUT_SEC * USEC_PER_SEC,
 			.hang_timeout = HANG_TIMEOUT_SEC * USEC_PER_SEC,
@@ -160,6 +170,10 @@ static int parse_options(struct options *options, int argc, char **argv)
 			break;
 		case BOOT_TIMEOUT:
 			if (!parse_timeout("boot-timeout", optarg, &supervisor->boot_timeout))
+				return EXIT_USAGE;
+			break;
+		case DEVICE_TIMEOUT:
+			if (!parse_timeout("device-timeout", optarg, &options->device_timeout))
 				return EXIT_USAGE;
 			break;
 		case BACKGROUND:
@@ -257,7 +271,7 @@ static int observe(struct supervisor *supervisor, struct bus **bus)
 	error = bus_new(bus, supervisor, path);
 	if (error)
 		return error;
-	notify_observe(&machine->observers);
+	notify_observe(&machine->observers, supervisor->options.service);
 	if (supervisor->options.service)
 		journal_open(&machine->observers, machine->config->name);
 	return 0;
@@ -281,16 +295,39 @@ static int not_taken(const char *name, bool service)
 	return EXIT_NOT_TAKEN;
 }
 
+/*
+ * The exit status of a guest that was not made. People see at once what is missing, and correct it.
+ * A service is tried again by systemd.
+ */
+static int not_made(const struct late *late, bool service)
+{
+	if (late->ended)
+		return EXIT_SUCCESS;
+	return service && late->over ? EXIT_ABSENT : EXIT_FAILURE;
+}
+
+/* Nobody listens on the socket of a back end: whether that changes is only known by another try */
+static int make(struct supervisor *supervisor, struct late *late, bool *made)
+{
+	const bool found = supervisor->machine.state;
+	int error;
+
+	do
+		error = supervisor_make(supervisor);
+	while (error == -ECONNREFUSED && !found && late_pause(late, "a back end", RETRY_SEC));
+	*made = !error;
+	if (*made)
+		return EXIT_SUCCESS;
+	return found ? not_taken(supervisor->machine.config->name, supervisor->options.service) :
+		       not_made(late, supervisor->options.service);
+}
+
 static int serve(struct supervisor *supervisor, bool background)
 {
 	struct machine *machine = &supervisor->machine;
-	const bool found = machine->state;
 	struct systembus *systembus;
 	int status = EXIT_FAILURE;
 
-	if (supervisor_make(supervisor))
-		return found ? not_taken(machine->config->name, supervisor->options.service) :
-			       EXIT_FAILURE;
 	systembus = systembus_open(machine->event, machine->config->name,
 				   supervisor->options.service);
 	if (!supervisor_run(supervisor)) {
@@ -316,7 +353,9 @@ int main(int argc, char **argv)
 	struct machine *machine = &supervisor.machine;
 	struct guest_config config = {};
 	struct options options;
+	struct late late = { .waits = notify_waits };
 	struct bus *bus = NULL;
+	bool made = false;
 	int status, found;
 
 	close_inherited();
@@ -330,9 +369,10 @@ int main(int argc, char **argv)
 	if (found < 0)
 		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE :
 		       not_taken(options.guest, options.supervisor.service);
+	late_begin(&late, options.supervisor.service ? options.device_timeout : 0);
 	if (!found) {
-		if (guestfile_load(&config, options.guest))
-			return EXIT_FAILURE;
+		if (late_load(&late, &config, options.guest))
+			return not_made(&late, options.supervisor.service);
 		config.starter = backend_caller();
 		machine->config = &config;
 	}
@@ -345,6 +385,8 @@ int main(int argc, char **argv)
 	}
 	supervisor_init(&supervisor, &options.supervisor);
 	if (!catch_signals(&supervisor) && !observe(&supervisor, &bus))
+		status = make(&supervisor, &late, &made);
+	if (made)
 		status = serve(&supervisor, options.background);
 	journal_close();
 	bus_free(bus);

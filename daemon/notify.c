@@ -1,39 +1,119 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Reports to the service manager: see notify.h. */
+/*
+ * Reports to the service manager: see notify.h.
+ *
+ * A send waits while the reader has not read the last ones, ten in all (net.unix.max_dgram_qlen).
+ * systemd always reads. sigmactl may be stopped (Ctrl-Z), or has seen READY=1 and reads no more; it
+ * must not stop the event loop. So it gets few reports that it can do without, which leaves room
+ * for READY=1 and the states in which guests end, and no report at all while there is no room.
+ */
 #include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "../common/gueststate.h"
+#include "../kmod/uapi/sigma.h"
 #include "notify.h"
+
+#define NEEDLESS_MAX	5	/* reports */
+#define REPORT_MAX	512
+
+static struct {
+	bool systemd;
+	unsigned int needless;	/* reports so far that sigmactl can do without */
+	int fd;			/* connected to sigmactl's socket, only to look for room; or -1 */
+} manager = { .fd = -1 };
+
+static void connect_manager(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t len = path ? strlen(path) : 0;
+
+	if (!len || len >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, len);
+	if (*path == '@')
+		*addr.sun_path = '\0';
+	manager.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (manager.fd >= 0 && connect(manager.fd, (struct sockaddr *)&addr,
+				       offsetof(struct sockaddr_un, sun_path) + len)) {
+		close(manager.fd);
+		manager.fd = -1;
+	}
+}
+
+/* Nobody but this thread sends to the socket, so what is true here is true at the send */
+static bool has_room(void)
+{
+	struct pollfd socket = { .fd = manager.fd, .events = POLLOUT };
+
+	return manager.fd < 0 || poll(&socket, 1, 0) > 0;
+}
+
+/* @needed: by sigmactl */
+__attribute__((format(printf, 2, 3)))
+static void report(bool needed, const char *fmt, ...)
+{
+	char text[REPORT_MAX];
+	va_list ap;
+
+	if (!manager.systemd && !needed && manager.needless++ >= NEEDLESS_MAX)
+		return;
+	if (!manager.systemd && !has_room())
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	sd_notify(0, text);
+}
+
+#define PATIENCE_USEC	300000000ULL	/* TimeoutStartSec= of sigma@.service begins again */
+
+void notify_waits(const char *what)
+{
+	sd_notifyf(0, "STATUS=Waiting for %s.\nEXTEND_TIMEOUT_USEC=%llu", what, PATIENCE_USEC);
+}
 
 static void on_progress(void *data, const char *what)
 {
-	sd_notifyf(0, "STATUS=%s", what);
+	report(false, "STATUS=%s", what);
 }
 
 static void on_patience(void *data, uint64_t usec)
 {
-	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
+	report(false, "EXTEND_TIMEOUT_USEC=%" PRIu64, usec);
 }
 
 static void on_ready(void *data)
 {
-	sd_notify(0, "READY=1");
+	report(true, "READY=1");
 }
 
 static void on_state(void *data, uint32_t state)
 {
 	const char *name = guest_state_name(state);
+	bool last = state == SIGMA_STATE_POWEROFF || state == SIGMA_STATE_PANICKED ||
+		    state == SIGMA_STATE_CONTAINED || state == SIGMA_STATE_STOPPED ||
+		    state == SIGMA_STATE_LOST;
 
-	sd_notifyf(0, "STATUS=Guest is %s.\n" GUEST_STATE_VARIABLE "%s", name, name);
+	report(last, "STATUS=Guest is %s.\n" GUEST_STATE_VARIABLE "%s", name, name);
 }
 
 static void on_ending(void *data)
 {
-	sd_notify(0, "STOPPING=1");
+	report(true, "STOPPING=1");
 }
 
-void notify_observe(struct observers *observers)
+void notify_observe(struct observers *observers, bool service)
 {
 	static const struct observer_ops ops = {
 		.progress = on_progress,
@@ -43,5 +123,9 @@ void notify_observe(struct observers *observers)
 		.ending = on_ending,
 	};
 
+	manager.systemd = service;
+	manager.needless = 0;
+	if (!service)
+		connect_manager();
 	observers_add(observers, &ops, NULL);
 }

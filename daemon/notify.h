@@ -6,9 +6,14 @@
 #ifndef SIGMA_NOTIFY_H
 #define SIGMA_NOTIFY_H
 
+#include <stdbool.h>
+
 #include "observer.h"
 
 /** notify_observe - add the observer; without a service manager it does nothing */
-void notify_observe(struct observers *observers);
+void notify_observe(struct observers *observers, bool service);
+
+/** notify_waits - before the guest exists: tell the service manager what is waited for */
+void notify_waits(const char *what);
 
 #endif

@@ -134,6 +134,7 @@ destroy_guest:
 free_devices:
 	machine_free_devices(machine);
 	state_close(machine->state, machine->state_fd);
+	machine->state = NULL;	/* another try is no take-over */
 close_load:
 	load_close(&machine->load);
 close_guest:

@@ -98,6 +98,10 @@ struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit
 		return NULL;
 	bus->inhibitor = -1;
 	snprintf(bus->name, sizeof(bus->name), "%s", name);
+	/* The name of a machine is a host name, which has no '_' (RFC 5890, 2.3.1) */
+	for (char *at = bus->name; *at; at++)
+		if (*at == '_')
+			*at = '-';
 	ret = sd_bus_open_system(&bus->bus);
 	if (ret >= 0)
 		ret = sd_bus_attach_event(bus->bus, event, SD_EVENT_PRIORITY_NORMAL);

@@ -22,6 +22,7 @@ said() { journal --identifier="$1" | grep -- "$2"; }
 is_listed() { machinectl list --no-legend | grep -E '^web +vm +sigma' && leads; }
 leads() { [ "$(machinectl show --value --property=Leader web)" = "$(property MainPID)" ]; }
 inhibits() { systemd-inhibit --list --no-legend | grep "sigmad.*sleep.*SIGMA guest web.*block"; }
+waits_for() { [[ "$(property StatusText)" == "Waiting for $1 "* ]]; }
 is_down() { has ActiveState inactive && has Result success && is_gone web; }
 is_between() { has SubState auto-restart; }
 is_activating() { has ActiveState activating && [ "$(state web)" = booting ]; }
@@ -103,7 +104,12 @@ check "the journal shows where the guest hung" said kernel@web "hang_init"
 check "the guest is told to power itself off" \
 	in_guest 1 "(sleep 1; /usr/lib/sigma-rig/guest-rc poweroff) >/dev/null 2>&1 &"
 check "the power-off ends the unit with success" until_true 20 is_down
-check "the unit starts after the power-off" systemctl start $unit
+check "the share's folder is away before the next start" mv $things $things.away
+check "the start of the unit is begun without the folder" systemctl start --no-block $unit
+check "the unit waits for the folder" until_true 30 waits_for "Path=$things"
+check "the folder comes late" mv $things.away $things
+check "the unit starts after the power-off, and when the folder is there" \
+	until_true "$GUEST_BOOT" has ActiveState active
 check "the guest's user space answers after the power-off" wait_guest 1
 check "systemctl stop succeeds" systemctl stop $unit
 check "systemctl stop ends the unit with success" is_down
@@ -149,6 +155,15 @@ rm $dropin
 systemctl daemon-reload
 
 # ---- guests that do not come up
+systemctl reset-failed
+guest web line=[Network] line=Bridge=br-none
+drop_in Restart=no ExecStart= "ExecStart=/usr/libexec/sigmad --service --device-timeout=1 %i"
+refuse "a bridge that does not come fails the start of the unit" "Job for $unit failed" \
+	systemctl start $unit
+check "the unit failed with status 5" has ExecMainStatus 5
+check "the journal says what was missing" said sigmad "there is no bridge br-none"
+rm $dropin
+systemctl daemon-reload
 systemctl reset-failed
 guest web append=rdinit=/nowhere
 refuse "a guest that panics before its driver is up fails the start of its unit" \

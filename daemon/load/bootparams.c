@@ -221,6 +221,9 @@ static const struct parameter {
 #define BLACKLIST		"module_blacklist"
 #define BLACKLIST_MODULES	"intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel"
 
+/* The kernel ignores a text parameter that is longer (param_set_charp() in kernel/params.c) */
+#define PARAMETER_MAX		1024U
+
 /* Kernels from this version on handle the host's boot CPU in the MADT: see list_host_bsp() */
 #define BSP_MAJOR 6
 #define BSP_MINOR 9
@@ -328,8 +331,10 @@ static void warn_of_parameters(const struct guest_config *config)
 		warn_of_parameter(config, word);
 }
 
-static void print_blacklist(FILE *out, const char *cmdline)
+/* Return: the length of the joined list */
+static size_t print_blacklist(FILE *out, const char *cmdline)
 {
+	size_t len = strlen(BLACKLIST_MODULES);
 	struct word word, value;
 
 	fputs(" " BLACKLIST "=" BLACKLIST_MODULES, out);
@@ -338,9 +343,12 @@ static void print_blacklist(FILE *out, const char *cmdline)
 			continue;
 		/* Names of modules have neither, and what follows a blank would be a parameter */
 		value.len = MIN(value.len, strcspn(value.text, " \t\n\v\f\r\xa0\""));
-		if (value.len)
-			fprintf(out, ",%.*s", (int)value.len, value.text);
+		if (!value.len)
+			continue;
+		fprintf(out, ",%.*s", (int)value.len, value.text);
+		len += 1 + value.len;
 	}
+	return len;
 }
 
 /* The user's words, and those of SIGMA that must follow them */
@@ -352,7 +360,6 @@ static void print_parameters(FILE *out, const char *cmdline)
 		fprintf(out, " %.*s", (int)word.len, word.text);
 	for (size_t i = 0; i < COUNT(cmdline_last); i++)
 		fprintf(out, " %s=%s", cmdline_last[i].name, cmdline_last[i].value);
-	print_blacklist(out, cmdline);
 }
 
 /* The user's "--" with the words for init; it ends the parameters of the kernel */
@@ -370,7 +377,7 @@ static void print_rest(FILE *out, const char *cmdline)
 static char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
 			   const struct kernel *kernel)
 {
-	size_t max = MIN(kernel->cmdline_max, CMDLINE_MAX - 1), len = 0;
+	size_t max = MIN(kernel->cmdline_max, CMDLINE_MAX - 1), len = 0, blacklist;
 	char *cmdline = NULL;
 	FILE *out = open_memstream(&cmdline, &len);
 	bool failed;
@@ -393,6 +400,7 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 	 */
 	fprintf(out, "tsc_early_khz=%u nr_cpus=%u", info->tsc_khz, info->nr_cpus);
 	print_parameters(out, config->cmdline);
+	blacklist = print_blacklist(out, config->cmdline);
 	if (!list_host_bsp(kernel))
 		fprintf(out, " disable_cpu_apicid=%u", info->bsp_apic_id);
 	print_rest(out, config->cmdline);
@@ -400,6 +408,13 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 	if (fclose(out) || failed)
 		goto no_memory;
 
+	if (blacklist > PARAMETER_MAX) {
+		log_error(-E2BIG, "%s:%u: CommandLine=: " BLACKLIST "= has %zu characters with the modules that no guest may load, %zu too many: the kernel would ignore the list; name fewer modules",
+			  config->file, config->cmdline_line, blacklist,
+			  blacklist - PARAMETER_MAX);
+		free(cmdline);
+		return NULL;
+	}
 	if (len > max) {
 		log_error(-E2BIG,
 			  "%s: CommandLine= is %zu characters too long: %s takes %zu, of which SIGMA needs %zu; shorten it",

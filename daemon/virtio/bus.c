@@ -4,8 +4,11 @@
  * "Control messages"); request.c has those about one device.
  *
  * A message is handled on a copy and answered in the same call. An answer that reports an error has
- * no payload. Warnings are rate-limited, whatever a guest sends.
+ * no payload. A message is only taken while the ring has room for its answer. So an event that
+ * comes of the message waits for the answer, and cannot take its room. Warnings are rate-limited,
+ * whatever a guest sends.
  */
+#include <assert.h>
 #include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -28,6 +31,8 @@
  * @ops: calls to the process around the bus, with @data
  * @data: for @ops
  * @own_state: @table.state belongs to the bus and is freed with it
+ * @answering: a message of the guest is being handled
+ * @changed: bit n: the configuration of device n changed meanwhile, and the guest is not told yet
  * @greeted: the guest's transport has sent SIGMA_BUS_HELLO, so it is told of hotplug and unplug
  * @broken_source: watches @port.broken_fd
  * @warned: limits warnings about messages
@@ -38,6 +43,8 @@ struct virtio_bus {
 	const struct virtio_bus_ops *ops;
 	void *data;
 	bool own_state;
+	bool answering;
+	uint64_t changed;
 	bool greeted;
 	sd_event_source *broken_source;
 	struct ratelimit warned;
@@ -140,6 +147,20 @@ void *virtio_bus_request(struct virtio_bus *bus)
 	return bus->table.state->request;
 }
 
+static void on_changed(void *data, unsigned int id);
+
+static void tell_changes(struct virtio_bus *bus)
+{
+	static_assert(SIGMA_DEVICES <= 64, "a bit for each device");
+	uint64_t changed = bus->changed;
+
+	bus->answering = false;
+	bus->changed = 0;
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		if (changed & 1ULL << i && bus->table.device[i])
+			on_changed(bus, i);
+}
+
 static void handle(struct virtio_bus *bus, const void *msg, size_t len)
 {
 	struct {
@@ -179,7 +200,9 @@ void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len)
 {
 	uint8_t *persisted = bus->table.state->request;
 
+	bus->answering = true;
 	handle(bus, msg, len);
+	tell_changes(bus);
 	/* First, so that the next sigmad never finds the message with another payload */
 	keep(persisted[offsetof(struct sigma_msg, id)], 0);
 	memset(persisted, 0, sizeof(bus->table.state->request));
@@ -219,7 +242,12 @@ static void send_device_event(struct virtio_bus *bus, unsigned int id, bool pres
 
 static void on_changed(void *data, unsigned int id)
 {
-	send_event(data, 0, SIGMA_MSG_EVENT_CONFIG, id, NULL, 0);
+	struct virtio_bus *bus = data;
+
+	if (bus->answering)
+		bus->changed |= 1ULL << id;
+	else
+		send_event(bus, 0, SIGMA_MSG_EVENT_CONFIG, id, NULL, 0);
 }
 
 static int bind_queue(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd)

@@ -315,6 +315,22 @@ TEST(lists_of_modules_are_joined)
 		     strrchr(cmdline(), ' '));
 }
 
+TEST(a_list_of_modules_that_the_kernel_would_ignore)
+{
+	/* With a comma, and what no guest may load, 1024 characters */
+	const size_t most = 1024 - 1 -
+		strlen("intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel");
+	char text[1200] = "module_blacklist=";
+	char *list = text + strlen(text);
+
+	memset(list, 'x', most + 1);
+	EXPECT_SAID("unit.guest:7: CommandLine=: module_blacklist= has 1025 characters",
+		    load_with(text));
+	EXPECT_EQ(NULL, params);
+	list[most] = '\0';
+	EXPECT_FALSE(strstr(load_with(text), "module_blacklist= has"));
+}
+
 /* The kernel does not obey what stands behind "--" */
 TEST(words_for_init_come_last)
 {

@@ -346,15 +346,51 @@ TEST(long_lines)
 	char text[4096] = KERNEL "CommandLine=";
 	size_t len = strlen(text);
 
+	/* A value that is too long for inih, a comment behind it, and lines that continue it */
 	memset(text + len, 'x', 300);
+	strcpy(text + len + 300, " ; comment\n short\n");
+	memset(text + strlen(text), ' ', 250);
+	strcat(text, "long ; comment\nCPUs=2\n");
+	ASSERT_EQ(0, load(text));
+	ASSERT_EQ(300 + strlen(" short long"), strlen(config.cmdline));
+	EXPECT_STREQ("x short long", config.cmdline + 299);
+	EXPECT_EQ(2, config.nr_cpus);
+	guestfile_free(&config);
+
+	/* A file that ends in such a line */
+	memset(text + len, 'x', 300);
+	text[len + 300] = '\0';
+	ASSERT_EQ(0, load(text));
+	EXPECT_EQ(300, strlen(config.cmdline));
+	guestfile_free(&config);
+
+	/* Mistakes have their line, also behind it */
 	strcpy(text + len + 300, "\nnonsense\n");
-	EXPECT_WRONG(text, 3, "continue CommandLine= in the next line, which must begin with a blank");
-	EXPECT_SAID(":4: neither", said);
+	EXPECT_WRONG(text, 4, "neither");
+	text[strlen(KERNEL)] = '[';
+	EXPECT_WRONG(text, 3, "neither [Section] nor Key=value");
 	text[strlen(KERNEL)] = '#';
 	strcpy(text + len + 300, "\nCPUs=2");
 	ASSERT_EQ(0, load(text));
 	EXPECT_EQ(2, config.nr_cpus);
 	guestfile_free(&config);
+}
+
+TEST(long_paths)
+{
+	char text[4096] = KERNEL "[Disk]\nPath=@";
+	size_t len = strlen(text);
+
+	/* The same file by a path that is long */
+	for (unsigned int i = 0; i < 1500; i++)
+		strcpy(text + len + 2 * i, "/.");
+	strcat(text, "/a.img\n");
+	ASSERT_EQ(0, load(text));
+	EXPECT_EQ(strlen(dir) + 3000 + strlen("/a.img"), strlen(config.disk[0].path));
+	guestfile_free(&config);
+	strcpy(text + strlen(text) - 1, ".none\n");
+	EXPECT_EQ(-ENOENT, load(text));
+	EXPECT_SAID("/./a.img.none: No such file or directory; make it", said);
 }
 
 TEST(cpus_of_a_kind)
@@ -422,6 +458,33 @@ TEST(bad_paths)
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/modules\n", 3, "a folder");
 	EXPECT_EQ(-ENOENT, load(KERNEL "[Disk]\nPath=@/none.img\n"));
 	EXPECT_SAID("web.guest:3: Path=", said);
+}
+
+TEST(what_comes_late)
+{
+	char absent[GUEST_ABSENT_MAX];
+
+	/* Not a mistake, if there is no other */
+	EXPECT_EQ(-ENOENT, load(KERNEL "[Disk]\nPath=@/none.img\n"));
+	EXPECT_EQ(-EAGAIN, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_TRUE(strstr(absent, "/none.img (./web.guest:3)"));
+	EXPECT_EQ(-ENOENT, load(KERNEL "[Disk]\nPath=@/none.img\n[Disk]\nSocket=@/none\n"));
+	EXPECT_EQ(-EAGAIN, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_TRUE(strstr(absent, "Socket=") && strstr(absent, "/none (./web.guest:6)"));
+	EXPECT_EQ(-EINVAL, load(KERNEL "CPUs=no\n[Disk]\nPath=@/none.img\n"));
+	capture_start();
+	EXPECT_EQ(-EINVAL, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_SAID("./web.guest:3: ", capture_end());
+
+	/* Whether there is a bridge, only sigmad asks */
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=nobridge0\n"));
+	guestfile_free(&config);
+	EXPECT_EQ(-EAGAIN, guestfile_load_late(&config, "./web.guest", absent));
+	EXPECT_STREQ("Bridge=nobridge0 (./web.guest:3)", absent);
+	ASSERT_EQ(0, load(KERNEL "[Network]\nBridge=lo\n"));
+	guestfile_free(&config);
+	ASSERT_EQ(0, guestfile_load_late(&config, "./web.guest", absent));
+	guestfile_free(&config);
 }
 
 TEST(bad_networks)

@@ -15,6 +15,7 @@ struct probe {
 	uint8_t config[300];
 	unsigned int starts, resets, kicks;
 	int start_error;
+	bool changes;		/* its configuration, when it is started */
 };
 
 static int probe_start(struct virtio_device *dev)
@@ -22,6 +23,8 @@ static int probe_start(struct virtio_device *dev)
 	struct probe *probe = (struct probe *)dev;
 
 	probe->starts++;
+	if (probe->changes)
+		virtio_device_config_changed(dev);
 	return probe->start_error;
 }
 
@@ -177,6 +180,24 @@ TEST(config_space)
 	virtio_device_config_changed(&probe->dev);
 	ASSERT_EQ(1, guest->nr_messages);
 	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
+}
+
+/* The ring may have room for one message only, and the guest waits for the answer */
+TEST(an_event_follows_the_answer)
+{
+	struct guest *guest GUEST = guest_new();
+	struct probe *probe = probe_new(guest, 1);
+
+	ASSERT_TRUE(negotiate(guest, 0, F_VERSION_1));
+	probe->changes = true;
+	driver_ok(guest, 0);
+	ASSERT_EQ(2, guest->nr_messages);
+	EXPECT_EQ(SIGMA_MSG_SET_STATUS, guest->message[0].head.id);
+	EXPECT_EQ(SIGMA_MSG_RESPONSE, guest->message[0].head.flags);
+	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[1].head.id);
+
+	/* It is sent once */
+	EXPECT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 0, NULL, 0, NULL, 0));
 }
 
 TEST(features_are_a_subset)
