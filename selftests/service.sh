@@ -42,7 +42,8 @@ check "the unit names its manual pages" eval \
 	'property Documentation; property Documentation | grep "man:sigmad(8).*man:sigma.guest(5)"'
 check "systemd finds no fault in the units of the broker" \
 	systemd-analyze --man=no verify sigma-broker.socket sigma-broker@0.service
-say "$(systemd-analyze security --no-pager $unit | tail -n 1)"
+check "systemd finds the unit's exposure to be 3.0 at most" eval \
+	'systemd-analyze security --no-pager $unit | tail -n 1 | grep -E " ([0-2]\.[0-9]|3\.0) "'
 guest web disk=/dev/vdb net=1 line=[Share] line=Path=$things
 machinectl list >/dev/null
 remember_host
