@@ -57,7 +57,7 @@ CFLAGS ?= -O2 -g
 SANITIZE := -Og -DSIGMA_ASSERT -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 COMMON_LIBS := libsystemd inih
-DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing
+DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp
 CTL_LIBS := $(COMMON_LIBS) libkmod json-c
 
 # pkg-config runs when something is compiled for the first time, and not again
@@ -114,7 +114,7 @@ needs:
 modules: | needs
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-units := $(addprefix $(O)/,sigma@.service sigma-unserved@.service sigma-pool.service)
+units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.service sigma-pool.service)
 
 user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
       $(units)
@@ -281,7 +281,8 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(units) udev/sigma.slice
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(units) udev/sigma.slice \
+		udev/sigma-broker.socket
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a
@@ -328,6 +329,7 @@ uninstall:
 	$(if $(DESTDIR),,$(forget))
 
 define forget
+$(Q)if [ -d /run/systemd/system ]; then systemctl stop sigma-broker.socket 2>/dev/null || :; fi
 $(Q)rm -rf /run/sigma
 $(Q)depmod $(KVERSION)
 $(Q)ldconfig

@@ -18,6 +18,7 @@
  *	failure.c savelog.c	say why a guest failed; save its log when it ends
  *	supervisor.c	reacts to the guest's messages and to changes of its state
  *	oom.c		keeps the host's OOM killer away
+ *	privileges.c	gives up root's privileges, before anything of a guest is read
  *	observer.c	calls the observers: bus.c, notify.c, journal.c
  *
  * common/ has what sigmactl needs as well: guest files, messages, /run/sigma, the guest's memory.
@@ -39,11 +40,13 @@
 #include "../common/rundir.h"
 #include "../common/version.h"
 #include "virtio/backend.h"
+#include "virtio/broker.h"
 #include "bus.h"
 #include "journal.h"
 #include "late.h"
 #include "notify.h"
 #include "oom.h"
+#include "privileges.h"
 #include "supervisor.h"
 #include "systembus.h"
 #include "takeover.h"
@@ -83,6 +86,8 @@ static const char help[] =
 "                      is ended, too\n"
 "  --device-timeout=SEC  with --service: wait SEC seconds (90) for files, bridges and sockets\n"
 "                      that the guest file names and that are not there yet\n"
+"  --broker            for sigmad itself and sigma-broker@.service, without a NAME: start\n"
+"                      virtiofsd and passt for the sigmad that has the other end of stdin\n"
 "  --help, --version\n"
 "\n"
 "SEC may be \"infinity\", which means no timeout.\n"
@@ -100,7 +105,7 @@ static const char help[] =
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	bool background;
+	bool background, broker;
 	uint64_t device_timeout;
 	struct supervisor_options supervisor;
 };
@@ -128,7 +133,7 @@ static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, DEVICE_TIMEOUT,
-	       BACKGROUND, SERVICE };
+	       BACKGROUND, SERVICE, BROKER };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
@@ -138,6 +143,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "device-timeout", required_argument, NULL, DEVICE_TIMEOUT },
 		{ "background", no_argument, NULL, BACKGROUND },
 		{ "service", no_argument, NULL, SERVICE },
+		{ "broker", no_argument, NULL, BROKER },
 		{}
 	};
 	struct supervisor_options *supervisor;
@@ -182,11 +188,16 @@ static int parse_options(struct options *options, int argc, char **argv)
 		case SERVICE:
 			supervisor->service = true;
 			break;
+		case BROKER:
+			options->broker = true;
+			break;
 		default:
 			fputs("See 'sigmad --help'.\n", stderr);
 			return EXIT_USAGE;
 		}
 	}
+	if (options->broker && argc == optind)
+		return -1;
 	if (argc - optind != 1) {
 		log_error(-EINVAL, "name one guest, or the file of one; see 'sigmad --help'");
 		return EXIT_USAGE;
@@ -347,6 +358,27 @@ static int serve(struct supervisor *supervisor, bool background)
 	return status;
 }
 
+/* Return: the exit status */
+static int be_broker(void)
+{
+	if (privileges_of_broker())
+		return EXIT_FAILURE;
+	broker_serve(STDIN_FILENO);
+	return EXIT_SUCCESS;
+}
+
+/* Before anything of the guest is read. Return: 0, or a reported -errno */
+static int give_up_privileges(bool service)
+{
+	int error = 0;
+
+	if (service)
+		broker_is_service();
+	else
+		error = broker_start();
+	return error ?: privileges_shed();
+}
+
 int main(int argc, char **argv)
 {
 	struct supervisor supervisor = {};
@@ -365,6 +397,10 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return output_close(status);
 	oom_protect();
+	if (options.broker)
+		return be_broker();
+	if (give_up_privileges(options.supervisor.service))
+		return EXIT_FAILURE;
 	found = takeover_find(machine, &config, options.guest);
 	if (found < 0)
 		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE :
@@ -393,5 +429,6 @@ int main(int argc, char **argv)
 	sd_event_unref(machine->event);
 free_config:
 	guestfile_free(&config);
+	broker_close();
 	return status;
 }

@@ -312,6 +312,14 @@ has_ended()
 	is_gone "$1" && ! pgrep -f "sigmad( .*)? $1\$" >/dev/null
 }
 
+# has_shed PID: of root's privileges this sigmad has what daemon/privileges.c keeps, and a filter
+has_shed()
+{
+	local kept=000000000000100b none=0000000000000000
+	[ "$(awk '/^(Cap|NoNewPrivs:|Seccomp:)/ { print $2 }' "/proc/$1/status" | xargs)" = \
+		"$none $kept $kept $kept $none 1 2" ] || { cat "/proc/$1/status"; return 1; }
+}
+
 # sigmad_pid [GUEST]: by default, of guest g
 sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e .pid; }
 kill_sigmad()

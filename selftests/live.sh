@@ -43,6 +43,7 @@ guest g disk=/dev/vdb net=1
 remember_host
 check "the guest starts" ctl start g
 check "the guest's user space answers" wait_guest 1
+check "sigmad has shed its privileges" has_shed "$(sigmad_pid g)"
 
 # ---- a disk
 check "a disk is added" ctl disk add g $dir/a.img

@@ -41,7 +41,10 @@ check "systemd finds no fault in the unit that fills the pool" \
 	systemd-analyze --man=no verify sigma-pool.service
 check "the unit names its manual pages" eval \
 	'property Documentation; property Documentation | grep "man:sigmad(8).*man:sigma.guest(5)"'
-say "$(systemd-analyze security --no-pager $unit | tail -n 1)"
+check "systemd finds no fault in the units of the broker" \
+	systemd-analyze --man=no verify sigma-broker.socket sigma-broker@0.service
+check "systemd finds the unit's exposure to be 3.0 at most" eval \
+	'systemd-analyze security --no-pager $unit | tail -n 1 | grep -E " ([0-2]\.[0-9]|3\.0) "'
 guest web disk=/dev/vdb net=1 line=[Share] line=Path=$things
 machinectl list >/dev/null
 remember_host
@@ -66,6 +69,9 @@ check "the OOM killer prefers others to sigmad and virtiofsd" eval '[ -900 = "$(
 	for pid in $(property MainPID) $(pgrep -x virtiofsd); do
 		cat /proc/$pid/oom_score_adj
 	done | sort -u)" ]'
+check "sigmad has shed its privileges" has_shed "$(property MainPID)"
+check "the broker's unit runs virtiofsd" eval \
+	'[ "$(ps -o unit= -p "$(pgrep -x virtiofsd | head -n 1)" | grep -c "^sigma-broker@")" = 1 ]'
 check "sigmad may lock the guest's memory" \
 	grep -E "^Max locked memory +unlimited +unlimited" "/proc/$(property MainPID)/limits"
 check "machinectl lists the guest" until_true 10 is_listed

@@ -104,7 +104,7 @@ static bool ready(int fd, int ms)
 	return poll(&poll_fd, 1, ms) > 0;
 }
 
-/* In the new process, until exec: only system calls, since sigmad has threads */
+/* In the new process, until exec: only system calls, since whoever starts it may have threads */
 
 static void fail(const char *what)
 {
@@ -237,39 +237,53 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 	return 0;
 }
 
-static void warn_end(struct backend *backend, const siginfo_t *info, bool expected)
+static void warn_end(struct backend *backend, const struct backend_fate *fate)
 {
-	if (info->si_code == CLD_EXITED && info->si_status)
+	if (fate->code == CLD_EXITED && fate->status)
 		ratelimit_warn(&backend->warned, "%s: %s ended with status %d", backend->serves,
-			       backend->name, info->si_status);
-	else if (info->si_code != CLD_EXITED && !expected)
+			       backend->name, fate->status);
+	else if (fate->code && fate->code != CLD_EXITED && !fate->killed)
 		ratelimit_warn(&backend->warned, "%s: %s was ended by signal %d (%s)",
-			       backend->serves, backend->name, info->si_status,
-			       strsignal(info->si_status));
+			       backend->serves, backend->name, fate->status,
+			       strsignal(fate->status));
+}
+
+struct backend_fate backend_reap(struct backend *backend)
+{
+	struct backend_fate fate = {};
+	siginfo_t info;
+
+	if (!ready(backend->pid_fd, END_MS)) {
+		pidfd_send_signal(backend->pid_fd, SIGKILL, NULL, 0);
+		fate.killed = true;
+	}
+	if (!ready(backend->pid_fd, KILL_MS))
+		fate.lives = true;
+	else if (!waitid(P_PIDFD, backend->pid_fd, &info, WEXITED)) {
+		fate.code = info.si_code;
+		fate.status = info.si_status;
+	}
+	close(backend->pid_fd);
+	return fate;
 }
 
 void backend_end(struct backend *backend)
 {
-	bool killed = false;
-	siginfo_t info;
+	struct backend_fate fate;
 
 	if (!backend->pid)
 		return;
-	if (!ready(backend->pid_fd, END_MS)) {
-		pidfd_send_signal(backend->pid_fd, SIGKILL, NULL, 0);
-		killed = true;
-	}
-	if (!ready(backend->pid_fd, KILL_MS))
+	fate = backend->reap(backend);
+	if (fate.lives)
 		log_warning("%s: %s (process %d) does not die: the guest's memory stays lost to the host until it does",
 			    backend->serves, backend->name, backend->pid);
-	else if (!waitid(P_PIDFD, backend->pid_fd, &info, WEXITED))
-		warn_end(backend, &info, killed);
+	else
+		warn_end(backend, &fate);
 	drain_log(backend);
 	warn_line(backend);
 	backend->log_source = sd_event_source_disable_unref(backend->log_source);
 	if (backend->log_fd >= 0)
 		close(backend->log_fd);
-	close(backend->pid_fd);
 	backend->pid = 0;
 }
 
@@ -397,6 +411,18 @@ static int run(struct backend *backend, const struct backend_command *command,
 	return error;
 }
 
+int backend_watch(struct backend *backend, sd_event *event, char why[BACKEND_WHY_MAX])
+{
+	int error = sd_event_add_io(event, &backend->log_source, backend->log_fd, EPOLLIN, on_log,
+				    backend);
+
+	if (error >= 0)
+		return 0;
+	explain(why, error, "cannot watch %s: %s", backend->name, strerror(-error));
+	backend_end(backend);
+	return error;
+}
+
 int backend_start(struct backend *backend, sd_event *event, const struct backend_command *command,
 		  uid_t starter, char why[BACKEND_WHY_MAX])
 {
@@ -404,7 +430,7 @@ int backend_start(struct backend *backend, sd_event *event, const struct backend
 	int error;
 
 	*backend = (struct backend) {
-		.name = command->name, .pid_fd = -1, .log_fd = -1,
+		.name = command->name, .pid_fd = -1, .log_fd = -1, .reap = backend_reap,
 		/* A guest can make back ends die one after the other */
 		.warned = backend->warned,
 	};
@@ -412,14 +438,9 @@ int backend_start(struct backend *backend, sd_event *event, const struct backend
 	error = find_identity(&who, starter, why);
 	if (!error)
 		error = run(backend, command, &who, why);
-	if (!error) {
-		error = sd_event_add_io(event, &backend->log_source, backend->log_fd, EPOLLIN,
-					on_log, backend);
-		if (error < 0)
-			explain(why, error, "cannot watch %s: %s", backend->name,
-				strerror(-error));
-	}
-	if (error < 0)
+	if (error)
 		backend_end(backend);
-	return error < 0 ? error : 0;
+	else if (event)
+		error = backend_watch(backend, event, why);
+	return error;
 }

@@ -21,6 +21,17 @@
 #define BACKEND_FD	3	/* its file descriptor beside stdin, stdout and stderr */
 
 /**
+ * struct backend_fate - how a back end ended
+ * @code, @status: as si_code and si_status of waitid(2); @code is 0 if nobody knows
+ * @killed: it did not end by itself
+ * @lives: it did not even die when it was killed
+ */
+struct backend_fate {
+	int code, status;
+	bool killed, lives;
+};
+
+/**
  * struct backend - a back end, which may run or not; zero to begin with
  * @pid: 0: it does not run
  * @warned: limits warnings about its output and how it ended; kept when it is started again
@@ -31,7 +42,9 @@ struct backend {
 	/* private to backend.c */
 	const char *name;
 	char serves[64];
-	int pid_fd;
+	unsigned int slot;		/* of broker.c */
+	struct backend_fate (*reap)(struct backend *backend);
+	int pid_fd;			/* of a child of this process */
 	int log_fd;			/* its output, a pipe; -1: closed */
 	sd_event_source *log_source;
 	char line[256];			/* output without its line break yet */
@@ -63,6 +76,7 @@ uid_t backend_caller(void);
 
 /**
  * backend_start - run a back end
+ * @event: the event loop that reads its output; NULL: the caller hands @backend->log_fd on
  * @starter: user ID of the person who started the guest; 0: run it as sigmad itself
  * @why: out: what is wrong and what to do, to be put after a colon
  *
@@ -70,6 +84,12 @@ uid_t backend_caller(void);
  */
 int backend_start(struct backend *backend, sd_event *event, const struct backend_command *command,
 		  uid_t starter, char why[BACKEND_WHY_MAX]);
+
+/** backend_watch - have the event loop read a back end's output; it is ended if that fails */
+int backend_watch(struct backend *backend, sd_event *event, char why[BACKEND_WHY_MAX]);
+
+/** backend_reap - the part of backend_end() that a child's parent does */
+struct backend_fate backend_reap(struct backend *backend);
 
 /**
  * backend_end - end a back end whose socket was closed

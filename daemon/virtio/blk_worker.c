@@ -102,8 +102,9 @@ int blk_worker_start(struct blk *blk)
 	}
 	blk->worker = worker;
 
-	/* The main thread handles all signals */
+	/* The main thread handles all signals but that of a forbidden system call, which is this one's */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = -pthread_create(&worker->thread, NULL, blk_thread, blk);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

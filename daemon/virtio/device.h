@@ -13,6 +13,7 @@
  *	making.c	errors and notes while a device is made
  *	ratelimit.c	limits messages that a guest can cause at will
  *	process.c	a device that a process of its own serves by vhost-user
+ *	broker.c	the process that starts those processes, with privileges that sigmad lacks
  *	tap.c		the host's end of a NIC
  *	disk.c		the storage of a disk
  *	format.c	files that are not raw disks

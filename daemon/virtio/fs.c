@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "virtiofsd.h"
+#include "broker.h"
 #include "backends.h"
 #include "bus.h"
 #include "process.h"
@@ -36,7 +36,7 @@ static int run(struct process_device *process, sd_event *event, char why[BACKEND
 {
 	const struct fs *fs = (struct fs *)((char *)process - offsetof(struct fs, process));
 
-	return virtiofsd_start(&process->backend, event, fs->share, fs->starter, why);
+	return broker_share(&process->backend, event, fs->share, fs->starter, why);
 }
 
 static void fs_destroy(struct virtio_device *dev)

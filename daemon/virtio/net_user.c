@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "passt.h"
+#include "broker.h"
 #include "backends.h"
 #include "bus.h"
 #include "net.h"
@@ -38,7 +38,7 @@ static int run(struct process_device *process, sd_event *event, char why[BACKEND
 {
 	const struct net_user *net = to_net(&process->dev);
 
-	return passt_start(&process->backend, event, net->wanted, net->starter, why);
+	return broker_net(&process->backend, event, net->wanted, net->starter, why);
 }
 
 static void set_link(struct virtio_device *dev, bool up)

@@ -13,9 +13,11 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include "../../common/guestfile.h"
-#include "../../daemon/virtio/virtiofsd.h"
+#include "../../daemon/privileges.h"
+#include "../../daemon/virtio/broker.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
@@ -271,6 +273,43 @@ TEST(read_only)
 		EXPECT_EQ(-1, access("made", F_OK));
 	}
 	config.share[0].read_only = false;
+}
+
+static void serve_twice(void)
+{
+	struct guest *guest GUEST = guest_new();
+	char text[32] = "";
+	uint32_t now;
+
+	if (!add_works(guest))
+		return;
+	for (unsigned int i = 0; i < 2; i++) {
+		ASSERT_TRUE(bring_up(guest));
+		ASSERT_EQ(0, fuse_init(guest));
+		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
+		EXPECT_STREQ("hello, guest", text);
+		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	}
+}
+
+/* The broker starts virtiofsd and ends it */
+TEST(through_the_broker)
+{
+	int ends[2], status = -1;
+	pid_t pid;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+	pid = fork();
+	if (!pid) {
+		close(ends[0]);
+		_exit(privileges_of_broker() ? EXIT_FAILURE : (broker_serve(ends[1]), EXIT_SUCCESS));
+	}
+	close(ends[1]);
+	broker_use(ends[0]);
+	serve_twice();
+	broker_close();
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 TEST(caller)

@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Starts virtiofsd and passt: see broker.h.
+ *
+ * A request and its answer are one message each, and sigmad waits for the answer. With the answer
+ * to a start come the connection to the program and the pipe with its output.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../common/log.h"
+#include "../../common/rundir.h"
+#include "../../common/version.h"
+#include "broker.h"
+#include "passt.h"
+#include "virtiofsd.h"
+
+#define SOCKET		RUNDIR "/.broker"	/* of sigma-broker.socket */
+#define SERVERS_MAX	(GUEST_SHARES_MAX + GUEST_NETS_MAX)
+#define VERSION_MAX	32
+
+enum what { SERVE_SHARE = 1, SERVE_NET, END };
+enum { CONNECTION, LOG, NR_FDS };
+
+struct request {
+	char version[VERSION_MAX];	/* the broker may be of another package than sigmad */
+	enum what what;
+	uid_t starter;
+	union {
+		struct {
+			char path[PATH_MAX], tag[GUEST_TAG_MAX + 1];
+			bool read_only;
+		} share;
+		struct {
+			unsigned int nr_forwards;
+			struct guest_forward forward[GUEST_FORWARDS_MAX];
+		} net;
+		struct {
+			unsigned int slot;
+			pid_t pid;	/* a broker that died may have had another one there */
+		} end;
+	};
+};
+
+struct answer {
+	int error;
+	char why[BACKEND_WHY_MAX];
+	char serves[sizeof(((struct backend *)NULL)->serves)];
+	pid_t pid;
+	unsigned int slot;
+	struct backend_fate fate;
+};
+
+static int broker_fd = -1;
+static pid_t broker_pid;
+static bool is_service;
+
+/* sigmad's side */
+
+/* Only what was there before sigmad had anything of a guest is in the new process */
+static void __attribute__((noreturn)) become_broker(int fd)
+{
+	char *argv[] = { "sigmad-broker", "--broker", NULL };
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0 || dup2(fd, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+	    dup2(null, STDERR_FILENO) < 0)
+		_exit(126);
+	setsid();
+	execv("/proc/self/exe", argv);
+	_exit(127);
+}
+
+int broker_start(void)
+{
+	int ends[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return log_error(-errno, "no socket for the broker: %s", strerror(errno));
+	broker_pid = fork();
+	if (!broker_pid)
+		become_broker(ends[1]);
+	error = broker_pid < 0 ? log_error(-errno, "cannot make the process that starts virtiofsd and passt: %s",
+					   strerror(errno)) : 0;
+	close(ends[1]);
+	if (error)
+		close(ends[0]);
+	else
+		broker_fd = ends[0];
+	return error;
+}
+
+void broker_is_service(void)
+{
+	is_service = true;
+}
+
+void broker_use(int fd)
+{
+	broker_fd = fd;
+}
+
+void broker_close(void)
+{
+	if (broker_fd >= 0)
+		close(broker_fd);
+	broker_fd = -1;
+	if (broker_pid > 0)
+		waitpid(broker_pid, NULL, 0);
+	broker_pid = 0;
+}
+
+static int connect_service(char why[BACKEND_WHY_MAX])
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = SOCKET };
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	int error;
+
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		broker_fd = fd;
+		return 0;
+	}
+	error = -errno;
+	snprintf(why, BACKEND_WHY_MAX, "cannot connect to " SOCKET ": %s; run 'systemctl start sigma-broker.socket'",
+		 strerror(-error));
+	if (fd >= 0)
+		close(fd);
+	return error;
+}
+
+/* @fds: of the files that came, or -1 */
+static ssize_t receive(int fd, void *to, size_t size, int fds[NR_FDS])
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(NR_FDS * sizeof(int))];
+	} control;
+	struct iovec iov = { .iov_base = to, .iov_len = size };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	const struct cmsghdr *cmsg;
+	ssize_t len;
+
+	fds[CONNECTION] = fds[LOG] = -1;
+	do {
+		len = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return -errno;
+	cmsg = CMSG_FIRSTHDR(&msg);
+	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(NR_FDS * sizeof(int)))
+		memcpy(fds, CMSG_DATA(cmsg), NR_FDS * sizeof(int));
+	return len;
+}
+
+static int ask(struct request *request, struct answer *answer, int fds[NR_FDS])
+{
+	ssize_t len;
+
+	snprintf(request->version, sizeof(request->version), "%s", SIGMA_VERSION);
+	len = send(broker_fd, request, sizeof(*request), MSG_NOSIGNAL) < 0 ? -errno :
+	      receive(broker_fd, answer, sizeof(*answer), fds);
+	if (len == sizeof(*answer))
+		return 0;
+	/* systemd starts another one */
+	if (is_service)
+		broker_close();
+	return len < 0 ? len : -EPIPE;
+}
+
+/* For struct backend: what the broker started died with it, if that is gone */
+static struct backend_fate end(struct backend *backend)
+{
+	struct request request = { .what = END, .end = { backend->slot, backend->pid } };
+	struct answer answer;
+	int fds[NR_FDS];
+
+	return ask(&request, &answer, fds) ? (struct backend_fate){ .killed = true } : answer.fate;
+}
+
+static int start(struct backend *server, sd_event *event, const char *name, struct request *request,
+		 char why[BACKEND_WHY_MAX])
+{
+	struct answer answer;
+	int fds[NR_FDS], error;
+
+	error = broker_fd < 0 ? connect_service(why) : 0;
+	if (error)
+		return error;
+	error = ask(request, &answer, fds);
+	if (error) {
+		snprintf(why, BACKEND_WHY_MAX, "sigmad's broker, which starts %s, has ended (%s); stop the guest and start it",
+			 name, strerror(-error));
+		return error;
+	}
+	if (answer.error) {
+		snprintf(why, BACKEND_WHY_MAX, "%.*s", BACKEND_WHY_MAX - 1, answer.why);
+		return answer.error;
+	}
+	*server = (struct backend) {
+		.name = name, .pid = answer.pid, .slot = answer.slot, .reap = end, .pid_fd = -1,
+		.log_fd = fds[LOG], .warned = server->warned,
+	};
+	memcpy(server->serves, answer.serves, sizeof(server->serves));
+	error = backend_watch(server, event, why);
+	if (error) {
+		close(fds[CONNECTION]);
+		return error;
+	}
+	return fds[CONNECTION];
+}
+
+int broker_share(struct backend *server, sd_event *event, const struct guest_share *share,
+		 uid_t starter, char why[BACKEND_WHY_MAX])
+{
+	struct request request = { .what = SERVE_SHARE, .starter = starter };
+
+	if (broker_fd < 0 && !is_service)
+		return virtiofsd_start(server, event, share, starter, why);
+	snprintf(request.share.path, sizeof(request.share.path), "%s", share->path);
+	snprintf(request.share.tag, sizeof(request.share.tag), "%s", share->tag);
+	request.share.read_only = share->read_only;
+	return start(server, event, "virtiofsd", &request, why);
+}
+
+int broker_net(struct backend *server, sd_event *event, const struct guest_net *net, uid_t starter,
+	       char why[BACKEND_WHY_MAX])
+{
+	struct request request = { .what = SERVE_NET, .starter = starter };
+
+	if (broker_fd < 0 && !is_service)
+		return passt_start(server, event, net, starter, why);
+	request.net.nr_forwards = net->nr_forwards;
+	memcpy(request.net.forward, net->forward, sizeof(request.net.forward));
+	return start(server, event, "passt", &request, why);
+}
+
+/* The broker's side. sigmad may have become a guest's, so its requests are checked */
+
+static struct backend servers[SERVERS_MAX];
+
+static struct backend *free_server(void)
+{
+	for (unsigned int i = 0; i < SERVERS_MAX; i++)
+		if (!servers[i].pid)
+			return &servers[i];
+	return NULL;
+}
+
+static bool is_text(const char *text, size_t size)
+{
+	return memchr(text, '\0', size);
+}
+
+static int serve_share(struct backend *server, struct request *request, char *why)
+{
+	struct guest_share share = {
+		.path = request->share.path, .read_only = request->share.read_only,
+	};
+
+	if (!is_text(request->share.path, sizeof(request->share.path)) ||
+	    !is_text(request->share.tag, sizeof(request->share.tag)) || *share.path != '/')
+		return -EINVAL;
+	memcpy(share.tag, request->share.tag, sizeof(share.tag));
+	return virtiofsd_start(server, NULL, &share, request->starter, why);
+}
+
+static int serve_net(struct backend *server, const struct request *request, char *why)
+{
+	struct guest_net net = { .nr_forwards = request->net.nr_forwards };
+	struct in_addr addr;
+
+	if (net.nr_forwards > GUEST_FORWARDS_MAX)
+		return -EINVAL;
+	for (unsigned int i = 0; i < net.nr_forwards; i++) {
+		struct guest_forward *forward = &net.forward[i];
+
+		*forward = request->net.forward[i];
+		if (!is_text(forward->address, sizeof(forward->address)) ||
+		    (*forward->address && inet_pton(AF_INET, forward->address, &addr) != 1))
+			return -EINVAL;
+	}
+	return passt_start(server, NULL, &net, request->starter, why);
+}
+
+static void do_start(struct request *request, struct answer *answer, int fds[NR_FDS])
+{
+	struct backend *server = free_server();
+	int fd;
+
+	snprintf(answer->why, sizeof(answer->why), "the broker refuses this request");
+	if (!server)
+		fd = -EMFILE;
+	else if (request->what == SERVE_SHARE)
+		fd = serve_share(server, request, answer->why);
+	else
+		fd = serve_net(server, request, answer->why);
+	if (fd < 0) {
+		answer->error = fd;
+		return;
+	}
+	fds[CONNECTION] = fd;
+	fds[LOG] = server->log_fd;
+	answer->pid = server->pid;
+	answer->slot = server - servers;
+	memcpy(answer->serves, server->serves, sizeof(answer->serves));
+}
+
+static void do_end(const struct request *request, struct answer *answer)
+{
+	struct backend *server;
+
+	if (request->end.slot >= SERVERS_MAX)
+		return;
+	server = &servers[request->end.slot];
+	if (!server->pid || server->pid != request->end.pid)
+		return;
+	answer->fate = backend_reap(server);
+	server->pid = 0;
+}
+
+static int send_answer(int fd, const struct answer *answer, const int fds[NR_FDS])
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(NR_FDS * sizeof(int))];
+	} control = {};
+	struct iovec iov = { .iov_base = (void *)answer, .iov_len = sizeof(*answer) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fds[CONNECTION] >= 0) {
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(NR_FDS * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, NR_FDS * sizeof(int));
+	}
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+void broker_serve(int fd)
+{
+	struct request request;
+	struct answer answer;
+	int fds[NR_FDS];
+	sigset_t all;
+
+	/* Ctrl-C and systemd's SIGTERM are for sigmad, whose guest needs its devices to its end */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, NULL);
+	prctl(PR_SET_NAME, "sigmad-broker");
+	while (receive(fd, &request, sizeof(request), fds) == sizeof(request)) {
+		fds[CONNECTION] = fds[LOG] = -1;
+		answer = (struct answer){};
+		if (strncmp(request.version, SIGMA_VERSION, sizeof(request.version))) {
+			answer.error = -ESTALE;
+			snprintf(answer.why, sizeof(answer.why), "the broker is of version " SIGMA_VERSION ", and sigmad of another one; stop the guest and start it");
+		} else if (request.what == SERVE_SHARE || request.what == SERVE_NET) {
+			do_start(&request, &answer, fds);
+		} else {
+			do_end(&request, &answer);
+		}
+		if (send_answer(fd, &answer, fds))
+			break;
+		for (unsigned int i = 0; i < NR_FDS; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+	}
+	close(fd);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The broker: a process that starts virtiofsd and passt for sigmad.
+ *
+ * They need what sigmad gives up before it reads anything of a guest (../privileges.h): namespaces,
+ * mounts, other users. So a process that never sees a guest starts them. It is sigmad's child, or,
+ * if sigmad is a service, an instance of sigma-broker@.service, since sigmad's unit allows none of
+ * that either. Of sigmad it takes three requests, each of one size: serve a share, serve a NIC, end
+ * one of the two. It chooses the program and its arguments itself.
+ *
+ * The broker ends when its sigmad does, and all that it started dies with it.
+ */
+#ifndef SIGMA_BROKER_H
+#define SIGMA_BROKER_H
+
+#include "../../common/guestfile.h"
+#include "backend.h"
+
+/** broker_start - start a broker as a child. Return: 0, or a reported -errno */
+int broker_start(void);
+
+/** broker_is_service - have systemd start the broker, once it is needed */
+void broker_is_service(void);
+
+/** broker_use - have the broker at the other end of socket @fd; -1: be one's own broker, as tests are */
+void broker_use(int fd);
+
+/** broker_close - end the broker and all that it started */
+void broker_close(void);
+
+/** broker_serve - be the broker of whoever has the other end of socket @fd, until it is closed */
+void broker_serve(int fd);
+
+/**
+ * broker_share - have a virtiofsd started for @share; backend_end() ends it
+ *
+ * The arguments and the result are those of virtiofsd_start().
+ */
+int broker_share(struct backend *server, sd_event *event, const struct guest_share *share,
+		 uid_t starter, char why[BACKEND_WHY_MAX]);
+
+/** broker_net - have a passt started for @net, likewise */
+int broker_net(struct backend *server, sd_event *event, const struct guest_net *net, uid_t starter,
+	       char why[BACKEND_WHY_MAX]);
+
+#endif
