@@ -304,6 +304,17 @@ static bool ends_parameters(struct word word)
 	for (bool more = next_word(cmdline, &(word)); more && !ends_parameters(word);	\
 	     more = next_word((word).text + (word).len, &(word)))
 
+/* The value of the last NAME= that the kernel obeys, to be freed; or NULL */
+static char *last_value(const char *cmdline, const char *name)
+{
+	struct word word, value, last = { 0 };
+
+	for_each_parameter(word, cmdline)
+		if (has_name(word, name, &value))
+			last = value;
+	return last.text ? strndup(last.text, last.len) : NULL;
+}
+
 static void warn_of_parameter(const struct guest_config *config, struct word word)
 {
 	struct word value;
@@ -524,6 +535,19 @@ static int check_room(const struct load *load, const struct guest_config *config
 	return layout_build(&layout, config, &mem, &load->kernel, &load->initrd, cmdline_size);
 }
 
+static int make_initrd(struct load *load, const struct guest_config *config)
+{
+	char *root = last_value(config->cmdline, "root");
+	char *fstype = last_value(config->cmdline, "rootfstype");
+	int error;
+
+	error = initrd_build(&load->initrd, load->kernel.version, config->modules, config->initrd,
+			     rootfs_types(config, root, fstype));
+	free(fstype);
+	free(root);
+	return error;
+}
+
 int load_open(struct load *load, const struct guest_config *config)
 {
 	ssize_t cmdline_size;
@@ -533,8 +557,7 @@ int load_open(struct load *load, const struct guest_config *config)
 	if (error)
 		return error;
 	cmdline_size = check_cmdline(load, config);
-	error = cmdline_size < 0 ? cmdline_size :
-		initrd_build(&load->initrd, load->kernel.version, config->modules, config->initrd);
+	error = cmdline_size < 0 ? cmdline_size : make_initrd(load, config);
 	if (error)
 		goto close_kernel;
 	error = check_room(load, config, cmdline_size);

@@ -26,6 +26,9 @@
 #define MODULES_DEFAULT		"/lib/modules"
 #define GUEST_MODULE		"sigma_guest"
 #define MODULES_MAX		128		/* with dependencies; 20 are usual */
+#define GROUPS_MAX		8
+#define TYPE_MAX		32		/* characters of a file system's name */
+#define FIRST_GROUP		"load"
 #define MODULE_SIZE_MAX		(64UL << 20)	/* unpacked */
 #define UNPACK_CHUNK		(1UL << 20)
 #define READ_CHUNK		(1 << 16)
@@ -40,14 +43,22 @@ static const char *const drivers[] = {
 	"virtiofs", "ext4",
 };
 
+/* Modules that are loaded together: those from @from on, and before @end */
+struct module_group {
+	char name[TYPE_MAX];		/* of the list in the initrd */
+	unsigned int from, end;
+};
+
 /*
  * @module: modules in load order, each behind the modules that it needs; with a reference
  * @seen: all modules that were looked at, also built-in ones, with a reference. A module is looked
  *	  at once, since soft dependencies may have cycles
+ * @group: first what is loaded always, then the drivers of file systems
  */
 struct module_list {
 	struct kmod_ctx *ctx;
-	unsigned int nr, nr_seen;
+	unsigned int nr, nr_seen, nr_groups;
+	struct module_group group[GROUPS_MAX];
 	struct kmod_module *module[MODULES_MAX];
 	struct kmod_module *seen[MODULES_MAX];
 };
@@ -88,7 +99,7 @@ static int add_module(struct module_list *list, struct kmod_module *mod)
 	for (unsigned int i = 0; i < list->nr_seen; i++)
 		if (list->seen[i] == mod)
 			return 0;
-	if (list->nr_seen == MODULES_MAX)
+	if (list->nr_seen == MODULES_MAX || list->nr == MODULES_MAX)
 		return log_error(-E2BIG,
 				 "the initrd's drivers depend on more than %u modules; the module tree is damaged, run depmod",
 				 MODULES_MAX);
@@ -206,7 +217,54 @@ static int add_guest_module(struct module_list *list, const char *version, const
 	return add_guest_file(list, path, version);
 }
 
-static int find_modules(struct module_list *list, const char *version, const char *tree)
+static void end_group(struct module_list *list, const char *name, unsigned int from)
+{
+	struct module_group *group = &list->group[list->nr_groups++];
+
+	snprintf(group->name, sizeof(group->name), "%s", name);
+	group->from = from;
+	group->end = list->nr;
+}
+
+/*
+ * A group has all that its driver needs beside the first group. Another group may have the same
+ * modules, since only one of them is loaded.
+ */
+static int add_group(struct module_list *list, const char *type)
+{
+	const unsigned int from = list->nr, nr_seen = list->nr_seen;
+	char alias[TYPE_MAX + 4];
+	int error;
+
+	if (strlen(type) >= TYPE_MAX || list->nr_groups == GROUPS_MAX)
+		return log_error(-E2BIG, "rootfstype=: more than %u types, or a name longer than %u characters: %s; leave out what the root is not",
+				 GROUPS_MAX - 1, TYPE_MAX - 1, type);
+	snprintf(alias, sizeof(alias), "fs-%s", type);
+	error = add_by_name(list, alias);
+	while (list->nr_seen > nr_seen)
+		kmod_module_unref(list->seen[--list->nr_seen]);
+	/* Nothing: the driver is built in, or missing, which the guest reports if it needs it */
+	if (list->nr > from)
+		end_group(list, type, from);
+	return error < 0 ? error : 0;
+}
+
+static int add_groups(struct module_list *list, const char *types)
+{
+	char *names = strdup(types), *rest = names, *type;
+	int error = 0;
+
+	if (!names)
+		return log_error(-ENOMEM, "no memory for the initrd");
+	while (!error && (type = strsep(&rest, ",")))
+		if (*type)
+			error = add_group(list, type);
+	free(names);
+	return error;
+}
+
+static int find_modules(struct module_list *list, const char *version, const char *tree,
+			const char *types)
 {
 	/* Do not read the host's modprobe.d, whose rules are for the host's kernel */
 	static const char *const no_config[] = { NULL };
@@ -232,6 +290,10 @@ static int find_modules(struct module_list *list, const char *version, const cha
 			return error;
 	}
 	error = add_guest_module(list, version, tree);
+	if (error)
+		return error;
+	end_group(list, FIRST_GROUP, 0);
+	error = add_groups(list, types);
 	for (unsigned int i = 0; i < list->nr && !error; i++)
 		error = check_version(list->module[i], version);
 	return error;
@@ -348,29 +410,49 @@ static int pack_init(struct archive *out)
 	return error ?: pack(out, "dev/console", S_IFCHR | 0600, makedev(5, 1), NULL, 0);
 }
 
-static int pack_modules(struct archive *out, const struct module_list *list)
+static bool is_packed(const struct module_list *list, unsigned int i)
+{
+	for (unsigned int j = 0; j < i; j++)
+		if (list->module[j] == list->module[i])
+			return true;
+	return false;
+}
+
+/* Pack the modules of a group that no group before has, and the list of them all */
+static int pack_group(struct archive *out, const struct module_list *list,
+		      const struct module_group *group)
 {
 	char name[PATH_MAX], *load = NULL;
 	size_t size = 0;
 	FILE *order;
-	int error;
+	int error = 0;
 
 	order = open_memstream(&load, &size);
 	if (!order)
 		return log_error(-ENOMEM, "no memory for the initrd");
 
-	error = pack(out, "modules", S_IFDIR | 0755, 0, NULL, 0);
-	for (unsigned int i = 0; i < list->nr && !error; i++) {
+	for (unsigned int i = group->from; i < group->end && !error; i++) {
 		snprintf(name, sizeof(name), "modules/%s.ko",
 			 kmod_module_get_name(list->module[i]));
 		fprintf(order, "/%s\n", name);
-		error = pack_file(out, name, 0644, kmod_module_get_path(list->module[i]));
+		if (!is_packed(list, i))
+			error = pack_file(out, name, 0644, kmod_module_get_path(list->module[i]));
 	}
 	if (fclose(order) && !error)
 		error = log_error(-ENOMEM, "no memory for the initrd");
+	snprintf(name, sizeof(name), "modules.%s", group->name);
 	if (!error)
-		error = pack(out, "modules.load", S_IFREG | 0644, 0, load, size);
+		error = pack(out, name, S_IFREG | 0644, 0, load, size);
 	free(load);
+	return error;
+}
+
+static int pack_modules(struct archive *out, const struct module_list *list)
+{
+	int error = pack(out, "modules", S_IFDIR | 0755, 0, NULL, 0);
+
+	for (unsigned int i = 0; i < list->nr_groups && !error; i++)
+		error = pack_group(out, list, &list->group[i]);
 	return error;
 }
 
@@ -417,7 +499,7 @@ static int copy_user(FILE *stream, const char *path)
 }
 
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user)
+		 const char *user, const char *types)
 {
 	struct module_list list = { 0 };
 	char *tree, *data = NULL;
@@ -432,7 +514,7 @@ int initrd_build(struct initrd *initrd, const char *version, const char *modules
 	if (!tree)
 		return log_error(-ENOMEM, "no memory for the initrd");
 
-	error = find_modules(&list, version, tree);
+	error = find_modules(&list, version, tree, types);
 	if (error)
 		goto drop;
 

@@ -5,6 +5,7 @@
  *	kernel.c	reads the kernel image and copies it into the guest's memory
  *	bzimage.c	checks a bzImage
  *	vmlinux.c	checks an ELF file
+ *	rootfs.c	chooses the file systems whose drivers the initrd gets
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
  *	acpi.c		RSDP, XSDT, FADT, MADT, DSDT (from sigma.asl)
  *	bootparams.c	memory layout, e820, command line, struct boot_params
@@ -90,6 +91,18 @@ int bzimage_parse(struct kernel *kernel, const char *path);
 bool vmlinux_matches(const struct kernel *kernel);
 int vmlinux_parse(struct kernel *kernel, const char *path);
 
+/* rootfs.c */
+
+/**
+ * rootfs_types - the types of file systems that the root may have beside ext4
+ * @root: root= of the command line, or NULL
+ * @fstype: rootfstype= of the command line, or NULL
+ *
+ * Return: @fstype, or what the disks say, as a comma-separated list; "" beside a user's initrd,
+ * which finds the root itself.
+ */
+const char *rootfs_types(const struct guest_config *config, const char *root, const char *fstype);
+
 /* initrd.c */
 struct initrd {
 	uint8_t *data;
@@ -102,6 +115,7 @@ struct initrd {
  * @version: of the kernel; also the name of its default module tree
  * @modules: module tree (the folder with modules.dep in it) or NULL
  * @user: the user's own initrd, or NULL
+ * @types: of file systems whose drivers are needed beside ext4: a comma-separated list
  *
  * An uncompressed newc cpio archive with
  *
@@ -109,6 +123,8 @@ struct initrd {
  *				uncompressed; drivers that are built in are left out
  *	/modules.load		their paths in load order, one a line. Some may fail to load,
  *				since an alias can name drivers for different CPUs
+ *	/modules.TYPE		the same for the driver of a type of @types, where it has modules:
+ *				/init loads them if the root file system is of this type
  *	/init			loads these modules, mounts root= and switches to it. It comes
  *				with the folders and the /dev/console that it needs. Left out
  *				if there is a @user
@@ -124,7 +140,7 @@ struct initrd {
  * Return: 0, and initrd_free() has to follow; or a reported negative errno.
  */
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user);
+		 const char *user, const char *types);
 void initrd_free(struct initrd *initrd);
 
 /** struct load - kernel and initrd, read and checked */

@@ -38,8 +38,7 @@ static char *next_word(char **next)
 	return word;
 }
 
-/* The value if @word is "NAME=value", or NULL when it is another option */
-static const char *value_of(const char *word, const char *name)
+const char *value_of(const char *word, const char *name)
 {
 	size_t len = strlen(name);
 

@@ -5,7 +5,8 @@
  *
  *	1. /dev, /proc, /sys
  *	2. the modules in /modules.load, one path a line, in this order
- *	3. wait for root=, mount it at /newroot
+ *	3. wait for root=, load the modules in /modules.TYPE, if there are any for the type of its
+ *	   file system, mount it at /newroot
  *	4. free the initrd's memory, make /newroot the root, start its init
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
@@ -31,12 +32,19 @@
 
 #include "init.h"
 
-#define MODULES_LOAD	"/modules.load"
+#define MODULES_LIST	"/modules."	/* "load", or the type of a file system */
 #define NEWROOT		"/newroot"
 #define CONSOLE		"/dev/console"
 #define CONSOLE_TIMEOUT	2	/* seconds; the console is added together with the disk */
 #define NFTW_FDS	16
 #define GUEST_DRIVER	"/sys/bus/platform/drivers/sigma_guest"
+#define VIRTIOFS	"virtiofs"
+
+/* A root that is a share, and what the last attempt to mount it returned */
+struct share_root {
+	const struct cmdline *cmdline;
+	int err;
+};
 
 static int kmsg = -1;
 
@@ -124,18 +132,17 @@ static void load_module(const char *path)
 	close(fd);
 }
 
-static void load_modules(void)
+/* Load the modules in a list that sigmad may have made, or not */
+static void load_list(const char *name)
 {
-	FILE *list = fopen(MODULES_LOAD, "re");
 	size_t size = 0;
-	char *line = NULL;
+	char path[64], *line = NULL;
+	FILE *list;
 
-	if (!list) {
-		init_say(LEVEL_ERROR, "cannot open " MODULES_LOAD ": %s", strerror(errno));
+	snprintf(path, sizeof(path), MODULES_LIST "%s", name);
+	list = fopen(path, "re");
+	if (!list)
 		return;
-	}
-	if (chdir("/"))
-		init_say(LEVEL_WARNING, "cannot change to /: %s", strerror(errno));
 	while (getline(&line, &size, list) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0])
@@ -199,29 +206,30 @@ static int mount_root_as(const char *device, const char *type, const struct cmdl
 	return -errno;
 }
 
-/* Try the types of rootfstype=, a comma-separated list */
-static int mount_root_given(const char *device, const struct cmdline *cmdline)
+/* Try @list, types as rootfstype= has them */
+static int mount_root_given(const char *device, const char *list, const struct cmdline *cmdline)
 {
 	char types[CMDLINE_MAX], *rest = types, *type;
 	int err = -EINVAL;
 
-	snprintf(types, sizeof(types), "%s", cmdline->fstype);
-	while (err && (type = strsep(&rest, ",")))
+	snprintf(types, sizeof(types), "%s", list);
+	while (err && (type = strsep(&rest, ","))) {
+		load_list(type);
 		err = mount_root_as(device, type, cmdline);
+	}
 	return err;
 }
 
-/* Try ext4, the likeliest type, then every other type that the kernel mounts from a device */
+/* Try every type that the kernel mounts from a device */
 static int mount_root_any(const char *device, const struct cmdline *cmdline)
 {
 	FILE *types = fopen("/proc/filesystems", "re");
 	char *line = NULL;
 	size_t size = 0;
-	int err;
+	int err = -EINVAL;
 
 	if (!types)
 		return -errno;
-	err = mount_root_as(device, "ext4", cmdline);
 	/* EINVAL: not a file system of this type */
 	while ((err == -ENODEV || err == -EINVAL) && getline(&line, &size, types) > 0) {
 		line[strcspn(line, "\n")] = '\0';
@@ -233,33 +241,72 @@ static int mount_root_any(const char *device, const struct cmdline *cmdline)
 	return err;
 }
 
-static int mount_root(const struct cmdline *cmdline)
+static bool mount_share(void *data)
 {
-	struct root_device root = { .spec = cmdline->root };
-	int err;
+	struct share_root *share = data;
 
-	if (!root.spec) {
-		init_say(LEVEL_ERROR, "the command line has no root=; name the root disk, as in root=/dev/vda");
+	share->err = mount_root_as(share->cmdline->root, VIRTIOFS, share->cmdline);
+	/* EINVAL: there is no share with this tag, or not yet */
+	return share->err != -EINVAL;
+}
+
+/* With rootfstype=virtiofs, root= is the tag of a share */
+static int mount_root_share(const struct cmdline *cmdline)
+{
+	struct share_root share = { .cmdline = cmdline };
+
+	if (!cmdline->root) {
+		init_say(LEVEL_ERROR, "the command line has rootfstype=virtiofs, but no root=; name the tag of the share, as in root=TAG");
 		return -EINVAL;
 	}
+	root_wait(mount_share, &share, cmdline->root_timeout);
+	if (share.err)
+		init_say(LEVEL_ERROR, "root=%s: cannot mount this share: %s; does the guest file have a [Share] with Tag=%s, and is sigmad running?",
+			 cmdline->root, share.err == -EINVAL ? "there is none" :
+			 strerror(-share.err), cmdline->root);
+	else
+		init_say(LEVEL_INFO, "root file system is the share %s", cmdline->root);
+	return share.err;
+}
+
+static void say_no_device(const struct root_device *root, unsigned int seconds)
+{
+	if (!strcmp(root->spec, ROOT_AUTO))
+		init_say(LEVEL_ERROR, "the command line has no root=, and after %u seconds no disk has a partition with the type of an x86-64 root; name the root disk, as in root=/dev/vda",
+			 seconds);
+	else
+		init_say(LEVEL_ERROR, "root=%s: no such device after %u seconds; does the guest file name the disk, and is sigmad running? LVM, RAID and encrypted disks need the distribution's own Initrd=",
+			 root->spec, seconds);
+}
+
+static int mount_root(const struct cmdline *cmdline)
+{
+	struct root_device root = { .spec = cmdline->root ?: ROOT_AUTO };
+	const char *type;
+	int err;
+
+	mkdir(NEWROOT, 0755);
+	if (cmdline->fstype && !strcmp(cmdline->fstype, VIRTIOFS))
+		return mount_root_share(cmdline);
 	if (!root_spec_valid(root.spec)) {
-		init_say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, or UUID= or LABEL= of an ext2, ext3 or ext4 file system",
+		init_say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, PARTUUID=, PARTLABEL=, or UUID= or LABEL= of an ext4, xfs or btrfs file system",
 			 root.spec);
 		return -EINVAL;
 	}
 	if (!root_wait(root_find, &root, cmdline->root_timeout)) {
-		init_say(LEVEL_ERROR, "root=%s: no such device after %u seconds; does the guest file name the disk, and is sigmad running?",
-			 root.spec, cmdline->root_timeout);
+		say_no_device(&root, cmdline->root_timeout);
 		return -ENODEV;
 	}
 
-	mkdir(NEWROOT, 0755);
-	err = cmdline->fstype ? mount_root_given(root.path, cmdline) :
-				mount_root_any(root.path, cmdline);
+	type = cmdline->fstype ?: root_type(&root);
+	err = type ? mount_root_given(root.path, type, cmdline) :
+		     mount_root_any(root.path, cmdline);
 	if (err)
-		init_say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s",
-			 root.spec, root.path, cmdline->fstype ?: "any type the kernel knows",
-			 cmdline->flags ?: "", strerror(-err));
+		init_say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s%s%s",
+			 root.spec, root.path, type ?: "any type the kernel knows",
+			 cmdline->flags ?: "", strerror(-err),
+			 err == -ENODEV ? "; the kernel has no driver for it, neither as a module nor built in" : "",
+			 type ? "" : "; it has no ext4, xfs or btrfs file system");
 	else
 		init_say(LEVEL_INFO, "root file system is on %s", root.path);
 	return err;
@@ -373,7 +420,7 @@ int main(int argc, char *argv[])
 		init_say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
 			 strerror(-err));
 
-	load_modules();
+	load_list("load");
 	/* Without it there are no devices, either */
 	if (!is_safe() || mount_root(&cmdline))
 		return give_up();

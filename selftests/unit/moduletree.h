@@ -5,7 +5,8 @@
  *
  *	DIR/lib/modules/VERSION/kernel/		virtio_blk (compressed) and virtio_net need
  *						virtio_ring, which needs virtio; ext4 wants
- *						crc32c first; virtio_rng is built in
+ *						crc32c first; virtio_rng is built in; xfs and
+ *						btrfs need libcrc32c
  *	DIR/sigma/VERSION/sigma_guest.ko	depends on virtio and virtio_ring
  *	DIR/sigma/damaged/VERSION/sigma_guest.ko	its first 300 bytes
  *	DIR/dkms/lib/modules/VERSION	the first one with it, as DKMS lays it out
@@ -36,7 +37,8 @@ static const char moduletree_script[] =
 	"module virtio '' x=x; module virtio_ring virtio x=x; module virtio_blk virtio_ring x=x\n"
 	"module virtio_net virtio_ring x=x; module crc32c_a '' alias=crc32c\n"
 	"module ext4 '' 'softdep=pre: crc32c'\n"
-	"xz $tree/kernel/virtio_blk.ko\n"
+	"module libcrc32c '' x=x; module xfs libcrc32c alias=fs-xfs\n"
+	"module btrfs libcrc32c alias=fs-btrfs; xz $tree/kernel/virtio_blk.ko\n"
 	"echo kernel/virtio_rng.ko >$tree/modules.builtin; : >$tree/modules.order\n"
 	"depmod -b . $version\n"
 	"module sigma_guest virtio_ring depends=virtio,virtio_ring\n"
