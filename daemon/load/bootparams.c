@@ -535,6 +535,32 @@ static int check_room(const struct load *load, const struct guest_config *config
 	return layout_build(&layout, config, &mem, &load->kernel, &load->initrd, cmdline_size);
 }
 
+/* Does this word make the kernel refuse modules without a signature? */
+static bool wants_signatures(struct word word)
+{
+	struct word value;
+
+	if (has_name(word, "module.sig_enforce", &value))
+		return value.len && strchr("1yYtT", *value.text);
+	return has_name(word, "lockdown", &value) && value.len &&
+	       strncmp(value.text, "none", value.len);
+}
+
+/* A user's initrd may have a sigma_guest.ko of its own */
+static int check_signature(const struct load *load, const struct guest_config *config)
+{
+	struct word word;
+
+	if (config->initrd || load->initrd.driver_signed)
+		return 0;
+	for_each_parameter(word, config->cmdline)
+		if (wants_signatures(word))
+			return log_error(-EKEYREJECTED, "%s:%u: CommandLine=: with %.*s the guest's kernel refuses sigma_guest.ko, which has no signature; sign it with a key that this kernel knows, or leave the word out",
+					 config->file, config->cmdline_line, (int)word.len,
+					 word.text);
+	return 0;
+}
+
 static int make_initrd(struct load *load, const struct guest_config *config)
 {
 	char *root = last_value(config->cmdline, "root");
@@ -560,7 +586,9 @@ int load_open(struct load *load, const struct guest_config *config)
 	error = cmdline_size < 0 ? cmdline_size : make_initrd(load, config);
 	if (error)
 		goto close_kernel;
-	error = check_room(load, config, cmdline_size);
+	error = check_signature(load, config);
+	if (!error)
+		error = check_room(load, config, cmdline_size);
 	if (error)
 		goto free_initrd;
 	return 0;

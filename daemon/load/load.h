@@ -104,9 +104,12 @@ int vmlinux_parse(struct kernel *kernel, const char *path);
 const char *rootfs_types(const struct guest_config *config, const char *root, const char *fstype);
 
 /* initrd.c */
+
+/** struct initrd - an initrd; @driver_signed: its sigma_guest.ko has a signature, of any key */
 struct initrd {
 	uint8_t *data;
 	size_t size;
+	bool driver_signed;
 };
 
 /**
@@ -134,6 +137,7 @@ struct initrd {
  * above if it does not have its own. The modules are not under /lib/modules: /lib is often a
  * symbolic link, and a folder in the archive would replace it.
  *
+ * A kernel that needs no other modules, since all drivers are built in, needs no module tree.
  * sigma_guest.ko is taken from the module tree, or else from $SIGMA_LIBDIR/VERSION/; /init is
  * $SIGMA_LIBDIR/guest-init. The default of SIGMA_LIBDIR is PREFIX/lib/sigma.
  *

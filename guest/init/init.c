@@ -38,6 +38,8 @@
 #define CONSOLE_TIMEOUT	2	/* seconds; the console is added together with the disk */
 #define NFTW_FDS	16
 #define GUEST_DRIVER	"/sys/bus/platform/drivers/sigma_guest"
+#define GUEST_MODULE	"sigma_guest.ko"
+#define VIRTIO_DRIVERS	"/sys/bus/virtio/drivers/"
 #define VIRTIOFS	"virtiofs"
 
 /* A root that is a share, and what the last attempt to mount it returned */
@@ -47,6 +49,7 @@ struct share_root {
 };
 
 static int kmsg = -1;
+static const char *driver_error = "the lines above say why";	/* that GUEST_MODULE does not work */
 
 void init_say(int level, const char *fmt, ...)
 {
@@ -117,18 +120,44 @@ static bool ends_with(const char *text, const char *end)
 	return len >= end_len && !strcmp(text + len - end_len, end);
 }
 
+/*
+ * Why the kernel refuses the module, and what to do; NULL: the error says enough. With the words
+ * before it, it is not longer than what sigmad reads (SIGMA_PANIC_MAX).
+ */
+static const char *why_no_modules(int error)
+{
+	switch (error) {
+	case ENOSYS:
+		return "this kernel loads no modules; build it with CONFIG_MODULES=y";
+	case EKEYREJECTED:
+	case ENOKEY:
+		return "this kernel loads signed modules only (module.sig_enforce=1, CONFIG_MODULE_SIG_FORCE=y); sign it with a key that the kernel knows";
+	case EPERM:
+		return "this kernel forbids it: it is not signed and the kernel is locked down, or module_blacklist= names it; sign it, or change the word";
+	case ENOENT:
+		return "this kernel lacks functions that the module needs; build it with CONFIG_VIRTIO=y";
+	default:
+		return NULL;
+	}
+}
+
 /* EEXIST is no error: the module is loaded already, or built in */
 static void load_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int flags = ends_with(path, ".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
+	const char *why;
 
 	if (fd < 0) {
 		init_say(LEVEL_ERROR, "cannot open module %s: %s", path, strerror(errno));
 		return;
 	}
-	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST)
-		init_say(LEVEL_ERROR, "cannot load module %s: %s", path, strerror(errno));
+	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST) {
+		why = why_no_modules(errno);
+		init_say(LEVEL_ERROR, "cannot load module %s: %s", path, why ?: strerror(errno));
+		if (ends_with(path, "/" GUEST_MODULE))
+			driver_error = why ?: strerror(errno);
+	}
 	close(fd);
 }
 
@@ -186,7 +215,9 @@ static int give_up(void)
 {
 	if (is_safe())
 		return EXIT_FAILURE;
-	init_say(LEVEL_ERROR, "sigma_guest.ko does not work here, so this guest cannot report its end, and stops here; the lines above say why; sigmactl stop ends it");
+	/* daemon/bootlog.c finds the first line in this guest's memory, once another one follows */
+	init_say(LEVEL_ERROR, "gives up: " GUEST_MODULE " does not work: %s", driver_error);
+	init_say(LEVEL_ERROR, "without " GUEST_MODULE " this guest cannot report its end, and stops here; sigmactl stop ends it");
 	for (;;)
 		pause();
 }
@@ -241,6 +272,19 @@ static int mount_root_any(const char *device, const struct cmdline *cmdline)
 	return err;
 }
 
+/* A driver that the initrd has no module for must be built into the kernel */
+static int need_driver(const char *name, const char *option)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), VIRTIO_DRIVERS "%s", name);
+	if (!access(path, F_OK))
+		return 0;
+	init_say(LEVEL_ERROR, "this kernel has no driver %s for the root file system; build it with %s=y, or with %s=m and install its modules",
+		 name, option, option);
+	return -ENODEV;
+}
+
 static bool mount_share(void *data)
 {
 	struct share_root *share = data;
@@ -259,6 +303,8 @@ static int mount_root_share(const struct cmdline *cmdline)
 		init_say(LEVEL_ERROR, "the command line has rootfstype=virtiofs, but no root=; name the tag of the share, as in root=TAG");
 		return -EINVAL;
 	}
+	if (need_driver(VIRTIOFS, "CONFIG_VIRTIO_FS"))
+		return -ENODEV;
 	root_wait(mount_share, &share, cmdline->root_timeout);
 	if (share.err)
 		init_say(LEVEL_ERROR, "root=%s: cannot mount this share: %s; does the guest file have a [Share] with Tag=%s, and is sigmad running?",
@@ -293,6 +339,8 @@ static int mount_root(const struct cmdline *cmdline)
 			 root.spec);
 		return -EINVAL;
 	}
+	if (need_driver("virtio_blk", "CONFIG_VIRTIO_BLK"))
+		return -ENODEV;
 	if (!root_wait(root_find, &root, cmdline->root_timeout)) {
 		say_no_device(&root, cmdline->root_timeout);
 		return -ENODEV;
@@ -305,7 +353,7 @@ static int mount_root(const struct cmdline *cmdline)
 		init_say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s%s%s",
 			 root.spec, root.path, type ?: "any type the kernel knows",
 			 cmdline->flags ?: "", strerror(-err),
-			 err == -ENODEV ? "; the kernel has no driver for it, neither as a module nor built in" : "",
+			 err == -ENODEV ? "; this kernel has no driver for it (CONFIG_XFS_FS for xfs, and so on)" : "",
 			 type ? "" : "; it has no ext4, xfs or btrfs file system");
 	else
 		init_say(LEVEL_INFO, "root file system is on %s", root.path);

@@ -235,6 +235,32 @@ TEST(not_below_its_preferred_address)
 	EXPECT_EQ(IMAGE_PREF_ADDRESS + IMAGE_ENTRY_64, start.entry);
 }
 
+TEST(modules_must_be_signed)
+{
+	static const struct {
+		const char *cmdline;
+		int error;
+	} cases[] = {
+		{ "root=/dev/vda module.sig_enforce=1", -EKEYREJECTED },
+		{ "module.sig-enforce=Y", -EKEYREJECTED },
+		{ "lockdown=integrity", -EKEYREJECTED },
+		{ "module.sig_enforce=0", 0 },
+		{ "root=/dev/vda -- lockdown=integrity", 0 },
+	};
+
+	NEED_TREE();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		segments(0x100000000, (unsigned int[]){ 80, 0 });
+		config.cmdline = (char *)cases[i].cmdline;
+		config.cmdline_line = 4;
+		capture_start();
+		EXPECT_EQ(cases[i].error, load());
+		capture_end();
+		if (cases[i].error)
+			EXPECT_SAID("the guest's kernel refuses sigma_guest.ko", capture_buffer);
+	}
+}
+
 TEST(command_line)
 {
 	NEED_TREE();

@@ -46,7 +46,8 @@ static void list(const uint8_t *data, size_t size)
 	struct archive *in = archive_read_new();
 	struct archive_entry *entry;
 
-	names[0] = order[0] = init[0] = '\0';
+	names[0] = init[0] = '\0';
+	memset(order, 0, sizeof(order));
 	memset(xfs, 0, sizeof(xfs));
 	memset(btrfs, 0, sizeof(btrfs));
 	archive_read_support_format_cpio(in);
@@ -208,6 +209,44 @@ TEST(guest_module_from_dkms)
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 	EXPECT_TRUE(place_of("virtio_ring") < place_of("sigma_guest"));
+}
+
+/* Beside a user's initrd, so no guest-init is needed. @folder: SIGMA_LIBDIR, below the usual one */
+static int build_with(const char *folder, const char *modules)
+{
+	char path[256];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/sigma/%s", dir, folder);
+	setenv("SIGMA_LIBDIR", path, 1);
+	capture_start();
+	error = initrd_build(&initrd, TREE_VERSION, modules, "/dev/null", "xfs");
+	capture_end();
+	snprintf(path, sizeof(path), "%s/sigma", dir);
+	setenv("SIGMA_LIBDIR", path, 1);
+	if (!error) {
+		list(initrd.data, initrd.size);
+		initrd_free(&initrd);
+	}
+	return error;
+}
+
+TEST(signature_of_the_driver)
+{
+	NEED_TREE();
+	ASSERT_EQ(0, build_with(".", tree));
+	EXPECT_FALSE(initrd.driver_signed);
+	ASSERT_EQ(0, build_with("signed", tree));
+	EXPECT_TRUE(initrd.driver_signed);
+}
+
+TEST(all_drivers_built_in)
+{
+	NEED_TREE();
+	ASSERT_EQ(0, build_with("alone", "/no/such/tree"));
+	EXPECT_STREQ("/modules/sigma_guest.ko\n", order);
+	EXPECT_EQ(-ENOENT, build_with(".", "/no/such/tree"));
+	EXPECT_SAID("cannot be a guest: it needs CONFIG_MODULES=y", capture_buffer);
 }
 
 TEST(with_a_user_initrd)

@@ -9,6 +9,8 @@
  *						btrfs need libcrc32c
  *	DIR/sigma/VERSION/sigma_guest.ko	depends on virtio and virtio_ring
  *	DIR/sigma/damaged/VERSION/sigma_guest.ko	its first 300 bytes
+ *	DIR/sigma/signed/VERSION/sigma_guest.ko	the first one with a mark of a signature
+ *	DIR/sigma/alone/VERSION/sigma_guest.ko	depends on nothing
  *	DIR/dkms/lib/modules/VERSION	the first one with it, as DKMS lays it out
  *	DIR/sigma/guest-init
  */
@@ -45,7 +47,10 @@ static const char moduletree_script[] =
 	"mv $tree/kernel/sigma_guest.ko sigma/$version\n"
 	"mkdir -p dkms/$tree; cp -r $tree dkms/lib/modules; mkdir -p dkms/$tree/updates/dkms\n"
 	"cp sigma/$version/sigma_guest.ko dkms/$tree/updates/dkms; depmod -b dkms $version\n"
-	"mkdir -p sigma/other sigma/damaged/$version\n"
+	"mkdir -p sigma/other sigma/damaged/$version sigma/signed/$version sigma/alone/$version\n"
+	"{ cat sigma/$version/sigma_guest.ko; echo '~Module signature appended~'; } \\\n"
+	"	>sigma/signed/$version/sigma_guest.ko\n"
+	"module sigma_guest '' depends=; mv $tree/kernel/sigma_guest.ko sigma/alone/$version\n"
 	"head -c 300 sigma/$version/sigma_guest.ko >sigma/damaged/$version/sigma_guest.ko\n"
 	"module sigma_guest '' depends=virtio 1.2.3; mv $tree/kernel/sigma_guest.ko sigma/other\n"
 	"echo 'I am init' >sigma/guest-init\n";
