@@ -20,11 +20,12 @@ export TEST_DIR=1 TEST_DEV=1 QA_CHECK_FS=1
 root()
 {
 	rm -rf $dir/root
-	mkdir -p $dir/root/{bin,dev,proc,sys,sbin}
+	mkdir -p $dir/root/{bin,dev,lib/modules,proc,sys,sbin}
 	cp "$(command -v busybox)" $dir/root/bin/busybox
 	ln -s busybox $dir/root/bin/sh
 	cat >$dir/root/sbin/init <<-END
 		#!/bin/sh
+		[ ! -e /lib/modules/\$(busybox uname -r)/modules.dep ] || echo "root: modules" >/dev/hvc0
 		echo "root: this is $1, \$(busybox grep ' / ' /proc/mounts | busybox tail -n 1)" >/dev/hvc0
 		busybox poweroff -f
 	END
@@ -78,6 +79,10 @@ check "root=PARTLABEL= of an xfs" \
 	boots xfs /dev/vda1 disk=$image "append=$init root=PARTLABEL=an-xfs"
 check "a root partition by its type" boots ext4 /dev/vda2 disk=$image "append=$init root=gpt-auto"
 if [ -x /usr/lib/qemu/virtiofsd ]; then
+	check "without HostModules=, the root has no modules" eval '! grep "root: modules" /tmp/boot'
+	check "a root without modules, read-only" boots ext4 /dev/vda2 disk=$image host_modules=yes \
+		"append=$init root=/dev/vda2 ro"
+	check "this root has the modules of the host" grep "root: modules" /tmp/boot
 	root share
 	check "root= of a share" boots share theroot "append=$init rootfstype=virtiofs root=theroot" \
 		"line=[Share]" line=Path=$dir/root line=Tag=theroot

@@ -377,6 +377,14 @@ static void print_rest(FILE *out, const char *cmdline)
 		fprintf(out, " %s", word.text);
 }
 
+static bool has_modules_share(const struct guest_config *config)
+{
+	for (unsigned int i = 0; i < config->nr_shares; i++)
+		if (config->share[i].keys && !strcmp(config->share[i].tag, MODULES_TAG))
+			return true;
+	return false;
+}
+
 /* Return: the command line, to be freed; or NULL, reported */
 static char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
 			   const struct kernel *kernel)
@@ -403,6 +411,9 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 	 * several nr_cpus= the smallest one counts.
 	 */
 	fprintf(out, "tsc_early_khz=%u nr_cpus=%u", info->tsc_khz, info->nr_cpus);
+	/* For guest/init. The kernel passes words with a dot over */
+	if (has_modules_share(config))
+		fputs(" sigma.modules=" MODULES_TAG, out);
 	print_parameters(out, config->cmdline);
 	if (!list_host_bsp(kernel))
 		fprintf(out, " disable_cpu_apicid=%u", info->bsp_apic_id);

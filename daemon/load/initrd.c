@@ -23,7 +23,6 @@
 #include "../../common/version.h"
 #include "load.h"
 
-#define MODULES_DEFAULT		"/lib/modules"
 #define GUEST_MODULE		"sigma_guest"
 #define MODULES_MAX		128		/* with dependencies; 20 are usual */
 #define GROUPS_MAX		8

@@ -23,6 +23,10 @@
 
 struct load;
 
+#define MODULES_DEFAULT	"/lib/modules"	/* the folder of the kernels' modules; each has one in it */
+/* The tag of a share with the modules of the guest's kernel, which guest/init mounts */
+#define MODULES_TAG	"sigma-modules"
+
 /**
  * load_open - read the kernel, make the initrd and check both, before the guest has memory
  *

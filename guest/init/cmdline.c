@@ -54,6 +54,7 @@ static void parse_word(struct cmdline *cmdline, const char *word)
 		{ "rootfstype",	&cmdline->fstype },
 		{ "rootflags",	&cmdline->flags },
 		{ "init",	&cmdline->init },
+		{ "sigma.modules", &cmdline->modules },
 	};
 	const char *value;
 
@@ -83,6 +84,7 @@ void cmdline_parse(struct cmdline *cmdline)
 	cmdline->fstype = NULL;
 	cmdline->flags = NULL;
 	cmdline->init = NULL;
+	cmdline->modules = NULL;
 	cmdline->read_only = true;
 	cmdline->root_timeout = ROOT_TIMEOUT;
 

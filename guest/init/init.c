@@ -7,7 +7,9 @@
  *	2. the modules in /modules.load, one path a line, in this order
  *	3. wait for root=, load the modules in /modules.TYPE, if there are any for the type of its
  *	   file system, mount it at /newroot
- *	4. free the initrd's memory, make /newroot the root, start its init
+ *	4. free the initrd's memory, make /newroot the root
+ *	5. mount sigmad's share of the kernel's modules, if the root has none of them
+ *	6. start the root's init
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
  * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
@@ -27,6 +29,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -41,6 +44,7 @@
 #define GUEST_MODULE	"sigma_guest.ko"
 #define VIRTIO_DRIVERS	"/sys/bus/virtio/drivers/"
 #define VIRTIOFS	"virtiofs"
+#define MODULES_FOLDER	"/lib/modules"
 
 /* A root that is a share, and what the last attempt to mount it returned */
 struct share_root {
@@ -428,6 +432,57 @@ static int switch_root(void)
 	return 0;
 }
 
+/* A share, where it is mounted, and what the last attempt returned */
+struct modules_share {
+	const char *tag, *path;
+	int err;
+};
+
+static bool mount_modules_at(void *data)
+{
+	struct modules_share *share = data;
+
+	share->err = mount(share->tag, share->path, VIRTIOFS, MS_SILENT | MS_RDONLY | MS_NODEV, NULL) ?
+		-errno : 0;
+	/* EINVAL: the share is not there yet */
+	return share->err != -EINVAL;
+}
+
+/*
+ * A root that is read-only cannot get the folder of this kernel. Those of other kernels, which a
+ * file system in memory then hides, are of no use here.
+ */
+static void make_modules_folder(const char *path)
+{
+	mkdir(MODULES_FOLDER, 0755);
+	if (!mkdir(path, 0755) || errno == EEXIST)
+		return;
+	if (!mount("tmpfs", MODULES_FOLDER, "tmpfs", MS_SILENT | MS_NODEV, "mode=755,size=64k"))
+		mkdir(path, 0755);
+}
+
+/* Give the root file system the modules of this kernel, if it has none of them */
+static void mount_modules(const struct cmdline *cmdline)
+{
+	char path[128], index[160];
+	struct modules_share share = { .tag = cmdline->modules, .path = path };
+	struct utsname kernel;
+
+	if (!share.tag || uname(&kernel))
+		return;
+	snprintf(path, sizeof(path), MODULES_FOLDER "/%s", kernel.release);
+	snprintf(index, sizeof(index), "%s/modules.dep", path);
+	if (!access(index, F_OK))
+		return;
+	make_modules_folder(path);
+	root_wait(mount_modules_at, &share, cmdline->root_timeout);
+	if (share.err)
+		init_say(LEVEL_WARNING, "the root file system has no modules for this kernel, and those of the host cannot be mounted on %s: %s",
+			 path, strerror(-share.err));
+	else
+		init_say(LEVEL_INFO, "the modules on %s are those of the host", path);
+}
+
 /* Returns only if no init could be started. Arguments after "--" are passed on. */
 static void start_init(const struct cmdline *cmdline, char *argv[])
 {
@@ -478,6 +533,7 @@ int main(int argc, char *argv[])
 		init_say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
 		return EXIT_FAILURE;	/* /sys is gone, and the module was bound */
 	}
+	mount_modules(&cmdline);
 	start_init(&cmdline, argv);
 	return EXIT_FAILURE;
 }

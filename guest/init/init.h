@@ -36,12 +36,13 @@ void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
  * @fstype: value of rootfstype=, a comma list, or NULL
  * @flags: value of rootflags=, or NULL
  * @init: value of init=, or NULL
+ * @modules: value of sigma.modules=, which sigmad writes, or NULL
  * @read_only: "ro", the default, or "rw", whichever came last
  * @root_timeout: seconds to wait for @root
  * @text: the command line, which cmdline_parse() modifies
  */
 struct cmdline {
-	const char *root, *fstype, *flags, *init;
+	const char *root, *fstype, *flags, *init, *modules;
 	bool read_only;
 	unsigned int root_timeout;
 	char text[CMDLINE_MAX];

@@ -276,6 +276,14 @@ TEST(command_line)
 	/* TREE_VERSION is later than 6.9, where the MADT excludes the host's boot CPU */
 	EXPECT_FALSE(strstr(cmdline(), "disable_cpu_apicid"));
 	EXPECT_FALSE(strstr(cmdline(), "console=tty0"));
+	EXPECT_FALSE(strstr(cmdline(), "sigma.modules"));
+
+	config.nr_shares = 1;
+	config.share[0] = (struct guest_share) { .keys = (char *)"", .tag = MODULES_TAG };
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), " sigma.modules=sigma-modules "));
 }
 
 /* Does @word stand in the command line behind everything that the user has given? */

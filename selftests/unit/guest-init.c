@@ -226,10 +226,12 @@ TEST(command_line)
 {
 	static struct cmdline cmdline;
 
-	strcpy(cmdline.text, "ro root=/dev/vda root=PARTLABEL=\"the root\" rootfstype=xfs rw -- root=x\n");
+	strcpy(cmdline.text, "ro root=/dev/vda root=PARTLABEL=\"the root\" rootfstype=xfs rw "
+	       "sigma.modules=m -- root=x\n");
 	cmdline_parse(&cmdline);
 	EXPECT_STREQ("PARTLABEL=the root", cmdline.root);
 	EXPECT_STREQ("xfs", cmdline.fstype);
+	EXPECT_STREQ("m", cmdline.modules);
 	EXPECT_FALSE(cmdline.read_only);
 }
 
