@@ -27,6 +27,7 @@
 #define KIB			((uint64_t)1 << 10)
 #define MIB			((uint64_t)1 << 20)
 #define LOADER_UNDEFINED	0xff	/* type_of_loader without a registered ID */
+#define UNPACK_FACTOR		10	/* what compression may gain of an initrd, and more */
 #define CMDLINE_MAX		4096U	/* with the NUL; a kernel may have a lower limit */
 
 /* e820 types, ACPI 6.4 table 15.6 */
@@ -443,16 +444,24 @@ struct layout {
 	uint64_t kernel, initrd, acpi, cmdline, params;
 };
 
+/* "FILE:LINE" of Memory=, or "FILE" if that is the default */
+static struct guest_place memory_place(const struct guest_config *config)
+{
+	struct guest_place place;
+
+	if (config->memory_line)
+		snprintf(place.text, sizeof(place.text), "%s:%u", config->file, config->memory_line);
+	else
+		snprintf(place.text, sizeof(place.text), "%s", config->file);
+	return place;
+}
+
 static int too_little_memory(const struct guest_config *config, const char *what,
 			     uint64_t size, const struct placement *placement)
 {
-	char line[16] = "";
-
-	if (config->memory_line)
-		snprintf(line, sizeof(line), ":%u", config->memory_line);
-	return log_error(-ENOMEM, "%s%s: Memory= of %" PRIu64 " MiB is too little: %s needs %"
+	return log_error(-ENOMEM, "%s: Memory= of %" PRIu64 " MiB is too little: %s needs %"
 			 PRIu64 " KiB in one piece, and the largest that is free has %" PRIu64
-			 " KiB; give the guest more", config->file, line, config->memory / MIB,
+			 " KiB; give the guest more", memory_place(config).text, config->memory / MIB,
 			 what, size / KIB, largest_free(placement) / KIB);
 }
 
@@ -534,6 +543,28 @@ static ssize_t check_cmdline(const struct load *load, const struct guest_config 
 	return size;
 }
 
+/*
+ * While the kernel unpacks an initrd, it has the packed one and the files. One that is much smaller
+ * than the guest's memory is not looked at, since to unpack it takes time.
+ */
+static int check_unpacked(const struct load *load, const struct guest_config *config)
+{
+	const struct initrd *initrd = &load->initrd;
+	const uint64_t packed = load->kernel.size + initrd->size;
+	uint64_t unpacked;
+
+	if (config->memory / UNPACK_FACTOR >= initrd->size || packed >= config->memory)
+		return 0;
+	unpacked = initrd_unpacked(initrd->data, initrd->size, UINT32_MAX);
+	if (packed + unpacked <= config->memory)
+		return 0;
+	return log_error(-ENOMEM, "%s: Memory= of %" PRIu64 " MiB is too little: the initrd needs %"
+			 PRIu64 " MiB, and %" PRIu64 " MiB when it is unpacked, so with the kernel it is more than %"
+			 PRIu64 " MiB; give the guest more", memory_place(config).text,
+			 config->memory / MIB, initrd->size / MIB, unpacked / MIB,
+			 (packed + unpacked) / MIB);
+}
+
 /* Does everything fit if the memory is contiguous, which is the best case? */
 static int check_room(const struct load *load, const struct guest_config *config,
 		      size_t cmdline_size)
@@ -543,7 +574,8 @@ static int check_room(const struct load *load, const struct guest_config *config
 	};
 	struct layout layout;
 
-	return layout_build(&layout, config, &mem, &load->kernel, &load->initrd, cmdline_size);
+	return layout_build(&layout, config, &mem, &load->kernel, &load->initrd, cmdline_size) ?:
+	       check_unpacked(load, config);
 }
 
 /* Does this word make the kernel refuse modules without a signature? */

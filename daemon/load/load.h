@@ -7,6 +7,7 @@
  *	vmlinux.c	checks an ELF file
  *	rootfs.c	chooses the file systems whose drivers the initrd gets
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
+ *	unpacked.c	the size of the initrd once the guest has unpacked it
  *	acpi.c		RSDP, XSDT, FADT, MADT, DSDT (from sigma.asl)
  *	bootparams.c	memory layout, e820, command line, struct boot_params
  */
@@ -150,6 +151,16 @@ struct initrd {
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
 		 const char *user, const char *types);
 void initrd_free(struct initrd *initrd);
+
+/* unpacked.c */
+
+/**
+ * initrd_unpacked - the size of the files in an initrd
+ * @max: stop counting at about this size
+ *
+ * What is damaged counts as nothing: the guest's kernel reports it.
+ */
+uint64_t initrd_unpacked(const uint8_t *data, size_t size, uint64_t max);
 
 /** struct load - kernel and initrd, read and checked */
 struct load {
