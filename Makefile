@@ -199,6 +199,9 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
+# The guest's first program has no library, either
+$(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,cmdline.o partition.o super.o)
+
 # What it makes of exits, for AMD CPUs and for Intel's: fuzz targets guard-svm and guard-vmx
 guard_program := $(O)/sanitized/kmod/guard/program
 guard_shared := $(addprefix $(guard_program)/,act.o decide.o cpuid.o)

@@ -129,6 +129,7 @@ struct guest_config {
 	char *modules;		/* path or NULL for the default */
 	char *cmdline;		/* "" when not given */
 	bool split_cores;
+	bool host_modules;	/* offer the guest the folder of its kernel's modules */
 	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */

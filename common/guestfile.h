@@ -11,6 +11,7 @@
  *	Initrd=			default: none; sigmad always adds an initrd of its own
  *	Modules=		root of the kernel's module tree, default /lib/modules/VERSION
  *				where VERSION is that of the kernel image
+ *	HostModules=yes		no: the guest gets no share of its kernel's modules
  *	CommandLine=		appended to sigmad's own; an indented line continues it
  *	Guard=auto		the guard that confines the guest: full, memory, no, or auto, the
  *				strongest one of this machine (see sigmactl check)

@@ -176,6 +176,11 @@ static void set_split_cores(struct parser *parser, const char *value)
 	guestkeys_bool(parser, "SplitCores", &parser->config->split_cores, value);
 }
 
+static void set_host_modules(struct parser *parser, const char *value)
+{
+	guestkeys_bool(parser, "HostModules", &parser->config->host_modules, value);
+}
+
 static void set_guard(struct parser *parser, const char *value)
 {
 	int kind = guard_from_name(value);
@@ -216,6 +221,7 @@ const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "Kernel", set_kernel, KEY_ONCE },
 	{ "Initrd", set_initrd, KEY_ONCE },
 	{ "Modules", set_modules, KEY_ONCE },
+	{ "HostModules", set_host_modules, KEY_ONCE },
 	{ "CommandLine", set_cmdline, KEY_CONTINUES },
 	{ "SplitCores", set_split_cores, KEY_ONCE },
 	{ "VSock", set_vsock, KEY_ONCE },

@@ -38,6 +38,20 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* Its init waits to be stopped, so its state stays as it is */
+static void gave_up(struct boot *boot, const char *text)
+{
+	if (boot->gave_up)
+		return;
+	boot->gave_up = true;
+	boot->timer = sd_event_source_disable_unref(boot->timer);
+	log_warning("the guest does not boot: %s; 'sigmactl log %s' shows its log", text, boot->name);
+	if (boot->service) {
+		log_warning("the guest is stopped");
+		boot->failed(boot->data);
+	}
+}
+
 /* The guest's state changes with @panicked, and boot_watch() ends the looks then */
 static int on_look(sd_event_source *source, uint64_t usec, void *data)
 {
@@ -46,8 +60,16 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 
 	sd_event_source_set_time_relative(source, BOOTLOG_PERIOD_USEC);
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	if (bootlog_look(&boot->log, text, sizeof(text)))
+	switch (bootlog_look(&boot->log, text, sizeof(text))) {
+	case BOOTLOG_PANIC:
 		boot->panicked(boot->data, text);
+		break;
+	case BOOTLOG_GAVE_UP:
+		gave_up(boot, text);
+		break;
+	case BOOTLOG_NONE:
+		break;
+	}
 	return 0;
 }
 
@@ -55,6 +77,7 @@ static void begin(struct boot *boot)
 {
 	int error;
 
+	boot->gave_up = false;
 	bootlog_begin(&boot->log, boot->memory);
 	error = sd_event_add_time_relative(boot->event, &boot->look, CLOCK_MONOTONIC,
 					   BOOTLOG_PERIOD_USEC, 0, on_look, boot);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Watches a guest from its start until its driver, sigma_guest.ko, is up. Until then the guest can
- * send no message and has no heartbeat. A panic is found in its memory (bootlog.h), and a guest that
- * is stuck by a timeout.
+ * send no message and has no heartbeat. A panic, or that SIGMA's init gave up, is found in its memory
+ * (bootlog.h), and a guest that is stuck by a timeout.
  */
 #ifndef SIGMA_BOOT_H
 #define SIGMA_BOOT_H
@@ -25,9 +25,10 @@
  *	is a failure
  * @memory: the guest's, which must be mapped from the first boot_watch() to boot_end()
  * @panicked: called with @data when the memory shows a panic; @text: its first line
- * @failed: called with @data when a service's guest takes longer than @timeout
+ * @failed: called with @data when a service's guest takes longer than @timeout, or gives up
  * @data: for @panicked and @failed
  * @ready: observers were told that the guest is ready
+ * @gave_up: that the guest gave up is in the log
  * @timer: runs until the driver is up
  * @look: runs until the driver is up: the next look into the memory
  * @log: what is known of the log there, while @look exists
@@ -43,7 +44,7 @@ struct boot {
 	void (*failed)(void *data);
 	void *data;
 	/* private to boot.c */
-	bool ready;
+	bool ready, gave_up;
 	sd_event_source *timer;
 	sd_event_source *look;
 	struct bootlog log;

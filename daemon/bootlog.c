@@ -35,6 +35,7 @@
 
 #define BANNER		"Linux version "
 #define PANIC		"Kernel panic - not syncing: "
+#define GIVES_UP	"sigma-init: gives up: "
 
 /* A part of the guest's memory, in whole words. The guest may write to it meanwhile */
 struct view {
@@ -102,17 +103,22 @@ static bool text_is(const volatile uint64_t *at, const volatile uint64_t *end, c
 }
 
 /*
- * Find the next block whose text begins with @text, and move @view->at to that text.
- * Return: the block's id, 0: there is none.
+ * Find the next block whose text begins with one of @text, and move @view->at to that text.
+ * @which: out: the one. Return: the block's id, 0: there is none.
  */
-static uint64_t next_record(struct view *view, const char *text)
+static uint64_t next_record(struct view *view, const char *const text[2], unsigned int *which)
 {
-	uint64_t first, id;
+	uint64_t first[2], word, id;
 
-	memcpy(&first, text, sizeof(first));
+	memcpy(&first[0], text[0], sizeof(*first));
+	memcpy(&first[1], text[1], sizeof(*first));
 	while (view->end - view->at > 1) {
 		view->at++;
-		if (*view->at != first || !text_is(view->at, view->end, text))
+		word = *view->at;
+		if (word != first[0] && word != first[1])
+			continue;
+		*which = word != first[0];
+		if (!text_is(view->at, view->end, text[*which]))
 			continue;
 		id = view->at[-1];
 		if (id && !(id & ~ID_MASK))
@@ -145,7 +151,9 @@ static void remember(struct bootlog *log, uint64_t offset, uint64_t id)
  */
 static void search(struct bootlog *log)
 {
+	static const char *const banner[] = { BANNER, BANNER };
 	const uint64_t end = now_usec() + BOOTLOG_LOOK_USEC;
+	unsigned int which;
 	struct view view;
 	uint64_t id;
 
@@ -159,7 +167,7 @@ static void search(struct bootlog *log)
 					   2 * log->looks : log->looks;
 			return;
 		}
-		for (const volatile uint64_t *start = view.at; (id = next_record(&view, BANNER)); )
+		for (const volatile uint64_t *start = view.at; (id = next_record(&view, banner, &which)); )
 			if (is_first(id))
 				remember(log, log->offset + (view.at - start) * sizeof(id), id);
 		log->offset += STEP;
@@ -208,26 +216,30 @@ static void copy_line(const volatile char *from, const volatile char *end, char 
 	text[len] = '\0';
 }
 
-static bool find_panic(const struct bootlog *log, const struct bootlog_start *start, char *text,
-		       size_t size)
+/* Find the end of the boot, and copy the rest of its first line. A panic follows all else */
+static enum bootlog_end find_end(const struct bootlog *log, const struct bootlog_start *start,
+				 char *text, size_t size)
 {
+	static const char *const ends[] = { PANIC, GIVES_UP };
 	struct view view = view_from(log, start->offset, LOG_SIZE);
+	enum bootlog_end found = BOOTLOG_NONE;
 	const volatile uint64_t *end;
+	unsigned int which;
 	uint64_t id;
 
 	if (!start->id || !view.at)
-		return false;
-	while ((id = next_record(&view, PANIC))) {
+		return found;
+	while (found != BOOTLOG_PANIC && (id = next_record(&view, ends, &which))) {
 		if (((id - start->id) & ID_MASK) >= IDS_MAX)
 			continue;
 		end = next_block(&view, id, RECORD_SIZE);
 		if (!end)
 			continue;
-		copy_line((const volatile char *)view.at + strlen(PANIC),
+		copy_line((const volatile char *)view.at + strlen(ends[which]),
 			  (const volatile char *)end, text, size);
-		return true;
+		found = which ? BOOTLOG_GAVE_UP : BOOTLOG_PANIC;
 	}
-	return false;
+	return found;
 }
 
 void bootlog_begin(struct bootlog *log, const struct guest_memory *memory)
@@ -246,12 +258,13 @@ void bootlog_end(struct bootlog *log)
 	log->pageflags = -1;
 }
 
-bool bootlog_look(struct bootlog *log, char *text, size_t size)
+enum bootlog_end bootlog_look(struct bootlog *log, char *text, size_t size)
 {
+	enum bootlog_end end = BOOTLOG_NONE;
+
 	log->looks++;
 	search(log);
-	for (size_t i = 0; i < sizeof(log->found) / sizeof(*log->found); i++)
-		if (find_panic(log, &log->found[i], text, size))
-			return true;
-	return false;
+	for (size_t i = 0; i < sizeof(log->found) / sizeof(*log->found) && !end; i++)
+		end = find_end(log, &log->found[i], text, size);
+	return end;
 }

@@ -42,14 +42,20 @@ struct bootlog {
 void bootlog_begin(struct bootlog *log, const struct guest_memory *memory);
 void bootlog_end(struct bootlog *log);
 
+enum bootlog_end {
+	BOOTLOG_NONE,
+	BOOTLOG_PANIC,
+	BOOTLOG_GAVE_UP,	/* guest/init/init.c, which stops where a panic could do harm */
+};
+
 /**
  * bootlog_look - go on searching, for BOOTLOG_LOOK_USEC at most
- * @text: out: the reason that the kernel gives, its first line, at most @size - 1 bytes
+ * @text: out: the reason that the guest gives, its first line, at most @size - 1 bytes
  *
  * To be called every BOOTLOG_PERIOD_USEC. All of the memory is searched again and again until a log
  * is found, and then less and less often. The guest's memory is read only, and each word of it once.
- * All that a guest can gain by a forged log is to be stopped. Return: the guest panicked.
+ * All that a guest can gain by a forged log is to be stopped. Return: how the guest ended its boot.
  */
-bool bootlog_look(struct bootlog *log, char *text, size_t size);
+enum bootlog_end bootlog_look(struct bootlog *log, char *text, size_t size);
 
 #endif

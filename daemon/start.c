@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../common/cpus.h"
 #include "../common/log.h"
@@ -18,6 +19,7 @@
 #include "channels.h"
 #include "devices.h"
 #include "start.h"
+#include "virtio/virtiofsd.h"
 
 /* Number of times that CPUs are chosen, as others may take the chosen ones meanwhile */
 #define CHOICES_MAX		8
@@ -84,6 +86,30 @@ static int take_resources(struct machine *machine)
 	return error;
 }
 
+/*
+ * The root of a container image, or of another distribution, has no modules for the kernel of the
+ * host. So the guest gets a share with these, if it can have one; guest/init mounts it where the
+ * root lacks them. An initrd or a module tree of the user has its own.
+ */
+static int share_modules(struct machine *machine)
+{
+	struct guest_config *config = machine->config;
+	char program[PATH_MAX], index[PATH_MAX], keys[PATH_MAX];
+	const char *version = machine->load.kernel.version;
+	int slot;
+
+	if (!config->host_modules || config->initrd || config->modules ||
+	    config->nr_shares == GUEST_SHARES_MAX || virtiofsd_find(program))
+		return 0;
+	snprintf(index, sizeof(index), MODULES_DEFAULT "/%s/modules.dep", version);
+	if (access(index, R_OK))
+		return 0;
+	snprintf(keys, sizeof(keys), "Path=" MODULES_DEFAULT "/%s\nTag=" MODULES_TAG "\nReadOnly=yes\n",
+		 version);
+	slot = guestfile_add(config, GUEST_SHARE, -1, 0, keys);
+	return slot < 0 ? slot : 0;
+}
+
 int start_make(struct machine *machine)
 {
 	const struct guest_config *config = machine->config;
@@ -95,6 +121,9 @@ int start_make(struct machine *machine)
 	error = load_open(&machine->load, config);
 	if (error)
 		goto close_guest;
+	error = share_modules(machine);
+	if (error)
+		goto close_load;
 	error = state_make(&machine->state, &machine->state_fd, config);
 	if (error)
 		goto close_load;

@@ -46,8 +46,10 @@ check "panic=1, a damaged root: the host lives and has everything back" \
 guest g guard=no disk=/dev/vdb append="panic=1 sysctl.kernel.panic=1 module_blacklist=sigma_guest"
 check "panic=1, no sigma_guest.ko: the guest starts" sigmactl start g
 check "panic=1, no sigma_guest.ko: the log says that the guest stops, and why" eval '
-	wait_logged g "sigma-init: sigma_guest.ko does not work here" &&
+	wait_logged g "sigma-init: gives up: sigma_guest.ko does not work" &&
 	guest_logged g "sigma-init: cannot load module .*sigma_guest.ko"'
+check "panic=1, no sigma_guest.ko: sigmad tells why the guest does not boot" until_true 20 eval \
+	'grep "the guest does not boot: sigma_guest.ko does not work: this kernel forbids" /run/sigma/g/sigmad.log'
 check "panic=1, no sigma_guest.ko: the guest has not panicked" [ "$(state g)" = booting ]
 check "panic=1, no sigma_guest.ko: the user's and SIGMA's lists of modules are joined" \
 	guest_logged g "Command line: .*,kvm_intel,sigma_guest"

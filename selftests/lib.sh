@@ -226,12 +226,14 @@ kernel_image()
 #	run=COMMAND		see rig/guest-rc
 #	append=WORDS		more for its command line, after $APPEND and mitigations=off;
 #				mitigations would only slow an emulated CPU down
+#	host_modules=yes	as in the file; default no: not each guest needs a virtiofsd of its own
 #	line=TEXT		one more line of the file, below the last disk= or net=
 guest()
 {
 	local name=$1 word
 	local cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off${APPEND:+ $APPEND}"
 	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel="" guard=${GUARD:-}
+	local host_modules=no
 	shift
 	echo "[Guest]" >"$file"
 	for word in "$@"; do
@@ -239,6 +241,7 @@ guest()
 		cpus=*)		cpus=${word#*=} ;;
 		memory=*)	memory=${word#*=} ;;
 		guard=*)	guard=${word#*=} ;;
+		host_modules=*)	host_modules=${word#*=} ;;
 		kernel=*)	kernel=${word#*=} ;;
 		disk=*)		devices+="[Disk]"$'\n'"Path=${word#*=}"$'\n' ;;
 		net=*)		devices+="[Network]"$'\n'"Address=10.9.${word#*=}.1/24"$'\n'
@@ -258,6 +261,7 @@ guest()
 		esac
 		echo "CPUs=$cpus"
 		echo "Memory=$memory"
+		echo "HostModules=$host_modules"
 		[ -z "$guard" ] || echo "Guard=$guard"
 		echo "CommandLine=$cmdline"
 		echo "$devices"

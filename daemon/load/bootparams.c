@@ -27,6 +27,7 @@
 #define KIB			((uint64_t)1 << 10)
 #define MIB			((uint64_t)1 << 20)
 #define LOADER_UNDEFINED	0xff	/* type_of_loader without a registered ID */
+#define UNPACK_FACTOR		10	/* what compression may gain of an initrd, and more */
 #define CMDLINE_MAX		4096U	/* with the NUL; a kernel may have a lower limit */
 
 /* e820 types, ACPI 6.4 table 15.6 */
@@ -307,6 +308,17 @@ static bool ends_parameters(struct word word)
 	for (bool more = next_word(cmdline, &(word)); more && !ends_parameters(word);	\
 	     more = next_word((word).text + (word).len, &(word)))
 
+/* The value of the last NAME= that the kernel obeys, to be freed; or NULL */
+static char *last_value(const char *cmdline, const char *name)
+{
+	struct word word, value, last = { 0 };
+
+	for_each_parameter(word, cmdline)
+		if (has_name(word, name, &value))
+			last = value;
+	return last.text ? strndup(last.text, last.len) : NULL;
+}
+
 static void warn_of_parameter(const struct guest_config *config, struct word word)
 {
 	struct word value;
@@ -373,6 +385,14 @@ static void print_rest(FILE *out, const char *cmdline)
 		fprintf(out, " %s", word.text);
 }
 
+static bool has_modules_share(const struct guest_config *config)
+{
+	for (unsigned int i = 0; i < config->nr_shares; i++)
+		if (config->share[i].keys && !strcmp(config->share[i].tag, MODULES_TAG))
+			return true;
+	return false;
+}
+
 /* Return: the command line, to be freed; or NULL, reported */
 static char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
 			   const struct kernel *kernel)
@@ -399,6 +419,9 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 	 * several nr_cpus= the smallest one counts.
 	 */
 	fprintf(out, "tsc_early_khz=%u nr_cpus=%u", info->tsc_khz, info->nr_cpus);
+	/* For guest/init. The kernel passes words with a dot over */
+	if (has_modules_share(config))
+		fputs(" sigma.modules=" MODULES_TAG, out);
 	print_parameters(out, config->cmdline);
 	blacklist = print_blacklist(out, config->cmdline);
 	if (!list_host_bsp(kernel))
@@ -436,16 +459,24 @@ struct layout {
 	uint64_t kernel, initrd, acpi, cmdline, params;
 };
 
+/* "FILE:LINE" of Memory=, or "FILE" if that is the default */
+static struct guest_place memory_place(const struct guest_config *config)
+{
+	struct guest_place place;
+
+	if (config->memory_line)
+		snprintf(place.text, sizeof(place.text), "%s:%u", config->file, config->memory_line);
+	else
+		snprintf(place.text, sizeof(place.text), "%s", config->file);
+	return place;
+}
+
 static int too_little_memory(const struct guest_config *config, const char *what,
 			     uint64_t size, const struct placement *placement)
 {
-	char line[16] = "";
-
-	if (config->memory_line)
-		snprintf(line, sizeof(line), ":%u", config->memory_line);
-	return log_error(-ENOMEM, "%s%s: Memory= of %" PRIu64 " MiB is too little: %s needs %"
+	return log_error(-ENOMEM, "%s: Memory= of %" PRIu64 " MiB is too little: %s needs %"
 			 PRIu64 " KiB in one piece, and the largest that is free has %" PRIu64
-			 " KiB; give the guest more", config->file, line, config->memory / MIB,
+			 " KiB; give the guest more", memory_place(config).text, config->memory / MIB,
 			 what, size / KIB, largest_free(placement) / KIB);
 }
 
@@ -529,6 +560,28 @@ static ssize_t check_cmdline(const struct load *load, const struct guest_config 
 	return size;
 }
 
+/*
+ * While the kernel unpacks an initrd, it has the packed one and the files. One that is much smaller
+ * than the guest's memory is not looked at, since to unpack it takes time.
+ */
+static int check_unpacked(const struct load *load, const struct guest_config *config)
+{
+	const struct initrd *initrd = &load->initrd;
+	const uint64_t packed = load->kernel.size + initrd->size;
+	uint64_t unpacked;
+
+	if (config->memory / UNPACK_FACTOR >= initrd->size || packed >= config->memory)
+		return 0;
+	unpacked = initrd_unpacked(initrd->data, initrd->size, UINT32_MAX);
+	if (packed + unpacked <= config->memory)
+		return 0;
+	return log_error(-ENOMEM, "%s: Memory= of %" PRIu64 " MiB is too little: the initrd needs %"
+			 PRIu64 " MiB, and %" PRIu64 " MiB when it is unpacked, so with the kernel it is more than %"
+			 PRIu64 " MiB; give the guest more", memory_place(config).text,
+			 config->memory / MIB, initrd->size / MIB, unpacked / MIB,
+			 (packed + unpacked) / MIB);
+}
+
 /* Does everything fit if the memory is contiguous, which is the best case? */
 static int check_room(const struct load *load, const struct guest_config *config,
 		      size_t cmdline_size)
@@ -538,7 +591,47 @@ static int check_room(const struct load *load, const struct guest_config *config
 	};
 	struct layout layout;
 
-	return layout_build(&layout, config, &mem, &load->kernel, &load->initrd, cmdline_size);
+	return layout_build(&layout, config, &mem, &load->kernel, &load->initrd, cmdline_size) ?:
+	       check_unpacked(load, config);
+}
+
+/* Does this word make the kernel refuse modules without a signature? */
+static bool wants_signatures(struct word word)
+{
+	struct word value;
+
+	if (has_name(word, "module.sig_enforce", &value))
+		return value.len && strchr("1yYtT", *value.text);
+	return has_name(word, "lockdown", &value) && value.len &&
+	       strncmp(value.text, "none", value.len);
+}
+
+/* A user's initrd may have a sigma_guest.ko of its own */
+static int check_signature(const struct load *load, const struct guest_config *config)
+{
+	struct word word;
+
+	if (config->initrd || load->initrd.driver_signed)
+		return 0;
+	for_each_parameter(word, config->cmdline)
+		if (wants_signatures(word))
+			return log_error(-EKEYREJECTED, "%s:%u: CommandLine=: with %.*s the guest's kernel refuses sigma_guest.ko, which has no signature; sign it with a key that this kernel knows, or leave the word out",
+					 config->file, config->cmdline_line, (int)word.len,
+					 word.text);
+	return 0;
+}
+
+static int make_initrd(struct load *load, const struct guest_config *config)
+{
+	char *root = last_value(config->cmdline, "root");
+	char *fstype = last_value(config->cmdline, "rootfstype");
+	int error;
+
+	error = initrd_build(&load->initrd, load->kernel.version, config->modules, config->initrd,
+			     rootfs_types(config, root, fstype));
+	free(fstype);
+	free(root);
+	return error;
 }
 
 int load_open(struct load *load, const struct guest_config *config)
@@ -550,11 +643,12 @@ int load_open(struct load *load, const struct guest_config *config)
 	if (error)
 		return error;
 	cmdline_size = check_cmdline(load, config);
-	error = cmdline_size < 0 ? cmdline_size :
-		initrd_build(&load->initrd, load->kernel.version, config->modules, config->initrd);
+	error = cmdline_size < 0 ? cmdline_size : make_initrd(load, config);
 	if (error)
 		goto close_kernel;
-	error = check_room(load, config, cmdline_size);
+	error = check_signature(load, config);
+	if (!error)
+		error = check_room(load, config, cmdline_size);
 	if (error)
 		goto free_initrd;
 	return 0;

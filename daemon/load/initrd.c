@@ -23,9 +23,12 @@
 #include "../../common/version.h"
 #include "load.h"
 
-#define MODULES_DEFAULT		"/lib/modules"
 #define GUEST_MODULE		"sigma_guest"
 #define MODULES_MAX		128		/* with dependencies; 20 are usual */
+#define GROUPS_MAX		8
+#define TYPE_MAX		32		/* characters of a file system's name */
+#define FIRST_GROUP		"load"
+#define SIGNATURE_MARK		"~Module signature appended~\n"	/* kernel/module_signature.c */
 #define MODULE_SIZE_MAX		(64UL << 20)	/* unpacked */
 #define UNPACK_CHUNK		(1UL << 20)
 #define READ_CHUNK		(1 << 16)
@@ -40,14 +43,24 @@ static const char *const drivers[] = {
 	"virtiofs", "ext4",
 };
 
+/* Modules that are loaded together: those from @from on, and before @end */
+struct module_group {
+	char name[TYPE_MAX];		/* of the list in the initrd */
+	unsigned int from, end;
+};
+
 /*
  * @module: modules in load order, each behind the modules that it needs; with a reference
  * @seen: all modules that were looked at, also built-in ones, with a reference. A module is looked
  *	  at once, since soft dependencies may have cycles
+ * @group: first what is loaded always, then the drivers of file systems
+ * @driver_signed: GUEST_MODULE, which was packed, ends with a signature
  */
 struct module_list {
 	struct kmod_ctx *ctx;
-	unsigned int nr, nr_seen;
+	unsigned int nr, nr_seen, nr_groups;
+	struct module_group group[GROUPS_MAX];
+	bool driver_signed;
 	struct kmod_module *module[MODULES_MAX];
 	struct kmod_module *seen[MODULES_MAX];
 };
@@ -88,7 +101,7 @@ static int add_module(struct module_list *list, struct kmod_module *mod)
 	for (unsigned int i = 0; i < list->nr_seen; i++)
 		if (list->seen[i] == mod)
 			return 0;
-	if (list->nr_seen == MODULES_MAX)
+	if (list->nr_seen == MODULES_MAX || list->nr == MODULES_MAX)
 		return log_error(-E2BIG,
 				 "the initrd's drivers depend on more than %u modules; the module tree is damaged, run depmod",
 				 MODULES_MAX);
@@ -188,6 +201,29 @@ free:
 	return error;
 }
 
+/* The path of a sigma_guest.ko outside of the module tree */
+static void guest_file(char path[PATH_MAX], const char *version)
+{
+	snprintf(path, PATH_MAX, "%s/%s/" GUEST_MODULE ".ko", libdir(), version);
+}
+
+/* Is there such a file, which needs no other module? The kernel then has all drivers built in */
+static bool needs_no_tree(struct module_list *list, const char *version)
+{
+	char path[PATH_MAX], *depends;
+	struct kmod_module *mod;
+	bool alone;
+
+	guest_file(path, version);
+	if (access(path, R_OK) || kmod_module_new_from_path(list->ctx, path, &mod))
+		return false;
+	depends = module_info(mod, "depends");
+	alone = depends && !*depends;
+	free(depends);
+	kmod_module_unref(mod);
+	return alone;
+}
+
 static int add_guest_module(struct module_list *list, const char *version, const char *tree)
 {
 	char path[PATH_MAX];
@@ -197,7 +233,7 @@ static int add_guest_module(struct module_list *list, const char *version, const
 	if (error)
 		return error < 0 ? error : 0;
 
-	snprintf(path, sizeof(path), "%s/%s/" GUEST_MODULE ".ko", libdir(), version);
+	guest_file(path, version);
 	if (access(path, R_OK))
 		return log_error(-ENOENT, "no " GUEST_MODULE
 				 ".ko for Linux %s, neither in %s nor %s: %s; install linux-headers-%s, then: dkms install sigma/"
@@ -206,32 +242,107 @@ static int add_guest_module(struct module_list *list, const char *version, const
 	return add_guest_file(list, path, version);
 }
 
-static int find_modules(struct module_list *list, const char *version, const char *tree)
+static void end_group(struct module_list *list, const char *name, unsigned int from)
 {
-	/* Do not read the host's modprobe.d, whose rules are for the host's kernel */
-	static const char *const no_config[] = { NULL };
-	char index[PATH_MAX];
+	struct module_group *group = &list->group[list->nr_groups++];
+
+	snprintf(group->name, sizeof(group->name), "%s", name);
+	group->from = from;
+	group->end = list->nr;
+}
+
+/*
+ * A group has all that its driver needs beside the first group. Another group may have the same
+ * modules, since only one of them is loaded.
+ */
+static int add_group(struct module_list *list, const char *type)
+{
+	const unsigned int from = list->nr, nr_seen = list->nr_seen;
+	char alias[TYPE_MAX + 4];
 	int error;
 
-	if (snprintf(index, sizeof(index), "%s/modules.dep.bin", tree) >= (int)sizeof(index))
-		return log_error(-ENAMETOOLONG, "%s: the path is too long", tree);
-	if (access(index, R_OK))
-		return log_error(-errno,
-				 "%s: %m; the modules of Linux %s should be in this folder: install them, run depmod, or set Modules= to their folder",
-				 index, version);
+	if (strlen(type) >= TYPE_MAX || list->nr_groups == GROUPS_MAX)
+		return log_error(-E2BIG, "rootfstype=: more than %u types, or a name longer than %u characters: %s; leave out what the root is not",
+				 GROUPS_MAX - 1, TYPE_MAX - 1, type);
+	snprintf(alias, sizeof(alias), "fs-%s", type);
+	error = add_by_name(list, alias);
+	while (list->nr_seen > nr_seen)
+		kmod_module_unref(list->seen[--list->nr_seen]);
+	/* Nothing: the driver is built in, or missing, which the guest reports if it needs it */
+	if (list->nr > from)
+		end_group(list, type, from);
+	return error < 0 ? error : 0;
+}
 
-	list->ctx = kmod_new(tree, no_config);
-	if (!list->ctx)
-		return log_error(-ENOMEM, "%s: libkmod cannot read it", tree);
+static int add_groups(struct module_list *list, const char *types)
+{
+	char *names = strdup(types), *rest = names, *type;
+	int error = 0;
+
+	if (!names)
+		return log_error(-ENOMEM, "no memory for the initrd");
+	while (!error && (type = strsep(&rest, ",")))
+		if (*type)
+			error = add_group(list, type);
+	free(names);
+	return error;
+}
+
+/* Add what the module tree has, and sigma_guest.ko */
+static int add_from_tree(struct module_list *list, const char *version, const char *tree,
+			 const char *types)
+{
+	int error;
+
 	/* Map the indices; otherwise each lookup would open and read them again */
 	kmod_load_resources(list->ctx);
-
 	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
 		error = add_by_name(list, drivers[i]);
 		if (error < 0)
 			return error;
 	}
 	error = add_guest_module(list, version, tree);
+	if (error)
+		return error;
+	end_group(list, FIRST_GROUP, 0);
+	return add_groups(list, types);
+}
+
+static int add_guest_alone(struct module_list *list, const char *version, const char *tree)
+{
+	char path[PATH_MAX];
+	int error;
+
+	log_info("%s: no modules; the guest's kernel needs its drivers built in", tree);
+	guest_file(path, version);
+	error = add_guest_file(list, path, version);
+	end_group(list, FIRST_GROUP, 0);
+	return error;
+}
+
+static int find_modules(struct module_list *list, const char *version, const char *tree,
+			const char *types)
+{
+	/* Do not read the host's modprobe.d, whose rules are for the host's kernel */
+	static const char *const no_config[] = { NULL };
+	char index[PATH_MAX];
+	int missing, error;
+
+	if (snprintf(index, sizeof(index), "%s/modules.dep.bin", tree) >= (int)sizeof(index))
+		return log_error(-ENAMETOOLONG, "%s: the path is too long", tree);
+	missing = access(index, R_OK) ? errno : 0;
+	list->ctx = kmod_new(tree, no_config);
+	if (!list->ctx)
+		return log_error(-ENOMEM, "%s: libkmod cannot read it", tree);
+
+	if (!missing)
+		error = add_from_tree(list, version, tree, types);
+	else if (needs_no_tree(list, version))
+		error = add_guest_alone(list, version, tree);
+	else
+		error = log_error(-missing,
+				  "%s: %s; the modules of Linux %s should be in this folder: install them, run depmod, or set Modules= to their folder. A kernel without modules cannot be a guest: it needs CONFIG_MODULES=y for sigma_guest.ko",
+				  index, strerror(missing), version);
 	for (unsigned int i = 0; i < list->nr && !error; i++)
 		error = check_version(list->module[i], version);
 	return error;
@@ -315,25 +426,13 @@ failed:
 	return -EIO;
 }
 
-static int pack_file(struct archive *out, const char *name, mode_t mode, const char *path)
-{
-	uint8_t *data;
-	size_t size;
-	int error;
-
-	error = unpack(path, &data, &size);
-	if (error)
-		return error;
-	error = pack(out, name, S_IFREG | mode, 0, data, size);
-	free(data);
-	return error;
-}
-
 /* Pack /init and what it needs, when there is no initrd of the user */
 static int pack_init(struct archive *out)
 {
 	static const char *const folders[] = { "dev", "proc", "sys", "newroot" };
 	char path[PATH_MAX];
+	uint8_t *data;
+	size_t size;
 	int error;
 
 	snprintf(path, sizeof(path), "%s/guest-init", libdir());
@@ -341,40 +440,88 @@ static int pack_init(struct archive *out)
 		return log_error(-errno,
 				 "%s: %m; it is the guest's first program and comes with SIGMA: install SIGMA again, or give an Initrd=",
 				 path);
-	error = pack_file(out, "init", 0755, path);
+	error = unpack(path, &data, &size);
+	if (error)
+		return error;
+	error = pack(out, "init", S_IFREG | 0755, 0, data, size);
+	free(data);
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && !error; i++)
 		error = pack(out, folders[i], S_IFDIR | 0755, 0, NULL, 0);
 	return error ?: pack(out, "dev/console", S_IFCHR | 0600, makedev(5, 1), NULL, 0);
 }
 
-static int pack_modules(struct archive *out, const struct module_list *list)
+static bool is_signed(const uint8_t *data, size_t size)
+{
+	const size_t len = strlen(SIGNATURE_MARK);
+
+	return size >= len && !memcmp(data + size - len, SIGNATURE_MARK, len);
+}
+
+static int pack_module(struct archive *out, struct module_list *list, const char *name,
+		       struct kmod_module *mod)
+{
+	uint8_t *data;
+	size_t size;
+	int error;
+
+	error = unpack(kmod_module_get_path(mod), &data, &size);
+	if (error)
+		return error;
+	if (!strcmp(kmod_module_get_name(mod), GUEST_MODULE))
+		list->driver_signed = is_signed(data, size);
+	error = pack(out, name, S_IFREG | 0644, 0, data, size);
+	free(data);
+	return error;
+}
+
+static bool is_packed(const struct module_list *list, unsigned int i)
+{
+	for (unsigned int j = 0; j < i; j++)
+		if (list->module[j] == list->module[i])
+			return true;
+	return false;
+}
+
+/* Pack the modules of a group that no group before has, and the list of them all */
+static int pack_group(struct archive *out, struct module_list *list,
+		      const struct module_group *group)
 {
 	char name[PATH_MAX], *load = NULL;
 	size_t size = 0;
 	FILE *order;
-	int error;
+	int error = 0;
 
 	order = open_memstream(&load, &size);
 	if (!order)
 		return log_error(-ENOMEM, "no memory for the initrd");
 
-	error = pack(out, "modules", S_IFDIR | 0755, 0, NULL, 0);
-	for (unsigned int i = 0; i < list->nr && !error; i++) {
+	for (unsigned int i = group->from; i < group->end && !error; i++) {
 		snprintf(name, sizeof(name), "modules/%s.ko",
 			 kmod_module_get_name(list->module[i]));
 		fprintf(order, "/%s\n", name);
-		error = pack_file(out, name, 0644, kmod_module_get_path(list->module[i]));
+		if (!is_packed(list, i))
+			error = pack_module(out, list, name, list->module[i]);
 	}
 	if (fclose(order) && !error)
 		error = log_error(-ENOMEM, "no memory for the initrd");
+	snprintf(name, sizeof(name), "modules.%s", group->name);
 	if (!error)
-		error = pack(out, "modules.load", S_IFREG | 0644, 0, load, size);
+		error = pack(out, name, S_IFREG | 0644, 0, load, size);
 	free(load);
 	return error;
 }
 
-static int pack_all(FILE *stream, const struct module_list *list, bool init)
+static int pack_modules(struct archive *out, struct module_list *list)
+{
+	int error = pack(out, "modules", S_IFDIR | 0755, 0, NULL, 0);
+
+	for (unsigned int i = 0; i < list->nr_groups && !error; i++)
+		error = pack_group(out, list, &list->group[i]);
+	return error;
+}
+
+static int pack_all(FILE *stream, struct module_list *list, bool init)
 {
 	struct archive *out = archive_write_new();
 	int error = 0;
@@ -417,7 +564,7 @@ static int copy_user(FILE *stream, const char *path)
 }
 
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user)
+		 const char *user, const char *types)
 {
 	struct module_list list = { 0 };
 	char *tree, *data = NULL;
@@ -432,7 +579,7 @@ int initrd_build(struct initrd *initrd, const char *version, const char *modules
 	if (!tree)
 		return log_error(-ENOMEM, "no memory for the initrd");
 
-	error = find_modules(&list, version, tree);
+	error = find_modules(&list, version, tree, types);
 	if (error)
 		goto drop;
 
@@ -452,6 +599,7 @@ int initrd_build(struct initrd *initrd, const char *version, const char *modules
 		free(data);
 	else
 		initrd->data = (uint8_t *)data;
+	initrd->driver_signed = list.driver_signed;
 drop:
 	drop_modules(&list);
 	free(tree);

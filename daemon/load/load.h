@@ -5,7 +5,9 @@
  *	kernel.c	reads the kernel image and copies it into the guest's memory
  *	bzimage.c	checks a bzImage
  *	vmlinux.c	checks an ELF file
+ *	rootfs.c	chooses the file systems whose drivers the initrd gets
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
+ *	unpacked.c	the size of the initrd once the guest has unpacked it
  *	acpi.c		RSDP, XSDT, FADT, MADT, SRAT, DSDT (from sigma.asl)
  *	bootparams.c	memory layout, e820, command line, struct boot_params
  */
@@ -21,6 +23,10 @@
 #include "../../common/memory.h"
 
 struct load;
+
+#define MODULES_DEFAULT	"/lib/modules"	/* the folder of the kernels' modules; each has one in it */
+/* The tag of a share with the modules of the guest's kernel, which guest/init mounts */
+#define MODULES_TAG	"sigma-modules"
 
 /**
  * load_open - read the kernel, make the initrd and check both, before the guest has memory
@@ -91,10 +97,25 @@ int bzimage_parse(struct kernel *kernel, const char *path);
 bool vmlinux_matches(const struct kernel *kernel);
 int vmlinux_parse(struct kernel *kernel, const char *path);
 
+/* rootfs.c */
+
+/**
+ * rootfs_types - the types of file systems that the root may have beside ext4
+ * @root: root= of the command line, or NULL
+ * @fstype: rootfstype= of the command line, or NULL
+ *
+ * Return: @fstype, or what the disks say, as a comma-separated list; "" beside a user's initrd,
+ * which finds the root itself.
+ */
+const char *rootfs_types(const struct guest_config *config, const char *root, const char *fstype);
+
 /* initrd.c */
+
+/** struct initrd - an initrd; @driver_signed: its sigma_guest.ko has a signature, of any key */
 struct initrd {
 	uint8_t *data;
 	size_t size;
+	bool driver_signed;
 };
 
 /**
@@ -103,6 +124,7 @@ struct initrd {
  * @version: of the kernel; also the name of its default module tree
  * @modules: module tree (the folder with modules.dep in it) or NULL
  * @user: the user's own initrd, or NULL
+ * @types: of file systems whose drivers are needed beside ext4: a comma-separated list
  *
  * An uncompressed newc cpio archive with
  *
@@ -110,6 +132,8 @@ struct initrd {
  *				uncompressed; drivers that are built in are left out
  *	/modules.load		their paths in load order, one a line. Some may fail to load,
  *				since an alias can name drivers for different CPUs
+ *	/modules.TYPE		the same for the driver of a type of @types, where it has modules:
+ *				/init loads them if the root file system is of this type
  *	/init			loads these modules, mounts root= and switches to it. It comes
  *				with the folders and the /dev/console that it needs. Left out
  *				if there is a @user
@@ -119,14 +143,25 @@ struct initrd {
  * above if it does not have its own. The modules are not under /lib/modules: /lib is often a
  * symbolic link, and a folder in the archive would replace it.
  *
+ * A kernel that needs no other modules, since all drivers are built in, needs no module tree.
  * sigma_guest.ko is taken from the module tree, or else from $SIGMA_LIBDIR/VERSION/; /init is
  * $SIGMA_LIBDIR/guest-init. The default of SIGMA_LIBDIR is PREFIX/lib/sigma.
  *
  * Return: 0, and initrd_free() has to follow; or a reported negative errno.
  */
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user);
+		 const char *user, const char *types);
 void initrd_free(struct initrd *initrd);
+
+/* unpacked.c */
+
+/**
+ * initrd_unpacked - the size of the files in an initrd
+ * @max: stop counting at about this size
+ *
+ * What is damaged counts as nothing: the guest's kernel reports it.
+ */
+uint64_t initrd_unpacked(const uint8_t *data, size_t size, uint64_t max);
 
 /** struct load - kernel and initrd, read and checked */
 struct load {

@@ -108,10 +108,16 @@ close_sockets:
 	return error;
 }
 
+int virtiofsd_find(char path[PATH_MAX])
+{
+	static const char *const usual[] = { "/usr/libexec", "/usr/lib/qemu", "/usr/lib", NULL };
+
+	return program_find(path, PROGRAM, usual);
+}
+
 int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_share *share,
 		    uid_t starter, char why[BACKEND_WHY_MAX])
 {
-	static const char *const usual[] = { "/usr/libexec", "/usr/lib/qemu", "/usr/lib", NULL };
 	char path[PATH_MAX], folder[PATH_MAX + 64], fd_option[16], serves[GUEST_TAG_MAX + 8];
 	char *separate[] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "--log-level=error",
@@ -127,7 +133,7 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 	int connection, error;
 	bool is_separate;
 
-	error = program_find(path, PROGRAM, usual);
+	error = virtiofsd_find(path);
 	if (error) {
 		snprintf(why, BACKEND_WHY_MAX, "there is no " PROGRAM "; install the package virtiofsd (Debian 12: qemu-system-common)");
 		return error;

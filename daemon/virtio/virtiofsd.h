@@ -10,8 +10,13 @@
 #ifndef SIGMA_VIRTIOFSD_H
 #define SIGMA_VIRTIOFSD_H
 
+#include <limits.h>
+
 #include "../../common/guestfile.h"
 #include "backend.h"
+
+/** virtiofsd_find - find virtiofsd. Return: 0 or -ENOENT */
+int virtiofsd_find(char path[PATH_MAX]);
 
 /**
  * virtiofsd_start - run a virtiofsd for @share; backend_end() ends it

@@ -38,8 +38,7 @@ static char *next_word(char **next)
 	return word;
 }
 
-/* The value if @word is "NAME=value", or NULL when it is another option */
-static const char *value_of(const char *word, const char *name)
+const char *value_of(const char *word, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -55,6 +54,7 @@ static void parse_word(struct cmdline *cmdline, const char *word)
 		{ "rootfstype",	&cmdline->fstype },
 		{ "rootflags",	&cmdline->flags },
 		{ "init",	&cmdline->init },
+		{ "sigma.modules", &cmdline->modules },
 	};
 	const char *value;
 
@@ -84,6 +84,7 @@ void cmdline_parse(struct cmdline *cmdline)
 	cmdline->fstype = NULL;
 	cmdline->flags = NULL;
 	cmdline->init = NULL;
+	cmdline->modules = NULL;
 	cmdline->read_only = true;
 	cmdline->root_timeout = ROOT_TIMEOUT;
 

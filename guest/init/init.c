@@ -5,8 +5,11 @@
  *
  *	1. /dev, /proc, /sys
  *	2. the modules in /modules.load, one path a line, in this order
- *	3. wait for root=, mount it at /newroot
- *	4. free the initrd's memory, make /newroot the root, start its init
+ *	3. wait for root=, load the modules in /modules.TYPE, if there are any for the type of its
+ *	   file system, mount it at /newroot
+ *	4. free the initrd's memory, make /newroot the root
+ *	5. mount sigmad's share of the kernel's modules, if the root has none of them
+ *	6. start the root's init
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
  * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
@@ -26,19 +29,31 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "init.h"
 
-#define MODULES_LOAD	"/modules.load"
+#define MODULES_LIST	"/modules."	/* "load", or the type of a file system */
 #define NEWROOT		"/newroot"
 #define CONSOLE		"/dev/console"
 #define CONSOLE_TIMEOUT	2	/* seconds; the console is added together with the disk */
 #define NFTW_FDS	16
 #define GUEST_DRIVER	"/sys/bus/platform/drivers/sigma_guest"
+#define GUEST_MODULE	"sigma_guest.ko"
+#define VIRTIO_DRIVERS	"/sys/bus/virtio/drivers/"
+#define VIRTIOFS	"virtiofs"
+#define MODULES_FOLDER	"/lib/modules"
+
+/* A root that is a share, and what the last attempt to mount it returned */
+struct share_root {
+	const struct cmdline *cmdline;
+	int err;
+};
 
 static int kmsg = -1;
+static const char *driver_error = "the lines above say why";	/* that GUEST_MODULE does not work */
 
 void init_say(int level, const char *fmt, ...)
 {
@@ -109,33 +124,58 @@ static bool ends_with(const char *text, const char *end)
 	return len >= end_len && !strcmp(text + len - end_len, end);
 }
 
+/*
+ * Why the kernel refuses the module, and what to do; NULL: the error says enough. With the words
+ * before it, it is not longer than what sigmad reads (SIGMA_PANIC_MAX).
+ */
+static const char *why_no_modules(int error)
+{
+	switch (error) {
+	case ENOSYS:
+		return "this kernel loads no modules; build it with CONFIG_MODULES=y";
+	case EKEYREJECTED:
+	case ENOKEY:
+		return "this kernel loads signed modules only (module.sig_enforce=1, CONFIG_MODULE_SIG_FORCE=y); sign it with a key that the kernel knows";
+	case EPERM:
+		return "this kernel forbids it: it is not signed and the kernel is locked down, or module_blacklist= names it; sign it, or change the word";
+	case ENOENT:
+		return "this kernel lacks functions that the module needs; build it with CONFIG_VIRTIO=y";
+	default:
+		return NULL;
+	}
+}
+
 /* EEXIST is no error: the module is loaded already, or built in */
 static void load_module(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int flags = ends_with(path, ".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
+	const char *why;
 
 	if (fd < 0) {
 		init_say(LEVEL_ERROR, "cannot open module %s: %s", path, strerror(errno));
 		return;
 	}
-	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST)
-		init_say(LEVEL_ERROR, "cannot load module %s: %s", path, strerror(errno));
+	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST) {
+		why = why_no_modules(errno);
+		init_say(LEVEL_ERROR, "cannot load module %s: %s", path, why ?: strerror(errno));
+		if (ends_with(path, "/" GUEST_MODULE))
+			driver_error = why ?: strerror(errno);
+	}
 	close(fd);
 }
 
-static void load_modules(void)
+/* Load the modules in a list that sigmad may have made, or not */
+static void load_list(const char *name)
 {
-	FILE *list = fopen(MODULES_LOAD, "re");
 	size_t size = 0;
-	char *line = NULL;
+	char path[64], *line = NULL;
+	FILE *list;
 
-	if (!list) {
-		init_say(LEVEL_ERROR, "cannot open " MODULES_LOAD ": %s", strerror(errno));
+	snprintf(path, sizeof(path), MODULES_LIST "%s", name);
+	list = fopen(path, "re");
+	if (!list)
 		return;
-	}
-	if (chdir("/"))
-		init_say(LEVEL_WARNING, "cannot change to /: %s", strerror(errno));
 	while (getline(&line, &size, list) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0])
@@ -179,7 +219,9 @@ static int give_up(void)
 {
 	if (is_safe())
 		return EXIT_FAILURE;
-	init_say(LEVEL_ERROR, "sigma_guest.ko does not work here, so this guest cannot report its end, and stops here; the lines above say why; sigmactl stop ends it");
+	/* daemon/bootlog.c finds the first line in this guest's memory, once another one follows */
+	init_say(LEVEL_ERROR, "gives up: " GUEST_MODULE " does not work: %s", driver_error);
+	init_say(LEVEL_ERROR, "without " GUEST_MODULE " this guest cannot report its end, and stops here; sigmactl stop ends it");
 	for (;;)
 		pause();
 }
@@ -199,29 +241,30 @@ static int mount_root_as(const char *device, const char *type, const struct cmdl
 	return -errno;
 }
 
-/* Try the types of rootfstype=, a comma-separated list */
-static int mount_root_given(const char *device, const struct cmdline *cmdline)
+/* Try @list, types as rootfstype= has them */
+static int mount_root_given(const char *device, const char *list, const struct cmdline *cmdline)
 {
 	char types[CMDLINE_MAX], *rest = types, *type;
 	int err = -EINVAL;
 
-	snprintf(types, sizeof(types), "%s", cmdline->fstype);
-	while (err && (type = strsep(&rest, ",")))
+	snprintf(types, sizeof(types), "%s", list);
+	while (err && (type = strsep(&rest, ","))) {
+		load_list(type);
 		err = mount_root_as(device, type, cmdline);
+	}
 	return err;
 }
 
-/* Try ext4, the likeliest type, then every other type that the kernel mounts from a device */
+/* Try every type that the kernel mounts from a device */
 static int mount_root_any(const char *device, const struct cmdline *cmdline)
 {
 	FILE *types = fopen("/proc/filesystems", "re");
 	char *line = NULL;
 	size_t size = 0;
-	int err;
+	int err = -EINVAL;
 
 	if (!types)
 		return -errno;
-	err = mount_root_as(device, "ext4", cmdline);
 	/* EINVAL: not a file system of this type */
 	while ((err == -ENODEV || err == -EINVAL) && getline(&line, &size, types) > 0) {
 		line[strcspn(line, "\n")] = '\0';
@@ -233,33 +276,89 @@ static int mount_root_any(const char *device, const struct cmdline *cmdline)
 	return err;
 }
 
-static int mount_root(const struct cmdline *cmdline)
+/* A driver that the initrd has no module for must be built into the kernel */
+static int need_driver(const char *name, const char *option)
 {
-	struct root_device root = { .spec = cmdline->root };
-	int err;
+	char path[64];
 
-	if (!root.spec) {
-		init_say(LEVEL_ERROR, "the command line has no root=; name the root disk, as in root=/dev/vda");
+	snprintf(path, sizeof(path), VIRTIO_DRIVERS "%s", name);
+	if (!access(path, F_OK))
+		return 0;
+	init_say(LEVEL_ERROR, "this kernel has no driver %s for the root file system; build it with %s=y, or with %s=m and install its modules",
+		 name, option, option);
+	return -ENODEV;
+}
+
+static bool mount_share(void *data)
+{
+	struct share_root *share = data;
+
+	share->err = mount_root_as(share->cmdline->root, VIRTIOFS, share->cmdline);
+	/* EINVAL: there is no share with this tag, or not yet */
+	return share->err != -EINVAL;
+}
+
+/* With rootfstype=virtiofs, root= is the tag of a share */
+static int mount_root_share(const struct cmdline *cmdline)
+{
+	struct share_root share = { .cmdline = cmdline };
+
+	if (!cmdline->root) {
+		init_say(LEVEL_ERROR, "the command line has rootfstype=virtiofs, but no root=; name the tag of the share, as in root=TAG");
 		return -EINVAL;
 	}
+	if (need_driver(VIRTIOFS, "CONFIG_VIRTIO_FS"))
+		return -ENODEV;
+	root_wait(mount_share, &share, cmdline->root_timeout);
+	if (share.err)
+		init_say(LEVEL_ERROR, "root=%s: cannot mount this share: %s; does the guest file have a [Share] with Tag=%s, and is sigmad running?",
+			 cmdline->root, share.err == -EINVAL ? "there is none" :
+			 strerror(-share.err), cmdline->root);
+	else
+		init_say(LEVEL_INFO, "root file system is the share %s", cmdline->root);
+	return share.err;
+}
+
+static void say_no_device(const struct root_device *root, unsigned int seconds)
+{
+	if (!strcmp(root->spec, ROOT_AUTO))
+		init_say(LEVEL_ERROR, "the command line has no root=, and after %u seconds no disk has a partition with the type of an x86-64 root; name the root disk, as in root=/dev/vda",
+			 seconds);
+	else
+		init_say(LEVEL_ERROR, "root=%s: no such device after %u seconds; does the guest file name the disk, and is sigmad running? LVM, RAID and encrypted disks need the distribution's own Initrd=",
+			 root->spec, seconds);
+}
+
+static int mount_root(const struct cmdline *cmdline)
+{
+	struct root_device root = { .spec = cmdline->root ?: ROOT_AUTO };
+	const char *type;
+	int err;
+
+	mkdir(NEWROOT, 0755);
+	if (cmdline->fstype && !strcmp(cmdline->fstype, VIRTIOFS))
+		return mount_root_share(cmdline);
 	if (!root_spec_valid(root.spec)) {
-		init_say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, or UUID= or LABEL= of an ext2, ext3 or ext4 file system",
+		init_say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, PARTUUID=, PARTLABEL=, or UUID= or LABEL= of an ext4, xfs or btrfs file system",
 			 root.spec);
 		return -EINVAL;
 	}
+	if (need_driver("virtio_blk", "CONFIG_VIRTIO_BLK"))
+		return -ENODEV;
 	if (!root_wait(root_find, &root, cmdline->root_timeout)) {
-		init_say(LEVEL_ERROR, "root=%s: no such device after %u seconds; does the guest file name the disk, and is sigmad running?",
-			 root.spec, cmdline->root_timeout);
+		say_no_device(&root, cmdline->root_timeout);
 		return -ENODEV;
 	}
 
-	mkdir(NEWROOT, 0755);
-	err = cmdline->fstype ? mount_root_given(root.path, cmdline) :
-				mount_root_any(root.path, cmdline);
+	type = cmdline->fstype ?: root_type(&root);
+	err = type ? mount_root_given(root.path, type, cmdline) :
+		     mount_root_any(root.path, cmdline);
 	if (err)
-		init_say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s",
-			 root.spec, root.path, cmdline->fstype ?: "any type the kernel knows",
-			 cmdline->flags ?: "", strerror(-err));
+		init_say(LEVEL_ERROR, "root=%s: cannot mount %s as %s with options \"%s\": %s%s%s",
+			 root.spec, root.path, type ?: "any type the kernel knows",
+			 cmdline->flags ?: "", strerror(-err),
+			 err == -ENODEV ? "; this kernel has no driver for it (CONFIG_XFS_FS for xfs, and so on)" : "",
+			 type ? "" : "; it has no ext4, xfs or btrfs file system");
 	else
 		init_say(LEVEL_INFO, "root file system is on %s", root.path);
 	return err;
@@ -333,6 +432,57 @@ static int switch_root(void)
 	return 0;
 }
 
+/* A share, where it is mounted, and what the last attempt returned */
+struct modules_share {
+	const char *tag, *path;
+	int err;
+};
+
+static bool mount_modules_at(void *data)
+{
+	struct modules_share *share = data;
+
+	share->err = mount(share->tag, share->path, VIRTIOFS, MS_SILENT | MS_RDONLY | MS_NODEV, NULL) ?
+		-errno : 0;
+	/* EINVAL: the share is not there yet */
+	return share->err != -EINVAL;
+}
+
+/*
+ * A root that is read-only cannot get the folder of this kernel. Those of other kernels, which a
+ * file system in memory then hides, are of no use here.
+ */
+static void make_modules_folder(const char *path)
+{
+	mkdir(MODULES_FOLDER, 0755);
+	if (!mkdir(path, 0755) || errno == EEXIST)
+		return;
+	if (!mount("tmpfs", MODULES_FOLDER, "tmpfs", MS_SILENT | MS_NODEV, "mode=755,size=64k"))
+		mkdir(path, 0755);
+}
+
+/* Give the root file system the modules of this kernel, if it has none of them */
+static void mount_modules(const struct cmdline *cmdline)
+{
+	char path[128], index[160];
+	struct modules_share share = { .tag = cmdline->modules, .path = path };
+	struct utsname kernel;
+
+	if (!share.tag || uname(&kernel))
+		return;
+	snprintf(path, sizeof(path), MODULES_FOLDER "/%s", kernel.release);
+	snprintf(index, sizeof(index), "%s/modules.dep", path);
+	if (!access(index, F_OK))
+		return;
+	make_modules_folder(path);
+	root_wait(mount_modules_at, &share, cmdline->root_timeout);
+	if (share.err)
+		init_say(LEVEL_WARNING, "the root file system has no modules for this kernel, and those of the host cannot be mounted on %s: %s",
+			 path, strerror(-share.err));
+	else
+		init_say(LEVEL_INFO, "the modules on %s are those of the host", path);
+}
+
 /* Returns only if no init could be started. Arguments after "--" are passed on. */
 static void start_init(const struct cmdline *cmdline, char *argv[])
 {
@@ -373,7 +523,7 @@ int main(int argc, char *argv[])
 		init_say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
 			 strerror(-err));
 
-	load_modules();
+	load_list("load");
 	/* Without it there are no devices, either */
 	if (!is_safe() || mount_root(&cmdline))
 		return give_up();
@@ -383,6 +533,7 @@ int main(int argc, char *argv[])
 		init_say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
 		return EXIT_FAILURE;	/* /sys is gone, and the module was bound */
 	}
+	mount_modules(&cmdline);
 	start_init(&cmdline, argv);
 	return EXIT_FAILURE;
 }

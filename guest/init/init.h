@@ -4,6 +4,8 @@
  *
  *	init.c		mounts file systems, loads modules, switches to the root file system
  *	root.c		finds the device of the root file system, and waits for it
+ *	partition.c	finds a partition in the partition table of a disk
+ *	super.c		reads the UUID and the label of a file system
  *	cmdline.c	parses the kernel's command line
  */
 #ifndef SIGMA_INIT_H
@@ -11,6 +13,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -32,12 +36,13 @@ void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
  * @fstype: value of rootfstype=, a comma list, or NULL
  * @flags: value of rootflags=, or NULL
  * @init: value of init=, or NULL
+ * @modules: value of sigma.modules=, which sigmad writes, or NULL
  * @read_only: "ro", the default, or "rw", whichever came last
  * @root_timeout: seconds to wait for @root
  * @text: the command line, which cmdline_parse() modifies
  */
 struct cmdline {
-	const char *root, *fstype, *flags, *init;
+	const char *root, *fstype, *flags, *init, *modules;
 	bool read_only;
 	unsigned int root_timeout;
 	char text[CMDLINE_MAX];
@@ -45,6 +50,41 @@ struct cmdline {
 
 /** cmdline_parse - parse @cmdline->text; if an option is given twice, the last one counts */
 void cmdline_parse(struct cmdline *cmdline);
+
+/** value_of - the value if @word is "NAME=value", or NULL when it is another option */
+const char *value_of(const char *word, const char *name);
+
+/* super.c */
+
+#define SUPER_LABEL_MAX 256	/* of btrfs */
+
+/** struct super - what the superblock of a file system says; @type is what mount(2) takes */
+struct super {
+	const char *type;
+	uint8_t uuid[16];
+	char label[SUPER_LABEL_MAX + 1];
+};
+
+/** read_at - read exactly @len bytes of the device @fd at @at */
+bool read_at(int fd, off_t at, void *to, size_t len);
+
+/** super_read - read the superblock on the device @fd. Return: it has one that is known. */
+bool super_read(struct super *super, int fd);
+
+/** super_matches - does @spec, "UUID=..." or "LABEL=...", mean this file system? */
+bool super_matches(const struct super *super, const char *spec);
+
+/* partition.c */
+
+/**
+ * partition_find - find a partition of the disk @fd
+ * @block_size: logical, in bytes
+ * @spec: "PARTUUID=...", "PARTLABEL=..."; anything else means the root partition of x86-64, by its
+ *	type
+ *
+ * Return: the partition's number, or 0.
+ */
+unsigned int partition_find(int fd, unsigned int block_size, const char *spec);
 
 /* root.c */
 
@@ -64,9 +104,12 @@ int root_listen(void);
  */
 bool root_wait(bool (*done)(void *data), void *data, unsigned int seconds);
 
+/* As in systemd: the first root partition of x86-64 on any disk, by the type in the GPT */
+#define ROOT_AUTO "gpt-auto"
+
 /**
  * struct root_device - the device that root= names
- * @spec: "/dev/NAME", "UUID=..." or "LABEL=..."
+ * @spec: "/dev/NAME", "UUID=...", "LABEL=...", "PARTUUID=...", "PARTLABEL=..." or ROOT_AUTO
  * @path: its node, once found
  */
 struct root_device {
@@ -79,5 +122,8 @@ bool root_spec_valid(const char *spec);
 
 /** root_find - a condition for root_wait(): find the device of a struct root_device */
 bool root_find(void *root);
+
+/** root_type - the type of the file system on the device that was found; NULL: it is not known */
+const char *root_type(const struct root_device *root);
 
 #endif

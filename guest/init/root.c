@@ -4,17 +4,18 @@
  * sigmad has answered. So init waits for the kernel's uevents and checks again after each. When
  * the event arrives, devtmpfs has the node already.
  */
-#include <assert.h>
+#include <ctype.h>
 #include <dirent.h>
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/netlink.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -25,23 +26,6 @@
 #define UEVENT_GROUP	1	/* the kernel's own, not udev's */
 #define UEVENT_MAX	8192
 #define LOOK_AGAIN_MS	250	/* for changes without a uevent */
-
-/* ext2, ext3, ext4: Documentation/filesystems/ext4/super.rst */
-#define EXT_SUPER_OFFSET	1024
-#define EXT_MAGIC		0xef53
-
-struct ext_super {
-	uint8_t skipped[0x38];
-	uint16_t magic;			/* little-endian */
-	uint8_t skipped2[0x68 - 0x3a];
-	uint8_t uuid[16];
-	char label[16];			/* NUL-padded */
-};
-
-static_assert(offsetof(struct ext_super, uuid) == 0x68, "ext_super.uuid");
-static_assert(offsetof(struct ext_super, label) == 0x78, "ext_super.label");
-
-#define UUID_TEXT 37
 
 static int uevents = -1;
 
@@ -89,75 +73,113 @@ bool root_wait(bool (*done)(void *data), void *data, unsigned int seconds)
 	return true;
 }
 
-static bool read_ext_super(const char *path, struct ext_super *super)
+/* Open the node of a block device. Return: the descriptor, or -1 */
+static int open_node(char *path, size_t size, const char *name)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
+	if (snprintf(path, size, "/dev/%s", name) >= (int)size)
+		return -1;
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static bool is_block_device(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISBLK(st.st_mode);
+}
+
+static bool find_by_super(struct root_device *root, const char *name)
+{
+	int fd = open_node(root->path, sizeof(root->path), name);
+	struct super super;
+	bool found;
 
 	if (fd < 0)
 		return false;
-	len = pread(fd, super, sizeof(*super), EXT_SUPER_OFFSET);
+	found = super_read(&super, fd) && super_matches(&super, root->spec);
 	close(fd);
-	return len == sizeof(*super) && le16toh(super->magic) == EXT_MAGIC;
+	return found;
 }
 
-static void format_uuid(char text[UUID_TEXT], const uint8_t uuid[16])
+/* A disk has its node before the kernel has read its partition table */
+static bool find_by_partition(struct root_device *root, const char *name)
 {
-	for (unsigned int i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*text++ = '-';
-		text += sprintf(text, "%02x", uuid[i]);
-	}
-}
+	unsigned int number = 0;
+	int fd, block_size;
+	size_t len;
 
-static bool super_matches(const struct ext_super *super, const char *spec)
-{
-	char uuid[UUID_TEXT];
-
-	if (!strncmp(spec, "LABEL=", 6)) {
-		const char *label = spec + 6;
-		size_t len = strnlen(super->label, sizeof(super->label));
-
-		return len && strlen(label) == len && !memcmp(label, super->label, len);
-	}
-	format_uuid(uuid, super->uuid);
-	return !strcasecmp(spec + 5, uuid);
-}
-
-static bool find_by_super(struct root_device *root)
-{
-	DIR *dir = opendir("/sys/class/block");
-	struct dirent *entry;
-	bool found = false;
-
-	if (!dir)
+	fd = open_node(root->path, sizeof(root->path), name);
+	if (fd < 0)
 		return false;
-	while (!found && (entry = readdir(dir))) {
-		struct ext_super super;
-		int len = snprintf(root->path, sizeof(root->path), "/dev/%s", entry->d_name);
+	if (!ioctl(fd, BLKSSZGET, &block_size))
+		number = partition_find(fd, block_size, root->spec);
+	close(fd);
+	if (!number)
+		return false;
+	len = strlen(root->path);
+	snprintf(root->path + len, sizeof(root->path) - len, "%s%u",
+		 isdigit((unsigned char)root->path[len - 1]) ? "p" : "", number);
+	return is_block_device(root->path);
+}
 
-		found = entry->d_name[0] != '.' && len < (int)sizeof(root->path) &&
-			read_ext_super(root->path, &super) && super_matches(&super, root->spec);
+/* alphasort() would bring the locales into this program */
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+/* In the order of the names, so that of several devices it is always the same one */
+static bool find_on_devices(struct root_device *root,
+			    bool (*find)(struct root_device *root, const char *name))
+{
+	struct dirent **devices;
+	bool found = false;
+	int nr;
+
+	nr = scandir("/sys/class/block", &devices, NULL, by_name);
+	if (nr < 0)
+		return false;
+	for (int i = 0; i < nr; i++) {
+		if (!found && devices[i]->d_name[0] != '.')
+			found = find(root, devices[i]->d_name);
+		free(devices[i]);
 	}
-	closedir(dir);
+	free(devices);
 	return found;
 }
 
 bool root_spec_valid(const char *spec)
 {
-	return !strncmp(spec, "/dev/", 5) || !strncmp(spec, "UUID=", 5) ||
-	       !strncmp(spec, "LABEL=", 6);
+	static const char *const names[] = { "UUID", "LABEL", "PARTUUID", "PARTLABEL" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (value_of(spec, names[i]))
+			return true;
+	return !strncmp(spec, "/dev/", 5) || !strcmp(spec, ROOT_AUTO);
 }
 
 bool root_find(void *data)
 {
 	struct root_device *root = data;
-	struct stat st;
 
+	if (!strncmp(root->spec, "PART", 4) || !strcmp(root->spec, ROOT_AUTO))
+		return find_on_devices(root, find_by_partition);
 	if (root->spec[0] != '/')
-		return find_by_super(root);
-	if (stat(root->spec, &st) || !S_ISBLK(st.st_mode))
-		return false;
-	return snprintf(root->path, sizeof(root->path), "%s", root->spec) <
+		return find_on_devices(root, find_by_super);
+	return is_block_device(root->spec) &&
+	       snprintf(root->path, sizeof(root->path), "%s", root->spec) <
 	       (int)sizeof(root->path);
+}
+
+const char *root_type(const struct root_device *root)
+{
+	int fd = open(root->path, O_RDONLY | O_CLOEXEC);
+	struct super super;
+	bool known;
+
+	if (fd < 0)
+		return NULL;
+	known = super_read(&super, fd);
+	close(fd);
+	return known ? super.type : NULL;
 }

@@ -236,6 +236,25 @@ TEST(panics)
 	}
 }
 
+TEST(an_init_that_gives_up)
+{
+	char text[SIGMA_PANIC_MAX];
+	struct bootlog log;
+	uint64_t off;
+
+	memset(map, 0, MEMORY);
+	bootlog_begin(&log, &memory);
+	bootlog_end(&log);
+	off = put(put_banner(LOG), FIRST_ID + 1, "sigma-init: gives up: no modules");
+	EXPECT_EQ(BOOTLOG_NONE, bootlog_look(&log, text, sizeof(text)));
+	off = put(off, FIRST_ID + 2, "sigma-init: stops here");
+	EXPECT_EQ(BOOTLOG_GAVE_UP, bootlog_look(&log, text, sizeof(text)));
+	EXPECT_STREQ("no modules", text);
+	put(put(off, FIRST_ID + 3, PANIC "after that"), FIRST_ID + 4, "CPU: 0");
+	EXPECT_EQ(BOOTLOG_PANIC, bootlog_look(&log, text, sizeof(text)));
+	EXPECT_STREQ("after that", text);
+}
+
 /* A search goes on where the last one ended, and finds what appeared meanwhile */
 TEST(panic_that_comes_later)
 {

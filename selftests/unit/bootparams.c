@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The memory that load_guest() fills, read like the guest's kernel reads it. */
+#include <archive.h>
+#include <archive_entry.h>
 #include <errno.h>
 #include <stdint.h>
 
@@ -236,6 +238,32 @@ TEST(not_below_its_preferred_address)
 	EXPECT_EQ(IMAGE_PREF_ADDRESS + IMAGE_ENTRY_64, start.entry);
 }
 
+TEST(modules_must_be_signed)
+{
+	static const struct {
+		const char *cmdline;
+		int error;
+	} cases[] = {
+		{ "root=/dev/vda module.sig_enforce=1", -EKEYREJECTED },
+		{ "module.sig-enforce=Y", -EKEYREJECTED },
+		{ "lockdown=integrity", -EKEYREJECTED },
+		{ "module.sig_enforce=0", 0 },
+		{ "root=/dev/vda -- lockdown=integrity", 0 },
+	};
+
+	NEED_TREE();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		segments(0x100000000, (unsigned int[]){ 80, 0 });
+		config.cmdline = (char *)cases[i].cmdline;
+		config.cmdline_line = 4;
+		capture_start();
+		EXPECT_EQ(cases[i].error, load());
+		capture_end();
+		if (cases[i].error)
+			EXPECT_SAID("the guest's kernel refuses sigma_guest.ko", capture_buffer);
+	}
+}
+
 TEST(command_line)
 {
 	NEED_TREE();
@@ -251,6 +279,14 @@ TEST(command_line)
 	/* TREE_VERSION is later than 6.9, where the MADT excludes the host's boot CPU */
 	EXPECT_FALSE(strstr(cmdline(), "disable_cpu_apicid"));
 	EXPECT_FALSE(strstr(cmdline(), "console=tty0"));
+	EXPECT_FALSE(strstr(cmdline(), "sigma.modules"));
+
+	config.nr_shares = 1;
+	config.share[0] = (struct guest_share) { .keys = (char *)"", .tag = MODULES_TAG };
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), " sigma.modules=sigma-modules "));
 }
 
 /* Does @word stand in the command line behind everything that the user has given? */
@@ -395,6 +431,77 @@ TEST(too_little_memory)
 	capture_start();
 	EXPECT_EQ(-ENOMEM, load());
 	EXPECT_SAID("the initrd needs", capture_end());
+}
+
+/*
+ * Write an initrd: a cpio archive with an empty file, zeros, and a compressed stream of 60 MiB of
+ * which 10 MiB cannot be compressed, with what is no part of it behind
+ */
+static bool write_initrd(const char *path)
+{
+	static const char cpio[] =
+		"070701" "00000000" "000081a4" "00000000" "00000000" "00000001" "00000000"
+		"00000004" "00000000" "00000000" "00000000" "00000000" "00000002" "00000000"
+		"f\0abcd\0\0\0\0\0";
+	static uint8_t block[MIB];
+	struct archive *out = archive_write_new();
+	struct archive_entry *entry = archive_entry_new();
+	FILE *file = fopen(path, "w");
+	uint32_t random = 1;
+
+	if (!file || fwrite(cpio, 1, sizeof(cpio) - 1, file) != sizeof(cpio) - 1)
+		return false;
+	archive_write_set_format_raw(out);
+	archive_write_add_filter_gzip(out);
+	archive_write_set_options(out, "gzip:compression-level=1");
+	archive_write_open_FILE(out, file);
+	archive_entry_set_filetype(entry, AE_IFREG);
+	archive_write_header(out, entry);
+	for (unsigned int i = 0; i < 60; i++) {
+		for (size_t j = 0; j < sizeof(block) && i < 10; j++) {
+			random = random * 1664525 + 1013904223;
+			block[j] = random >> 24;
+		}
+		if (i == 10)
+			memset(block, 0, sizeof(block));
+		archive_write_data(out, block, sizeof(block));
+	}
+	archive_entry_free(entry);
+	archive_write_free(out);
+	fputs("no stream", file);
+	return !fclose(file);
+}
+
+TEST(too_little_memory_to_unpack)
+{
+	char path[64];
+
+	NEED_TREE();
+	snprintf(path, sizeof(path), "%s/initrd", dir);
+	ASSERT_TRUE(write_initrd(path));
+	segments(0x100000000, (unsigned int[]){ 68, 0 });
+	config.initrd = path;
+	capture_start();
+	EXPECT_EQ(-ENOMEM, load());
+	EXPECT_SAID("unit.guest:3: Memory= of 68 MiB is too little: the initrd needs 10 MiB, and 60 MiB",
+		    capture_end());
+	segments(0x100000000, (unsigned int[]){ 88, 0 });
+	config.initrd = path;
+	capture_start();
+	EXPECT_EQ(0, load());
+	capture_end();
+}
+
+TEST(damaged_initrds)
+{
+	static const char header[] = "070701" "00000000" "000081a4" "00000000" "00000000" "00000001"
+		"00000000" "ffffffff" "00000000" "00000000" "00000000" "00000000" "ffffffff" "00000000";
+	const uint8_t *data = (const uint8_t *)header;
+
+	EXPECT_EQ(0, initrd_unpacked(data, sizeof(header) - 1, UINT32_MAX));
+	EXPECT_EQ(0, initrd_unpacked(data, 60, UINT32_MAX));
+	EXPECT_EQ(0, initrd_unpacked(data, 0, UINT32_MAX));
+	EXPECT_EQ(0, initrd_unpacked((const uint8_t *)"\0\0\0", 3, UINT32_MAX));
 }
 
 /* Memory of an earlier run must be cleared; a new guest's memory is zeroed already */

@@ -82,6 +82,7 @@ TEST(defaults)
 	EXPECT_EQ(2, config.kernel_line);
 	EXPECT_EQ(0, config.memory_line);
 	EXPECT_TRUE(!config.initrd && !config.modules && !config.split_cores);
+	EXPECT_TRUE(config.host_modules);
 	EXPECT_STREQ("", config.cmdline);
 	EXPECT_EQ(0, config.nr_disks + config.nr_nets);
 	guestfile_free(&config);
@@ -92,7 +93,7 @@ TEST(everything)
 	ASSERT_EQ(0, load("# a comment\n[Guest]\nCPUs=cpu2,cpu4-6\nMemory=130M\n"
 			  "Kernel=@/vmlinuz ; another\nInitrd=@/initrd\nModules=@/modules\n"
 			  "CommandLine=root=/dev/vda rw\n  quiet\n\tsystemd.unit=a.target\n"
-			  "SplitCores=yes\n\n[Disk]\nPath=@/a.img\n[Disk]\nReadOnly=on\n"
+			  "SplitCores=yes\nHostModules=no\n\n[Disk]\nPath=@/a.img\n[Disk]\nReadOnly=on\n"
 			  "Path=@/b.img\n[Network]\nBridge=br0\nMACAddress=52:54:00:aB:cd:ef\n"
 			  "[Network]\nAddress=10.0.0.1/24\n"));
 	EXPECT_EQ(4, config.nr_cpus);
@@ -103,11 +104,12 @@ TEST(everything)
 	EXPECT_EQ(130U << 20, config.memory);
 	EXPECT_STREQ("root=/dev/vda rw quiet systemd.unit=a.target", config.cmdline);
 	EXPECT_TRUE(config.split_cores && config.initrd && config.modules);
+	EXPECT_FALSE(config.host_modules);
 	ASSERT_EQ(2, config.nr_disks);
 	EXPECT_FALSE(config.disk[0].read_only);
 	EXPECT_TRUE(config.disk[1].read_only);
 	EXPECT_TRUE(strstr(config.disk[1].path, "/b.img"));
-	EXPECT_EQ(15, config.disk[1].line);
+	EXPECT_EQ(16, config.disk[1].line);
 	ASSERT_EQ(2, config.nr_nets);
 	EXPECT_STREQ("br0", config.net[0].bridge);
 	EXPECT_EQ(0, memcmp(config.net[0].mac, "\x52\x54\x00\xab\xcd\xef", 6));

@@ -19,6 +19,7 @@ static struct initrd initrd;
 
 static char names[1024];		/* of all entries, one per line */
 static char order[1024];		/* modules.load */
+static char xfs[256], btrfs[256];	/* modules.xfs, modules.btrfs */
 static char init[64];
 static mode_t init_mode;
 static dev_t console;
@@ -45,7 +46,10 @@ static void list(const uint8_t *data, size_t size)
 	struct archive *in = archive_read_new();
 	struct archive_entry *entry;
 
-	names[0] = order[0] = init[0] = '\0';
+	names[0] = init[0] = '\0';
+	memset(order, 0, sizeof(order));
+	memset(xfs, 0, sizeof(xfs));
+	memset(btrfs, 0, sizeof(btrfs));
 	archive_read_support_format_cpio(in);
 	archive_read_open_memory(in, data, size);
 	while (archive_read_next_header(in, &entry) == ARCHIVE_OK) {
@@ -54,6 +58,10 @@ static void list(const uint8_t *data, size_t size)
 		strcat(strcat(names, name), "\n");
 		if (!strcmp(name, "modules.load"))
 			archive_read_data(in, order, sizeof(order) - 1);
+		if (!strcmp(name, "modules.xfs"))
+			archive_read_data(in, xfs, sizeof(xfs) - 1);
+		if (!strcmp(name, "modules.btrfs"))
+			archive_read_data(in, btrfs, sizeof(btrfs) - 1);
 		if (!strcmp(name, "init")) {
 			archive_read_data(in, init, sizeof(init) - 1);
 			init_mode = archive_entry_mode(entry);
@@ -89,7 +97,7 @@ static size_t place_of(const char *module)
 TEST(without_a_user_initrd)
 {
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -106,7 +114,7 @@ TEST(without_a_user_initrd)
 TEST(load_order)
 {
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -116,6 +124,71 @@ TEST(load_order)
 	EXPECT_TRUE(place_of("virtio_ring") < place_of("virtio_net"));
 	EXPECT_TRUE(place_of("virtio_ring") < place_of("sigma_guest"));
 	EXPECT_TRUE(place_of("crc32c_a") && place_of("crc32c_a") < place_of("ext4"));
+}
+
+/* Both need libcrc32c, and only one of them is loaded */
+TEST(drivers_of_file_systems)
+{
+	const char *at;
+
+	NEED_TREE();
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "ext4,xfs,btrfs,none"));
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+
+	EXPECT_STREQ("/modules/libcrc32c.ko\n/modules/xfs.ko\n", xfs);
+	EXPECT_STREQ("/modules/libcrc32c.ko\n/modules/btrfs.ko\n", btrfs);
+	EXPECT_TRUE(place_of("ext4"));
+	EXPECT_EQ(0, place_of("xfs"));
+	EXPECT_FALSE(strstr(names, "modules.ext4") || strstr(names, "modules.none"));
+	at = strstr(names, "modules/libcrc32c.ko");
+	ASSERT_TRUE(at);
+	EXPECT_FALSE(strstr(at + 1, "modules/libcrc32c.ko"));
+
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+	EXPECT_FALSE(strstr(names, "xfs") || strstr(names, "libcrc32c"));
+
+	capture_start();
+	EXPECT_EQ(-E2BIG, initrd_build(&initrd, TREE_VERSION, tree, NULL,
+				       "a-type-with-a-name-of-more-than-31-letters"));
+	EXPECT_SAID("rootfstype=: more than 7 types", capture_end());
+}
+
+/* A disk image with @mark at @offset, as the guest's first disk; then its types for root=@root */
+static const char *types_of(long offset, const char *mark, const char *root, const char *fstype)
+{
+	static struct guest_config config;
+	static char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/disk", dir);
+	file = fopen(path, "w");
+	if (!file || fseek(file, offset, SEEK_SET) || fputs(mark, file) < 0 || fclose(file))
+		return "cannot write";
+	config = (struct guest_config) { .nr_disks = 2, .disk = { { .path = path } } };
+	return rootfs_types(&config, root, fstype);
+}
+
+TEST(types_from_disks)
+{
+	struct guest_config config = { .nr_disks = 1, .disk = { { .path = "/no/disk" } } };
+
+	EXPECT_STREQ("", types_of(0x438, "\x53\xef", "/dev/vda", NULL));
+	EXPECT_STREQ("xfs", types_of(0, "XFSB", "/dev/vda", NULL));
+	EXPECT_STREQ("xfs", types_of(0, "XFSB", "UUID=1", NULL));
+	EXPECT_STREQ("xfs", types_of(0, "XFSB", NULL, NULL));
+	EXPECT_STREQ("", types_of(0, "XFSB", "/dev/vdb", NULL));
+	EXPECT_STREQ("btrfs", types_of(0x10040, "_BHRfS_M", "/dev/vda", NULL));
+	EXPECT_STREQ("", types_of(0x10040, "_BHRfS_", "/dev/vda", NULL));
+	EXPECT_STREQ("xfs,btrfs", types_of(510, "\x55\xaa", "/dev/vda2", NULL));
+	EXPECT_STREQ("f2fs", types_of(510, "\x55\xaa", "/dev/vda2", "f2fs"));
+	EXPECT_STREQ("", rootfs_types(&config, NULL, NULL));
+	config.disk[0] = (struct guest_disk) { .socket = "/no/socket" };
+	EXPECT_STREQ("xfs,btrfs", rootfs_types(&config, NULL, NULL));
+	config.initrd = "/boot/initrd.img";
+	EXPECT_STREQ("", rootfs_types(&config, NULL, "xfs"));
 }
 
 TEST(guest_module_from_dkms)
@@ -128,7 +201,7 @@ TEST(guest_module_from_dkms)
 	setenv("SIGMA_LIBDIR", "/no/such/folder", 1);
 	capture_start();
 	/* Beside a user's initrd, sigmad adds nothing else from the tree */
-	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null");
+	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null", "");
 	EXPECT_STREQ("", capture_end());
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -136,6 +209,44 @@ TEST(guest_module_from_dkms)
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 	EXPECT_TRUE(place_of("virtio_ring") < place_of("sigma_guest"));
+}
+
+/* Beside a user's initrd, so no guest-init is needed. @folder: SIGMA_LIBDIR, below the usual one */
+static int build_with(const char *folder, const char *modules)
+{
+	char path[256];
+	int error;
+
+	snprintf(path, sizeof(path), "%s/sigma/%s", dir, folder);
+	setenv("SIGMA_LIBDIR", path, 1);
+	capture_start();
+	error = initrd_build(&initrd, TREE_VERSION, modules, "/dev/null", "xfs");
+	capture_end();
+	snprintf(path, sizeof(path), "%s/sigma", dir);
+	setenv("SIGMA_LIBDIR", path, 1);
+	if (!error) {
+		list(initrd.data, initrd.size);
+		initrd_free(&initrd);
+	}
+	return error;
+}
+
+TEST(signature_of_the_driver)
+{
+	NEED_TREE();
+	ASSERT_EQ(0, build_with(".", tree));
+	EXPECT_FALSE(initrd.driver_signed);
+	ASSERT_EQ(0, build_with("signed", tree));
+	EXPECT_TRUE(initrd.driver_signed);
+}
+
+TEST(all_drivers_built_in)
+{
+	NEED_TREE();
+	ASSERT_EQ(0, build_with("alone", "/no/such/tree"));
+	EXPECT_STREQ("/modules/sigma_guest.ko\n", order);
+	EXPECT_EQ(-ENOENT, build_with(".", "/no/such/tree"));
+	EXPECT_SAID("cannot be a guest: it needs CONFIG_MODULES=y", capture_buffer);
 }
 
 TEST(with_a_user_initrd)
@@ -151,7 +262,7 @@ TEST(with_a_user_initrd)
 	fputs(theirs, file);
 	fclose(file);
 
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, path));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, path, ""));
 	EXPECT_EQ(0, memcmp(initrd.data, "compressed\0\0" "070701", 18));
 	list(initrd.data + 12, initrd.size - 12);
 	initrd_free(&initrd);
@@ -166,26 +277,26 @@ TEST(what_is_missing)
 	char path[256];
 
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", "/no/such/tree", NULL));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", "/no/such/tree", NULL, ""));
 	EXPECT_SAID("/no/such/tree/modules.dep.bin: No such file", capture_end());
 
 	NEED_TREE();
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL, ""));
 	said = capture_end();
 	EXPECT_SAID("no sigma_guest.ko for Linux 0.0.0", said);
 	EXPECT_SAID(" -k 0.0.0, or in SIGMA's sources", said);
 	capture_start();
-	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL));
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL, ""));
 	EXPECT_SAID("the guest's kernel is other", capture_end());
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd"));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd", ""));
 	EXPECT_SAID("/no/initrd: cannot open the initrd", capture_end());
 
 	snprintf(path, sizeof(path), "%s/sigma/damaged", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
 	capture_start();
-	EXPECT_EQ(-EINVAL, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
 	EXPECT_SAID("sigma_guest.ko: damaged", capture_end());
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -193,7 +304,7 @@ TEST(what_is_missing)
 	snprintf(path, sizeof(path), "%s/sigma/guest-init", dir);
 	unlink(path);
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, NULL));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
 	EXPECT_SAID("guest-init: No such file", capture_end());
 }
 

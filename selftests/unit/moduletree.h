@@ -5,9 +5,12 @@
  *
  *	DIR/lib/modules/VERSION/kernel/		virtio_blk (compressed) and virtio_net need
  *						virtio_ring, which needs virtio; ext4 wants
- *						crc32c first; virtio_rng is built in
+ *						crc32c first; virtio_rng is built in; xfs and
+ *						btrfs need libcrc32c
  *	DIR/sigma/VERSION/sigma_guest.ko	depends on virtio and virtio_ring
  *	DIR/sigma/damaged/VERSION/sigma_guest.ko	its first 300 bytes
+ *	DIR/sigma/signed/VERSION/sigma_guest.ko	the first one with a mark of a signature
+ *	DIR/sigma/alone/VERSION/sigma_guest.ko	depends on nothing
  *	DIR/dkms/lib/modules/VERSION	the first one with it, as DKMS lays it out
  *	DIR/sigma/guest-init
  */
@@ -36,14 +39,18 @@ static const char moduletree_script[] =
 	"module virtio '' x=x; module virtio_ring virtio x=x; module virtio_blk virtio_ring x=x\n"
 	"module virtio_net virtio_ring x=x; module crc32c_a '' alias=crc32c\n"
 	"module ext4 '' 'softdep=pre: crc32c'\n"
-	"xz $tree/kernel/virtio_blk.ko\n"
+	"module libcrc32c '' x=x; module xfs libcrc32c alias=fs-xfs\n"
+	"module btrfs libcrc32c alias=fs-btrfs; xz $tree/kernel/virtio_blk.ko\n"
 	"echo kernel/virtio_rng.ko >$tree/modules.builtin; : >$tree/modules.order\n"
 	"depmod -b . $version\n"
 	"module sigma_guest virtio_ring depends=virtio,virtio_ring\n"
 	"mv $tree/kernel/sigma_guest.ko sigma/$version\n"
 	"mkdir -p dkms/$tree; cp -r $tree dkms/lib/modules; mkdir -p dkms/$tree/updates/dkms\n"
 	"cp sigma/$version/sigma_guest.ko dkms/$tree/updates/dkms; depmod -b dkms $version\n"
-	"mkdir -p sigma/other sigma/damaged/$version\n"
+	"mkdir -p sigma/other sigma/damaged/$version sigma/signed/$version sigma/alone/$version\n"
+	"{ cat sigma/$version/sigma_guest.ko; echo '~Module signature appended~'; } \\\n"
+	"	>sigma/signed/$version/sigma_guest.ko\n"
+	"module sigma_guest '' depends=; mv $tree/kernel/sigma_guest.ko sigma/alone/$version\n"
 	"head -c 300 sigma/$version/sigma_guest.ko >sigma/damaged/$version/sigma_guest.ko\n"
 	"module sigma_guest '' depends=virtio 1.2.3; mv $tree/kernel/sigma_guest.ko sigma/other\n"
 	"echo 'I am init' >sigma/guest-init\n";

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the guest's init makes of disks: superblocks and partition tables, made here. */
+#include <endian.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "../../guest/init/init.h"
+#include "tap.h"
+
+#define BLOCK		512
+#define BLOCK_4K	4096
+#define ENTRY		128
+#define SIZE		(128 << 10)
+
+#define UUID		"01234567-89ab-cdef-0011-223344556677"
+
+static const uint8_t uuid[16] = {
+	0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77
+};
+
+/* UUID as a GUID */
+static const uint8_t guid[16] = {
+	0x67, 0x45, 0x23, 0x01, 0xab, 0x89, 0xef, 0xcd, 0, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77
+};
+
+/* The types of a root partition of x86-64, and of one for swap */
+static const uint8_t root_type_guid[16] = {
+	0xe3, 0xbc, 0x68, 0x4f, 0xcd, 0xe8, 0xb1, 0x4d, 0x96, 0xe7, 0xfb, 0xca, 0xf9, 0x84, 0xb7, 0x09
+};
+static const uint8_t swap_type_guid[16] = {
+	0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43, 0x84, 0xe5, 0x09, 0x33, 0xc8, 0x4b, 0x4f, 0x4f
+};
+
+static int disk = -1;
+
+/* Begin with a disk full of zeros */
+static void clear(void)
+{
+	if (disk >= 0)
+		close(disk);
+	disk = memfd_create("disk", MFD_CLOEXEC);
+	if (disk < 0 || ftruncate(disk, SIZE)) {
+		perror("no disk");
+		exit(EXIT_FAILURE);
+	}
+}
+
+static void put(off_t at, const void *data, size_t len)
+{
+	if (pwrite(disk, data, len, at) != (ssize_t)len) {
+		perror("cannot write");
+		exit(EXIT_FAILURE);
+	}
+}
+
+static void put32(off_t at, uint32_t value)
+{
+	value = htole32(value);
+	put(at, &value, sizeof(value));
+}
+
+static void put64(off_t at, uint64_t value)
+{
+	value = htole64(value);
+	put(at, &value, sizeof(value));
+}
+
+static void gpt(unsigned int block, uint64_t entries_block, uint32_t nr, uint32_t entry_size)
+{
+	clear();
+	put(block, "EFI PART", 8);
+	put64(block + 72, entries_block);
+	put32(block + 80, nr);
+	put32(block + 84, entry_size);
+}
+
+static void entry(off_t at, const uint8_t type[16], const uint8_t id[16], const char *name)
+{
+	put(at, type, 16);
+	put(at + 16, id, 16);
+	for (size_t i = 0; i < strlen(name); i++)
+		put(at + 56 + 2 * i, &name[i], 1);
+}
+
+TEST(file_systems)
+{
+	static const struct {
+		const char *type, *magic, *label;
+		off_t magic_at, uuid_at, label_at;
+	} cases[] = {
+		{ "ext4", "\x53\xef", "sixteen letters.", 1080, 1128, 1144 },
+		{ "xfs", "XFSB", "twelve chars", 0, 32, 108 },
+		{ "btrfs", "_BHRfS_M", "a label of btrfs, which may be a long one", 65600, 65568,
+		  65835 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct super super;
+		char spec[64];
+
+		clear();
+		put(cases[i].magic_at, cases[i].magic, strlen(cases[i].magic));
+		put(cases[i].uuid_at, uuid, sizeof(uuid));
+		put(cases[i].label_at, cases[i].label, strlen(cases[i].label));
+		ASSERT_TRUE(super_read(&super, disk));
+		EXPECT_STREQ(cases[i].type, super.type);
+		EXPECT_TRUE(super_matches(&super, "UUID=" UUID));
+		EXPECT_TRUE(super_matches(&super, "UUID=01234567-89AB-CDEF-0011-223344556677"));
+		EXPECT_FALSE(super_matches(&super, "UUID=01234567"));
+		EXPECT_FALSE(super_matches(&super, "UUID="));
+		EXPECT_FALSE(super_matches(&super, "PARTUUID=" UUID));
+		snprintf(spec, sizeof(spec), "LABEL=%s", cases[i].label);
+		EXPECT_TRUE(super_matches(&super, spec));
+		spec[strlen(spec) - 1] = '\0';
+		EXPECT_FALSE(super_matches(&super, spec));
+		EXPECT_FALSE(super_matches(&super, "LABEL="));
+	}
+}
+
+TEST(no_file_system)
+{
+	struct super super;
+
+	clear();
+	EXPECT_FALSE(super_read(&super, disk));
+	EXPECT_EQ(0, ftruncate(disk, 0));
+	EXPECT_FALSE(super_read(&super, disk));
+	/* A device that ends in the superblock */
+	put(0, "XFSB", 4);
+	EXPECT_FALSE(super_read(&super, disk));
+}
+
+TEST(no_label)
+{
+	struct super super;
+
+	clear();
+	put(0, "XFSB", 4);
+	ASSERT_TRUE(super_read(&super, disk));
+	EXPECT_FALSE(super_matches(&super, "LABEL="));
+}
+
+TEST(partitions)
+{
+	static const uint8_t other[16] = { 1 };
+
+	gpt(BLOCK, 2, 128, ENTRY);
+	entry(2 * BLOCK, swap_type_guid, other, "swap");
+	entry(2 * BLOCK + 4 * ENTRY, root_type_guid, guid, "the root");
+	EXPECT_EQ(5, partition_find(disk, BLOCK, "PARTUUID=" UUID));
+	EXPECT_EQ(5, partition_find(disk, BLOCK, "PARTUUID=01234567-89AB-CDEF-0011-223344556677"));
+	EXPECT_EQ(5, partition_find(disk, BLOCK, "PARTLABEL=the root"));
+	EXPECT_EQ(1, partition_find(disk, BLOCK, "PARTLABEL=swap"));
+	EXPECT_EQ(5, partition_find(disk, BLOCK, ROOT_AUTO));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=01234567"));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID="));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTLABEL=the"));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTLABEL="));
+	/* Entries that are not used have an ID of zeros, too */
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=00000000-0000-0000-0000-000000000000"));
+	/* A table is where the disk's block size puts it */
+	EXPECT_EQ(0, partition_find(disk, BLOCK_4K, ROOT_AUTO));
+
+	put64(2 * BLOCK + 4 * ENTRY + 48, 1ULL << 63);	/* not to be found by its type */
+	EXPECT_EQ(0, partition_find(disk, BLOCK, ROOT_AUTO));
+	EXPECT_EQ(5, partition_find(disk, BLOCK, "PARTUUID=" UUID));
+}
+
+TEST(partitions_on_blocks_of_4_kib)
+{
+	gpt(BLOCK_4K, 3, 4, 2 * ENTRY);
+	entry(3 * BLOCK_4K + 2 * ENTRY, root_type_guid, guid, "");
+	EXPECT_EQ(2, partition_find(disk, BLOCK_4K, ROOT_AUTO));
+	EXPECT_EQ(2, partition_find(disk, BLOCK_4K, "PARTUUID=" UUID));
+}
+
+TEST(names_beyond_ascii)
+{
+	static const uint8_t name[] = { 0xfc, 0, 0xac, 0x20, 0, 0 };
+
+	gpt(BLOCK, 2, 1, ENTRY);
+	entry(2 * BLOCK, root_type_guid, guid, "");
+	put(2 * BLOCK + 56, name, sizeof(name));
+	EXPECT_EQ(1, partition_find(disk, BLOCK, "PARTLABEL=\xc3\xbc\xe2\x82\xac"));
+
+	/* A name that fills its field */
+	for (unsigned int i = 0; i < 36; i++)
+		put(2 * BLOCK + 56 + 2 * i, "\xac\x20", 2);
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTLABEL=\xc3\xbc\xe2\x82\xac"));
+}
+
+TEST(damaged_tables)
+{
+	clear();
+	EXPECT_EQ(0, partition_find(disk, BLOCK, ROOT_AUTO));
+	gpt(BLOCK, 1ULL << 60, UINT32_MAX, ENTRY);
+	EXPECT_EQ(0, partition_find(disk, BLOCK, ROOT_AUTO));
+	gpt(BLOCK, 2, UINT32_MAX, 0);
+	EXPECT_EQ(0, partition_find(disk, BLOCK, ROOT_AUTO));
+	gpt(BLOCK, 2, UINT32_MAX, UINT32_MAX);
+	entry(2 * BLOCK, swap_type_guid, guid, "");
+	EXPECT_EQ(0, partition_find(disk, BLOCK, ROOT_AUTO));
+	gpt(BLOCK, 2, 0, ENTRY);
+	entry(2 * BLOCK, root_type_guid, guid, "");
+	EXPECT_EQ(0, partition_find(disk, BLOCK, ROOT_AUTO));
+}
+
+TEST(disk_signature)
+{
+	clear();
+	put32(440, 0xdeadbeef);
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=deadbeef-01"));
+	put(510, "\x55\xaa", 2);
+	EXPECT_EQ(1, partition_find(disk, BLOCK, "PARTUUID=deadbeef-01"));
+	EXPECT_EQ(0x1f, partition_find(disk, BLOCK, "PARTUUID=DEADBEEF-1f"));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=deadbeef-"));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=deadbeef-1"));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=deadbeef-0g"));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=deadbee0-01"));
+	EXPECT_EQ(0, partition_find(disk, BLOCK, ROOT_AUTO));
+	put32(440, 0);
+	EXPECT_EQ(0, partition_find(disk, BLOCK, "PARTUUID=00000000-01"));
+}
+
+TEST(command_line)
+{
+	static struct cmdline cmdline;
+
+	strcpy(cmdline.text, "ro root=/dev/vda root=PARTLABEL=\"the root\" rootfstype=xfs rw "
+	       "sigma.modules=m -- root=x\n");
+	cmdline_parse(&cmdline);
+	EXPECT_STREQ("PARTLABEL=the root", cmdline.root);
+	EXPECT_STREQ("xfs", cmdline.fstype);
+	EXPECT_STREQ("m", cmdline.modules);
+	EXPECT_FALSE(cmdline.read_only);
+}
+
+TEST_HARNESS_MAIN
