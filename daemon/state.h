@@ -3,6 +3,11 @@
  * /run/sigma/NAME/state persists what the next sigmad needs to take over a running guest. The file
  * is mapped shared and written by plain stores, so it is up to date whatever ends this sigmad. The
  * sigmad that serves the guest holds a lock on the file.
+ *
+ * The file begins with the number of its layout. A newer sigmad reads the layouts of all releases
+ * before it (state_old.h), puts a file of the present layout in the old one's place, and then takes
+ * the guest over. An older sigmad refuses a layout that it does not know, and the guest runs on
+ * for a sigmad that does.
  */
 #ifndef SIGMA_STATE_H
 #define SIGMA_STATE_H
@@ -13,7 +18,23 @@
 #include "../common/guestfile.h"
 #include "virtio/state.h"
 
-#define STATE_FILE "state"
+#define STATE_FILE	"state"
+#define STATE_FILE_NEW	"state.new"	/* while one of an older layout is replaced */
+
+#define STATE_MAGIC	"SGSTATE"
+#define STATE_LAYOUT	2
+
+/**
+ * struct state_header - the first bytes of the file, in each layout
+ * @magic: STATE_MAGIC, without its NUL
+ * @layout: '0' + the number of the layout
+ * @size: of the struct, in bytes
+ */
+struct state_header {
+	char magic[7];
+	char layout;
+	uint64_t size;
+};
 
 /**
  * struct device_record - a device that can be hotplugged, as a section of the guest file has it
@@ -33,8 +54,8 @@ struct device_record {
 
 /**
  * struct guest_state - the contents of the file
- * @magic: identifies the layout and its meaning
- * @size: of this struct, in bytes
+ * @header: says that this is layout STATE_LAYOUT
+ * @version: of the sigmad that made the file, for messages; here in each layout from 2 on
  * @log_tail: number of bytes of the kernel log's ring that were written to the log file
  * @started_usec: CLOCK_REALTIME of the last start; 0: not started yet
  * @vsock_cid: 0: none
@@ -48,8 +69,8 @@ struct device_record {
  * @record: the record of device N in @devices is @record[N]
  */
 struct guest_state {
-	uint64_t magic;
-	uint64_t size;
+	struct state_header header;
+	char version[16];
 	uint64_t log_tail;
 	uint64_t started_usec;
 	uint32_t vsock_cid;
@@ -77,8 +98,9 @@ int state_show(int fd, const char *name);
  * state_take - open and lock the state that the last sigmad of the guest @name left
  *
  * Context: waits for a sigmad that is about to end.
- * Return: 0; -ENOENT: there is no state; -EBUSY: the guest's sigmad lives; -ESTALE: a sigmad of
- * another version wrote it; or another negative errno. Errors are not reported.
+ * Return: 0; -ENOENT: there is no state, which is not reported; or a reported negative errno.
+ * -EBUSY: the guest's sigmad lives; -ESTALE: no layout that this sigmad can read. With any other one
+ * another try may succeed.
  */
 int state_take(struct guest_state **state, int *fd, const char *name);
 void state_close(struct guest_state *state, int fd);
