@@ -178,7 +178,7 @@ unmap:
 static int read_state(const char *name, int *fd, struct guest_state **out)
 {
 	struct state_header header;
-	struct guest_state *state;
+	struct guest_state *state = NULL;
 	unsigned int layout;
 	struct stat st;
 	int error;
@@ -236,8 +236,8 @@ static pid_t owner_of_bus(const char *name)
 }
 
 /*
- * Does a sigmad live that serves the guest? One that was killed has its files, and so its socket and
- * its lock, until the kernel has finished its requests.
+ * Does a sigmad live that serves the guest? One that was killed has its files, and so its socket
+ * and its lock, until the kernel has finished its requests.
  */
 static bool is_served(const char *name)
 {

@@ -5,7 +5,7 @@
  *
  * Whoever changes the layout, or the meaning of a field,
  *
- *	1. increments STATE_LAYOUT (state.h) and corrects the assertions in state_old.c,
+ *	1. increments STATE_LAYOUT (state_layout.h) and corrects the assertions in state_old.c,
  *	2. copies each struct that changes, as it was, to state_old.c as struct NAME_N,
  *	3. adds a reader of layout N to the table there, which sets what layout N did not have, and
  *	4. adds a case to selftests/unit/supervisor.c, with a struct as the release had it.
@@ -13,7 +13,9 @@
 #ifndef SIGMA_STATE_OLD_H
 #define SIGMA_STATE_OLD_H
 
-#include "state.h"
+#include <stddef.h>
+
+#include "state_layout.h"
 
 /**
  * state_old_size - the size of the struct of an older layout
