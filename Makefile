@@ -114,7 +114,8 @@ needs:
 modules: | needs
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
-units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.service sigma-pool.service)
+units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.service \
+	 sigma-end@.service sigma-pool.service)
 
 user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
       $(units)

@@ -3,13 +3,19 @@
  * sigmactl kill. First it asks sigmad, which has the guest's memory mapped and can remove all that
  * it made for the guest. If sigmad does not answer, it is killed. If there is none, sigma.ko stops
  * the guest and takes everything back.
+ *
+ * sigma@.service calls this verb when sigmad did not stop in time, and gives each of its commands
+ * TimeoutStopSec=. On a busy machine that may be too short, and a verb that is killed half-way would
+ * leave the guest unserved. So the verb asks the service manager for more time, before each step.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-login.h>
 #include <unistd.h>
 
@@ -19,6 +25,13 @@
 #define ANSWER_TIMEOUT	(5 * USEC_PER_SEC)
 #define END_TIMEOUT	(20 * USEC_PER_SEC)	/* memory is zeroed, CPUs come back */
 #define DEATH_MS	10000			/* of a process with much memory */
+#define STEP_TIME	(300 * USEC_PER_SEC)	/* many times what any step takes */
+
+/* Without a service manager this does nothing */
+static void ask_for_time(void)
+{
+	sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%" PRIu64, (uint64_t)STEP_TIME);
+}
 
 /* Have sigmad end the guest; 0 when sigmad has ended, or -errno */
 static int ask(const char *name)
@@ -80,6 +93,7 @@ static int run(const struct options *options, char **args)
 	struct guest_view guest;
 	int status, error;
 
+	ask_for_time();
 	status = guest_check(name);
 	if (status)
 		return status;
@@ -97,6 +111,7 @@ static int run(const struct options *options, char **args)
 	if (guest_view(&guest, name))
 		return EXIT_OK;
 
+	ask_for_time();
 	error = guest_remove(name);
 	if (error < 0)
 		return EXIT_FAILED;

@@ -2,7 +2,6 @@
 /* Take-over of a running guest: see takeover.h. */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "../common/control.h"
 #include "../common/log.h"
@@ -10,18 +9,6 @@
 #include "devices.h"
 #include "takeover.h"
 #include "virtio/bus.h"
-
-static int report_state(const char *name, int error)
-{
-	if (error == -EBUSY)
-		return log_error(error, "%s: exists already, and a sigmad serves it; if that one was killed, it has not ended yet: try again then",
-				 name);
-	if (error == -ESTALE)
-		return log_error(error, "%s: cannot take the guest over: the sigmad that left it is of another version: install that version, or end the guest by 'sigmactl kill %s'",
-				 name, name);
-	return log_error(error, "%s: cannot take the guest over: %s: %s", name, STATE_FILE,
-			 strerror(-error));
-}
 
 int takeover_find(struct machine *machine, struct guest_config *config, const char *guest)
 {
@@ -35,7 +22,7 @@ int takeover_find(struct machine *machine, struct guest_config *config, const ch
 		return 0;
 	error = state_take(&machine->state, &machine->state_fd, name);
 	if (error)
-		return error == -ENOENT ? 0 : report_state(name, error);
+		return error == -ENOENT ? 0 : error;
 	error = guestfile_parse(config, machine->state->file, machine->state->text,
 				machine->state->text_len);
 	if (error)

@@ -19,6 +19,7 @@ is_restarted() { has NRestarts "$1" && has ActiveState active; }
 kill_sigmad() { pgrep -x sigmad | grep -x "$(property MainPID)" && pkill -9 -x sigmad; }
 journal() { journalctl --sync && journalctl --no-pager --output=cat SIGMA_GUEST=web "$@"; }
 said() { journal --identifier="$1" | grep -- "$2"; }
+taken_over() { journal --identifier=sigmad | grep -c "took over the guest"; }
 is_listed() { machinectl list --no-legend | grep -E '^web +vm +sigma' && leads; }
 leads() { [ "$(machinectl show --value --property=Leader web)" = "$(property MainPID)" ]; }
 inhibits() { systemd-inhibit --list --no-legend | grep "sigmad.*sleep.*SIGMA guest web.*block"; }
@@ -37,6 +38,8 @@ journalctl --flush
 check "systemd finds no fault in the unit" systemd-analyze --man=no verify $unit
 check "systemd finds no fault in the unit that ends guests without a sigmad" \
 	systemd-analyze --man=no verify sigma-unserved@web.service
+check "systemd finds no fault in the unit that ends guests whose sigmad did not stop in time" \
+	systemd-analyze --man=no verify sigma-end@web.service
 check "systemd finds no fault in the unit that fills the pool" \
 	systemd-analyze --man=no verify sigma-pool.service
 check "the unit names its manual pages" eval \
@@ -221,7 +224,17 @@ drop_in TimeoutStopSec=5 ExecStart= \
 check "the unit starts with a short stop timeout of systemd" systemctl start $unit
 check "systemctl stop succeeds after the stop timeout" systemctl stop $unit
 check "systemd killed sigmad when its stop timeout ended" has Result timeout
-check "the guest of the killed sigmad is ended, too" is_gone web
+check "the guest of the killed sigmad is ended, too" wait_gone web
+# The same on a machine that is so busy that the unit's own kill does not come to its end
+systemctl reset-failed
+drop_in TimeoutStopSec=5 ExecStopPost= ExecStart= \
+	"ExecStart=/usr/libexec/sigmad --service --boot-timeout=infinity %i"
+taken=$(taken_over)
+check "the unit starts without a kill of its own" systemctl start $unit
+check "a restart after the stop timeout succeeds" systemctl restart $unit
+check "the restart did not take the old guest over" eval '[ "$(taken_over)" = "$taken" ]'
+check "systemctl stop succeeds after the stop timeout without a kill" systemctl stop $unit
+check "a unit of its own ends the guest that was not killed" wait_gone web
 rm $dropin /tmp/deaf.initrd
 systemctl reset-failed
 systemctl daemon-reload

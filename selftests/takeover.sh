@@ -23,6 +23,14 @@ writer='i=0; while [ ! -e /run/enough ]; do i=$((i + 1));
 	echo $i >/run/next; mv /run/next /run/round; done; : >/run/ended'
 round() { in_guest 1 "cat /run/round"; }
 is_locked() { ! flock --nonblock /run/sigma/g/state true; }
+# as_older: make the state file one of the first layout, which had no version of sigmad (bytes 16 to 31)
+as_older()
+{
+	perl -e 'local $/; $_ = <STDIN>; substr($_, 16, 16) = ""; substr($_, 7, 1) = "1";
+		substr($_, 8, 8) = pack("Q", length); print' </run/sigma/g/state >/run/sigma/g/older &&
+		mv /run/sigma/g/older /run/sigma/g/state
+}
+is_newest() { [ "$(head -c 8 /run/sigma/g/state)" = SGSTATE2 ]; }
 has_gone_on() { [ "$(round)" -gt "$1" ]; }
 
 guest g disk=/dev/vdb disk=$image net=1
@@ -38,15 +46,18 @@ for ((n = 1; n <= ROUNDS; n++)); do
 	echo "Memory=lots" >>/etc/sigma/g.guest
 	check "round $n: sigmad is killed" kill_sigmad
 	check "round $n: the guest's heartbeat goes on" beats g
+	[ "$n" != 2 ] || check "round $n: the state is what an older sigmad left" as_older
 	# Hold the lock for a second, as a kernel does that still cleans up after the killed sigmad
 	flock /run/sigma/g/state sleep 1 &
 	check "round $n: the killed sigmad's lock seems to be held" until_true 10 is_locked
 	check "round $n: sigmactl start takes the guest over" sigmactl start g
+	check "round $n: the state file has the newest layout" is_newest
 	check "round $n: the guest answers" wait_guest 1
 	check "round $n: the writer goes on" until_true 60 has_gone_on "$(round)"
 done
 
-# The disk's lock is held for longer than a start would wait for it, as by requests of a slow disk
+# The locks of the disk and of the state file are held for longer than a start would wait for them, as
+# by requests of a slow disk
 check "sigmad is killed once more" kill_sigmad
 hold()
 {
@@ -57,6 +68,7 @@ hold()
 		open(my $held, ">", "/tmp/held") and sleep 8' $image
 }
 hold &
+flock /run/sigma/g/state sleep 8 &
 check "the killed sigmad's lock on the disk seems to be held" until_true 10 test -e /tmp/held
 check "sigmactl start waits for the disk and takes the guest over" sigmactl start g
 check "the writer goes on with the slow disk" until_true 60 has_gone_on "$(round)"

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "backends.h"
@@ -29,6 +30,7 @@
 #define DISCARD_SECTORS_MAX	(1U << 22)
 #define ZEROES_RANGES_MAX	1
 #define ZEROES_SECTORS_MAX	(1U << 17)	/* lower: zeros may have to be written out */
+#define FLUSH_USEC	600000000ULL	/* a network disk may take minutes */
 
 static struct blk *to_blk(struct virtio_device *dev)
 {
@@ -252,9 +254,14 @@ static void blk_destroy(struct virtio_device *dev)
 {
 	struct blk *blk = to_blk(dev);
 
-	/* After an unplug, all writes of the guest must be on the disk */
-	if (dev->state->leaving != DEVICE_STAYS && !blk->disk.read_only)
+	/*
+	 * After an unplug, all writes of the guest must be on the disk. The event loop waits for that,
+	 * and the service manager must not take it for a hang
+	 */
+	if (dev->state->leaving != DEVICE_STAYS && !blk->disk.read_only) {
+		sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", FLUSH_USEC);
 		disk_flushed(&blk->disk, fdatasync(blk->disk.fd) ? -errno : 0);
+	}
 	disk_close(&blk->disk);
 	free(blk);
 }

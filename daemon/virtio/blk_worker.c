@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "blk_worker.h"
 
 #define STEP_MAX	(4UL << 20)	/* bytes; a multiple of any block size */
+#define ALIVE_SEC	10		/* a part of WatchdogSec= of sigma@.service */
 
 bool blk_worker_stopping(const struct blk *blk)
 {
@@ -121,13 +124,31 @@ failed:
 	return ret;
 }
 
+/*
+ * The event loop waits here for requests that the disk has, and a network disk may take minutes.
+ * The service manager must not take that for a hang of sigmad: the next sigmad would wait for the
+ * same disk.
+ */
+static void join(pthread_t thread)
+{
+	struct timespec until;
+
+	for (;;) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_sec += ALIVE_SEC;
+		if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
+			return;
+		sd_notify(0, "WATCHDOG=1");
+	}
+}
+
 void blk_worker_stop(struct blk *blk)
 {
 	struct blk_worker *worker = blk->worker;
 
 	__atomic_store_n(&worker->stopping, true, __ATOMIC_RELEASE);
 	eventfd_write(worker->stop_fd, 1);
-	pthread_join(worker->thread, NULL);
+	join(worker->thread);
 	blk->worker = NULL;
 	close(worker->stop_fd);
 	free(worker);

@@ -275,6 +275,7 @@ static inline int host_open_state(void)
 	char path[RUNDIR_PATH_MAX];
 
 	snprintf(path, sizeof(path), "%s/unnamed", host.folder);
+	unlink(path);			/* it may be the last one, under two names */
 	return openat(AT_FDCWD, path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
 }
 
@@ -307,7 +308,7 @@ void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
 static inline void host_empty(void)
 {
 	static const char *const files[] = {
-		"unnamed", STATE_FILE, "console", "log", "log.1",
+		"unnamed", STATE_FILE, STATE_FILE_NEW, "console", "log", "log.1",
 	};
 	char path[RUNDIR_PATH_MAX];
 

@@ -2,7 +2,10 @@
 /* How sigmactl prints numbers and words, for people and for Prometheus. */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
+#include "../../ctl/ctl.h"
 #include "../../ctl/stats.h"
 #include "tap.h"
 
@@ -110,6 +113,28 @@ TEST(prometheus_of_none)
 	EXPECT_EQ(0, count(text, "{"));
 	EXPECT_TRUE(count(text, "# TYPE ") > 8);
 	free(text);
+}
+
+/* A service whose stop timeout is short must not lose the kill that ends its guest */
+TEST(kill_asks_the_service_manager_for_time)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char name[] = "no-guest-has-this-name", *args[] = { name, NULL };
+	char folder[] = "/tmp/sigmactl-XXXXXX", message[128] = "";
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const struct options options = {};
+
+	ASSERT_TRUE(mkdtemp(folder));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/notify", folder);
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+	EXPECT_EQ(EXIT_NO_GUEST, verb_kill.run(&options, args));
+	unsetenv("NOTIFY_SOCKET");
+	EXPECT_TRUE(recv(fd, message, sizeof(message) - 1, 0) > 0);
+	EXPECT_STREQ("EXTEND_TIMEOUT_USEC=300000000", message);
+	close(fd);
+	unlink(addr.sun_path);
+	rmdir(folder);
 }
 
 TEST_HARNESS_MAIN

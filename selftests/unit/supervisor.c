@@ -6,9 +6,12 @@
  */
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "../../common/gueststate.h"
+#include "../../common/version.h"
 #include "../../daemon/supervisor.h"
 #include "../../daemon/takeover.h"
 #include "capture.h"
@@ -965,33 +968,88 @@ static int found(void)
 	return error;
 }
 
-TEST(not_taken_over)
+/* The D-Bus socket of a sigmad, which is whoever calls listen() */
+static int make_bus(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	rundir_path(addr.sun_path, HOST_GUEST, "bus");
+	unlink(addr.sun_path);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		abort();
+	return fd;
+}
+
+static void close_bus(int fd)
+{
+	char bus[RUNDIR_PATH_MAX];
+
+	rundir_path(bus, HOST_GUEST, "bus");
+	unlink(bus);
+	close(fd);
+}
+
+/* The guest's state file, open for the test */
+static int open_state(void)
 {
 	char state[RUNDIR_PATH_MAX];
-	uint64_t magic, other = 0;
-	int fd;
+
+	rundir_path(state, HOST_GUEST, STATE_FILE);
+	return open(state, O_RDWR | O_CLOEXEC);
+}
+
+/* The next sigmad takes the guest over, and the guest ends */
+static bool is_taken_over(void)
+{
+	if (!begin((struct supervisor_options)SERVICE) || make() || run())
+		return false;
+	if (CHANGE(POWEROFF) != EXIT_SUCCESS)
+		return false;
+	noted();
+	return true;
+}
+
+TEST(not_taken_over)
+{
+	struct state_header header, other = {};
+	int fd, bus;
 
 	ASSERT_TRUE(leave_guest(true));
 	noted();
-	rundir_path(state, HOST_GUEST, STATE_FILE);
-	fd = open(state, O_RDWR | O_CLOEXEC);
+	fd = open_state();
 	ASSERT_EQ(0, flock(fd, LOCK_EX | LOCK_NB));
+	bus = make_bus();
+	ASSERT_EQ(0, listen(bus, 1));
 	EXPECT_EQ(-EBUSY, found());
 	EXPECT_SAID(HOST_GUEST ": exists already, and a sigmad serves it", said);
+	close_bus(bus);
+
+	/* Whoever holds the lock does not serve the guest: another try may succeed */
+	EXPECT_EQ(-EAGAIN, found());
+	EXPECT_SAID(HOST_GUEST ": cannot take the guest over: its last sigmad was killed and has not ended yet",
+		    said);
 	ASSERT_EQ(0, flock(fd, LOCK_UN));
 
-	ASSERT_EQ(sizeof(magic), pread(fd, &magic, sizeof(magic), 0));
+	ASSERT_EQ(sizeof(header), pread(fd, &header, sizeof(header), 0));
 	ASSERT_EQ(sizeof(other), pwrite(fd, &other, sizeof(other), 0));
 	EXPECT_EQ(-ESTALE, found());
-	EXPECT_SAID("the sigmad that left it is of another version: install that version", said);
-	ASSERT_EQ(sizeof(magic), pwrite(fd, &magic, sizeof(magic), 0));
+	EXPECT_SAID("its state file is damaged; end the guest by 'sigmactl kill " HOST_GUEST "'", said);
+	other = header;
+	other.size++;
+	ASSERT_EQ(sizeof(other), pwrite(fd, &other, sizeof(other), 0));
+	EXPECT_EQ(-ESTALE, found());
+	EXPECT_SAID("its state file is damaged", said);
+	other = header;
+	other.layout = '0';
+	ASSERT_EQ(sizeof(other), pwrite(fd, &other, sizeof(other), 0));
+	EXPECT_EQ(-ESTALE, found());
+	EXPECT_SAID("its state file is damaged", said);
+	ASSERT_EQ(sizeof(header), pwrite(fd, &header, sizeof(header), 0));
 
 	/* The next one can */
 	close(fd);
-	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
-	ASSERT_TRUE(!make() && !run());
-	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
-	noted();
+	ASSERT_TRUE(is_taken_over());
 	end_and_finish("stop retire destroy close");
 
 	/* Without a state there is nothing to take over */
@@ -999,6 +1057,222 @@ TEST(not_taken_over)
 	EXPECT_EQ(0, found());
 	host.exists = false;
 	EXPECT_EQ(0, takeover_find(&supervisor.machine, &config, path));
+}
+
+/* A sigmad that was killed is there until the kernel has finished its requests, and serves nothing */
+TEST(not_taken_over_from_one_that_dies)
+{
+	siginfo_t info;
+	pid_t pid;
+	int fd, bus;
+
+	ASSERT_TRUE(leave_guest(true));
+	noted();
+	fd = open_state();
+	ASSERT_EQ(0, flock(fd, LOCK_EX | LOCK_NB));
+	/* The socket stays open, and its process is one that has ended and is not waited for */
+	bus = make_bus();
+	pid = fork();
+	if (!pid) {
+		listen(bus, 1);
+		_exit(0);
+	}
+	ASSERT_EQ(0, waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
+	EXPECT_EQ(-EAGAIN, found());
+	EXPECT_SAID("its last sigmad was killed and has not ended yet", said);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	close(fd);
+	close_bus(bus);
+	ASSERT_TRUE(is_taken_over());
+	end_and_finish("stop retire destroy close");
+}
+
+/* The state file as the first layout had it, in numbers of that time */
+struct first_layout {
+	char magic[8];
+	uint64_t size;
+	uint64_t log_tail;
+	uint64_t started_usec;
+	uint32_t vsock_cid;
+	uint32_t text_len;
+	uint32_t starter;
+	uint32_t restarting;
+	char file[4096];
+	char text[65536];
+	uint8_t request[248];
+	struct {
+		uint32_t device_id, nr_queues, doorbell, leaving;
+		uint32_t status, generation, broken, failed;
+		uint64_t negotiated;
+		struct {
+			uint32_t size;
+			uint16_t last_avail, used_idx;
+			uint64_t desc, avail, used;
+			uint64_t in_flight[16];
+			uint16_t pushed[1024];
+		} queue[32];
+	} device[64];
+	struct {
+		uint32_t kind, slot, line, reserved;
+		char keys[4096];
+	} record[64];
+};
+
+/* Write the state file of the first layout that says the same as the present one */
+static bool make_older(const struct guest_state *state)
+{
+	struct first_layout *old = calloc(1, sizeof(*old));
+	char file[RUNDIR_PATH_MAX];
+	bool made;
+	int fd;
+
+	memcpy(old->magic, "SGSTATE1", sizeof(old->magic));
+	old->size = sizeof(*old);
+	old->log_tail = state->log_tail;
+	old->started_usec = state->started_usec;
+	old->vsock_cid = state->vsock_cid;
+	old->text_len = state->text_len;
+	old->starter = state->starter;
+	old->restarting = state->restarting;
+	strcpy(old->file, state->file);
+	memcpy(old->text, state->text, state->text_len);
+	memcpy(old->request, state->devices.request, sizeof(old->request));
+	for (size_t i = 0; i < sizeof(old->device) / sizeof(*old->device); i++) {
+		const struct device_state *device = &state->devices.device[i];
+
+		old->device[i].device_id = device->device_id;
+		old->device[i].nr_queues = device->nr_queues;
+		old->device[i].doorbell = device->doorbell;
+		old->device[i].leaving = device->leaving;
+		old->device[i].status = device->status;
+		old->device[i].generation = device->generation;
+		old->device[i].broken = device->broken;
+		old->device[i].failed = device->failed;
+		old->device[i].negotiated = device->negotiated;
+		for (size_t q = 0; q < SIGMA_QUEUES; q++) {
+			const struct queue_state *queue = &device->queue[q];
+
+			old->device[i].queue[q].size = queue->size;
+			old->device[i].queue[q].last_avail = queue->last_avail;
+			old->device[i].queue[q].used_idx = queue->used_idx;
+			old->device[i].queue[q].desc = queue->desc;
+			old->device[i].queue[q].avail = queue->avail;
+			old->device[i].queue[q].used = queue->used;
+			memcpy(old->device[i].queue[q].in_flight, queue->in_flight,
+			       sizeof(queue->in_flight));
+			memcpy(old->device[i].queue[q].pushed, queue->pushed,
+			       sizeof(queue->pushed));
+		}
+		old->record[i].kind = state->record[i].kind;
+		old->record[i].slot = state->record[i].slot;
+		old->record[i].line = state->record[i].line;
+		strcpy(old->record[i].keys, state->record[i].keys);
+	}
+	rundir_path(file, HOST_GUEST, STATE_FILE);
+	unlink(file);
+	fd = open(file, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	made = write(fd, old, sizeof(*old)) == sizeof(*old);
+	close(fd);
+	free(old);
+	return made;
+}
+
+TEST(taken_over_with_the_first_layout)
+{
+	struct guest_state *left;
+	struct queue_state *queue;
+	char file[RUNDIR_PATH_MAX];
+	int fd;
+
+	ASSERT_TRUE(leave_guest(true));
+	fd = open_state();
+	left = mmap(NULL, sizeof(*left), PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	ASSERT_TRUE(left != MAP_FAILED);
+	/* Fields of a device that is not there, the last one, show that all arrives in its place */
+	left->restarting = 1;
+	queue = &left->devices.device[SIGMA_DEVICES - 1].queue[SIGMA_QUEUES - 1];
+	left->devices.device[SIGMA_DEVICES - 1].failed = EIO;
+	left->devices.device[SIGMA_DEVICES - 1].negotiated = 1ULL << 40;
+	queue->last_avail = 17;
+	queue->used = HOST_PHYS;
+	queue->in_flight[VIRTQUEUE_SIZE_MAX / 64 - 1] = 1ULL << 63;
+	queue->pushed[VIRTQUEUE_SIZE_MAX - 1] = 1023;
+	strcpy(left->record[SIGMA_DEVICES - 1].keys, "Path=/srv/last\n");
+	ASSERT_TRUE(make_older(left));
+
+	capture_start();
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	said = capture_end();
+	files -= 3;			/* the state file and the capture, which are closed now */
+	EXPECT_SAID("read the state that an older sigmad left (layout 1)", said);
+	EXPECT_EQ(0, memcmp(left, supervisor.machine.state, sizeof(*left)));
+	/* The file that is there now is of the present layout, and locked */
+	close(fd);
+	fd = open_state();
+	EXPECT_EQ(-1, flock(fd, LOCK_EX | LOCK_NB));
+	EXPECT_EQ(sizeof(*left), lseek(fd, 0, SEEK_END));
+	rundir_path(file, HOST_GUEST, STATE_FILE_NEW);
+	EXPECT_EQ(-1, access(file, F_OK));
+	close(fd);
+	munmap(left, sizeof(*left));
+
+	supervisor.machine.state->restarting = 0;
+	ASSERT_EQ(0, make());
+	EXPECT_SAID("took over the guest from a sigmad that died", said);
+	EXPECT_EQ(0, run());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+/* Without room for the new file, the old one stays for the next try */
+TEST(first_layout_without_room)
+{
+	struct guest_state *left;
+	struct stat st;
+	int fd;
+
+	ASSERT_TRUE(leave_guest(true));
+	noted();
+	fd = open_state();
+	left = mmap(NULL, sizeof(*left), PROT_READ, MAP_SHARED, fd, 0);
+	ASSERT_TRUE(left != MAP_FAILED);
+	ASSERT_TRUE(make_older(left));
+	close(fd);
+	munmap(left, sizeof(*left));
+	fallocate_error = ENOSPC;
+	EXPECT_EQ(-ENOSPC, found());
+	fallocate_error = 0;
+	EXPECT_SAID("cannot take the guest over: state: No space left", said);
+	fd = open_state();
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(sizeof(struct first_layout), st.st_size);
+	close(fd);
+	ASSERT_TRUE(is_taken_over());
+	end_and_finish("stop retire destroy close");
+}
+
+/* The older sigmad leaves the guest to a newer one, and says to which */
+TEST(not_taken_over_with_a_newer_layout)
+{
+	static const char newer[] = "SGSTATE3" "\0\0\1\0\0\0\0\0" "7.8.9\0\0\0\0\0\0\0\0\0\0";
+	char file[RUNDIR_PATH_MAX], kept[sizeof(newer) - 1];
+	int fd;
+
+	ASSERT_TRUE(leave_guest(true));
+	noted();
+	rundir_path(file, HOST_GUEST, STATE_FILE);
+	fd = open(file, O_TRUNC | O_RDWR | O_CLOEXEC);
+	ASSERT_EQ(sizeof(kept), write(fd, newer, sizeof(kept)));
+	EXPECT_EQ(-ESTALE, found());
+	EXPECT_SAID("its state file has layout 3 of sigmad 7.8.9, and this is sigmad " SIGMA_VERSION,
+		    said);
+	EXPECT_SAID("the guest runs on: install sigmad 7.8.9 again", said);
+	EXPECT_EQ(sizeof(kept), pread(fd, kept, sizeof(kept), 0));
+	EXPECT_EQ(0, memcmp(newer, kept, sizeof(kept)));
+	close(fd);
+	host_empty();
+	host.exists = false;
 }
 
 TEST(taken_over_after_a_panic)

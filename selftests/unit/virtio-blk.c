@@ -7,11 +7,14 @@
 #include <liburing.h>
 #include <linux/loop.h>
 #include <linux/virtio_blk.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
@@ -954,6 +957,45 @@ TEST(reset_while_busy)
 		usleep(100);
 		ASSERT_EQ(0x77, *(uint8_t *)at(guest, disk.ring.used + 2));
 	}
+}
+
+static unsigned int slow_joins;		/* so many waits for a thread take too long */
+
+int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock,
+			 const struct timespec *until)
+{
+	if (slow_joins) {
+		slow_joins--;
+		return ETIMEDOUT;
+	}
+	return pthread_join(thread, result);
+}
+
+/* A reset waits for what the disk has, and systemd's watchdog must not kill sigmad meanwhile */
+TEST(slow_disk_does_not_look_like_a_hang)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	char message[64];
+	uint32_t now;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.notify", image);
+	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+	slow_joins = 2;
+	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(0, slow_joins);
+	unsetenv("NOTIFY_SOCKET");
+	for (unsigned int i = 0; i < 2; i++) {
+		memset(message, 0, sizeof(message));
+		EXPECT_TRUE(recv(fd, message, sizeof(message) - 1, 0) > 0);
+		EXPECT_STREQ("WATCHDOG=1", message);
+	}
+	EXPECT_EQ(-1, recv(fd, message, sizeof(message), 0));
+	close(fd);
+	unlink(addr.sun_path);
 }
 
 /* Opening */
