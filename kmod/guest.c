@@ -165,6 +165,17 @@ static void health_work(struct work_struct *work)
 	mutex_unlock(&guest->lock);
 }
 
+static unsigned int count_guests(void)
+{
+	struct sigma_guest *guest;
+	unsigned int nr = 0;
+
+	lockdep_assert_held(&sigma_guests_lock);
+	list_for_each_entry(guest, &guests, list)
+		nr++;
+	return nr;
+}
+
 static struct sigma_guest *find_guest(const char *name)
 {
 	struct sigma_guest *guest;
@@ -347,7 +358,7 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 
 	guest->view.low_phys = sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->view.low_phys) {
-		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, 0);
+		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, count_guests());
 		goto exit_iosc;
 	}
 

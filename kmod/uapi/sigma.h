@@ -39,7 +39,12 @@
 #define SIGMA_CPUS_MAX		64	/* CPUs of one guest */
 #define SIGMA_SEGMENTS_MAX	64	/* pieces of one guest's memory */
 #define SIGMA_SEGMENT_ALIGN	0x200000ULL
-#define SIGMA_LOW_SIZE		0x10000	/* bytes below 1 MiB that each guest is given */
+/*
+ * Bytes below 1 MiB that each guest is given, in one piece. A kernel puts its real-mode code there
+ * (arch/x86/realmode), which has 24 to 28 KiB and does not boot without. Before that, the
+ * decompressor uses 8 KiB of the same memory, if at all, to switch 5-level paging on.
+ */
+#define SIGMA_LOW_SIZE		0xa000
 
 #define SIGMA_CREATE_SPLIT_CORES 0x1	/* allow hyperthread siblings to be split */
 
@@ -78,7 +83,7 @@ enum sigma_reason {
 	SIGMA_REASON_NO_MEMORY		= 16,	/* for the kernel's own structs */
 	SIGMA_REASON_WINDOW		= 17,	/* no SIGMA_IOSC_SIZE bytes in one piece */
 	SIGMA_REASON_INTERRUPT		= 18,	/* no interrupt for doorbells; value: errno */
-	SIGMA_REASON_LOW_MEMORY		= 19,	/* no room left below 1 MiB */
+	SIGMA_REASON_LOW_MEMORY		= 19,	/* no room left below 1 MiB; value: guests that exist */
 	SIGMA_REASON_GUEST_MEMORY	= 20,	/* more than can be lent; value: how many bytes can */
 	SIGMA_REASON_PAGE_TABLES	= 21,	/* no memory for them below 4 GiB */
 	SIGMA_REASON_DEVICE		= 22,	/* no device node; value: errno */
