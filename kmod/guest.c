@@ -263,6 +263,7 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 	strscpy(guest->view.name, args->name, sizeof(guest->view.name));
 	snprintf(guest->view.label, sizeof(guest->view.label), "SIGMA guest %s", guest->view.name);
 	mutex_init(&guest->lock);
+	guest->gone = true;
 	init_waitqueue_head(&guest->wait);
 	INIT_WORK(&guest->state_work, state_work);
 	INIT_DELAYED_WORK(&guest->health_work, health_work);
@@ -395,6 +396,10 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 		goto del_node;
 	}
 
+	/* Not before: its node is there already, and a guest that was started could not be given up */
+	mutex_lock(&guest->lock);
+	WRITE_ONCE(guest->gone, false);
+	mutex_unlock(&guest->lock);
 	__module_get(THIS_MODULE);
 	list_add_tail(&guest->list, &guests);
 	pr_info("%s: created with %u CPUs and %llu MiB in %u segments, guard: %s\n", guest->view.name,

@@ -41,7 +41,7 @@ struct sigma_device_node {
  * @lock: held for everything that changes state, CPUs or memory
  * @state: enum sigma_state; written under @lock, read anywhere
  * @state_seq: number of changes, for EPOLLPRI
- * @gone: destroyed; only open files still hold the device
+ * @gone: not created yet, or destroyed; then only open files still hold the device
  * @memory_files: open or mapped memory files; SIGMA_DESTROY fails while there are any
  * @view: constant once the guest is created
  * @guard: built for each start; NULL for SIGMA_GUARD_NO
