@@ -75,13 +75,14 @@
 #define COMPUTE_UNIT_CPUS(ebx)	(((ebx) >> 8 & 0xff) + 1)
 
 static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
+static cpumask_t claimed;		/* by guests that exist or are made; see sigma_cpu_claim() */
 static cpumask_t lent;			/* changed by atomic bit operations */
 static cpumask_t left_parked;		/* were given back and did not come online then */
 /* Of a CPU that is started, and of one that is parked; valid for lent CPUs */
 static DEFINE_PER_CPU(struct sigma_frequency, frequency);
 static DEFINE_PER_CPU(struct sigma_frequency, parked_frequency);
-/* The guest that has all of its cores for itself, a number for each check; 0: cores may be split */
-static DEFINE_PER_CPU(unsigned int, owner);	/* valid for lent CPUs */
+/* The guest that has all of its cores for itself, a number for each claim; 0: cores may be split */
+static DEFINE_PER_CPU(unsigned int, owner);	/* valid for claimed CPUs */
 static unsigned int thread_bits;		/* of an APIC ID, for the CPU in its core */
 static struct sigma_identity park_identity;
 static enum cpuhp_state hotplug_state;
@@ -164,28 +165,28 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_0, cpu, 0);
 	if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_NONE, cpu, 0);
-	if (cpumask_test_cpu(cpu, &lent))
+	if (cpumask_test_cpu(cpu, &claimed))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
 	if (!cpu_online(cpu))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_OFFLINE, cpu, 0);
 	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_APIC_ID, cpu,
 				    sigma_cpu_apic_id(cpu));
+	/* Of the other CPUs offline, those that no guest has stay offline */
+	for_each_cpu(sibling, &claimed)
+		if (same_core(cpu, sibling) && (!split_cores || per_cpu(owner, sibling)))
+			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
 	if (split_cores)
 		return 0;
 	for_each_cpu(sibling, topology_sibling_cpumask(cpu))
 		if (!cpumask_test_cpu(sibling, wanted))
 			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
-	/* Of the other CPUs offline, those that are not lent stay offline */
-	for_each_cpu(sibling, &lent)
-		if (same_core(cpu, sibling))
-			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, sibling);
 	return 0;
 }
 
-int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why)
+int sigma_cpu_claim(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why)
 {
-	static unsigned int checks;	/* protected by the caller */
+	static unsigned int claims;	/* protected by the caller, as is `claimed` */
 	cpumask_t *wanted = kzalloc(sizeof(*wanted), GFP_KERNEL);
 	int err = 0;
 
@@ -200,16 +201,29 @@ int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct s
 	if (err)
 		return err;
 
-	/* 0 is not a number of a check */
-	if (!++checks)
-		checks = 1;
-	for (unsigned int i = 0; i < nr; i++)
-		per_cpu(owner, cpus[i]) = split_cores ? 0 : checks;
+	/* 0 is not a number of a claim */
+	if (!++claims)
+		claims = 1;
+	for (unsigned int i = 0; i < nr; i++) {
+		per_cpu(owner, cpus[i]) = split_cores ? 0 : claims;
+		cpumask_set_cpu(cpus[i], &claimed);
+	}
 	return 0;
 }
 
+void sigma_cpu_unclaim(const u32 *cpus, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		cpumask_clear_cpu(cpus[i], &claimed);
+}
+
+bool sigma_cpu_is_only_claimed(unsigned int cpu)
+{
+	return cpumask_test_cpu(cpu, &claimed) && !cpumask_test_cpu(cpu, &lent);
+}
+
 /*
- * Has a sibling come online since sigma_cpu_check(), which the guest does not get? From here on
+ * Has a sibling come online since sigma_cpu_claim(), which the guest does not get? From here on
  * refuse_online() prevents that.
  */
 static unsigned int online_sibling(unsigned int cpu)

@@ -88,7 +88,7 @@ int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic
 void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation);
 
 /**
- * sigma_guest_gathering - the guest for which memory is gathered now
+ * sigma_guest_gathering - the guest for which memory is gathered now, of several the first one
  * @name: out: its name, SIGMA_NAME_MAX bytes; "": none
  *
  * Return: bytes that it has so far.
@@ -98,9 +98,15 @@ u64 sigma_guest_gathering(char *name);
 /** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
 void sigma_guests_close(bool close);
 
+/**
+ * sigma_guests_close_if_none - as sigma_guests_close(true), unless a guest exists
+ *
+ * A guest that is being made does not exist yet: it is given up. Return: closed.
+ */
+bool sigma_guests_close_if_none(void);
+
 /** sigma_guests_stop_all - park every lent CPU; @kexec: kexec starts another kernel. May sleep. */
 void sigma_guests_stop_all(bool kexec);
-bool sigma_guests_any(void);
 
 const char *sigma_state_name(enum sigma_state state);
 

@@ -82,10 +82,8 @@ static int on_suspend(struct notifier_block *nb, unsigned long action, void *dat
 	switch (action) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
-		sigma_guests_close(true);
-		if (!sigma_guests_any())
+		if (sigma_guests_close_if_none())
 			return NOTIFY_DONE;
-		sigma_guests_close(false);
 		pr_err("cannot sleep while a guest exists; stop it first (sigmactl list)\n");
 		return notifier_from_errno(-EBUSY);
 	case PM_POST_SUSPEND:

@@ -24,7 +24,7 @@
  *	memory_lendable		bytes that could be lent now, the pool's included
  *	pool_size		bytes that were set aside for guests (SIGMA_POOL_ADD)
  *	pool_free		bytes of the pool that no guest has
- *	gathering		name of the guest for which memory is gathered; else empty
+ *	gathering		name of the guest for which memory is gathered, of several the first; else empty
  *	gathered		bytes that this guest has so far; else 0
  */
 #include <linux/device.h>

@@ -325,18 +325,19 @@ struct sigma_panic {
 /*
  * On /dev/sigma/control.
  *
- * SIGMA_CREATE: lend CPUs and memory, make /dev/sigma/NAME. Takes everything or nothing.
+ * SIGMA_CREATE: lend CPUs and memory, make /dev/sigma/NAME. Takes everything or nothing. Several
+ *   calls may run at the same time; one that names a CPU of another waits until that has ended.
  *   EINVAL  a field is out of bounds, a CPU may not be lent (CPU 0, no such CPU,
  *           a split core), the name is malformed
  *   EEXIST  the name is taken
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
  *   ENOMEM  the memory could not be gathered, or would leave the host too little
- *   EINTR   a fatal signal came while the memory was gathered
+ *   EINTR   a fatal signal came while the memory was gathered, or while the call waited
  *   ENOSPC  there is no room left below 1 MiB
  *   EOPNOTSUPP  this machine, or one of the CPUs, lacks what the requested guard needs
  *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_DESTROY: stop the guest if it runs, return everything to the host, remove the device.
- *   ENOENT  no such guest
+ *   ENOENT  no such guest, or SIGMA_CREATE has not made it yet
  *   EBUSY   a memory file of it is still open or mapped
  *   EIO     a CPU could not be confirmed as stopped: its memory stays lent for good
  * SIGMA_POOL_ADD: set a range of memory that the host does not use aside for guests. Guests get
