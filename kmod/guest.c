@@ -30,6 +30,7 @@
 #include "shared/apic.h"
 #include "cpu.h"
 #include "entry.h"
+#include "fault.h"
 #include "guest.h"
 #include "low.h"
 #include "why.h"
@@ -307,7 +308,7 @@ static void return_cpus(struct sigma_guest *guest, unsigned int nr)
 static int lend_cpus(struct sigma_guest *guest, struct sigma_create *args)
 {
 	for (unsigned int i = 0; i < guest->view.nr_cpus; i++) {
-		int err = sigma_cpu_lend(guest->view.cpus[i], &args->why);
+		int err = sigma_fault() ?: sigma_cpu_lend(guest->view.cpus[i], &args->why);
 
 		if (err) {
 			return_cpus(guest, i);
@@ -368,14 +369,14 @@ static int begin_making(struct sigma_create *args, const struct sigma_device_nod
 	err = sigma_guard_choose(args, &guard_kind, why);
 	if (err)
 		goto unclaim;
-	guest = new_guest(args, guard_kind);
+	guest = sigma_fault() ? NULL : new_guest(args, guard_kind);
 	if (!guest) {
 		err = sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
 		goto unclaim;
 	}
 	guest->node = node;
 
-	err = sigma_iosc_init(&guest->iosc);
+	err = sigma_fault() ?: sigma_iosc_init(&guest->iosc);
 	if (err) {
 		sigma_refuse(why, err, err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT,
 			     0, -err);
@@ -383,7 +384,7 @@ static int begin_making(struct sigma_create *args, const struct sigma_device_nod
 	}
 	guest->view.iosc_phys = sigma_iosc_phys(&guest->iosc);
 
-	guest->view.low_phys = sigma_low_lend(LOW_LENT_PAGES);
+	guest->view.low_phys = sigma_fault() ? 0 : sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->view.low_phys) {
 		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, count_guests());
 		goto exit_iosc;
@@ -435,7 +436,7 @@ static int finish_making(struct sigma_guest *guest, struct sigma_create *args)
 	guest->view.nr_segments = guest->memory.nr_segments;
 	guest->view.segments = guest->memory.segment;
 
-	err = sigma_identity_build(&guest->identity, &guest->view);
+	err = sigma_fault() ?: sigma_identity_build(&guest->identity, &guest->view);
 	if (err)
 		return sigma_refuse(why, err, SIGMA_REASON_PAGE_TABLES, 0, 0);
 
@@ -443,13 +444,14 @@ static int finish_making(struct sigma_guest *guest, struct sigma_create *args)
 	if (err)
 		goto free_identity;
 
-	err = guest->node->add(guest);
+	err = sigma_fault() ?: guest->node->add(guest);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_DEVICE, 0, -err);
 		goto give_back_cpus;
 	}
 
-	err = sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
+	err = sigma_fault() ?:
+	      sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_CHANNELS, 0, -err);
 		goto del_node;
@@ -515,7 +517,8 @@ int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node
 	if (err)
 		return err;
 
-	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
+	err = sigma_fault() ?:
+	      sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
 				guest->view.label, &closed);
 	if (err) {
 		refuse_memory(guest, err, &args->why);
