@@ -125,8 +125,8 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		break;
 	case SIGMA_REASON_LOW_MEMORY:
 		if (value)
-			say(text, "no %d KiB in one piece are left below 1 MiB, where every kernel needs some: %" PRIu64 " guests have what this machine has there; stop one of them",
-			    SIGMA_LOW_SIZE / 1024, value);
+			say(text, "no %d KiB in one piece are left below 1 MiB, where every kernel needs some: %" PRIu64 " guest%s what this machine has there; stop one",
+			    SIGMA_LOW_SIZE / 1024, value, value == 1 ? " has" : "s have");
 		else
 			say(text, "the firmware leaves no %d KiB in one piece below 1 MiB, where every kernel needs some: this machine cannot run guests",
 			    SIGMA_LOW_SIZE / 1024);

@@ -75,7 +75,7 @@
 #define COMPUTE_UNIT_CPUS(ebx)	(((ebx) >> 8 & 0xff) + 1)
 
 static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
-static cpumask_t claimed;		/* by guests that exist or are made; see sigma_cpu_claim() */
+static cpumask_t claimed;		/* by sigma_cpu_claim() */
 static cpumask_t lent;			/* changed by atomic bit operations */
 static cpumask_t left_parked;		/* were given back and did not come online then */
 /* Of a CPU that is started, and of one that is parked; valid for lent CPUs */

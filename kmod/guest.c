@@ -48,7 +48,7 @@ static LIST_HEAD(guests);
  */
 static LIST_HEAD(making);
 static DEFINE_MUTEX(making_lock);
-static DECLARE_WAIT_QUEUE_HEAD(settled);	/* claimed CPUs were lent, or are not claimed any more */
+static DECLARE_WAIT_QUEUE_HEAD(settled);	/* claimed CPUs were lent or given up */
 static bool closed;		/* the machine restarts or sleeps: create and start no guest */
 
 static const char *const state_names[] = {
@@ -457,7 +457,7 @@ static int finish_making(struct sigma_guest *guest, struct sigma_create *args)
 		goto del_node;
 	}
 
-	/* Not before: its node is there already, and a guest that was started could not be given up */
+	/* Not before: its node is there already, and a guest that runs could not be given up */
 	mutex_lock(&guest->lock);
 	WRITE_ONCE(guest->gone, false);
 	mutex_unlock(&guest->lock);
@@ -480,9 +480,9 @@ free_identity:
 }
 
 /*
- * begin_making(), which waits while another guest that is being made has one of the CPUs. That CPU is
- * online, so a caller that chooses among CPUs that are online would choose it again and again. Once
- * it is lent, the caller sees that, and if the other guest was given up, this one gets the CPU.
+ * begin_making(), which waits while another guest that is being made has one of the CPUs. That CPU
+ * is online, so a caller that chooses among CPUs that are online would choose it again and again.
+ * Once it is lent, the caller sees that. If the other guest was given up, this one gets the CPU.
  */
 static int begin_patiently(struct sigma_create *args, const struct sigma_device_node *node,
 			   struct sigma_guest **begun)
