@@ -27,8 +27,6 @@ static const char *const plain[] = {
 		"a guest of this name exists already",
 	[SIGMA_REASON_NO_MEMORY] =
 		"out of kernel memory",
-	[SIGMA_REASON_LOW_MEMORY] =
-		"no memory left below 1 MiB, where every kernel needs a few pages; stop another guest",
 	[SIGMA_REASON_PAGE_TABLES] =
 		"out of memory below 4 GiB for page tables",
 	[SIGMA_REASON_NO_VIRTUALISATION] =
@@ -129,6 +127,14 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 	case SIGMA_REASON_WINDOW:
 		say(text, "the host has no %d KiB of memory in one piece for the shared memory window; free some, or 'sysctl vm.compact_memory=1'",
 		    SIGMA_IOSC_SIZE / 1024);
+		break;
+	case SIGMA_REASON_LOW_MEMORY:
+		if (value)
+			say(text, "no %d KiB in one piece are left below 1 MiB, where every kernel needs some: %" PRIu64 " guest%s what this machine has there; stop one",
+			    SIGMA_LOW_SIZE / 1024, value, value == 1 ? " has" : "s have");
+		else
+			say(text, "the firmware leaves no %d KiB in one piece below 1 MiB, where every kernel needs some: this machine cannot run guests",
+			    SIGMA_LOW_SIZE / 1024);
 		break;
 	case SIGMA_REASON_INTERRUPT:
 		say(text, "cannot set up the interrupt of the shared memory window: %s",

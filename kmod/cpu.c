@@ -54,6 +54,7 @@
 #include "shared/apic.h"
 #include "cpu.h"
 #include "entry.h"
+#include "fault.h"
 #include "frequency.h"
 #include "identity.h"
 #include "why.h"
@@ -80,14 +81,15 @@
 #define COMPUTE_UNIT_CPUS(ebx)	(((ebx) >> 8 & 0xff) + 1)
 
 static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
+static cpumask_t claimed;		/* by sigma_cpu_claim() */
 static cpumask_t lent;			/* changed by atomic bit operations */
 static cpumask_t were_offline;		/* of these, the CPUs that the host had offline */
 static cpumask_t left_parked;		/* were given back, and did not come online then */
 /* Of a CPU that is started, and of one that is parked; valid for lent CPUs */
 static DEFINE_PER_CPU(struct sigma_frequency, frequency);
 static DEFINE_PER_CPU(struct sigma_frequency, parked_frequency);
-/* The guest that has all of its cores for itself, a number for each check; 0: cores may be split */
-static DEFINE_PER_CPU(unsigned int, owner);	/* valid for lent CPUs */
+/* The guest that has all of its cores for itself, a number for each claim; 0: cores may be split */
+static DEFINE_PER_CPU(unsigned int, owner);	/* valid for claimed CPUs */
 static unsigned int thread_bits;		/* of an APIC ID, for the CPU in its core */
 static struct sigma_identity park_identity;
 static enum cpuhp_state hotplug_state;
@@ -176,19 +178,21 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_0, cpu, 0);
 	if (cpu >= nr_cpu_ids || !cpu_possible(cpu))
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_NONE, cpu, 0);
-	if (cpumask_test_cpu(cpu, &lent))
+	if (cpumask_test_cpu(cpu, &claimed))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_LENT, cpu, 0);
 	if (!cpu_present(cpu))
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_NONE, cpu, 0);
 	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_APIC_ID, cpu,
 				    sigma_cpu_apic_id(cpu));
+	/* Of the other CPUs offline, those that no guest has stay offline */
+	for_each_cpu(other, &claimed)
+		if (are_siblings(cpu, other) && (!split_cores || per_cpu(owner, other)))
+			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, other);
 	if (split_cores)
 		return 0;
-	/* Of the other CPUs, those that are offline and not lent stay offline */
-	for_each_possible_cpu(other)
-		if ((cpu_online(other) || cpumask_test_cpu(other, &lent)) &&
-		    !cpumask_test_cpu(other, wanted) && are_siblings(cpu, other))
+	for_each_online_cpu(other)
+		if (!cpumask_test_cpu(other, wanted) && are_siblings(cpu, other))
 			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, other);
 	return 0;
 }
@@ -199,7 +203,7 @@ void sigma_cpu_lendable(cpumask_t *cpus)
 
 	cpumask_clear(cpus);
 	for_each_present_cpu(cpu)
-		if (cpu && !cpumask_test_cpu(cpu, &lent) && sigma_cpu_apic_id(cpu) <= XAPIC_ID_MAX)
+		if (cpu && !cpumask_test_cpu(cpu, &claimed) && sigma_cpu_apic_id(cpu) <= XAPIC_ID_MAX)
 			cpumask_set_cpu(cpu, cpus);
 }
 
@@ -214,9 +218,9 @@ void sigma_cpu_core(unsigned int cpu, cpumask_t *core)
 			cpumask_set_cpu(other, core);
 }
 
-int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why)
+int sigma_cpu_claim(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why)
 {
-	static unsigned int checks;	/* protected by the caller */
+	static unsigned int claims;	/* protected by the caller, as is `claimed` */
 	cpumask_t *wanted = kzalloc(sizeof(*wanted), GFP_KERNEL);
 	int err = 0;
 
@@ -231,16 +235,29 @@ int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct s
 	if (err)
 		return err;
 
-	/* 0 is not a number of a check */
-	if (!++checks)
-		checks = 1;
-	for (unsigned int i = 0; i < nr; i++)
-		per_cpu(owner, cpus[i]) = split_cores ? 0 : checks;
+	/* 0 is not a number of a claim */
+	if (!++claims)
+		claims = 1;
+	for (unsigned int i = 0; i < nr; i++) {
+		per_cpu(owner, cpus[i]) = split_cores ? 0 : claims;
+		cpumask_set_cpu(cpus[i], &claimed);
+	}
 	return 0;
 }
 
+void sigma_cpu_unclaim(const u32 *cpus, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		cpumask_clear_cpu(cpus[i], &claimed);
+}
+
+bool sigma_cpu_is_only_claimed(unsigned int cpu)
+{
+	return cpumask_test_cpu(cpu, &claimed) && !cpumask_test_cpu(cpu, &lent);
+}
+
 /*
- * Has a sibling come online since sigma_cpu_check(), which the guest does not get? From here on
+ * Has a sibling come online since sigma_cpu_claim(), which the guest does not get? From here on
  * refuse_online() prevents that.
  */
 static unsigned int online_sibling(unsigned int cpu)
@@ -346,7 +363,7 @@ int sigma_cpu_lend(const u32 *cpus, unsigned int nr, struct sigma_why *why)
 	int err = 0;
 
 	for (unsigned int i = 0; i < nr && !err; i++)
-		err = lend_one(cpus[i], &hidden, why);
+		err = sigma_fault() ?: lend_one(cpus[i], &hidden, why);
 	if (!err && !hidden)
 		err = sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SMT, cpus[0], 0);
 	for (unsigned int i = 0; i < nr && err; i++)

@@ -15,21 +15,28 @@ int sigma_cpu_init(void);
 bool sigma_cpu_exit(void);
 
 /**
- * sigma_cpu_check - may these CPUs be lent?
+ * sigma_cpu_claim - keep these CPUs for one guest, if they may be lent
  * @split_cores: siblings of these CPUs may be the host's or another guest's
  * @why: out: the reason of a failure
  *
- * It notes for sigma_cpu_lend() that these CPUs belong together. Calls must not run at the same
- * time. Return: 0, -EINVAL, -EBUSY or -ENOMEM.
+ * The host goes on using them until sigma_cpu_lend(), for which it is noted that they belong
+ * together. Calls of this and of sigma_cpu_unclaim() must not run at the same time. Return: 0,
+ * -EINVAL, -EBUSY or -ENOMEM.
  */
-int sigma_cpu_check(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why);
+int sigma_cpu_claim(const u32 *cpus, unsigned int nr, bool split_cores, struct sigma_why *why);
+
+/** sigma_cpu_unclaim - let other guests have these CPUs, none of which is lent */
+void sigma_cpu_unclaim(const u32 *cpus, unsigned int nr);
+
+/** sigma_cpu_is_only_claimed - is @cpu claimed, but not lent (yet, or any more)? */
+bool sigma_cpu_is_only_claimed(unsigned int cpu);
 
 /**
- * sigma_cpu_lend - take CPUs offline, unless they are, and keep them offline
+ * sigma_cpu_lend - take CPUs, which were claimed, offline, unless they are, and keep them offline
  * @why: out: the reason of a failure
  *
  * Takes all or none. May sleep. Return: 0, -EBUSY, or -EINVAL when a sibling has come online since
- * sigma_cpu_check(), or when all are hyperthreads that the host has switched off.
+ * sigma_cpu_claim(), or when all are hyperthreads that the host has switched off.
  */
 int sigma_cpu_lend(const u32 *cpus, unsigned int nr, struct sigma_why *why);
 

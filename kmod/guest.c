@@ -22,6 +22,7 @@
 #include <linux/slab.h>
 #include <linux/sysfs.h>
 #include <linux/topology.h>
+#include <linux/wait.h>
 #include <asm/apic.h>
 #include <asm/tsc.h>
 
@@ -29,6 +30,7 @@
 #include "shared/apic.h"
 #include "cpu.h"
 #include "entry.h"
+#include "fault.h"
 #include "guest.h"
 #include "low.h"
 #include "why.h"
@@ -40,9 +42,13 @@
 
 DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, returning CPUs */
 static LIST_HEAD(guests);
-static DEFINE_MUTEX(gathering_lock);	/* protects `gathering`; taken inside sigma_guests_lock */
-static struct sigma_guest *gathering;	/* the guest whose memory is being gathered, or NULL */
-static bool closing;		/* `closed` will be as soon as the lock is free */
+/*
+ * Guests that are being made. They have a name, CPUs that are claimed, a window and low memory, and
+ * their memory is gathered without sigma_guests_lock. Written with both locks held, in this order.
+ */
+static LIST_HEAD(making);
+static DEFINE_MUTEX(making_lock);
+static DECLARE_WAIT_QUEUE_HEAD(settled);	/* claimed CPUs were lent or given up */
 static bool closed;		/* the machine restarts or sleeps: create and start no guest */
 
 static const char *const state_names[] = {
@@ -165,6 +171,19 @@ static void health_work(struct work_struct *work)
 	mutex_unlock(&guest->lock);
 }
 
+static unsigned int count_guests(void)
+{
+	struct sigma_guest *guest;
+	unsigned int nr = 0;
+
+	lockdep_assert_held(&sigma_guests_lock);
+	list_for_each_entry(guest, &guests, list)
+		nr++;
+	list_for_each_entry(guest, &making, list)
+		nr++;
+	return nr;
+}
+
 static struct sigma_guest *find_guest(const char *name)
 {
 	struct sigma_guest *guest;
@@ -174,6 +193,16 @@ static struct sigma_guest *find_guest(const char *name)
 		if (!strcmp(guest->view.name, name))
 			return guest;
 	return NULL;
+}
+
+static bool name_is_taken(const char *name)
+{
+	struct sigma_guest *guest;
+
+	list_for_each_entry(guest, &making, list)
+		if (!strcmp(guest->view.name, name))
+			return true;
+	return find_guest(name);
 }
 
 static bool valid_name(const char *name)
@@ -196,7 +225,7 @@ static int check_args(struct sigma_create *args)
 		return sigma_refuse(why, -ESHUTDOWN, SIGMA_REASON_CLOSED, 0, 0);
 	if (!valid_name(args->name))
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_NAME, 0, 0);
-	if (find_guest(args->name))
+	if (name_is_taken(args->name))
 		return sigma_refuse(why, -EEXIST, SIGMA_REASON_EXISTS, 0, 0);
 	if (args->flags & ~SIGMA_CREATE_SPLIT_CORES)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_FLAGS, 0, args->flags);
@@ -206,8 +235,7 @@ static int check_args(struct sigma_create *args)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_NR_CPUS, 0, args->nr_cpus);
 	if (!args->memory || args->memory % SIGMA_SEGMENT_ALIGN)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_MEMORY_SIZE, 0, args->memory);
-	return sigma_cpu_check(args->cpus, args->nr_cpus,
-			       args->flags & SIGMA_CREATE_SPLIT_CORES, why);
+	return 0;
 }
 
 static void guest_release(struct device *dev)
@@ -252,6 +280,7 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 	strscpy(guest->view.name, args->name, sizeof(guest->view.name));
 	snprintf(guest->view.label, sizeof(guest->view.label), "SIGMA guest %s", guest->view.name);
 	mutex_init(&guest->lock);
+	guest->gone = true;
 	init_waitqueue_head(&guest->wait);
 	INIT_WORK(&guest->state_work, state_work);
 	INIT_DELAYED_WORK(&guest->health_work, health_work);
@@ -276,24 +305,19 @@ static void return_cpus(struct sigma_guest *guest)
 		sigma_cpu_return(guest->view.cpus[i]);
 }
 
-static void set_gathering(struct sigma_guest *guest)
-{
-	mutex_lock(&gathering_lock);
-	gathering = guest;
-	mutex_unlock(&gathering_lock);
-}
-
 u64 sigma_guest_gathering(char *name)
 {
+	const struct sigma_guest *guest;
 	u64 bytes = 0;
 
 	*name = '\0';
-	mutex_lock(&gathering_lock);
-	if (gathering) {
-		strscpy(name, gathering->view.name, SIGMA_NAME_MAX);
-		bytes = READ_ONCE(gathering->memory.gathered);
+	mutex_lock(&making_lock);
+	guest = list_first_entry_or_null(&making, struct sigma_guest, list);
+	if (guest) {
+		strscpy(name, guest->view.name, SIGMA_NAME_MAX);
+		bytes = READ_ONCE(guest->memory.gathered);
 	}
-	mutex_unlock(&gathering_lock);
+	mutex_unlock(&making_lock);
 	return bytes;
 }
 
@@ -307,24 +331,39 @@ static void refuse_memory(const struct sigma_guest *guest, int err, struct sigma
 		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0, sigma_memory_lendable());
 }
 
-static int create_locked(struct sigma_create *args, const struct sigma_device_node *node)
+static void unclaim_cpus(const u32 *cpus, unsigned int nr)
+{
+	sigma_cpu_unclaim(cpus, nr);
+	wake_up_all(&settled);
+}
+
+/* Take all but the memory, and of the CPUs only the claim: nobody else may have these any more */
+static int begin_making(struct sigma_create *args, const struct sigma_device_node *node,
+			struct sigma_guest **begun)
 {
 	enum sigma_guard_kind guard_kind;
 	struct sigma_why *why = &args->why;
 	struct sigma_guest *guest;
 	int err;
 
+	lockdep_assert_held(&sigma_guests_lock);
 	err = check_args(args);
 	if (!err)
-		err = sigma_guard_choose(args, &guard_kind, why);
+		err = sigma_cpu_claim(args->cpus, args->nr_cpus,
+				      args->flags & SIGMA_CREATE_SPLIT_CORES, why);
 	if (err)
 		return err;
-	guest = new_guest(args, guard_kind);
-	if (!guest)
-		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
+	err = sigma_guard_choose(args, &guard_kind, why);
+	if (err)
+		goto unclaim;
+	guest = sigma_fault() ? NULL : new_guest(args, guard_kind);
+	if (!guest) {
+		err = sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
+		goto unclaim;
+	}
 	guest->node = node;
 
-	err = sigma_iosc_init(&guest->iosc);
+	err = sigma_fault() ?: sigma_iosc_init(&guest->iosc);
 	if (err) {
 		sigma_refuse(why, err, err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT,
 			     0, -err);
@@ -332,77 +371,156 @@ static int create_locked(struct sigma_create *args, const struct sigma_device_no
 	}
 	guest->view.iosc_phys = sigma_iosc_phys(&guest->iosc);
 
-	guest->view.low_phys = sigma_low_lend(LOW_LENT_PAGES);
+	guest->view.low_phys = sigma_fault() ? 0 : sigma_low_lend(LOW_LENT_PAGES);
 	if (!guest->view.low_phys) {
-		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, 0);
+		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, count_guests());
 		goto exit_iosc;
 	}
 
-	set_gathering(guest);
-	err = sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
-				guest->view.label, &closing);
-	set_gathering(NULL);
-	if (err) {
-		refuse_memory(guest, err, why);
-		goto return_low;
-	}
+	mutex_lock(&making_lock);
+	list_add_tail(&guest->list, &making);
+	mutex_unlock(&making_lock);
+	*begun = guest;
+	return 0;
+
+exit_iosc:
+	sigma_iosc_exit(&guest->iosc);
+put_guest:
+	put_device(&guest->dev);
+unclaim:
+	unclaim_cpus(args->cpus, args->nr_cpus);
+	return err;
+}
+
+static void leave_making(struct sigma_guest *guest)
+{
+	lockdep_assert_held(&sigma_guests_lock);
+	mutex_lock(&making_lock);
+	list_del(&guest->list);
+	mutex_unlock(&making_lock);
+}
+
+/* Undo begin_making(). The memory was given back before */
+static void give_up(struct sigma_guest *guest)
+{
+	lockdep_assert_held(&sigma_guests_lock);
+	leave_making(guest);
+	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
+	sigma_iosc_exit(&guest->iosc);
+	unclaim_cpus(guest->view.cpus, guest->view.nr_cpus);
+	put_device(&guest->dev);
+}
+
+/* The memory has been gathered */
+static int finish_making(struct sigma_guest *guest, struct sigma_create *args)
+{
+	struct sigma_why *why = &args->why;
+	int err;
+
+	lockdep_assert_held(&sigma_guests_lock);
+	if (READ_ONCE(closed))
+		return sigma_refuse(why, -ESHUTDOWN, SIGMA_REASON_CLOSED, 0, 0);
 	guest->view.nr_segments = guest->memory.nr_segments;
 	guest->view.segments = guest->memory.segment;
 
-	err = sigma_identity_build(&guest->identity, &guest->view);
-	if (err) {
-		sigma_refuse(why, err, SIGMA_REASON_PAGE_TABLES, 0, 0);
-		goto return_memory;
-	}
+	err = sigma_fault() ?: sigma_identity_build(&guest->identity, &guest->view);
+	if (err)
+		return sigma_refuse(why, err, SIGMA_REASON_PAGE_TABLES, 0, 0);
 
 	err = sigma_cpu_lend(guest->view.cpus, guest->view.nr_cpus, why);
 	if (err)
 		goto free_identity;
 
-	err = node->add(guest);
+	err = sigma_fault() ?: guest->node->add(guest);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_DEVICE, 0, -err);
 		goto give_back_cpus;
 	}
 
-	err = sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
+	err = sigma_fault() ?:
+	      sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_CHANNELS, 0, -err);
 		goto del_node;
 	}
 
+	/* Not before: its node is there already, and a guest that runs could not be given up */
+	mutex_lock(&guest->lock);
+	WRITE_ONCE(guest->gone, false);
+	mutex_unlock(&guest->lock);
 	__module_get(THIS_MODULE);
+	leave_making(guest);
 	list_add_tail(&guest->list, &guests);
+	wake_up_all(&settled);
 	pr_info("%s: created with %u CPUs and %llu MiB in %u segments, guard: %s\n", guest->view.name,
 		guest->view.nr_cpus, guest->memory.size >> 20, guest->memory.nr_segments,
 		sigma_guard_name(guest->view.guard_kind));
 	return 0;
 
 del_node:
-	node->del(guest);
+	guest->node->del(guest);
 give_back_cpus:
 	return_cpus(guest);
 free_identity:
 	sigma_identity_free(&guest->identity);
-return_memory:
-	sigma_memory_return(&guest->memory);
-return_low:
-	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
-exit_iosc:
-	sigma_iosc_exit(&guest->iosc);
-put_guest:
-	put_device(&guest->dev);
 	return err;
 }
 
-int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node)
+/*
+ * begin_making(), which waits while another guest that is being made has one of the CPUs. That CPU
+ * is online, so a caller that chooses among CPUs that are online would choose it again and again.
+ * Once it is lent, the caller sees that. If the other guest was given up, this one gets the CPU.
+ */
+static int begin_patiently(struct sigma_create *args, const struct sigma_device_node *node,
+			   struct sigma_guest **begun)
 {
+	bool wait;
 	int err;
 
-	memset(&args->why, 0, sizeof(args->why));
-	mutex_lock(&sigma_guests_lock);
-	err = create_locked(args, node);
-	mutex_unlock(&sigma_guests_lock);
+	for (;;) {
+		memset(&args->why, 0, sizeof(args->why));
+		mutex_lock(&sigma_guests_lock);
+		err = begin_making(args, node, begun);
+		wait = err && args->why.reason == SIGMA_REASON_CPU_LENT &&
+		       sigma_cpu_is_only_claimed(args->why.cpu);
+		mutex_unlock(&sigma_guests_lock);
+		if (!wait)
+			return err;
+		if (wait_event_killable(settled, !sigma_cpu_is_only_claimed(args->why.cpu)))
+			return -EINTR;
+	}
+}
+
+/*
+ * Gathering memory may take long. Other guests are made, started and destroyed meanwhile, and the
+ * machine may restart or sleep: then this guest is given up.
+ */
+int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node)
+{
+	struct sigma_guest *guest;
+	int err;
+
+	err = begin_patiently(args, node, &guest);
+	if (err)
+		return err;
+
+	err = sigma_fault() ?:
+	      sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
+				guest->view.label, &closed);
+	if (err) {
+		refuse_memory(guest, err, &args->why);
+	} else {
+		mutex_lock(&sigma_guests_lock);
+		err = finish_making(guest, args);
+		mutex_unlock(&sigma_guests_lock);
+		if (err)
+			sigma_memory_return(&guest->memory);
+	}
+	if (err) {
+		mutex_lock(&sigma_guests_lock);
+		give_up(guest);
+		mutex_unlock(&sigma_guests_lock);
+	}
 	return err;
 }
 
@@ -441,6 +559,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	list_del(&guest->list);
 	sigma_channels_del(&guest->channels);
 	return_cpus(guest);
+	unclaim_cpus(guest->view.cpus, guest->view.nr_cpus);
 	sigma_iosc_exit(&guest->iosc);
 	cancel_work_sync(&guest->state_work);
 	cancel_delayed_work_sync(&guest->health_work);
@@ -648,23 +767,23 @@ void sigma_guest_nodes(struct sigma_guest *guest, struct sigma_nodes *nodes)
 	mutex_unlock(&guest->lock);
 }
 
-bool sigma_guests_any(void)
-{
-	bool any;
-
-	mutex_lock(&sigma_guests_lock);
-	any = !list_empty(&guests);
-	mutex_unlock(&sigma_guests_lock);
-	return any;
-}
-
 void sigma_guests_close(bool close)
 {
-	/* First, so that a guest that is being made gives up at once and the lock becomes free */
-	WRITE_ONCE(closing, close);
 	mutex_lock(&sigma_guests_lock);
 	WRITE_ONCE(closed, close);
 	mutex_unlock(&sigma_guests_lock);
+}
+
+bool sigma_guests_close_if_none(void)
+{
+	bool none;
+
+	mutex_lock(&sigma_guests_lock);
+	none = list_empty(&guests);
+	if (none)
+		WRITE_ONCE(closed, true);
+	mutex_unlock(&sigma_guests_lock);
+	return none;
 }
 
 /*

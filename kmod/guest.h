@@ -41,7 +41,7 @@ struct sigma_device_node {
  * @lock: held for everything that changes state, CPUs or memory
  * @state: enum sigma_state; written under @lock, read anywhere
  * @state_seq: number of changes, for EPOLLPRI
- * @gone: destroyed; only open files still hold the device
+ * @gone: not created yet, or destroyed; then only open files still hold the device
  * @memory_files: open or mapped memory files; SIGMA_DESTROY fails while there are any
  * @view: constant once the guest is created
  * @guard: built for each start; NULL for SIGMA_GUARD_NO
@@ -89,7 +89,7 @@ int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic
 void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation);
 
 /**
- * sigma_guest_gathering - the guest for which memory is gathered now
+ * sigma_guest_gathering - the guest for which memory is gathered now, of several the first one
  * @name: out: its name, SIGMA_NAME_MAX bytes; "": none
  *
  * Return: bytes that it has so far.
@@ -99,9 +99,15 @@ u64 sigma_guest_gathering(char *name);
 /** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
 void sigma_guests_close(bool close);
 
+/**
+ * sigma_guests_close_if_none - as sigma_guests_close(true), unless a guest exists
+ *
+ * A guest that is being made does not exist yet: it is given up. Return: closed.
+ */
+bool sigma_guests_close_if_none(void);
+
 /** sigma_guests_stop_all - park every lent CPU; @kexec: kexec starts another kernel. May sleep. */
 void sigma_guests_stop_all(bool kexec);
-bool sigma_guests_any(void);
 
 const char *sigma_state_name(enum sigma_state state);
 

@@ -15,6 +15,7 @@
  *	iosc.c		the IOSC (inter-OS communication) window: rings, doorbells, eventfds
  *	clock.c		the wall clock in the IOSC window
  *	why.h		reasons for user space
+ *	fault.c		faults for tests
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
@@ -37,6 +38,7 @@
 #include "chardev.h"
 #include "cpu.h"
 #include "entry.h"
+#include "fault.h"
 #include "guest.h"
 #include "iosc.h"
 #include "low.h"
@@ -82,10 +84,8 @@ static int on_suspend(struct notifier_block *nb, unsigned long action, void *dat
 	switch (action) {
 	case PM_SUSPEND_PREPARE:
 	case PM_HIBERNATION_PREPARE:
-		sigma_guests_close(true);
-		if (!sigma_guests_any())
+		if (sigma_guests_close_if_none())
 			return NOTIFY_DONE;
-		sigma_guests_close(false);
 		pr_err("cannot sleep while a guest exists; stop it first (sigmactl list)\n");
 		return notifier_from_errno(-EBUSY);
 	case PM_POST_SUSPEND:
@@ -110,35 +110,35 @@ static int __init sigma_init(void)
 	err = check_host();
 	if (err)
 		return err;
-	err = sigma_apic_init();
+	err = sigma_fault() ?: sigma_apic_init();
 	if (err)
 		return err;
 	sigma_low_init();
-	err = sigma_entry_init();
+	err = sigma_fault() ?: sigma_entry_init();
 	if (err)
 		goto exit_apic;
-	err = sigma_pool_init();
+	err = sigma_fault() ?: sigma_pool_init();
 	if (err)
 		goto exit_entry;
-	err = sigma_cpu_init();
+	err = sigma_fault() ?: sigma_cpu_init();
 	if (err)
 		goto exit_pool;
-	err = sigma_guard_init();
+	err = sigma_fault() ?: sigma_guard_init();
 	if (err)
 		goto exit_cpu;
-	err = sigma_iosc_setup();
+	err = sigma_fault() ?: sigma_iosc_setup();
 	if (err)
 		goto exit_guard;
-	err = sigma_channels_setup();
+	err = sigma_fault() ?: sigma_channels_setup();
 	if (err)
 		goto teardown_iosc;
-	err = register_reboot_notifier(&reboot_notifier);
+	err = sigma_fault() ?: register_reboot_notifier(&reboot_notifier);
 	if (err)
 		goto teardown_channels;
-	err = register_pm_notifier(&suspend_notifier);
+	err = sigma_fault() ?: register_pm_notifier(&suspend_notifier);
 	if (err)
 		goto unregister_reboot;
-	err = sigma_chardev_init();
+	err = sigma_fault() ?: sigma_chardev_init();
 	if (err)
 		goto unregister_pm;
 	return 0;

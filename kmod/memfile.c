@@ -4,6 +4,12 @@
  * and the segments follow each other. A mapping has ordinary pages, which are mapped when they are
  * first touched, so that O_DIRECT, io_uring and vhost work on it.
  *
+ * They are mapped in pages of 4 KiB, which costs 2 MiB of page tables for 1 GiB. Larger mappings
+ * of pages that can be pinned need folios of 2 MiB: do_set_pmd() refuses any other (6.1, 6.12), and
+ * memory.c takes single pages, since of a folio none could be given back while one of its pages is
+ * pinned or has a memory error. vmf_insert_pfn_pmd() takes any page, but what it maps is special:
+ * get_user_pages() refuses it (6.12), or takes it for a folio (6.1).
+ *
  * SIGMA_DESTROY fails while a file is open or mapped (sigma_guest.memory_files).
  */
 #include <linux/anon_inodes.h>

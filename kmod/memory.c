@@ -10,6 +10,7 @@
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
@@ -21,6 +22,9 @@
 
 #define PIECE_MAX	(SZ_1G >> PAGE_SHIFT)
 #define PIECE_MIN	(SIGMA_SEGMENT_ALIGN >> PAGE_SHIFT)
+
+static DEFINE_MUTEX(promise_lock);	/* protects `promised` */
+static unsigned long promised;		/* pages of the host that guests are about to take */
 
 /* The host keeps an eighth of all memory available, and at least 128 MiB */
 #define KEEP_SHARE	8
@@ -51,10 +55,11 @@ static bool give_up(const struct sigma_memory *mem)
 	return READ_ONCE(*mem->closed) || fatal_signal_pending(current);
 }
 
+/* Bytes that are neither kept nor promised */
 static u64 spare(void)
 {
 	long keep = max(totalram_pages() / KEEP_SHARE, (unsigned long)KEEP_MIN);
-	long available = si_mem_available() - movable_available();
+	long available = si_mem_available() - movable_available() - READ_ONCE(promised);
 
 	return available > keep ? (u64)(available - keep) << PAGE_SHIFT : 0;
 }
@@ -65,6 +70,27 @@ u64 sigma_memory_lendable(void)
 
 	sigma_pool_sizes(&pool_size, &pool_free);
 	return pool_free + ALIGN_DOWN(spare(), SIGMA_SEGMENT_ALIGN);
+}
+
+/* Guests are made at the same time, and each must leave the host and the others enough */
+static bool promise(unsigned long nr)
+{
+	bool enough;
+
+	mutex_lock(&promise_lock);
+	enough = spare() >= (u64)nr << PAGE_SHIFT;
+	if (enough)
+		WRITE_ONCE(promised, promised + nr);
+	mutex_unlock(&promise_lock);
+	return enough;
+}
+
+/* @nr of the promised pages were taken, and so are not available any more, or will not be taken */
+static void end_promise(unsigned long nr)
+{
+	mutex_lock(&promise_lock);
+	WRITE_ONCE(promised, promised - nr);
+	mutex_unlock(&promise_lock);
 }
 
 /*
@@ -248,6 +274,8 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 		nr = min(nr, rounddown_pow_of_two(*left));
 		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
 		if (pfn) {
+			if (!from_pool)
+				end_promise(nr);
 			zero_pages(pfn, nr);
 			*left -= nr;
 			WRITE_ONCE(mem->gathered, mem->size - ((u64)*left << PAGE_SHIFT));
@@ -268,12 +296,13 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
 	gather(mem, &left, true, node, PIECE_MIN);
 	/* Before any page is migrated: would the host keep enough? */
-	if (left && spare() >= (u64)left << PAGE_SHIFT) {
+	if (left && promise(left)) {
 		mem->short_of = SIGMA_REASON_SCATTERED;
 		/* Where the CPUs' node has but crumbs, leave room for larger pieces of other nodes */
 		gather(mem, &left, false, node,
 		       max(PIECE_MIN, (size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2)));
 		gather(mem, &left, false, NUMA_NO_NODE, PIECE_MIN);
+		end_promise(left);
 	}
 	if (left) {
 		sigma_memory_return(mem);

@@ -27,7 +27,7 @@ has_low_memory()
 	paddr=$(u64 "$1" $((PHDR1 + PHDR_PADDR)))
 	echo "low memory $paddr at $offset"
 	[ "$paddr" -gt 0 ] && [ "$paddr" -lt $((1 << 20)) ] &&
-		dd if="$1" bs=4096 skip=$((offset / 4096)) count=16 status=none | tr -d '\0' | grep -qa .
+		dd if="$1" bs=4096 skip=$((offset / 4096)) count=10 status=none | tr -d '\0' | grep -qa .
 }
 
 # tools FILE COMPRESSION PATTERN: each tool finds the guest's last words in the dump

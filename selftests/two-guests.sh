@@ -18,8 +18,12 @@ overlap()
 		sort | awk -F - '$1 <= last { found = 1 } { last = $2 } END { exit !found && NR >= 2 }'
 }
 
-check "guest a starts" sigmactl start a
-check "guest b starts while a boots" sigmactl start b
+both_start()
+{
+	sigmactl start a &
+	sigmactl start b && wait $!
+}
+check "guests a and b start at the same time" both_start
 check "the user space of a answers" wait_guest 1
 check "the user space of b answers" wait_guest 2
 check "a and b run on different CPUs" \
@@ -32,6 +36,8 @@ refuse "a third guest is refused a disk that is in use" 'vdb' sigmactl start \
 refuse "starting a again is refused" 'already|exist|run' sigmactl start a
 check "a and b each run their own kernel" eval \
 	'[ "$(in_guest 1 "uname -r")" != "$(in_guest 2 "uname -r")" ]'
+refuse "a third guest is refused a CPU that a has" 'lent to a guest already' sigmactl start \
+	"$(guest c cpus=cpu$(cut -d , -f 1 /sys/class/sigma/a/cpus); echo c)"
 check "a is killed" sigmactl kill a
 check "a is gone" wait_gone a
 check "the heartbeat of b goes on" beats b

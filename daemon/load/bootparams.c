@@ -4,7 +4,7 @@
  * boot_params (Documentation/arch/x86/boot.rst, 64-bit boot protocol).
  *
  * The guest's memory is a few segments anywhere in the host's physical memory, usually above 4 GiB,
- * and 64 KiB below 1 MiB. The kernel is loaded at the start of the largest segment. Everything else
+ * and 40 KiB below 1 MiB. The kernel is loaded at the start of the largest segment. Everything else
  * is taken from the top of the highest range that is still free, so that free ranges stay large.
  * The memory below 1 MiB is left free: the kernel finds it in the e820 map and puts its real-mode
  * trampolines there.

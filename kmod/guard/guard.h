@@ -71,7 +71,7 @@ enum sigma_guard_kind sigma_guard_strongest(void);
 
 /**
  * sigma_guard_choose - choose the guard for the guest of @args
- * @args: what the caller asked for; sigma_cpu_check() has accepted its CPUs
+ * @args: what the caller asked for; sigma_cpu_claim() has accepted its CPUs
  * @kind: out: the guard. SIGMA_GUARD_AUTO becomes the strongest one for these CPUs
  * @why: out: the reason of a failure, or why SIGMA_GUARD_AUTO did not become SIGMA_GUARD_FULL
  *

@@ -39,7 +39,12 @@
 #define SIGMA_CPUS_MAX		64	/* CPUs of one guest */
 #define SIGMA_SEGMENTS_MAX	64	/* pieces of one guest's memory */
 #define SIGMA_SEGMENT_ALIGN	0x200000ULL
-#define SIGMA_LOW_SIZE		0x10000	/* bytes below 1 MiB that each guest is given */
+/*
+ * Bytes below 1 MiB that each guest is given, in one piece. A kernel puts its real-mode code there
+ * (arch/x86/realmode), which has 24 to 28 KiB and does not boot without. Before that, the
+ * decompressor uses 8 KiB of the same memory, if at all, to switch 5-level paging on.
+ */
+#define SIGMA_LOW_SIZE		0xa000
 
 #define SIGMA_CREATE_SPLIT_CORES 0x1	/* allow hyperthread siblings to be split */
 
@@ -78,7 +83,7 @@ enum sigma_reason {
 	SIGMA_REASON_NO_MEMORY		= 16,	/* for the kernel's own structs */
 	SIGMA_REASON_WINDOW		= 17,	/* no SIGMA_IOSC_SIZE bytes in one piece */
 	SIGMA_REASON_INTERRUPT		= 18,	/* no interrupt for doorbells; value: errno */
-	SIGMA_REASON_LOW_MEMORY		= 19,	/* no room left below 1 MiB */
+	SIGMA_REASON_LOW_MEMORY		= 19,	/* no room left below 1 MiB; value: guests that exist */
 	SIGMA_REASON_GUEST_MEMORY	= 20,	/* more than can be lent; value: how many bytes can */
 	SIGMA_REASON_PAGE_TABLES	= 21,	/* no memory for them below 4 GiB */
 	SIGMA_REASON_DEVICE		= 22,	/* no device node; value: errno */
@@ -359,18 +364,19 @@ struct sigma_panic {
 /*
  * On /dev/sigma/control.
  *
- * SIGMA_CREATE: lend CPUs and memory, make /dev/sigma/NAME. Takes everything or nothing.
+ * SIGMA_CREATE: lend CPUs and memory, make /dev/sigma/NAME. Takes everything or nothing. Several
+ *   calls may run at the same time; one that names a CPU of another waits until that has ended.
  *   EINVAL  a field is out of bounds, a CPU may not be lent (CPU 0, no such CPU,
  *           a split core, an APIC ID above 254), the name is malformed
  *   EEXIST  the name is taken
  *   EBUSY   a CPU is lent already, is the last one, or could not be taken offline
  *   ENOMEM  the memory could not be gathered, or would leave the host too little
- *   EINTR   a fatal signal came while the memory was gathered
+ *   EINTR   a fatal signal came while the memory was gathered, or while the call waited
  *   ENOSPC  there is no room left below 1 MiB
  *   EOPNOTSUPP  this machine, or one of the CPUs, lacks what the requested guard needs
  *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_DESTROY: stop the guest if it runs, return everything to the host, remove the device.
- *   ENOENT  no such guest
+ *   ENOENT  no such guest, or SIGMA_CREATE has not made it yet
  *   EBUSY   a memory file of it is still open or mapped
  *   EIO     a CPU could not be confirmed as stopped: its memory stays lent for good
  * SIGMA_POOL_ADD: set a range of memory that the host does not use aside for guests. Guests get

@@ -107,6 +107,10 @@ TEST(numbers_in_reasons)
 		     reason(SIGMA_REASON_CPU_SIBLING, 3, 2));
 	EXPECT_STREQ("cannot gather 1024 MiB of memory: the host can lend 5 MiB now, since it keeps an eighth of its memory for itself; ask for less, or free some",
 		     reason(SIGMA_REASON_GUEST_MEMORY, 0, 5 << 20));
+	EXPECT_STREQ("no 40 KiB in one piece are left below 1 MiB, where every kernel needs some: 12 guests have what this machine has there; stop one",
+		     reason(SIGMA_REASON_LOW_MEMORY, 0, 12));
+	EXPECT_STREQ("the firmware leaves no 40 KiB in one piece below 1 MiB, where every kernel needs some: this machine cannot run guests",
+		     reason(SIGMA_REASON_LOW_MEMORY, 0, 0));
 	EXPECT_STREQ("cannot make its device node: No space left on device",
 		     reason(SIGMA_REASON_DEVICE, 0, ENOSPC));
 	EXPECT_STREQ("the pool has 8 ranges, and takes no more; unloading sigma.ko empties it",
