@@ -16,6 +16,8 @@
 #	make check-load		does a guarded guest under load for a minute ever leave its CPU?
 #	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
 #				dump? Builds a kernel
+#	make check-debug	some tests on a host whose kernel looks for faults of its own: order and
+#				context of locks, use of freed memory; T=NAME as above. Builds a kernel
 #	make check-cpus		hosts and guests of three kernels on CPUs of all kinds; T=MODEL: one
 #				of selftests/cpus/models. Takes about an hour
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
@@ -97,7 +99,7 @@ endif
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
 	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus check-packages \
-	check-kgdb check-load bench demo shell clean
+	check-kgdb check-debug check-load bench demo shell clean
 
 all: modules user
 
@@ -380,6 +382,9 @@ check-packages:
 check-kgdb:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/kgdb/run
+
+check-debug:
+	$(Q)selftests/rig/check --debug $(T)
 
 check-load:
 	$(Q)selftests/rig/packages

@@ -42,7 +42,7 @@ struct sigma_virtio_device;
 
 /**
  * struct sigma_doorbell_user - the callback for a doorbell
- * @rung: called when it was rung, in hard interrupt context, under rcu_read_lock()
+ * @rung: called when it was rung, in the context of sigma_doorbell_rx.handler, under rcu_read_lock()
  */
 struct sigma_doorbell_user {
 	void (*rung)(struct sigma_doorbell_user *user);
@@ -197,7 +197,7 @@ int sigma_iosc_request(struct sigma_guest *guest, const struct sigma_request *re
 /* bus.c */
 int sigma_bus_open(struct sigma_guest *guest);
 
-/** sigma_bus_event - sigmad sent an event. Hard interrupt context. */
+/** sigma_bus_event - sigmad sent an event. In the doorbell's interrupt. */
 void sigma_bus_event(struct sigma_guest *guest, const union sigma_message *msg, size_t len);
 
 /** sigma_bus_rescan - ask sigmad again which devices there are. Any context. */

@@ -30,7 +30,7 @@ u64 sigma_iosc_phys(const struct sigma_iosc *iosc)
 	return virt_to_phys(iosc->window);
 }
 
-/* Hard interrupt context */
+/* See sigma_doorbell_rx.handler for the context */
 static void doorbell_rung(void *data, unsigned int n)
 {
 	struct sigma_iosc *iosc = data;
@@ -83,7 +83,7 @@ static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 	return false;
 }
 
-/* An eventfd was signalled. Its wait queue is locked, interrupts are off */
+/* An eventfd was signalled. Its wait queue is locked */
 static int call_wakeup(wait_queue_entry_t *wait, unsigned int mode, int sync, void *key)
 {
 	struct sigma_call *call = container_of(wait, struct sigma_call, wait);

@@ -159,7 +159,7 @@ free_memory()
 before=$(mktemp)
 meminfo_before=$(mktemp)
 free_before=0
-FREE_SLACK=8192		# KiB that vary on a running host
+: "${FREE_SLACK:=8192}"	# KiB that vary on a running host
 
 remember_host()
 {
@@ -220,7 +220,8 @@ kernel_image()
 #	cpus= memory=		as in the file; default 1 and 256M, which is zeroed quickly
 #	guard=memory		as in the file; default $GUARD
 #	kernel=6.12		the bzImage of one of the trees, or "host": what sigmad takes by default.
-#				Default: the host's kernel as a vmlinux, which boots faster
+#				Default: $GUEST_KERNEL, or the host's kernel as a vmlinux, which boots
+#				faster
 #	disk=PATH		repeatable; the first is the root file system
 #	net=N			network 10.9.N.0/24; the host is .1, the guest .2
 #	run=COMMAND		see rig/guest-rc
@@ -232,8 +233,8 @@ guest()
 {
 	local name=$1 word
 	local cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off${APPEND:+ $APPEND}"
-	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel="" guard=${GUARD:-}
-	local host_modules=no
+	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel=${GUEST_KERNEL:-}
+	local guard=${GUARD:-} host_modules=no
 	shift
 	echo "[Guest]" >"$file"
 	for word in "$@"; do

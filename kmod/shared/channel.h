@@ -95,10 +95,10 @@ void sigma_channels_forget(struct sigma_channels *all);
 /** sigma_channels_up - the peer's kernel is about to run; the window has just been reset */
 void sigma_channels_up(struct sigma_channels *all);
 
-/** sigma_channels_down - the peer's kernel stopped: its sessions are over. Any context. */
+/** sigma_channels_down - the peer's kernel stopped: its sessions are over. May take spinlocks. */
 void sigma_channels_down(struct sigma_channels *all);
 
-/** sigma_channels_rung - the peer rang @doorbell, SIGMA_DOORBELL_END and above. Any context. */
+/** sigma_channels_rung - the peer rang @doorbell, SIGMA_DOORBELL_END or above. May take spinlocks. */
 void sigma_channels_rung(struct sigma_channels *all, unsigned int doorbell);
 
 #endif

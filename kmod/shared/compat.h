@@ -8,11 +8,6 @@
 #ifndef _SIGMA_COMPAT_H
 #define _SIGMA_COMPAT_H
 
-/* Doorbells are handled in hard interrupt context and take locks that sleep there */
-#ifdef CONFIG_PREEMPT_RT
-#error "SIGMA does not support kernels with real-time preemption (CONFIG_PREEMPT_RT), neither as host nor as guest: use another kernel"
-#endif
-
 #include <linux/gfp.h>
 #include <linux/irqdomain.h>
 #include <linux/mm.h>

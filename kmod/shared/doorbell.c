@@ -32,8 +32,9 @@
 #define EMULATED_MAX_NS	(100 * NSEC_PER_USEC)	/* and in a virtual machine */
 
 /*
- * The time that limited interrupts have taken on this CPU. Used in the interrupt only. A guest's own
- * receivers have no limit.
+ * The time that limited interrupts have taken on this CPU. Used in the interrupt only, and without
+ * preemption, since the threads of several interrupts may share the CPU. A guest's own receivers
+ * have no limit.
  */
 static DEFINE_PER_CPU(struct sigma_limit, limit_of_all);
 static atomic_t nr_limited;		/* receivers with a limit */
@@ -202,7 +203,8 @@ static void drain_leftover(struct work_struct *work)
 /*
  * The cost of an interrupt besides its handler is taken to be the shortest time ever seen between
  * two of them: nothing else ran in that time. An emulator is sometimes much faster than usual, so in
- * a virtual machine the time that they can have taken counts.
+ * a virtual machine the time that they can have taken counts. The time of a handler in a thread
+ * includes what more urgent threads took meanwhile: then interrupts pause rather too early.
  */
 static void account(struct sigma_doorbell_rx *rx, u64 begin, unsigned int nr)
 {
@@ -213,8 +215,22 @@ static void account(struct sigma_doorbell_rx *rx, u64 begin, unsigned int nr)
 	cost = end - begin + min(gap, rx->least_gap);
 	rx->last_end = end;
 	WRITE_ONCE(rx->spent, rx->spent + cost);
-	if (rx->rearm)
-		sigma_limit_account(this_cpu_ptr(&limit_of_all), &rx->limit, end, cost, nr);
+	if (!rx->rearm)
+		return;
+	sigma_limit_account(get_cpu_ptr(&limit_of_all), &rx->limit, end, cost, nr);
+	put_cpu_ptr(&limit_of_all);
+}
+
+static bool is_limit_exceeded(struct sigma_doorbell_rx *rx, u64 begin, unsigned int nr)
+{
+	bool exceeded;
+
+	if (!rx->rearm)
+		return false;
+	exceeded = sigma_limit_exceeded(get_cpu_ptr(&limit_of_all), &rx->limit, begin, nr,
+					LIMIT_BURST_NS);
+	put_cpu_ptr(&limit_of_all);
+	return exceeded;
 }
 
 static void pause_interrupts(struct sigma_doorbell_rx *rx)
@@ -225,6 +241,12 @@ static void pause_interrupts(struct sigma_doorbell_rx *rx)
 	schedule_delayed_work(&rx->leftover, 1);
 }
 
+/*
+ * Handlers take spinlocks and wake waiters, as eventfds and virtio drivers do. With real-time
+ * preemption both may sleep, so there, and with threadirqs, the interrupt core runs this function in
+ * a thread, as it does for devices. An interrupt that comes while the thread runs makes it run once
+ * more, so none is lost. On other kernels there is no thread.
+ */
 static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 {
 	struct sigma_doorbell_rx *rx = cookie;
@@ -235,8 +257,7 @@ static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 	/* This one was sent before interrupts paused. The work item handles it, and arms again */
 	if (READ_ONCE(rx->pause))
 		return IRQ_HANDLED;
-	if (rx->rearm && sigma_limit_exceeded(this_cpu_ptr(&limit_of_all), &rx->limit, begin, nr,
-					      LIMIT_BURST_NS))
+	if (is_limit_exceeded(rx, begin, nr))
 		pause_interrupts(rx);
 	else
 		drain_or_defer(rx);
@@ -272,7 +293,8 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 	}
 	rx->irq = irq;
 
-	err = request_irq(irq, doorbell_interrupt, IRQF_NO_THREAD, name, rx);
+	/* Without IRQF_NO_THREAD: see doorbell_interrupt() */
+	err = request_irq(irq, doorbell_interrupt, 0, name, rx);
 	if (err)
 		goto free_irqs;
 

@@ -19,7 +19,8 @@
  * struct sigma_doorbell_rx - the receiving end
  * @words: the words in shared memory that this end receives on
  * @handler: called for each doorbell that was rung, 0 <= n < SIGMA_DOORBELLS, in hard interrupt
- *	     context. With @rearm also in a work item, beside the interrupt, while interrupts pause
+ *	     context, or with CONFIG_PREEMPT_RT in the interrupt's thread: it may take spinlocks. With
+ *	     @rearm also in a work item, beside the interrupt, while interrupts pause
  * @published: or NULL: called with each target that is published; calls are serialised, with
  *	       interrupts off
  * @rearm: or NULL: the guard between the peer and this end sends one interrupt for each call of

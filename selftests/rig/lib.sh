@@ -16,6 +16,7 @@ TREES=$TOP/build/trees
 CACHE=$TOP/build/rig
 LOGS=$TOP/build/logs
 KERNELS="6.1 6.12 7.2"
+MORE_KERNELS=rt		# for the tests that ask for them
 LINT_KERNEL=6.12	# its tree has the tools of "lint", too
 
 die()
@@ -79,7 +80,7 @@ machine_trees()
 # Print the names of the trees that tests need
 trees()
 {
-	echo "$KERNELS" passt
+	echo "$KERNELS $MORE_KERNELS" passt
 	machine_trees
 }
 
