@@ -75,7 +75,9 @@ enum sigma_reason {
 	SIGMA_REASON_CPU_0		= 9,	/* is CPU 0, which is never lent */
 	SIGMA_REASON_CPU_NONE		= 10,	/* is not there */
 	SIGMA_REASON_CPU_LENT		= 11,	/* is lent already */
-	/* 12 was the reason that a CPU is offline */
+	SIGMA_REASON_CPU_SMT		= 12,	/* and all others are hyperthreads that the host
+						 * has switched off
+						 */
 	SIGMA_REASON_CPU_APIC_ID	= 13,	/* has an APIC ID above 254; value: the ID */
 	SIGMA_REASON_CPU_SIBLING	= 14,	/* shares a core with CPU number value */
 	SIGMA_REASON_CPU_BUSY		= 15,	/* could not be taken offline; value: errno */
@@ -119,9 +121,6 @@ enum sigma_reason {
 	/* The CPU sigma_why.cpu, continued */
 	SIGMA_REASON_CPU_NEW		= 44,	/* was never online, and could not be brought up
 						 * once; value: errno
-						 */
-	SIGMA_REASON_CPU_SMT		= 45,	/* and all others are hyperthreads that the host
-						 * has switched off
 						 */
 };
 
