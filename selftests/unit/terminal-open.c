@@ -24,6 +24,7 @@ static char pty[64];		/* the slave's name */
 static pid_t sigmad;		/* a process with what of sigmad matters here */
 static pid_t dies_at_open;	/* ends just before the console is opened */
 static int impostor = -1;
+static bool replaced;		/* has the impostor the number of sigmad's pty? */
 
 static bool have_run(void)
 {
@@ -83,7 +84,8 @@ static void replace_sigmad(void)
 	kill(sigmad, SIGKILL);
 	waitpid(sigmad, NULL, 0);
 	impostor = new_pty();
-	if (strcmp(before, pty))
+	replaced = !strcmp(before, pty);
+	if (!replaced)
 		puts("# not tried: the number of the pty went to another process");
 }
 
@@ -140,7 +142,7 @@ TEST(of_a_sigmad_that_dies_meanwhile)
 	dies_at_open = sigmad;
 	capture_start();
 	EXPECT_TRUE(terminal_open("demo") < 0);
-	EXPECT_SAID("demo: its sigmad is gone; ", capture_end());
+	EXPECT_SAID(replaced ? "demo: its sigmad is gone; " : "; its sigmad is gone", capture_end());
 	end();
 }
 
