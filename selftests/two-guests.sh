@@ -36,8 +36,9 @@ refuse "a third guest is refused a disk that is in use" 'vdb' sigmactl start \
 refuse "starting a again is refused" 'already|exist|run' sigmactl start a
 check "a and b each run their own kernel" eval \
 	'[ "$(in_guest 1 "uname -r")" != "$(in_guest 2 "uname -r")" ]'
+of_a=$(cut -d , -f 1 /sys/class/sigma/a/cpus)
 refuse "a third guest is refused a CPU that a has" 'lent to a guest already' sigmactl start \
-	"$(guest c cpus=cpu$(cut -d , -f 1 /sys/class/sigma/a/cpus); echo c)"
+	"$(guest c "cpus=cpu$of_a"; echo c)"
 check "a is killed" sigmactl kill a
 check "a is gone" wait_gone a
 check "the heartbeat of b goes on" beats b
