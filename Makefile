@@ -20,6 +20,9 @@
 #				context of locks, use of freed memory; T=NAME as above. Builds a kernel
 #	make check-cpus		hosts and guests of three kernels on CPUs of all kinds; T=MODEL: one
 #				of selftests/cpus/models. Takes about an hour
+#	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
+#				hosts of other sizes and settings; T=NAME: one of
+#				selftests/matrix/machines
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -98,8 +101,8 @@ endif
 # Objects of the tests stay: one edit compiles one file
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
-	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus check-packages \
-	check-kgdb check-debug check-load bench demo shell clean
+	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus matrix \
+	check-packages check-kgdb check-debug check-load bench demo shell clean
 
 all: modules user
 
@@ -373,6 +376,9 @@ check-vmx:
 
 check-cpus:
 	$(Q)selftests/rig/check --cpus $(T)
+
+matrix:
+	$(Q)selftests/rig/check --matrix $(T)
 
 DEBIAN ?= 12
 check-packages:

@@ -80,7 +80,7 @@ machine_trees()
 # Print the names of the trees that tests need
 trees()
 {
-	echo "$KERNELS $MORE_KERNELS" passt
+	echo "$KERNELS" passt
 	machine_trees
 }
 
