@@ -103,7 +103,7 @@ matrix_table()
 
 	# shellcheck disable=SC2086 # a list
 	row+=$(printf ' %%-12s%.0s' $guests)" %s\n"
-	# shellcheck disable=SC2059,SC2086 # a format, and a list
+	# shellcheck disable=SC2046,SC2059,SC2086 # a format, and lists
 	printf "$row" machine host $(printf 'guest-%s ' $guests) options
 	for name in "$@"; do
 		read -r _ kernel _ <<<"${guests_of[$name]}"
