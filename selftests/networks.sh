@@ -63,7 +63,7 @@ check "sigmactl check warns of a host that drops what bridges pass on" eval \
 		.remedy | contains(\"iptables -I FORWARD -i BRIDGE -o BRIDGE -j ACCEPT\")"'
 rm /usr/sbin/iptables
 [ ! -e /usr/sbin/iptables.away ] || mv /usr/sbin/iptables.away /usr/sbin/iptables
-modprobe -r br_netfilter
+rmmod br_netfilter		# modprobe -r would remove the module bridge, too
 
 remember_host
 before_addresses=$(addresses)
