@@ -355,7 +355,10 @@ int sigma_entry_init(void)
 	return 0;
 }
 
-void sigma_entry_exit(void)
+void sigma_entry_exit(bool vacant)
 {
-	sigma_low_return(entry_page, nr_pages());
+	if (vacant)
+		sigma_low_return(entry_page, nr_pages());
+	else
+		sigma_low_keep(entry_page, nr_pages());
 }

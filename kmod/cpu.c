@@ -333,6 +333,9 @@ static int lend_one(unsigned int cpu, bool *hidden, struct sigma_why *why)
 	unsigned int sibling;
 	int err;
 
+	/* Since it was claimed it may have been unplugged, and then has no device any more */
+	if (!cpu_present(cpu))
+		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_NONE, cpu, 0);
 	err = bring_up_once(cpu, why);
 	if (err)
 		return err;
@@ -403,7 +406,8 @@ static bool vacate(void)
 	int err;
 
 	for_each_cpu(cpu, &left_parked) {
-		if (cpu_online(cpu))
+		/* One that was unplugged meanwhile has no device, for which add_cpu() would look */
+		if (cpu_online(cpu) || !cpu_present(cpu))
 			continue;
 		err = add_cpu_patiently(cpu);
 		if (err < 0) {
@@ -412,6 +416,9 @@ static bool vacate(void)
 			vacant = false;
 			continue;
 		}
+		/* Above 0: somebody else has onlined it just now, and may keep it */
+		if (err > 0)
+			continue;
 		err = remove_cpu(cpu);
 		if (err < 0)
 			pr_warn("cpu %u: was offline, and is online now: the host could not take it offline again (error %d): try chcpu -d %u\n",

@@ -200,7 +200,7 @@ struct entry_order {
 
 /* arrival.c */
 int sigma_entry_init(void);
-void sigma_entry_exit(void);
+void sigma_entry_exit(bool vacant);	/* @vacant: no CPU rests in the pages */
 u64 sigma_entry_page(void);		/* physical address of the first page */
 
 /** sigma_entry_efer - the EFER that CPUs of this machine are handed over with */

@@ -19,6 +19,7 @@
 #include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/page-flags.h>
 #include <linux/sizes.h>
 #include <asm/cpufeature.h>
 #include <asm/pgtable.h>
@@ -71,6 +72,13 @@ void sigma_low_return(u64 phys, unsigned int nr)
 	mutex_lock(&low_lock);
 	bitmap_clear(low_taken, PHYS_PFN(phys), nr);
 	mutex_unlock(&low_lock);
+}
+
+/* The mark outlives the module: is_lendable() does not take such a page for one of the first MiB */
+void sigma_low_keep(u64 phys, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++)
+		ClearPageReserved(pfn_to_page(PHYS_PFN(phys) + i));
 }
 
 void sigma_low_init(void)

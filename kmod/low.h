@@ -11,4 +11,7 @@ void sigma_low_init(void);	/* find usable pages */
 u64 sigma_low_lend(unsigned int nr);
 void sigma_low_return(u64 phys, unsigned int nr);
 
+/** sigma_low_keep - keep these pages from this module when it is loaded again: a CPU uses them */
+void sigma_low_keep(u64 phys, unsigned int nr);
+
 #endif

@@ -158,7 +158,7 @@ exit_cpu:
 exit_pool:
 	sigma_pool_exit();
 exit_entry:
-	sigma_entry_exit();
+	sigma_entry_exit(true);
 exit_apic:
 	sigma_apic_exit();
 	return err;
@@ -177,8 +177,7 @@ static void __exit sigma_exit(void)
 	sigma_guard_exit();
 	vacant = sigma_cpu_exit();
 	sigma_pool_exit();
-	if (vacant)
-		sigma_entry_exit();
+	sigma_entry_exit(vacant);
 	sigma_apic_exit();
 }
 

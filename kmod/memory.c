@@ -263,15 +263,16 @@ static unsigned long take_from_pool(struct sigma_memory *mem, unsigned long nr)
 
 /*
  * Take pieces from the pool or the host until *@left is 0, or no piece of at least @least pages is
- * found
+ * found, or of the rest if that is smaller
  */
 static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool, int node,
 		   unsigned long least)
 {
-	unsigned long nr = PIECE_MAX, pfn;
+	unsigned long largest = PIECE_MAX, nr, pfn;
 
-	while (*left && nr >= least && !give_up(mem)) {
-		nr = min(nr, rounddown_pow_of_two(*left));
+	while (*left && largest >= least && !give_up(mem)) {
+		/* The rest may be smaller than @least, and still belongs to what was taken before it */
+		nr = min(largest, rounddown_pow_of_two(*left));
 		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
 		if (pfn) {
 			if (!from_pool)
@@ -280,7 +281,7 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 			*left -= nr;
 			WRITE_ONCE(mem->gathered, mem->size - ((u64)*left << PAGE_SHIFT));
 		} else {
-			nr /= 2;
+			largest = nr / 2;
 		}
 	}
 }
@@ -300,7 +301,8 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 		mem->short_of = SIGMA_REASON_SCATTERED;
 		/* Where the CPUs' node has but crumbs, leave room for larger pieces of other nodes */
 		gather(mem, &left, false, node,
-		       max(PIECE_MIN, (size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2)));
+		       clamp_t(unsigned long, (size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
+			       PIECE_MIN, PIECE_MAX));
 		gather(mem, &left, false, NUMA_NO_NODE, PIECE_MIN);
 		end_promise(left);
 	}

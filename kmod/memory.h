@@ -39,8 +39,8 @@ struct sigma_memory {
  * @label: name in /proc/iomem; must stay valid until sigma_memory_return()
  * @closed: set by anybody, also meanwhile: take no more and fail
  *
- * Calls for several guests may run at the same time. May sleep for seconds. Return: 0, -ENOMEM (@mem->short_of tells why), -EINTR, or -ESHUTDOWN
- * (@closed). On an error nothing is taken.
+ * Calls for several guests may run at the same time. May sleep for seconds. Return: 0, -ENOMEM
+ * (@mem->short_of tells why), -EINTR, or -ESHUTDOWN (@closed). On an error nothing is taken.
  */
 int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
 		      const bool *closed);

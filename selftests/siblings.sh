@@ -94,5 +94,7 @@ check "threads off meanwhile: the kernel log tells of the other one" \
 check "threads off meanwhile: the module can be unloaded" rmmod sigma
 check "threads off meanwhile: the kernel log tells of the pages in which it rests" \
 	logged "cpu 3: rests below 1 MiB, in pages that stay taken"
+check "threads off meanwhile: the module is loaded again, into other pages" \
+	eval 'modprobe sigma && rmmod sigma'
 check "threads on: all CPUs are back" eval 'threads on && online_are 0-3'
 finish
