@@ -4,9 +4,12 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../../kmod/uapi/iosc.h"
 #include "../../daemon/load/load.h"
+#include "../../daemon/privileges.h"
 #include "capture.h"
 #include "image.h"
 #include "moduletree.h"
@@ -502,6 +505,28 @@ TEST(damaged_initrds)
 	EXPECT_EQ(0, initrd_unpacked(data, 60, UINT32_MAX));
 	EXPECT_EQ(0, initrd_unpacked(data, 0, UINT32_MAX));
 	EXPECT_EQ(0, initrd_unpacked((const uint8_t *)"\0\0\0", 3, UINT32_MAX));
+}
+
+static int unpack_lzo(void)
+{
+	/* lzop's magic, version and header; libarchive would run lzop, since it has no library for it */
+	static const uint8_t data[] = {
+		0x89, 'L', 'Z', 'O', 0, '\r', '\n', 0x1a, '\n', 0x10, 0x40, 0x20, 0xa0, 9, 0x40, 3, 5, 3, 0, 0, 1,
+	};
+
+	return privileges_shed() || initrd_unpacked(data, sizeof(data), UINT32_MAX);
+}
+
+TEST(an_initrd_that_no_library_unpacks)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(unpack_lzo());
+	ASSERT_TRUE(pid > 0);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 /* Memory of an earlier run must be cleared; a new guest's memory is zeroed already */
