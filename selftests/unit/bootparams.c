@@ -285,11 +285,21 @@ TEST(command_line)
 	EXPECT_FALSE(strstr(cmdline(), "sigma.modules"));
 
 	config.nr_shares = 1;
-	config.share[0] = (struct guest_share) { .keys = (char *)"", .tag = MODULES_TAG };
+	config.share[0] = (struct guest_share) {
+		.keys = (char *)"", .tag = MODULES_TAG, .path = MODULES_DEFAULT "/" TREE_VERSION,
+	};
 	capture_start();
 	ASSERT_EQ(0, load());
 	capture_end();
 	EXPECT_TRUE(strstr(cmdline(), " sigma.modules=sigma-modules "));
+
+	/* The guest restarts with another kernel */
+	config.share[0].path = MODULES_DEFAULT "/6.0.0-old";
+	capture_start();
+	ASSERT_EQ(0, load());
+	EXPECT_SAID("the guest's share of modules is /lib/modules/6.0.0-old, and its kernel is now Linux " TREE_VERSION,
+		    capture_end());
+	EXPECT_FALSE(strstr(cmdline(), "sigma.modules"));
 }
 
 /* Does @word stand in the command line behind everything that the user has given? */
