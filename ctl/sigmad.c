@@ -366,8 +366,9 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *
 	atexit(remove_notify_socket);
 	notify = make_notify_socket();
 	if (notify < 0)
-		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s",
-				strerror(-notify));
+		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s%s",
+				strerror(-notify),
+				notify == -EACCES ? "; only root starts guests" : "");
 	status = begin(guest, name, notify, pid);
 	if (!status && out)
 		*out = notify;

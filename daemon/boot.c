@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "../common/log.h"
+#include "../common/text.h"
 #include "../kmod/uapi/sigma.h"
 #include "boot.h"
 
@@ -38,14 +39,20 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* Its init waits to be stopped, so its state stays as it is */
+/* Its init waits to be stopped, so its state stays as it is. @text may be anything that a guest wrote */
 static void gave_up(struct boot *boot, const char *text)
 {
+	char clean[SIGMA_PANIC_MAX + TEXT_HELD_MAX + 1];
+	struct text_filter filter = { 0 };
+	size_t len;
+
 	if (boot->gave_up)
 		return;
 	boot->gave_up = true;
 	boot->timer = sd_event_source_disable_unref(boot->timer);
-	log_warning("the guest does not boot: %s; 'sigmactl log %s' shows its log", text, boot->name);
+	len = text_clean(&filter, text, strlen(text), clean);
+	clean[len] = '\0';
+	log_warning("the guest does not boot: %s; 'sigmactl log %s' shows its log", clean, boot->name);
 	if (boot->service) {
 		log_warning("the guest is stopped");
 		boot->failed(boot->data);

@@ -30,6 +30,7 @@ void late_begin(struct late *late, uint64_t usec)
 	late->deadline = usec == UINT64_MAX ? UINT64_MAX : now() + usec;
 	late->over = !usec;
 	late->ended = false;
+	late->waited = false;
 }
 
 bool late_pause(struct late *late, const char *what, unsigned int seconds)
@@ -45,6 +46,7 @@ bool late_pause(struct late *late, const char *what, unsigned int seconds)
 	sigaddset(&set, SIGINT);
 	/* They stay blocked: the event loop gets one that comes after the last look */
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	late->waited = true;
 	if (late->waits)
 		late->waits(what);
 	late->ended = sigtimedwait(&set, NULL, &pause) > 0;

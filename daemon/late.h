@@ -16,11 +16,12 @@
  * @deadline: on CLOCK_MONOTONIC, in microseconds; UINT64_MAX: never
  * @over: the deadline has passed
  * @ended: a signal asked sigmad to end
+ * @waited: there was a pause
  * @waits: called with what is waited for, again and again; may be NULL
  */
 struct late {
 	uint64_t deadline;
-	bool over, ended;
+	bool over, ended, waited;
 	void (*waits)(const char *what);
 };
 

@@ -314,7 +314,7 @@ static int not_made(const struct late *late, bool service)
 {
 	if (late->ended)
 		return EXIT_SUCCESS;
-	return service && late->over ? EXIT_ABSENT : EXIT_FAILURE;
+	return service && late->over && late->waited ? EXIT_ABSENT : EXIT_FAILURE;
 }
 
 /* Nobody listens on the socket of a back end: whether that changes is only known by another try */

@@ -101,6 +101,10 @@ static int share_modules(struct machine *machine)
 	if (!config->host_modules || config->initrd || config->modules ||
 	    config->nr_shares == GUEST_SHARES_MAX || virtiofsd_find(program))
 		return 0;
+	/* The user's, or that of an earlier try: see make() in main.c */
+	for (unsigned int i = 0; i < config->nr_shares; i++)
+		if (!strcmp(config->share[i].tag, MODULES_TAG))
+			return 0;
 	snprintf(index, sizeof(index), MODULES_DEFAULT "/%s/modules.dep", version);
 	if (access(index, R_OK))
 		return 0;

@@ -385,12 +385,22 @@ static void print_rest(FILE *out, const char *cmdline)
 		fprintf(out, " %s", word.text);
 }
 
-static bool has_modules_share(const struct guest_config *config)
+static const char *modules_share(const struct guest_config *config)
 {
 	for (unsigned int i = 0; i < config->nr_shares; i++)
 		if (config->share[i].keys && !strcmp(config->share[i].tag, MODULES_TAG))
-			return true;
-	return false;
+			return config->share[i].path;
+	return NULL;
+}
+
+/* A guest that restarts with another kernel has the share of the last one, whose modules do not fit */
+static bool has_modules_share(const struct guest_config *config, const struct kernel *kernel)
+{
+	const size_t len = strlen(MODULES_DEFAULT "/");
+	const char *path = modules_share(config);
+
+	return path && (strncmp(path, MODULES_DEFAULT "/", len) ||
+			!strcmp(path + len, kernel->version));
 }
 
 /* Return: the command line, to be freed; or NULL, reported */
@@ -420,7 +430,7 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 	 */
 	fprintf(out, "tsc_early_khz=%u nr_cpus=%u", info->tsc_khz, info->nr_cpus);
 	/* For guest/init. The kernel passes words with a dot over */
-	if (has_modules_share(config))
+	if (has_modules_share(config, kernel))
 		fputs(" sigma.modules=" MODULES_TAG, out);
 	print_parameters(out, config->cmdline);
 	blacklist = print_blacklist(out, config->cmdline);
@@ -555,6 +565,9 @@ static ssize_t check_cmdline(const struct load *load, const struct guest_config 
 	if (!cmdline)
 		return -EINVAL;
 	warn_of_parameters(config);
+	if (modules_share(config) && !has_modules_share(config, &load->kernel))
+		log_warning("the guest's share of modules is %s, and its kernel is now Linux %s: it gets no modules of the host until it is stopped and started",
+			    modules_share(config), load->kernel.version);
 	size = strlen(cmdline) + 1;
 	free(cmdline);
 	return size;

@@ -390,7 +390,7 @@ static int unpack(const char *path, uint8_t **data, size_t *size)
 
 	if (!in)
 		return log_error(-ENOMEM, "%s: no memory to read it", path);
-	archive_read_support_filter_all(in);
+	unpacked_filters(in);
 	archive_read_support_format_raw(in);
 	if (archive_read_open_filename(in, path, READ_CHUNK) != ARCHIVE_OK ||
 	    archive_read_next_header(in, &entry) != ARCHIVE_OK)

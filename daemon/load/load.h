@@ -155,6 +155,16 @@ void initrd_free(struct initrd *initrd);
 
 /* unpacked.c */
 
+struct archive;
+
+/**
+ * unpacked_filters - have libarchive read what is compressed as kernels and their modules are
+ *
+ * Not archive_read_support_filter_all(): for some kinds, as that of lzop, libarchive runs a program,
+ * which the filter of system calls forbids.
+ */
+void unpacked_filters(struct archive *in);
+
 /**
  * initrd_unpacked - the size of the files in an initrd
  * @max: stop counting at about this size

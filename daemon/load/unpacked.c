@@ -17,6 +17,16 @@
 #define NAMESIZE_AT	94
 #define ALIGN4(value)	(((value) + 3) & ~(uint64_t)3)
 
+void unpacked_filters(struct archive *in)
+{
+	archive_read_support_filter_gzip(in);
+	archive_read_support_filter_bzip2(in);
+	archive_read_support_filter_lzma(in);
+	archive_read_support_filter_xz(in);
+	archive_read_support_filter_lz4(in);
+	archive_read_support_filter_zstd(in);
+}
+
 /* The bytes of the compressed stream at @data, at most about @max. What follows it is left out */
 static uint64_t decompressed(const uint8_t *data, size_t size, uint64_t max)
 {
@@ -28,7 +38,7 @@ static uint64_t decompressed(const uint8_t *data, size_t size, uint64_t max)
 
 	if (!in)
 		return 0;
-	archive_read_support_filter_all(in);
+	unpacked_filters(in);
 	archive_read_support_format_raw(in);
 	if (archive_read_open_memory(in, data, size) == ARCHIVE_OK &&
 	    archive_read_next_header(in, &entry) == ARCHIVE_OK &&

@@ -259,7 +259,8 @@ static void blk_destroy(struct virtio_device *dev)
 	 * and the service manager must not take it for a hang
 	 */
 	if (dev->state->leaving != DEVICE_STAYS && !blk->disk.read_only) {
-		sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", FLUSH_USEC);
+		if (sd_watchdog_enabled(0, NULL) > 0)
+			sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%llu", FLUSH_USEC);
 		disk_flushed(&blk->disk, fdatasync(blk->disk.fd) ? -errno : 0);
 	}
 	disk_close(&blk->disk);

@@ -138,7 +138,9 @@ static void join(pthread_t thread)
 		until.tv_sec += ALIVE_SEC;
 		if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
 			return;
-		sd_notify(0, "WATCHDOG=1");
+		/* sigmactl would not read it, and its socket would be full some day: see ../notify.c */
+		if (sd_watchdog_enabled(0, NULL) > 0)
+			sd_notify(0, "WATCHDOG=1");
 	}
 }
 

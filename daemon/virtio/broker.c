@@ -77,6 +77,9 @@ static void __attribute__((noreturn)) become_broker(int fd)
 	    dup2(null, STDERR_FILENO) < 0)
 		_exit(126);
 	setsid();
+	/* What sigmad was started in must not stay in use, as in leave_terminal() of ../main.c */
+	if (chdir("/"))
+		_exit(126);
 	execv("/proc/self/exe", argv);
 	_exit(127);
 }
@@ -201,8 +204,10 @@ static int start(struct backend *server, sd_event *event, const char *name, stru
 		return error;
 	error = ask(request, &answer, fds);
 	if (error) {
-		snprintf(why, BACKEND_WHY_MAX, "sigmad's broker, which starts %s, has ended (%s); stop the guest and start it",
-			 name, strerror(-error));
+		snprintf(why, BACKEND_WHY_MAX, "sigmad's broker, which starts %s, has ended (%s); %s",
+			 name, strerror(-error), is_service ?
+			 "try again, which starts another one; journalctl -u 'sigma-broker@*' may say more" :
+			 "stop the guest and start it");
 		return error;
 	}
 	if (answer.error) {
@@ -273,6 +278,9 @@ static int serve_share(struct backend *server, struct request *request, char *wh
 	if (!is_text(request->share.path, sizeof(request->share.path)) ||
 	    !is_text(request->share.tag, sizeof(request->share.tag)) || *share.path != '/')
 		return -EINVAL;
+	/* The older virtiofsd would take what follows for options of its own */
+	if (strchr(share.path, ','))
+		return -EINVAL;
 	memcpy(share.tag, request->share.tag, sizeof(share.tag));
 	return virtiofsd_start(server, NULL, &share, request->starter, why);
 }
@@ -331,6 +339,17 @@ static void do_end(const struct request *request, struct answer *answer)
 	server->pid = 0;
 }
 
+/* Without room for a control message, the kernel drops files that came with the request */
+static bool next_request(int fd, struct request *request)
+{
+	ssize_t len;
+
+	do {
+		len = recv(fd, request, sizeof(*request), 0);
+	} while (len < 0 && errno == EINTR);
+	return len == sizeof(*request);
+}
+
 static int send_answer(int fd, const struct answer *answer, const int fds[NR_FDS])
 {
 	union {
@@ -362,7 +381,7 @@ void broker_serve(int fd)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "sigmad-broker");
-	while (receive(fd, &request, sizeof(request), fds) == sizeof(request)) {
+	while (next_request(fd, &request)) {
 		fds[CONNECTION] = fds[LOG] = -1;
 		answer = (struct answer){};
 		if (strncmp(request.version, SIGMA_VERSION, sizeof(request.version))) {

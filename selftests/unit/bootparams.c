@@ -4,9 +4,12 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../../kmod/uapi/iosc.h"
 #include "../../daemon/load/load.h"
+#include "../../daemon/privileges.h"
 #include "capture.h"
 #include "image.h"
 #include "moduletree.h"
@@ -282,11 +285,21 @@ TEST(command_line)
 	EXPECT_FALSE(strstr(cmdline(), "sigma.modules"));
 
 	config.nr_shares = 1;
-	config.share[0] = (struct guest_share) { .keys = (char *)"", .tag = MODULES_TAG };
+	config.share[0] = (struct guest_share) {
+		.keys = (char *)"", .tag = MODULES_TAG, .path = MODULES_DEFAULT "/" TREE_VERSION,
+	};
 	capture_start();
 	ASSERT_EQ(0, load());
 	capture_end();
 	EXPECT_TRUE(strstr(cmdline(), " sigma.modules=sigma-modules "));
+
+	/* The guest restarts with another kernel */
+	config.share[0].path = MODULES_DEFAULT "/6.0.0-old";
+	capture_start();
+	ASSERT_EQ(0, load());
+	EXPECT_SAID("the guest's share of modules is /lib/modules/6.0.0-old, and its kernel is now Linux " TREE_VERSION,
+		    capture_end());
+	EXPECT_FALSE(strstr(cmdline(), "sigma.modules"));
 }
 
 /* Does @word stand in the command line behind everything that the user has given? */
@@ -502,6 +515,28 @@ TEST(damaged_initrds)
 	EXPECT_EQ(0, initrd_unpacked(data, 60, UINT32_MAX));
 	EXPECT_EQ(0, initrd_unpacked(data, 0, UINT32_MAX));
 	EXPECT_EQ(0, initrd_unpacked((const uint8_t *)"\0\0\0", 3, UINT32_MAX));
+}
+
+static int unpack_lzo(void)
+{
+	/* lzop's magic, version and header; libarchive would run lzop, since it has no library for it */
+	static const uint8_t data[] = {
+		0x89, 'L', 'Z', 'O', 0, '\r', '\n', 0x1a, '\n', 0x10, 0x40, 0x20, 0xa0, 9, 0x40, 3, 5, 3, 0, 0, 1,
+	};
+
+	return privileges_shed() || initrd_unpacked(data, sizeof(data), UINT32_MAX);
+}
+
+TEST(an_initrd_that_no_library_unpacks)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(unpack_lzo());
+	ASSERT_TRUE(pid > 0);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 /* Memory of an earlier run must be cleared; a new guest's memory is zeroed already */

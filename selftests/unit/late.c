@@ -91,6 +91,7 @@ TEST(nobody_waits)
 
 	EXPECT_EQ(-ENOENT, load(&late, 0));
 	EXPECT_EQ(0, waited);
+	EXPECT_FALSE(late.waited);
 	EXPECT_FALSE(strstr(said, "waiting"));
 }
 

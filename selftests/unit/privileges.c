@@ -182,6 +182,7 @@ static pid_t start_broker(int *other)
 TEST(broker_checks_its_requests)
 {
 	const struct guest_share share = { .path = "things", .tag = "things" };
+	const struct guest_share options = { .path = "/tmp/a,modcaps=+sys_admin", .tag = "a" };
 	struct guest_net net = { .nr_forwards = GUEST_FORWARDS_MAX + 1 };
 	char why[BACKEND_WHY_MAX] = "";
 	struct backend backend = {};
@@ -191,6 +192,7 @@ TEST(broker_checks_its_requests)
 	ASSERT_TRUE(pid > 0);
 	EXPECT_EQ(-EINVAL, broker_share(&backend, NULL, &share, 0, why));
 	EXPECT_STREQ("the broker refuses this request", why);
+	EXPECT_EQ(-EINVAL, broker_share(&backend, NULL, &options, 0, why));
 	EXPECT_EQ(-EINVAL, broker_net(&backend, NULL, &net, 0, why));
 	net.nr_forwards = 1;
 	strcpy(net.forward[0].address, "--pcap");

@@ -984,9 +984,11 @@ TEST(slow_disk_does_not_look_like_a_hang)
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s.notify", image);
 	ASSERT_EQ(0, bind(fd, (struct sockaddr *)&addr, sizeof(addr)));
 	setenv("NOTIFY_SOCKET", addr.sun_path, 1);
+	setenv("WATCHDOG_USEC", "60000000", 1);
 	slow_joins = 2;
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(0, slow_joins);
+	unsetenv("WATCHDOG_USEC");
 	unsetenv("NOTIFY_SOCKET");
 	for (unsigned int i = 0; i < 2; i++) {
 		memset(message, 0, sizeof(message));
