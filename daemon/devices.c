@@ -284,23 +284,28 @@ static int check_runs(const struct machine *machine)
 			 guest_state_name(machine->guest.info.state));
 }
 
-int devices_add(struct machine *machine, enum guest_device kind, const char *keys)
+int devices_make_one(struct machine *machine, enum guest_device kind, const char *keys)
 {
-	int slot, id;
+	int slot = guestfile_add(machine->config, kind, -1, 0, keys), id;
 
-	id = check_runs(machine);
-	if (id)
-		return id;
-	slot = guestfile_add(machine->config, kind, -1, 0, keys);
 	if (slot < 0)
 		return slot;
 	id = kinds_check(machine->config, kind, slot);
 	if (!id)
 		id = make_recorded(machine, kind, slot);
-	if (id < 0) {
+	if (id < 0)
 		guestfile_drop(machine->config, kind, slot);
+	return id;
+}
+
+int devices_add(struct machine *machine, enum guest_device kind, const char *keys)
+{
+	int id = check_runs(machine);
+
+	if (!id)
+		id = devices_make_one(machine, kind, keys);
+	if (id < 0)
 		return id;
-	}
 	log_info("device %d, a %s, was added", id, guestfile_word(kind));
 	observers_devices(&machine->observers);
 	return id;

@@ -21,6 +21,14 @@
 int devices_make(struct machine *machine);
 
 /**
+ * devices_make_one - make one more device that the guest starts with, after devices_make()
+ * @keys: "Key=value\n" for each key, as in a section of the guest file
+ *
+ * Return: the device's number, or a reported negative errno: nothing has changed.
+ */
+int devices_make_one(struct machine *machine, enum guest_device kind, const char *keys);
+
+/**
  * devices_config - put the devices that the last sigmad persisted into the configuration
  *
  * Return: 0 or a reported negative errno.

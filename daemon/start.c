@@ -91,27 +91,26 @@ static int take_resources(struct machine *machine)
  * host. So the guest gets a share with these, if it can have one; guest/init mounts it where the
  * root lacks them. An initrd or a module tree of the user has its own.
  */
-static int share_modules(struct machine *machine)
+static void share_modules(struct machine *machine)
 {
-	struct guest_config *config = machine->config;
+	const struct guest_config *config = machine->config;
 	char program[PATH_MAX], index[PATH_MAX], keys[PATH_MAX];
 	const char *version = machine->load.kernel.version;
-	int slot;
 
 	if (!config->host_modules || config->initrd || config->modules ||
 	    config->nr_shares == GUEST_SHARES_MAX || virtiofsd_find(program))
-		return 0;
+		return;
 	/* The user's, or that of an earlier try: see make() in main.c */
 	for (unsigned int i = 0; i < config->nr_shares; i++)
 		if (!strcmp(config->share[i].tag, MODULES_TAG))
-			return 0;
+			return;
 	snprintf(index, sizeof(index), MODULES_DEFAULT "/%s/modules.dep", version);
 	if (access(index, R_OK))
-		return 0;
+		return;
 	snprintf(keys, sizeof(keys), "Path=" MODULES_DEFAULT "/%s\nTag=" MODULES_TAG "\nReadOnly=yes\n",
 		 version);
-	slot = guestfile_add(config, GUEST_SHARE, -1, 0, keys);
-	return slot < 0 ? slot : 0;
+	if (devices_make_one(machine, GUEST_SHARE, keys) < 0)
+		log_warning("the guest starts without a share of the host's modules, see above; HostModules=no is for guests that need none");
 }
 
 int start_make(struct machine *machine)
@@ -125,15 +124,13 @@ int start_make(struct machine *machine)
 	error = load_open(&machine->load, config);
 	if (error)
 		goto close_guest;
-	error = share_modules(machine);
-	if (error)
-		goto close_load;
 	error = state_make(&machine->state, &machine->state_fd, config);
 	if (error)
 		goto close_load;
 	error = devices_make(machine);
 	if (error)
 		goto free_devices;
+	share_modules(machine);
 	error = take_resources(machine);
 	if (error)
 		goto free_devices;
