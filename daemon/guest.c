@@ -144,6 +144,8 @@ static int open_guest(struct guest *guest)
 		error = log_error(-errno, "cannot map the IOSC window: %s", strerror(errno));
 		goto close_device;
 	}
+	/* A child process that sigmad leaves behind must not keep the guest's file open */
+	madvise(iosc, SIGMA_IOSC_SIZE, MADV_DONTFORK);
 	guest->iosc = iosc;
 	return 0;
 

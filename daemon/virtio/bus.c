@@ -409,3 +409,8 @@ sd_event *virtio_bus_event(struct virtio_bus *bus)
 {
 	return bus->port.event;
 }
+
+struct virtio_state *virtio_bus_state(struct virtio_bus *bus)
+{
+	return bus->table.state;
+}

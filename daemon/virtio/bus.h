@@ -92,6 +92,9 @@ int virtio_bus_next(const struct virtio_bus *bus);
  */
 void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force);
 
+/** virtio_bus_state - what is persisted of the devices */
+struct virtio_state *virtio_bus_state(struct virtio_bus *bus);
+
 /**
  * virtio_bus_resize - give the disk @id, which must exist, the size that its storage has
  * @size: in: bytes that the storage is made large before; 0: it is as large as it should be; out:

@@ -83,10 +83,13 @@ struct device_state {
 /**
  * struct virtio_state - all devices of a guest
  * @request: control message that was received and not answered yet; zeros: none
+ * @unsaved: by slot of a disk: a process serves it, or has died with requests or with what the guest
+ *	     wrote (see storage.h)
  * @device: by number
  */
 struct virtio_state {
 	uint8_t request[SIGMA_MSG_MAX];
+	uint32_t unsaved[SIGMA_DEVICES];
 	struct device_state device[SIGMA_DEVICES];
 };
 
