@@ -368,8 +368,8 @@ void load_close(struct load *load)
 }
 
 int load_guest(const struct load *load, const struct guest_config *config,
-	       const struct sigma_info *info, const struct guest_memory *mem,
-	       struct sigma_start *start)
+	       const struct sigma_info *info, const struct sigma_nodes *nodes,
+	       const struct guest_memory *mem, struct sigma_start *start)
 {
 	*start = (struct sigma_start) { .entry = HOST_PHYS, .boot_params = HOST_PHYS };
 	return 0;
