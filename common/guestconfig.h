@@ -45,6 +45,7 @@ enum guest_device {
 enum guest_format {
 	FORMAT_AUTO,		/* raw, and refused if it looks like another format */
 	FORMAT_RAW,
+	FORMAT_QCOW2,		/* a qemu-storage-daemon serves it */
 };
 
 /*
@@ -53,6 +54,7 @@ enum guest_format {
 struct guest_disk {
 	char *keys;
 	char *path, *socket;	/* one of them is set */
+	char *backing;		/* NULL, or the path of the image that a qcow2 image is based on */
 	enum guest_format format;
 	bool read_only;
 	bool direct;		/* bypass the host's page cache if the file system can */

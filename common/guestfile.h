@@ -23,7 +23,9 @@
  *	Socket=			vhost-user socket of a program that serves the disk, like
  *				qemu-storage-daemon; the keys below are then set in that program
  *	Format=auto		a raw disk, which is refused if it looks like another format; raw:
- *				a raw disk whatever it looks like
+ *				a raw disk whatever it looks like; qcow2: a qemu-storage-daemon
+ *				serves the image (daemon/virtio/storage.h)
+ *	Backing=		with Format=qcow2: the file that the image is based on
  *	ReadOnly=no
  *	DirectIO=yes		bypass the host's page cache if the file system can
  *	BlockSize=		512 or 4096 bytes; default: 512 for a file, as the device has it

@@ -42,9 +42,17 @@ static void set_format(struct parser *parser, const char *value)
 		this_disk(parser)->format = FORMAT_AUTO;
 	else if (!strcmp(value, "raw"))
 		this_disk(parser)->format = FORMAT_RAW;
+	else if (!strcmp(value, "qcow2"))
+		this_disk(parser)->format = FORMAT_QCOW2;
 	else
-		wrong(parser, -EINVAL, "Format=%s: neither auto nor raw; give one of them, or leave it out",
+		wrong(parser, -EINVAL, "Format=%s: none of auto, raw and qcow2; give one of them, or leave it out",
 		      value);
+}
+
+static void set_backing(struct parser *parser, const char *value)
+{
+	guestkeys_usable(parser, parser->line, "Backing=", value, false, R_OK);
+	guestkeys_string(parser, &this_disk(parser)->backing, value);
 }
 
 static void set_read_only(struct parser *parser, const char *value)
@@ -87,6 +95,7 @@ const struct guest_key guest_disk_keys[SECTION_KEYS_MAX] = {
 	{ "Path", set_path, KEY_ONCE },
 	{ "Socket", set_socket, KEY_ONCE },
 	{ "Format", set_format, KEY_ONCE },
+	{ "Backing", set_backing, KEY_ONCE },
 	{ "ReadOnly", set_read_only, KEY_ONCE },
 	{ "DirectIO", set_direct, KEY_ONCE },
 	{ "BlockSize", set_block_size, KEY_ONCE },
@@ -97,6 +106,7 @@ void guest_disk_reset(struct guest_disk *disk)
 {
 	free(disk->path);
 	free(disk->socket);
+	free(disk->backing);
 	*disk = (struct guest_disk) { .direct = true };
 }
 
@@ -114,10 +124,16 @@ void guest_disk_finish(struct parser *parser)
 			guestfile_mistake(parser, disk->line, -EINVAL, disk->path ?
 					  "a [Disk] with both Path= and Socket=; give one of them" :
 					  "a [Disk] without Path=; name the image or block device");
-		else if (disk->socket && (disk->format || disk->read_only || !disk->direct ||
-					  disk->block_size || *disk->serial))
+		else if (disk->socket && (disk->format || disk->backing || disk->read_only ||
+					  !disk->direct || disk->block_size || *disk->serial))
 			guestfile_mistake(parser, disk->line, -EINVAL,
 					  "a [Disk] with Socket= has no other key; leave the others out, and set them in the program that serves the disk");
+		else if (disk->backing && disk->format != FORMAT_QCOW2)
+			guestfile_mistake(parser, disk->line, -EINVAL,
+					  "a [Disk] with Backing= and without Format=qcow2; add Format=qcow2, or leave Backing= out");
+		else if (*disk->serial && disk->format == FORMAT_QCOW2)
+			guestfile_mistake(parser, disk->line, -EINVAL,
+					  "a [Disk] with Serial= and Format=qcow2; leave Serial= out, since qemu-storage-daemon gives all disks the same one");
 		else if (disk->path)
 			guestkeys_usable(parser, disk->line, "Path=", disk->path, false, mode);
 		for (unsigned int j = 0; *disk->serial && j < config->nr_disks; j++) {

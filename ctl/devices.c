@@ -354,8 +354,8 @@ DEFINE_VERB(disk) = {
 	.summary = "Add a disk to a running guest, remove one, or let one grow",
 	.help =
 "  add NAME PATH [KEY=VALUE]...  PATH is a file or block device. KEYs are those of [Disk] in a\n"
-"                                guest file: Format=, DirectIO=, BlockSize=, Serial=; or Socket=\n"
-"                                and no PATH\n"
+"                                guest file: Format=, Backing=, DirectIO=, BlockSize=, Serial=;\n"
+"                                or Socket= and no PATH\n"
 "  rm NAME PATH|SERIAL|ID        'sigmactl status NAME' shows the IDs\n"
 "  resize NAME PATH|SERIAL|ID [SIZE]\n"
 "                                show the guest that PATH has grown; with SIZE, like 20G, make the\n"
@@ -371,7 +371,7 @@ DEFINE_VERB(disk) = {
 "\n"
 "A disk only grows. Make a block device larger by its own tool, such as lvextend; then call\n"
 "'resize' without SIZE. In the guest, growpart or resize2fs puts the new space to use. A disk with\n"
-"Socket= cannot be resized while the guest runs.\n"
+"Socket= or Format=qcow2 cannot be resized while the guest runs.\n"
 "\n"
 LIFETIME
 "\n"

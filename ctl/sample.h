@@ -28,6 +28,9 @@
 "#Path=/var/lib/sigma/demo.img\n" \
 "# raw: take it as it is, also if it looks like a qcow2 image or a compressed file. Default: auto\n" \
 "#Format=raw\n" \
+"# qcow2: a qemu-storage-daemon serves the image. Name the image that it is based on, if it is\n" \
+"#Format=qcow2\n" \
+"#Backing=/var/lib/sigma/base.img\n" \
 "#ReadOnly=no\n" \
 "# Bypass the host's page cache, if the file system can?\n" \
 "#DirectIO=yes\n" \

@@ -147,9 +147,12 @@ static int open_bus(struct machine *machine, bool resume)
 	int error = virtio_bus_new(&machine->devices, machine->event, &machine->memory, &bus_ops,
 				   machine);
 
-	if (!error)
-		virtio_bus_keep(machine->devices, &machine->state->devices, resume);
-	return error;
+	if (error)
+		return error;
+	virtio_bus_keep(machine->devices, &machine->state->devices, resume);
+	virtio_bus_keep_in(machine->devices, machine->state_fd,
+			   offsetof(struct guest_state, devices));
+	return 0;
 }
 
 int devices_make(struct machine *machine)

@@ -41,8 +41,8 @@ static const unsigned int broker_keeps[] = {
 	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_MKNOD,
 	CAP_SETFCAP,
 	CAP_SETGID, CAP_SETUID,	/* as other users, in user namespaces, and passt as nobody */
-	CAP_SYS_ADMIN, CAP_SYS_CHROOT,	/* both have namespaces and mounts of their own */
-	CAP_SETPCAP,		/* both drop capabilities themselves */
+	CAP_SYS_ADMIN, CAP_SYS_CHROOT,	/* all have namespaces and mounts of their own */
+	CAP_SETPCAP,		/* virtiofsd and passt drop capabilities themselves */
 	CAP_NET_BIND_SERVICE,	/* passt forwards ports below 1024 */
 	CAP_SYS_RESOURCE,	/* virtiofsd has many files open */
 	CAP_KILL,		/* to end them */

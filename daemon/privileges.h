@@ -16,7 +16,7 @@
 /** privileges_shed - keep what sigmad needs, for good. Return: 0, or a reported -errno */
 int privileges_shed(void);
 
-/** privileges_of_broker - keep what virtiofsd and passt need. Return: 0, or a reported -errno */
+/** privileges_of_broker - keep what those that it starts need. Return: 0, or a reported -errno */
 int privileges_of_broker(void);
 
 #endif

@@ -18,17 +18,23 @@ static_assert(offsetof(struct queue_state, pushed) == 160, "layout of struct que
 static_assert(sizeof(struct device_state) == 70696, "layout of struct device_state");
 static_assert(offsetof(struct device_state, failed) == 28, "layout of struct device_state");
 static_assert(offsetof(struct device_state, queue) == 40, "layout of struct device_state");
-static_assert(sizeof(struct virtio_state) == 4524792, "layout of struct virtio_state");
-static_assert(offsetof(struct virtio_state, device) == 248, "layout of struct virtio_state");
+static_assert(sizeof(struct virtio_state) == 4525048, "layout of struct virtio_state");
+static_assert(offsetof(struct virtio_state, unsaved) == 248, "layout of struct virtio_state");
+static_assert(offsetof(struct virtio_state, device) == 504, "layout of struct virtio_state");
 static_assert(sizeof(struct device_record) == 4112, "layout of struct device_record");
 static_assert(offsetof(struct device_record, keys) == 16, "layout of struct device_record");
 static_assert(offsetof(struct guest_state, log_tail) == 32, "layout of struct guest_state");
 static_assert(offsetof(struct guest_state, file) == 64, "layout of struct guest_state");
 static_assert(offsetof(struct guest_state, text) == 4160, "layout of struct guest_state");
 static_assert(offsetof(struct guest_state, devices) == 69696, "layout of struct guest_state");
-static_assert(sizeof(struct guest_state) == 4857656, "layout of struct guest_state");
+static_assert(sizeof(struct guest_state) == 4857912, "layout of struct guest_state");
 
-/* Layout 1 has no version of the sigmad that wrote it. Otherwise it is as layout 2 */
+/* Layout 1 has no version of the sigmad that wrote it, and no disk that could have unsaved data */
+struct virtio_state_1 {
+	uint8_t request[248];
+	struct device_state device[64];
+};
+
 struct guest_state_1 {
 	struct state_header header;
 	uint64_t log_tail;
@@ -39,7 +45,7 @@ struct guest_state_1 {
 	uint32_t restarting;
 	char file[4096];
 	char text[65536];
-	struct virtio_state devices;
+	struct virtio_state_1 devices;
 	struct device_record record[64];
 };
 
@@ -57,7 +63,8 @@ static void read_1(struct guest_state *state, const void *data)
 	state->restarting = old->restarting;
 	memcpy(state->file, old->file, sizeof(old->file));
 	memcpy(state->text, old->text, sizeof(old->text));
-	state->devices = old->devices;
+	memcpy(state->devices.request, old->devices.request, sizeof(old->devices.request));
+	memcpy(state->devices.device, old->devices.device, sizeof(old->devices.device));
 	memcpy(state->record, old->record, sizeof(old->record));
 }
 

@@ -9,6 +9,9 @@
  *	2. copies each struct that changes, as it was, to state_old.c as struct NAME_N,
  *	3. adds a reader of layout N to the table there, which sets what layout N did not have, and
  *	4. adds a case to selftests/unit/supervisor.c, with a struct as the release had it.
+ *
+ * A qemu-storage-daemon that outlives its sigmad is noted as ended in the file that its sigmad had
+ * (@unsaved). A reader of layout 2 must wait for that, or the disk would stop.
  */
 #ifndef SIGMA_STATE_OLD_H
 #define SIGMA_STATE_OLD_H

@@ -269,6 +269,20 @@ guest()
 	} >>"$file"
 }
 
+# make_qcow2 FILE MIB [BACKING]: an empty qcow2 image, whose header may name a file behind it. The
+# header, the refcounts and a table without entries take 64 KiB each
+make_qcow2()
+{
+	perl -e 'my ($file, $mib, $backing) = @ARGV;
+		my $len = length($backing // "");
+		open(my $out, ">", $file) or die "$file: $!\n";
+		print $out pack("a65536 a65536 a65536 a65536",
+			pack("N N Q> N N Q> N N Q> Q> N N Q> Q> Q> Q> N N Q>", 0x514649fb, 3,
+				$len ? 112 : 0, $len, 16, $mib << 20, 0, 1, 0x30000, 0x10000,
+				1, 0, 0, 0, 0, 0, 4, 104, 0) . ($backing // ""),
+			pack("Q>", 0x20000), pack("n4", 1, 1, 1, 1), "");' "$@"
+}
+
 state()
 {
 	cat "/sys/class/sigma/$1/state" 2>/dev/null || echo none

@@ -169,6 +169,19 @@ check "both disks of the storage daemons are removed" \
 kill $nbd_client "$storage_PID"
 wait $nbd_client
 
+# ---- a qcow2 image that sigmad has served
+no_storage() { [ -z "$(pgrep -f ^/usr/bin/qemu-storage-daemon)" ]; }
+make_qcow2 $dir/own.qcow2 8
+check "a qcow2 image is added" ctl disk add g $dir/own.qcow2 Format=qcow2
+check "the guest writes to the qcow2 image that sigmad has served" eval 'comes /dev/vdb &&
+	in_guest 1 "dd if=/run/data of=/dev/vdb bs=64K oflag=direct conv=fsync status=none"'
+check "the qcow2 image is removed, and its storage daemon ends" \
+	eval "ctl disk rm g $dir/own.qcow2 && no_storage"
+check "the guest reads from the qcow2 image what it wrote" eval "
+	ctl disk add g --read-only $dir/own.qcow2 Format=qcow2 && comes /dev/vdb &&
+	[ \"\$(in_guest 1 'head -c $MIB /dev/vdb | sha256sum | cut -d \" \" -f 1')\" = $wrote ] &&
+	ctl disk rm g $dir/own.qcow2"
+
 # ---- a NIC
 links=$(host_links)
 check "a NIC is added" ctl net add g address=10.9.2.1/24
@@ -194,6 +207,10 @@ before_names=$(names)
 refuse "a file that does not exist is refused" "no-such: No such file" ctl disk add g $dir/no-such
 refuse "a qcow2 image is refused with the command that converts it" \
 	"q.img is a qcow2 image.*qemu-img convert" ctl disk add g $dir/q.img
+make_qcow2 $dir/based.qcow2 8 /etc/shadow
+refuse "a qcow2 image that names another file is refused" \
+	"based.qcow2 is based on another file.*Backing=" \
+	ctl disk add g $dir/based.qcow2 Format=qcow2
 refuse "a compressed image is refused with the command that decompresses it" \
 	"q.img.gz is a gzip file.*gzip -d" ctl disk add g $dir/q.img.gz
 check "Format=raw: a file that looks like a qcow2 image is added" \

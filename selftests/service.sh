@@ -81,11 +81,24 @@ check "machinectl lists the guest" until_true 10 is_listed
 check "the guest inhibits sleep" until_true 10 inhibits
 refuse "a second sigmad for the guest is refused" "exists already" sigmactl start web
 
+mkdir -p /var/lib/sigma
+make_qcow2 /var/lib/sigma/web.qcow2 8
+check "a qcow2 image is added to the service" \
+	sigmactl disk add web /var/lib/sigma/web.qcow2 Format=qcow2
+check "the broker's unit runs qemu-storage-daemon" eval '[ "$(
+	ps -o unit= -p "$(pgrep -f ^/usr/bin/qemu-storage-daemon)" | grep -c "^sigma-broker@")" = 1 ]'
+check "the guest writes to the qcow2 image" until_true 30 in_guest 1 \
+	"echo of the first sigmad | dd of=/dev/vdb bs=512 conv=sync,fsync status=none"
+
 # ---- sigmad dies, and later the guest
 id=$(boot_id 1)
 check "sigmad is killed" kill_sigmad
 check "the unit restarts after sigmad was killed" until_true "$GUEST_BOOT" is_restarted 1
 check "the guest runs on without a restart" [ "$(boot_id 1)" = "${id:-none}" ]
+check "the guest reads from the qcow2 image what it wrote" [ "$(in_guest 1 \
+	'dd if=/dev/vdb bs=512 count=1 iflag=direct status=none | head -n 1')" = "of the first sigmad" ]
+check "the journal does not say that qemu-storage-daemon died" \
+	eval '! said sigmad "qemu-storage-daemon died"'
 check "the journal says that sigmad took the guest over" said sigmad "took over the guest"
 check "machinectl lists the guest with its new sigmad" until_true 10 is_listed
 check "the guest still inhibits sleep" until_true 10 inhibits

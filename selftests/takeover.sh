@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=3 mem=2G timeout=500
 #
-# sigmad is killed several times while the guest writes to its disk. Each time the next sigmad takes
-# the guest over, and the guest notices nothing but a pause.
+# sigmad is killed several times while the guest writes to its disks, a raw one and a qcow2 image.
+# Each time the next sigmad takes the guest over, and the guest notices nothing but a pause.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -12,16 +12,24 @@ ROUNDS=4
 image=/var/lib/sigma/data.img
 mkdir -p "${image%/*}"
 truncate -s 8M $image
+qcow2=${image%.img}.qcow2
+make_qcow2 $qcow2 8
 
-# The writer in the guest numbers its rounds. In each it writes 1 MiB that contains the number, with
-# several requests in flight, flushes it, reads it back past the cache and compares. /run/round is
+# A writer in the guest numbers its rounds. In each it writes 1 MiB that contains the number, with
+# several requests in flight, flushes it, reads it back past the cache and compares. FOLDER/round is
 # replaced atomically, so a reader always finds a number.
-writer='i=0; while [ ! -e /run/enough ]; do i=$((i + 1));
-	yes "round $i of the writer" | head -c 1048576 >/run/out;
-	dd if=/run/out of=/dev/vdb bs=128K oflag=direct conv=fsync status=none || echo "write $i" >>/run/failed;
-	dd if=/dev/vdb bs=128K iflag=direct count=8 status=none | cmp - /run/out || echo "read $i" >>/run/failed;
-	echo $i >/run/next; mv /run/next /run/round; done; : >/run/ended'
-round() { in_guest 1 "cat /run/round"; }
+# writer FOLDER DISK: its script
+writer()
+{
+	echo "mkdir -p $1; cd $1; echo 0 >round; "'( i=0; while [ ! -e /run/enough ]; do i=$((i + 1));
+	yes "round $i of the writer" | head -c 1048576 >out;
+	for at in 0 2 4 6; do
+		dd if=out of='"$2"' bs=128K oflag=direct conv=fsync count=2 skip=$at seek=$at status=none ||
+			echo "write $i" >>failed & done; wait;
+	dd if='"$2"' bs=128K iflag=direct count=8 status=none | cmp - out || echo "read $i" >>failed;
+	echo $i >next; mv next round; done; : >ended )'
+}
+round() { in_guest 1 "cat /run/${1:-raw}/round"; }
 is_locked() { ! flock --nonblock /run/sigma/g/state true; }
 # as_older: make the state file one of the first layout, which had no version of sigmad (bytes 16 to 31)
 as_older()
@@ -32,14 +40,18 @@ as_older()
 }
 is_newest() { [ "$(head -c 8 /run/sigma/g/state)" = SGSTATE2 ]; }
 has_gone_on() { [ "$(round)" -gt "$1" ]; }
+# both_go_on RAW QCOW2: since these rounds
+both_go_on() { has_gone_on "$1" && [ "$(round qcow2)" -gt "$2" ]; }
 
-guest g disk=/dev/vdb disk=$image net=1
+guest g disk=/dev/vdb disk=$image line="[Disk]" line="Path=$qcow2" line="Format=qcow2" net=1
 remember_host
 check "the guest starts" sigmactl start g
 check "the guest's user space answers" wait_guest 1
-check "the writer starts in the guest" \
-	in_guest 1 "echo 0 >/run/round; ( $writer ) >/dev/null 2>&1 </dev/null &"
-check "the writer completes a round" until_true 30 has_gone_on 1
+check "the writers start in the guest" in_guest 1 "
+	( $(writer /run/raw /dev/vdb) ) >/dev/null 2>&1 </dev/null &
+	( $(writer /run/qcow2 /dev/vdc) ) >/dev/null 2>&1 </dev/null &
+	sleep 1"
+check "the writers complete a round" until_true 60 both_go_on 1 1
 
 for ((n = 1; n <= ROUNDS; n++)); do
 	# A change of the file holds from the next start on, so a takeover must not read it
@@ -53,7 +65,7 @@ for ((n = 1; n <= ROUNDS; n++)); do
 	check "round $n: sigmactl start takes the guest over" sigmactl start g
 	check "round $n: the state file has the newest layout" is_newest
 	check "round $n: the guest answers" wait_guest 1
-	check "round $n: the writer goes on" until_true 60 has_gone_on "$(round)"
+	check "round $n: the writers go on" until_true 60 both_go_on "$(round)" "$(round qcow2)"
 done
 
 # The locks of the disk and of the state file are held for longer than a start would wait for them, as
@@ -80,15 +92,20 @@ check "the log has the kernel's first line exactly once" \
 	[ "$(sigmactl log g | grep -c 'Linux version')" = 1 ]
 check "the log has what the guest said after the takeovers" eval \
 	'in_guest 1 "echo after the takeovers >/dev/kmsg" && wait_logged g "after the takeovers"'
-check "the writer ends" \
-	eval 'in_guest 1 ": >/run/enough" && until_true 60 in_guest 1 "test -e /run/ended"'
-check "the writer read back everything as it wrote it" in_guest 1 "test ! -e /run/failed"
+check "the writers end" eval 'in_guest 1 ": >/run/enough" &&
+	until_true 60 in_guest 1 "test -e /run/raw/ended && test -e /run/qcow2/ended"'
+check "the writers read back everything as they wrote it" \
+	in_guest 1 "test ! -e /run/raw/failed && test ! -e /run/qcow2/failed"
+check "one qemu-storage-daemon serves the qcow2 image" [ "$(pgrep -c -f ^/usr/bin/qemu-storage-daemon)" = 1 ]
+check "qemu-storage-daemon has no capability" grep -E "^CapEff:[[:space:]]*0+$" \
+	"/proc/$(pgrep -f ^/usr/bin/qemu-storage-daemon)/status"
 check "the guest's log has no I/O error" \
 	eval '! sigmactl log g | grep -iE "I/O error|blk_update|timeout"'
 check "the host's file holds what the guest wrote last" \
-	[ "$(in_guest 1 "sha256sum </run/out")" = "$(head -c 1048576 $image | sha256sum)" ]
+	[ "$(in_guest 1 "sha256sum </run/raw/out")" = "$(head -c 1048576 $image | sha256sum)" ]
 check "the console's device is there" [ -c /run/sigma/g/console ]
 check "the guest stops" sigmactl stop g
 check "the guest is gone" wait_gone g
+check "no qemu-storage-daemon is left" [ -z "$(pgrep -f ^/usr/bin/qemu-storage-daemon)" ]
 check "the host has everything back" host_is_as_before
 finish

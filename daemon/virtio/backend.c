@@ -4,12 +4,17 @@
  *
  * Each back end is the init of a PID namespace: when it dies, the kernel kills all processes that
  * it made. It also has a mount namespace.
+ *
+ * The kernel drops a SIGTERM for an init that has not set a handler yet. So a back end that
+ * finishes its requests is the child of an init that stays a copy of the broker, and passes SIGTERM
+ * on.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/sched.h>
+#include <linux/securebits.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -23,25 +28,36 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../common/assert.h"
 #include "../../common/log.h"
 #include "../../common/program.h"
+#include "../../common/rundir.h"
 #include "../../common/text.h"
 #include "backend.h"
 
 #define PIPE_SIZE	65536U		/* bytes, pipe(7) */
 #define START_MS	5000
 #define END_MS		1000
+#define FINISH_MS	30000U
 #define KILL_MS		5000
-#define REPORT_FD	(BACKEND_FD + 1)	/* struct report; closed by exec */
+/* Both are closed by exec */
+#define REPORT_FD	(BACKEND_FD + 1 + BACKEND_FILES)	/* struct report */
+#define NOTE_FD		(REPORT_FD + 1)
+#define FOLDER_MAX	64
 
-static const char ids[] = "cannot become the user who started the guest";
+static const char ids[] = "cannot become the user that it should run as";
 
-/* Files that the process is given: /dev/null, output pipe, BACKEND_FD, two pipes for its start */
-enum { NOTHING, LOG, GIVEN, REPORT, GO, NR_FDS };
+/*
+ * Files that the process is given: /dev/null, output pipe, two pipes for its start, the note,
+ * BACKEND_FD and those behind it
+ */
+enum { NOTHING, LOG, REPORT, GO, NOTE, GIVEN, NR_FDS = GIVEN + 1 + BACKEND_FILES };
 
 /* struct identity - the user that the process runs as; @mapped: in a user namespace */
 struct identity {
@@ -79,11 +95,21 @@ uid_t backend_caller(void)
 	return *end || uid >= UINT32_MAX ? 0 : uid;
 }
 
-static int find_identity(struct identity *who, uid_t starter, char why[BACKEND_WHY_MAX])
+static int find_identity(struct identity *who, const struct backend_command *command,
+			 uid_t starter, char why[BACKEND_WHY_MAX])
 {
 	const struct passwd *entry;
 
 	*who = (struct identity){ .uid = geteuid(), .gid = getegid() };
+	if (command->confined) {
+		/* Only root can give a namespace another user than itself */
+		if (!geteuid())
+			*who = (struct identity) {
+				.uid = command->uid, .gid = command->gid, .drop_groups = true,
+			};
+		who->mapped = true;
+		return 0;
+	}
 	if (starter && starter != who->uid) {
 		entry = getpwuid(starter);
 		if (!entry)
@@ -115,23 +141,79 @@ static void fail(const char *what)
 	_exit(127);
 }
 
-/* @fds: indexed by NOTHING to GO */
+/* The init of a back end that finishes its requests: pass SIGTERM on, and end when it ends */
+static void __attribute__((noreturn))
+be_init(const struct backend_command *command, pid_t child, const sigset_t *signals)
+{
+	const uint32_t saved = 0;
+	siginfo_t info;
+
+	/* Its memory is that of the broker, which the back end must not read */
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	prctl(PR_SET_NAME, "sigmad-init", 0, 0, 0);
+	/* The next sigmad waits on the locks of the files until it can read the note */
+	close_range(0, BACKEND_FD, 0);
+	close(REPORT_FD);
+	for (;;) {
+		if (sigwaitinfo(signals, NULL) == SIGTERM)
+			kill(child, SIGTERM);
+		info.si_pid = 0;
+		if (waitid(P_PID, child, &info, WEXITED | WNOHANG) || !info.si_pid)
+			continue;
+		/* If this fails, the next sigmad takes the end for a disorderly one */
+		if (command->note && info.si_code == CLD_EXITED && !info.si_status &&
+		    pwrite(NOTE_FD, &saved, sizeof(saved), command->note->at) != sizeof(saved))
+			_exit(126);
+		_exit(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status);
+	}
+}
+
+/* Go on in a child of this process, its init, which gets SIGTERM when the broker dies */
+static void leave_init(const struct backend_command *command)
+{
+	sigset_t signals;
+	pid_t child;
+
+	/* A signal that is blocked is not dropped */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
+		fail(ids);
+	child = _Fork();
+	if (child < 0)
+		fail("cannot make a process");
+	if (child)
+		be_init(command, child, &signals);
+	sigprocmask(SIG_UNBLOCK, &signals, NULL);
+}
+
+/* @fds: indexed by NOTHING to GIVEN and the files behind it */
 static void __attribute__((noreturn))
 do_exec(const struct backend_command *command, const struct identity *who, const int fds[NR_FDS])
 {
+	const unsigned int nr = GIVEN + 1 + command->nr_files;
+	int copy[NR_FDS];
+	bool moved = true;
 	const char *what;
 	sigset_t none;
 	char byte;
-	int copy[NR_FDS];
 
 	/* Copy the files above the numbers that dup2() overwrites */
-	for (unsigned int i = 0; i < NR_FDS; i++)
-		copy[i] = fcntl(fds[i], F_DUPFD, REPORT_FD + 1);
+	for (unsigned int i = 0; i < nr; i++)
+		copy[i] = fcntl(fds[i], F_DUPFD, NOTE_FD + 1);
 	if (read(copy[GO], &byte, 1) != 1 || dup3(copy[REPORT], REPORT_FD, O_CLOEXEC) < 0)
 		_exit(126);
-	if (dup2(copy[NOTHING], STDIN_FILENO) < 0 || dup2(copy[LOG], STDOUT_FILENO) < 0 ||
-	    dup2(copy[LOG], STDERR_FILENO) < 0 || dup2(copy[GIVEN], BACKEND_FD) < 0 ||
-	    close_range(REPORT_FD + 1, ~0U, 0))
+	if (close_range(BACKEND_FD, REPORT_FD - 1, 0) || close_range(NOTE_FD, NOTE_FD, 0))
+		moved = false;
+	if (command->note)
+		moved = moved && dup3(copy[NOTE], NOTE_FD, O_CLOEXEC) >= 0;
+	for (unsigned int i = GIVEN; i < nr; i++)
+		moved = moved && dup2(copy[i], BACKEND_FD + i - GIVEN) >= 0;
+	if (!moved || dup2(copy[NOTHING], STDIN_FILENO) < 0 ||
+	    dup2(copy[LOG], STDOUT_FILENO) < 0 || dup2(copy[LOG], STDERR_FILENO) < 0 ||
+	    close_range(NOTE_FD + 1, ~0U, 0))
 		fail("cannot arrange its files");
 
 	signal(SIGPIPE, SIG_DFL);
@@ -143,9 +225,17 @@ do_exec(const struct backend_command *command, const struct identity *who, const
 		fail("cannot drop its groups");
 	if (who->mapped && (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0)))
 		fail(ids);
-	/* End with sigmad. setresuid() clears PDEATHSIG, so set it afterwards */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	/* End with its parent. setresuid() clears PDEATHSIG, so set it afterwards */
+	if (command->finishes)
+		leave_init(command);
+	else if (prctl(PR_SET_PDEATHSIG, SIGKILL))
 		fail(ids);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		fail(ids);
+	/* exec then gives root no capability */
+	if (command->confined &&
+	    prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0))
+		fail("cannot give up capabilities");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
 		fail("cannot have mounts of its own");
 	what = command->prepare ? command->prepare(command->data) : NULL;
@@ -197,9 +287,10 @@ static void warn_line(struct backend *backend)
 
 	backend->line_len = 0;
 	text[len] = '\0';
-	if (len)
-		ratelimit_warn(&backend->warned, "%s: %s: %s", backend->serves, backend->name,
-			       text);
+	if (!len)
+		return;
+	snprintf(backend->said, sizeof(backend->said), "%.*s", (int)sizeof(backend->said) - 1, text);
+	ratelimit_warn(&backend->warned, "%s: %s: %s", backend->serves, backend->name, text);
 }
 
 /*
@@ -239,7 +330,10 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 
 static void warn_end(struct backend *backend, const struct backend_fate *fate)
 {
-	if (fate->code == CLD_EXITED && fate->status)
+	if (backend->finishes && fate->killed)
+		ratelimit_warn(&backend->warned, "%s: %s did not finish its requests within %u s and was killed: what it had not written yet is lost; check the disk",
+			       backend->serves, backend->name, FINISH_MS / 1000);
+	else if (fate->code == CLD_EXITED && fate->status)
 		ratelimit_warn(&backend->warned, "%s: %s ended with status %d", backend->serves,
 			       backend->name, fate->status);
 	else if (fate->code && fate->code != CLD_EXITED && !fate->killed)
@@ -248,12 +342,19 @@ static void warn_end(struct backend *backend, const struct backend_fate *fate)
 			       strsignal(fate->status));
 }
 
+bool backend_await(const struct backend *backend)
+{
+	return ready(backend->pid_fd, backend->finishes ? FINISH_MS : END_MS);
+}
+
 struct backend_fate backend_reap(struct backend *backend)
 {
 	struct backend_fate fate = {};
 	siginfo_t info;
 
-	if (!ready(backend->pid_fd, END_MS)) {
+	if (backend->finishes)
+		pidfd_send_signal(backend->pid_fd, SIGTERM, NULL, 0);
+	if (!backend_await(backend)) {
 		pidfd_send_signal(backend->pid_fd, SIGKILL, NULL, 0);
 		fate.killed = true;
 	}
@@ -369,7 +470,8 @@ static int run(struct backend *backend, const struct backend_command *command,
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS |
-			 (who->mapped ? CLONE_NEWUSER : 0),
+			 (who->mapped ? CLONE_NEWUSER : 0) |
+			 (command->confined ? CLONE_NEWNET | CLONE_NEWIPC : 0),
 		.pidfd = (uintptr_t)&backend->pid_fd,
 		.exit_signal = SIGCHLD,
 	};
@@ -382,11 +484,14 @@ static int run(struct backend *backend, const struct backend_command *command,
 
 	backend->pid = syscall(SYS_clone3, &args, sizeof(args));
 	if (!backend->pid) {
-		const int fds[] = {
+		int fds[NR_FDS] = {
 			[NOTHING] = pipes.null, [LOG] = pipes.log[1], [GIVEN] = command->fd,
 			[REPORT] = pipes.report[1], [GO] = pipes.go[0],
+			[NOTE] = command->note ? command->note->fd : -1,
 		};
 
+		for (unsigned int i = 0; i < command->nr_files; i++)
+			fds[GIVEN + 1 + i] = command->files[i];
 		close(pipes.go[1]);
 		do_exec(command, who, fds);
 	}
@@ -431,16 +536,76 @@ int backend_start(struct backend *backend, sd_event *event, const struct backend
 
 	*backend = (struct backend) {
 		.name = command->name, .pid_fd = -1, .log_fd = -1, .reap = backend_reap,
+		.finishes = command->finishes,
 		/* A guest can make back ends die one after the other */
 		.warned = backend->warned,
 	};
 	snprintf(backend->serves, sizeof(backend->serves), "%s", command->serves);
-	error = find_identity(&who, starter, why);
+	sigma_assert(command->nr_files <= BACKEND_FILES);
+	error = find_identity(&who, command, starter, why);
 	if (!error)
 		error = run(backend, command, &who, why);
 	if (error)
 		backend_end(backend);
 	else if (event)
 		error = backend_watch(backend, event, why);
+	return error;
+}
+
+const char *backend_said(const struct backend *backend)
+{
+	return backend->said;
+}
+
+/* Make a folder that nobody else can enter; false: errno says why not */
+static bool make_folder(char folder[FOLDER_MAX])
+{
+	/* Of these, a sigmad that root runs has the first. It cannot be filled by others */
+	static const char *const parents[] = { RUNDIR, "/tmp" };
+
+	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++) {
+		snprintf(folder, FOLDER_MAX, "%s/.socket-XXXXXX", parents[i]);
+		if (mkdtemp(folder))
+			return true;
+	}
+	return false;
+}
+
+static int listen_and_connect(int listener, int connection, const char *folder)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int error;
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/socket", folder);
+	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)))
+		return -errno;
+	error = listen(listener, 1) || connect(connection, (struct sockaddr *)&addr, sizeof(addr)) ?
+		-errno : 0;
+	unlink(addr.sun_path);
+	return error;
+}
+
+int backend_sockets(int *listener, int *connection)
+{
+	char folder[FOLDER_MAX];
+	int error;
+
+	*connection = -1;
+	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*listener < 0)
+		return -errno;
+	*connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (*connection < 0 || !make_folder(folder)) {
+		error = -errno;
+		goto close_sockets;
+	}
+	error = listen_and_connect(*listener, *connection, folder);
+	rmdir(folder);
+	if (!error)
+		return 0;
+close_sockets:
+	if (*connection >= 0)
+		close(*connection);
+	close(*listener);
 	return error;
 }

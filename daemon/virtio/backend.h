@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Processes that serve a device of the guest as vhost-user back ends: virtiofsd, passt.
+ * Processes that serve a device of the guest as vhost-user back ends: virtiofsd, passt,
+ * qemu-storage-daemon.
  *
  * A back end has no more rights than the person who started the guest. sigmad runs as root, so
  * under sudo or pkexec the back end is put into a user namespace in which this person is root and
  * no other user exists. If root itself started the guest, there is no such namespace.
+ *
+ * A back end that is confined always has such a namespace, for a user that the caller names. It
+ * has no capability even there, and no network.
+ *
+ * The broker (broker.h) is the parent of all of them. A back end ends with its sigmad. One that
+ * finishes is sent SIGTERM then, and completes the requests that are in flight.
  */
 #ifndef SIGMA_BACKEND_H
 #define SIGMA_BACKEND_H
@@ -12,13 +19,15 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "ratelimit.h"
 
 #define BACKEND_WHY_MAX	256
-#define BACKEND_FD	3	/* its file descriptor beside stdin, stdout and stderr */
+#define BACKEND_FD	3	/* its first file descriptor behind stdin, stdout and stderr */
+#define BACKEND_FILES	3	/* at most so many more are given to it, which follow */
 
 /**
  * struct backend_fate - how a back end ended
@@ -44,11 +53,23 @@ struct backend {
 	char serves[64];
 	unsigned int slot;		/* of broker.c */
 	struct backend_fate (*reap)(struct backend *backend);
-	int pid_fd;			/* of a child of this process */
+	int pid_fd;
 	int log_fd;			/* its output, a pipe; -1: closed */
 	sd_event_source *log_source;
+	bool finishes;
 	char line[256];			/* output without its line break yet */
 	size_t line_len;
+	char said[256];			/* its last line of output */
+};
+
+/**
+ * struct backend_note - in a file that outlives sigmad, the 32 bits that become 0
+ * @fd: the file, which the process itself does not get
+ * @at: where they are, in bytes
+ */
+struct backend_note {
+	int fd;
+	uint64_t at;
 };
 
 /**
@@ -57,18 +78,29 @@ struct backend {
  * @serves: what the back end serves, for messages: "share things"; copied
  * @argv: path of the program and arguments
  * @fd: file descriptor that the process gets as BACKEND_FD
+ * @files: @nr_files more, which it gets behind BACKEND_FD
  * @files_max: number of files that it may open; 0: as many as sigmad
  * @prepare: NULL, or called with @data in the new process before exec. Only system calls are
  *	     allowed there, since sigmad has threads. Return: NULL, or what failed, with errno set
  * @data: for @prepare
+ * @confined: run it confined, as the user @uid and the group @gid
+ * @finishes: it finishes its requests at SIGTERM
+ * @note: NULL, or for a process that finishes: written when it has ended with status 0, before its
+ *	  @files are closed
  */
 struct backend_command {
 	const char *name, *serves;
 	char *const *argv;
 	int fd;
+	const int *files;
+	unsigned int nr_files;
 	unsigned int files_max;
 	const char *(*prepare)(const void *data);
 	const void *data;
+	bool confined, finishes;
+	const struct backend_note *note;
+	uid_t uid;
+	gid_t gid;
 };
 
 /** backend_caller - user ID of the person who started sigmad, also by sudo or pkexec */
@@ -88,15 +120,31 @@ int backend_start(struct backend *backend, sd_event *event, const struct backend
 /** backend_watch - have the event loop read a back end's output; it is ended if that fails */
 int backend_watch(struct backend *backend, sd_event *event, char why[BACKEND_WHY_MAX]);
 
+/** backend_await - wait until it has ended, as long as backend_end() says. Return: it has */
+bool backend_await(const struct backend *backend);
+
 /** backend_reap - the part of backend_end() that a child's parent does */
 struct backend_fate backend_reap(struct backend *backend);
 
 /**
  * backend_end - end a back end whose socket was closed
  *
- * The process gets a second to end by itself. Then it is killed with all processes that it made, so
- * that on return none of them has the guest's memory mapped.
+ * The process gets a second to end by itself, or half a minute if it finishes its requests. Then it
+ * is killed with all processes that it made, so that on return none of them has the guest's memory
+ * mapped.
  */
 void backend_end(struct backend *backend);
+
+/** backend_said - the last line that it wrote, also after it has ended; "": none */
+const char *backend_said(const struct backend *backend);
+
+/**
+ * backend_sockets - make a listening socket, for a back end, and connect to it
+ *
+ * The back end accepts the connection itself, and serves the first one to whoever made it. So the
+ * socket is in a folder that nobody else can enter, and has no name any more on return.
+ * Return: 0 or a negative errno.
+ */
+int backend_sockets(int *listener, int *connection);
 
 #endif

@@ -15,10 +15,11 @@
 #include "making.h"
 
 /*
- * One function for each kind of device in a guest file. virtio_disk_add() makes a disk, in a file
- * or, if it has a socket, served by a vhost-user back end. virtio_net_add() makes a NIC, in user
- * mode or on a tap that it makes. virtio_share_add() makes a share, a folder of the host that is
- * served by a virtiofsd of its own. The configuration must stay until the device is destroyed.
+ * One function for each kind of device in a guest file. virtio_disk_add() makes a disk: a raw one,
+ * one in a qcow2 image, or, if it has a socket, one that a vhost-user back end serves.
+ * virtio_net_add() makes a NIC, in user mode or on a tap that it makes. virtio_share_add() makes a
+ * share, a folder of the host that is served by a virtiofsd of its own. The configuration must stay
+ * until the device is destroyed.
  */
 #define VIRTIO_ADD(name, member, ...)						\
 	int virtio_##member##_add(struct virtio_making *making,			\
@@ -30,6 +31,12 @@ GUEST_DEVICES(VIRTIO_ADD)
  * @disk: with a socket; must stay until the device is destroyed
  */
 int virtio_blk_socket_add(struct virtio_making *making, const struct guest_disk *disk);
+
+/**
+ * virtio_blk_image_add - make a disk in a qcow2 image, served by a qemu-storage-daemon of its own
+ * @disk: must stay until the device is destroyed
+ */
+int virtio_blk_image_add(struct virtio_making *making, const struct guest_disk *disk);
 
 /**
  * virtio_net_tap_add - make a NIC on an open tap

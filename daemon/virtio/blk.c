@@ -354,5 +354,8 @@ free_blk:
 
 int virtio_disk_add(struct virtio_making *making, const struct guest_disk *disk)
 {
-	return disk->socket ? virtio_blk_socket_add(making, disk) : blk_add(making, disk);
+	if (disk->socket)
+		return virtio_blk_socket_add(making, disk);
+	return disk->format == FORMAT_QCOW2 ? virtio_blk_image_add(making, disk) :
+		blk_add(making, disk);
 }

@@ -12,27 +12,16 @@
  */
 #include <endian.h>
 #include <errno.h>
-#include <linux/virtio_blk.h>
-#include <linux/virtio_ids.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vhost_user.h"
 #include "backends.h"
+#include "blk_served.h"
 #include "bus.h"
 
 #define QUEUE_SIZE	256
-
-/* Features that do not need a configuration that the driver can write */
-#define FEATURES	(1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX | \
-			 1ULL << VIRTIO_BLK_F_GEOMETRY | 1ULL << VIRTIO_BLK_F_RO | \
-			 1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_FLUSH | \
-			 1ULL << VIRTIO_BLK_F_TOPOLOGY | 1ULL << VIRTIO_BLK_F_DISCARD | \
-			 1ULL << VIRTIO_BLK_F_WRITE_ZEROES)
-
-/* Without the fields of secure erase, which is not offered */
-#define CONFIG_SIZE	offsetof(struct virtio_blk_config, max_secure_erase_sectors)
 
 struct blk_socket {
 	struct virtio_device dev;
@@ -59,7 +48,7 @@ static int connect_server(struct blk_socket *blk, struct virtio_blk_config *conf
 	}
 	error = vhost_user_open(&blk->link, "the back end", fd);
 	if (!error)
-		error = vhost_user_get_config(&blk->link, config, CONFIG_SIZE);
+		error = vhost_user_get_config(&blk->link, config, BLK_SERVED_CONFIG_SIZE);
 	if (error) {
 		snprintf(why, VHOST_USER_WHY_MAX, "the back end %.*s", VHOST_USER_WHY_MAX - 16,
 			 blk->link.why);
@@ -158,10 +147,10 @@ int virtio_blk_socket_add(struct virtio_making *making, const struct guest_disk 
 	}
 
 	blk->dev.ops = &blk_socket_ops;
-	blk->dev.features = blk->link.features & FEATURES;
+	blk->dev.features = blk->link.features & BLK_SERVED_FEATURES;
 	blk->dev.lacks = ~blk->link.features;
 	blk->dev.config = &blk->config;
-	blk->dev.config_size = CONFIG_SIZE;
+	blk->dev.config_size = BLK_SERVED_CONFIG_SIZE;
 	blk->dev.nr_queues = 1;
 	blk->dev.queue[0].max_size = QUEUE_SIZE;
 	error = virtio_device_add(making, &blk->dev);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Starts virtiofsd and passt: see broker.h.
+ * Starts virtiofsd, passt and qemu-storage-daemon: see broker.h.
  *
- * A request and its answer are one message each, and sigmad waits for the answer. With the answer
- * to a start come the connection to the program and the pipe with its output.
+ * A request and its answer are one message each, and sigmad waits for the answer. With a request to
+ * serve a disk come the open files of the disk. With the answer to a start come the connection to
+ * the program, the pipe with its output, and a pidfd.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,14 +25,16 @@
 #include "../../common/version.h"
 #include "broker.h"
 #include "passt.h"
+#include "storage.h"
 #include "virtiofsd.h"
 
 #define SOCKET		RUNDIR "/.broker"	/* of sigma-broker.socket */
-#define SERVERS_MAX	(GUEST_SHARES_MAX + GUEST_NETS_MAX)
+#define SERVERS_MAX	(GUEST_SHARES_MAX + GUEST_NETS_MAX + GUEST_DISKS_MAX)
 #define VERSION_MAX	32
 
-enum what { SERVE_SHARE = 1, SERVE_NET, END };
-enum { CONNECTION, LOG, NR_FDS };
+enum what { SERVE_SHARE = 1, SERVE_NET, SERVE_DISK, END };
+/* Files of an answer; a request to serve a disk has the image, and those that it says behind it */
+enum { CONNECTION, LOG, PROCESS, NR_FDS };
 
 struct request {
 	char version[VERSION_MAX];	/* the broker may be of another package than sigmad */
@@ -45,6 +49,14 @@ struct request {
 			unsigned int nr_forwards;
 			struct guest_forward forward[GUEST_FORWARDS_MAX];
 		} net;
+		struct {
+			char path[PATH_MAX];
+			bool read_only, direct;
+			bool has_backing, backing_direct, backing_qcow2;
+			bool has_note;
+			unsigned int block_size;
+			uint64_t note_at;
+		} disk;
 		struct {
 			unsigned int slot;
 			pid_t pid;	/* a broker that died may have had another one there */
@@ -93,7 +105,7 @@ int broker_start(void)
 	broker_pid = fork();
 	if (!broker_pid)
 		become_broker(ends[1]);
-	error = broker_pid < 0 ? log_error(-errno, "cannot make the process that starts virtiofsd and passt: %s",
+	error = broker_pid < 0 ? log_error(-errno, "cannot make the process that starts virtiofsd, passt and qemu-storage-daemon: %s",
 					   strerror(errno)) : 0;
 	close(ends[1]);
 	if (error)
@@ -141,7 +153,14 @@ static int connect_service(char why[BACKEND_WHY_MAX])
 	return error;
 }
 
-/* @fds: of the files that came, or -1 */
+static void close_files(const int fds[NR_FDS])
+{
+	for (unsigned int i = 0; i < NR_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* @fds: of the files that came, the others -1 */
 static ssize_t receive(int fd, void *to, size_t size, int fds[NR_FDS])
 {
 	union {
@@ -156,24 +175,50 @@ static ssize_t receive(int fd, void *to, size_t size, int fds[NR_FDS])
 	const struct cmsghdr *cmsg;
 	ssize_t len;
 
-	fds[CONNECTION] = fds[LOG] = -1;
+	memset(fds, -1, NR_FDS * sizeof(int));
 	do {
 		len = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 	} while (len < 0 && errno == EINTR);
 	if (len < 0)
 		return -errno;
 	cmsg = CMSG_FIRSTHDR(&msg);
-	if (cmsg && cmsg->cmsg_type == SCM_RIGHTS && cmsg->cmsg_len == CMSG_LEN(NR_FDS * sizeof(int)))
-		memcpy(fds, CMSG_DATA(cmsg), NR_FDS * sizeof(int));
+	if (cmsg && cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_RIGHTS &&
+	    cmsg->cmsg_len <= CMSG_LEN(NR_FDS * sizeof(int)))
+		memcpy(fds, CMSG_DATA(cmsg), cmsg->cmsg_len - CMSG_LEN(0));
 	return len;
 }
 
+/* @fds: up to the first -1 */
+static int send_with(int fd, const void *from, size_t size, const int fds[NR_FDS])
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(NR_FDS * sizeof(int))];
+	} control = {};
+	struct iovec iov = { .iov_base = (void *)from, .iov_len = size };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	size_t nr = 0;
+
+	while (nr < NR_FDS && fds[nr] >= 0)
+		nr++;
+	if (nr) {
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(nr * sizeof(int));
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(nr * sizeof(int));
+		memcpy(CMSG_DATA(&control.header), fds, nr * sizeof(int));
+	}
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* @fds: in: to go with the request; out: that came with the answer */
 static int ask(struct request *request, struct answer *answer, int fds[NR_FDS])
 {
 	ssize_t len;
 
 	snprintf(request->version, sizeof(request->version), "%s", SIGMA_VERSION);
-	len = send(broker_fd, request, sizeof(*request), MSG_NOSIGNAL) < 0 ? -errno :
+	len = send_with(broker_fd, request, sizeof(*request), fds) ?:
 	      receive(broker_fd, answer, sizeof(*answer), fds);
 	if (len == sizeof(*answer))
 		return 0;
@@ -183,21 +228,25 @@ static int ask(struct request *request, struct answer *answer, int fds[NR_FDS])
 	return len < 0 ? len : -EPIPE;
 }
 
-/* For struct backend: what the broker started died with it, if that is gone */
+/* For struct backend: what the broker started ends with it, if that is gone */
 static struct backend_fate end(struct backend *backend)
 {
 	struct request request = { .what = END, .end = { backend->slot, backend->pid } };
+	int fds[NR_FDS] = { -1 };
 	struct answer answer;
-	int fds[NR_FDS];
 
-	return ask(&request, &answer, fds) ? (struct backend_fate){ .killed = true } : answer.fate;
+	if (ask(&request, &answer, fds))
+		answer.fate = (struct backend_fate){ .lives = !backend_await(backend) };
+	close(backend->pid_fd);
+	return answer.fate;
 }
 
+/* @fds: to go with the request */
 static int start(struct backend *server, sd_event *event, const char *name, struct request *request,
-		 char why[BACKEND_WHY_MAX])
+		 int fds[NR_FDS], char why[BACKEND_WHY_MAX])
 {
 	struct answer answer;
-	int fds[NR_FDS], error;
+	int error;
 
 	error = broker_fd < 0 ? connect_service(why) : 0;
 	if (error)
@@ -215,8 +264,9 @@ static int start(struct backend *server, sd_event *event, const char *name, stru
 		return answer.error;
 	}
 	*server = (struct backend) {
-		.name = name, .pid = answer.pid, .slot = answer.slot, .reap = end, .pid_fd = -1,
-		.log_fd = fds[LOG], .warned = server->warned,
+		.name = name, .pid = answer.pid, .slot = answer.slot, .reap = end,
+		.pid_fd = fds[PROCESS], .log_fd = fds[LOG], .warned = server->warned,
+		.finishes = request->what == SERVE_DISK,
 	};
 	memcpy(server->serves, answer.serves, sizeof(server->serves));
 	error = backend_watch(server, event, why);
@@ -231,25 +281,54 @@ int broker_share(struct backend *server, sd_event *event, const struct guest_sha
 		 uid_t starter, char why[BACKEND_WHY_MAX])
 {
 	struct request request = { .what = SERVE_SHARE, .starter = starter };
+	int none[NR_FDS] = { -1 };
 
 	if (broker_fd < 0 && !is_service)
 		return virtiofsd_start(server, event, share, starter, why);
 	snprintf(request.share.path, sizeof(request.share.path), "%s", share->path);
 	snprintf(request.share.tag, sizeof(request.share.tag), "%s", share->tag);
 	request.share.read_only = share->read_only;
-	return start(server, event, "virtiofsd", &request, why);
+	return start(server, event, "virtiofsd", &request, none, why);
 }
 
 int broker_net(struct backend *server, sd_event *event, const struct guest_net *net, uid_t starter,
 	       char why[BACKEND_WHY_MAX])
 {
 	struct request request = { .what = SERVE_NET, .starter = starter };
+	int none[NR_FDS] = { -1 };
 
 	if (broker_fd < 0 && !is_service)
 		return passt_start(server, event, net, starter, why);
 	request.net.nr_forwards = net->nr_forwards;
 	memcpy(request.net.forward, net->forward, sizeof(request.net.forward));
-	return start(server, event, "passt", &request, why);
+	return start(server, event, "passt", &request, none, why);
+}
+
+int broker_disk(struct backend *server, sd_event *event, const struct storage *storage,
+		char why[BACKEND_WHY_MAX])
+{
+	struct request request = {
+		.what = SERVE_DISK, .disk = {
+			.read_only = storage->read_only, .direct = storage->direct,
+			.has_backing = storage->backing >= 0,
+			.backing_direct = storage->backing_direct,
+			.backing_qcow2 = storage->backing_qcow2,
+			.has_note = storage->note.fd >= 0, .note_at = storage->note.at,
+			.block_size = storage->block_size,
+		},
+	};
+	int files[NR_FDS] = { -1, -1, -1 };
+	unsigned int nr = 0;
+
+	if (broker_fd < 0 && !is_service)
+		return storage_start(server, event, storage, why);
+	snprintf(request.disk.path, sizeof(request.disk.path), "%s", storage->path);
+	files[nr++] = storage->image;
+	if (request.disk.has_backing)
+		files[nr++] = storage->backing;
+	if (request.disk.has_note)
+		files[nr++] = storage->note.fd;
+	return start(server, event, "qemu-storage-daemon", &request, files, why);
 }
 
 /* The broker's side. sigmad may have become a guest's, so its requests are checked */
@@ -303,7 +382,35 @@ static int serve_net(struct backend *server, const struct request *request, char
 	return passt_start(server, NULL, &net, request->starter, why);
 }
 
-static void do_start(struct request *request, struct answer *answer, int fds[NR_FDS])
+/* sigmad can write to the note itself, and open the files of the disk */
+static int serve_disk(struct backend *server, struct request *request, const int files[NR_FDS],
+		      char *why)
+{
+	struct storage storage = {
+		.path = request->disk.path, .read_only = request->disk.read_only,
+		.direct = request->disk.direct, .backing_direct = request->disk.backing_direct,
+		.backing_qcow2 = request->disk.backing_qcow2, .backing = -1,
+		.block_size = request->disk.block_size,
+		.note = { .fd = -1, .at = request->disk.note_at },
+	};
+	unsigned int nr = 0;
+
+	if (!is_text(request->disk.path, sizeof(request->disk.path)) ||
+	    (storage.block_size != 512 && storage.block_size != 4096))
+		return -EINVAL;
+	storage.image = files[nr++];
+	if (request->disk.has_backing)
+		storage.backing = files[nr++];
+	if (request->disk.has_note)
+		storage.note.fd = files[nr++];
+	/* Their number is right: the last one is there, and none behind it */
+	if (files[nr - 1] < 0 || (nr < NR_FDS && files[nr] >= 0))
+		return -EINVAL;
+	return storage_start(server, NULL, &storage, why);
+}
+
+static void do_start(struct request *request, struct answer *answer, const int files[NR_FDS],
+		     int fds[NR_FDS])
 {
 	struct backend *server = free_server();
 	int fd;
@@ -313,14 +420,17 @@ static void do_start(struct request *request, struct answer *answer, int fds[NR_
 		fd = -EMFILE;
 	else if (request->what == SERVE_SHARE)
 		fd = serve_share(server, request, answer->why);
-	else
+	else if (request->what == SERVE_NET)
 		fd = serve_net(server, request, answer->why);
+	else
+		fd = serve_disk(server, request, files, answer->why);
 	if (fd < 0) {
 		answer->error = fd;
 		return;
 	}
 	fds[CONNECTION] = fd;
 	fds[LOG] = server->log_fd;
+	fds[PROCESS] = server->pid_fd;
 	answer->pid = server->pid;
 	answer->slot = server - servers;
 	memcpy(answer->serves, server->serves, sizeof(answer->serves));
@@ -339,64 +449,53 @@ static void do_end(const struct request *request, struct answer *answer)
 	server->pid = 0;
 }
 
-/* Without room for a control message, the kernel drops files that came with the request */
-static bool next_request(int fd, struct request *request)
+/*
+ * sigmad is gone. virtiofsd and passt end at once. A qemu-storage-daemon finishes its requests, which
+ * takes as long as the storage does: another sigmad waits for it.
+ */
+static void finish(void)
 {
-	ssize_t len;
+	siginfo_t info;
 
-	do {
-		len = recv(fd, request, sizeof(*request), 0);
-	} while (len < 0 && errno == EINTR);
-	return len == sizeof(*request);
-}
-
-static int send_answer(int fd, const struct answer *answer, const int fds[NR_FDS])
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(NR_FDS * sizeof(int))];
-	} control = {};
-	struct iovec iov = { .iov_base = (void *)answer, .iov_len = sizeof(*answer) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fds[CONNECTION] >= 0) {
-		msg.msg_control = &control;
-		msg.msg_controllen = sizeof(control);
-		control.header.cmsg_level = SOL_SOCKET;
-		control.header.cmsg_type = SCM_RIGHTS;
-		control.header.cmsg_len = CMSG_LEN(NR_FDS * sizeof(int));
-		memcpy(CMSG_DATA(&control.header), fds, NR_FDS * sizeof(int));
-	}
-	return sendmsg(fd, &msg, MSG_NOSIGNAL) < 0 ? -errno : 0;
+	for (unsigned int i = 0; i < SERVERS_MAX; i++)
+		if (servers[i].pid)
+			pidfd_send_signal(servers[i].pid_fd,
+					  servers[i].finishes ? SIGTERM : SIGKILL, NULL, 0);
+	for (unsigned int i = 0; i < SERVERS_MAX; i++)
+		if (servers[i].pid && servers[i].finishes)
+			waitid(P_PIDFD, servers[i].pid_fd, &info, WEXITED);
 }
 
 void broker_serve(int fd)
 {
 	struct request request;
 	struct answer answer;
-	int fds[NR_FDS];
+	int files[NR_FDS], fds[NR_FDS];
 	sigset_t all;
 
 	/* Ctrl-C and systemd's SIGTERM are for sigmad, whose guest needs its devices to its end */
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "sigmad-broker");
-	while (next_request(fd, &request)) {
-		fds[CONNECTION] = fds[LOG] = -1;
+	while (receive(fd, &request, sizeof(request), files) == sizeof(request)) {
+		memset(fds, -1, sizeof(fds));
 		answer = (struct answer){};
 		if (strncmp(request.version, SIGMA_VERSION, sizeof(request.version))) {
 			answer.error = -ESTALE;
 			snprintf(answer.why, sizeof(answer.why), "the broker is of version " SIGMA_VERSION ", and sigmad of another one; stop the guest and start it");
-		} else if (request.what == SERVE_SHARE || request.what == SERVE_NET) {
-			do_start(&request, &answer, fds);
+		} else if (request.what >= SERVE_SHARE && request.what <= SERVE_DISK) {
+			do_start(&request, &answer, files, fds);
 		} else {
 			do_end(&request, &answer);
 		}
-		if (send_answer(fd, &answer, fds))
+		/* The locks of a disk last as long as somebody has the file open */
+		close_files(files);
+		if (send_with(fd, &answer, sizeof(answer), fds))
 			break;
-		for (unsigned int i = 0; i < NR_FDS; i++)
+		for (unsigned int i = 0; i < PROCESS; i++)
 			if (fds[i] >= 0)
 				close(fds[i]);
 	}
 	close(fd);
+	finish();
 }

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The broker: a process that starts virtiofsd and passt for sigmad.
+ * The broker: a process that starts virtiofsd, passt and qemu-storage-daemon for sigmad.
  *
  * They need what sigmad gives up before it reads anything of a guest (../privileges.h): namespaces,
  * mounts, other users. So a process that never sees a guest starts them. It is sigmad's child, or,
  * if sigmad is a service, an instance of sigma-broker@.service, since sigmad's unit allows none of
- * that either. Of sigmad it takes three requests, each of one size: serve a share, serve a NIC, end
- * one of the two. It chooses the program and its arguments itself.
+ * that either. Of sigmad it takes four requests, each of one size: serve a share, serve a NIC, serve
+ * a disk, end one of these. It chooses the program and its arguments itself. A disk comes as open
+ * files, with sigmad's locks on them.
  *
- * The broker ends when its sigmad does, and all that it started dies with it.
+ * The broker ends when its sigmad does. All that it started dies with it, except that it has each
+ * qemu-storage-daemon finish its requests before. If the broker is killed, they do so alone.
  */
 #ifndef SIGMA_BROKER_H
 #define SIGMA_BROKER_H
 
 #include "../../common/guestfile.h"
 #include "backend.h"
+#include "storage.h"
 
 /** broker_start - start a broker as a child. Return: 0, or a reported -errno */
 int broker_start(void);
@@ -42,5 +45,9 @@ int broker_share(struct backend *server, sd_event *event, const struct guest_sha
 /** broker_net - have a passt started for @net, likewise */
 int broker_net(struct backend *server, sd_event *event, const struct guest_net *net, uid_t starter,
 	       char why[BACKEND_WHY_MAX]);
+
+/** broker_disk - have a qemu-storage-daemon started, as storage_start() does */
+int broker_disk(struct backend *server, sd_event *event, const struct storage *storage,
+		char why[BACKEND_WHY_MAX]);
 
 #endif

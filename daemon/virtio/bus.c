@@ -31,6 +31,7 @@
  * @ops: calls to the process around the bus, with @data
  * @data: for @ops
  * @own_state: @table.state belongs to the bus and is freed with it
+ * @state_fd: the file that has @table.state, at byte @state_at; -1: none
  * @answering: a message of the guest is being handled
  * @changed: bit n: the configuration of device n changed meanwhile, and the guest is not told yet
  * @greeted: the guest's transport has sent SIGMA_BUS_HELLO, so it is told of hotplug and unplug
@@ -43,6 +44,8 @@ struct virtio_bus {
 	const struct virtio_bus_ops *ops;
 	void *data;
 	bool own_state;
+	int state_fd;
+	uint64_t state_at;
 	bool answering;
 	uint64_t changed;
 	bool greeted;
@@ -337,6 +340,7 @@ int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_
 		goto free_bus;
 	}
 	bus->own_state = true;
+	bus->state_fd = -1;
 	bus->port.mem = mem;
 	bus->port.bind = bind_queue;
 	bus->port.changed = on_changed;
@@ -389,6 +393,12 @@ void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool re
 	bus->port.resuming = resume;
 }
 
+void virtio_bus_keep_in(struct virtio_bus *bus, int fd, uint64_t at)
+{
+	bus->state_fd = fd;
+	bus->state_at = at;
+}
+
 int virtio_bus_resume(struct virtio_bus *bus)
 {
 	/* The length was not persisted, but short requests are zero-padded */
@@ -436,4 +446,15 @@ bool virtio_bus_resuming(const struct virtio_bus *bus)
 sd_event *virtio_bus_event(struct virtio_bus *bus)
 {
 	return bus->port.event;
+}
+
+struct virtio_state *virtio_bus_state(struct virtio_bus *bus)
+{
+	return bus->table.state;
+}
+
+int virtio_bus_state_file(const struct virtio_bus *bus, const void *what, uint64_t *at)
+{
+	*at = bus->state_at + ((const char *)what - (const char *)bus->table.state);
+	return bus->state_fd;
 }

@@ -34,6 +34,9 @@ void virtio_bus_free(struct virtio_bus *bus);
  */
 void virtio_bus_keep(struct virtio_bus *bus, struct virtio_state *state, bool resume);
 
+/** virtio_bus_keep_in - @state of virtio_bus_keep() is at byte @at of the file @fd, mapped */
+void virtio_bus_keep_in(struct virtio_bus *bus, int fd, uint64_t at);
+
 /**
  * virtio_bus_resume - continue where the last sigmad stopped; after the guest's memory was mapped
  *
@@ -91,6 +94,17 @@ int virtio_bus_next(const struct virtio_bus *bus);
  * any time later.
  */
 void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force);
+
+/** virtio_bus_state - what is persisted of the devices */
+struct virtio_state *virtio_bus_state(struct virtio_bus *bus);
+
+/**
+ * virtio_bus_state_file - the file that @what, a part of the state, is kept in
+ * @at: out: where in the file, in bytes
+ *
+ * Return: the file, which stays the bus's; -1: there is none.
+ */
+int virtio_bus_state_file(const struct virtio_bus *bus, const void *what, uint64_t *at);
 
 /**
  * virtio_bus_resize - give the disk @id, which must exist, the size that its storage has

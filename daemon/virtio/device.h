@@ -17,7 +17,7 @@
  *	tap.c		the host's end of a NIC
  *	disk.c		the storage of a disk
  *	format.c	files that are not raw disks
- *	blk.c blk_socket.c net.c net_user.c console.c rng.c vsock.c fs.c	one device each
+ *	blk.c blk_socket.c blk_image.c net.c net_user.c console.c rng.c vsock.c fs.c	one device each
  *
  * Each file above includes only headers of files below it. backends.h declares the functions that
  * make the devices of the last line.

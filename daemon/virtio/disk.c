@@ -351,14 +351,16 @@ static int check_raw(const struct disk *disk, struct virtio_making *making)
 	if (!format->image)
 		return making_say(making, -EINVAL, "disk %s is %s, or a raw disk to which a guest wrote the beginning of one; make a raw disk of the former with '%s', and give the latter Format=raw",
 				  disk->path, format->name, format->remedy);
-	return making_say(making, -EINVAL, "disk %s is %s, or a raw disk to which a guest wrote the header of one; make a raw disk of the former with '%s', and give the latter Format=raw; do not convert it, since the header may name files of the host",
-			  disk->path, format->name, format->remedy);
+	return making_say(making, -EINVAL, "disk %s is %s, or a raw disk to which a guest wrote the header of one; %smake a raw disk of the former with '%s', and give the latter Format=raw; do not convert it, since the header may name files of the host",
+			  disk->path, format->name,
+			  format->served ? "give Format=qcow2 for the former, or " : "",
+			  format->remedy);
 }
 
-int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config)
+static int open_and_lock(struct disk *disk, struct virtio_making *making,
+			 const struct guest_disk *config, struct stat *st)
 {
 	const char *path = config->path;
-	struct stat st;
 	int ret;
 
 	*disk = (struct disk) {
@@ -367,36 +369,58 @@ int disk_open(struct disk *disk, struct virtio_making *making, const struct gues
 	if (!disk->path)
 		return making_say(making, -ENOMEM, "cannot open disk %s: out of memory", path);
 
-	ret = open_path(disk, making, &st);
+	ret = open_path(disk, making, st);
 	if (ret < 0)
 		goto free_path;
-	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)) {
+	if (!S_ISREG(st->st_mode) && !S_ISBLK(st->st_mode)) {
 		ret = making_say(making, -EINVAL, "disk %s is neither a regular file nor a block device",
 				path);
 		goto close_fd;
 	}
-	disk->block_device = S_ISBLK(st.st_mode);
+	disk->block_device = S_ISBLK(st->st_mode);
 
 	ret = lock(disk, making);
-	if (ret < 0)
-		goto close_fd;
+	if (!ret)
+		return 0;
+close_fd:
+	close(disk->fd);
+free_path:
+	free(disk->path);
+	return ret;
+}
+
+int disk_open_image(struct disk *disk, struct virtio_making *making,
+		    const struct guest_disk *config)
+{
+	struct stat st;
+	int ret;
+
+	ret = open_and_lock(disk, making, config, &st);
+	if (ret)
+		return ret;
+	ret = config->direct ? open_direct(disk, making) : 0;
+	if (ret)
+		disk_close(disk);
+	return ret;
+}
+
+int disk_open(struct disk *disk, struct virtio_making *making, const struct guest_disk *config)
+{
+	struct stat st;
+	int ret;
+
+	ret = open_and_lock(disk, making, config, &st);
+	if (ret)
+		return ret;
 	ret = config->format == FORMAT_AUTO ? check_raw(disk, making) : 0;
 	if (!ret)
 		ret = measure(disk, making, &st);
 	if (!ret && config->block_size)
 		ret = set_block_size(disk, making, config->block_size);
-	if (ret < 0)
-		goto close_fd;
-	if (config->direct)
+	if (!ret && config->direct)
 		ret = open_direct(disk, making);
-	if (ret < 0)
-		goto close_fd;
-	return 0;
-
-close_fd:
-	close(disk->fd);
-free_path:
-	free(disk->path);
+	if (ret)
+		disk_close(disk);
 	return ret;
 }
 

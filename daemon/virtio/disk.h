@@ -61,6 +61,14 @@ int disk_open(struct disk *disk, struct virtio_making *making, const struct gues
 void disk_close(struct disk *disk);
 
 /**
+ * disk_open_image - the same for a file that is no raw disk, and is served by another process
+ *
+ * Its sizes are not found. The process gets @fd, and the locks last until it has closed it, too.
+ */
+int disk_open_image(struct disk *disk, struct virtio_making *making,
+		    const struct guest_disk *config);
+
+/**
  * disk_resize - take the size that the file or block device has now
  * @size: make the file this large before; 0: it has grown already
  *

@@ -18,19 +18,20 @@ static const struct {
 	const char *magic;
 	struct format format;
 } formats[] = {
-	{ 0, 8, "QFI\xfb\0\0\0\1", { "a qcow image", CONVERT, true } },
-	{ 0, 4, "QFI\xfb", { "a qcow2 image", CONVERT, true } },
-	{ 0, 4, "KDMV", { "a VMDK image", CONVERT, true } },
-	{ 0, 4, "COWD", { "a VMDK image", CONVERT, true } },
-	{ 0, 21, "# Disk DescriptorFile", { "the descriptor of a VMDK image", CONVERT, true } },
-	{ 64, 4, "\x7f\x10\xda\xbe", { "a VDI image", CONVERT, true } },
-	{ 0, 8, "conectix", { "a VHD image", CONVERT, true } },
-	{ 0, 8, "vhdxfile", { "a VHDX image", CONVERT, true } },
-	{ 0, 3, "\x1f\x8b\x08", { "a gzip file", "gzip -d", false } },
-	{ 0, 6, "\xfd\x37zXZ\0", { "an xz file", "xz -d", false } },
-	{ 0, 4, "\x28\xb5\x2f\xfd", { "a zstd file", "zstd -d", false } },
+	{ 0, 8, "QFI\xfb\0\0\0\1", { "a qcow image", CONVERT, true, false } },
+	{ 0, 4, "QFI\xfb", { "a qcow2 image", CONVERT, true, true } },
+	{ 0, 4, "KDMV", { "a VMDK image", CONVERT, true, false } },
+	{ 0, 4, "COWD", { "a VMDK image", CONVERT, true, false } },
+	{ 0, 21, "# Disk DescriptorFile",
+	  { "the descriptor of a VMDK image", CONVERT, true, false } },
+	{ 64, 4, "\x7f\x10\xda\xbe", { "a VDI image", CONVERT, true, false } },
+	{ 0, 8, "conectix", { "a VHD image", CONVERT, true, false } },
+	{ 0, 8, "vhdxfile", { "a VHDX image", CONVERT, true, false } },
+	{ 0, 3, "\x1f\x8b\x08", { "a gzip file", "gzip -d", false, false } },
+	{ 0, 6, "\xfd\x37zXZ\0", { "an xz file", "xz -d", false, false } },
+	{ 0, 4, "\x28\xb5\x2f\xfd", { "a zstd file", "zstd -d", false, false } },
 	/* Behind "BZh" and a digit */
-	{ 4, 6, "1AY&SY", { "a bzip2 file", "bzip2 -d", false } },
+	{ 4, 6, "1AY&SY", { "a bzip2 file", "bzip2 -d", false, false } },
 };
 
 #define NR_FORMATS	(sizeof(formats) / sizeof(*formats))

@@ -16,11 +16,12 @@
  * struct format - a kind of file that is not a raw disk
  * @name: with an article: "a qcow2 image"
  * @remedy: the command that makes a raw disk of it
+ * @served: it can be served with Format=qcow2, too
  * @image: it may name other files, so that a conversion would copy their contents
  */
 struct format {
 	const char *name, *remedy;
-	bool image;
+	bool image, served;
 };
 
 /**

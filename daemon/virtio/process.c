@@ -2,9 +2,11 @@
 /* Devices served by processes of their own: see process.h. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 #include "process.h"
+#include "state.h"
 
 static struct process_device *to_process(struct virtio_device *dev)
 {
@@ -18,6 +20,18 @@ void process_device_disconnect(struct process_device *device)
 }
 
 static void replace(struct virtio_device *dev);
+
+static void explain(const struct process_device *device, char why[BACKEND_WHY_MAX])
+{
+	const char *said = backend_said(&device->backend);
+	const char *option_end = strstr(said, "}: ");
+
+	/* qemu-storage-daemon repeats the option that it complains about, in JSON */
+	if (option_end)
+		said = option_end + strlen("}: ");
+	snprintf(why, BACKEND_WHY_MAX, "%s %s%s%s", device->program, device->link.why,
+		 *said ? ": " : "", said);
+}
 
 int process_device_connect(struct process_device *device, sd_event *event,
 			   char why[BACKEND_WHY_MAX])
@@ -37,8 +51,9 @@ int process_device_connect(struct process_device *device, sd_event *event,
 		error = -EPROTO;
 	}
 	if (error) {
-		snprintf(why, BACKEND_WHY_MAX, "%s %s", device->program, device->link.why);
 		process_device_disconnect(device);
+		/* What it has said tells more than that it ended */
+		explain(device, why);
 	}
 	return error;
 }
@@ -70,6 +85,14 @@ static bool worth_another(struct process_device *device)
 	return !device->replaced || any || !more;
 }
 
+/* From here on the process may have what is nowhere else */
+static int hand_over(struct process_device *device)
+{
+	if (device->unsaved)
+		keep(*device->unsaved, 1);
+	return vhost_user_start(&device->link, &device->dev);
+}
+
 static int start_another(struct process_device *device)
 {
 	struct virtio_device *dev = &device->dev;
@@ -82,7 +105,7 @@ static int start_another(struct process_device *device)
 			       dev->id, why);
 		return error;
 	}
-	error = vhost_user_start(&device->link, dev);
+	error = hand_over(device);
 	if (error)
 		return error;
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
@@ -95,6 +118,12 @@ static int start_another(struct process_device *device)
 	return 0;
 }
 
+static void fail_requests(struct process_device *device)
+{
+	virtio_device_failed(&device->dev, "%s died, so requests for %s and what it had not written yet are lost; stop the guest and check the disk",
+			     device->program, device->backend.serves);
+}
+
 /* The process ended: run another one, or stop the device */
 static void replace(struct virtio_device *dev)
 {
@@ -102,6 +131,11 @@ static void replace(struct virtio_device *dev)
 	bool another = worth_another(device);
 
 	process_device_disconnect(device);
+	if (device->unsaved && *device->unsaved) {
+		fail_requests(device);
+		dev->ops->reset(dev);
+		return;
+	}
 	if (!another || start_another(device)) {
 		virtio_device_failed(dev, "%s ended", device->program);
 		dev->ops->reset(dev);
@@ -120,6 +154,14 @@ int process_device_start(struct virtio_device *dev)
 	int error;
 
 	device->replaced = false;
+	if (device->died && dev->port->resuming) {
+		fail_requests(device);
+		return -EIO;
+	}
+	/* The one that runs leaves unsaved as it is */
+	if (device->died)
+		process_device_disconnect(device);
+	device->died = false;
 	if (!vhost_user_alive(&device->link)) {
 		process_device_disconnect(device);
 		error = process_device_connect(device, dev->port->event, why);
@@ -129,7 +171,7 @@ int process_device_start(struct virtio_device *dev)
 			return error;
 		}
 	}
-	error = vhost_user_start(&device->link, dev);
+	error = hand_over(device);
 	if (error)
 		process_device_reset(dev);
 	return error;

@@ -5,7 +5,7 @@
  * The process has state of the guest's kernel, which the next kernel cannot use. So it ends at a
  * reset, and the next start of the device runs another one. The first process is run when the
  * device is made, so that errors are reported before the guest takes CPUs and memory. The process
- * also ends with its sigmad.
+ * also ends with its sigmad, perhaps after it has finished its requests.
  */
 #ifndef SIGMA_VIRTIO_PROCESS_H
 #define SIGMA_VIRTIO_PROCESS_H
@@ -22,6 +22,9 @@
  *	 and @why
  * @nr_queues: number of queues that the process must be able to serve; 0: not checked
  * @own: features that sigmad provides and the process does not know
+ * @unsaved: NULL: another process can always continue; or 1 while the process has queues, and
+ *	     another one can continue if it is 0 when the process has ended (struct backend_note)
+ * @died: the process of the last sigmad has ended otherwise, and the device cannot be resumed
  * @lost: what the guest loses when the process ends and another one replaces it, for messages
  * @backend: the process
  * @link: the connection to it
@@ -32,6 +35,8 @@ struct process_device {
 	int (*run)(struct process_device *device, sd_event *event, char why[BACKEND_WHY_MAX]);
 	unsigned int nr_queues;
 	uint64_t own;
+	uint32_t *unsaved;
+	bool died;
 	const char *lost;
 	struct backend backend;
 	struct vhost_user link;

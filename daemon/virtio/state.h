@@ -2,7 +2,8 @@
 /*
  * The state of a guest's devices, persisted for the next sigmad in case this one dies. It is kept
  * in memory that outlives sigmad (daemon/state.c), by plain stores in an order that leaves it
- * consistent after each store. Only sigmad writes it, so it is trusted.
+ * consistent after each store. Only sigmad and the init of a qemu-storage-daemon (backend.c), which
+ * are trusted, write it.
  */
 #ifndef SIGMA_VIRTIO_STATE_H
 #define SIGMA_VIRTIO_STATE_H
@@ -83,10 +84,13 @@ struct device_state {
 /**
  * struct virtio_state - all devices of a guest
  * @request: control message that was received and not answered yet; zeros: none
+ * @unsaved: by slot of a disk: a process serves it, or has died with requests or with what the
+ *	     guest wrote (see storage.h). The process's init clears it (struct backend_note)
  * @device: by number
  */
 struct virtio_state {
 	uint8_t request[SIGMA_MSG_MAX];
+	uint32_t unsaved[SIGMA_DEVICES];
 	struct device_state device[SIGMA_DEVICES];
 };
 

@@ -8,23 +8,18 @@
  * There are two programs of this name with different options: the older one in C, of QEMU up to 7.2
  * (as in Debian 12), and the one in Rust.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../common/program.h"
-#include "../../common/rundir.h"
 #include "virtiofsd.h"
 
 #define PROGRAM		"virtiofsd"
-#define FOLDER_MAX	64
 #define FILES_MAX	1000000		/* virtiofsd has each file open that the guest has cached */
 
 /* Is it the one in Rust? Only that one has this capability */
@@ -48,64 +43,6 @@ static const char *prepare(const void *data)
 	     mount_setattr(AT_FDCWD, share->path, AT_RECURSIVE, &attr, sizeof(attr))))
 		return "cannot make the folder read-only";
 	return NULL;
-}
-
-/* Make a folder that nobody else can enter; false: errno says why not */
-static bool make_folder(char folder[FOLDER_MAX])
-{
-	/* Of these, a sigmad that root runs has the first. It cannot be filled by others */
-	static const char *const parents[] = { RUNDIR, "/tmp" };
-
-	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++) {
-		snprintf(folder, FOLDER_MAX, "%s/.virtiofsd-XXXXXX", parents[i]);
-		if (mkdtemp(folder))
-			return true;
-	}
-	return false;
-}
-
-static int listen_and_connect(int listener, int connection, const char *folder)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int error;
-
-	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/socket", folder);
-	if (bind(listener, (struct sockaddr *)&addr, sizeof(addr)))
-		return -errno;
-	error = listen(listener, 1) || connect(connection, (struct sockaddr *)&addr, sizeof(addr)) ?
-		-errno : 0;
-	unlink(addr.sun_path);
-	return error;
-}
-
-/*
- * Make a listening socket and connect to it. virtiofsd accepts the connection itself, and serves
- * the first one to whoever made it. So the socket is in a folder that nobody else can enter, and
- * has no name any more once sigmad is connected.
- */
-static int make_sockets(int *listener, int *connection)
-{
-	char folder[FOLDER_MAX];
-	int error;
-
-	*connection = -1;
-	*listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*listener < 0)
-		return -errno;
-	*connection = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (*connection < 0 || !make_folder(folder)) {
-		error = -errno;
-		goto close_sockets;
-	}
-	error = listen_and_connect(*listener, *connection, folder);
-	rmdir(folder);
-	if (!error)
-		return 0;
-close_sockets:
-	if (*connection >= 0)
-		close(*connection);
-	close(*listener);
-	return error;
 }
 
 int virtiofsd_find(char path[PATH_MAX])
@@ -145,7 +82,7 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 	snprintf(folder, sizeof(folder), is_separate ? "--shared-dir=%s" :
 		 "log_level=err,source=%s", share->path);
 
-	error = make_sockets(&command.fd, &connection);
+	error = backend_sockets(&command.fd, &connection);
 	if (error) {
 		snprintf(why, BACKEND_WHY_MAX, "no socket for " PROGRAM ": %s", strerror(-error));
 		return error;

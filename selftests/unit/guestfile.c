@@ -132,7 +132,16 @@ TEST(disks)
 	EXPECT_EQ(FORMAT_AUTO, config.disk[0].format);
 	EXPECT_EQ(FORMAT_RAW, config.disk[1].format);
 	guestfile_free(&config);
-	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nFormat=vmdk\n", 5, "Format=vmdk: neither auto nor raw");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nFormat=vmdk\n", 5, "Format=vmdk: none of auto, raw and qcow2");
+	ASSERT_EQ(0, load(KERNEL "[Disk]\nPath=@/a.img\nFormat=qcow2\nBacking=@/b.img\n"));
+	EXPECT_EQ(FORMAT_QCOW2, config.disk[0].format);
+	EXPECT_TRUE(strstr(config.disk[0].backing, "/b.img"));
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nBacking=@/b.img\n", 3, "without Format=qcow2");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nFormat=qcow2\nBacking=b.img\n", 6,
+		     "Backing=b.img: not an absolute path");
+	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nFormat=qcow2\nSerial=x\n", 3,
+		     "leave Serial= out");
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nBlockSize=1024\n", 5, "neither 512 nor 4096");
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=012345678901234567890\n", 5, "has at most 20");
 	EXPECT_WRONG(KERNEL "[Disk]\nPath=@/a.img\nSerial=a/b\n", 5, "has at most 20");
@@ -269,6 +278,7 @@ TEST(disk_on_a_socket)
 		     "both Path= and Socket=");
 	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nReadOnly=yes\n", 3, "has no other key");
 	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nFormat=raw\n", 3, "has no other key");
+	EXPECT_WRONG(KERNEL "[Disk]\nSocket=@/socket\nBacking=@/a.img\n", 3, "has no other key");
 	unlink("socket");
 	close(fd);
 }
