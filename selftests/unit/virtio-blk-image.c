@@ -123,6 +123,13 @@ static pid_t server(void)
 	return child_of(getpid());
 }
 
+/* Between capture_start() and capture_end() */
+static void run_until_said(struct guest *guest, const char *text)
+{
+	for (unsigned int i = 0; i < PATIENCE / 100 && !strstr(capture_peek(), text); i++)
+		guest_run(guest, 100);
+}
+
 TEST(reads_and_writes)
 {
 	char data[512] = "";
@@ -294,7 +301,7 @@ TEST(ends)
 	ASSERT_TRUE(server());
 	capture_start();
 	kill(server(), SIGTERM);
-	guest_run(guest, 500);
+	run_until_said(guest, "another one serves");
 	said = capture_end();
 	EXPECT_SAID("qemu-storage-daemon ended, and another one serves", said);
 	memset(data, 0, sizeof(data));
@@ -304,7 +311,7 @@ TEST(ends)
 	ASSERT_TRUE(server());
 	capture_start();
 	kill(server(), SIGKILL);
-	guest_run(guest, 500);
+	run_until_said(guest, "blk0: stopped");
 	said = capture_end();
 	EXPECT_SAID("blk0: stopped: qemu-storage-daemon died, so requests for", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
@@ -391,7 +398,7 @@ TEST(through_the_broker)
 
 		capture_start();
 		kill(child_of(broker), SIGKILL);
-		guest_run(guest, 500);
+		run_until_said(guest, "blk0: stopped");
 		EXPECT_SAID("blk0: stopped: qemu-storage-daemon died, so requests for", capture_end());
 		EXPECT_EQ(1, shared->state.unsaved[0]);
 	}
@@ -421,8 +428,7 @@ TEST(broker_dies)
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 5, data));
 	capture_start();
 	kill(broker, SIGKILL);
-	for (unsigned int i = 0; i < PATIENCE / 500 && !strstr(capture_peek(), "stopped"); i++)
-		guest_run(guest, 500);
+	run_until_said(guest, "stopped");
 	said = capture_end();
 	EXPECT_SAID("sigmad's broker, which starts qemu-storage-daemon, has ended", said);
 	EXPECT_SAID("blk0: stopped: qemu-storage-daemon ended", said);
