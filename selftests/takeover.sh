@@ -13,7 +13,7 @@ image=/var/lib/sigma/data.img
 mkdir -p "${image%/*}"
 truncate -s 8M $image
 qcow2=${image%.img}.qcow2
-make_qcow2 $qcow2 8
+make_qcow2 "$qcow2" 8
 
 # A writer in the guest numbers its rounds. In each it writes 1 MiB that contains the number, with
 # several requests in flight, flushes it, reads it back past the cache and compares. FOLDER/round is
