@@ -31,10 +31,12 @@ writer()
 }
 round() { in_guest 1 "cat /run/${1:-raw}/round"; }
 is_locked() { ! flock --nonblock /run/sigma/g/state true; }
-# as_older: make the state file one of the first layout, which had no version of sigmad (bytes 16 to 31)
+# as_older: make the state file one of the first layout, which had neither disks with unsaved data
+# (256 bytes from 69944 on) nor the version of sigmad (bytes 16 to 31)
 as_older()
 {
-	perl -e 'local $/; $_ = <STDIN>; substr($_, 16, 16) = ""; substr($_, 7, 1) = "1";
+	perl -e 'local $/; $_ = <STDIN>; substr($_, 69944, 256) = ""; substr($_, 16, 16) = "";
+		substr($_, 7, 1) = "1";
 		substr($_, 8, 8) = pack("Q", length); print' </run/sigma/g/state >/run/sigma/g/older &&
 		mv /run/sigma/g/older /run/sigma/g/state
 }
