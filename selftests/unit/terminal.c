@@ -3,6 +3,7 @@
  * A person's terminal, connected to a guest's console. Both are ptys, whose masters the test has.
  * The connection is a process of its own.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -144,9 +145,24 @@ static const char *said(const struct desk *desk)
 	return text;
 }
 
+/* Wait for a descriptor; a test that waits for ever ends by its alarm */
+static void await(int fd, short events)
+{
+	struct pollfd pollfd = { .fd = fd, .events = events };
+
+	poll(&pollfd, 1, -1);
+}
+
+/* A terminal that has been stuffed takes a key only when its reader has taken something out */
 static void type(const struct desk *desk, const char *text)
 {
-	if (write(desk->person, text, strlen(text)) != (ssize_t)strlen(text))
+	ssize_t n;
+
+	do {
+		await(desk->person, POLLOUT);
+		n = write(desk->person, text, strlen(text));
+	} while (n < 0 && errno == EAGAIN);
+	if (n != (ssize_t)strlen(text))
 		abort();
 }
 
@@ -156,14 +172,6 @@ static void leave(const struct desk *desk, const char *key)
 	do
 		type(desk, key);
 	while (!ends_within(desk, AGAIN_MS));
-}
-
-/* Wait for a descriptor; a test that waits for ever ends by its alarm */
-static void await(int fd, short events)
-{
-	struct pollfd pollfd = { .fd = fd, .events = events };
-
-	poll(&pollfd, 1, -1);
 }
 
 /* Read @len bytes of what arrives at the guest */
