@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl dump. sigmactl maps the guest's memory itself, so it needs no sigmad. The guest cannot
- * be destroyed while its memory is mapped.
+ * sigmactl dump. sigmactl reads the guest's memory itself, so it needs no sigmad. The guest cannot
+ * be destroyed while its memory file is open.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -146,6 +146,7 @@ static bool show_progress(void *data, uint64_t done, uint64_t size)
 static int write_dump(struct target *target, struct vmcore *core)
 {
 	struct progress progress = { .started_usec = clock_now(CLOCK_MONOTONIC) };
+	uint64_t failed;
 	char size[32];
 	int error;
 
@@ -153,7 +154,7 @@ static int write_dump(struct target *target, struct vmcore *core)
 	core->data = &progress;
 	if (target->made)
 		catch_signals();
-	error = vmcore_write(core, target->fd, target->sparse);
+	error = vmcore_write(core, target->fd, target->sparse, &failed);
 	if (progress.percent)
 		fputc('\n', stderr);
 	/* A file system may report only now that it has no room */
@@ -161,6 +162,10 @@ static int write_dump(struct target *target, struct vmcore *core)
 		error = -errno;
 	if (close(target->fd) && !error)
 		error = -errno;
+	if (failed)
+		complain(0, "%s: %llu page%s of the guest ha%s a memory error; the dump has zeros instead",
+			 target->path, (unsigned long long)failed, failed == 1 ? "" : "s",
+			 failed == 1 ? "s" : "ve");
 	if (!error)
 		return EXIT_OK;
 

@@ -141,7 +141,7 @@ int start_make(struct machine *machine)
 	error = channels_share(config);
 	if (error)
 		goto destroy_guest;
-	error = memory_open(&machine->memory, machine->guest.fd, &machine->guest.info);
+	error = machine_map(machine);
 	if (error)
 		goto destroy_guest;
 	error = rundir_make(config->name);
@@ -158,7 +158,7 @@ int start_make(struct machine *machine)
 remove_rundir:
 	rundir_remove(config->name);
 close_memory:
-	memory_close(&machine->memory);
+	machine_unmap(machine);
 destroy_guest:
 	guest_destroy(&machine->guest);
 free_devices:

@@ -122,6 +122,25 @@ static bool worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
 	return true;
 }
 
+/* With an error that the host has found: such a page may be among those that it can isolate */
+static bool has_memory_error(unsigned long pfn, unsigned long nr)
+{
+	for (unsigned long end = pfn + nr; pfn < end; pfn++)
+		if (PageHWPoison(pfn_to_page(pfn)))
+			return true;
+	return false;
+}
+
+static void give_pages_back(unsigned long pfn, unsigned long nr)
+{
+	/* Not free_contig_range(), which warns about a page that is still pinned */
+	for (unsigned long end = pfn + nr; pfn < end; pfn++) {
+		__free_page(pfn_to_page(pfn));
+		if (!(pfn & 0xfff))
+			cond_resched();
+	}
+}
+
 /* Return: was the piece taken? */
 static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
 {
@@ -131,6 +150,10 @@ static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned lon
 	    alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
 			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
 		return false;
+	if (has_memory_error(pfn, nr)) {
+		give_pages_back(pfn, nr);
+		return false;
+	}
 	sigma_pieces_add(&mem->pieces, piece);
 	return true;
 }
@@ -227,12 +250,7 @@ static void free_piece(const struct sigma_piece *piece)
 		sigma_pool_give_back(piece->pfn, piece->nr_pages);
 		return;
 	}
-	/* Not free_contig_range(), which warns about a page that is still pinned */
-	for (unsigned long i = 0; i < piece->nr_pages; i++) {
-		__free_page(pfn_to_page(piece->pfn + i));
-		if (!(i & 0xfff))
-			cond_resched();
-	}
+	give_pages_back(piece->pfn, piece->nr_pages);
 }
 
 void sigma_memory_return(struct sigma_memory *mem)

@@ -99,6 +99,8 @@ static void init_offline_pages(const struct pool_range *range, unsigned long fir
 	for (unsigned long pfn = first; pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 		bool taken = is_taken(range, pfn);
+		/* Offlining leaves the mark; with debugging it fills struct pages with ones instead */
+		bool failed = !PagePoisoned(page) && PageHWPoison(page);
 
 		memset(page, 0, sizeof(*page));
 		set_page_links(page, ZONE_NORMAL, node == NUMA_NO_NODE ? 0 : node, pfn);
@@ -106,9 +108,46 @@ static void init_offline_pages(const struct pool_range *range, unsigned long fir
 		atomic_set(&page->_mapcount, taken ? USERS_UNKNOWN : -1);
 		INIT_LIST_HEAD(&page->lru);
 		__SetPageReserved(page);
+		if (failed)
+			SetPageHWPoison(page);
 		if (!(pfn % CHUNK_PAGES))
 			cond_resched();
 	}
+}
+
+/* Has one of the chunk's pages a memory error? */
+static bool has_failed(unsigned long pfn)
+{
+	for (unsigned long i = 0; i < CHUNK_PAGES; i++)
+		if (PageHWPoison(pfn_to_page(pfn + i)))
+			return true;
+	return false;
+}
+
+/* Is one of the chunk's pages still pinned? */
+static bool is_pinned(unsigned long pfn)
+{
+	for (unsigned long i = 0; i < CHUNK_PAGES; i++)
+		if (page_count(pfn_to_page(pfn + i)) != 1)
+			return true;
+	return false;
+}
+
+/* No guest gets a chunk with a memory error that the host had found before it set it offline */
+static void retire_chunks(const struct pool_range *range)
+{
+	unsigned long retired = 0;
+
+	for (unsigned long chunk = 0; chunk < range->size / CHUNK; chunk++) {
+		cond_resched();
+		if (!has_failed(PHYS_PFN(range->phys) + chunk * CHUNK_PAGES))
+			continue;
+		set_bit(chunk, range->taken);
+		retired++;
+	}
+	if (retired)
+		pr_warn("pool: %llu MiB at 0x%llx have memory errors; they stay unused\n",
+			retired * CHUNK_PAGES >> (20 - PAGE_SHIFT), range->phys);
 }
 
 static int map_range(struct pool_range *range, struct sigma_why *why)
@@ -170,6 +209,7 @@ static int open_range(struct pool_range *range, bool is_ram, struct sigma_why *w
 		close_range(range);
 		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
 	}
+	retire_chunks(range);
 	return 0;
 }
 
@@ -184,7 +224,7 @@ static bool in_pool(u64 phys, u64 size)
 
 /*
  * The host was about to online memory of the pool, and has made its struct pages anew before it asked.
- * Chunks that a guest has stay unused after that guest (see is_unusable()).
+ * Chunks that a guest has stay unused after that guest (see is_pinned()).
  */
 static void restore_pages(u64 phys, u64 size)
 {
@@ -364,15 +404,6 @@ unsigned long sigma_pool_take(unsigned long nr_pages)
 	return pfn;
 }
 
-/* Has one of the chunk's pages a memory error, or is one still pinned? */
-static bool is_unusable(unsigned long pfn)
-{
-	for (unsigned long i = 0; i < CHUNK_PAGES; i++)
-		if (page_count(pfn_to_page(pfn + i)) != 1 || PageHWPoison(pfn_to_page(pfn + i)))
-			return true;
-	return false;
-}
-
 static void give_back_chunk(unsigned long pfn)
 {
 	const u64 phys = PFN_PHYS(pfn);
@@ -390,7 +421,7 @@ void sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
 	unsigned long kept = 0;
 
 	for (; nr_pages; pfn += CHUNK_PAGES, nr_pages -= CHUNK_PAGES) {
-		if (is_unusable(pfn))
+		if (is_pinned(pfn) || has_failed(pfn))
 			kept++;
 		else
 			give_back_chunk(pfn);

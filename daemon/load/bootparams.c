@@ -679,6 +679,15 @@ void load_close(struct load *load)
 	kernel_close(&load->kernel);
 }
 
+/* The kernel would be told to use pages with memory errors, and may be loaded into one */
+static int check_memory(const struct guest_memory *mem)
+{
+	unsigned int nr = memory_failed(mem);
+
+	return nr ? log_error(-EIO, "%u page%s of the guest's memory ha%s a memory error; stop the guest and start it again, so that it gets other memory",
+			      nr, nr == 1 ? "" : "s", nr == 1 ? "s" : "ve") : 0;
+}
+
 int load_guest(const struct load *load, const struct guest_config *config,
 	       const struct sigma_info *info, const struct sigma_nodes *nodes,
 	       const struct guest_memory *mem, struct sigma_start *start)
@@ -705,6 +714,9 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	 */
 	if (info->state != SIGMA_STATE_CREATED)
 		memset(mem->base, 0, mem->size);
+	error = check_memory(mem);
+	if (error)
+		goto free_cmdline;
 
 	error = write_acpi(info, nodes, mem, kernel, layout.acpi);
 	if (error)

@@ -105,9 +105,10 @@ int blk_worker_start(struct blk *blk)
 	}
 	blk->worker = worker;
 
-	/* The main thread handles all signals but that of a forbidden system call, which is this one's */
+	/* The main thread handles all signals but those of what this thread does itself */
 	sigfillset(&all);
-	sigdelset(&all, SIGSYS);
+	sigdelset(&all, SIGSYS);	/* a forbidden system call */
+	sigdelset(&all, SIGBUS);	/* an access to memory with an error */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = -pthread_create(&worker->thread, NULL, blk_thread, blk);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -420,7 +420,8 @@ struct sigma_panic {
  * SIGMA_GET_NODES: of which NUMA nodes its CPUs and its memory are.
  *   ENOMEM  no memory for a temporary copy
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
- *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
+ *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages. At a page with a
+ *   memory error read and pread fail with EIO, and an access to the mapping is a SIGBUS.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
  * SIGMA_SET_CALL: when this eventfd is signalled, ring the doorbell of the guest.
  *   Bindings outlive the open file; SIGMA_STOP, SIGMA_DESTROY or fd == -1 undo them.
