@@ -21,8 +21,9 @@
  * are left waiting for a start-up IPI in three cases only: for a kernel that kexec starts, which
  * overwrites our pages; after a CPU did not answer; and where the host could not online a CPU.
  *
- * When a guest stops, all of its CPUs get INIT before the first of them is parked: so none can
- * send an NMI to another one while that is on its way to the entry pages.
+ * All CPUs of a guest get INIT before the first of them is started or parked. So none can send an
+ * NMI to another one that is on its way to the entry pages, and one wait of INIT_US serves all: until
+ * a CPU gets its start-up IPI, it takes no SMI, and a machine check would reset the machine.
  *
  * While it is lent, a CPU is not "present", as if it had been unplugged. Without that, broadcast
  * IPIs would reach the guest: once every present CPU has booted, x86 kernels send them by
@@ -447,29 +448,15 @@ static bool wait_for_arrival(u32 token, unsigned int usecs)
 	}
 }
 
-static int send_init(u32 apic_id)
+/* @cpu waits for a start-up IPI. Return: 0: it has arrived */
+static int sipi(unsigned int cpu, u32 token)
 {
-	int err = sigma_apic_send(apic_id, INIT_ASSERT);
-
-	if (err)
-		return err;
-	usleep_range(INIT_US, INIT_US + 1000);
-	return sigma_apic_send(apic_id, INIT_DEASSERT);
-}
-
-static int init_sipi(unsigned int cpu, u32 token)
-{
-	u32 apic_id = sigma_cpu_apic_id(cpu);
 	u32 vector = sigma_entry_page() >> PAGE_SHIFT;
 	int err;
 
-	err = send_init(apic_id);
-	if (err)
-		return err;
-
 	/* A CPU that has started ignores a further start-up IPI */
 	for (int i = 0; i < SIPI_TRIES; i++) {
-		err = sigma_apic_send(apic_id, APIC_DM_STARTUP | vector);
+		err = sigma_apic_send(sigma_cpu_apic_id(cpu), APIC_DM_STARTUP | vector);
 		if (err)
 			return err;
 		if (wait_for_arrival(token, SIPI_US))
@@ -478,6 +465,7 @@ static int init_sipi(unsigned int cpu, u32 token)
 	return wait_for_arrival(token, ARRIVE_MS * USEC_PER_MSEC) ? 0 : -EIO;
 }
 
+/* The CPU was reset by sigma_cpu_reset(), and gets another INIT only if that has not reached it */
 static int send(const struct entry_order *order)
 {
 	unsigned int cpu = order->cpu;
@@ -486,15 +474,15 @@ static int send(const struct entry_order *order)
 
 	mutex_lock(&start_lock);
 	token = sigma_entry_tell(order);
-	/* The first INIT only causes a VM exit of a guarded guest: see guard/program */
-	if (boot_cpu_has(X86_FEATURE_VMX) || boot_cpu_has(X86_FEATURE_SVM))
-		send_init(sigma_cpu_apic_id(cpu));
+	err = sipi(cpu, token);
 	/* A CPU in SMM misses both start-up IPIs. One that arrives late finds the same orders */
-	for (int i = 0; i < INIT_TRIES && err; i++)
-		err = init_sipi(cpu, token);
+	for (int i = 0; i < INIT_TRIES && err; i++) {
+		sigma_cpu_reset(&cpu, 1);
+		err = sipi(cpu, token);
+	}
 	/* A CPU that has not arrived must not arrive later, and find the orders for another one */
 	if (err)
-		send_init(sigma_cpu_apic_id(cpu));
+		sigma_cpu_reset(&cpu, 1);
 	mutex_unlock(&start_lock);
 
 	if (err)
@@ -520,8 +508,8 @@ int sigma_cpu_park(unsigned int cpu)
 	});
 }
 
-/* One wait serves all CPUs. A CPU that did not receive the INIT is noticed when it is parked. */
-void sigma_cpu_reset(const u32 *cpus, unsigned int nr)
+/* One wait serves all CPUs. A CPU that did not receive the INIT is noticed by send() */
+static void init_all(const u32 *cpus, unsigned int nr)
 {
 	/* The first CPU comes last: the others send NMIs to it, for a backtrace */
 	for (unsigned int i = nr; i--; )
@@ -529,6 +517,14 @@ void sigma_cpu_reset(const u32 *cpus, unsigned int nr)
 	usleep_range(INIT_US, INIT_US + 1000);
 	for (unsigned int i = 0; i < nr; i++)
 		sigma_apic_send(sigma_cpu_apic_id(cpus[i]), INIT_DEASSERT);
+}
+
+void sigma_cpu_reset(const u32 *cpus, unsigned int nr)
+{
+	init_all(cpus, nr);
+	/* The first INIT only causes a VM exit of a guarded guest: see guard/program */
+	if (boot_cpu_has(X86_FEATURE_VMX) || boot_cpu_has(X86_FEATURE_SVM))
+		init_all(cpus, nr);
 }
 
 int sigma_cpu_init(void)

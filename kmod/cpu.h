@@ -65,7 +65,7 @@ void sigma_cpu_reset_left(void);
 u32 sigma_cpu_apic_id(unsigned int cpu);
 
 /**
- * sigma_cpu_start - start a lent CPU in the entry pages, by INIT and start-up IPI (SIPI)
+ * sigma_cpu_start - start a CPU in the entry pages, by start-up IPI (SIPI), after sigma_cpu_reset()
  * @mode: ENTRY_JUMP or ENTRY_MAILBOX
  * @id: page tables; they must stay valid until sigma_cpu_park()
  * @target: physical address to jump to, or of the wake-up mailbox
@@ -77,17 +77,18 @@ int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id,
 		    u64 argument);
 
 /**
- * sigma_cpu_park - stop a lent CPU, whatever it does, and confirm that it halts in our pages
+ * sigma_cpu_park - after sigma_cpu_reset(), bring a CPU to our pages and confirm that it halts there
  *
  * May sleep. Return: 0, or -EIO when that could not be confirmed: the CPU may still run.
  */
 int sigma_cpu_park(unsigned int cpu);
 
 /**
- * sigma_cpu_reset - send INIT to lent CPUs, which then wait for a start-up IPI
+ * sigma_cpu_reset - send INIT to lent CPUs, whatever they do; then they wait for a start-up IPI
  *
  * They execute nothing until they are parked, started or returned. That they received the INIT
- * is not confirmed. May sleep.
+ * is not confirmed: the next sigma_cpu_park() or sigma_cpu_start() does. Sleeps for 10 or 20 ms,
+ * however many there are.
  */
 void sigma_cpu_reset(const u32 *cpus, unsigned int nr);
 

@@ -604,6 +604,7 @@ static int start_cpu(struct sigma_guest *guest, unsigned int i, const struct sig
 /* Secondary CPUs first: they must wait at the mailbox before the boot CPU writes to it */
 static int start_cpus(struct sigma_guest *guest, const struct sigma_start *args)
 {
+	sigma_cpu_reset(guest->view.cpus, guest->view.nr_cpus);
 	for (unsigned int i = guest->view.nr_cpus; i--; ) {
 		int err = start_cpu(guest, i, args);
 
