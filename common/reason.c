@@ -121,7 +121,7 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    cpu, value);
 		break;
 	case SIGMA_REASON_CPU_BUSY:
-		say(text, "cpu %u: the host could not take it offline (%s); dmesg may tell about cpu %u; with nohz_full= the CPU that keeps the time stays, as does one that deadline tasks need",
+		say(text, "cpu %u: the host could not take it offline (%s); dmesg may tell about cpu %u; with nohz_full= the CPU that keeps the time stays, as does one that deadline tasks need; while the machine goes to sleep, or probes a PCI device, no CPU can go",
 		    cpu, strerror(value), cpu);
 		break;
 	case SIGMA_REASON_WINDOW:

@@ -68,8 +68,8 @@
 #define ARRIVE_MS	1000	/* far beyond what real hardware needs */
 #define INIT_TRIES	3
 #define XAPIC_ID_MAX	254	/* 255 is the broadcast ID */
-#define RETURN_TRIES	20	/* PCI probes, for one, disable CPU hotplug for a moment */
-#define RETURN_MS	100
+#define HOTPLUG_TRIES	20	/* PCI probes, for one, disable CPU hotplug for a moment */
+#define HOTPLUG_MS	100
 
 /* CPUID leaf 0Bh, subleaf 0 (SDM vol. 3A, 9.9.3; APM vol. 3, appendix E.3) */
 #define TOPOLOGY_LEAF		0xb
@@ -272,16 +272,22 @@ static unsigned int online_sibling(unsigned int cpu)
 	return nr_cpu_ids;
 }
 
-static int add_cpu_patiently(unsigned int cpu)
+/* @change: add_cpu() or remove_cpu() */
+static int try_patiently(int (*change)(unsigned int cpu), unsigned int cpu)
 {
 	int err = -EBUSY;
 
-	for (int i = 0; i < RETURN_TRIES && err == -EBUSY; i++) {
+	for (int i = 0; i < HOTPLUG_TRIES && err == -EBUSY; i++) {
 		if (i)
-			msleep(RETURN_MS);
-		err = add_cpu(cpu);
+			msleep(HOTPLUG_MS);
+		err = change(cpu);
 	}
 	return err;
+}
+
+static int add_cpu_patiently(unsigned int cpu)
+{
+	return try_patiently(add_cpu, cpu);
 }
 
 /*
@@ -342,7 +348,7 @@ static int lend_one(unsigned int cpu, bool *hidden, struct sigma_why *why)
 		return err;
 	cpumask_set_cpu(cpu, &lent);
 	find_frequencies(cpu);
-	err = remove_cpu(cpu);
+	err = try_patiently(remove_cpu, cpu);
 	if (err < 0) {
 		cpumask_clear_cpu(cpu, &lent);
 		set_cpu_present(cpu, true);
@@ -412,7 +418,7 @@ static bool vacate(void)
 			continue;
 		err = add_cpu_patiently(cpu);
 		if (err < 0) {
-			pr_warn("cpu %u: rests below 1 MiB, in pages that stay taken until this machine restarts, since the host cannot online it (error %d)\n",
+			pr_warn("cpu %u: rests below 1 MiB, in pages that stay taken until this machine restarts, since the host cannot online it (error %d); kexec would overwrite them, so restart by the firmware\n",
 				cpu, err);
 			vacant = false;
 			continue;
@@ -469,8 +475,8 @@ static int sipi(unsigned int cpu, u32 token)
 static int send(const struct entry_order *order)
 {
 	unsigned int cpu = order->cpu;
-	int err = -EIO;
 	u32 token;
+	int err;
 
 	mutex_lock(&start_lock);
 	token = sigma_entry_tell(order);

@@ -12,6 +12,7 @@
 #include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
+#include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/sort.h>
@@ -22,6 +23,13 @@
 
 #define PIECE_MAX	(SZ_1G >> PAGE_SHIFT)
 #define PIECE_MIN	(SIGMA_SEGMENT_ALIGN >> PAGE_SHIFT)
+
+/*
+ * Guests whose memory is gathered at the same time are in each other's way: ranges that one has just
+ * isolated, or taken for a moment, look scattered to the others. So one that finds too little takes
+ * this for writing, which waits for the others, and tries once more.
+ */
+static DECLARE_RWSEM(gather_lock);
 
 static DEFINE_MUTEX(promise_lock);	/* protects `promised` */
 static unsigned long promised;		/* pages of the host that guests are about to take */
@@ -91,6 +99,33 @@ static void end_promise(unsigned long nr)
 	mutex_lock(&promise_lock);
 	WRITE_ONCE(promised, promised - nr);
 	mutex_unlock(&promise_lock);
+}
+
+static bool has_normal_zone(void)
+{
+	int node;
+
+	for_each_online_node(node)
+		if (populated_zone(&NODE_DATA(node)->node_zones[ZONE_NORMAL]))
+			return true;
+	return false;
+}
+
+/*
+ * Drivers and bounce buffers of devices that reach 32 bits only need memory of ZONE_DMA32, also long
+ * after boot. So a share of it stays with the host where there is other memory; where there is none,
+ * spare() keeps as much.
+ */
+static bool leaves_enough(struct zone *zone, unsigned long nr)
+{
+	unsigned long available;
+
+	if (zone_idx(zone) != ZONE_DMA32 || !has_normal_zone())
+		return true;
+	available = zone_page_state(zone, NR_FREE_PAGES) +
+		    zone_page_state(zone, NR_ZONE_ACTIVE_FILE) +
+		    zone_page_state(zone, NR_ZONE_INACTIVE_FILE);
+	return available >= nr + zone_managed_pages(zone) / KEEP_SHARE;
 }
 
 /*
@@ -164,7 +199,7 @@ static unsigned long take_from_zone(struct sigma_memory *mem, struct zone *zone,
 	unsigned long start = ALIGN(zone->zone_start_pfn, nr);
 	unsigned long pfn = ALIGN_DOWN(zone_end_pfn(zone), nr);
 
-	while (pfn >= start + nr && !give_up(mem)) {
+	while (pfn >= start + nr && !give_up(mem) && leaves_enough(zone, nr)) {
 		pfn -= nr;
 		if (worth_trying(zone, pfn, nr) && take_piece(mem, pfn, nr))
 			return pfn;
@@ -304,14 +339,11 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 	}
 }
 
-int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
-		      const bool *closed)
+/* Return: number of pages that are missing */
+static unsigned long gather_all(struct sigma_memory *mem, int node)
 {
-	unsigned long left = size >> PAGE_SHIFT;
+	unsigned long left = mem->size >> PAGE_SHIFT;
 
-	memset(mem, 0, sizeof(*mem));
-	mem->size = size;
-	mem->closed = closed;
 	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
 	gather(mem, &left, true, node, PIECE_MIN);
 	/* Before any page is migrated: would the host keep enough? */
@@ -319,11 +351,58 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 		mem->short_of = SIGMA_REASON_SCATTERED;
 		/* Where the CPUs' node has but crumbs, leave room for larger pieces of other nodes */
 		gather(mem, &left, false, node,
-		       clamp_t(unsigned long, (size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
+		       clamp_t(unsigned long, (mem->size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
 			       PIECE_MIN, PIECE_MAX));
 		gather(mem, &left, false, NUMA_NO_NODE, PIECE_MIN);
 		end_promise(left);
 	}
+	return left;
+}
+
+/* @others: out: another guest's memory was gathered meanwhile */
+static unsigned long gather_beside_others(struct sigma_memory *mem, int node, bool *others)
+{
+	static atomic_t under_way, begun;
+	unsigned long left;
+	int now, count;
+
+	*others = false;
+	if (down_read_killable(&gather_lock))
+		return mem->size >> PAGE_SHIFT;
+	now = atomic_inc_return(&begun);
+	count = atomic_inc_return(&under_way);
+	left = gather_all(mem, node);
+	*others = count > 1 || atomic_read(&begun) != now;
+	atomic_dec(&under_way);
+	up_read(&gather_lock);
+	return left;
+}
+
+static unsigned long gather_alone(struct sigma_memory *mem, int node)
+{
+	unsigned long left = mem->size >> PAGE_SHIFT;
+
+	sigma_memory_return(mem);
+	WRITE_ONCE(mem->gathered, 0);
+	if (down_write_killable(&gather_lock))
+		return left;
+	left = gather_all(mem, node);
+	up_write(&gather_lock);
+	return left;
+}
+
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
+		      const bool *closed)
+{
+	unsigned long left;
+	bool others;
+
+	memset(mem, 0, sizeof(*mem));
+	mem->size = size;
+	mem->closed = closed;
+	left = gather_beside_others(mem, node, &others);
+	if (left && others && mem->short_of == SIGMA_REASON_SCATTERED && !give_up(mem))
+		left = gather_alone(mem, node);
 	if (left) {
 		sigma_memory_return(mem);
 		return fatal_signal_pending(current) ? -EINTR :
