@@ -19,6 +19,7 @@
 #include "../common/guard.h"
 #include "../common/parse.h"
 #include "../common/program.h"
+#include "../common/versions.h"
 #include "ctl.h"
 #include "json.h"
 
@@ -117,10 +118,14 @@ static bool is_installed(const char *name)
 
 static void check_module(void)
 {
+	char why[VERSIONS_TEXT_MAX];
 	struct utsname uts;
 
 	if (!access("/sys/module/sigma", F_OK)) {
-		found("module", RESULT_OK, NULL, "sigma.ko is loaded");
+		if (versions_fit(VERSIONS_MODULE, "sigmactl", why))
+			found("module", RESULT_OK, NULL, "sigma.ko is loaded");
+		else
+			found("module", RESULT_WARN, VERSIONS_REMEDY, "%s", why);
 		return;
 	}
 	uname(&uts);

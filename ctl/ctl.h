@@ -254,6 +254,9 @@ const char *client_seen_word(enum sigmad sigmad);
 /** client_complain - print the meaning and the remedy of an error; returns @status */
 int client_complain(int status, const char *name, int error);
 
+/** client_refused - print why sigmad refused a call, each line as one of ours; returns @status */
+int client_refused(int status, sd_bus *bus, const char *name, const sd_bus_error *error);
+
 /**
  * client_open - connect to the guest's sigmad
  * @deadline: for this and for the call that follows, on CLOCK_MONOTONIC

@@ -53,16 +53,6 @@ static bool is_key(const char *arg)
 	return *arg != '/' && *arg != '.' && strchr(arg, '=');
 }
 
-/* Print each line of sigmad's message as one of ours */
-static void print_message(const char *name, const char *text)
-{
-	char *lines = strdup(text), *rest = lines, *line;
-
-	while (lines && (line = strsep(&rest, "\n")))
-		complain(0, "%s: %s", name, line);
-	free(lines);
-}
-
 /*
  * Send @call, free it, and wait for the reply. Return: an exit status; all errors but EXIT_TIMEOUT
  * are reported.
@@ -81,9 +71,10 @@ static int ask(sd_bus *bus, const char *name, sd_bus_message *call, uint64_t dea
 		status = EXIT_TIMEOUT;
 	} else if (sd_bus_is_open(bus) <= 0) {
 		status = client_complain(EXIT_FAILED, name, -ECONNRESET);
+	} else if (sd_bus_error_is_set(&error)) {
+		status = client_refused(EXIT_FAILED, bus, name, &error);
 	} else {
-		print_message(name, error.message ?: strerror(-ret));
-		status = EXIT_FAILED;
+		status = complain(EXIT_FAILED, "%s: %s", name, strerror(-ret));
 	}
 	sd_bus_error_free(&error);
 	return status;

@@ -13,6 +13,7 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#include "../common/versions.h"
 #include "ctl.h"
 #include "vmcore.h"
 
@@ -190,12 +191,14 @@ static int dump(const char *name, int guest_fd, const char *path)
 	struct target target;
 	struct sigma_info info;
 	struct vmcore core;
+	char why[VERSIONS_TEXT_MAX];
 	int error, status = EXIT_FAILED;
 
+	if (!versions_fit(VERSIONS_MODULE, "sigmactl", why))
+		complain(0, "%s; the dump may fail", why);
 	if (ioctl(guest_fd, SIGMA_GET_INFO, &info) || ioctl(guest_fd, SIGMA_READ_LOW, &low_memory))
-		return complain(EXIT_FAILED, "%s: cannot read its memory: %s%s", name,
-				strerror(errno), errno == ENOTTY ?
-				"; sigma.ko is older than sigmactl" : "");
+		return complain(EXIT_FAILED, "%s: cannot read its memory: %s", name,
+				strerror(errno));
 	if (memory_open(&memory, guest_fd, &info))
 		return EXIT_FAILED;
 	if (open_target(&target, path))

@@ -10,6 +10,7 @@
 #include "../common/busnames.h"
 #include "../common/guard.h"
 #include "../common/gueststate.h"
+#include "../common/version.h"
 #include "bus_guest.h"
 #include "klog.h"
 
@@ -156,6 +157,12 @@ static int get_panic(sd_bus *bus, const char *path, const char *interface, const
 	return sd_bus_message_append(reply, "s", text);
 }
 
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+		       sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	return sd_bus_message_append(reply, "s", SIGMA_VERSION);
+}
+
 static int get_image(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *data, sd_bus_error *error)
 {
@@ -248,6 +255,7 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_PROPERTY("Guard", "s", get_guard, 0, CONST),
 	SD_BUS_PROPERTY("Panic", "s", get_panic, 0, 0),
 	SD_BUS_PROPERTY("Kernel", "s", get_kernel, 0, 0),
+	SD_BUS_PROPERTY("Version", "s", get_version, 0, CONST),
 	SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),
 	SD_BUS_PROPERTY("File", "s", get_file, 0, CONST),
 	SD_BUS_PROPERTY("Console", "s", get_console, 0, CONST),

@@ -39,6 +39,7 @@
 #include "../common/output.h"
 #include "../common/rundir.h"
 #include "../common/version.h"
+#include "../common/versions.h"
 #include "virtio/backend.h"
 #include "virtio/broker.h"
 #include "bus.h"
@@ -380,6 +381,15 @@ static int give_up_privileges(bool service)
 	return error ?: privileges_shed();
 }
 
+/* Their interface is meant to fit all the same, and a guest that failed could else not be started again */
+static void warn_of_versions(void)
+{
+	char why[VERSIONS_TEXT_MAX];
+
+	if (!versions_fit(VERSIONS_MODULE, "sigmad", why))
+		log_warning("%s; " VERSIONS_REMEDY, why);
+}
+
 int main(int argc, char **argv)
 {
 	struct supervisor supervisor = {};
@@ -406,6 +416,7 @@ int main(int argc, char **argv)
 	if (found < 0)
 		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE :
 		       not_taken(options.guest, options.supervisor.service);
+	warn_of_versions();
 	late_begin(&late, options.supervisor.service ? options.device_timeout : 0);
 	if (!found) {
 		if (late_load(&late, &config, options.guest))
