@@ -122,7 +122,8 @@ struct verb {
 	title("Guest files")						\
 	verb(edit) verb(enable) verb(disable)				\
 	title("Life of a guest")					\
-	verb(run) verb(start) verb(stop) verb(kill) verb(reboot) verb(wait)	\
+	verb(run) verb(start) verb(stop) verb(kill) verb(reboot)	\
+	verb(reload) verb(wait)						\
 	title("What guests do")						\
 	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
 	title("Talk to a guest")					\

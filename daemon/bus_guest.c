@@ -245,6 +245,8 @@ const sd_bus_vtable bus_guest_vtable[] = {
 				method_read_kernel_log, OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Reload", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", lines),
+				       bus_reload, DEVICES, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("ResizeDisk", SD_BUS_ARGS("s", device, "t", bytes),
 				       SD_BUS_RESULT("t", bytes), bus_resize_disk, DEVICES,
 				       OPEN_TO_ALL),

@@ -12,6 +12,7 @@
  *	notify.c systembus.c journal.c	reports to the host's systemd
  *	state.c		persists what the next sigmad needs, in case this one dies
  *	machine.c	all resources of the guest
+ *	reload.c	reads the guest file again
  *	late.c		waits for what the guest file names and is not there yet
  *	start.c takeover.c	make a guest, or take over one that runs
  *	boot.c hang.c	watch the guest boot, and whether it hangs

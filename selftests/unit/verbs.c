@@ -54,6 +54,7 @@ PRINTS(events, "events", "events --json demo");
 NEEDS_A_REAL_GUEST(console);
 PRINTS(log, "log demo", "log -n 1 demo", "log -f demo", "log -f -n 1 demo");
 NEEDS_A_REAL_GUEST(nmi);
+NEEDS_A_REAL_GUEST(reload);
 NEEDS_A_REAL_GUEST(dump);
 NEEDS_A_REAL_GUEST(disk);
 NEEDS_A_REAL_GUEST(net);
