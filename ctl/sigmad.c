@@ -5,6 +5,7 @@
  * STATUS=, what it is doing. Until READY=1, sigmad's messages go to our stderr, afterwards to
  * /run/sigma/NAME/sigmad.log.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -85,11 +86,36 @@ static void end_progress(const struct progress *progress)
 		fputs("\x1b[K", stderr);
 }
 
+#define NOTIFY_PREFIX ".start-"
+
 static struct sockaddr_un notify_address = { .sun_family = AF_UNIX };
 
 static void remove_notify_socket(void)
 {
 	unlink(notify_address.sun_path);
+}
+
+/* Remove the sockets of earlier sigmactls that were killed: nobody receives there any more */
+static void remove_dead_sockets(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	DIR *folder = opendir(RUNDIR);
+	struct dirent *entry;
+	int fd;
+
+	while (folder && (entry = readdir(folder))) {
+		if (strncmp(entry->d_name, NOTIFY_PREFIX, strlen(NOTIFY_PREFIX)))
+			continue;
+		snprintf(addr.sun_path, sizeof(addr.sun_path), RUNDIR "/%.64s", entry->d_name);
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) &&
+		    errno == ECONNREFUSED)
+			unlink(addr.sun_path);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (folder)
+		closedir(folder);
 }
 
 /*
@@ -105,10 +131,10 @@ static int make_notify_socket(void)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	snprintf(notify_address.sun_path, sizeof(notify_address.sun_path), RUNDIR "/.start-%d",
-		 getpid());
+	snprintf(notify_address.sun_path, sizeof(notify_address.sun_path),
+		 RUNDIR "/" NOTIFY_PREFIX "%d", getpid());
 	/* A sigmactl that was killed may have had the same process ID */
-	remove_notify_socket();
+	remove_dead_sockets();
 	mask = umask(0177);
 	error = bind(fd, (struct sockaddr *)&notify_address, sizeof(notify_address)) ? -errno : 0;
 	umask(mask);

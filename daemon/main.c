@@ -428,6 +428,9 @@ int main(int argc, char **argv)
 	log_open(config.name);
 
 	status = EXIT_FAILURE;
+	if (!found && options.supervisor.service &&
+	    systembus_check_name(SIGMA_DEVICES_DIR, config.name))
+		goto free_config;
 	if (sd_event_new(&machine->event) < 0) {
 		log_error(-ENOMEM, "cannot make an event loop");
 		goto free_config;

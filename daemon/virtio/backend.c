@@ -39,10 +39,11 @@
 #include "../../common/program.h"
 #include "../../common/rundir.h"
 #include "../../common/text.h"
+#include "alive.h"
 #include "backend.h"
 
 #define PIPE_SIZE	65536U		/* bytes, pipe(7) */
-#define START_MS	5000
+#define START_MS	60000	/* many times what a busy machine needs */
 #define END_MS		1000
 #define FINISH_MS	30000U
 #define KILL_MS		5000
@@ -123,11 +124,9 @@ static int find_identity(struct identity *who, const struct backend_command *com
 	return 0;
 }
 
-static bool ready(int fd, int ms)
+static bool ready(int fd, unsigned int ms)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, ms) > 0;
+	return alive_wait(fd, POLLIN, ms) > 0;
 }
 
 /* In the new process, until exec: only system calls, since whoever starts it may have threads */

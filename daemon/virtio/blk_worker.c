@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "alive.h"
 #include "blk_worker.h"
 
 #define STEP_MAX	(4UL << 20)	/* bytes; a multiple of any block size */
-#define ALIVE_SEC	10		/* a part of WatchdogSec= of sigma@.service */
 
 bool blk_worker_stopping(const struct blk *blk)
 {
@@ -139,9 +138,7 @@ static void join(pthread_t thread)
 		until.tv_sec += ALIVE_SEC;
 		if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
 			return;
-		/* sigmactl would not read it, and its socket would be full some day: see ../notify.c */
-		if (sd_watchdog_enabled(0, NULL) > 0)
-			sd_notify(0, "WATCHDOG=1");
+		alive_say();
 	}
 }
 
