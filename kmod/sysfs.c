@@ -38,6 +38,7 @@
 
 #include "guard/guard.h"
 #include "cpu.h"
+#include "create.h"
 #include "guest.h"
 #include "memory.h"
 #include "pool.h"
