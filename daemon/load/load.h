@@ -6,10 +6,12 @@
  *	bzimage.c	checks a bzImage
  *	vmlinux.c	checks an ELF file
  *	rootfs.c	chooses the file systems whose drivers the initrd gets
+ *	modules.c	finds the modules that the initrd gets, in load order
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
  *	unpacked.c	the size of the initrd once the guest has unpacked it
  *	acpi.c		RSDP, XSDT, FADT, MADT, SRAT, DSDT (from sigma.asl)
- *	bootparams.c	memory layout, e820, command line, struct boot_params
+ *	cmdline.c	the command line
+ *	bootparams.c	memory layout, e820, struct boot_params
  */
 #ifndef SIGMA_LOAD_H
 #define SIGMA_LOAD_H
@@ -91,6 +93,14 @@ int kernel_open(struct kernel *kernel, const char *path);
 void kernel_copy(const struct kernel *kernel, uint8_t *to);
 void kernel_close(struct kernel *kernel);
 
+/**
+ * kernel_lists_bsp - does it want the host's boot CPU in the MADT?
+ *
+ * Kernels from 6.9 on expect the machine's boot CPU in the MADT, detect that they do not run on it,
+ * and do not start it. Older kernels would try to start it.
+ */
+bool kernel_lists_bsp(const struct kernel *kernel);
+
 /* bzimage.c, vmlinux.c: the formats that kernel_open() knows; parse: 0 or a reported -errno */
 bool bzimage_matches(const struct kernel *kernel);
 int bzimage_parse(struct kernel *kernel, const char *path);
@@ -152,6 +162,30 @@ struct initrd {
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
 		 const char *user, const char *types);
 void initrd_free(struct initrd *initrd);
+
+/* cmdline.c */
+
+/**
+ * cmdline_build - the command line of a guest
+ * @info: the guest's CPUs, and the rate of its TSC
+ *
+ * Return: the command line, to be freed; or NULL, reported.
+ */
+char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
+		    const struct kernel *kernel);
+
+/**
+ * cmdline_check - build the longest possible command line, and warn of words without effect
+ *
+ * Return: its size with NUL, or a reported negative errno.
+ */
+ssize_t cmdline_check(const struct guest_config *config, const struct kernel *kernel);
+
+/** cmdline_check_signature - will the kernel load sigma_guest.ko? 0 or a reported -errno */
+int cmdline_check_signature(const struct guest_config *config, const struct initrd *initrd);
+
+/** cmdline_value - the value of the last NAME= that the kernel obeys, to be freed; or NULL */
+char *cmdline_value(const char *cmdline, const char *name);
 
 /* unpacked.c */
 
