@@ -148,7 +148,7 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_APIC_ID, cpu,
 				    sigma_cpu_apic_id(cpu));
-	/* Of the other CPUs offline, those that no guest has stay offline */
+	/* Other siblings that are offline, and that no guest has, stay offline */
 	for_each_cpu(other, &claimed)
 		if (are_siblings(cpu, other) && (!split_cores || per_cpu(owner, other)))
 			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, other);

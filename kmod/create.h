@@ -26,7 +26,7 @@ int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node
 int sigma_guest_destroy(const char *name);
 
 /**
- * sigma_guest_gathering - the guest for which memory is gathered now, of several the first one
+ * sigma_guest_gathering - the first guest for which memory is gathered now
  * @name: out: its name, SIGMA_NAME_MAX bytes; "": none
  *
  * Return: bytes that it has so far.

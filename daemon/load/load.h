@@ -194,8 +194,8 @@ struct archive;
 /**
  * unpacked_filters - have libarchive read what is compressed as kernels and their modules are
  *
- * Not archive_read_support_filter_all(): for some kinds, as that of lzop, libarchive runs a program,
- * which the filter of system calls forbids.
+ * Not archive_read_support_filter_all(): for some kinds, such as lzop, libarchive runs a program, and
+ * the filter of system calls forbids that.
  */
 void unpacked_filters(struct archive *in);
 
@@ -203,7 +203,7 @@ void unpacked_filters(struct archive *in);
  * initrd_unpacked - the size of the files in an initrd
  * @max: stop counting at about this size
  *
- * What is damaged counts as nothing: the guest's kernel reports it.
+ * Parts that are damaged do not count: the guest's kernel reports them.
  */
 uint64_t initrd_unpacked(const uint8_t *data, size_t size, uint64_t max);
 

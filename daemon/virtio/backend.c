@@ -410,7 +410,7 @@ const char *backend_said(const struct backend *backend)
 /* Make a folder that nobody else can enter; false: errno says why not */
 static bool make_folder(char folder[FOLDER_MAX])
 {
-	/* Of these, a sigmad that root runs has the first. It cannot be filled by others */
+	/* A sigmad that root runs uses the first one, which other users cannot fill */
 	static const char *const parents[] = { RUNDIR, "/tmp" };
 
 	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a back end's process is to run, and how. */
+/* A command to run a back end: the program, and how it is to run. */
 #ifndef SIGMA_BACKEND_COMMAND_H
 #define SIGMA_BACKEND_COMMAND_H
 

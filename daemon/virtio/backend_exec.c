@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What a back end's process does until exec. It executes only system calls, since whoever starts it
- * may have threads.
+ * The part of a back end's process that runs before exec. It executes only system calls, since the
+ * process that starts it may have threads.
  *
  * The kernel drops a SIGTERM for an init that has not set a handler yet. So a back end that
  * finishes its requests is the child of an init that stays a copy of the broker, and passes SIGTERM

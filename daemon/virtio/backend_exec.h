@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What a back end's process does until exec. */
+/* The part of a back end's process that runs before exec. */
 #ifndef SIGMA_BACKEND_EXEC_H
 #define SIGMA_BACKEND_EXEC_H
 
@@ -33,7 +33,7 @@ struct report {
  * backend_exec - in the new process: go on as @command
  * @fds: indexed by NOTHING to GIVEN and the files behind it
  *
- * What fails is reported through the pipe REPORT.
+ * A failure is reported through the pipe REPORT.
  */
 void backend_exec(const struct backend_command *command, const struct identity *who,
 		  const int fds[NR_FDS]) __attribute__((noreturn));

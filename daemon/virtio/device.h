@@ -25,7 +25,7 @@
  *
  * Everything runs in the event loop of sigmad, with one exception: between start and reset a back
  * end may serve its queues in its own thread (blk_worker.c), or leave them to the host's kernel
- * (../vhost.c) or to another process (../vhost_user.c).
+ * (vhost.c) or to another process (vhost_user.c).
  */
 #ifndef SIGMA_VIRTIO_DEVICE_H
 #define SIGMA_VIRTIO_DEVICE_H
