@@ -32,6 +32,7 @@
 #include <linux/slab.h>
 #include <linux/topology.h>
 #include <asm/cpufeature.h>
+#include <asm/processor.h>
 #include <asm/smp.h>
 
 #include "cpu.h"
