@@ -13,6 +13,7 @@
  *	systemctl.c	the guest's systemd unit
  *	terminal.c	a person's terminal, connected to a guest's console
  *	vmcore.c	a guest's memory as an ELF core
+ *	finding.c installed.c	the findings of 'sigmactl check', and those about what is installed
  *	report.c	output of 'sigmactl check --report'
  *	prometheus.c	output of 'sigmactl stats --prometheus'
  *	the others	one verb each, with its help

@@ -22,7 +22,7 @@
 #include "virtio/backends.h"
 #include "virtio/bus.h"
 
-/* What the virtio bus needs of the machine */
+/* The operations that the virtio bus needs of the machine */
 
 static int send_message(void *data, const void *msg, size_t len)
 {

@@ -35,7 +35,7 @@ static const unsigned int sigmad_keeps[] = {
 	CAP_NET_ADMIN,		/* taps, their addresses and bridges; a NIC may be added */
 };
 
-/* That of sigma-broker@.service is the same */
+/* The unit sigma-broker@.service has the same list */
 static const unsigned int broker_keeps[] = {
 	/* virtiofsd does to the files of a share what root of the guest does to them */
 	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_MKNOD,

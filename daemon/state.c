@@ -112,7 +112,7 @@ int state_show(int fd, const char *name)
 	return error ? log_error(error, "cannot make %s: %s", path, strerror(-error)) : 0;
 }
 
-/* What the last sigmad left */
+/* The state that the last sigmad left */
 
 static int cannot_take(const char *name, int error)
 {

@@ -19,6 +19,7 @@
 #include <linux/uaccess.h>
 
 #include "chardev.h"
+#include "create.h"
 #include "guest.h"
 #include "iosc.h"
 #include "memfile.h"

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Lending and returning CPUs; starting them by INIT-SIPI, and parking them. */
+/* Lending and returning CPUs. */
 #ifndef _SIGMA_CPU_H
 #define _SIGMA_CPU_H
 
 #include <linux/cpumask.h>
 #include <linux/types.h>
 
-struct sigma_identity;
 struct sigma_why;
 
 int sigma_cpu_init(void);
@@ -60,36 +59,5 @@ void sigma_cpu_core(unsigned int cpu, cpumask_t *core);
  * They rest where they were, which may be our pages: to be called before another kernel gets these.
  */
 void sigma_cpu_reset_left(void);
-
-/** sigma_cpu_apic_id - physical APIC ID of @cpu */
-u32 sigma_cpu_apic_id(unsigned int cpu);
-
-/**
- * sigma_cpu_start - start a CPU in the entry pages, by start-up IPI (SIPI), after sigma_cpu_reset()
- * @mode: ENTRY_JUMP or ENTRY_MAILBOX
- * @id: page tables; they must stay valid until sigma_cpu_park()
- * @target: physical address to jump to, or of the wake-up mailbox
- * @argument: value for RSI
- *
- * May sleep. Return: 0, or -EIO when the CPU did not arrive.
- */
-int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
-		    u64 argument);
-
-/**
- * sigma_cpu_park - after sigma_cpu_reset(), bring a CPU to our pages and confirm that it halts there
- *
- * May sleep. Return: 0, or -EIO when that could not be confirmed: the CPU may still run.
- */
-int sigma_cpu_park(unsigned int cpu);
-
-/**
- * sigma_cpu_reset - send INIT to lent CPUs, whatever they do; then they wait for a start-up IPI
- *
- * They execute nothing until they are parked, started or returned. That they received the INIT
- * is not confirmed: the next sigma_cpu_park() or sigma_cpu_start() does. Sleeps for 10 or 20 ms,
- * however many there are.
- */
-void sigma_cpu_reset(const u32 *cpus, unsigned int nr);
 
 #endif

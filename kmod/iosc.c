@@ -298,7 +298,7 @@ int sigma_iosc_init(struct sigma_iosc *iosc)
 {
 	int err;
 
-	/* One contiguous piece may take reclaim and compaction; guest.c reports a failure */
+	/* One contiguous piece may take reclaim and compaction; create.c reports a failure */
 	iosc->window = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO |
 					 __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!iosc->window)

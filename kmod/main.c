@@ -4,8 +4,10 @@
  * interface to user space, and ARCHITECTURE.md for the order of locks.
  *
  *	main.c		module, host checks, reboot and suspend
- *	guest.c		a guest's life: create, start, stop, destroy; its state
- *	cpu.c		lend and return CPUs; start them by INIT-SIPI, park them
+ *	create.c	create and destroy guests; the list of them
+ *	guest.c		a guest's life: start, stop, its end; its state
+ *	cpu.c		lend and return CPUs
+ *	startup.c	start CPUs by INIT and start-up IPI, park them
  *	entry.S arrival.c	the entry pages, where a started CPU arrives
  *	frequency.c	the frequency of lent CPUs
  *	memory.c	lend and return memory
@@ -37,9 +39,9 @@
 #include "shared/channel.h"
 #include "chardev.h"
 #include "cpu.h"
+#include "create.h"
 #include "entry.h"
 #include "fault.h"
-#include "guest.h"
 #include "iosc.h"
 #include "low.h"
 #include "pool.h"

@@ -349,7 +349,7 @@ static unsigned long gather_all(struct sigma_memory *mem, int node)
 	/* Before any page is migrated: would the host keep enough? */
 	if (left && promise(left)) {
 		mem->short_of = SIGMA_REASON_SCATTERED;
-		/* Where the CPUs' node has but crumbs, leave room for larger pieces of other nodes */
+		/* If the CPUs' node has only small pieces, leave room for larger ones of other nodes */
 		gather(mem, &left, false, node,
 		       clamp_t(unsigned long, (mem->size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
 			       PIECE_MIN, PIECE_MAX));

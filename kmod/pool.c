@@ -5,8 +5,8 @@
  * of two kinds:
  *
  *   - memory that memmap=SIZE$ADDRESS kept from the host at boot. It has no struct pages;
- *     memremap_pages() makes them, as for device-dax memory. That it is memory and no device, user
- *     space has found out (common/pool.c): no symbol that all kernels export tells.
+ *     memremap_pages() makes them, as for device-dax memory. User space has checked that it is memory
+ *     and no device (common/pool.c), because no symbol that all kernels export tells that.
  *   - memory blocks that were set offline (chmem -d). They have struct pages, which offlining
  *     leaves uninitialised; onlining initialises them again. As long as they are in the pool,
  *     onlining them is refused.
@@ -54,7 +54,7 @@ static DEFINE_MUTEX(pool_lock);
 static struct pool_range ranges[RANGES_MAX];
 static unsigned int nr_ranges;
 
-/* What the host sets online or offline just now; zeros if it does not */
+/* The memory that the host sets online or offline just now; zeros: none */
 static struct {
 	u64 phys;
 	u64 size;

@@ -22,7 +22,7 @@ unsigned long sigma_pool_take(unsigned long nr_pages);
 /**
  * sigma_pool_give_back - take back pages that sigma_pool_take() gave, of one call or several
  *
- * What cannot be used any more stays taken. May sleep.
+ * Pages that cannot be used any more stay taken. May sleep.
  */
 void sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
 

@@ -6,10 +6,12 @@
  *	bzimage.c	checks a bzImage
  *	vmlinux.c	checks an ELF file
  *	rootfs.c	chooses the file systems whose drivers the initrd gets
+ *	modules.c	finds the modules that the initrd gets, in load order
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
  *	unpacked.c	the size of the initrd once the guest has unpacked it
  *	acpi.c		RSDP, XSDT, FADT, MADT, SRAT, DSDT (from sigma.asl)
- *	bootparams.c	memory layout, e820, command line, struct boot_params
+ *	cmdline.c	the command line
+ *	bootparams.c	memory layout, e820, struct boot_params
  */
 #ifndef SIGMA_LOAD_H
 #define SIGMA_LOAD_H
@@ -91,6 +93,14 @@ int kernel_open(struct kernel *kernel, const char *path);
 void kernel_copy(const struct kernel *kernel, uint8_t *to);
 void kernel_close(struct kernel *kernel);
 
+/**
+ * kernel_lists_bsp - does it want the host's boot CPU in the MADT?
+ *
+ * Kernels from 6.9 on expect the machine's boot CPU in the MADT, detect that they do not run on it,
+ * and do not start it. Older kernels would try to start it.
+ */
+bool kernel_lists_bsp(const struct kernel *kernel);
+
 /* bzimage.c, vmlinux.c: the formats that kernel_open() knows; parse: 0 or a reported -errno */
 bool bzimage_matches(const struct kernel *kernel);
 int bzimage_parse(struct kernel *kernel, const char *path);
@@ -153,6 +163,30 @@ int initrd_build(struct initrd *initrd, const char *version, const char *modules
 		 const char *user, const char *types);
 void initrd_free(struct initrd *initrd);
 
+/* cmdline.c */
+
+/**
+ * cmdline_build - the command line of a guest
+ * @info: the guest's CPUs, and the rate of its TSC
+ *
+ * Return: the command line, to be freed; or NULL, reported.
+ */
+char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
+		    const struct kernel *kernel);
+
+/**
+ * cmdline_check - build the longest possible command line, and warn of words without effect
+ *
+ * Return: its size with NUL, or a reported negative errno.
+ */
+ssize_t cmdline_check(const struct guest_config *config, const struct kernel *kernel);
+
+/** cmdline_check_signature - will the kernel load sigma_guest.ko? 0 or a reported -errno */
+int cmdline_check_signature(const struct guest_config *config, const struct initrd *initrd);
+
+/** cmdline_value - the value of the last NAME= that the kernel obeys, to be freed; or NULL */
+char *cmdline_value(const char *cmdline, const char *name);
+
 /* unpacked.c */
 
 struct archive;
@@ -160,8 +194,8 @@ struct archive;
 /**
  * unpacked_filters - have libarchive read what is compressed as kernels and their modules are
  *
- * Not archive_read_support_filter_all(): for some kinds, as that of lzop, libarchive runs a program,
- * which the filter of system calls forbids.
+ * Not archive_read_support_filter_all(): for some kinds, such as lzop, libarchive runs a program, and
+ * the filter of system calls forbids that.
  */
 void unpacked_filters(struct archive *in);
 
@@ -169,7 +203,7 @@ void unpacked_filters(struct archive *in);
  * initrd_unpacked - the size of the files in an initrd
  * @max: stop counting at about this size
  *
- * What is damaged counts as nothing: the guest's kernel reports it.
+ * Parts that are damaged do not count: the guest's kernel reports them.
  */
 uint64_t initrd_unpacked(const uint8_t *data, size_t size, uint64_t max);
 

@@ -89,7 +89,7 @@ static void __attribute__((noreturn)) become_broker(int fd)
 	    dup2(null, STDERR_FILENO) < 0)
 		_exit(126);
 	setsid();
-	/* What sigmad was started in must not stay in use, as in leave_terminal() of ../main.c */
+	/* The folder that sigmad was started in must not stay in use: see leave_terminal() of ../main.c */
 	if (chdir("/"))
 		_exit(126);
 	execv("/proc/self/exe", argv);
