@@ -181,7 +181,7 @@ check "another storage daemon serves the snapshot" until_true 20 test -S /run/ol
 check "the snapshot's disk is added" eval 'ctl disk add g Socket=/run/old && comes /dev/vdc'
 check "the guest reads its first data from the snapshot" [ "$(in_guest 1 \
 	"head -c $MIB /dev/vdc | sha256sum | cut -d ' ' -f 1")" = "$wrote" ]
-check "the guest reads its last data from the qcow2 image" [ "$(in_guest 1 \
+check "the guest reads its last data from the qcow2 image" [ "$(in_guest_bash 1 \
 	"head -c 64K /dev/vdb | tr -d '\0' | wc -c; head -c $MIB /dev/vdb | tail -c 960K |
 		cmp - <(tail -c 960K /run/data) && echo same")" = $'0\nsame' ]
 refuse "the disk of another program is not resized" "make it larger there" \

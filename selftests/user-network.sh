@@ -50,7 +50,7 @@ serve()
 }
 # in_reach ADDRESS PORT: g gets something from there
 in_reach() { in_guest 1 "[ x = \"\$(timeout 10 bash -c 'head -c 1 </dev/tcp/$1/$2')\" ]"; }
-fetches() { [ "$(in_guest 1 "cat </dev/tcp/$HOST/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
+fetches() { [ "$(in_guest_bash 1 "cat </dev/tcp/$HOST/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
 # ask ADDRESS PORT: ask the guest's service through a forwarded port of the host
 ask() { within 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo hostname >&3 && cat <&3' "$1" "$2"; }
 answers() { ask "$1" "$2" | grep -x sigma-guest; }
@@ -107,7 +107,7 @@ done
 check "g reaches the resolver on the host's loopback at the address that DHCP tells" \
 	until_true 10 eval 'in_reach "$(in_guest 1 "cat /run/dns")" 53'
 check "g sends $MIB MiB to a server on the host" eval '
-	made=$(in_guest 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$HOST/5001;
+	made=$(in_guest_bash 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$HOST/5001;
 		sha256sum </run/made" | cut -d " " -f 1) &&
 	until_true 10 eval "[ \$(sum /run/got) = $made ]"'
 rm -f /run/got
