@@ -33,11 +33,14 @@
  *				/dev/disk/by-id/virtio-SERIAL
  *	[Network]		repeatable
  *	Bridge=br0		attach the tap to this bridge, or
- *	Address=10.0.0.1/24	give the host's end of the tap this address, or
+ *	Address=10.0.0.1/24	give the host's end of the tap this address, or several, also of
+ *				IPv6; repeatable; or
  *	User=yes		no tap: passt makes the guest's connections with sockets of the
  *				user who started the guest (daemon/virtio/passt.h)
  *	Forward=tcp:2222:22	repeatable, with User=: port 2222 of the host leads to port 22 of
- *				the guest; "tcp:127.0.0.1:2222:22" for one address, "udp:..."
+ *				the guest; "tcp:127.0.0.1:2222:22" or "tcp:[::1]:2222:22" for one
+ *				address, "udp:..."
+ *	MTU=			of the guest's NIC; default: that of the bridge, or of the tap
  *	VHost=			yes: the host's kernel serves the queues (vhost_net), no: sigmad
  *				does; default: vhost_net if the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and slot

@@ -113,7 +113,9 @@ TEST(everything)
 	ASSERT_EQ(2, config.nr_nets);
 	EXPECT_STREQ("br0", config.net[0].bridge);
 	EXPECT_EQ(0, memcmp(config.net[0].mac, "\x52\x54\x00\xab\xcd\xef", 6));
-	EXPECT_STREQ("10.0.0.1/24", config.net[1].address);
+	ASSERT_EQ(1, config.net[1].address.nr);
+	EXPECT_STREQ("10.0.0.1", config.net[1].address.at[0].text);
+	EXPECT_EQ(24, config.net[1].address.at[0].prefix);
 	EXPECT_EQ(2, config.net[1].mac[0] & 3);
 	guestfile_free(&config);
 }
@@ -243,6 +245,71 @@ TEST(user_network)
 	EXPECT_STREQ("127.0.0.1", forward[2].address);
 	EXPECT_EQ(8080, forward[2].host_port);
 	guestfile_free(&config);
+
+	ASSERT_EQ(0, load(KERNEL "[Network]\nUser=yes\nMACAddress=52:54:00:ab:cd:ef\nMTU=1280\n"
+			  "Forward=tcp:[::1]:8080:80\nForward=udp:[fd00:1:2:3:4:5:6:7]:53:5353\n"));
+	EXPECT_EQ(1280, config.net[0].mtu);
+	EXPECT_STREQ("::1", forward[0].address);
+	EXPECT_EQ(8080, forward[0].host_port);
+	EXPECT_EQ(80, forward[0].guest_port);
+	EXPECT_TRUE(forward[1].udp);
+	EXPECT_STREQ("fd00:1:2:3:4:5:6:7", forward[1].address);
+	EXPECT_EQ(5353, forward[1].guest_port);
+	guestfile_free(&config);
+}
+
+TEST(addresses)
+{
+	const struct guest_addresses *list = &config.net[0].address;
+
+	ASSERT_EQ(0, load(KERNEL "[Network]\nMACAddress=52:54:00:ab:cd:ef\nMTU=65520\n"
+			  "Address=10.0.0.1/8  FD00:0::1/64\nAddress=10.1.0.1/30\n"
+			  "Address=fe80::1/64\nAddress=fd00:1::/127\n"));
+	EXPECT_EQ(65520, config.net[0].mtu);
+	ASSERT_EQ(5, list->nr);
+	EXPECT_EQ(AF_INET, list->at[0].family);
+	EXPECT_EQ(8, list->at[0].prefix);
+	EXPECT_EQ(0, memcmp(list->at[0].bytes, "\x0a\0\0\x01", 4));
+	EXPECT_EQ(AF_INET6, list->at[1].family);
+	EXPECT_STREQ("fd00::1", list->at[1].text);
+	EXPECT_EQ(64, list->at[1].prefix);
+	EXPECT_STREQ("10.1.0.1", list->at[2].text);
+	EXPECT_STREQ("fe80::1", list->at[3].text);
+	EXPECT_EQ(127, list->at[4].prefix);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "[Network]\nMACAddress=52:54:00:ab:cd:ef\nBridge=b\nMTU=68\n"));
+	EXPECT_EQ(68, config.net[0].mtu);
+	guestfile_free(&config);
+}
+
+TEST(bad_addresses)
+{
+	char text[4096] = KERNEL "[Network]\nAddress=10.1.1.1/24";
+
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1\n", 4, "not an IP address with a prefix");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1%eth0/64\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00:::1/64\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/128\n", 4, "prefix length is not 8 to 127");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/7\n", 4, "prefix length is not 8 to 127");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::/64\n", 4, "first address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=ff02::1/64\n", 4, "multicast");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=::1/64\n", 4, "loopback");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=::ffff:10.0.0.1/120\n", 4, "reserved");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/24\nAddress=fd00::1/64 10.0.0.1/16\n", 5,
+		     "Address=10.0.0.1/16: this address is there twice");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/24,fd00::1/64\n", 4, "prefix length");
+	for (unsigned int i = 0; i < GUEST_ADDRESSES_MAX; i++)
+		sprintf(text + strlen(text), " fd00::%x/64", i + 1);
+	strcat(text, "\n");
+	EXPECT_WRONG(text, 4, "more than 16 addresses");
+
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=67\n", 5, "MTU=67: not 68 to 65520 bytes");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=65521\n", 5, "not 68 to 65520");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=1500k\n", 5, "not 68 to 65520");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=-1\n", 5, "not 68 to 65520");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/64\nMTU=1279\n", 3,
+		     "MTU=1279 and an IPv6 address; IPv6 needs 1280");
+	EXPECT_WRONG(KERNEL "[Network]\nUser=yes\nMTU=1279\n", 3, "MTU=1279 and User=yes");
 }
 
 TEST(bad_forwards)
@@ -253,7 +320,8 @@ TEST(bad_forwards)
 		"tcp:22:22:", "tcp: 22:22", "tcp:22x:22", "tcp:22:22x", "tcp:22-23:22",
 		"tcp:1.2.3:22:22", "tcp:1.2.3.256:22:22", "tcp::22:22", "tcp:::1:22:22",
 		"tcp:1.2.3.4:22:22:22", "tcp:1.2.3.4:22", "tcp:1111111111111111.2.3.4:22:22",
-		"tcp:18446744073709551638:22",
+		"tcp:18446744073709551638:22", "tcp:[::1]8080:80", "tcp:[::1:8080:80", "tcp:[]:80:80",
+		"tcp:[127.0.0.1]:80:80", "tcp:[::1]:80", "tcp:::1:8080:80", "tcp:[::1%lo]:80:80",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -509,10 +577,9 @@ TEST(bad_networks)
 	EXPECT_WRONG(KERNEL "[Network]\nUser=yes\nVHost=no\n", 3, "User=yes and VHost=");
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=a-very-long-bridge-name\n", 4, "at most 15");
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=../br0\n", 4, "cannot be the name");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1\n", 4, "not an IPv4 address");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.256/24\n", 4, "not an IPv4 address");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/64\n", 4, "not an IPv4 address");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/x\n", 4, "not an IPv4 address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.256/24\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/x\n", 4, "not an IP address");
 	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/31\n", 4, "prefix length");
 	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/24x\n", 4, "prefix length");
 	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.0/24\n", 4, "first address");
@@ -584,7 +651,7 @@ TEST(devices_that_are_added)
 	EXPECT_REFUSED(GUEST_DISK, "Path=@/b.img\nPath=@/b.img", "Path=: given before");
 	EXPECT_REFUSED(GUEST_DISK, "[Guest]", "[Guest]: no Key=value");
 	EXPECT_REFUSED(GUEST_SHARE, "Path=@/modules", "the same tag, modules");
-	EXPECT_REFUSED(GUEST_NET, "Address=10.0.0.1", "Address=10.0.0.1: not an IPv4 address");
+	EXPECT_REFUSED(GUEST_NET, "Address=10.0.0.1", "Address=10.0.0.1: not an IP address");
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_DISK, 2));
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_SHARE, 1));
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_NET, 2));
