@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <libkmod.h>
 #include <limits.h>
@@ -24,6 +25,7 @@
 
 #define DEFAULT_MEMORY	(512ULL << 20)
 #define GUEST_MODULE	"sigma_guest"
+#define TAPS		"/sys/class/net/sg-*"	/* daemon/virtio/tap.c */
 
 #define SECURE_BOOT \
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
@@ -512,6 +514,34 @@ static void check_bridges(void)
 	}
 }
 
+/* A tap has a larger MTU than its bridge while the guest's NIC may have one: daemon/virtio/net.c */
+static void check_mtus(void)
+{
+	char path[PATH_MAX], tap[16], bridge[16], master[PATH_MAX], remedy[128];
+	glob_t taps;
+
+	if (glob(TAPS, 0, NULL, &taps))
+		return;
+	for (size_t i = 0; i < taps.gl_pathc; i++) {
+		ssize_t len;
+
+		if (parse_first_line(tap, sizeof(tap), "%s/mtu", taps.gl_pathv[i]) ||
+		    parse_first_line(bridge, sizeof(bridge), "%s/master/mtu", taps.gl_pathv[i]) ||
+		    atoi(tap) <= atoi(bridge))
+			continue;
+		snprintf(path, sizeof(path), "%s/master", taps.gl_pathv[i]);
+		len = readlink(path, master, sizeof(master) - 1);
+		master[len < 0 ? 0 : len] = '\0';
+		snprintf(remedy, sizeof(remedy),
+			 "restart the guest or correct its MTU=; or in the guest: ip link set ethN mtu %s",
+			 bridge);
+		found("mtu", RESULT_WARN, remedy,
+		      "%s has an MTU of %s, and the guest's NIC behind %s may have one of %s: longer frames get lost",
+		      basename(master), bridge, basename(taps.gl_pathv[i]), tap);
+	}
+	globfree(&taps);
+}
+
 /* When the host panics, a restart of the machine ends the guests. When does it restart? */
 static void check_panic(void)
 {
@@ -562,7 +592,7 @@ static int run(const struct options *options, char **args)
 	static void (* const checks[])(void) = {
 		check_module, check_devices, check_signature, check_cpus, check_apic, check_tsc,
 		check_hypervisor, check_memory, check_kernel, check_initrd, check_network,
-		check_user_network, check_bridges, check_panic, check_guard,
+		check_user_network, check_bridges, check_mtus, check_panic, check_guard,
 	};
 
 	if (options->given & OPT_JSON && options->given & OPT_REPORT)

@@ -103,6 +103,8 @@ check "g restarts" eval '
 check "after the restart, the guest's NIC has the MTU of the bridge" [ "$(mtu 1 eth0)" = 1600 ]
 check "the MTU of the bridge is lowered, and sigmad warns" eval 'ip link set br0 mtu 1500 &&
 	until_true 10 sigmad_said "br0 has an MTU of 1500, and the guest.s NIC one of 1600"'
+check "sigmactl check warns, too" eval 'sigmactl check --json | jq -e ".[] |
+	select(.check == \"mtu\" and .result == \"warn\") | .remedy | contains(\"mtu 1500\")"'
 check "when a tap is deleted, the guest's NIC loses its carrier" eval '
 	in_guest 1 "ip link set eth1 up" && ! unplugged 1 eth1 && ip link del sg-g-1 &&
 	until_true 10 unplugged 1 eth1'

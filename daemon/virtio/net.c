@@ -74,11 +74,17 @@ void net_lost(struct virtio_device *dev, int error)
 
 /* The MTU */
 
-/* For the guest's next driver */
+/*
+ * For the guest's next driver. The tap of a bridge has a larger MTU than the bridge as long as the
+ * guest's NIC may have one, which 'sigmactl check' tells of.
+ */
 static void renew_mtu(struct net *net)
 {
-	if (net->config.mtu && net->host_mtu && !net->mtu_given)
-		net->config.mtu = htole16(net->host_mtu);
+	if (!net->config.mtu || !net->host_mtu || net->mtu_given)
+		return;
+	net->config.mtu = htole16(net->host_mtu);
+	if (*net->bridge && tap_mtu(net->tap, NULL) > net->host_mtu)
+		tap_change_mtu(net->tap, net->host_mtu);
 }
 
 static void say_mtu(const struct net *net)

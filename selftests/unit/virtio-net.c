@@ -647,6 +647,7 @@ TEST(mtu_of_a_bridge)
 	EXPECT_EQ(2000, tap_mtu(tap, NULL));
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(1400, mtu_of(guest));
+	EXPECT_EQ(1400, tap_mtu(tap, NULL));
 	set_mtu(guest, "br5", 1400);
 	EXPECT_STREQ("", said);
 }
