@@ -106,6 +106,8 @@ struct guest_share {
 	char *path;
 	char tag[GUEST_TAG_MAX + 1];
 	bool read_only;
+	bool xattr, acl;	/* extended attributes; POSIX ACLs, which are some of these */
+	bool submounts;		/* tell the guest which folders are mount points */
 	unsigned int line;
 };
 

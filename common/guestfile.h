@@ -50,6 +50,9 @@
  *	Path=			folder, required
  *	Tag=			up to 36 characters; default: the folder's name
  *	ReadOnly=no
+ *	Xattr=no		extended attributes
+ *	ACL=no			POSIX ACLs; yes: with Xattr=, too
+ *	Submounts=yes		file systems mounted in the folder are file systems in the guest
  *	[Channel]		repeatable; the users of the host who may open a channel, iosc(4)
  *	Number=			1 to 16, required
  *	User=			name or number, default root

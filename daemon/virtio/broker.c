@@ -43,7 +43,7 @@ struct request {
 	union {
 		struct {
 			char path[PATH_MAX], tag[GUEST_TAG_MAX + 1];
-			bool read_only;
+			bool read_only, xattr, acl, submounts;
 		} share;
 		struct {
 			uint16_t mtu;
@@ -289,6 +289,9 @@ int broker_share(struct backend *server, sd_event *event, const struct guest_sha
 	snprintf(request.share.path, sizeof(request.share.path), "%s", share->path);
 	snprintf(request.share.tag, sizeof(request.share.tag), "%s", share->tag);
 	request.share.read_only = share->read_only;
+	request.share.xattr = share->xattr;
+	request.share.acl = share->acl;
+	request.share.submounts = share->submounts;
 	return start(server, event, "virtiofsd", &request, none, why);
 }
 
@@ -354,6 +357,8 @@ static int serve_share(struct backend *server, struct request *request, char *wh
 {
 	struct guest_share share = {
 		.path = request->share.path, .read_only = request->share.read_only,
+		.xattr = request->share.xattr, .acl = request->share.acl,
+		.submounts = request->share.submounts,
 	};
 
 	if (!is_text(request->share.path, sizeof(request->share.path)) ||

@@ -362,7 +362,14 @@ TEST(shares)
 	EXPECT_STREQ("all#1", config.share[1].tag);
 	EXPECT_TRUE(config.share[1].read_only);
 	EXPECT_EQ(5, config.share[1].line);
+	EXPECT_FALSE(config.share[0].xattr || config.share[0].acl);
+	EXPECT_TRUE(config.share[0].submounts);
 	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "[Share]\nPath=@\nXattr=yes\nACL=yes\nSubmounts=no\n"));
+	EXPECT_TRUE(config.share[0].xattr && config.share[0].acl);
+	EXPECT_FALSE(config.share[0].submounts);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@\nXattr=maybe\n", 5, "Xattr=maybe: neither yes nor no");
 
 	EXPECT_WRONG(KERNEL "[Share]\nTag=x\n", 3, "a [Share] without Path=; name the folder");
 	EXPECT_WRONG(KERNEL "[Share]\nPath=@/a.img\n", 3, "not a folder");
