@@ -92,6 +92,7 @@ struct guest_net {
 	char *keys;
 	char *bridge;		/* NULL, or the bridge's name */
 	struct guest_addresses address;	/* of the host's end of a link */
+	struct guest_addresses guest_address, gateway, dns;	/* of the guest's end */
 	bool user;		/* passt is the back end */
 	uint16_t mtu;		/* 0: not given */
 	unsigned int nr_forwards;

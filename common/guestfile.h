@@ -41,6 +41,8 @@
  *				the guest; "tcp:127.0.0.1:2222:22" or "tcp:[::1]:2222:22" for one
  *				address, "udp:..."
  *	MTU=			of the guest's NIC; default: that of the bridge, or of the tap
+ *	GuestAddress=10.0.0.2/24 of the guest's end, which guest/init sets up; with Gateway= and
+ *				DNS=; each may have several, and is repeatable
  *	VHost=			yes: the host's kernel serves the queues (vhost_net), no: sigmad
  *				does; default: vhost_net if the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and slot

@@ -47,6 +47,21 @@ static void set_address(struct parser *parser, const char *value)
 	addresses_add(parser, "Address", &this_net(parser)->address, value, true);
 }
 
+static void set_guest_address(struct parser *parser, const char *value)
+{
+	addresses_add(parser, "GuestAddress", &this_net(parser)->guest_address, value, true);
+}
+
+static void set_gateway(struct parser *parser, const char *value)
+{
+	addresses_add(parser, "Gateway", &this_net(parser)->gateway, value, false);
+}
+
+static void set_dns(struct parser *parser, const char *value)
+{
+	addresses_add(parser, "DNS", &this_net(parser)->dns, value, false);
+}
+
 static void set_mtu(struct parser *parser, const char *value)
 {
 	unsigned long mtu;
@@ -159,6 +174,9 @@ static void set_mac(struct parser *parser, const char *value)
 const struct guest_key guest_net_keys[SECTION_KEYS_MAX] = {
 	{ "Bridge", set_bridge, KEY_ONCE },
 	{ "Address", set_address, KEY_REPEATS },
+	{ "GuestAddress", set_guest_address, KEY_REPEATS },
+	{ "Gateway", set_gateway, KEY_REPEATS },
+	{ "DNS", set_dns, KEY_REPEATS },
 	{ "MTU", set_mtu, KEY_ONCE },
 	{ "MACAddress", set_mac, KEY_ONCE },
 	{ "User", set_user, KEY_ONCE },
@@ -189,10 +207,58 @@ static int stable_mac(const char *name, unsigned int slot, uint8_t mac[ETH_ALEN]
 	return 0;
 }
 
+static void check_gateways(struct parser *parser, const struct guest_net *net)
+{
+	bool seen[2] = { false };
+
+	for (unsigned int i = 0; i < net->gateway.nr; i++) {
+		const struct guest_address *gateway = &net->gateway.at[i];
+		bool ipv6 = gateway->family == AF_INET6;
+
+		if (!addresses_reach(&net->guest_address, gateway))
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "Gateway=%s: in no network of GuestAddress=, so the guest would not find it; correct one of them",
+					  gateway->text);
+		if (seen[ipv6])
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "Gateway=%s: a second one of IPv%u; leave one out",
+					  gateway->text, ipv6 ? 6 : 4);
+		seen[ipv6] = true;
+	}
+}
+
+/* Check what guest/init is to set up, which is the guest's first program unless Initrd= has another */
+static void check_guest_end(struct parser *parser, const struct guest_net *net)
+{
+	if (!net->guest_address.nr) {
+		if (net->gateway.nr || net->dns.nr)
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "[Network] with %s and without GuestAddress=; give the guest an address, or leave it out",
+					  net->gateway.nr ? "Gateway=" : "DNS=");
+		return;
+	}
+	if (net->user)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with User=yes and GuestAddress=; leave GuestAddress= out: passt tells the guest its address by DHCP");
+	if (parser->config->initrd && !parser->running)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with GuestAddress=, and [Guest] with Initrd=, which would not set it up; leave one out, or set the address in the guest's own files");
+	if (parser->single && !parser->running)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with GuestAddress=: it is set up when the guest starts; leave it out for a NIC of a running guest");
+	for (unsigned int i = 0; i < net->guest_address.nr; i++)
+		if (addresses_have(&net->address, &net->guest_address.at[i]))
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "GuestAddress=%s: Address= gives it to the host's end; change one",
+					  net->guest_address.at[i].text);
+	check_gateways(parser, net);
+}
+
 /* Check the keys of a NIC against each other */
 static void check_net(struct parser *parser, const struct guest_net *net)
 {
-	bool ipv6 = net->user || addresses_have_family(&net->address, AF_INET6);
+	bool ipv6 = net->user || addresses_have_family(&net->address, AF_INET6) ||
+		    addresses_have_family(&net->guest_address, AF_INET6);
 
 	if (!!net->bridge + !!net->address.nr + net->user != 1)
 		guestfile_mistake(parser, net->line, -EINVAL,
@@ -208,6 +274,7 @@ static void check_net(struct parser *parser, const struct guest_net *net)
 		guestfile_mistake(parser, net->line, -EINVAL,
 				  "[Network] with MTU=%u and %s; IPv6 needs %u bytes at least; give a larger MTU",
 				  net->mtu, net->user ? "User=yes" : "an IPv6 address", MTU_MIN_IPV6);
+	check_guest_end(parser, net);
 }
 
 /* The MAC address of the NIC in @slot, if the file has none */

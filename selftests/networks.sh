@@ -12,7 +12,7 @@ need_sigma
 MAC=52:54:00:a1:b2:c3
 
 ip link add br0 type bridge
-ip addr add 10.9.1.1/24 dev br0
+ip addr add 10.9.1.1/24 dev br0 && ip addr add fd09:1::1/64 dev br0 nodad
 ip link set br0 up
 
 ports() { ls /sys/class/net/br0/brif; }
@@ -96,7 +96,7 @@ check "the MTU of the bridge is raised, and the tap follows" \
 	eval 'ip link set br0 mtu 1600 && until_true 10 host_mtu_is sg-g-0 1600'
 check "sigmad says that the guest keeps its MTU" until_true 10 \
 	sigmad_said "br0 has an MTU of 1600 now; the guest's NIC keeps that of 1500"
-check "a frame longer than the guest's MTU reaches it" ping -c 1 -W 5 -M do -s 1572 10.9.1.2
+check "a frame longer than the guest's MTU reaches it" ping -c 1 -W 5 -M "do" -s 1572 10.9.1.2
 check "g restarts" eval '
 	in_guest 1 "(sleep 1; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &" && sleep 2 &&
 	wait_state g running && wait_guest 1'
@@ -118,7 +118,9 @@ check "the host has everything back" host_is_as_before
 
 # ---- two guests
 check "g starts again" sigmactl start g
-guest h disk=/dev/vdc net=3 line=[Network] line=Bridge=br0 line=VHost=no
+guest h disk=/dev/vdc net=3 line=[Network] line=Bridge=br0 line=VHost=no \
+	line="GuestAddress=10.9.1.3/24 fd09:1::3/64" line="Gateway=10.9.1.1 fd09:1::1" \
+	line="DNS=10.9.1.1 fd09:1::1"
 check "h starts" sigmactl start h
 check "g and h are ports of the bridge" [ "$(ports | wc -w)" = 2 ]
 check "sigmad serves the second NIC of h" [ "$(vhosts h)" = 1 ]
@@ -128,8 +130,13 @@ check "the MAC address of g is the same after a new start" [ "$(mac 1 eth0)" = "
 check "the first NICs of g and h have different MAC addresses" [ "$(mac 3 eth0)" != "$first_mac" ]
 check "the three NICs have three MAC addresses" \
 	[ "$(printf '%s\n' "$first_mac" "$(mac 3 eth0)" "$(mac 3 eth1)" | sort -u | wc -l)" = 3 ]
-check "the second NIC of h is on the bridge" eval '
-	in_guest 3 "ip link set eth1 up && ip addr add 10.9.1.3/24 dev eth1" && reaches 10.9.1.3'
+check "the second NIC of h has the addresses of GuestAddress=, and is on the bridge" \
+	eval 'reaches 10.9.1.3 && until_true 10 reaches fd09:1::3'
+check "h has the routes of Gateway=" eval '
+	in_guest 3 "ip route; ip -6 route" >/tmp/routes &&
+	grep "^default via 10.9.1.1 dev eth1" /tmp/routes && grep "^default via fd09:1::1 dev eth1" /tmp/routes'
+check "h has the DNS servers of DNS=" \
+	[ "$(in_guest 3 'cat /etc/resolv.conf' | xargs)" = "nameserver 10.9.1.1 nameserver fd09:1::1" ]
 check "h reaches g over the bridge" in_guest 3 "ping -c 1 -W 5 -I eth1 10.9.1.2"
 in_guest 3 "iperf3 --server --daemon" >/dev/null
 for by in "vhost-net 10.9.3.2" "sigmad 10.9.1.3"; do

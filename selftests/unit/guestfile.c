@@ -282,6 +282,43 @@ TEST(addresses)
 	guestfile_free(&config);
 }
 
+#define NIC KERNEL "[Network]\nMACAddress=52:54:00:ab:cd:ef\n"
+
+TEST(addresses_of_the_guest)
+{
+	const struct guest_net *net = &config.net[0];
+
+	ASSERT_EQ(0, load(NIC "Address=10.0.0.1/24\nGuestAddress=10.0.0.2/24 fd00::2/64\n"
+			  "GuestAddress=10.1.0.2/16\nGateway=10.0.0.1 fe80::1\nDNS=10.0.0.1\nDNS=fd00::53\n"));
+	ASSERT_EQ(3, net->guest_address.nr);
+	EXPECT_STREQ("fd00::2", net->guest_address.at[1].text);
+	EXPECT_EQ(16, net->guest_address.at[2].prefix);
+	ASSERT_EQ(2, net->gateway.nr);
+	EXPECT_STREQ("fe80::1", net->gateway.at[1].text);
+	ASSERT_EQ(2, net->dns.nr);
+	EXPECT_STREQ("fd00::53", net->dns.at[1].text);
+	guestfile_free(&config);
+
+	EXPECT_WRONG(NIC "Bridge=b\nGateway=10.0.0.1\n", 3, "with Gateway= and without GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nDNS=10.0.0.1\n", 3, "with DNS= and without GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2\n", 6,
+		     "GuestAddress=10.0.0.2: not an IP address with a prefix length");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nGateway=10.0.0.1/24\n", 7,
+		     "Gateway=10.0.0.1/24: not an IP address; write it like 10.0.0.1 or fd00::1");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nGateway=10.0.1.1\n", 3,
+		     "Gateway=10.0.1.1: in no network of GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/27\nGateway=10.0.0.33\n", 3,
+		     "in no network of GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nGateway=10.0.0.1 10.0.0.3\n", 3,
+		     "Gateway=10.0.0.3: a second one of IPv4");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nDNS=localhost\n", 7, "not an IP address");
+	EXPECT_WRONG(NIC "User=yes\nGuestAddress=10.0.0.2/24\n", 3, "passt tells the guest");
+	EXPECT_WRONG(NIC "Address=10.0.0.1/24\nGuestAddress=10.0.0.1/24\n", 3,
+		     "GuestAddress=10.0.0.1: Address= gives it to the host's end");
+	EXPECT_WRONG(KERNEL "Initrd=@/initrd\n[Network]\nBridge=b\nGuestAddress=10.0.0.2/24\n", 4,
+		     "and [Guest] with Initrd=");
+}
+
 TEST(bad_addresses)
 {
 	char text[4096] = KERNEL "[Network]\nAddress=10.1.1.1/24";
@@ -658,6 +695,8 @@ TEST(devices_that_are_added)
 	EXPECT_REFUSED(GUEST_DISK, "Path=@/b.img\nPath=@/b.img", "Path=: given before");
 	EXPECT_REFUSED(GUEST_DISK, "[Guest]", "[Guest]: no Key=value");
 	EXPECT_REFUSED(GUEST_SHARE, "Path=@/modules", "the same tag, modules");
+	EXPECT_REFUSED(GUEST_NET, "Bridge=br0\nGuestAddress=10.0.0.2/24",
+		       "[Network] with GuestAddress=: it is set up when the guest starts");
 	EXPECT_REFUSED(GUEST_NET, "Address=10.0.0.1", "Address=10.0.0.1: not an IP address");
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_DISK, 2));
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_SHARE, 1));
