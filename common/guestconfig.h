@@ -15,6 +15,7 @@
 #define GUEST_NETS_MAX		8
 #define GUEST_SHARES_MAX	8
 #define GUEST_FORWARDS_MAX	32	/* of one NIC */
+#define GUEST_ADDRESSES_MAX	16	/* of one NIC, and of each key */
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 
@@ -71,15 +72,29 @@ enum guest_vhost {
 
 struct guest_forward {
 	bool udp;		/* else TCP */
-	char address[INET_ADDRSTRLEN];	/* of the host; "": all its addresses */
+	char address[INET6_ADDRSTRLEN];	/* of the host; "": all its addresses */
 	uint16_t host_port, guest_port;
+};
+
+struct guest_address {
+	int family;		/* AF_INET or AF_INET6 */
+	unsigned int prefix;	/* length in bits; 0: it has none */
+	uint8_t bytes[sizeof(struct in6_addr)];	/* in network byte order, from the start */
+	char text[INET6_ADDRSTRLEN];
+};
+
+struct guest_addresses {
+	unsigned int nr;
+	struct guest_address at[GUEST_ADDRESSES_MAX];
 };
 
 struct guest_net {
 	char *keys;
 	char *bridge;		/* NULL, or the bridge's name */
-	char *address;		/* NULL, or "a.b.c.d/len" of the host's end */
+	struct guest_addresses address;	/* of the host's end of a link */
+	struct guest_addresses guest_address, gateway, dns;	/* of the guest's end */
 	bool user;		/* passt is the back end */
+	uint16_t mtu;		/* 0: not given */
 	unsigned int nr_forwards;
 	struct guest_forward forward[GUEST_FORWARDS_MAX];
 	uint8_t mac[6];
@@ -92,6 +107,8 @@ struct guest_share {
 	char *path;
 	char tag[GUEST_TAG_MAX + 1];
 	bool read_only;
+	bool xattr, acl;	/* extended attributes; POSIX ACLs, which are some of these */
+	bool submounts;		/* tell the guest which folders are mount points */
 	unsigned int line;
 };
 

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "installed.h"
 
 #define DEFAULT_MEMORY	(512ULL << 20)
+#define TAPS		"/sys/class/net/sg-*"	/* daemon/virtio/tap.c */
 
 /* SDM vol. 3A 11.12.1: bit 10 of IA32_APIC_BASE says that the CPU is in x2APIC mode */
 #define MSR_IA32_APIC_BASE	0x1b
@@ -239,6 +241,34 @@ static void check_bridges(void)
 	}
 }
 
+/* A tap has a larger MTU than its bridge while the guest's NIC may have one: daemon/virtio/net.c */
+static void check_mtus(void)
+{
+	char path[PATH_MAX], tap[16], bridge[16], master[PATH_MAX], remedy[128];
+	glob_t taps;
+
+	if (glob(TAPS, 0, NULL, &taps))
+		return;
+	for (size_t i = 0; i < taps.gl_pathc; i++) {
+		ssize_t len;
+
+		if (parse_first_line(tap, sizeof(tap), "%s/mtu", taps.gl_pathv[i]) ||
+		    parse_first_line(bridge, sizeof(bridge), "%s/master/mtu", taps.gl_pathv[i]) ||
+		    atoi(tap) <= atoi(bridge))
+			continue;
+		snprintf(path, sizeof(path), "%s/master", taps.gl_pathv[i]);
+		len = readlink(path, master, sizeof(master) - 1);
+		master[len < 0 ? 0 : len] = '\0';
+		snprintf(remedy, sizeof(remedy),
+			 "restart the guest or correct its MTU=; or in the guest: ip link set ethN mtu %s",
+			 bridge);
+		found("mtu", RESULT_WARN, remedy,
+		      "%s has an MTU of %s, and the guest's NIC behind %s may have one of %s: longer frames get lost",
+		      basename(master), bridge, basename(taps.gl_pathv[i]), tap);
+	}
+	globfree(&taps);
+}
+
 /* When the host panics, a restart of the machine ends the guests. When does it restart? */
 static void check_panic(void)
 {
@@ -289,7 +319,8 @@ static int run(const struct options *options, char **args)
 	static void (* const checks[])(void) = {
 		installed_module, check_devices, installed_signature, check_cpus, check_apic, check_tsc,
 		check_hypervisor, check_memory, check_kernel, installed_initrd, check_network,
-		check_user_network, check_bridges, check_panic, check_guard,
+		check_user_network, check_bridges, check_mtus, check_panic,
+		check_guard,
 	};
 
 	if (options->given & OPT_JSON && options->given & OPT_REPORT)

@@ -379,7 +379,7 @@ DEFINE_VERB(net) = {
 	.summary = "Add a NIC to a running guest, or remove one",
 	.help =
 "  add NAME KEY=VALUE...  KEYs are those of [Network] in a guest file: Bridge=, Address= or\n"
-"                         User=yes with Forward=; MACAddress=, VHost=\n"
+"                         User=yes with Forward=; MACAddress=, MTU=, VHost=\n"
 "  rm NAME INTERFACE|ID   'sigmactl status NAME' shows the host's interface and the ID\n"
 "\n"
 "A new NIC appears in the guest a moment later, as ethX or as the guest names it. 'add' prints its\n"

@@ -277,10 +277,13 @@ static int make_initrd(struct load *load, const struct guest_config *config)
 {
 	char *root = cmdline_value(config->cmdline, "root");
 	char *fstype = cmdline_value(config->cmdline, "rootfstype");
+	char *network = network_list(config);
 	int error;
 
-	error = initrd_build(&load->initrd, load->kernel.version, config->modules, config->initrd,
-			     rootfs_types(config, root, fstype));
+	error = network ? initrd_build(&load->initrd, load->kernel.version, config->modules,
+				       config->initrd, rootfs_types(config, root, fstype), network) :
+		log_error(-ENOMEM, "no memory for the initrd");
+	free(network);
 	free(fstype);
 	free(root);
 	return error;

@@ -192,7 +192,7 @@ static int pack_modules(struct archive *out, struct module_list *list)
 	return error;
 }
 
-static int pack_all(FILE *stream, struct module_list *list, bool init)
+static int pack_all(FILE *stream, struct module_list *list, const char *network, bool init)
 {
 	struct archive *out = archive_write_new();
 	int error = 0;
@@ -206,6 +206,8 @@ static int pack_all(FILE *stream, struct module_list *list, bool init)
 
 	if (!error && init)
 		error = pack_init(out);
+	if (!error && *network)
+		error = pack(out, "network", S_IFREG | 0644, 0, network, strlen(network));
 	if (!error)
 		error = pack_modules(out, list);
 	if (!error && archive_write_close(out) != ARCHIVE_OK)
@@ -235,7 +237,7 @@ static int copy_user(FILE *stream, const char *path)
 }
 
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user, const char *types)
+		 const char *user, const char *types, const char *network)
 {
 	struct module_list list = { 0 };
 	char *tree, *data = NULL;
@@ -262,7 +264,7 @@ int initrd_build(struct initrd *initrd, const char *version, const char *modules
 	if (user)
 		error = copy_user(stream, user);
 	if (!error)
-		error = pack_all(stream, &list, !user);
+		error = pack_all(stream, &list, network, !user);
 	failed = ferror(stream);
 	if ((fclose(stream) || failed) && !error)
 		error = log_error(-ENOMEM, "no memory for the initrd");

@@ -119,6 +119,22 @@ int vmlinux_parse(struct kernel *kernel, const char *path);
  */
 const char *rootfs_types(const struct guest_config *config, const char *root, const char *fstype);
 
+/* network.c */
+
+/**
+ * network_list - what the guest's first program is to set up on the guest's NICs
+ *
+ * Lines, each with a word and a value:
+ *
+ *	nic MAC			the lines below are about the NIC with this MAC address
+ *	address ADDRESS/LENGTH	of this NIC
+ *	gateway ADDRESS		of the default route
+ *	dns ADDRESS		of a DNS server
+ *
+ * Return: the text, to be freed, "" if there is nothing to set up; or NULL: no memory.
+ */
+char *network_list(const struct guest_config *config);
+
 /* initrd.c */
 
 /** struct initrd - an initrd; @driver_signed: its sigma_guest.ko has a signature, of any key */
@@ -135,6 +151,7 @@ struct initrd {
  * @modules: module tree (the folder with modules.dep in it) or NULL
  * @user: the user's own initrd, or NULL
  * @types: of file systems whose drivers are needed beside ext4: a comma-separated list
+ * @network: of network_list()
  *
  * An uncompressed newc cpio archive with
  *
@@ -144,6 +161,7 @@ struct initrd {
  *				since an alias can name drivers for different CPUs
  *	/modules.TYPE		the same for the driver of a type of @types, where it has modules:
  *				/init loads them if the root file system is of this type
+ *	/network		@network, unless that is ""
  *	/init			loads these modules, mounts root= and switches to it. It comes
  *				with the folders and the /dev/console that it needs. Left out
  *				if there is a @user
@@ -160,7 +178,7 @@ struct initrd {
  * Return: 0, and initrd_free() has to follow; or a reported negative errno.
  */
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user, const char *types);
+		 const char *user, const char *types, const char *network);
 void initrd_free(struct initrd *initrd);
 
 /* cmdline.c */

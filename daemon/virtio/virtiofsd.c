@@ -45,6 +45,51 @@ static const char *prepare(const void *data)
 	return NULL;
 }
 
+/*
+ * The options that the share's keys ask for. ACLs are extended attributes: neither program takes
+ * --posix-acl alone.
+ */
+enum { XATTR, ACL, SUBMOUNTS, NR_OPTIONS };
+
+static void wanted_options(const struct guest_share *share, bool wanted[NR_OPTIONS])
+{
+	wanted[XATTR] = share->xattr || share->acl;
+	wanted[ACL] = share->acl;
+	wanted[SUBMOUNTS] = share->submounts;
+}
+
+/* @argv: up to a NULL, behind which there is room. The program in Rust announces by default */
+static void add_separate(char *argv[], const struct guest_share *share)
+{
+	static char *const options[NR_OPTIONS][2] = {
+		[XATTR] = { NULL, "--xattr" },
+		[ACL] = { NULL, "--posix-acl" },
+		[SUBMOUNTS] = { "--no-announce-submounts", "--announce-submounts" },
+	};
+	bool wanted[NR_OPTIONS];
+
+	wanted_options(share, wanted);
+	while (*argv)
+		argv++;
+	for (unsigned int i = 0; i < NR_OPTIONS; i++)
+		if (options[i][wanted[i]])
+			*argv++ = options[i][wanted[i]];
+}
+
+/* The argument of -o */
+static void join(char *to, size_t size, const struct guest_share *share)
+{
+	static const char *const options[NR_OPTIONS] = {
+		"xattr,", "posix_acl,", "announce_submounts,",
+	};
+	bool wanted[NR_OPTIONS];
+
+	wanted_options(share, wanted);
+	snprintf(to, size, "%s%s%slog_level=err,source=%s", wanted[XATTR] ? options[XATTR] : "",
+		 wanted[ACL] ? options[ACL] : "", wanted[SUBMOUNTS] ? options[SUBMOUNTS] : "",
+		 share->path);
+}
+
 int virtiofsd_find(char path[PATH_MAX])
 {
 	static const char *const usual[] = { "/usr/libexec", "/usr/lib/qemu", "/usr/lib", NULL };
@@ -55,10 +100,10 @@ int virtiofsd_find(char path[PATH_MAX])
 int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_share *share,
 		    uid_t starter, char why[BACKEND_WHY_MAX])
 {
-	char path[PATH_MAX], folder[PATH_MAX + 64], fd_option[16], serves[GUEST_TAG_MAX + 8];
-	char *separate[] = {
+	char path[PATH_MAX], folder[PATH_MAX + 128], fd_option[16], serves[GUEST_TAG_MAX + 8];
+	char *separate[7 + NR_OPTIONS] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "--log-level=error",
-		folder, NULL
+		folder,
 	};
 	char *joined[] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "-o", folder, NULL
@@ -79,8 +124,12 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 	command.argv = is_separate ? separate : joined;
 	snprintf(serves, sizeof(serves), "share %s", share->tag);
 	snprintf(fd_option, sizeof(fd_option), "--fd=%d", BACKEND_FD);
-	snprintf(folder, sizeof(folder), is_separate ? "--shared-dir=%s" :
-		 "log_level=err,source=%s", share->path);
+	if (is_separate) {
+		snprintf(folder, sizeof(folder), "--shared-dir=%s", share->path);
+		add_separate(separate, share);
+	} else {
+		join(folder, sizeof(folder), share);
+	}
 
 	error = backend_sockets(&command.fd, &connection);
 	if (error) {

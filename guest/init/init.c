@@ -7,9 +7,10 @@
  *	2. the modules in /modules.load, one path a line, in this order
  *	3. wait for root=, load the modules in /modules.TYPE, if there are any for the type of its
  *	   file system, mount it at /newroot
- *	4. free the initrd's memory, make /newroot the root
- *	5. mount sigmad's share of the kernel's modules, if the root has none of them
- *	6. start the root's init
+ *	4. give the NICs in /network their addresses
+ *	5. free the initrd's memory, make /newroot the root
+ *	6. mount sigmad's share of the kernel's modules, if the root has none of them
+ *	7. start the root's init
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
  * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
@@ -528,11 +529,13 @@ int main(int argc, char *argv[])
 	if (!is_safe() || mount_root(&cmdline))
 		return give_up();
 	take_console();
+	network_start(cmdline.root_timeout);
 	err = switch_root();
 	if (err) {
 		init_say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
 		return EXIT_FAILURE;	/* /sys is gone, and the module was bound */
 	}
+	network_servers();
 	mount_modules(&cmdline);
 	start_init(&cmdline, argv);
 	return EXIT_FAILURE;

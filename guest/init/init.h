@@ -7,6 +7,7 @@
  *	partition.c	finds a partition in the partition table of a disk
  *	super.c		reads the UUID and the label of a file system
  *	cmdline.c	parses the kernel's command line
+ *	network.c	gives NICs their addresses, and tells programs the DNS servers
  */
 #ifndef SIGMA_INIT_H
 #define SIGMA_INIT_H
@@ -125,5 +126,18 @@ bool root_find(void *root);
 
 /** root_type - the type of the file system on the device that was found; NULL: it is not known */
 const char *root_type(const struct root_device *root);
+
+/* network.c */
+
+/**
+ * network_start - give NICs the addresses and routes that sigmad lists
+ * @seconds: to wait for each NIC
+ *
+ * What fails is logged.
+ */
+void network_start(unsigned int seconds);
+
+/** network_servers - tell the programs of the root file system, which is /, the DNS servers */
+void network_servers(void);
 
 #endif

@@ -113,14 +113,17 @@ static int fuse(struct guest *guest, uint32_t opcode, uint64_t node, const void 
 	return answer->error;
 }
 
+static uint32_t asked, granted;		/* FUSE_* flags of FUSE_INIT */
+
 static int fuse_init(struct guest *guest)
 {
 	struct fuse_init_in arg = {
-		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096,
+		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096, .flags = asked,
 	};
 	struct fuse_init_out reply = { 0 };
 	int error = fuse(guest, FUSE_INIT, 0, &arg, 16, &reply, sizeof(reply));
 
+	granted = reply.flags & asked;
 	return error ?: reply.major != FUSE_KERNEL_VERSION;
 }
 
@@ -262,6 +265,34 @@ TEST(reads_and_writes)
 		/* The virtiofsd in Rust reports features that this driver lacks */
 		EXPECT_FALSE(strstr(said, "ended"));
 	}
+}
+
+/* Does virtiofsd have ACLs for a kernel that has them? */
+static bool has_acls(struct guest *guest)
+{
+	asked = FUSE_POSIX_ACL | FUSE_DONT_MASK | FUSE_SETXATTR_EXT;
+	if (!bring_up(guest) || fuse_init(guest))
+		TAP_FAIL("no answer");
+	asked = 0;
+	return granted & FUSE_POSIX_ACL;
+}
+
+TEST(acls)
+{
+	struct guest *guest GUEST = guest_new();
+
+	config.share[0].acl = config.share[0].submounts = true;
+	if (add_works(guest))
+		EXPECT_TRUE(has_acls(guest));
+	config.share[0].acl = config.share[0].submounts = false;
+}
+
+TEST(no_acls)
+{
+	struct guest *guest GUEST = guest_new();
+
+	if (add_works(guest))
+		EXPECT_FALSE(has_acls(guest));
 }
 
 TEST(read_only)
