@@ -15,6 +15,7 @@
  *	process.c	a device that a process of its own serves by vhost-user
  *	broker.c	the process that starts those processes, with privileges that sigmad lacks
  *	tap.c		the host's end of a NIC
+ *	growth.c	notices that the storage of a disk has grown
  *	disk.c		the storage of a disk
  *	format.c	files that are not raw disks
  *	blk.c blk_socket.c blk_image.c net.c net_user.c console.c rng.c vsock.c fs.c	one device each
