@@ -27,7 +27,7 @@
 
 #define BACKEND_WHY_MAX	256
 #define BACKEND_FD	3	/* its first file descriptor behind stdin, stdout and stderr */
-#define BACKEND_FILES	3	/* at most so many more are given to it, which follow */
+#define BACKEND_FILES	4	/* at most so many more are given to it, which follow */
 
 /**
  * struct backend_fate - how a back end ended

@@ -291,8 +291,6 @@ int virtio_bus_resize(struct virtio_bus *bus, unsigned int id, uint64_t *size)
 {
 	struct virtio_device *dev = bus->table.device[id];
 
-	if (!dev->ops->resize)
-		return log_error(-EOPNOTSUPP, "this disk is served by another program; make it larger there, and restart that program and the guest");
 	return dev->ops->resize(dev, size);
 }
 

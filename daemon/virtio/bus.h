@@ -107,7 +107,7 @@ struct virtio_state *virtio_bus_state(struct virtio_bus *bus);
 int virtio_bus_state_file(const struct virtio_bus *bus, const void *what, uint64_t *at);
 
 /**
- * virtio_bus_resize - give the disk @id, which must exist, the size that its storage has
+ * virtio_bus_resize - give device @id, which must be a disk, the size that its storage has
  * @size: in: bytes that the storage is made large before; 0: it is as large as it should be; out:
  *	  the disk's size
  *
