@@ -252,8 +252,11 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *da
 		vu->lost(dev);
 		return 0;
 	}
-	virtio_device_failed(dev, "%s %s", vu->name, ended ? "ended" :
-			     "broke the vhost-user protocol");
+	/* One that has closed the connection has released the guest's memory before */
+	if (ended)
+		virtio_device_lost(dev, "%s ended", vu->name);
+	else
+		virtio_device_failed(dev, "%s broke the vhost-user protocol", vu->name);
 	/* Send no more messages to this back end */
 	shutdown(vu->fd, SHUT_RDWR);
 	dev->ops->reset(dev);

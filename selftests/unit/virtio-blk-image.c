@@ -369,6 +369,10 @@ TEST(ends)
 	said = capture_end();
 	EXPECT_SAID("blk0: stopped: qemu-storage-daemon died, so requests for", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	/* The guest may fail what is in flight, and the person who asks learns what to do */
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	EXPECT_EQ(DEVICE_LOST, shared->state.device[0].broken);
+	EXPECT_SAID("since its back end has died: all its requests fail", virtio_bus_stopped(guest->bus, 0));
 	EXPECT_EQ(0, server());
 	/* The next kernel of the guest has it again */
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
@@ -612,6 +616,7 @@ TEST(both_die)
 	said = capture_end();
 	EXPECT_SAID("qemu-storage-daemon died, so requests for", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
 	EXPECT_EQ(1, shared->state.unsaved[0]);
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_TRUE(bring_up(guest));

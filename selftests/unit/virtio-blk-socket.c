@@ -295,6 +295,8 @@ TEST(ends_and_comes_again)
 	said = capture_end();
 	EXPECT_SAID("blk0: stopped: the back end ended; it works again once", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	EXPECT_SAID("since its back end has died", virtio_bus_stopped(guest->bus, 0));
 
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	capture_start();
@@ -306,6 +308,8 @@ TEST(ends_and_comes_again)
 	ASSERT_TRUE(serve());
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK, get_status(guest, 0));
+	EXPECT_TRUE(!virtio_bus_stopped(guest->bus, 0));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
 	end();
 }
