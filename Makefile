@@ -62,7 +62,7 @@ CFLAGS ?= -O2 -g
 SANITIZE := -Og -DSIGMA_ASSERT -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 COMMON_LIBS := libsystemd inih
-DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp
+DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp json-c
 CTL_LIBS := $(COMMON_LIBS) libkmod json-c
 
 # pkg-config runs when something is compiled for the first time, and not again

@@ -24,6 +24,12 @@
 #define SIGMA_BUS_DEVICES	"a(ussasb)"
 
 /*
+ * Type of the property StoppedDevices: number, and what is wrong and what to do, to be put after
+ * the device's name
+ */
+#define SIGMA_BUS_STOPPED	"a(us)"
+
+/*
  * Type of the property Counters: number, virtio device type ("blk", "net", "console", ...),
  * requests, bytes from the guest, bytes to the guest
  */

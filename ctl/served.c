@@ -35,6 +35,19 @@ static int read_device(sd_bus_message *reply, struct served *served)
 	return 1;
 }
 
+/* The property follows Devices */
+static int read_stopped(sd_bus_message *reply, struct served *served)
+{
+	const char *why;
+	uint32_t id;
+	int ret = sd_bus_message_read(reply, "(us)", &id, &why);
+
+	for (unsigned int i = 0; i < served->nr_devices && ret > 0; i++)
+		if (served->device[i].id == id)
+			served->device[i].stopped = why;
+	return ret;
+}
+
 static int read_counters(sd_bus_message *reply, struct served *served)
 {
 	struct served_counters *counters = &served->counters[served->nr_counters];
@@ -94,6 +107,8 @@ static int read_property(sd_bus_message *reply, struct served *served)
 			return sd_bus_message_read(reply, "v", wanted[i].type, wanted[i].to);
 	if (!strcmp(name, "Devices"))
 		return served_read_devices(reply, served);
+	if (!strcmp(name, "StoppedDevices"))
+		return read_array(reply, served, SIGMA_BUS_STOPPED, read_stopped);
 	if (!strcmp(name, "Counters"))
 		return read_array(reply, served, SIGMA_BUS_COUNTERS, read_counters);
 	return sd_bus_message_skip(reply, "v");

@@ -26,6 +26,8 @@ static void add_devices(struct json_object *object, const struct served *served)
 		json_add_string(entry, "kind", device->kind);
 		json_add_string(entry, "name", device->name);
 		json_object_object_add(entry, "leaving", json_object_new_boolean(device->leaving));
+		json_object_object_add(entry, "stopped", device->stopped ?
+				       json_object_new_string(device->stopped) : NULL);
 		for (char **key = device->keys; key && *key; key++) {
 			char *value = strchr(*key, '=');
 
@@ -147,6 +149,9 @@ static void print_devices(const struct served *served)
 				printf(" %s", *key);
 		}
 		puts(device->leaving ? " (unplug pending: the guest has not released it yet)" : "");
+		if (device->stopped)
+			printf("            %sdevice %" PRIu32 " %s%s\n", colour(COLOUR_RED),
+			       device->id, device->stopped, colour(COLOUR_NONE));
 	}
 }
 
@@ -252,7 +257,7 @@ DEFINE_VERB(status) = {
 "\n"
 "Each device is shown with its ID, kind and name, and the keys that it was made from. 'sigmactl\n"
 "disk|net|share rm' takes the ID or the name. \"Unplug pending\" means that the guest was asked to\n"
-"release the device and has not done so yet.\n"
+"release the device and has not done so yet. Below a device that has stopped is what to do about it.\n"
 "\n"
 "The guard is \"full\", \"memory\" (against accidents, not against attacks) or \"no\", as Guard= in the\n"
 "guest file chooses. The line also says why there is no stronger one. When the guard stopped the\n"

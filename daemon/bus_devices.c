@@ -283,6 +283,21 @@ int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const 
 	return ret < 0 ? ret : sd_bus_message_close_container(reply);
 }
 
+int bus_get_stopped(sd_bus *bus, const char *path, const char *interface, const char *property,
+		    sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	int ret = sd_bus_message_open_container(reply, 'a', "(us)");
+	const struct bus_devices *devices = data;
+	const char *why;
+
+	for (unsigned int id = 0; id < SIGMA_DEVICES && ret >= 0; id++) {
+		why = virtio_bus_stopped(devices->machine->devices, id);
+		if (why)
+			ret = sd_bus_message_append(reply, "(us)", id, why);
+	}
+	return ret < 0 ? ret : sd_bus_message_close_container(reply);
+}
+
 int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *data, sd_bus_error *error)
 {

@@ -35,6 +35,8 @@ int bus_reload(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_resize_disk(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
 		    sd_bus_message *reply, void *data, sd_bus_error *error);
+int bus_get_stopped(sd_bus *bus, const char *path, const char *interface, const char *property,
+		    sd_bus_message *reply, void *data, sd_bus_error *error);
 int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *data, sd_bus_error *error);
 

@@ -71,9 +71,10 @@ check "a disk that will grow is added, and mounted in the guest" eval '
 	ctl disk add g $dir/grows.img Serial=grows && comes /dev/vdb &&
 	in_guest 1 "mkfs.ext4 -q /dev/vdb && mkdir -p /run/grows && mount /dev/vdb /run/grows"'
 truncate -s 16M $dir/grows.img
-check "a file that grew is shown to the guest" eval \
+check "a file that grew is noticed, and the guest has the new size" \
+	until_true 20 has_sectors vdb 32768
+check "the size of a file that grew is shown" eval \
 	'ctl disk resize g $dir/grows.img | grep -x "g: $dir/grows.img: 16M"'
-check "the guest has the new size" until_true 20 has_sectors vdb 32768
 check "a file is made larger, and its size is printed as JSON" \
 	[ "$(ctl disk resize --json g grows 24M | jq .bytes)" = $((24 * MIB)) ]
 check "the guest has the larger size" until_true 20 has_sectors vdb 49152
@@ -93,8 +94,10 @@ check "a block device that will grow is added" eval 'ctl disk add g $loop && com
 refuse "a block device is not made larger" "by its own tool" ctl disk resize g "$loop" 32M
 truncate -s 32M $dir/grows.img
 losetup --set-capacity "$loop"
-check "a block device that grew is shown to the guest" \
-	eval 'ctl disk resize g $loop && until_true 20 has_sectors vdb 65536'
+check "a block device that grew is noticed, and the guest has the new size" \
+	until_true 20 has_sectors vdb 65536
+check "the size of a block device that grew is shown" eval \
+	'ctl disk resize g $loop | grep -x "g: $loop: 32M"'
 check "the block device that grew is removed" ctl disk rm g "$loop"
 losetup -d "$loop"
 
@@ -184,8 +187,8 @@ check "the guest reads its first data from the snapshot" [ "$(in_guest 1 \
 check "the guest reads its last data from the qcow2 image" [ "$(in_guest_bash 1 \
 	"head -c 64K /dev/vdb | tr -d '\0' | wc -c; head -c $MIB /dev/vdb | tail -c 960K |
 		cmp - <(tail -c 960K /run/data) && echo same")" = $'0\nsame' ]
-refuse "the disk of another program is not resized" "make it larger there" \
-	ctl disk resize g /run/qcow2
+refuse "the disk of another program is not made larger" "make it larger there" \
+	ctl disk resize g /run/qcow2 16M
 check "both disks of the storage daemons are removed" \
 	eval 'ctl disk rm g /run/old && ctl disk rm g /run/qcow2'
 kill $nbd_client "$storage_PID"

@@ -224,6 +224,7 @@ void backend_end(struct backend *backend)
 	if (!backend->pid)
 		return;
 	fate = backend->reap(backend);
+	backend->stuck = fate.lives;
 	if (fate.lives)
 		log_warning("%s: %s (process %d) does not die: the guest's memory stays lost to the host until it does",
 			    backend->serves, backend->name, backend->pid);

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #define BACKEND_FD	3	/* its first file descriptor behind stdin, stdout and stderr */
-#define BACKEND_FILES	3	/* at most so many more are given to it, which follow */
+#define BACKEND_FILES	4	/* at most so many more are given to it, which follow */
 
 /**
  * struct backend_note - in a file that outlives sigmad, the 32 bits that become 0

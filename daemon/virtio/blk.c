@@ -22,6 +22,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
+#include "../../common/log.h"
 #include "backends.h"
 #include "blk.h"
 #include "bus.h"
@@ -250,10 +251,40 @@ static int blk_resize(struct virtio_device *dev, uint64_t *size)
 	return 0;
 }
 
+/* The disk may have grown, or somebody who may write to its file may say so all the time */
+static void look_at_size(void *data)
+{
+	struct blk *blk = data;
+	const uint64_t was = blk->disk.size;
+	uint64_t size;
+	uint32_t left_out;
+
+	if (disk_look(&blk->disk, &size) || size == was)
+		return;
+	if (size < was) {
+		ratelimit_warn(&blk->sized, "disk %u (%s): has %llu bytes only now, and the guest was given %llu, which it keeps, since a disk does not shrink: what it does behind the end fails; make the disk as large again",
+			       blk->slot, blk->disk.path, (unsigned long long)size,
+			       (unsigned long long)was);
+		return;
+	}
+	if (size % blk->disk.block_size) {
+		ratelimit_warn(&blk->sized, "disk %u (%s): has grown to %llu bytes, which is no multiple of %u, the size of its blocks: the guest was not told; make it larger by some bytes",
+			       blk->slot, blk->disk.path, (unsigned long long)size,
+			       blk->disk.block_size);
+		return;
+	}
+	size = 0;
+	if (!blk_resize(&blk->dev, &size) &&
+	    ratelimit_take(&blk->sized, RATELIMIT_BURST, &left_out))
+		log_info("disk %u (%s): has grown to %llu bytes, and the guest was told",
+			 blk->slot, blk->disk.path, (unsigned long long)size);
+}
+
 static void blk_destroy(struct virtio_device *dev)
 {
 	struct blk *blk = to_blk(dev);
 
+	growth_end(&blk->growth);
 	/*
 	 * After an unplug, all writes of the guest must be on the disk. The event loop waits for that,
 	 * and the service manager must not take it for a hang
@@ -343,6 +374,11 @@ static int blk_add(struct virtio_making *making, const struct guest_disk *file)
 	if (ret < 0)
 		goto close_disk;
 	blk->disk.failed = &blk->dev.state->failed;
+	ret = growth_watch(&blk->growth, virtio_bus_event(making->bus), &blk->disk, look_at_size,
+			   blk);
+	if (ret)
+		log_warning("disk %s: cannot be watched (%s), so 'sigmactl disk resize' has to tell the guest when it has grown",
+			    blk->disk.path, strerror(-ret));
 	return 0;
 
 close_disk:

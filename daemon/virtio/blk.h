@@ -10,6 +10,7 @@
 
 #include "device.h"
 #include "disk.h"
+#include "growth.h"
 #include "ratelimit.h"
 
 #define BLK_QUEUE_SIZE 256
@@ -24,7 +25,8 @@ struct blk {
 	char serial[VIRTIO_BLK_ID_BYTES];
 	bool write_back;		/* false: each write is flushed before it is answered */
 	struct blk_worker *worker;	/* from start to reset */
-	struct ratelimit failed;
+	struct ratelimit failed, sized;
+	struct growth growth;
 };
 
 /* The next step of a request; the worker does it and passes the result to blk_proceed() */

@@ -5,9 +5,11 @@
  *
  * It gives requests back in any order. When its sigmad dies, it finishes those in flight before it
  * releases the locks of the image, so the next sigmad has another one continue at the used index.
- * When it dies itself, the disk is stopped: nobody else knows which requests were done, and what it
- * had in memory is lost.
+ * When it dies itself, the disk is lost until it is reset: nobody else knows which requests were done,
+ * so the guest fails them (guest/disk.c), and what it had in memory is lost. Another one must not go on:
+ * a later flush would confirm writes that are not there.
  */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include "blk_served.h"
 #include "broker.h"
 #include "bus.h"
+#include "monitor.h"
 #include "process.h"
 #include "state.h"
 #include "storage.h"
@@ -32,6 +35,7 @@ struct blk_image {
 	const struct guest_disk *wanted;
 	struct disk image, backing;
 	struct virtio_bus *bus;
+	struct monitor monitor;
 };
 
 static struct blk_image *to_image(struct virtio_device *dev)
@@ -65,14 +69,16 @@ static int run(struct process_device *process, sd_event *event, char why[BACKEND
 {
 	struct blk_image *blk = to_image(&process->dev);
 	struct storage storage = storage_of(blk->wanted, &blk->image, backing(blk));
-	int fd = open_note(blk, &storage.note);
+	int fd = open_note(blk, &storage.note), monitor;
 
 	if (fd < 0) {
 		snprintf(why, BACKEND_WHY_MAX, "cannot open the state file anew: %s",
 			 strerror(-fd));
 		return fd;
 	}
-	fd = broker_disk(&process->backend, event, &storage, why);
+	fd = broker_disk(&process->backend, event, &storage, &monitor, why);
+	if (fd >= 0)
+		monitor_open(&blk->monitor, monitor);
 	if (storage.note.fd >= 0)
 		close(storage.note.fd);
 	return fd;
@@ -90,14 +96,57 @@ static void image_destroy(struct virtio_device *dev)
 	struct blk_image *blk = to_image(dev);
 
 	process_device_disconnect(&blk->process);
+	monitor_close(&blk->monitor);
 	close_disks(blk);
 	free(blk);
 }
 
+/* May the disk get this size? */
+static int check_size(const struct blk_image *blk, uint64_t size)
+{
+	const uint64_t now = blk_served_size(&blk->process.dev);
+	const unsigned int block_size = le32toh(blk->config.blk_size) ?: SECTOR_SIZE;
+	const char *path = blk->image.path;
+
+	if (size < now)
+		return log_error(-EINVAL, "disk %s has %llu bytes already, and does not shrink to %llu; give a larger size",
+				 path, (unsigned long long)now, (unsigned long long)size);
+	if (size % block_size)
+		return log_error(-EINVAL, "%llu bytes are no multiple of %u, the size of a block of disk %s; give one",
+				 (unsigned long long)size, block_size, path);
+	if (blk->image.read_only)
+		return log_error(-EROFS, "disk %s has ReadOnly=yes, so it cannot be made larger",
+				 path);
+	return 0;
+}
+
+/*
+ * Nobody else can make the image larger, so without a size there is only the one that the guest has.
+ * The configuration that Debian 12's qemu-storage-daemon has keeps the old size.
+ */
 static int image_resize(struct virtio_device *dev, uint64_t *size)
 {
-	return log_error(-EOPNOTSUPP, "disk %s is a qcow2 image, which cannot grow while the guest has it; remove it or stop the guest, and use 'qemu-img resize'",
-			 to_image(dev)->image.path);
+	struct blk_image *blk = to_image(dev);
+	const char *path = blk->image.path;
+	char why[MONITOR_WHY_MAX];
+	int error;
+
+	if (!vhost_user_alive(&blk->process.link))
+		return log_error(-ENOTCONN, "disk %s: the guest does not have it now, so that no %s runs; try again when it does",
+				 path, blk->process.program);
+	error = *size ? check_size(blk, *size) : 0;
+	if (error)
+		return error;
+	if (*size) {
+		error = monitor_resize(&blk->monitor, STORAGE_NODE, *size, why);
+		if (error)
+			return log_error(error, "%s cannot make disk %s larger: %s",
+					 blk->process.program, path, why);
+		blk->config.capacity = htole64(*size / SECTOR_SIZE);
+	}
+	*size = blk_served_size(dev);
+	virtio_device_config_changed(dev);
+	return 0;
 }
 
 static const struct virtio_device_ops image_ops = {
@@ -172,6 +221,7 @@ int virtio_blk_image_add(struct virtio_making *making, const struct guest_disk *
 	blk->process.program = "qemu-storage-daemon";
 	blk->process.lost = "it had done all its requests, and the guest goes on";
 	blk->process.run = run;
+	blk->monitor.fd = -1;
 	/* The last one has released the locks of the image, so this is what it left */
 	blk->process.unsaved = &virtio_bus_state(making->bus)->unsaved[making->slot];
 	if (!making->resuming)
@@ -194,6 +244,7 @@ int virtio_blk_image_add(struct virtio_making *making, const struct guest_disk *
 		return 0;
 	process_device_disconnect(&blk->process);
 close_disks:
+	monitor_close(&blk->monitor);
 	close_disks(blk);
 free_blk:
 	free(blk);

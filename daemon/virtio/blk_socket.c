@@ -7,16 +7,16 @@
  * When sigmad dies, the back end is disconnected, too. It finishes its requests before it accepts
  * another client, so the next sigmad has it continue at the used index.
  *
- * When the back end dies, the disk is stopped. Only the back end could have told which requests
- * were in flight (INFLIGHT_SHMFD of the protocol), and qemu-storage-daemon does not support that.
+ * When the back end dies, the disk is lost until it is reset: the guest fails its requests
+ * (guest/disk.c). Only the back end could have told which ones were in flight (INFLIGHT_SHMFD of the
+ * protocol), and qemu-storage-daemon does not support that.
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "vhost_user.h"
+#include "../../common/log.h"
 #include "backends.h"
 #include "blk_served.h"
 #include "bus.h"
@@ -35,6 +35,13 @@ static struct blk_socket *to_blk_socket(struct virtio_device *dev)
 	return (struct blk_socket *)((char *)dev - offsetof(struct blk_socket, dev));
 }
 
+static void on_changed(struct virtio_device *dev)
+{
+	struct blk_socket *blk = to_blk_socket(dev);
+
+	blk_served_changed(dev, &blk->link, blk->path);
+}
+
 static int connect_server(struct blk_socket *blk, struct virtio_blk_config *config,
 			  char why[VHOST_USER_WHY_MAX])
 {
@@ -47,6 +54,7 @@ static int connect_server(struct blk_socket *blk, struct virtio_blk_config *conf
 		return fd;
 	}
 	error = vhost_user_open(&blk->link, "the back end", fd);
+	blk->link.changed = on_changed;
 	if (!error)
 		error = vhost_user_get_config(&blk->link, config, BLK_SERVED_CONFIG_SIZE);
 	if (error) {
@@ -55,25 +63,6 @@ static int connect_server(struct blk_socket *blk, struct virtio_blk_config *conf
 		vhost_user_close(&blk->link);
 	}
 	return error;
-}
-
-/* Take the back end's present configuration, if it is of the same disk, which may have grown */
-static int take_config(struct blk_socket *blk, const struct virtio_blk_config *now,
-		       char why[VHOST_USER_WHY_MAX])
-{
-	struct virtio_blk_config same = *now;
-
-	same.capacity = blk->config.capacity;
-	if (memcmp(&same, &blk->config, sizeof(same)) ||
-	    le64toh(now->capacity) < le64toh(blk->config.capacity)) {
-		strcpy(why, "the back end serves another disk now; stop the guest and start it");
-		return -ESTALE;
-	}
-	if (now->capacity != blk->config.capacity) {
-		blk->config.capacity = now->capacity;
-		virtio_device_config_changed(&blk->dev);
-	}
-	return 0;
 }
 
 static void blk_socket_reset(struct virtio_device *dev)
@@ -95,7 +84,7 @@ static int blk_socket_start(struct virtio_device *dev)
 		vhost_user_close(&blk->link);
 		error = connect_server(blk, &config, why);
 		if (!error) {
-			error = take_config(blk, &config, why);
+			error = blk_served_take(dev, &config, why);
 			/* Else the next start would take this back end for one that was checked */
 			if (error)
 				vhost_user_close(&blk->link);
@@ -109,6 +98,25 @@ static int blk_socket_start(struct virtio_device *dev)
 	if (error)
 		blk_socket_reset(dev);
 	return error;
+}
+
+static int blk_socket_resize(struct virtio_device *dev, uint64_t *size)
+{
+	struct blk_socket *blk = to_blk_socket(dev);
+	char why[VHOST_USER_WHY_MAX];
+	int error;
+
+	if (*size)
+		return log_error(-EOPNOTSUPP, "disk %s is served by another program; make it larger there, and the guest sees it",
+				 blk->path);
+	if (!vhost_user_alive(&blk->link))
+		return log_error(-ENOTCONN, "disk %s: nobody serves it now; the guest sees its size when it has it again",
+				 blk->path);
+	error = blk_served_refresh(dev, &blk->link, why);
+	if (error)
+		return log_error(error, "disk %s: %s", blk->path, why);
+	*size = blk_served_size(dev);
+	return 0;
 }
 
 static void blk_socket_destroy(struct virtio_device *dev)
@@ -125,6 +133,7 @@ static const struct virtio_device_ops blk_socket_ops = {
 	.elsewhere	= true,
 	.start		= blk_socket_start,
 	.reset		= blk_socket_reset,
+	.resize		= blk_socket_resize,
 	.destroy	= blk_socket_destroy,
 };
 

@@ -4,7 +4,7 @@
  *
  * A request and its answer are one message each, and sigmad waits for the answer. With a request to
  * serve a disk come the open files of the disk. With the answer to a start come the connection to
- * the program, the pipe with its output, and a pidfd.
+ * the program, the pipe with its output, a pidfd, and of a disk the connection to its monitor.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,7 +34,7 @@
 
 enum what { SERVE_SHARE = 1, SERVE_NET, SERVE_DISK, END };
 /* Files of an answer; a request to serve a disk has the image, and those that it says behind it */
-enum { CONNECTION, LOG, PROCESS, NR_FDS };
+enum { CONNECTION, LOG, PROCESS, MONITOR, NR_FDS };
 
 struct request {
 	char version[VERSION_MAX];	/* the broker may be of another package than sigmad */
@@ -273,6 +273,8 @@ static int start(struct backend *server, sd_event *event, const char *name, stru
 	error = backend_watch(server, event, why);
 	if (error) {
 		close(fds[CONNECTION]);
+		if (fds[MONITOR] >= 0)
+			close(fds[MONITOR]);
 		return error;
 	}
 	return fds[CONNECTION];
@@ -310,7 +312,7 @@ int broker_net(struct backend *server, sd_event *event, const struct guest_net *
 }
 
 int broker_disk(struct backend *server, sd_event *event, const struct storage *storage,
-		char why[BACKEND_WHY_MAX])
+		int *monitor, char why[BACKEND_WHY_MAX])
 {
 	struct request request = {
 		.what = SERVE_DISK, .disk = {
@@ -322,18 +324,22 @@ int broker_disk(struct backend *server, sd_event *event, const struct storage *s
 			.block_size = storage->block_size,
 		},
 	};
-	int files[NR_FDS] = { -1, -1, -1 };
+	int files[NR_FDS] = { -1, -1, -1, -1 };
 	unsigned int nr = 0;
+	int connection;
 
 	if (broker_fd < 0 && !is_service)
-		return storage_start(server, event, storage, why);
+		return storage_start(server, event, storage, monitor, why);
 	snprintf(request.disk.path, sizeof(request.disk.path), "%s", storage->path);
 	files[nr++] = storage->image;
 	if (request.disk.has_backing)
 		files[nr++] = storage->backing;
 	if (request.disk.has_note)
 		files[nr++] = storage->note.fd;
-	return start(server, event, "qemu-storage-daemon", &request, files, why);
+	connection = start(server, event, "qemu-storage-daemon", &request, files, why);
+	if (connection >= 0)
+		*monitor = files[MONITOR];
+	return connection;
 }
 
 /* The broker's side. sigmad may have become a guest's, so its requests are checked */
@@ -399,7 +405,7 @@ static int serve_net(struct backend *server, const struct request *request, char
 
 /* sigmad can write to the note itself, and open the files of the disk */
 static int serve_disk(struct backend *server, struct request *request, const int files[NR_FDS],
-		      char *why)
+		      int *monitor, char *why)
 {
 	struct storage storage = {
 		.path = request->disk.path, .read_only = request->disk.read_only,
@@ -421,7 +427,7 @@ static int serve_disk(struct backend *server, struct request *request, const int
 	/* Their number is right: the last one is there, and none behind it */
 	if (files[nr - 1] < 0 || (nr < NR_FDS && files[nr] >= 0))
 		return -EINVAL;
-	return storage_start(server, NULL, &storage, why);
+	return storage_start(server, NULL, &storage, monitor, why);
 }
 
 static void do_start(struct request *request, struct answer *answer, const int files[NR_FDS],
@@ -438,7 +444,7 @@ static void do_start(struct request *request, struct answer *answer, const int f
 	else if (request->what == SERVE_NET)
 		fd = serve_net(server, request, answer->why);
 	else
-		fd = serve_disk(server, request, files, answer->why);
+		fd = serve_disk(server, request, files, &fds[MONITOR], answer->why);
 	if (fd < 0) {
 		answer->error = fd;
 		return;
@@ -507,8 +513,9 @@ void broker_serve(int fd)
 		close_files(files);
 		if (send_with(fd, &answer, sizeof(answer), fds))
 			break;
-		for (unsigned int i = 0; i < PROCESS; i++)
-			if (fds[i] >= 0)
+		/* The pidfd stays, to end it */
+		for (unsigned int i = 0; i < NR_FDS; i++)
+			if (i != PROCESS && fds[i] >= 0)
 				close(fds[i]);
 	}
 	close(fd);

@@ -48,6 +48,6 @@ int broker_net(struct backend *server, sd_event *event, const struct guest_net *
 
 /** broker_disk - have a qemu-storage-daemon started, as storage_start() does */
 int broker_disk(struct backend *server, sd_event *event, const struct storage *storage,
-		char why[BACKEND_WHY_MAX]);
+		int *monitor, char why[BACKEND_WHY_MAX]);
 
 #endif

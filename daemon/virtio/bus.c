@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <linux/virtio_ids.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -291,8 +292,6 @@ int virtio_bus_resize(struct virtio_bus *bus, unsigned int id, uint64_t *size)
 {
 	struct virtio_device *dev = bus->table.device[id];
 
-	if (!dev->ops->resize)
-		return log_error(-EOPNOTSUPP, "this disk is served by another program; make it larger there, and restart that program and the guest");
 	return dev->ops->resize(dev, size);
 }
 
@@ -324,6 +323,19 @@ const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
 		counters->bytes_in += __atomic_load_n(&moved->bytes_in, __ATOMIC_RELAXED);
 	}
 	return dev->ops->name;
+}
+
+const char *virtio_bus_stopped(const struct virtio_bus *bus, unsigned int id)
+{
+	const struct virtio_device *dev = bus->table.device[id];
+
+	if (!dev || !__atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE))
+		return NULL;
+	if (!dev->lost)
+		return "stopped, see the log of sigmad for the reason; restart the guest, or remove it and add it again";
+	if (dev->ops->device_id == VIRTIO_ID_BLOCK)
+		return "stopped, since its back end has died: its requests are not answered, and what was written since the last flush may be lost; stop the guest and check the disk";
+	return "stopped, since its back end has died; restart the guest";
 }
 
 int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_memory *mem,

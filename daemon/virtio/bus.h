@@ -81,6 +81,13 @@ void virtio_bus_message(struct virtio_bus *bus, const void *msg, size_t len);
 const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
 				struct virtio_counters *counters);
 
+/**
+ * virtio_bus_stopped - is device @id stopped until it is reset?
+ *
+ * Return: what is wrong and what to do, to be put after the device's name; NULL: it is not.
+ */
+const char *virtio_bus_stopped(const struct virtio_bus *bus, unsigned int id);
+
 /** virtio_bus_next - the number that the next device will get, or -ENOSPC */
 int virtio_bus_next(const struct virtio_bus *bus);
 
@@ -107,7 +114,7 @@ struct virtio_state *virtio_bus_state(struct virtio_bus *bus);
 int virtio_bus_state_file(const struct virtio_bus *bus, const void *what, uint64_t *at);
 
 /**
- * virtio_bus_resize - give the disk @id, which must exist, the size that its storage has
+ * virtio_bus_resize - give device @id, which must be a disk, the size that its storage has
  * @size: in: bytes that the storage is made large before; 0: it is as large as it should be; out:
  *	  the disk's size
  *

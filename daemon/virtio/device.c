@@ -65,7 +65,7 @@ static bool set_broken(struct virtio_device *dev)
 {
 	if (__atomic_exchange_n(&dev->broken, true, __ATOMIC_ACQ_REL))
 		return false;
-	dev->state->broken = true;
+	dev->state->broken = dev->lost ? DEVICE_LOST : DEVICE_BROKEN;
 	eventfd_write(dev->port->broken_fd, 1);
 	return true;
 }
@@ -84,18 +84,41 @@ void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
 		       dev->ops->name, dev->id, reason);
 }
 
-void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
+static void warn_stopped(struct virtio_device *dev, const char *fmt, va_list ap)
 {
 	char reason[192];
+
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	ratelimit_warn(&dev->warned, "%s%u: stopped: %s; it works again once the guest resets it, or restarts",
+		       dev->ops->name, dev->id, reason);
+}
+
+void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
+{
 	va_list ap;
 
 	if (!set_broken(dev))
 		return;
 	va_start(ap, fmt);
-	vsnprintf(reason, sizeof(reason), fmt, ap);
+	warn_stopped(dev, fmt, ap);
 	va_end(ap);
-	ratelimit_warn(&dev->warned, "%s%u: stopped: %s; it works again once the guest resets it, or restarts",
-		       dev->ops->name, dev->id, reason);
+}
+
+void virtio_device_lost(struct virtio_device *dev, const char *fmt, ...)
+{
+	va_list ap;
+
+	dev->lost = true;
+	if (!set_broken(dev)) {
+		/* It was broken before, so the guest has to be told once more */
+		dev->state->broken = DEVICE_LOST;
+		dev->broken_told = false;
+		eventfd_write(dev->port->broken_fd, 1);
+		return;
+	}
+	va_start(ap, fmt);
+	warn_stopped(dev, fmt, ap);
+	va_end(ap);
 }
 
 void device_tell_broken(struct virtio_device *dev)
@@ -120,7 +143,8 @@ uint32_t device_status(const struct virtio_device *dev)
 {
 	bool broken = __atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE);
 
-	return dev->status | (broken ? VIRTIO_CONFIG_S_NEEDS_RESET : 0);
+	return dev->status | (broken ? VIRTIO_CONFIG_S_NEEDS_RESET : 0) |
+	       (dev->lost ? SIGMA_STATUS_LOST : 0);
 }
 
 static int on_kick(sd_event_source *source, int fd, uint32_t revents, void *data)
@@ -405,6 +429,7 @@ int device_resume(struct virtio_device *dev)
 		ret = resume_queues(dev);
 	if (!ret && dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !dev->state->broken)
 		ret = device_start(dev);
+	dev->lost = dev->lost || dev->state->broken == DEVICE_LOST;
 	if (ret || dev->state->broken)
 		set_broken(dev);
 	/* The last sigmad may have died before it interrupted the guest for chains it gave back */
@@ -437,7 +462,8 @@ void device_reset(struct virtio_device *dev)
 		queue_unset(&dev->queue[i]);
 
 	dev->state->negotiated = 0;
-	dev->state->broken = false;
+	dev->state->broken = DEVICE_WORKS;
+	dev->lost = false;
 	dev->negotiated = 0;
 	dev->status = 0;
 	dev->broken_told = false;

@@ -15,6 +15,7 @@
  *	process.c	a device that a process of its own serves by vhost-user
  *	broker.c	the process that starts those processes, with privileges that sigmad lacks
  *	tap.c		the host's end of a NIC
+ *	growth.c	notices that the storage of a disk has grown
  *	disk.c		the storage of a disk
  *	disk_lock.c	the locks on it
  *	format.c	files that are not raw disks
@@ -73,7 +74,7 @@ struct virtio_device_ops {
 	void (*reset)(struct virtio_device *dev);
 	/* The guest kicked @vq; NULL: the back end waits for kick_fd itself */
 	void (*kick)(struct virtio_device *dev, struct virtqueue *vq);
-	/* NULL, or: a disk grows; see virtio_bus_resize() */
+	/* Of each disk: it grows; see virtio_bus_resize() */
 	int (*resize)(struct virtio_device *dev, uint64_t *size);
 	/* After reset: free @dev and all that the back end owns */
 	void (*destroy)(struct virtio_device *dev);
@@ -95,6 +96,7 @@ struct virtio_device {
 	uint32_t status;		/* VIRTIO_CONFIG_S_*, without NEEDS_RESET */
 	bool started;			/* between ops->start and ops->reset */
 	bool broken;			/* NEEDS_RESET; any thread, atomics only */
+	bool lost;			/* SIGMA_STATUS_LOST */
 	bool broken_told;		/* the guest was told of NEEDS_RESET */
 	struct ratelimit warned;	/* limits warnings that the guest's driver can cause */
 	uint32_t generation;		/* of config */
@@ -115,6 +117,14 @@ void virtio_device_broken(struct virtio_device *dev, const char *fmt, ...)
 
 /** virtio_device_failed - the same, for errors that are not the driver's fault */
 void virtio_device_failed(struct virtio_device *dev, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
+ * virtio_device_lost - the same, for a back end that is gone: nobody accesses the queues any more
+ *
+ * The guest's driver then fails the requests of a disk that are in flight. Context: the event loop.
+ */
+void virtio_device_lost(struct virtio_device *dev, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /** virtio_device_config_changed - dev->config was changed: new generation, event to the guest */

@@ -352,21 +352,29 @@ static int set_file_size(const struct disk *disk, uint64_t now, uint64_t size)
 			       strerror(errno)) : 0;
 }
 
+int disk_look(const struct disk *disk, uint64_t *size)
+{
+	struct stat st;
+
+	if (disk->block_device ? ioctl(disk->fd, BLKGETSIZE64, size) : fstat(disk->fd, &st))
+		return -errno;
+	if (!disk->block_device)
+		*size = st.st_size;
+	return 0;
+}
+
 int disk_resize(struct disk *disk, uint64_t size)
 {
-	uint64_t now = 0;
-	struct stat st;
+	uint64_t now;
 	int ret;
 
 	if (size % disk->block_size)
 		return log_error(-EINVAL, "%llu bytes are no multiple of %u, the size of a block of disk %s; give one",
 				 (unsigned long long)size, disk->block_size, disk->path);
-	ret = disk->block_device ? ioctl(disk->fd, BLKGETSIZE64, &now) : fstat(disk->fd, &st);
+	ret = disk_look(disk, &now);
 	if (ret)
-		return log_error(-errno, "cannot get the size of disk %s: %s", disk->path,
-				 strerror(errno));
-	if (!disk->block_device)
-		now = st.st_size;
+		return log_error(ret, "cannot get the size of disk %s: %s", disk->path,
+				 strerror(-ret));
 	if (now < disk->size)
 		return log_error(-EINVAL, "disk %s has %llu bytes only, and the guest was given %llu; make it as large again, since a disk does not shrink",
 				 disk->path, (unsigned long long)now,

@@ -68,6 +68,9 @@ void disk_close(struct disk *disk);
 int disk_open_image(struct disk *disk, struct virtio_making *making,
 		    const struct guest_disk *config);
 
+/** disk_look - the size that the file or block device has now, in bytes; 0 or -errno */
+int disk_look(const struct disk *disk, uint64_t *size);
+
 /**
  * disk_resize - take the size that the file or block device has now
  * @size: make the file this large before; 0: it has grown already

@@ -118,10 +118,22 @@ static int start_another(struct process_device *device)
 	return 0;
 }
 
+/* The guest gives up what is in flight, unless the process lives and may access the guest's memory */
+static void stop(struct process_device *device, const char *reason)
+{
+	if (device->backend.stuck)
+		virtio_device_failed(&device->dev, "%s %s", device->program, reason);
+	else
+		virtio_device_lost(&device->dev, "%s %s", device->program, reason);
+}
+
 static void fail_requests(struct process_device *device)
 {
-	virtio_device_failed(&device->dev, "%s died, so requests for %s and what it had not written yet are lost; stop the guest and check the disk",
-			     device->program, device->backend.serves);
+	char reason[224];
+
+	snprintf(reason, sizeof(reason), "died, so requests for %s and what it had not written yet are lost; stop the guest and check the disk",
+		 device->backend.serves);
+	stop(device, reason);
 }
 
 /* The process ended: run another one, or stop the device */
@@ -137,7 +149,7 @@ static void replace(struct virtio_device *dev)
 		return;
 	}
 	if (!another || start_another(device)) {
-		virtio_device_failed(dev, "%s ended", device->program);
+		stop(device, "ended");
 		dev->ops->reset(dev);
 		return;
 	}

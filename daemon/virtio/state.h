@@ -55,6 +55,13 @@ enum device_leaving {
 	DEVICE_LEAVES,		/* yes: the guest releases the device in any case */
 };
 
+/* Why does a device need a reset? */
+enum device_broken {
+	DEVICE_WORKS,
+	DEVICE_BROKEN,		/* the guest's driver or the host is to blame */
+	DEVICE_LOST,		/* its back end is gone, and does not access it any more */
+};
+
 /**
  * struct device_state - one device; see struct virtio_device
  * @device_id: virtio 1.2 section 5; 0: no device, and the other fields are invalid
@@ -63,7 +70,7 @@ enum device_leaving {
  * @leaving: enum device_leaving
  * @status: VIRTIO_CONFIG_S_*, without NEEDS_RESET
  * @generation: of the configuration
- * @broken: NEEDS_RESET
+ * @broken: enum device_broken
  * @failed: of a disk: errno of the first flush that failed; 0: none has
  * @negotiated: features
  * @queue: state of the queues

@@ -24,8 +24,9 @@
 #include "storage.h"
 
 #define PROGRAM		"qemu-storage-daemon"
-#define IMAGE_FD	(BACKEND_FD + 2)	/* behind the two ends of the connection */
-#define BACKING_FD	(BACKEND_FD + 3)
+#define MONITOR_FD	(BACKEND_FD + 2)	/* behind the two ends of the connection */
+#define IMAGE_FD	(BACKEND_FD + 3)
+#define BACKING_FD	(BACKEND_FD + 4)
 #define OPTION_MAX	320
 
 /* The header of a qcow2 image, big-endian: docs/interop/qcow2.txt of QEMU */
@@ -203,12 +204,14 @@ static int look_at(int fd, struct stat *st)
 }
 
 int storage_start(struct backend *server, sd_event *event, const struct storage *storage,
-		  char why[BACKEND_WHY_MAX])
+		  int *monitor, char why[BACKEND_WHY_MAX])
 {
 	static const char *const usual[] = { "/usr/bin", NULL };
 	char path[PATH_MAX], file[OPTION_MAX], top[OPTION_MAX], base_file[OPTION_MAX];
-	char base[OPTION_MAX], export[OPTION_MAX];
-	char *argv[16] = { path, "--blockdev", file };
+	char base[OPTION_MAX], export[OPTION_MAX], chardev[64];
+	char *argv[20] = {
+		path, "--chardev", chardev, "--monitor", "chardev=monitor", "--blockdev", file,
+	};
 	const bool backing = storage->backing >= 0;
 	struct access access = {
 		.image_fd = IMAGE_FD, .backing_fd = backing ? BACKING_FD : -1,
@@ -217,10 +220,10 @@ int storage_start(struct backend *server, sd_event *event, const struct storage 
 	struct backend_command command = {
 		.name = PROGRAM, .serves = storage->path, .argv = argv,
 		.prepare = confine, .data = &access, .confined = true, .finishes = true,
-		.nr_files = backing ? 3 : 2, .note = storage->note.fd >= 0 ? &storage->note : NULL,
+		.nr_files = backing ? 4 : 3, .note = storage->note.fd >= 0 ? &storage->note : NULL,
 	};
-	int files[BACKEND_FILES], connection, error;
-	unsigned int nr = 3;
+	int files[BACKEND_FILES], monitors[2], connection, error;
+	unsigned int nr = 7;
 	struct stat image, behind;
 
 	if (program_find(path, PROGRAM, usual)) {
@@ -234,8 +237,9 @@ int storage_start(struct backend *server, sd_event *event, const struct storage 
 	command.uid = image.st_uid;
 	command.gid = image.st_gid;
 
+	snprintf(chardev, sizeof(chardev), "socket,id=monitor,fd=%d,server=off", MONITOR_FD);
 	format_file(file, "file", IMAGE_FD, &image, storage->read_only, storage->direct);
-	format_image(top, "disk", "file", storage->read_only, !backing ? "null" :
+	format_image(top, STORAGE_NODE, "file", storage->read_only, !backing ? "null" :
 		     storage->backing_qcow2 ? "\"base\"" : "\"base-file\"");
 	if (backing) {
 		format_file(base_file, "base-file", BACKING_FD, &behind, true,
@@ -251,7 +255,7 @@ int storage_start(struct backend *server, sd_event *event, const struct storage 
 	argv[nr++] = "--blockdev";
 	argv[nr++] = top;
 	snprintf(export, sizeof(export),
-		 "type=vhost-user-blk,id=disk,node-name=disk,addr.type=fd,addr.str=%d,writable=%s,logical-block-size=%u",
+		 "type=vhost-user-blk,id=disk,node-name=" STORAGE_NODE ",addr.type=fd,addr.str=%d,writable=%s,logical-block-size=%u",
 		 BACKEND_FD, storage->read_only ? "off" : "on", storage->block_size);
 	argv[nr++] = "--export";
 	argv[nr++] = export;
@@ -261,14 +265,29 @@ int storage_start(struct backend *server, sd_event *event, const struct storage 
 		snprintf(why, BACKEND_WHY_MAX, "no socket for " PROGRAM ": %s", strerror(-error));
 		return error;
 	}
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitors)) {
+		error = -errno;
+		snprintf(why, BACKEND_WHY_MAX, "no socket for the monitor of " PROGRAM ": %s",
+			 strerror(-error));
+		goto close_connection;
+	}
 	files[0] = connection;
-	files[1] = storage->image;
-	files[2] = storage->backing;
+	files[1] = monitors[1];
+	files[2] = storage->image;
+	files[3] = storage->backing;
 	command.files = files;
 	error = backend_start(server, event, &command, 0, why);
+	close(monitors[1]);
+	if (error) {
+		close(monitors[0]);
+		goto close_connection;
+	}
 	close(command.fd);
-	if (!error)
-		return connection;
+	*monitor = monitors[0];
+	return connection;
+
+close_connection:
+	close(command.fd);
 	close(connection);
 	return error;
 }

@@ -18,6 +18,8 @@
 #include "backend.h"
 #include "disk.h"
 
+#define STORAGE_NODE	"disk"		/* what its monitor calls the disk */
+
 /**
  * storage_check - may this image be served? It must be a qcow2 image that names no other files
  * @wanted: with a backing file that the guest file names, the image must have one, too
@@ -52,11 +54,12 @@ struct storage storage_of(const struct guest_disk *wanted, const struct disk *im
 
 /**
  * storage_start - run a qemu-storage-daemon; backend_end() ends it
+ * @monitor: out: a socket connected to its monitor (monitor.h)
  * @why: as for backend_start()
  *
  * Return: a socket connected to it, or a negative errno: it does not run.
  */
 int storage_start(struct backend *server, sd_event *event, const struct storage *storage,
-		  char why[BACKEND_WHY_MAX]);
+		  int *monitor, char why[BACKEND_WHY_MAX]);
 
 #endif

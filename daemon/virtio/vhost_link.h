@@ -27,6 +27,8 @@ extern unsigned int vhost_user_seconds;
  *	 negotiated without being in @features, and the back end is not told of them
  * @nr_queues: number of queues that the back end can serve; 1 if it does not say
  * @why: after an error: what is wrong, to be put after @name in a sentence
+ * @changed: NULL, or set by the caller of vhost_user_open(): called when the back end has said that
+ *	     the device's configuration is another one; vhost_user_get_config() has it
  * @lost: NULL, or set by the caller of vhost_user_open(): called when the back end ends, instead of
  *	  stopping the device. It has to close the connection, and may open another one
  */
@@ -36,6 +38,7 @@ struct vhost_user {
 	uint64_t features, own;
 	unsigned int nr_queues;
 	char why[VHOST_USER_WHY_MAX];
+	void (*changed)(struct virtio_device *dev);
 	void (*lost)(struct virtio_device *dev);
 	/* private to vhost_user.c and vhost_message.c */
 	uint64_t protocol;		/* protocol features in use */
@@ -43,10 +46,12 @@ struct vhost_user {
 	uint64_t deadline;		/* CLOCK_MONOTONIC, ms */
 	struct virtio_device *dev;	/* from start to stop */
 	sd_event_source *socket_source;
+	int channel;			/* what the back end sends unasked; -1: nothing */
+	sd_event_source *channel_source;
 	int error_fd;			/* eventfd: the back end cannot use a ring or buffer */
 	sd_event_source *error_source;
 };
 
-#define VHOST_USER_CLOSED	((struct vhost_user){ .fd = -1, .error_fd = -1 })
+#define VHOST_USER_CLOSED	((struct vhost_user){ .fd = -1, .channel = -1, .error_fd = -1 })
 
 #endif

@@ -7,6 +7,7 @@
  * them, since recv() has no room for them.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -35,6 +36,7 @@ static const char *const names[] = {
 	[VU_SET_PROTOCOL_FEATURES] = "SET_PROTOCOL_FEATURES",
 	[VU_GET_QUEUE_NUM] = "GET_QUEUE_NUM",
 	[VU_SET_VRING_ENABLE] = "SET_VRING_ENABLE",
+	[VU_SET_BACKEND_REQ_FD] = "SET_BACKEND_REQ_FD",
 	[VU_GET_CONFIG] = "GET_CONFIG",
 	[VU_GET_MAX_MEM_SLOTS] = "GET_MAX_MEM_SLOTS",
 	[VU_ADD_MEM_REG] = "ADD_MEM_REG",
@@ -170,6 +172,21 @@ static int receive_reply(struct vhost_user *vu, enum vu_request request, struct 
 				  msg->size, size);
 	error = receive_bytes(vu, &msg->number, size);
 	return error ? link_error(vu, request, error) : 0;
+}
+
+/* A packet is a message, and none that is expected has a payload, or wants an answer */
+int vu_channel_read(const struct vhost_user *vu)
+{
+	struct vu_message msg;
+	ssize_t len;
+
+	do {
+		len = recv(vu->channel, &msg, HEADER, MSG_DONTWAIT);
+	} while (len < 0 && errno == EINTR);
+	if (len < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	return len == HEADER && !msg.size && msg.request && msg.request <= INT_MAX ?
+		(int)msg.request : -EPROTO;
 }
 
 int vu_tell(struct vhost_user *vu, enum vu_request request, struct vu_message *msg, uint32_t size,

@@ -23,19 +23,24 @@ enum vu_request {
 	VU_SET_PROTOCOL_FEATURES = 16,
 	VU_GET_QUEUE_NUM = 17,
 	VU_SET_VRING_ENABLE = 18,
+	VU_SET_BACKEND_REQ_FD = 21,
 	VU_GET_CONFIG = 24,
 	VU_GET_MAX_MEM_SLOTS = 36,
 	VU_ADD_MEM_REG = 37,
 };
 
+/* What the back end sends over its channel */
+#define VU_CONFIG_CHANGED	2
+
 #define VU_F_PROTOCOL_FEATURES	(1ULL << 30)	/* a bit among the virtio features */
 
 #define VU_PROTOCOL_MQ		(1ULL << 0)
 #define VU_PROTOCOL_REPLY_ACK	(1ULL << 3)
+#define VU_PROTOCOL_CHANNEL	(1ULL << 5)	/* BACKEND_REQ, SLAVE_REQ in older versions */
 #define VU_PROTOCOL_CONFIG	(1ULL << 9)
 #define VU_PROTOCOL_MEM_SLOTS	(1ULL << 15)
-#define VU_PROTOCOL_KNOWN	(VU_PROTOCOL_MQ | VU_PROTOCOL_REPLY_ACK | VU_PROTOCOL_CONFIG | \
-				 VU_PROTOCOL_MEM_SLOTS)
+#define VU_PROTOCOL_KNOWN	(VU_PROTOCOL_MQ | VU_PROTOCOL_REPLY_ACK | VU_PROTOCOL_CHANNEL | \
+				 VU_PROTOCOL_CONFIG | VU_PROTOCOL_MEM_SLOTS)
 
 #define VU_REGIONS_MAX	8		/* of SET_MEM_TABLE */
 
@@ -69,6 +74,13 @@ struct vu_message {
 
 /** vu_begin - set the deadline of the messages that follow to @seconds from now */
 void vu_begin(struct vhost_user *vu, unsigned int seconds);
+
+/**
+ * vu_channel_read - read a message that the back end has sent over its channel
+ *
+ * Return: the message's number, 0: there is none; or -errno: the channel cannot be used any more.
+ */
+int vu_channel_read(const struct vhost_user *vu);
 
 /** vu_wait - wait until poll(2) sees @events on the socket; 0 or -errno */
 int vu_wait(const struct vhost_user *vu, short events);

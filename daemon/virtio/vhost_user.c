@@ -33,6 +33,44 @@ int vhost_user_connect(const char *path)
 	return error;
 }
 
+/*
+ * Give the back end a channel, over which it says that its configuration has changed. Without one,
+ * qemu-storage-daemon stops to serve a disk that grows. One that has no configuration needs none.
+ */
+static int give_channel(struct vhost_user *vu)
+{
+	struct vu_message none = { 0 };
+	int ends[2], error;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return vu_explain(vu, -errno, "cannot have a channel: %s", strerror(errno));
+	error = vu_tell(vu, VU_SET_BACKEND_REQ_FD, &none, 0, &ends[1], 1);
+	close(ends[1]);
+	if (error)
+		close(ends[0]);
+	else
+		vu->channel = ends[0];
+	return error;
+}
+
+static int agree_protocol(struct vhost_user *vu)
+{
+	uint64_t offered;
+	int error;
+
+	error = vu_ask_number(vu, VU_GET_PROTOCOL_FEATURES, &offered);
+	if (error)
+		return error;
+	offered &= VU_PROTOCOL_KNOWN;
+	if (!(offered & VU_PROTOCOL_CONFIG))
+		offered &= ~VU_PROTOCOL_CHANNEL;
+	error = vu_tell_number(vu, VU_SET_PROTOCOL_FEATURES, offered);
+	if (error)
+		return error;
+	vu->protocol = offered;
+	return offered & VU_PROTOCOL_CHANNEL ? give_channel(vu) : 0;
+}
+
 static int agree(struct vhost_user *vu)
 {
 	struct vu_message none = { 0 };
@@ -47,15 +85,9 @@ static int agree(struct vhost_user *vu)
 				  (unsigned long long)vu->features);
 
 	if (vu->features & VU_F_PROTOCOL_FEATURES) {
-		uint64_t offered;
-
-		error = vu_ask_number(vu, VU_GET_PROTOCOL_FEATURES, &offered);
-		if (!error)
-			error = vu_tell_number(vu, VU_SET_PROTOCOL_FEATURES,
-					       offered & VU_PROTOCOL_KNOWN);
+		error = agree_protocol(vu);
 		if (error)
 			return error;
-		vu->protocol = offered & VU_PROTOCOL_KNOWN;
 	}
 	if (vu->protocol & VU_PROTOCOL_MQ) {
 		error = vu_ask_number(vu, VU_GET_QUEUE_NUM, &number);
@@ -92,6 +124,7 @@ static void unwatch(struct vhost_user *vu)
 {
 	vu->dev = NULL;
 	vu->socket_source = sd_event_source_disable_unref(vu->socket_source);
+	vu->channel_source = sd_event_source_disable_unref(vu->channel_source);
 	vu->error_source = sd_event_source_disable_unref(vu->error_source);
 	if (vu->error_fd >= 0)
 		close(vu->error_fd);
@@ -108,6 +141,9 @@ void vhost_user_close(struct vhost_user *vu)
 	vu_wait(vu, POLLRDHUP);
 	close(vu->fd);
 	vu->fd = -1;
+	if (vu->channel >= 0)
+		close(vu->channel);
+	vu->channel = -1;
 }
 
 bool vhost_user_alive(const struct vhost_user *vu)
@@ -205,10 +241,7 @@ static int set_queue(struct vhost_user *vu, const struct virtqueue *vq)
 	return error;
 }
 
-/*
- * The back end ended, or sent a message unasked. It may do the latter only over the back-end
- * channel, which is not negotiated.
- */
+/* The back end ended, or sent a message unasked, which it may do only over its channel */
 static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
 	struct vhost_user *vu = data;
@@ -219,11 +252,27 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *da
 		vu->lost(dev);
 		return 0;
 	}
-	virtio_device_failed(dev, "%s %s", vu->name, ended ? "ended" :
-			     "broke the vhost-user protocol");
+	/* One that has closed the connection has released the guest's memory before */
+	if (ended)
+		virtio_device_lost(dev, "%s ended", vu->name);
+	else
+		virtio_device_failed(dev, "%s broke the vhost-user protocol", vu->name);
 	/* Send no more messages to this back end */
 	shutdown(vu->fd, SHUT_RDWR);
 	dev->ops->reset(dev);
+	return 0;
+}
+
+/* When it ends, on_socket() sees that, too */
+static int on_channel(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	struct vhost_user *vu = data;
+	int message = vu_channel_read(vu);
+
+	if (message < 0)
+		vu->channel_source = sd_event_source_disable_unref(vu->channel_source);
+	else if (message == VU_CONFIG_CHANGED && vu->changed)
+		vu->changed(vu->dev);
 	return 0;
 }
 
@@ -248,6 +297,9 @@ static int watch(struct vhost_user *vu)
 	if (error >= 0)
 		error = sd_event_add_io(event, &vu->socket_source, vu->fd,
 					EPOLLIN | EPOLLRDHUP, on_socket, vu);
+	if (error >= 0 && vu->channel >= 0)
+		error = sd_event_add_io(event, &vu->channel_source, vu->channel, EPOLLIN,
+					on_channel, vu);
 	return error < 0 ? vu_explain(vu, error, "cannot be watched: %s", strerror(-error)) : 0;
 }
 

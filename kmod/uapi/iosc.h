@@ -319,6 +319,12 @@ struct sigma_msg_config {
 	__u8 data[SIGMA_CONFIG_CHUNK];
 };
 
+/*
+ * Only in a response, beside VIRTIO_CONFIG_S_NEEDS_RESET: the back end is gone. Nobody accesses the
+ * virtqueues any more, or answers the requests in them, until the device is reset.
+ */
+#define SIGMA_STATUS_LOST	0x100
+
 struct sigma_msg_device_status {
 	__le32 status;			/* VIRTIO_CONFIG_S_*; 0 resets the device */
 	__le32 reserved;

@@ -610,6 +610,7 @@ TEST(sigmactl_reads_all)
 	EXPECT_STREQ(key, served->device[0].keys[0]);
 	EXPECT_TRUE(!served->device[0].keys[1]);
 	EXPECT_FALSE(served->device[0].leaving);
+	EXPECT_TRUE(!served->device[0].stopped);
 	ASSERT_EQ(3, served->nr_counters);
 	EXPECT_STREQ("console", served->counters[0].type);
 	EXPECT_STREQ("rng", served->counters[1].type);

@@ -20,6 +20,7 @@
 #define QUEUES		3
 #define PROTOCOL	(1ULL << 30)
 #define REPLY_ACK	(1ULL << 3)
+#define CHANNEL		(1ULL << 5)
 #define CONFIG		(1ULL << 9)
 #define SLOTS		(1ULL << 15)
 
@@ -27,8 +28,9 @@ enum {
 	GET_FEATURES = 1, SET_FEATURES = 2, SET_OWNER = 3, SET_MEM_TABLE = 5, SET_VRING_NUM = 8,
 	SET_VRING_ADDR = 9, SET_VRING_BASE = 10, GET_VRING_BASE = 11, SET_VRING_KICK = 12,
 	SET_VRING_CALL = 13, SET_VRING_ERR = 14, GET_PROTOCOL_FEATURES = 15,
-	SET_PROTOCOL_FEATURES = 16, GET_QUEUE_NUM = 17, SET_VRING_ENABLE = 18, GET_CONFIG = 24,
-	GET_MAX_MEM_SLOTS = 36, ADD_MEM_REG = 37, REQUESTS
+	SET_PROTOCOL_FEATURES = 16, GET_QUEUE_NUM = 17, SET_VRING_ENABLE = 18,
+	SET_BACKEND_REQ_FD = 21, GET_CONFIG = 24, GET_MAX_MEM_SLOTS = 36,
+	ADD_MEM_REG = 37, REQUESTS
 };
 
 enum fault {
@@ -59,6 +61,7 @@ static struct back_end {
 	struct vhost_vring_addr addr[QUEUES];
 	unsigned int num[QUEUES], base[QUEUES], enabled[QUEUES];
 	int kick[QUEUES], call[QUEUES], error[QUEUES];
+	int channel;
 } back;
 
 struct header {
@@ -159,6 +162,9 @@ static void note(const struct header *head, const void *payload, const int *fds,
 		break;
 	case SET_VRING_ERR:
 		back.error[number] = fds[0];
+		break;
+	case SET_BACKEND_REQ_FD:
+		back.channel = fds[0];
 		break;
 	}
 }
@@ -337,7 +343,7 @@ static void is_told_everything(uint64_t without)
 	/* The back end answers in order, so it has recorded everything before its answer */
 	vhost_user_stop(&vu);
 	EXPECT_EQ(1, back.seen[SET_OWNER]);
-	EXPECT_EQ(back.protocol & (1 | REPLY_ACK | CONFIG | SLOTS), back.protocol_set);
+	EXPECT_EQ(back.protocol & (1 | REPLY_ACK | CHANNEL | CONFIG | SLOTS), back.protocol_set);
 	EXPECT_EQ(back.offers, back.features);
 	EXPECT_EQ(without & SLOTS ? 1 : 0, back.seen[SET_MEM_TABLE]);
 	ASSERT_EQ(2, back.nr_regions);
@@ -466,6 +472,52 @@ TEST(hostile_from_the_start)
 	pthread_join(back.thread, NULL);
 }
 
+static unsigned int changes;
+
+static void changed(struct virtio_device *dev)
+{
+	uint8_t now[sizeof(config)];
+
+	changes += !vhost_user_get_config(&vu, now, sizeof(now)) &&
+		   !memcmp(now, back.config, sizeof(now));
+}
+
+TEST(says_that_its_configuration_has_changed)
+{
+	static const struct header change = { 2, 1, 0 }, nonsense = { 2, 1, 4000 };
+	struct guest *guest GUEST = guest_new();
+
+	forget();
+	changes = 0;
+	ASSERT_EQ(0, open_it(0, NONE));
+	vu.changed = changed;
+	ASSERT_TRUE(add_device(guest));
+	ASSERT_TRUE(bring_up(guest, QUEUES));
+	back.config[0]++;
+	EXPECT_EQ(sizeof(change), write(back.channel, &change, sizeof(change)));
+	for (unsigned int i = 0; i < 100 && !changes; i++)
+		guest_run(guest, 100);
+	EXPECT_EQ(1, changes);
+	/* What is no message is the last one that is read, and the device goes on */
+	EXPECT_EQ(sizeof(nonsense), write(back.channel, &nonsense, sizeof(nonsense)));
+	guest_run(guest, 100);
+	EXPECT_EQ(sizeof(change), write(back.channel, &change, sizeof(change)));
+	guest_run(guest, 100);
+	EXPECT_EQ(1, changes);
+	EXPECT_FALSE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	close(back.channel);
+}
+
+TEST(no_channel_without_a_configuration)
+{
+	forget();
+	back.protocol &= ~CONFIG;
+	ASSERT_EQ(0, open_it(0, NONE));
+	EXPECT_EQ(0, back.seen[SET_BACKEND_REQ_FD]);
+	vhost_user_close(&vu);
+	pthread_join(back.thread, NULL);
+}
+
 static unsigned int open_files(void)
 {
 	unsigned int nr = 0;
@@ -481,6 +533,7 @@ TEST(unwanted_descriptors)
 
 	forget();
 	before = open_files();
+	back.protocol &= ~CHANNEL;
 	ASSERT_EQ(0, open_it(GET_FEATURES, MANY_FDS));
 	EXPECT_EQ(before + 2, open_files());
 	destroy(NULL);

@@ -213,17 +213,71 @@ TEST(broken_image)
 	EXPECT_EQ(0, server());
 }
 
-TEST(not_resized)
+/* Resize the disk. Return: its new size, or a negative errno and the reason in @said */
+static int64_t resize(struct guest *guest, uint64_t size)
+{
+	int ret;
+
+	guest->nr_messages = 0;
+	capture_start();
+	ret = virtio_bus_resize(guest->bus, 0, &size);
+	said = capture_end();
+	return ret ?: (int64_t)size;
+}
+
+TEST(grows)
 {
 	struct guest *guest GUEST = guest_new();
-	uint64_t size = 0;
+	char data[512] = "behind the old end";
+	uint32_t now;
 
 	qcow2_make(image, NULL, 0);
 	if (!add_works(guest))
 		return;
-	capture_start();
-	EXPECT_EQ(-EOPNOTSUPP, virtio_bus_resize(guest->bus, 0, &size));
-	EXPECT_SAID("is a qcow2 image, which cannot grow while", capture_end());
+	/* Before the guest's driver is up, and with it */
+	EXPECT_EQ(2 * QCOW2_SIZE, resize(guest, 2 * QCOW2_SIZE));
+	EXPECT_EQ(0, guest->nr_messages);
+	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(4 * QCOW2_SIZE, resize(guest, 4 * QCOW2_SIZE));
+	EXPECT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
+	EXPECT_EQ(4 * QCOW2_SIZE, resize(guest, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 4 * QCOW2_SIZE / 512 - 1, data));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 4 * QCOW2_SIZE / 512, data));
+
+	EXPECT_EQ(-EINVAL, resize(guest, QCOW2_SIZE));
+	EXPECT_SAID("has 4194304 bytes already, and does not shrink to 1048576", said);
+	EXPECT_EQ(-EINVAL, resize(guest, 4 * QCOW2_SIZE + 511));
+	EXPECT_SAID("4194815 bytes are no multiple of 512", said);
+	EXPECT_EQ(-EIO, resize(guest, INT64_MAX / 512 * 512));
+	EXPECT_SAID("qemu-storage-daemon cannot make disk", said);
+	EXPECT_EQ(4 * QCOW2_SIZE, resize(guest, 0));
+
+	/* The next kernel has the size, too, from another process */
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(-ENOTCONN, resize(guest, 0));
+	EXPECT_SAID("the guest does not have it now", said);
+	ASSERT_TRUE(bring_up(guest));
+	memset(data, 0, sizeof(data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 4 * QCOW2_SIZE / 512 - 1, data));
+	EXPECT_STREQ("behind the old end", data);
+	EXPECT_EQ(8 * QCOW2_SIZE, resize(guest, 8 * QCOW2_SIZE));
+}
+
+TEST(read_only_image_does_not_grow)
+{
+	struct guest *guest GUEST = guest_new();
+	bool works;
+
+	qcow2_make(image, NULL, 0);
+	disk.read_only = true;
+	works = add_works(guest);
+	disk.read_only = false;
+	if (!works)
+		return;
+	EXPECT_EQ(-EROFS, resize(guest, 2 * QCOW2_SIZE));
+	EXPECT_SAID("has ReadOnly=yes, so it cannot be made larger", said);
+	EXPECT_EQ(QCOW2_SIZE, resize(guest, 0));
 }
 
 /* Take-over: what both sigmads know */
@@ -298,6 +352,10 @@ TEST(ends)
 	said = capture_end();
 	EXPECT_SAID("blk0: stopped: qemu-storage-daemon died, so requests for", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	/* The guest may fail what is in flight, and the person who asks learns what to do */
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	EXPECT_EQ(DEVICE_LOST, shared->state.device[0].broken);
+	EXPECT_SAID("since its back end has died: its requests", virtio_bus_stopped(guest->bus, 0));
 	EXPECT_EQ(0, server());
 	/* The next kernel of the guest has it again */
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
@@ -375,6 +433,9 @@ TEST(through_the_broker)
 		EXPECT_STREQ("by the broker", data);
 		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 		EXPECT_STREQ("from the base", data);
+		EXPECT_EQ(2 * QCOW2_SIZE, resize(guest, 2 * QCOW2_SIZE));
+		EXPECT_EQ(VIRTIO_BLK_S_OK,
+			  blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 2 * QCOW2_SIZE / 512 - 1, data));
 
 		capture_start();
 		kill(child_of(broker), SIGKILL);
@@ -529,6 +590,7 @@ TEST(both_die)
 	said = capture_end();
 	EXPECT_SAID("qemu-storage-daemon died, so requests for", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
 	EXPECT_EQ(1, shared->state.unsaved[0]);
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_TRUE(bring_up(guest));

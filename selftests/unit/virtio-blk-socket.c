@@ -4,6 +4,7 @@
 #include <linux/virtio_blk.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
@@ -21,6 +22,7 @@ static char dir[] = "/tmp/sigma-socket-XXXXXX";
 static struct guest_disk disk;
 static struct ring ring;
 static pid_t server;
+static int monitor;		/* of the server: a socket */
 static off_t served_sectors = SECTORS;
 static const char *said;
 
@@ -61,15 +63,26 @@ static bool serve(void)
 	char *argv[] = {
 		"qemu-storage-daemon", "--blockdev", "driver=file,node-name=d,filename=image",
 		"--export", "type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=socket,writable=on",
-		NULL
+		"--chardev", "stdio,id=m", "--monitor", "chardev=m", NULL
 	};
+	posix_spawn_file_actions_t files;
+	int ends[2], error;
 	int fd = open("image", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	if (ftruncate(fd, served_sectors * 512) || pwrite(fd, "first sector", 12, 0) != 12)
 		abort();
 	close(fd);
 	unlink("socket");
-	if (posix_spawnp(&server, argv[0], NULL, NULL, argv, environ))
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		abort();
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, ends[1], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
+	error = posix_spawnp(&server, argv[0], &files, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	close(ends[1]);
+	monitor = ends[0];
+	if (error)
 		SKIP(return false, "no qemu-storage-daemon");
 	for (unsigned int i = 0; i < 3000 && !listens(); i++)
 		usleep(10000);
@@ -80,6 +93,7 @@ static void end(void)
 {
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
+	close(monitor);
 }
 
 static int add(struct guest *guest)
@@ -172,7 +186,7 @@ TEST(grows_and_does_not_shrink)
 {
 	struct guest *guest GUEST = guest_new();
 	char data[512] = "";
-	uint64_t size = 0;
+	uint64_t size = 4096;
 
 	if (!serve())
 		return;
@@ -182,6 +196,9 @@ TEST(grows_and_does_not_shrink)
 	capture_start();
 	EXPECT_EQ(-EOPNOTSUPP, virtio_bus_resize(guest->bus, 0, &size));
 	EXPECT_SAID("is served by another program; make it larger there", capture_end());
+	size = 0;
+	EXPECT_EQ(0, virtio_bus_resize(guest->bus, 0, &size));
+	EXPECT_EQ(SECTORS * 512, size);
 
 	capture_start();
 	EXPECT_TRUE(next_kernel(guest, 2 * SECTORS));
@@ -190,8 +207,53 @@ TEST(grows_and_does_not_shrink)
 	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, SECTORS, data));
 	EXPECT_FALSE(next_kernel(guest, SECTORS));
 	said = capture_end();
-	EXPECT_SAID("the back end serves another disk now; stop the guest and start it", said);
+	EXPECT_SAID("the back end's disk has 1048576 bytes only now, and the guest was given 2097152", said);
 	served_sectors = SECTORS;
+	end();
+}
+
+/* Send a command to the monitor of the server */
+static void say(const char *text)
+{
+	if (write(monitor, text, strlen(text)) != (ssize_t)strlen(text))
+		abort();
+}
+
+/* Run the event loop until sigmad has said this, which it must */
+static void run_until_said(struct guest *guest, const char *text)
+{
+	for (unsigned int i = 0; i < 200 && !strstr(capture_peek(), text); i++)
+		guest_run(guest, 100);
+	EXPECT_SAID(text, capture_end());
+}
+
+/* The server makes its disk larger while it serves it, and then smaller */
+TEST(growth_is_noticed)
+{
+	struct guest *guest GUEST = guest_new();
+	char data[512] = "";
+
+	if (!serve())
+		return;
+	ASSERT_EQ(0, add(guest));
+	ASSERT_TRUE(bring_up(guest));
+	guest->nr_messages = 0;
+	capture_start();
+	say("{\"execute\": \"qmp_capabilities\"}\n");
+	say("{\"execute\": \"block_resize\", \"arguments\": {\"node-name\": \"d\", \"size\": 2097152}}\n");
+	for (unsigned int i = 0; i < 10 && capacity(guest) == SECTORS; i++)
+		guest_run(guest, 100);
+	if (capacity(guest) == SECTORS)
+		SKIP(goto end_server, "this qemu-storage-daemon does not say that its disk has grown");
+	EXPECT_SAID("has grown to 2097152 bytes, and the guest was told", capture_end());
+	EXPECT_EQ(2 * SECTORS, capacity(guest));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 2 * SECTORS - 1, data));
+	capture_start();
+	say("{\"execute\": \"block_resize\", \"arguments\": {\"node-name\": \"d\", \"size\": 1048576}}\n");
+	run_until_said(guest, "the back end's disk has 1048576 bytes only now");
+	EXPECT_EQ(2 * SECTORS, capacity(guest));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
+end_server:
 	end();
 }
 
@@ -212,6 +274,8 @@ TEST(ends_and_comes_again)
 	said = capture_end();
 	EXPECT_SAID("blk0: stopped: the back end ended; it works again once", said);
 	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	EXPECT_SAID("since its back end has died", virtio_bus_stopped(guest->bus, 0));
 
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	capture_start();
@@ -223,6 +287,8 @@ TEST(ends_and_comes_again)
 	ASSERT_TRUE(serve());
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK, get_status(guest, 0));
+	EXPECT_TRUE(!virtio_bus_stopped(guest->bus, 0));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 	end();
 }

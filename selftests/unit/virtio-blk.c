@@ -722,6 +722,62 @@ TEST(file_that_grew)
 	EXPECT_EQ(1, guest->nr_messages);
 }
 
+/* Run the event loop until sigmad has said this, which it must */
+static void run_until_said(struct guest *guest, const char *text)
+{
+	for (unsigned int i = 0; i < 200 && !strstr(capture_peek(), text); i++)
+		guest_run(guest, 100);
+	EXPECT_SAID(text, capture_end());
+}
+
+TEST(growth_is_noticed)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	int fd = open(image, O_WRONLY | O_CLOEXEC);
+
+	guest->nr_messages = 0;
+	capture_start();
+	if (ftruncate(fd, 2 * IMAGE_SIZE))
+		abort();
+	close(fd);
+	run_until_said(guest, "has grown to 2097152 bytes, and the guest was told");
+	EXPECT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
+	EXPECT_EQ(2 * IMAGE_SECTORS, read_config(guest).capacity);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 2 * IMAGE_SECTORS - 1, 512));
+
+	/* Neither a size that is no size of a disk nor a smaller one is passed on */
+	fd = open(image, O_WRONLY | O_CLOEXEC);
+	capture_start();
+	if (ftruncate(fd, 2 * IMAGE_SIZE + 511))
+		abort();
+	close(fd);
+	run_until_said(guest, "which is no multiple of 512");
+	fd = open(image, O_WRONLY | O_CLOEXEC);
+	capture_start();
+	if (ftruncate(fd, IMAGE_SIZE))
+		abort();
+	close(fd);
+	run_until_said(guest, "has 1048576 bytes only now, and the guest was given 2097152, which it keeps");
+	EXPECT_EQ(1, guest->nr_messages);
+	EXPECT_EQ(2 * IMAGE_SECTORS, read_config(guest).capacity);
+}
+
+/* What the guest writes, or changes in the file otherwise, does not wake sigmad */
+TEST(writes_are_no_growth)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+
+	/* What the driver's start has left is done */
+	while (sd_event_run(guest->event, 100000) > 0)
+		;
+	for (unsigned int i = 0; i < 8; i++)
+		EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, i, 512));
+	EXPECT_EQ(0, sd_event_run(guest->event, 200000));
+}
+
 TEST(file_that_is_made_larger)
 {
 	struct disk disk;
