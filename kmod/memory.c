@@ -247,11 +247,11 @@ void sigma_memory_return(struct sigma_memory *mem)
 	mem->nr_segments = 0;
 }
 
-static unsigned long take_from_pool(struct sigma_memory *mem, unsigned long nr)
+static unsigned long take_from_pool(struct sigma_memory *mem, int node, unsigned long nr)
 {
 	struct sigma_piece piece = { .nr_pages = nr, .from_pool = true };
 
-	piece.pfn = sigma_pool_take(nr);
+	piece.pfn = sigma_pool_take(nr, node);
 	if (piece.pfn && !sigma_pieces_have_room(&mem->pieces, &piece)) {
 		sigma_pool_give_back(piece.pfn, nr);
 		return 0;
@@ -273,7 +273,7 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 	while (*left && largest >= least && !give_up(mem)) {
 		/* The rest may be smaller than @least, and still belongs to what was taken before it */
 		nr = min(largest, rounddown_pow_of_two(*left));
-		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
+		pfn = from_pool ? take_from_pool(mem, node, nr) : take_from_host(mem, node, nr);
 		if (pfn) {
 			if (!from_pool)
 				end_promise(nr);
@@ -286,8 +286,8 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 	}
 }
 
-int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
-		      const bool *closed)
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, bool only_node,
+		      const char *label, const bool *closed)
 {
 	unsigned long left = size >> PAGE_SHIFT;
 
@@ -295,15 +295,15 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *
 	mem->size = size;
 	mem->closed = closed;
 	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
-	gather(mem, &left, true, node, PIECE_MIN);
+	gather(mem, &left, true, only_node ? node : NUMA_NO_NODE, PIECE_MIN);
 	/* Before any page is migrated: would the host keep enough? */
 	if (left && promise(left)) {
-		mem->short_of = SIGMA_REASON_SCATTERED;
+		mem->short_of = only_node ? SIGMA_REASON_NODE_MEMORY : SIGMA_REASON_SCATTERED;
 		/* Where the CPUs' node has but crumbs, leave room for larger pieces of other nodes */
 		gather(mem, &left, false, node,
 		       clamp_t(unsigned long, (size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
 			       PIECE_MIN, PIECE_MAX));
-		gather(mem, &left, false, NUMA_NO_NODE, PIECE_MIN);
+		gather(mem, &left, false, only_node ? node : NUMA_NO_NODE, PIECE_MIN);
 		end_promise(left);
 	}
 	if (left) {
