@@ -14,6 +14,7 @@
 #define GUEST_DISKS_MAX		16
 #define GUEST_NETS_MAX		8
 #define GUEST_SHARES_MAX	8
+#define NUMA_NODE_ANY		(-1)
 #define GUEST_FORWARDS_MAX	32	/* of one NIC */
 #define GUEST_ADDRESSES_MAX	16	/* of one NIC, and of each key */
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
@@ -143,6 +144,7 @@ struct guest_config {
 	bool cpus_given;	/* the file names @cpus; otherwise sigmad chooses them */
 	uint32_t cpus[SIGMA_CPUS_MAX];
 	uint64_t memory;	/* bytes, multiple of SIGMA_SEGMENT_ALIGN */
+	int numa_node;		/* of the host, that CPUs and memory must be of; or NUMA_NODE_ANY */
 	char *kernel;		/* path, never NULL after guestfile_load() */
 	char *initrd;		/* path or NULL */
 	char *modules;		/* path or NULL for the default */
@@ -152,7 +154,7 @@ struct guest_config {
 	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */
-	unsigned int cpus_line, memory_line, kernel_line, cmdline_line, guard_line;
+	unsigned int numa_line, cpus_line, memory_line, kernel_line, cmdline_line, guard_line;
 	unsigned int nr_disks, nr_nets, nr_shares;	/* slots up to the last device */
 	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];

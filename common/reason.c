@@ -170,6 +170,10 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		say(text, "cannot gather %" PRIu64 " MiB of memory: only %" PRIu64 " MiB were found in %d pieces, since the host's memory is scattered; ask for less, try 'sysctl vm.compact_memory=1', or set memory aside at boot (sigmactl pool --help)",
 		    MIB(memory), MIB(value), SIGMA_SEGMENTS_MAX);
 		break;
+	case SIGMA_REASON_NODE_MEMORY:
+		say(text, "cannot gather %" PRIu64 " MiB of memory: the NUMA node of cpu %u has %" PRIu64 " MiB that can be taken, and NUMANode= allows no other; ask for less, or leave NUMANode= out",
+		    MIB(memory), cpu, MIB(value));
+		break;
 	default:
 		say(text, "sigma.ko gives reason %u, which this program does not know: they are of different versions",
 		    why->reason);

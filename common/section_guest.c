@@ -14,6 +14,8 @@
 
 #define MEMORY_MIN	(128ULL << 20)	/* kernel, initrd and room to unpack them */
 
+#define NUMA_NODE_MAX	1023		/* CONFIG_NODES_SHIFT is 10 at most */
+
 #define CPUS_REMEDY	"give a count (CPUs=2), which may have a kind of cores (CPUs=2 efficiency), or CPUs of the host (CPUs=cpu2,cpu4-7)"
 
 /* The kind of cores, which follows a count or stands alone */
@@ -133,6 +135,21 @@ static void set_memory(struct parser *parser, const char *value)
 	parser->config->memory = (size + SIGMA_SEGMENT_ALIGN - 1) & ~(SIGMA_SEGMENT_ALIGN - 1);
 }
 
+static void set_numa_node(struct parser *parser, const char *value)
+{
+	unsigned long node;
+	char *end;
+
+	parser->config->numa_line = parser->line;
+	node = strtoul(value, &end, 10);
+	if (!isdigit((unsigned char)*value) || *end || node > NUMA_NODE_MAX) {
+		wrong(parser, -EINVAL, "NUMANode=%s: not the number of a NUMA node, 0 to %u; 'lscpu' shows those of this machine",
+		      value, NUMA_NODE_MAX);
+		return;
+	}
+	parser->config->numa_node = node;
+}
+
 static void set_kernel(struct parser *parser, const char *value)
 {
 	parser->config->kernel_line = parser->line;
@@ -218,6 +235,7 @@ static void set_vsock(struct parser *parser, const char *value)
 const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "CPUs", set_cpus, KEY_ONCE },
 	{ "Memory", set_memory, KEY_ONCE },
+	{ "NUMANode", set_numa_node, KEY_ONCE },
 	{ "Kernel", set_kernel, KEY_ONCE },
 	{ "Initrd", set_initrd, KEY_ONCE },
 	{ "Modules", set_modules, KEY_ONCE },

@@ -78,7 +78,8 @@ static int create(struct guest *guest, const struct guest_config *config, const 
 {
 	struct sigma_create arg = {
 		.memory = config->memory,
-		.flags = config->split_cores ? SIGMA_CREATE_SPLIT_CORES : 0,
+		.flags = (config->split_cores ? SIGMA_CREATE_SPLIT_CORES : 0) |
+			 (config->numa_node != NUMA_NODE_ANY ? SIGMA_CREATE_ONE_NODE : 0),
 		.guard = config->guard,
 		.nr_cpus = nr_cpus,
 	};

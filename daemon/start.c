@@ -43,21 +43,45 @@ static int report_refusal(const struct guest_config *config, int error, const ch
 }
 
 /* Choose CPUs for a file that does not name them. Return: their number, or a reported -errno */
-static int choose_cpus(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_MAX])
+static int choose_cpus(const struct guest_config *config, const cpu_set_t *of_node,
+		       uint32_t chosen[SIGMA_CPUS_MAX])
 {
-	char where[PATH_MAX + 16];
-	cpu_set_t of_kind;
+	bool any_kind = config->cpu_kind == CPU_KIND_ANY;
+	char where[PATH_MAX + 16], what[64] = "";
+	cpu_set_t among;
 	int error;
 
-	if (config->cpu_kind == CPU_KIND_ANY)
-		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->memory,
-				   config->split_cores, chosen);
-	snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
-	error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &of_kind);
-	if (error)
-		return error;
-	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->memory,
+	if (!any_kind) {
+		snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
+		error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &among);
+		if (error)
+			return error;
+		snprintf(what, sizeof(what), " of that kind");
+	}
+	if (of_node) {
+		if (any_kind)
+			among = *of_node;
+		CPU_AND(&among, &among, of_node);
+		snprintf(what + strlen(what), sizeof(what) - strlen(what), "%s of NUMA node %d",
+			 any_kind ? "" : " and", config->numa_node);
+	}
+	return cpus_choose(CPUS_SYSFS, *what ? &among : NULL, what, config->nr_cpus, config->memory,
 			   config->split_cores, chosen);
+}
+
+/* Find the CPUs of NUMANode=; those that the file names are among them. 0 or a reported -errno */
+static int find_node(const struct guest_config *config, cpu_set_t *of_node)
+{
+	char where[PATH_MAX + 16];
+	int error;
+
+	snprintf(where, sizeof(where), "%s:%u", config->file, config->numa_line);
+	error = cpus_of_node(CPUS_SYSFS, config->numa_node, where, of_node);
+	for (unsigned int i = 0; config->cpus_given && i < config->nr_cpus && !error; i++)
+		if (config->cpus[i] >= CPU_SETSIZE || !CPU_ISSET(config->cpus[i], of_node))
+			error = log_error(-EINVAL, "%s: NUMANode=%d: cpu %u of CPUs= is not of that node; name others, or leave NUMANode= out",
+					  where, config->numa_node, config->cpus[i]);
+	return error;
 }
 
 /* Take CPUs and memory. If others took a chosen CPU meanwhile (-EBUSY), choose again. */
@@ -66,12 +90,18 @@ static int take_resources(struct machine *machine)
 	const struct guest_config *config = machine->config;
 	char why[REASON_TEXT_MAX];
 	uint32_t chosen[SIGMA_CPUS_MAX];
+	bool one_node = config->numa_node != NUMA_NODE_ANY;
+	cpu_set_t of_node;
 	int nr, error;
 
+	error = one_node ? find_node(config, &of_node) : 0;
+	if (error)
+		return error;
 	for (unsigned int i = 0; i < CHOICES_MAX; i++) {
 		const uint32_t *cpus = config->cpus_given ? config->cpus : chosen;
 
-		nr = config->cpus_given ? (int)config->nr_cpus : choose_cpus(config, chosen);
+		nr = config->cpus_given ? (int)config->nr_cpus :
+		     choose_cpus(config, one_node ? &of_node : NULL, chosen);
 		if (nr < 0)
 			return nr;
 		observers_progress(&machine->observers,

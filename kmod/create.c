@@ -96,7 +96,7 @@ static int check_args(struct sigma_create *args)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_NAME, 0, 0);
 	if (name_is_taken(args->name))
 		return sigma_refuse(why, -EEXIST, SIGMA_REASON_EXISTS, 0, 0);
-	if (args->flags & ~SIGMA_CREATE_SPLIT_CORES)
+	if (args->flags & ~(SIGMA_CREATE_SPLIT_CORES | SIGMA_CREATE_ONE_NODE))
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_FLAGS, 0, args->flags);
 	if (args->guard > SIGMA_GUARD_AUTO || args->reserved)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_GUARD, 0, args->guard);
@@ -192,6 +192,9 @@ static void refuse_memory(const struct sigma_guest *guest, int err, struct sigma
 		sigma_refuse(why, err, SIGMA_REASON_CLOSED, 0, 0);
 	else if (guest->memory.short_of == SIGMA_REASON_SCATTERED)
 		sigma_refuse(why, err, SIGMA_REASON_SCATTERED, 0, guest->memory.gathered);
+	else if (guest->memory.short_of == SIGMA_REASON_NODE_MEMORY)
+		sigma_refuse(why, err, SIGMA_REASON_NODE_MEMORY, guest->view.cpus[0],
+			     guest->memory.gathered);
 	else
 		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0, sigma_memory_lendable());
 }
@@ -369,7 +372,8 @@ int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node
 
 	err = sigma_fault() ?:
 	      sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
-				guest->view.label, &sigma_guests_closed);
+				args->flags & SIGMA_CREATE_ONE_NODE, guest->view.label,
+				&sigma_guests_closed);
 	if (err) {
 		refuse_memory(guest, err, &args->why);
 	} else {

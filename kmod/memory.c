@@ -300,11 +300,11 @@ void sigma_memory_return(struct sigma_memory *mem)
 	mem->nr_segments = 0;
 }
 
-static unsigned long take_from_pool(struct sigma_memory *mem, unsigned long nr)
+static unsigned long take_from_pool(struct sigma_memory *mem, int node, unsigned long nr)
 {
 	struct sigma_piece piece = { .nr_pages = nr, .from_pool = true };
 
-	piece.pfn = sigma_pool_take(nr);
+	piece.pfn = sigma_pool_take(nr, node);
 	if (piece.pfn && !sigma_pieces_have_room(&mem->pieces, &piece)) {
 		sigma_pool_give_back(piece.pfn, nr);
 		return 0;
@@ -326,7 +326,7 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 	while (*left && largest >= least && !give_up(mem)) {
 		/* The rest may be smaller than @least, and still belongs to what was taken before it */
 		nr = min(largest, rounddown_pow_of_two(*left));
-		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
+		pfn = from_pool ? take_from_pool(mem, node, nr) : take_from_host(mem, node, nr);
 		if (pfn) {
 			if (!from_pool)
 				end_promise(nr);
@@ -345,15 +345,15 @@ static unsigned long gather_all(struct sigma_memory *mem, int node)
 	unsigned long left = mem->size >> PAGE_SHIFT;
 
 	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
-	gather(mem, &left, true, node, PIECE_MIN);
+	gather(mem, &left, true, mem->only_node ? node : NUMA_NO_NODE, PIECE_MIN);
 	/* Before any page is migrated: would the host keep enough? */
 	if (left && promise(left)) {
-		mem->short_of = SIGMA_REASON_SCATTERED;
+		mem->short_of = mem->only_node ? SIGMA_REASON_NODE_MEMORY : SIGMA_REASON_SCATTERED;
 		/* If the CPUs' node has only small pieces, leave room for larger ones of other nodes */
 		gather(mem, &left, false, node,
 		       clamp_t(unsigned long, (mem->size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
 			       PIECE_MIN, PIECE_MAX));
-		gather(mem, &left, false, NUMA_NO_NODE, PIECE_MIN);
+		gather(mem, &left, false, mem->only_node ? node : NUMA_NO_NODE, PIECE_MIN);
 		end_promise(left);
 	}
 	return left;
@@ -391,17 +391,18 @@ static unsigned long gather_alone(struct sigma_memory *mem, int node)
 	return left;
 }
 
-int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
-		      const bool *closed)
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, bool only_node,
+		      const char *label, const bool *closed)
 {
 	unsigned long left;
 	bool others;
 
 	memset(mem, 0, sizeof(*mem));
 	mem->size = size;
+	mem->only_node = only_node;
 	mem->closed = closed;
 	left = gather_beside_others(mem, node, &others);
-	if (left && others && mem->short_of == SIGMA_REASON_SCATTERED && !give_up(mem))
+	if (left && others && mem->short_of != SIGMA_REASON_GUEST_MEMORY && !give_up(mem))
 		left = gather_alone(mem, node);
 	if (left) {
 		sigma_memory_return(mem);

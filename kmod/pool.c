@@ -381,25 +381,38 @@ void sigma_pool_exit(void)
 		close_range(&ranges[--nr_ranges]);
 }
 
-static unsigned long take_from(struct pool_range *range, unsigned long nr_pages)
+/* A node's memory has no part of another node's in the middle that is as small as a piece */
+static bool is_on_node(unsigned long pfn, unsigned long nr_pages, int node)
 {
-	unsigned long chunks = range->size / CHUNK, want = nr_pages / CHUNK_PAGES;
-	unsigned long at = bitmap_find_next_zero_area(range->taken, chunks, 0, want, 0);
-
-	if (at >= chunks)
-		return 0;
-	bitmap_set(range->taken, at, want);
-	return PHYS_PFN(range->phys) + at * CHUNK_PAGES;
+	return node == NUMA_NO_NODE || (page_to_nid(pfn_to_page(pfn)) == node &&
+					page_to_nid(pfn_to_page(pfn + nr_pages - 1)) == node);
 }
 
-unsigned long sigma_pool_take(unsigned long nr_pages)
+static unsigned long take_from(struct pool_range *range, unsigned long nr_pages, int node)
+{
+	unsigned long chunks = range->size / CHUNK, want = nr_pages / CHUNK_PAGES, at = 0, pfn;
+
+	for (;;) {
+		at = bitmap_find_next_zero_area(range->taken, chunks, at, want, 0);
+		if (at >= chunks)
+			return 0;
+		pfn = PHYS_PFN(range->phys) + at * CHUNK_PAGES;
+		if (is_on_node(pfn, nr_pages, node))
+			break;
+		at++;
+	}
+	bitmap_set(range->taken, at, want);
+	return pfn;
+}
+
+unsigned long sigma_pool_take(unsigned long nr_pages, int node)
 {
 	unsigned long pfn = 0;
 
 	mutex_lock(&pool_lock);
 	for (unsigned int i = 0; i < nr_ranges && !pfn; i++)
 		if (ranges[i].ready)
-			pfn = take_from(&ranges[i], nr_pages);
+			pfn = take_from(&ranges[i], nr_pages, node);
 	mutex_unlock(&pool_lock);
 	return pfn;
 }

@@ -221,6 +221,7 @@ kernel_image()
 #
 #	cpus= memory=		as in the file; default 1 and 256M, which is zeroed quickly
 #	guard=memory		as in the file; default $GUARD
+#	numa=0			NUMANode=
 #	kernel=6.12		the bzImage of one of the trees, or "host": what sigmad takes by default.
 #				Default: $GUEST_KERNEL, or the host's kernel as a vmlinux, which boots
 #				faster
@@ -236,7 +237,7 @@ guest()
 	local name=$1 word
 	local cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off $QUICK${APPEND:+ $APPEND}"
 	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel=${GUEST_KERNEL:-}
-	local guard=${GUARD:-} host_modules=no
+	local guard=${GUARD:-} host_modules=no numa=""
 	shift
 	echo "[Guest]" >"$file"
 	for word in "$@"; do
@@ -244,6 +245,7 @@ guest()
 		cpus=*)		cpus=${word#*=} ;;
 		memory=*)	memory=${word#*=} ;;
 		guard=*)	guard=${word#*=} ;;
+		numa=*)		numa=${word#*=} ;;
 		host_modules=*)	host_modules=${word#*=} ;;
 		kernel=*)	kernel=${word#*=} ;;
 		disk=*)		devices+="[Disk]"$'\n'"Path=${word#*=}"$'\n' ;;
@@ -266,6 +268,7 @@ guest()
 		echo "Memory=$memory"
 		echo "HostModules=$host_modules"
 		[ -z "$guard" ] || echo "Guard=$guard"
+		[ -z "$numa" ] || echo "NUMANode=$numa"
 		echo "CommandLine=$cmdline"
 		echo "$devices"
 	} >>"$file"

@@ -47,6 +47,7 @@
 #define SIGMA_LOW_SIZE		0xa000
 
 #define SIGMA_CREATE_SPLIT_CORES 0x1	/* allow hyperthread siblings to be split */
+#define SIGMA_CREATE_ONE_NODE	0x2	/* memory of the first CPU's NUMA node alone */
 
 /* The minimal hypervisor that confines a guest: see kmod/guard/guard.h */
 enum sigma_guard_kind {
@@ -122,6 +123,10 @@ enum sigma_reason {
 	SIGMA_REASON_CPU_NEW		= 44,	/* was never online, and could not be brought up
 						 * once; value: errno
 						 */
+	SIGMA_REASON_NODE_MEMORY	= 45,	/* its NUMA node lacks memory, with
+						 * SIGMA_CREATE_ONE_NODE; value: bytes that were
+						 * found there
+						 */
 };
 
 /**
@@ -146,7 +151,7 @@ struct sigma_why {
  * @nr_cpus: 1..SIGMA_CPUS_MAX
  * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest. CPUs that
  *	  are offline are lent and given back as such. Memory of the first one's NUMA node is
- *	  preferred
+ *	  preferred, and required with SIGMA_CREATE_ONE_NODE
  * @why: out: on an error the reason. On success the reason why SIGMA_GUARD_AUTO did not become
  *	 SIGMA_GUARD_FULL, or SIGMA_REASON_NONE
  */

@@ -78,6 +78,7 @@ TEST(defaults)
 	EXPECT_EQ(1, config.nr_cpus);
 	EXPECT_FALSE(config.cpus_given);
 	EXPECT_EQ(512U << 20, config.memory);
+	EXPECT_EQ(NUMA_NODE_ANY, config.numa_node);
 	EXPECT_TRUE(strstr(config.kernel, "/vmlinuz"));
 	EXPECT_EQ(2, config.kernel_line);
 	EXPECT_EQ(0, config.memory_line);
@@ -429,6 +430,17 @@ TEST(memory_is_rounded_up)
 	ASSERT_EQ(0, load(KERNEL "Memory=2g\n"));
 	EXPECT_EQ(2ULL << 30, config.memory);
 	guestfile_free(&config);
+}
+
+TEST(numa_node)
+{
+	ASSERT_EQ(0, load(KERNEL "NUMANode=1\n"));
+	EXPECT_EQ(1, config.numa_node);
+	EXPECT_EQ(3, config.numa_line);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "NUMANode=-1\n", 3, "not the number of a NUMA node, 0 to 1023");
+	EXPECT_WRONG(KERNEL "NUMANode=1024\n", 3, "not the number of a NUMA node");
+	EXPECT_WRONG(KERNEL "NUMANode=0-1\n", 3, "not the number of a NUMA node");
 }
 
 TEST(stable_mac)
