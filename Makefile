@@ -122,7 +122,7 @@ modules: | needs
 units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.service \
 	 sigma-end@.service sigma-pool.service)
 
-user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
+user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/guest/agent/sigma-agent $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
       $(units)
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl | needs
@@ -164,6 +164,14 @@ $(O)/guest/init/init: $(wildcard guest/init/*.[ch]) | needs
 		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s \
 		-o $@ $(filter %.c,$^)
 
+# static, too, since it runs in any guest
+agent_src := $(wildcard guest/agent/*.c) common/relay.c
+$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/relay.h \
+			      common/version.h | needs
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
+		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s -o $@ $(agent_src)
+
 # For programs of others. Its number goes up when a symbol goes or changes its meaning
 LIBIOSC := libiosc.so.1
 
@@ -204,6 +212,10 @@ $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(call sanitized,$(O)/libctl.a $(
 $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/guard/program/%.o
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
+
+# The agent is linked with what it talks to
+$(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
+		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
 
 # The guest's first program has no library, either
 $(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,cmdline.o partition.o super.o)
@@ -274,7 +286,7 @@ install-hooks:
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(DRACUT_MODULES)/90sigma packaging/dracut/module-setup.sh
 
 DKMS_SOURCES = Kbuild common/version.h \
-	$(shell find kmod guest -path guest/init -prune -o ! -name '*.mod.c' \
+	$(shell find kmod guest \( -path guest/init -o -path guest/agent \) -prune -o ! -name '*.mod.c' \
 	\( -name '*.[chS]' -o -name '*.mk' -o -name Kbuild \) -print)
 
 install-dkms: install-hooks
@@ -287,6 +299,7 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(O)/sigmad
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
 	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init/init $(DESTDIR)$(LIBDIR)/guest-init
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(LIBDIR) $(O)/guest/agent/sigma-agent
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
