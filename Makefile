@@ -217,6 +217,9 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
 		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
 
+fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
+$(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
+
 # The guest's first program has no library, either
 $(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,cmdline.o partition.o super.o)
 

@@ -79,7 +79,7 @@ static int run_shell(const struct options *options, char **args)
 
 DEFINE_VERB(exec) = {
 	.name = "exec",
-	.args = "NAME [--] COMMAND [ARGUMENT]...",
+	.args = "NAME COMMAND...",
 	.summary = "Run a command in a guest",
 	.help =
 PROGRAM_HELP
@@ -105,7 +105,7 @@ PROGRAM_HELP
 
 DEFINE_VERB(shell) = {
 	.name = "shell",
-	.args = "NAME [ARGUMENT]...",
+	.args = "NAME",
 	.summary = "Start a login shell in a guest",
 	.help =
 PROGRAM_HELP
