@@ -214,6 +214,8 @@ static void read_inlet(struct relay *relay, unsigned int stream)
 		close_inlet(relay, stream);
 		return;
 	}
+	if (relay->ops->read)
+		relay->ops->read(relay->data, stream, to, len);
 	end_frame(relay, AGENT_DATA, stream, len);
 	inlet->credit -= len;
 	if (inlet->left != UNLIMITED)

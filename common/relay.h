@@ -64,6 +64,7 @@ struct relay;
  * struct relay_ops - what the owner does
  * @frame: a frame that is about no stream came; @payload has @size bytes and a NUL behind them.
  *	   Return: 0, or a negative errno that ends the connection
+ * @read: @len bytes of @stream were read here, and will be sent; may be NULL
  * @inlet_closed: @stream is not read from @fd any more: this is its end, or nobody reads it at the
  *	    other side. Close @fd
  * @outlet_closed: @stream is not written to @fd any more: @error is 0 at its end, or the errno of
@@ -71,6 +72,7 @@ struct relay;
  */
 struct relay_ops {
 	int (*frame)(void *data, unsigned int type, const uint8_t *payload, size_t size);
+	void (*read)(void *data, enum agent_stream stream, const uint8_t *bytes, size_t len);
 	void (*inlet_closed)(void *data, enum agent_stream stream, int fd);
 	void (*outlet_closed)(void *data, enum agent_stream stream, int fd, int error);
 };

@@ -22,6 +22,9 @@
 #include "agent.h"
 #include "ctl.h"
 
+#define LEAVE_KEYS	3	/* so often in LEAVE_USEC, the key ends the connection */
+#define LEAVE_USEC	USEC_PER_SEC
+
 enum state { WAITING, RUNNING, EXITED, FAILED };
 
 /**
@@ -31,6 +34,7 @@ enum state { WAITING, RUNNING, EXITED, FAILED };
  * @pending: those that are still to be sent; bit N - 1: signal N
  * @resized: the terminal's size is still to be sent
  * @stopped: the signal by which the program has stopped; 0: it runs
+ * @keys: how often the key that leaves was pressed since @first_key, on CLOCK_MONOTONIC
  * @fd: copies of the standard streams that are non-blocking where possible; -1: closed
  */
 struct run {
@@ -43,6 +47,8 @@ struct run {
 	uint64_t pending;
 	bool resized;
 	int stopped;
+	unsigned int keys;
+	uint64_t first_key;
 	struct agent_terminal_here terminal;
 	bool has_terminal;
 	int fd[3];
@@ -205,6 +211,21 @@ static void close_stream(struct run *run, enum agent_stream stream)
 	}
 }
 
+/* A guest that hangs must not keep the person. The keys go to the program like all others */
+static void on_read(void *data, enum agent_stream stream, const uint8_t *bytes, size_t len)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+	struct run *run = data;
+
+	for (size_t i = 0; i < len && stream == AGENT_TTY && run->keys < LEAVE_KEYS; i++) {
+		if (!run->keys || now - run->first_key > LEAVE_USEC) {
+			run->keys = 0;
+			run->first_key = now;
+		}
+		run->keys = bytes[i] == ESCAPE_DEFAULT ? run->keys + 1 : 0;
+	}
+}
+
 static void on_inlet_closed(void *data, enum agent_stream stream, int fd)
 {
 	(void)fd;
@@ -309,6 +330,7 @@ static int on_frame(void *data, unsigned int type, const uint8_t *payload, size_
 
 static const struct relay_ops ops = {
 	.frame = on_frame,
+	.read = on_read,
 	.inlet_closed = on_inlet_closed,
 	.outlet_closed = on_outlet_closed,
 };
@@ -330,6 +352,8 @@ static int talk(struct run *run)
 	while (!is_done(run)) {
 		if (run->relay->finished && run->state != EXITED)
 			return -ECONNRESET;
+		if (run->keys == LEAVE_KEYS)
+			return -ECANCELED;
 		send_pending(run);
 		nr = relay_prepare(run->relay, fds);
 		fds[nr] = (struct pollfd) { .fd = run->signals, .events = POLLIN };
@@ -357,6 +381,8 @@ static int report(const struct run *run, int error)
 		return 0;
 	case -E2BIG:
 		return complain(error, "%s: arguments and environment are too long", run->name);
+	case -ECANCELED:
+		return complain(error, "%s: left by Ctrl-]; the program ends", run->name);
 	case -EPROTO:
 		return complain(error, "%s: its agent does not keep to the protocol; use an agent and a sigmactl of the same release",
 				run->name);

@@ -87,7 +87,7 @@ check "user, folder and variables" eval '[ "$(run --user=daemon --workdir=/usr -
 	sh -c "id -un; pwd; echo \$A")" = $'"'daemon\n/usr\nb'"' ]'
 check "a terminal stays one" eval '[ "$(as_tty "sigmactl exec g -- stty size")" = "33 111" ]'
 check "a shell has a terminal, too" eval \
-	'as_tty "echo tty | sigmactl shell --tty g" | grep "^/dev/pts/" >/dev/null'
+	'as_tty "sigmactl shell g -c tty" | grep "^/dev/pts/" >/dev/null'
 sigmactl exec g -- sh -c 'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.2; done' \
 	>/run/heard 2>&1 &
 caller=$!

@@ -98,6 +98,9 @@ void request_free(struct request *request);
 int pty_open(const struct agent_terminal *terminal, const struct user *user, int *master,
 		  int *slave);
 
+/** pty_end - the keys have ended: what a person says by Ctrl-D */
+void pty_end(int master);
+
 /** pty_resize - tell the terminal its size; its foreground process group gets SIGWINCH */
 void pty_resize(int master, const struct agent_size *size);
 

@@ -46,6 +46,15 @@ static void set_mode(int slave, const struct agent_terminal *terminal)
 	tcsetattr(slave, TCSANOW, &mode);
 }
 
+void pty_end(int master)
+{
+	struct termios mode;
+
+	/* If it is full, the program has not read what came before, and may never do so */
+	if (!tcgetattr(master, &mode) && write(master, &mode.c_cc[VEOF], 1) < 0)
+		return;
+}
+
 void pty_resize(int master, const struct agent_size *size)
 {
 	const struct winsize winsize = {

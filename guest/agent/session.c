@@ -23,7 +23,8 @@
 #include "../../common/relay.h"
 #include "agent.h"
 
-#define REQUEST_SECONDS	30	/* for HELLO to START */
+#define HELLO_SECONDS	5	/* of those without the key there may be many */
+#define REQUEST_SECONDS	60	/* for HELLO to START */
 #define END_SECONDS	10	/* for the host to close the connection after the last frame */
 #define GRACE_SECONDS	2	/* between SIGHUP and SIGKILL */
 #define TTY_LEFT	(1 << 20)	/* more than a pty holds */
@@ -94,6 +95,7 @@ static int take_hello(struct session *session, unsigned int type, const uint8_t 
 	    !is_key(hello.key, session->key))
 		return -EACCES;
 	session->state = STATE_REQUEST;
+	session->deadline = now() + REQUEST_SECONDS;
 	if (le32toh(hello.version) == AGENT_VERSION)
 		return 0;
 	snprintf(why, sizeof(why), "the agent in the guest speaks version %u, and this sigmactl version %u; use an agent and a sigmactl of the same release",
@@ -209,7 +211,8 @@ static void on_inlet_closed(void *data, enum agent_stream stream, int fd)
 
 static void on_outlet_closed(void *data, enum agent_stream stream, int fd, int error)
 {
-	(void)error;
+	if (stream == AGENT_TTY && !error)
+		pty_end(fd);
 	close_stream(data, stream, fd);
 }
 
@@ -345,7 +348,7 @@ static void end_program(const struct session *session)
 void session_run(int connection, const uint8_t key[AGENT_KEY_SIZE])
 {
 	struct session session = {
-		.key = key, .deadline = now() + REQUEST_SECONDS,
+		.key = key, .deadline = now() + HELLO_SECONDS,
 		.program = { .mine = { -1, -1, -1 }, .master = -1, .slave = -1 },
 	};
 	int signals;

@@ -487,4 +487,76 @@ TEST(keys_that_make_signals)
 	EXPECT_EQ(0, end(&job));
 }
 
+TEST(terminal_without_keys)
+{
+	char *argv[] = { "sh", "-c", "test -t 0 && cat && stty size", NULL };
+	const struct agent_program program = { .argv = argv, .umask = -1, .tty = AGENT_TTY_ALWAYS };
+	struct job job;
+
+	if (geteuid())
+		SKIP(return, "the agent is root");
+	ASSERT_TRUE(begin_program(&job, &program));
+	EXPECT_EQ(5, write(job.in, "word\n", 5));
+	close_end(&job.in);
+	EXPECT_STREQ("word\r\nword\r\n0 0\r\n", hear(job.out, NULL));
+	EXPECT_EQ(0, end(&job));
+}
+
+TEST(keys_that_leave)
+{
+	const char leave[] = { KEY_CTRL(']'), KEY_CTRL(']'), KEY_CTRL(']'), 0 };
+	struct job job;
+
+	BEGIN_TTY(&job, "stty raw -echo; echo up; sleep 1000");
+	hear(job.out, "up");
+	press(&job, leave);
+	EXPECT_TRUE(strstr(hear(job.out, "Ctrl-]"), "g: left by Ctrl-]"));
+	EXPECT_EQ(125, end(&job));
+}
+
+/* What an agent that is none may say: the bytes of frames. The exit status of sigmactl */
+static int hear_from(const void *bytes, size_t size)
+{
+	char *argv[] = { "true", NULL };
+	const struct agent_program program = { .argv = argv, .umask = -1 };
+	int pair[2], null = open("/dev/null", O_RDWR | O_CLOEXEC), how;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
+	    write(pair[0], bytes, size) != (ssize_t)size)
+		return -1;
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		run_client(pair[1], &program, null, null, null);
+	close(pair[1]);
+	shutdown(pair[0], SHUT_WR);
+	waitpid(pid, &how, 0);
+	close(pair[0]);
+	close(null);
+	return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
+}
+
+#define HEADER(type, size)	(size), 0, 0, 0, (type), 0, 0, 0
+#define STARTED			HEADER(AGENT_STARTED, 4), 1, 0, 0, 0
+#define SAYS(...)		hear_from((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
+
+TEST(hostile_agent)
+{
+	EXPECT_EQ(3, SAYS(STARTED, HEADER(AGENT_EXITED, 8), 3, 0, 0, 0, 0, 0, 0, 0));
+	/* Not started, a wrong size, wrong numbers, unknown frames */
+	EXPECT_EQ(125, SAYS(HEADER(AGENT_EXITED, 8), 0, 0, 0, 0, 0, 0, 0, 0));
+	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_EXITED, 4), 0, 0, 0, 0));
+	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_EXITED, 8), 0, 1, 0, 0, 0, 0, 0, 0));
+	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_EXITED, 8), 0, 0, 0, 0, 65, 0, 0, 0));
+	EXPECT_EQ(125, SAYS(STARTED, STARTED));
+	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_STOPPED, 4), SIGKILL, 0, 0, 0));
+	EXPECT_EQ(125, SAYS(HEADER(AGENT_FAILED, 4), 0, 0, 0, 0));
+	EXPECT_EQ(126, SAYS(HEADER(AGENT_FAILED, 6), 126, 0, 0, 0, 0x1b, 0));
+	EXPECT_EQ(125, SAYS(HEADER(AGENT_START, 0)));
+	EXPECT_EQ(125, SAYS(HEADER(AGENT_DATA, 1), 'a'));
+	EXPECT_EQ(125, SAYS(STARTED));
+	EXPECT_EQ(125, SAYS(0xff, 0xff, 0xff, 0xff, AGENT_STARTED, 0, 0, 0));
+}
+
 TEST_HARNESS_MAIN
