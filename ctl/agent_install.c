@@ -152,8 +152,8 @@ DEFINE_VERB(agent) = {
 "unit to " UNITS_OF_GUEST ", enabled. Where SIGMA's package is installed in the guest, the agent is\n"
 "there already.\n"
 "\n"
-"Example:\n"
-"  mount -o loop web.img /mnt && sigmactl agent install /mnt; umount /mnt\n",
+"Examples:\n"
+"  sigmactl agent install /mnt                   after 'mount -o loop web.img /mnt'\n",
 	.nr_args = 2,
 	.run = run,
 };

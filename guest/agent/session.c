@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -355,7 +354,6 @@ void session_run(int connection, const uint8_t key[AGENT_KEY_SIZE])
 
 	/* The program's terminal becomes that of this session */
 	setsid();
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	signals = open_signals();
 	session.relay = relay_new(connection, &ops, &session);
 	if (signals < 0 || !session.relay)
