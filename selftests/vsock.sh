@@ -71,7 +71,7 @@ gives() { local status=$1; shift; "$@"; [ $? = "$status" ]; }
 # as_tty COMMAND: with a terminal of 33 lines
 as_tty() { script -qec "stty rows 33 cols 111; $1" /dev/null </dev/null | tr -d '\r'; }
 hears() { grep "$1" /run/heard >/dev/null 2>&1; }
-in_g() { run g -- pgrep -f "$1" >/dev/null; }
+in_g() { run g -- sh -c "grep -l '$1' /proc/[0-9]*/cmdline" >/dev/null 2>&1; }
 not_in_g() { ! in_g "$1"; }
 
 check "a program of g writes to stdout and stderr" eval \
@@ -96,9 +96,9 @@ kill -TERM $caller
 check "a signal arrives at it" eval 'wait $caller; [ $? = 5 ] && hears bye'
 sigmactl exec g -- sleep 7777 &
 caller=$!
-check "a program runs" until_true 20 in_g 'sleep 777[7]'
+check "a program runs" until_true 20 in_g '777[7]'
 kill -KILL $caller
-check "it ends with sigmactl" until_true 20 not_in_g 'sleep 777[7]'
+check "it ends with sigmactl" until_true 20 not_in_g '777[7]'
 mkdir -p /run/folder/sub && cp $data /run/folder/sub && chmod 711 /run/folder/sub
 check "a folder is copied to g and back" eval 'within 60 sigmactl cp /run/folder g:/run/copy &&
 	within 60 sigmactl cp g:/run/copy /run/back && diff -r /run/folder /run/back &&
