@@ -68,8 +68,8 @@ check "records from g to the host and back keep their bounds" \
 run() { within 60 sigmactl exec "$@"; }
 # gives STATUS COMMAND...: its exit status
 gives() { local status=$1; shift; "$@"; [ $? = "$status" ]; }
-# as_tty COMMAND: with a terminal of 33 lines
-as_tty() { script -qec "stty rows 33 cols 111; $1" /dev/null </dev/null | tr -d '\r'; }
+# as_tty COMMAND: with a terminal of 33 lines, and with keys that do not end, which would end script(1)
+as_tty() { script -qec "stty rows 33 cols 111; $1" /dev/null < <(exec sleep 60) | tr -d '\r'; }
 hears() { grep "$1" /run/heard >/dev/null 2>&1; }
 in_g() { run g -- sh -c "grep -l '$1' /proc/[0-9]*/cmdline" >/dev/null 2>&1; }
 not_in_g() { ! in_g "$1"; }
@@ -105,6 +105,7 @@ check "a folder is copied to g and back" eval 'within 60 sigmactl cp /run/folder
 	[ "$(stat -c %a /run/back/sub)" = 711 ]'
 check "a file is copied into a folder of g" eval \
 	'within 60 sigmactl cp $data g:/run/copy && run g -- cmp /run/copy/data /run/copy/sub/data'
+rm -r /run/folder /run/back
 check "a file that g does not have is not copied" eval '! within 60 sigmactl cp g:/no/such /run'
 check "users of g do not get the key" eval \
 	'! run --user=daemon g -- cat /sys/firmware/acpi/tables/SGAK 2>/run/heard && hears denied'

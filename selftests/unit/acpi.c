@@ -195,7 +195,7 @@ TEST(one_node_needs_no_srat)
 	};
 	ASSERT_TRUE(build(2, (uint32_t[]){ 2, 3 }, false) > 0);
 	EXPECT_FALSE(find("SRAT"));
-	EXPECT_EQ(36 + 2 * 8, get(table_at(get(tables + 24, 8), "XSDT") + 4, 4));
+	EXPECT_EQ(36 + 3 * 8, get(table_at(get(tables + 24, 8), "XSDT") + 4, 4));
 	/* An old sigma.ko tells of no ranges */
 	nodes = (struct sigma_nodes) { .cpus = { 1, 0 } };
 	ASSERT_TRUE(build(2, (uint32_t[]){ 2, 3 }, false) > 0);
