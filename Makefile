@@ -63,7 +63,7 @@ SANITIZE := -Og -DSIGMA_ASSERT -fsanitize=address,undefined -fno-sanitize-recove
 
 COMMON_LIBS := libsystemd inih
 DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp json-c
-CTL_LIBS := $(COMMON_LIBS) libkmod json-c
+CTL_LIBS := $(COMMON_LIBS) libkmod libarchive json-c
 
 # pkg-config runs when something is compiled for the first time, and not again
 sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \
@@ -120,9 +120,9 @@ modules: | needs
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.service \
-	 sigma-end@.service sigma-pool.service)
+	 sigma-end@.service sigma-pool.service sigma-agent.service)
 
-user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
+user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/guest/agent/sigma-agent $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
       $(units)
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl | needs
@@ -164,6 +164,14 @@ $(O)/guest/init/init: $(wildcard guest/init/*.[ch]) | needs
 		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s \
 		-o $@ $(filter %.c,$^)
 
+# static, too, since it runs in any guest
+agent_src := $(wildcard guest/agent/*.c) common/relay.c
+$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/relay.h \
+			      common/version.h | needs
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
+		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s -o $@ $(agent_src)
+
 # For programs of others. Its number goes up when a symbol goes or changes its meaning
 LIBIOSC := libiosc.so.1
 
@@ -192,7 +200,7 @@ $(O)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
 
-$(O)/daemon/load/initrd.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
+$(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
 
 FORCE:
 
@@ -204,6 +212,13 @@ $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(call sanitized,$(O)/libctl.a $(
 $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/guard/program/%.o
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
+
+# The agent is linked with what it talks to
+$(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
+		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
+
+fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
+$(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
 
 # The guest's first program has no library, either
 $(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,cmdline.o partition.o super.o)
@@ -274,7 +289,7 @@ install-hooks:
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(DRACUT_MODULES)/90sigma packaging/dracut/module-setup.sh
 
 DKMS_SOURCES = Kbuild common/version.h \
-	$(shell find kmod guest -path guest/init -prune -o ! -name '*.mod.c' \
+	$(shell find kmod guest \( -path guest/init -o -path guest/agent \) -prune -o ! -name '*.mod.c' \
 	\( -name '*.[chS]' -o -name '*.mk' -o -name Kbuild \) -print)
 
 install-dkms: install-hooks
@@ -287,11 +302,14 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(O)/sigmad
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
 	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init/init $(DESTDIR)$(LIBDIR)/guest-init
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(LIBDIR) $(O)/guest/agent/sigma-agent
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(units) udev/sigma.slice \
 		udev/sigma-broker.socket
+	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
+	$(Q)ln -sf ../sigma-agent.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a

@@ -11,6 +11,7 @@
  *	json.c		output for programs
  *	sigmad.c	starting a sigmad
  *	systemctl.c	the guest's systemd unit
+ *	agent*.c	programs that the guest's agent runs: see agent.h
  *	terminal.c	a person's terminal, connected to a guest's console
  *	vmcore.c	a guest's memory as an ELF core
  *	finding.c installed.c	the findings of 'sigmactl check', and those about what is installed
@@ -68,9 +69,15 @@ enum {
 	OPT_PROMETHEUS	= 1 << 13,
 	OPT_REPORT	= 1 << 14,
 	OPT_ESCAPE	= 1 << 15,
+	OPT_TTY		= 1 << 16,	/* and NAME is the last option's end: see main.c */
+	OPT_NO_TTY	= 1 << 17,
+	OPT_USER	= 1 << 18,
+	OPT_WORKDIR	= 1 << 19,
+	OPT_ENV		= 1 << 20,
 };
 
 #define PROPERTIES_MAX 32
+#define VARIABLES_MAX 256
 
 #define ESCAPE_DEFAULT	('\x1d')	/* Ctrl-] */
 #define ESCAPE_NONE	(-1)
@@ -81,6 +88,9 @@ enum {
  * @lines: last lines wanted; only when @given has OPT_LINES
  * @escape: the key that leaves a console, a control character; or ESCAPE_NONE
  * @properties: the arguments of --property; each names one key, or several separated by commas
+ * @user: USER or USER:GROUP of the guest; NULL: not given
+ * @workdir: folder of the guest; NULL: not given
+ * @env: the arguments of --env, NAME=VALUE or NAME
  */
 struct options {
 	unsigned int given;
@@ -90,6 +100,9 @@ struct options {
 	int escape;
 	const char *properties[PROPERTIES_MAX];
 	unsigned int nr_properties;
+	const char *user, *workdir;
+	const char *env[VARIABLES_MAX];
+	unsigned int nr_env;
 };
 
 /**
@@ -128,6 +141,7 @@ struct verb {
 	title("What guests do")						\
 	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
 	title("Talk to a guest")					\
+	verb(exec) verb(shell) verb(cp) verb(agent)			\
 	verb(console) verb(log) verb(nmi) verb(dump)			\
 	title("Devices of a guest that runs")				\
 	verb(disk) verb(net) verb(share)

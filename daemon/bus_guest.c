@@ -11,6 +11,7 @@
 #include "../common/guard.h"
 #include "../common/gueststate.h"
 #include "../common/version.h"
+#include "agent.h"
 #include "bus_guest.h"
 #include "klog.h"
 
@@ -221,6 +222,11 @@ static int get_started(sd_bus *bus, const char *path, const char *interface,
 	return sd_bus_message_append(reply, "t", machine->state->started_usec);
 }
 
+static int method_open_agent(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return agent_open(m, machine_of(data), error);
+}
+
 #define OPEN_TO_ALL	SD_BUS_VTABLE_UNPRIVILEGED
 #define DEVICES		offsetof(struct bus_guest, devices)
 #define CONST		SD_BUS_VTABLE_PROPERTY_CONST
@@ -243,6 +249,8 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_METHOD("Kill", NULL, NULL, method_kill, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS("ReadKernelLog", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", text),
 				method_read_kernel_log, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("OpenAgent", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", connection),
+				method_open_agent, OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Reload", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", lines),

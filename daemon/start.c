@@ -16,6 +16,7 @@
 #include "../common/cpus.h"
 #include "../common/log.h"
 #include "../common/rundir.h"
+#include "agent.h"
 #include "channels.h"
 #include "devices.h"
 #include "start.h"
@@ -208,6 +209,9 @@ int start_run(struct machine *machine)
 	int error;
 
 	observers_progress(&machine->observers, "Loading its kernel.");
+	error = agent_key_make(machine->config->name, machine->load.agent_key);
+	if (error)
+		return error;
 	error = load_guest(&machine->load, machine->config, &machine->guest.info,
 			   &machine->guest.nodes, &machine->memory, &start);
 	load_close(&machine->load);

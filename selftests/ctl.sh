@@ -279,7 +279,7 @@ check "sigmactl log -f ends when its output is closed" \
 
 # ---- completion
 check "bash completes verbs" offers "start stop status stats" st
-check "bash completes verbs after help" offers "edit enable events" help e
+check "bash completes verbs after help" offers "edit enable events exec" help e
 check "bash completes the running guest after stop" offers g stop ""
 check "bash offers no running guest after start" eval 'cd / && offers "" start g'
 check "bash completes what pool can do" offers "add restore" pool ""

@@ -36,7 +36,9 @@ _sigmactl()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		-t|-s|-n|-p|-e|--timeout|--state|--lines|--property|--escape)
+		-t)	# of these verbs it has no value
+			[[ " ${words[*]} " == " "@(exec|shell)" "* ]] || i=$((i + 1)) ;;
+		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
 		-*|=)	;;
@@ -58,7 +60,7 @@ _sigmactl()
 		choices=$(sigmactl help show | sed -n '/^Name State/,/^$/{s/,//g; s/  .*//; s/ /\n/g; p}') ;;
 	-e|--escape)
 		choices="^A ^] none" ;;
-	-t|-n|--timeout|--lines)
+	-n|-u|-w|--timeout|--lines|--user|--workdir)
 		return ;;
 	*)
 		if [[ $cur == -* ]]; then
@@ -104,6 +106,17 @@ _sigmactl_argument()
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi ;;
+	agent:1)
+		choices=install ;;
+	agent:2)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	cp:1|cp:2)
+		choices=$(_sigmactl_names on | sed 's/$/:/')
+		compopt -o filenames -o nospace 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	exec:2)
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
 	dump:2)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

@@ -73,6 +73,10 @@ _sigmactl()
 		elif [[ $verb != net ]]; then
 			_files
 		fi ;;
+	agent:1)		compadd install ;;
+	agent:2)		_files -/ ;;
+	cp:1|cp:2)		_sigmactl_names on; _files ;;
+	exec:2)			_command_names -e ;;
 	dump:2)			_files ;;
 	*:1)			_sigmactl_names on ;;
 	esac

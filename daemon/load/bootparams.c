@@ -216,19 +216,20 @@ static void fill_boot_params(struct boot_params *params, const struct sigma_info
 	e820_fill(params, info, mem, layout->acpi);
 }
 
-static int write_acpi(const struct sigma_info *info, const struct sigma_nodes *nodes,
-		      const struct guest_memory *mem, const struct kernel *kernel, uint64_t phys)
+static int write_acpi(const struct load *load, const struct sigma_info *info,
+		      const struct sigma_nodes *nodes, const struct guest_memory *mem, uint64_t phys)
 {
 	const struct acpi_layout acpi = {
 		.iosc_phys = info->iosc_phys,
 		.mailbox_phys = info->iosc_phys + SIGMA_IOSC_MAILBOX_OFF,
 		.ioapic_phys = info->ioapic_phys,
 		.bsp_apic_id = info->bsp_apic_id,
-		.list_bsp = kernel_lists_bsp(kernel),
+		.list_bsp = kernel_lists_bsp(&load->kernel),
 		.nr_cpus = info->nr_cpus,
 		.apic_ids = info->apic_ids,
 		.low_phys = info->low_phys,
 		.nodes = nodes,
+		.agent_key = load->agent_key,
 	};
 	uint8_t *tables = memory_at(mem, phys, ACPI_TABLES_SIZE);
 	int len;
@@ -360,7 +361,7 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	if (error)
 		goto free_cmdline;
 
-	error = write_acpi(info, nodes, mem, kernel, layout.acpi);
+	error = write_acpi(load, info, nodes, mem, layout.acpi);
 	if (error)
 		goto free_cmdline;
 	kernel_copy(kernel, memory_at(mem, layout.kernel, kernel->init_size));

@@ -97,26 +97,36 @@ failed:
 	return -EIO;
 }
 
-/* Pack /init and what it needs, when there is no initrd of the user */
-static int pack_init(struct archive *out)
+/* Pack a program that comes with SIGMA */
+static int pack_program(struct archive *out, const char *name, const char *program)
 {
-	static const char *const folders[] = { "dev", "proc", "sys", "newroot" };
 	char path[PATH_MAX];
 	uint8_t *data;
 	size_t size;
 	int error;
 
-	snprintf(path, sizeof(path), "%s/guest-init", modules_libdir());
+	snprintf(path, sizeof(path), "%s/%s", modules_libdir(), program);
 	if (access(path, R_OK))
 		return log_error(-errno,
-				 "%s: %m; it is the guest's first program and comes with SIGMA: install SIGMA again, or give an Initrd=",
+				 "%s: %m; it runs in the guest and comes with SIGMA: install SIGMA again, or give an Initrd=",
 				 path);
 	error = unpack(path, &data, &size);
 	if (error)
 		return error;
-	error = pack(out, "init", S_IFREG | 0755, 0, data, size);
+	error = pack(out, name, S_IFREG | 0755, 0, data, size);
 	free(data);
+	return error;
+}
 
+/* Pack /init and what it needs, when there is no initrd of the user */
+static int pack_init(struct archive *out)
+{
+	static const char *const folders[] = { "dev", "proc", "sys", "newroot" };
+	int error;
+
+	error = pack_program(out, "init", "guest-init");
+	if (!error)
+		error = pack_program(out, "sigma-agent", "sigma-agent");
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders) && !error; i++)
 		error = pack(out, folders[i], S_IFDIR | 0755, 0, NULL, 0);
 	return error ?: pack(out, "dev/console", S_IFCHR | 0600, makedev(5, 1), NULL, 0);

@@ -21,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../common/agent.h"
 #include "../../common/guestfile.h"
 #include "../../common/memory.h"
 
@@ -165,6 +166,7 @@ struct initrd {
  *	/init			loads these modules, mounts root= and switches to it. It comes
  *				with the folders and the /dev/console that it needs. Left out
  *				if there is a @user
+ *	/sigma-agent		runs programs for sigmactl; /init starts it. Left out likewise
  *
  * With @user this archive follows the user's, which may be compressed in any way and is padded to 4
  * bytes. The kernel unpacks both, and runs the user's /init, which finds the modules at the paths
@@ -173,7 +175,7 @@ struct initrd {
  *
  * A kernel that needs no other modules, since all drivers are built in, needs no module tree.
  * sigma_guest.ko is taken from the module tree, or else from $SIGMA_LIBDIR/VERSION/; /init is
- * $SIGMA_LIBDIR/guest-init. The default of SIGMA_LIBDIR is PREFIX/lib/sigma.
+ * $SIGMA_LIBDIR/guest-init, and the agent is beside it. The default of SIGMA_LIBDIR is PREFIX/lib/sigma.
  *
  * Return: 0, and initrd_free() has to follow; or a reported negative errno.
  */
@@ -225,10 +227,11 @@ void unpacked_filters(struct archive *in);
  */
 uint64_t initrd_unpacked(const uint8_t *data, size_t size, uint64_t max);
 
-/** struct load - kernel and initrd, read and checked */
+/** struct load - kernel and initrd, read and checked; @agent_key: of this start, see daemon/agent.h */
 struct load {
 	struct kernel kernel;
 	struct initrd initrd;
+	uint8_t agent_key[AGENT_KEY_SIZE];
 };
 
 /* acpi.c */
@@ -242,6 +245,7 @@ struct acpi_layout {
 	const uint32_t *apic_ids;
 	uint64_t low_phys;		/* SIGMA_LOW_SIZE bytes */
 	const struct sigma_nodes *nodes;	/* of all of its memory but that */
+	const uint8_t *agent_key;	/* AGENT_KEY_SIZE bytes */
 };
 
 #define ACPI_TABLES_SIZE 0x4000

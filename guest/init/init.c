@@ -10,7 +10,8 @@
  *	4. give the NICs in /network their addresses
  *	5. free the initrd's memory, make /newroot the root
  *	6. mount sigmad's share of the kernel's modules, if the root has none of them
- *	7. start the root's init
+ *	7. start the agent, by which the host runs programs in this guest (guest/agent/)
+ *	8. start the root's init
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
  * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
@@ -46,6 +47,7 @@
 #define VIRTIO_DRIVERS	"/sys/bus/virtio/drivers/"
 #define VIRTIOFS	"virtiofs"
 #define MODULES_FOLDER	"/lib/modules"
+#define AGENT		"/sigma-agent"
 
 /* A root that is a share, and what the last attempt to mount it returned */
 struct share_root {
@@ -484,6 +486,28 @@ static void mount_modules(const struct cmdline *cmdline)
 		init_say(LEVEL_INFO, "the modules on %s are those of the host", path);
 }
 
+/*
+ * Start the agent, whose file went with the initrd. It becomes a process of the root's init. Without
+ * it the guest runs, and 'sigmactl exec' on the host says that there is none.
+ */
+static void start_agent(int file)
+{
+	char *argv[] = { "sigma-agent", NULL };
+	pid_t pid;
+
+	if (file < 0)
+		return;
+	pid = fork();
+	if (!pid) {
+		fexecve(file, argv, environ);
+		init_say(LEVEL_WARNING, "cannot start the agent: %s", strerror(errno));
+		_exit(EXIT_FAILURE);
+	}
+	if (pid < 0)
+		init_say(LEVEL_WARNING, "no process for the agent: %s", strerror(errno));
+	close(file);
+}
+
 /* Returns only if no init could be started. Arguments after "--" are passed on. */
 static void start_init(const struct cmdline *cmdline, char *argv[])
 {
@@ -508,7 +532,7 @@ static void start_init(const struct cmdline *cmdline, char *argv[])
 int main(int argc, char *argv[])
 {
 	static struct cmdline cmdline;
-	int err;
+	int err, agent;
 
 	(void)argc;
 	if (mount_all())
@@ -530,6 +554,7 @@ int main(int argc, char *argv[])
 		return give_up();
 	take_console();
 	network_start(cmdline.root_timeout);
+	agent = open(AGENT, O_RDONLY | O_CLOEXEC);
 	err = switch_root();
 	if (err) {
 		init_say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
@@ -537,6 +562,7 @@ int main(int argc, char *argv[])
 	}
 	network_servers();
 	mount_modules(&cmdline);
+	start_agent(agent);
 	start_init(&cmdline, argv);
 	return EXIT_FAILURE;
 }

@@ -312,7 +312,7 @@ void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
 static inline void host_empty(void)
 {
 	static const char *const files[] = {
-		"unnamed", STATE_FILE, STATE_FILE_NEW, "console", "log", "log.1",
+		"unnamed", STATE_FILE, STATE_FILE_NEW, "agent", "console", "log", "log.1",
 	};
 	char path[RUNDIR_PATH_MAX];
 
