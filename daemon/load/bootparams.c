@@ -385,6 +385,30 @@ static void print_rest(FILE *out, const char *cmdline)
 		fprintf(out, " %s", word.text);
 }
 
+/* For guest/init: the root that Root= names. The user's words follow, so their ro counts */
+static void print_root(FILE *out, const struct guest_config *config)
+{
+	if (!config->root)
+		return;
+	fprintf(out, " root=" ROOT_TAG " rootfstype=virtiofs %s",
+		config->root_writes == ROOT_WRITES_NO ? "ro" : "rw");
+	if (config->root_writes == ROOT_WRITES_OVERLAY)
+		fputs(" sigma.overlay", out);
+}
+
+/* Root= and root= are two roots. Return: 0 or a reported -EINVAL */
+static int check_root(const struct guest_config *config)
+{
+	char *root = config->root ? last_value(config->cmdline, "root") : NULL;
+	int error = 0;
+
+	if (root)
+		error = log_error(-EINVAL, "%s:%u: CommandLine=: root=%s, and Root= in line %u is another root; leave one of the two out",
+				  config->file, config->cmdline_line, root, config->root_line);
+	free(root);
+	return error;
+}
+
 static const char *modules_share(const struct guest_config *config)
 {
 	for (unsigned int i = 0; i < config->nr_shares; i++)
@@ -432,6 +456,7 @@ static char *cmdline_build(const struct guest_config *config, const struct sigma
 	/* For guest/init. The kernel passes words with a dot over */
 	if (has_modules_share(config, kernel))
 		fputs(" sigma.modules=" MODULES_TAG, out);
+	print_root(out, config);
 	print_parameters(out, config->cmdline);
 	blacklist = print_blacklist(out, config->cmdline);
 	if (!list_host_bsp(kernel))
@@ -656,6 +681,9 @@ int load_open(struct load *load, const struct guest_config *config)
 	error = kernel_open(&load->kernel, config->kernel);
 	if (error)
 		return error;
+	error = check_root(config);
+	if (error)
+		goto close_kernel;
 	cmdline_size = check_cmdline(load, config);
 	error = cmdline_size < 0 ? cmdline_size : make_initrd(load, config);
 	if (error)
