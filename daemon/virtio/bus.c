@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <endian.h>
 #include <errno.h>
+#include <linux/virtio_ids.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -369,6 +370,16 @@ free_state:
 free_bus:
 	free(bus);
 	return log_error(ret, "cannot make the guest's device bus: %s", strerror(-ret));
+}
+
+void virtio_bus_hang_up(struct virtio_bus *bus)
+{
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		struct virtio_device *dev = bus->table.device[i];
+
+		if (dev && dev->ops->device_id == VIRTIO_ID_VSOCK)
+			device_reset(dev);
+	}
 }
 
 void virtio_bus_reset(struct virtio_bus *bus)
