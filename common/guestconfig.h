@@ -124,6 +124,13 @@ struct guest_channel {
 #define GUEST_NO_GROUP		UINT32_MAX
 #define GUEST_CHANNEL_MODE	0660
 
+/* What becomes of what the guest writes to the folder that is its root */
+enum guest_root_writes {
+	ROOT_WRITES_YES,	/* it goes to the host, where the starter may write */
+	ROOT_WRITES_NO,		/* the guest cannot write */
+	ROOT_WRITES_OVERLAY,	/* it stays in the guest's memory, and ends with the guest */
+};
+
 #define VSOCK_CID_MIN		3		/* 2 is the host, see vsock(7) */
 #define VSOCK_CID_MAX		(UINT32_MAX - 1)
 
@@ -149,12 +156,15 @@ struct guest_config {
 	char *initrd;		/* path or NULL */
 	char *modules;		/* path or NULL for the default */
 	char *cmdline;		/* "" when not given */
+	char *root;		/* folder of the host that is the root, or NULL */
+	enum guest_root_writes root_writes;
 	bool split_cores;
 	bool host_modules;	/* offer the guest the folder of its kernel's modules */
 	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */
-	unsigned int numa_line, cpus_line, memory_line, kernel_line, cmdline_line, guard_line;
+	unsigned int numa_line, cpus_line, memory_line, kernel_line, cmdline_line, guard_line,
+		     root_line;
 	unsigned int nr_disks, nr_nets, nr_shares;	/* slots up to the last device */
 	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];

@@ -357,5 +357,6 @@ void guestfile_free(struct guest_config *config)
 	free(config->initrd);
 	free(config->modules);
 	free(config->cmdline);
+	free(config->root);
 	memset(config, 0, sizeof(*config));
 }

@@ -15,6 +15,10 @@
  *				where VERSION is that of the kernel image
  *	HostModules=yes		no: the guest gets no share of its kernel's modules
  *	CommandLine=		appended to sigmad's own; an indented line continues it
+ *	Root=			folder of the host that is the guest's root, by virtiofs and with the
+ *				rights of the user who started the guest; "/" is the host's own root
+ *	RootWrites=yes		no: the guest cannot write to it; overlay: what it writes stays in its
+ *				memory
  *	Guard=auto		the guard that confines the guest: full, memory, no, or auto, the
  *				strongest one of this machine (see sigmactl check)
  *	SplitCores=no		yes: hyperthread siblings may be split between host and guest

@@ -35,6 +35,7 @@ enum agent_tty {
  * @user: "USER" or "USER:GROUP", names or numbers of the guest; NULL: root
  * @ids: NULL, or in place of @user: UID, GID, and the supplementary groups; @nr_ids of them all
  * @umask: -1: the guest's default
+ * @timeout: 0, or the microseconds after which it gets SIGTERM; 10 s later it gets SIGKILL
  * @limits: this process's limits become the program's
  */
 struct agent_program {
@@ -46,12 +47,17 @@ struct agent_program {
 	unsigned int nr_ids;
 	int umask;
 	bool limits;
+	uint64_t timeout;
 	enum agent_tty tty;
 };
 
-/** struct agent_end - how it ended: by @signal, or, if that is 0, with the exit status @status */
+/**
+ * struct agent_end - how it ended: by @signal, or, if that is 0, with the exit status @status
+ * @timed_out: it got SIGTERM, since its timeout was over
+ */
 struct agent_end {
 	int status, signal;
+	bool timed_out;
 };
 
 /* agent.c */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "agent.h"
 #include "ctl.h"
 
+#define GRACE_USEC	(10 * USEC_PER_SEC)	/* from SIGTERM to SIGKILL */
 #define LEAVE_KEYS	3	/* so often in LEAVE_USEC, the key ends the connection */
 #define LEAVE_USEC	USEC_PER_SEC
 
@@ -34,6 +36,7 @@ enum state { WAITING, RUNNING, EXITED, FAILED };
  * @pending: those that are still to be sent; bit N - 1: signal N
  * @resized: the terminal's size is still to be sent
  * @stopped: the signal by which the program has stopped; 0: it runs
+ * @timeout: of the program; @deadline: when the next signal for it is due; 0: never
  * @keys: how often the key that leaves was pressed since @first_key, on CLOCK_MONOTONIC
  * @fd: copies of the standard streams that are non-blocking where possible; -1: closed
  */
@@ -47,6 +50,7 @@ struct run {
 	uint64_t pending;
 	bool resized;
 	int stopped;
+	uint64_t timeout, deadline;
 	unsigned int keys;
 	uint64_t first_key;
 	struct agent_terminal_here terminal;
@@ -250,6 +254,8 @@ static int on_started(struct run *run, size_t size)
 	if (run->state != WAITING || size != sizeof(uint32_t))
 		return -EPROTO;
 	run->state = RUNNING;
+	if (run->timeout)
+		run->deadline = clock_deadline(run->timeout);
 	agent_terminal_take(&run->terminal);
 	return open_streams(run);
 }
@@ -305,7 +311,8 @@ static int on_exited(struct run *run, const uint8_t *payload, size_t size)
 	exited.signal = le32toh(exited.signal);
 	if (exited.status > 255 || exited.signal > AGENT_SIGNAL_MAX)
 		return -EPROTO;
-	*run->end = (struct agent_end) { .status = exited.status, .signal = exited.signal };
+	run->end->status = exited.status;
+	run->end->signal = exited.signal;
 	run->state = EXITED;
 	return 0;
 }
@@ -343,6 +350,31 @@ static bool is_done(const struct run *run)
 	       (run->state == EXITED && relay_outlets_done(run->relay));
 }
 
+/* Milliseconds until the program's time is over; -1: it has no such time */
+static int time_left(const struct run *run)
+{
+	uint64_t now = clock_now(CLOCK_MONOTONIC);
+
+	if (!run->deadline)
+		return -1;
+	return run->deadline > now ? MIN((run->deadline - now) / 1000 + 1, INT_MAX) : 0;
+}
+
+/* The program's time is over: ask it to end, and the next time, have it killed */
+static void end_in_time(struct run *run)
+{
+	if (time_left(run))
+		return;
+	if (!run->end->timed_out) {
+		run->end->timed_out = true;
+		run->pending |= bit_of(SIGTERM) | bit_of(SIGCONT);
+		run->deadline += GRACE_USEC;
+	} else {
+		run->pending |= bit_of(SIGKILL);
+		run->deadline = 0;
+	}
+}
+
 static int talk(struct run *run)
 {
 	struct pollfd fds[RELAY_FDS + 1];
@@ -352,12 +384,13 @@ static int talk(struct run *run)
 	while (!is_done(run)) {
 		if (run->relay->finished && run->state != EXITED)
 			return -ECONNRESET;
+		end_in_time(run);
 		if (run->keys == LEAVE_KEYS)
 			return -ECANCELED;
 		send_pending(run);
 		nr = relay_prepare(run->relay, fds);
 		fds[nr] = (struct pollfd) { .fd = run->signals, .events = POLLIN };
-		if (poll(fds, nr + 1, -1) < 0) {
+		if (poll(fds, nr + 1, time_left(run)) < 0) {
 			if (errno != EINTR)
 				return -errno;
 			continue;
@@ -399,7 +432,8 @@ static int report(const struct run *run, int error)
 int agent_run(const char *name, int socket, const struct agent_program *program,
 	      struct agent_end *end)
 {
-	struct run run = { .name = name, .end = end, .signals = -1, .fd = { -1, -1, -1 } };
+	struct run run = { .name = name, .end = end, .signals = -1, .fd = { -1, -1, -1 },
+			   .timeout = program->timeout };
 	uint64_t ignored;
 	int error;
 

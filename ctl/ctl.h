@@ -12,6 +12,7 @@
  *	sigmad.c	starting a sigmad
  *	systemctl.c	the guest's systemd unit
  *	agent*.c	programs that the guest's agent runs: see agent.h
+ *	run_command.c run_options.c run_guest.c		'sigmactl run -- CMD': see run_command.h
  *	terminal.c	a person's terminal, connected to a guest's console
  *	vmcore.c	a guest's memory as an ELF core
  *	finding.c installed.c	the findings of 'sigmactl check', and those about what is installed
@@ -114,6 +115,8 @@ struct options {
  * @nr_args: number of arguments
  * @more_args: @nr_args is the least number; there may be more
  * @run: returns the exit status; the arguments end with NULL
+ * @run_command: NULL, or called instead if "--" is among the arguments, with all from the verb on
+ * @command_options: the help of its options
  */
 struct verb {
 	const char *name;
@@ -124,6 +127,8 @@ struct verb {
 	int nr_args;
 	bool more_args;
 	int (*run)(const struct options *options, char **args);
+	int (*run_command)(int argc, char **argv);
+	const char *command_options;
 };
 
 /*
@@ -374,6 +379,8 @@ uint64_t served_uptime(const struct served *served);
  * sigmad_begin - start a guest, with a sigmad that is a child of this process
  * @guest: NAME or FILE
  * @name: out: the guest's name
+ * @caller: -1, or the end of a pipe whose other end only this process has: when that is closed,
+ *	    sigmad stops the guest at once
  * @pid: out: process ID of sigmad
  * @notify: NULL, or out: the socket that sigmad reports to. Close it soon, since sigmad blocks when
  *	    the socket is full
@@ -381,7 +388,8 @@ uint64_t served_uptime(const struct served *served);
  * Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT for the rest of this process. Return: EXIT_OK when the
  * guest's CPU has begun; or another exit status, with a message.
  */
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *notify);
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], int caller, pid_t *pid,
+		 int *notify);
 
 /** sigmad_last_state - the last state of the guest that waits in the socket; -ENOMSG: none */
 int sigmad_last_state(int notify, pid_t pid);

@@ -130,6 +130,8 @@ static void help_verb(const struct verb *verb)
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		if (verb->accepts & known[i].bit || known[i].option.val == 'h')
 			puts(known[i].help);
+	if (verb->command_options)
+		printf("\n%s", verb->command_options);
 }
 
 static const struct verb *find_verb(const char *name)
@@ -290,6 +292,17 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 	return verb->run(options, argv + 1);
 }
 
+/* Options and arguments behind "--" of a verb that runs a command are the command's own */
+static const struct verb *verb_of_command(int argc, char **argv)
+{
+	const struct verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
+
+	for (int i = 2; verb && verb->run_command && i < argc; i++)
+		if (!strcmp(argv[i], "--"))
+			return verb;
+	return NULL;
+}
+
 /*
  * "exec [OPTION]... NAME [--] COMMAND [ARGUMENT]...": what follows NAME belongs to the command, also
  * what looks like an option. A mistake here is no exit status of the command.
@@ -328,9 +341,12 @@ static int command(int argc, char **argv)
 	struct option long_options[NR_KNOWN + 1] = {};
 	struct options options = { .escape = ESCAPE_DEFAULT };
 	const struct verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
+	const struct verb *of_command = verb_of_command(argc, argv);
 	bool help = false;
 	int opt;
 
+	if (of_command)
+		return of_command->run_command(argc - 1, argv + 1);
 	if (verb && verb->accepts & OPT_TTY)
 		return command_with_program(argc, argv);
 	for (size_t i = 0; i < NR_KNOWN; i++)

@@ -117,6 +117,44 @@ static int take_resources(struct machine *machine)
 	return error;
 }
 
+static bool has_share(const struct guest_config *config, const char *tag)
+{
+	for (unsigned int i = 0; i < config->nr_shares; i++)
+		if (config->share[i].keys && !strcmp(config->share[i].tag, tag))
+			return true;
+	return false;
+}
+
+/*
+ * The root that Root= names is a share. It may be there from an earlier try: see make() in main.c.
+ * Return: 0 or a reported -errno
+ */
+static int share_root(struct machine *machine)
+{
+	const struct guest_config *config = machine->config;
+	char keys[PATH_MAX + 64];
+	int id;
+
+	if (!config->root || has_share(config, ROOT_TAG))
+		return 0;
+	/* An overlay does not cross folders that the share announces as mount points */
+	snprintf(keys, sizeof(keys), "Path=%s\nTag=" ROOT_TAG "\nSubmounts=no\nReadOnly=%s\n", config->root,
+		 config->root_writes == ROOT_WRITES_YES ? "no" : "yes");
+	id = devices_make_one(machine, GUEST_SHARE, keys);
+	return id < 0 ? id : 0;
+}
+
+/* Are these modules in the root that Root= names? */
+static bool root_has_modules(const struct guest_config *config, const char *version)
+{
+	char index[2 * PATH_MAX];
+
+	if (!config->root)
+		return false;
+	snprintf(index, sizeof(index), "%s" MODULES_DEFAULT "/%s/modules.dep", config->root, version);
+	return !access(index, R_OK);
+}
+
 /*
  * The root of a container image, or of another distribution, has no modules for the kernel of the
  * host. So the guest gets a share with these, if it can have one; guest/init mounts it where the
@@ -132,9 +170,8 @@ static void share_modules(struct machine *machine)
 	    config->nr_shares == GUEST_SHARES_MAX || virtiofsd_find(program))
 		return;
 	/* The user's, or that of an earlier try: see make() in main.c */
-	for (unsigned int i = 0; i < config->nr_shares; i++)
-		if (!strcmp(config->share[i].tag, MODULES_TAG))
-			return;
+	if (has_share(config, MODULES_TAG) || root_has_modules(config, version))
+		return;
 	snprintf(index, sizeof(index), MODULES_DEFAULT "/%s/modules.dep", version);
 	if (access(index, R_OK))
 		return;
@@ -159,6 +196,9 @@ int start_make(struct machine *machine)
 	if (error)
 		goto close_load;
 	error = devices_make(machine);
+	if (error)
+		goto free_devices;
+	error = share_root(machine);
 	if (error)
 		goto free_devices;
 	share_modules(machine);

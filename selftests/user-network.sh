@@ -189,5 +189,18 @@ check "a NIC in user mode is hot-plugged, with another forwarded port" \
 	until_true 20 get_address && answers 127.0.0.1 2209'
 check "g stops" eval 'sigmactl stop g && wait_gone g'
 check "no passt is left after the stop" no_passt
+
+# ---- sigmactl run
+greeted() { [ "$(within 10 cat </dev/tcp/127.0.0.1/2210)" = hello ]; }
+# shellcheck disable=SC2016 # expanded in the guest
+sigmactl run --kernel="$VMLINUX" --memory=256M --append=mitigations=off --publish=2210:7 -- sh -c '
+	ip -4 -o addr show dev eth0; cat /etc/resolv.conf; bash -c "cat </dev/tcp/$0/5000" | sha256sum
+	exec busybox nc -l -p 7 -e echo hello' $HOST >/run/said &
+check "a program of sigmactl run is reached at a port of the host" \
+	eval 'until_true 120 greeted && wait $!'
+check "it has the host's address" grep -F " $HERE/24 " /run/said
+check "its resolver is the one that DHCP tells" grep -x "nameserver 169.254.1.1" /run/said
+check "it received $MIB MiB from a server on the host" grep "$(sum $data)" /run/said
+check "the host's resolv.conf is as before" grep 127.0.0.53 /etc/resolv.conf
 kill $server $taker $secret $secret6 $open6 $resolver
 finish

@@ -36,9 +36,11 @@ _sigmactl()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
+		--)	[ "${words[0]}" != run ] || { _sigmactl_command $((i + 1)); return; } ;;
 		-t)	# of these verbs it has no value
 			[[ " ${words[*]} " == " "@(exec|shell)" "* ]] || i=$((i + 1)) ;;
-		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env)
+		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|\
+		--cpus|--kernel|--guard|--append|--name|--rootfs|--share|--net|--publish)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
 		-*|=)	;;
@@ -60,6 +62,15 @@ _sigmactl()
 		choices=$(sigmactl help show | sed -n '/^Name State/,/^$/{s/,//g; s/  .*//; s/ /\n/g; p}') ;;
 	-e|--escape)
 		choices="^A ^] none" ;;
+	--guard)
+		choices="auto full memory no" ;;
+	--net)
+		choices="user none bridge=" ;;
+	--kernel|--rootfs|--share)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--cpus|--append|--name|--publish)
+		return ;;
 	-n|-u|-w|--timeout|--lines|--user|--workdir)
 		return ;;
 	*)
@@ -73,6 +84,19 @@ _sigmactl()
 	esac
 	# shellcheck disable=SC2207 # none of these words has a blank
 	COMPREPLY+=($(compgen -W "$choices" -- "$cur"))
+}
+
+# The command of "run --", which begins at this word
+_sigmactl_command()
+{
+	if declare -F _command_offset >/dev/null; then
+		_command_offset "$1"
+	elif [ "$COMP_CWORD" = "$1" ]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+	else
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+	fi
 }
 
 # Set $choices to the next argument of $verb

@@ -41,6 +41,14 @@ _sigmactl()
 {
 	local -a typed
 	local verb nr
+	# The command of "run --"
+	nr=${words[(i)--]}
+	if [[ $words[2] == run ]] && (( nr < CURRENT )); then
+		shift nr words
+		(( CURRENT -= nr ))
+		_normal
+		return
+	fi
 	typed=(${${words[2,CURRENT-1]}:#-*})
 	verb=${typed[1]:-}
 	nr=$#typed

@@ -234,6 +234,30 @@ static void print_rest(FILE *out, const char *cmdline)
 		fprintf(out, " %s", word.text);
 }
 
+/* For guest/init: the root that Root= names. The user's words follow, so their ro counts */
+static void print_root(FILE *out, const struct guest_config *config)
+{
+	if (!config->root)
+		return;
+	fprintf(out, " root=" ROOT_TAG " rootfstype=virtiofs %s",
+		config->root_writes == ROOT_WRITES_NO ? "ro" : "rw");
+	if (config->root_writes == ROOT_WRITES_OVERLAY)
+		fputs(" sigma.overlay", out);
+}
+
+/* Root= and root= are two roots. Return: 0 or a reported -EINVAL */
+static int check_root(const struct guest_config *config)
+{
+	char *root = config->root ? cmdline_value(config->cmdline, "root") : NULL;
+	int error = 0;
+
+	if (root)
+		error = log_error(-EINVAL, "%s:%u: CommandLine=: root=%s, and Root= in line %u is another root; leave one of the two out",
+				  config->file, config->cmdline_line, root, config->root_line);
+	free(root);
+	return error;
+}
+
 static const char *modules_share(const struct guest_config *config)
 {
 	for (unsigned int i = 0; i < config->nr_shares; i++)
@@ -280,6 +304,7 @@ char *cmdline_build(const struct guest_config *config, const struct sigma_info *
 	/* For guest/init. The kernel passes words with a dot over */
 	if (has_modules_share(config, kernel))
 		fputs(" sigma.modules=" MODULES_TAG, out);
+	print_root(out, config);
 	print_parameters(out, config->cmdline);
 	blacklist = print_blacklist(out, config->cmdline);
 	if (!kernel_lists_bsp(kernel))
@@ -317,9 +342,13 @@ ssize_t cmdline_check(const struct guest_config *config, const struct kernel *ke
 	const struct sigma_info info = {
 		.tsc_khz = UINT32_MAX, .nr_cpus = SIGMA_CPUS_MAX, .bsp_apic_id = UINT32_MAX,
 	};
-	char *cmdline = cmdline_build(config, &info, kernel);
+	char *cmdline;
 	ssize_t size;
 
+	size = check_root(config);
+	if (size)
+		return size;
+	cmdline = cmdline_build(config, &info, kernel);
 	if (!cmdline)
 		return -EINVAL;
 	warn_of_parameters(config);

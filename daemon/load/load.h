@@ -30,6 +30,8 @@ struct load;
 #define MODULES_DEFAULT	"/lib/modules"	/* the folder of the kernels' modules; each has one in it */
 /* The tag of a share with the modules of the guest's kernel, which guest/init mounts */
 #define MODULES_TAG	"sigma-modules"
+/* The tag of the share that is the root by Root= */
+#define ROOT_TAG	"sigma-root"
 
 /**
  * load_open - read the kernel, make the initrd and check both, before the guest has memory
@@ -116,7 +118,7 @@ int vmlinux_parse(struct kernel *kernel, const char *path);
  * @fstype: rootfstype= of the command line, or NULL
  *
  * Return: @fstype, or what the disks say, as a comma-separated list; "" beside a user's initrd,
- * which finds the root itself.
+ * which finds the root itself, and what Root= needs, which is no disk.
  */
 const char *rootfs_types(const struct guest_config *config, const char *root, const char *fstype);
 

@@ -75,6 +75,8 @@ const char *rootfs_types(const struct guest_config *config, const char *root, co
 
 	if (config->initrd)
 		return names[0];
+	if (config->root)
+		return config->root_writes == ROOT_WRITES_OVERLAY ? "overlay" : names[0];
 	if (fstype)
 		return fstype;
 	for (unsigned int i = 0; i < config->nr_disks; i++)

@@ -136,7 +136,11 @@ void program_kill(void);
 
 /* session.c */
 
-/** session_run - serve a connection of the host until its end, in a process of its own */
-void session_run(int connection, const uint8_t key[AGENT_KEY_SIZE]);
+/**
+ * session_run - serve a connection of the host until its end, in a process of its own
+ *
+ * Return: the host had the key.
+ */
+bool session_run(int connection, const uint8_t key[AGENT_KEY_SIZE]);
 
 #endif

@@ -24,8 +24,10 @@
 
 #define TABLES		"/sys/firmware/acpi/tables/"
 #define SESSIONS_MAX	128	/* at a time */
+#define HAS_RUN		3	/* exit status of a session that has run a program */
 
 static volatile sig_atomic_t sessions;
+static bool once;		/* this agent ends with the last program that it runs */
 
 static void complain(const char *what, const char *why)
 {
@@ -78,11 +80,17 @@ static int listen_vsock(void)
 
 static void on_child(int number)
 {
-	int error = errno;
+	static bool has_run;
+	int error = errno, how;
 
 	(void)number;
-	while (waitpid(-1, NULL, WNOHANG) > 0)
+	while (waitpid(-1, &how, WNOHANG) > 0) {
 		sessions--;
+		/* Anybody can connect, but only who has the key ends an agent by that */
+		has_run |= !WIFEXITED(how) || WEXITSTATUS(how) == HAS_RUN;
+	}
+	if (once && has_run && !sessions)
+		_exit(EXIT_SUCCESS);
 	errno = error;
 }
 
@@ -109,8 +117,7 @@ static void serve(int listener, const uint8_t key[AGENT_KEY_SIZE])
 		if (!pid) {
 			close(listener);
 			sigprocmask(SIG_SETMASK, &none, NULL);
-			session_run(fd, key);
-			_exit(EXIT_SUCCESS);
+			_exit(session_run(fd, key) ? HAS_RUN : EXIT_SUCCESS);
 		}
 		if (pid > 0)
 			sessions++;
@@ -136,9 +143,12 @@ int main(int argc, char *argv[])
 	uint8_t key[AGENT_KEY_SIZE];
 	int listener;
 
-	if (argc > 1) {
-		puts("Usage: sigma-agent\n"
-		     "Run programs in this SIGMA guest for 'sigmactl exec' on the host (" SIGMA_VERSION ").");
+	once = argc == 2 && !strcmp(argv[1], "--once");
+	if (argc > 1 && !once) {
+		puts("Usage: sigma-agent [--once]\n"
+		     "Run programs in this SIGMA guest for sigmactl on the host (" SIGMA_VERSION ").\n"
+		     "\n"
+		     "  --once  end with the last of the programs that were run");
 		return strcmp(argv[1], "--help") ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	open_streams();

@@ -344,7 +344,7 @@ static void end_program(const struct session *session)
 	waitpid(session->program.pid, NULL, 0);
 }
 
-void session_run(int connection, const uint8_t key[AGENT_KEY_SIZE])
+bool session_run(int connection, const uint8_t key[AGENT_KEY_SIZE])
 {
 	struct session session = {
 		.key = key, .deadline = now() + HELLO_SECONDS,
@@ -357,11 +357,12 @@ void session_run(int connection, const uint8_t key[AGENT_KEY_SIZE])
 	signals = open_signals();
 	session.relay = relay_new(connection, &ops, &session);
 	if (signals < 0 || !session.relay)
-		return;
+		return false;
 	serve(&session, signals);
 	if (session.state == STATE_RUNNING)
 		end_program(&session);
 	relay_free(session.relay);
 	request_free(&session.request);
 	close(signals);
+	return session.state != STATE_HELLO;
 }

@@ -45,7 +45,7 @@ const char *value_of(const char *word, const char *name)
 	return !strncmp(word, name, len) && word[len] == '=' ? word + len + 1 : NULL;
 }
 
-static void parse_word(struct cmdline *cmdline, const char *word)
+static void parse_word(struct cmdline *cmdline, char *word)
 {
 	const struct {
 		const char *name, **value;
@@ -69,22 +69,40 @@ static void parse_word(struct cmdline *cmdline, const char *word)
 		cmdline->root_timeout = strtoul(value, NULL, 10);
 	else if (!strcmp(word, "rootwait"))
 		cmdline->root_timeout = ROOTWAIT;
+	else if (!strcmp(word, "sigma.run") || !strcmp(word, "sigma.run=keep"))
+		cmdline->run = true;
+	else if (value_of(word, "sigma.share") && cmdline->nr_shares < CMDLINE_SHARES_MAX)
+		cmdline->shares[cmdline->nr_shares++] = word + strlen("sigma.share=");
+	else if (!strcmp(word, "sigma.tmp=host"))
+		cmdline->tmp_from_host = true;
+	else if (!strcmp(word, "sigma.net=dhcp"))
+		cmdline->network = true;
+	else if (!strcmp(word, "sigma.overlay"))
+		cmdline->overlay = true;
 	else if (!strcmp(word, "ro"))
 		cmdline->read_only = true;
 	else if (!strcmp(word, "rw"))
 		cmdline->read_only = false;
+	if (!strcmp(word, "sigma.run=keep"))
+		cmdline->keep = true;
 }
 
 void cmdline_parse(struct cmdline *cmdline)
 {
 	char *next = cmdline->text;
-	const char *word;
+	char *word;
 
 	cmdline->root = NULL;
 	cmdline->fstype = NULL;
 	cmdline->flags = NULL;
 	cmdline->init = NULL;
 	cmdline->modules = NULL;
+	cmdline->overlay = false;
+	cmdline->run = false;
+	cmdline->nr_shares = 0;
+	cmdline->keep = false;
+	cmdline->tmp_from_host = false;
+	cmdline->network = false;
 	cmdline->read_only = true;
 	cmdline->root_timeout = ROOT_TIMEOUT;
 

@@ -11,7 +11,7 @@
  *	5. free the initrd's memory, make /newroot the root
  *	6. mount sigmad's share of the kernel's modules, if the root has none of them
  *	7. start the agent, by which the host runs programs in this guest (guest/agent/)
- *	8. start the root's init
+ *	8. start the root's init; with sigma.run, the system of system.c is in place of 7 and 8
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
  * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
@@ -38,22 +38,14 @@
 #include "init.h"
 
 #define MODULES_LIST	"/modules."	/* "load", or the type of a file system */
-#define NEWROOT		"/newroot"
+#define AGENT		"/sigma-agent"
 #define CONSOLE		"/dev/console"
 #define CONSOLE_TIMEOUT	2	/* seconds; the console is added together with the disk */
 #define NFTW_FDS	16
 #define GUEST_DRIVER	"/sys/bus/platform/drivers/sigma_guest"
 #define GUEST_MODULE	"sigma_guest.ko"
 #define VIRTIO_DRIVERS	"/sys/bus/virtio/drivers/"
-#define VIRTIOFS	"virtiofs"
 #define MODULES_FOLDER	"/lib/modules"
-#define AGENT		"/sigma-agent"
-
-/* A root that is a share, and what the last attempt to mount it returned */
-struct share_root {
-	const struct cmdline *cmdline;
-	int err;
-};
 
 static int kmsg = -1;
 static const char *driver_error = "the lines above say why";	/* that GUEST_MODULE does not work */
@@ -168,8 +160,7 @@ static void load_module(const char *path)
 	close(fd);
 }
 
-/* Load the modules in a list that sigmad may have made, or not */
-static void load_list(const char *name)
+void init_load_list(const char *name)
 {
 	size_t size = 0;
 	char path[64], *line = NULL;
@@ -252,7 +243,7 @@ static int mount_root_given(const char *device, const char *list, const struct c
 
 	snprintf(types, sizeof(types), "%s", list);
 	while (err && (type = strsep(&rest, ","))) {
-		load_list(type);
+		init_load_list(type);
 		err = mount_root_as(device, type, cmdline);
 	}
 	return err;
@@ -279,8 +270,7 @@ static int mount_root_any(const char *device, const struct cmdline *cmdline)
 	return err;
 }
 
-/* A driver that the initrd has no module for must be built into the kernel */
-static int need_driver(const char *name, const char *option)
+int init_need_driver(const char *name, const char *option)
 {
 	char path[64];
 
@@ -290,36 +280,6 @@ static int need_driver(const char *name, const char *option)
 	init_say(LEVEL_ERROR, "this kernel has no driver %s for the root file system; build it with %s=y, or with %s=m and install its modules",
 		 name, option, option);
 	return -ENODEV;
-}
-
-static bool mount_share(void *data)
-{
-	struct share_root *share = data;
-
-	share->err = mount_root_as(share->cmdline->root, VIRTIOFS, share->cmdline);
-	/* EINVAL: there is no share with this tag, or not yet */
-	return share->err != -EINVAL;
-}
-
-/* With rootfstype=virtiofs, root= is the tag of a share */
-static int mount_root_share(const struct cmdline *cmdline)
-{
-	struct share_root share = { .cmdline = cmdline };
-
-	if (!cmdline->root) {
-		init_say(LEVEL_ERROR, "the command line has rootfstype=virtiofs, but no root=; name the tag of the share, as in root=TAG");
-		return -EINVAL;
-	}
-	if (need_driver(VIRTIOFS, "CONFIG_VIRTIO_FS"))
-		return -ENODEV;
-	root_wait(mount_share, &share, cmdline->root_timeout);
-	if (share.err)
-		init_say(LEVEL_ERROR, "root=%s: cannot mount this share: %s; does the guest file have a [Share] with Tag=%s, and is sigmad running?",
-			 cmdline->root, share.err == -EINVAL ? "there is none" :
-			 strerror(-share.err), cmdline->root);
-	else
-		init_say(LEVEL_INFO, "root file system is the share %s", cmdline->root);
-	return share.err;
 }
 
 static void say_no_device(const struct root_device *root, unsigned int seconds)
@@ -340,13 +300,13 @@ static int mount_root(const struct cmdline *cmdline)
 
 	mkdir(NEWROOT, 0755);
 	if (cmdline->fstype && !strcmp(cmdline->fstype, VIRTIOFS))
-		return mount_root_share(cmdline);
+		return share_mount_root(cmdline);
 	if (!root_spec_valid(root.spec)) {
 		init_say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, PARTUUID=, PARTLABEL=, or UUID= or LABEL= of an ext4, xfs or btrfs file system",
 			 root.spec);
 		return -EINVAL;
 	}
-	if (need_driver("virtio_blk", "CONFIG_VIRTIO_BLK"))
+	if (init_need_driver("virtio_blk", "CONFIG_VIRTIO_BLK"))
 		return -ENODEV;
 	if (!root_wait(root_find, &root, cmdline->root_timeout)) {
 		say_no_device(&root, cmdline->root_timeout);
@@ -486,28 +446,6 @@ static void mount_modules(const struct cmdline *cmdline)
 		init_say(LEVEL_INFO, "the modules on %s are those of the host", path);
 }
 
-/*
- * Start the agent, whose file went with the initrd. It becomes a process of the root's init. Without
- * it the guest runs, and 'sigmactl exec' on the host says that there is none.
- */
-static void start_agent(int file)
-{
-	char *argv[] = { "sigma-agent", NULL };
-	pid_t pid;
-
-	if (file < 0)
-		return;
-	pid = fork();
-	if (!pid) {
-		fexecve(file, argv, environ);
-		init_say(LEVEL_WARNING, "cannot start the agent: %s", strerror(errno));
-		_exit(EXIT_FAILURE);
-	}
-	if (pid < 0)
-		init_say(LEVEL_WARNING, "no process for the agent: %s", strerror(errno));
-	close(file);
-}
-
 /* Returns only if no init could be started. Arguments after "--" are passed on. */
 static void start_init(const struct cmdline *cmdline, char *argv[])
 {
@@ -535,6 +473,8 @@ int main(int argc, char *argv[])
 	int err, agent;
 
 	(void)argc;
+	if (getpid() != 1)
+		return system_off();
 	if (mount_all())
 		return give_up();
 	forbid_reset();
@@ -548,7 +488,7 @@ int main(int argc, char *argv[])
 		init_say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
 			 strerror(-err));
 
-	load_list("load");
+	init_load_list("load");
 	/* Without it there are no devices, either */
 	if (!is_safe() || mount_root(&cmdline))
 		return give_up();
@@ -562,7 +502,11 @@ int main(int argc, char *argv[])
 	}
 	network_servers();
 	mount_modules(&cmdline);
-	start_agent(agent);
+	if (cmdline.run) {
+		system_run(&cmdline, agent);
+		return EXIT_FAILURE;
+	}
+	agent_start(agent, false);
 	start_init(&cmdline, argv);
 	return EXIT_FAILURE;
 }

@@ -422,6 +422,30 @@ TEST(shares)
 	rmdir("a,b");
 }
 
+TEST(root)
+{
+	ASSERT_EQ(0, load(KERNEL));
+	EXPECT_TRUE(!config.root && config.root_writes == ROOT_WRITES_YES);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "Root=/\nRootWrites=overlay\n"));
+	EXPECT_STREQ("/", config.root);
+	EXPECT_EQ(3, config.root_line);
+	EXPECT_EQ(ROOT_WRITES_OVERLAY, config.root_writes);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "RootWrites=no\nRoot=@/modules\n"));
+	EXPECT_EQ(ROOT_WRITES_NO, config.root_writes);
+	guestfile_free(&config);
+
+	EXPECT_EQ(-ENOENT, load(KERNEL "Root=@/none\n"));
+	EXPECT_SAID("web.guest:3: Root=", said);
+	EXPECT_WRONG(KERNEL "Root=modules\n", 3, "Root=modules");
+	EXPECT_WRONG(KERNEL "Root=/a,b\n", 3, "comma");
+	EXPECT_WRONG(KERNEL "Root=/\nRootWrites=maybe\n", 4, "none of yes, no and overlay");
+	EXPECT_WRONG(KERNEL "Root=/\nInitrd=@/initrd\n", 3, "leave one of the two out");
+	EXPECT_EQ(-EINVAL, load(KERNEL "RootWrites=no\n"));
+	EXPECT_SAID("without Root=", said);
+}
+
 TEST(memory_is_rounded_up)
 {
 	ASSERT_EQ(0, load(KERNEL "Memory=134217729\n"));
