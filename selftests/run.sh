@@ -15,6 +15,8 @@ made=/srv/made
 
 # run [OPTION]... -- CMD: without a network, and with a kernel that need not be unpacked first
 run() { sigmactl run --kernel="$VMLINUX" --memory=256M --net=none "--append=mitigations=off" "$@"; }
+# begin -- CMD: the same, in place of a subshell in the background, so that $! is sigmactl itself
+begin() { exec sigmactl run --kernel="$VMLINUX" --memory=256M --net=none "--append=mitigations=off" "$@"; }
 # ends STATUS COMMAND: it has this exit status
 ends() { local status=0; "${@:2}" || status=$?; [ $status = "$1" ]; }
 sum() { sha256sum | cut -d ' ' -f 1; }
@@ -63,15 +65,15 @@ check "--read-only: it cannot write" eval '
 
 # ---- how it ends
 check "--timeout ends a program" ends 124 run --timeout=2 -- sleep 1000
-run -- sh -c 'trap "exit 9" TERM; touch started; while :; do sleep 1; done' &
+begin -- sh -c 'trap "exit 9" TERM; touch started; while :; do sleep 1; done' &
 check "a program runs in the background" until_true 120 [ -e started ]
 check "it gets the signals of sigmactl" eval 'kill -TERM $!; ends 9 wait $!'
 rm started
-run -- sh -c 'touch started; exec sleep 1000' &
+begin -- sh -c 'touch started; exec sleep 1000' &
 check "another one runs" until_true 120 [ -e started ]
 check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
 check "no virtiofsd is left" no_servers
-run -- true &
+begin -- true &
 check "a start that is killed takes nothing" eval 'sleep 1; kill -9 $!; is_back'
 check "the guest's kernel panics: an error, and everything is back" eval '
 	ends 125 run -- sh -c "echo c >/proc/sysrq-trigger" 2>err && grep panicked err && is_back'
