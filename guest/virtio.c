@@ -23,11 +23,14 @@
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_console.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
 #include "guest.h"
 
 #define RESET_RETRY_MS	1000
+#define CONSOLE_OUTPUT	1	/* the first port's transmit queue, virtio 1.2, 5.3.2 */
 
 /**
  * struct sigma_virtio_device - one device
@@ -279,6 +282,22 @@ static int set_queue(struct sigma_virtio_device *svd, struct virtqueue *vq)
 	return ask(svd, SIGMA_MSG_SET_VQUEUE, &msg, sizeof(msg), NULL, 0);
 }
 
+/*
+ * The driver's callback, or NULL: then the queue asks for no interrupts. For the output of a console
+ * virtio_console polls until the device has used it, and needs none. Its callback would even take
+ * the output from under the poll and free it a second time, as long as the port is not on the
+ * driver's list: while the console gets all that was logged so far. Another CPU may run it then; with
+ * real-time preemption, the interrupt's thread on the same CPU.
+ */
+static vq_callback_t *callback_of(const struct virtio_device *vdev, unsigned int index,
+				  const struct virtqueue_info *info)
+{
+	if (vdev->id.device == VIRTIO_ID_CONSOLE && index == CONSOLE_OUTPUT &&
+	    !virtio_has_feature(vdev, VIRTIO_CONSOLE_F_MULTIPORT))
+		return NULL;
+	return info->callback;
+}
+
 static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned int index,
 				     const struct virtqueue_info *info)
 {
@@ -302,8 +321,8 @@ static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned i
 	queue->call_user.rung = queue_called;
 
 	vq = vring_create_virtqueue(index, le32_to_cpu(msg.size), SMP_CACHE_BYTES, &svd->vdev,
-				    true, true, info->ctx, queue_notify, info->callback,
-				    info->name);
+				    true, true, info->ctx, queue_notify,
+				    callback_of(&svd->vdev, index, info), info->name);
 	if (!vq) {
 		err = -ENOMEM;
 		goto free_queue;
