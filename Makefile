@@ -409,11 +409,15 @@ shell:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/rig/vm -b
 
+# Folder by folder: below this one kbuild would take the objects and modules out of build/trees, too
 clean:
 	$(Q)rm -rf $(O)/common $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench \
 		$(O)/selftests $(O)/sanitized $(libraries) $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
 		$(units) $(O)/prefix $(O)/deb
-	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	$(Q)[ ! -d $(KDIR) ] || for folder in kmod guest; do \
+		$(MAKE) -C $(KDIR) M=$(CURDIR)/$$folder clean || exit; \
+	done
+	$(Q)rm -f modules.order Module.symvers .*.cmd
 
 user_obj := $(common_obj) $(daemon_obj) $(ctl_obj)
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(main_obj) $(user_obj) $(call sanitized,$(user_obj))) \
