@@ -23,6 +23,9 @@
 #	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
 #				hosts of other sizes and settings; T=NAME: one of
 #				selftests/matrix/machines
+#	make soak		guests that start, work, meet faults of all kinds and end, drawn from
+#				SEED= for MINUTES= (10), in a virtual machine; table and build/soak.json
+#	make reliability	docs/reliability.md, from the logs of what ran
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -102,7 +105,7 @@ endif
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
 	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus matrix \
-	check-packages check-kgdb check-debug check-load bench demo shell clean
+	check-packages check-kgdb check-debug check-load soak reliability bench demo shell clean
 
 all: modules user
 
@@ -395,6 +398,15 @@ check-debug:
 check-load:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/load/run
+
+MINUTES ?= 10
+SEED ?=
+soak:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/soak/run $(MINUTES) $(SEED)
+
+reliability:
+	$(Q)selftests/reliability/report
 
 ROUNDS ?= 3
 bench:
