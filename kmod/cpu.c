@@ -52,9 +52,9 @@
 #include <asm/smp.h>
 
 #include "shared/apic.h"
+#include "shared/fault.h"
 #include "cpu.h"
 #include "entry.h"
-#include "fault.h"
 #include "frequency.h"
 #include "identity.h"
 #include "why.h"

@@ -17,6 +17,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 
+#include "shared/fault.h"
 #include "guest.h"
 #include "memfile.h"
 #include "memory.h"
@@ -104,7 +105,7 @@ int sigma_memfile_open(struct sigma_guest *guest)
 
 	get_device(&guest->dev);
 	atomic_inc(&guest->memory_files);
-	fd = anon_inode_getfd("[sigma-memory]", &memory_fops, guest, O_RDWR | O_CLOEXEC);
+	fd = sigma_fault() ?: anon_inode_getfd("[sigma-memory]", &memory_fops, guest, O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
 		atomic_dec(&guest->memory_files);
 		put_device(&guest->dev);

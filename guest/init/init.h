@@ -29,6 +29,7 @@ void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
 /* cmdline.c */
 
 #define CMDLINE_MAX 4096
+#define PARAMETERS_MAX 64
 
 /**
  * struct cmdline - the options of the command line that init uses; the strings are in @text
@@ -39,17 +40,28 @@ void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
  * @modules: value of sigma.modules=, which sigmad writes, or NULL
  * @read_only: "ro", the default, or "rw", whichever came last
  * @root_timeout: seconds to wait for @root
+ * @parameters: the words MODULE.NAME[=VALUE], @nr_parameters of them; those beyond have no effect
+ * @nr_parameters: see there
  * @text: the command line, which cmdline_parse() modifies
  */
 struct cmdline {
 	const char *root, *fstype, *flags, *init, *modules;
 	bool read_only;
 	unsigned int root_timeout;
+	const char *parameters[PARAMETERS_MAX];
+	unsigned int nr_parameters;
 	char text[CMDLINE_MAX];
 };
 
 /** cmdline_parse - parse @cmdline->text; if an option is given twice, the last one counts */
 void cmdline_parse(struct cmdline *cmdline);
+
+/**
+ * cmdline_parameters - what the command line says to a module, as the kernel takes it
+ * @path: the module's file; its name is that up to the first dot
+ * @out: NAME=VALUE for each word MODULE.NAME=VALUE, with blanks between
+ */
+void cmdline_parameters(const struct cmdline *cmdline, const char *path, char out[CMDLINE_MAX]);
 
 /** value_of - the value if @word is "NAME=value", or NULL when it is another option */
 const char *value_of(const char *word, const char *name);
