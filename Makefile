@@ -23,6 +23,9 @@
 #	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
 #				hosts of other sizes and settings; T=NAME: one of
 #				selftests/matrix/machines
+#	make soak		guests that start, work, meet faults of all kinds and end, drawn from
+#				SEED= for MINUTES= (10), in a virtual machine; table and build/soak.json
+#	make reliability	docs/reliability.md, from the logs of what ran
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -102,7 +105,7 @@ endif
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
 	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus matrix \
-	check-packages check-kgdb check-debug check-load bench demo shell clean
+	check-packages check-kgdb check-debug check-load soak reliability bench demo shell clean
 
 all: modules user
 
@@ -415,6 +418,15 @@ check-load:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/load/run
 
+MINUTES ?= 10
+SEED ?=
+soak:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/soak/run $(MINUTES) $(SEED)
+
+reliability:
+	$(Q)selftests/reliability/report
+
 ROUNDS ?= 3
 bench:
 	$(Q)selftests/rig/packages
@@ -428,11 +440,15 @@ shell:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/rig/vm -b
 
+# Folder by folder: below this one kbuild would take the objects and modules out of build/trees, too
 clean:
 	$(Q)rm -rf $(O)/common $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench \
 		$(O)/selftests $(O)/sanitized $(libraries) $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
 		$(units) $(O)/prefix $(O)/deb
-	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	$(Q)[ ! -d $(KDIR) ] || for folder in kmod guest; do \
+		$(MAKE) -C $(KDIR) M=$(CURDIR)/$$folder clean || exit; \
+	done
+	$(Q)rm -f modules.order Module.symvers .*.cmd
 
 user_obj := $(common_obj) $(daemon_obj) $(ctl_obj)
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(main_obj) $(user_obj) $(call sanitized,$(user_obj))) \

@@ -27,6 +27,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 #define RESET_RETRY_MS	1000
@@ -313,14 +314,15 @@ static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned i
 	if (err)
 		return ERR_PTR(err);
 
-	queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	queue = sigma_fault() ? NULL : kzalloc(sizeof(*queue), GFP_KERNEL);
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 	queue->kick = le32_to_cpu(msg.kick);
 	queue->call = le32_to_cpu(msg.call);
 	queue->call_user.rung = queue_called;
 
-	vq = vring_create_virtqueue(index, le32_to_cpu(msg.size), SMP_CACHE_BYTES, &svd->vdev,
+	vq = sigma_fault() ? NULL :
+	     vring_create_virtqueue(index, le32_to_cpu(msg.size), SMP_CACHE_BYTES, &svd->vdev,
 				    true, true, info->ctx, queue_notify,
 				    callback_of(&svd->vdev, index, info), info->name);
 	if (!vq) {
@@ -331,14 +333,14 @@ static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned i
 	vq->priv = queue;
 	queue->vq = vq;
 
-	err = sigma_iosc_attach(svd->guest, queue->call, &queue->call_user);
+	err = sigma_fault() ?: sigma_iosc_attach(svd->guest, queue->call, &queue->call_user);
 	if (err) {
 		dev_err(&svd->vdev.dev, "queue %u: doorbell %u cannot be used: error %d\n", index,
 			queue->call, err);
 		goto delete_vq;
 	}
 
-	err = set_queue(svd, vq);
+	err = sigma_fault() ?: set_queue(svd, vq);
 	if (err)
 		goto detach;
 	return vq;
@@ -448,7 +450,7 @@ struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
 	struct sigma_virtio_device *svd;
 	int err;
 
-	svd = kzalloc(sizeof(*svd), GFP_KERNEL);
+	svd = sigma_fault() ? NULL : kzalloc(sizeof(*svd), GFP_KERNEL);
 	if (!svd)
 		return ERR_PTR(-ENOMEM);
 	svd->guest = guest;
@@ -457,7 +459,7 @@ struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
 	svd->vdev.dev.release = sigma_virtio_release;
 	svd->vdev.config = &sigma_virtio_ops;
 
-	err = get_info(svd);
+	err = sigma_fault() ?: get_info(svd);
 	if (err) {
 		kfree(svd);
 		return ERR_PTR(err);

@@ -35,8 +35,8 @@
 #include <asm/processor.h>
 #include <asm/smp.h>
 
+#include "shared/fault.h"
 #include "cpu.h"
-#include "fault.h"
 #include "startup.h"
 #include "why.h"
 

@@ -19,9 +19,9 @@
 #include <linux/wait.h>
 
 #include "guard/guard.h"
+#include "shared/fault.h"
 #include "cpu.h"
 #include "create.h"
-#include "fault.h"
 #include "guest.h"
 #include "low.h"
 #include "startup.h"
@@ -299,14 +299,13 @@ static int finish_making(struct sigma_guest *guest, struct sigma_create *args)
 	if (err)
 		goto free_identity;
 
-	err = sigma_fault() ?: guest->node->add(guest);
+	err = guest->node->add(guest);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_DEVICE, 0, -err);
 		goto give_back_cpus;
 	}
 
-	err = sigma_fault() ?:
-	      sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
+	err = sigma_channels_add(&guest->channels, &guest->dev, guest->view.name);
 	if (err) {
 		sigma_refuse(why, err, SIGMA_REASON_CHANNELS, 0, -err);
 		goto del_node;

@@ -24,6 +24,7 @@
 #include <linux/sched/signal.h>
 #include <linux/uio.h>
 
+#include "shared/fault.h"
 #include "guest.h"
 #include "memfile.h"
 #include "memory.h"
@@ -152,7 +153,8 @@ int sigma_memfile_open(struct sigma_guest *guest)
 		return fd;
 	get_device(&guest->dev);
 	atomic_inc(&guest->memory_files);
-	file = anon_inode_getfile("[sigma-memory]", &memory_fops, guest, O_RDWR);
+	file = sigma_fault() ? ERR_PTR(-ENOMEM) :
+	       anon_inode_getfile("[sigma-memory]", &memory_fops, guest, O_RDWR);
 	if (IS_ERR(file)) {
 		atomic_dec(&guest->memory_files);
 		put_device(&guest->dev);

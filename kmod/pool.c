@@ -25,6 +25,7 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 
+#include "shared/fault.h"
 #include "uapi/sigma.h"
 #include "pool.h"
 #include "why.h"
@@ -155,13 +156,14 @@ static int map_range(struct pool_range *range, struct sigma_why *why)
 	void *at;
 
 	/* Also within what the firmware calls reserved, but not if a driver has a part of it */
-	if (!request_mem_region(range->phys, range->size, "SIGMA pool"))
+	if (sigma_fault() || !request_mem_region(range->phys, range->size, "SIGMA pool"))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_POOL_IN_USE, 0, 0);
 	range->pgmap.type = MEMORY_DEVICE_GENERIC;
 	range->pgmap.range.start = range->phys;
 	range->pgmap.range.end = range->phys + range->size - 1;
 	range->pgmap.nr_range = 1;
-	at = memremap_pages(&range->pgmap, phys_to_target_node(range->phys));
+	at = sigma_fault_ptr() ?:
+	     memremap_pages(&range->pgmap, phys_to_target_node(range->phys));
 	if (!IS_ERR(at))
 		return 0;
 	release_mem_region(range->phys, range->size);
@@ -204,7 +206,7 @@ static int open_range(struct pool_range *range, bool is_ram, struct sigma_why *w
 	}
 
 	/* Not before: only now is it certain that the machine has so much memory */
-	range->taken = bitmap_zalloc(range->size / CHUNK, GFP_KERNEL);
+	range->taken = sigma_fault() ? NULL : bitmap_zalloc(range->size / CHUNK, GFP_KERNEL);
 	if (!range->taken) {
 		close_range(range);
 		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);

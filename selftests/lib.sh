@@ -344,8 +344,9 @@ has_shed()
 		"$none $kept $kept $kept $none 1 2" ] || { cat "/proc/$1/status"; return 1; }
 }
 
-# sigmad_pid [GUEST]: by default, of guest g
-sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e .pid; }
+# sigmad_pid [GUEST]: by default, of guest g. A sigmad that does not answer has the PID 0, and to kill that
+# would end the test
+sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e '.pid | select(. > 0)'; }
 kill_sigmad()
 {
 	local pid

@@ -26,7 +26,7 @@ no_servers() { ! pgrep -x virtiofsd >/dev/null; }
 kill_sigmad()
 {
 	local pid
-	pid=$(sigmactl status --json g | jq -e .pid) && kill -9 "$pid" &&
+	pid=$(sigmad_pid g) && kill -9 "$pid" &&
 		until_true 10 eval "! kill -0 $pid 2>/dev/null"
 }
 

@@ -141,17 +141,19 @@ static const char *why_no_modules(int error)
 }
 
 /* EEXIST is no error: the module is loaded already, or built in */
-static void load_module(const char *path)
+static void load_module(const char *path, const struct cmdline *cmdline)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int flags = ends_with(path, ".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
+	char parameters[CMDLINE_MAX];
 	const char *why;
 
+	cmdline_parameters(cmdline, path, parameters);
 	if (fd < 0) {
 		init_say(LEVEL_ERROR, "cannot open module %s: %s", path, strerror(errno));
 		return;
 	}
-	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST) {
+	if (syscall(SYS_finit_module, fd, parameters, flags) && errno != EEXIST) {
 		why = why_no_modules(errno);
 		init_say(LEVEL_ERROR, "cannot load module %s: %s", path, why ?: strerror(errno));
 		if (ends_with(path, "/" GUEST_MODULE))
@@ -160,7 +162,7 @@ static void load_module(const char *path)
 	close(fd);
 }
 
-void init_load_list(const char *name)
+void init_load_list(const char *name, const struct cmdline *cmdline)
 {
 	size_t size = 0;
 	char path[64], *line = NULL;
@@ -173,7 +175,7 @@ void init_load_list(const char *name)
 	while (getline(&line, &size, list) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0])
-			load_module(line);
+			load_module(line, cmdline);
 	}
 	free(line);
 	fclose(list);
@@ -243,7 +245,7 @@ static int mount_root_given(const char *device, const char *list, const struct c
 
 	snprintf(types, sizeof(types), "%s", list);
 	while (err && (type = strsep(&rest, ","))) {
-		init_load_list(type);
+		init_load_list(type, cmdline);
 		err = mount_root_as(device, type, cmdline);
 	}
 	return err;
@@ -488,7 +490,7 @@ int main(int argc, char *argv[])
 		init_say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
 			 strerror(-err));
 
-	init_load_list("load");
+	init_load_list("load", &cmdline);
 	/* Without it there are no devices, either */
 	if (!is_safe() || mount_root(&cmdline))
 		return give_up();

@@ -35,8 +35,6 @@ void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
 #define NEWROOT		"/newroot"
 #define VIRTIOFS	"virtiofs"
 
-/** init_load_list - load the modules of a list that sigmad may have made, or not: /modules.NAME */
-void init_load_list(const char *name);
 
 /**
  * init_need_driver - a driver that the initrd has no module for must be built into the kernel
@@ -60,6 +58,7 @@ pid_t agent_start(int file, bool once);
 
 #define CMDLINE_MAX 4096
 #define CMDLINE_SHARES_MAX 8	/* that a guest may have */
+#define PARAMETERS_MAX 64
 
 /**
  * struct cmdline - the options of the command line that init uses; the strings are in @text
@@ -76,6 +75,8 @@ pid_t agent_start(int file, bool once);
  * @network: sigma.net=dhcp: the NIC gets its address by DHCP
  * @read_only: "ro", the default, or "rw", whichever came last
  * @root_timeout: seconds to wait for @root
+ * @parameters: the words MODULE.NAME[=VALUE], @nr_parameters of them; those beyond have no effect
+ * @nr_parameters: see there
  * @text: the command line, which cmdline_parse() modifies
  */
 struct cmdline {
@@ -83,14 +84,28 @@ struct cmdline {
 	bool read_only, overlay, run, keep, tmp_from_host, network;
 	unsigned int root_timeout, nr_shares;
 	char *shares[CMDLINE_SHARES_MAX];
+	const char *parameters[PARAMETERS_MAX];
+	unsigned int nr_parameters;
 	char text[CMDLINE_MAX];
 };
 
 /** cmdline_parse - parse @cmdline->text; if an option is given twice, the last one counts */
 void cmdline_parse(struct cmdline *cmdline);
 
+/**
+ * cmdline_parameters - what the command line says to a module, as the kernel takes it
+ * @path: the module's file; its name is that up to the first dot
+ * @out: NAME=VALUE for each word MODULE.NAME=VALUE, with blanks between
+ */
+void cmdline_parameters(const struct cmdline *cmdline, const char *path, char out[CMDLINE_MAX]);
+
 /** value_of - the value if @word is "NAME=value", or NULL when it is another option */
 const char *value_of(const char *word, const char *name);
+
+/* init.c */
+
+/** init_load_list - load the modules of a list that sigmad may have made, or not: /modules.NAME */
+void init_load_list(const char *name, const struct cmdline *cmdline);
 
 /* share.c */
 

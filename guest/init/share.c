@@ -36,11 +36,11 @@ static bool mount_share(void *data)
 	return share->err != -EINVAL;
 }
 
-static int mount_overlay(void)
+static int mount_overlay(const struct cmdline *cmdline)
 {
 	int err = 0;
 
-	init_load_list("overlay");
+	init_load_list("overlay", cmdline);
 	mkdir(UPPER, 0755);
 	if (mount("tmpfs", UPPER, "tmpfs", MS_SILENT, "mode=755") ||
 	    mkdir(UPPER "/data", 0755) || mkdir(UPPER "/work", 0755) ||
@@ -73,7 +73,7 @@ int share_mount_root(const struct cmdline *cmdline)
 		return share.err;
 	}
 	if (cmdline->overlay)
-		share.err = mount_overlay();
+		share.err = mount_overlay(cmdline);
 	if (!share.err)
 		init_say(LEVEL_INFO, "root file system is the share %s%s", cmdline->root,
 			 cmdline->overlay ? ", below an overlay in memory" : "");

@@ -377,4 +377,37 @@ TEST(dhcp_answers_that_are_cut)
 	EXPECT_EQ(0, lease.nr_dns);
 }
 
+TEST(command_line_of_modules)
+{
+	static struct cmdline cmdline;
+	char out[CMDLINE_MAX];
+
+	strcpy(cmdline.text, "root=/dev/vda virtio_net.napi_tx=0 net.x=1 virtio-net.name=\"a b\" "
+	       "virtio_net.flag init=/a.b/c virtio_net=x.y -- virtio_net.late=1\n");
+	cmdline_parse(&cmdline);
+	cmdline_parameters(&cmdline, "/modules/virtio_net.ko.xz", out);
+	EXPECT_STREQ("napi_tx=0 \"name=a b\" flag ", out);
+	cmdline_parameters(&cmdline, "virtio-net.ko", out);
+	EXPECT_STREQ("napi_tx=0 \"name=a b\" flag ", out);
+	cmdline_parameters(&cmdline, "/modules/net.ko", out);
+	EXPECT_STREQ("x=1 ", out);
+	cmdline_parameters(&cmdline, "/modules/virtio.ko", out);
+	EXPECT_STREQ("", out);
+
+	/* What has no room is left out, and so are words beyond PARAMETERS_MAX */
+	memset(cmdline.text, 'x', CMDLINE_MAX);
+	memcpy(cmdline.text, "a.b=", 4);
+	cmdline.text[CMDLINE_MAX - 1] = '\0';
+	cmdline_parse(&cmdline);
+	cmdline_parameters(&cmdline, "a.ko", out);
+	EXPECT_STREQ("", out);
+	cmdline.text[0] = '\0';
+	for (unsigned int i = 0; i < PARAMETERS_MAX + 2; i++)
+		strcat(cmdline.text, i < PARAMETERS_MAX ? "a.b " : "c.d ");
+	cmdline_parse(&cmdline);
+	EXPECT_EQ(PARAMETERS_MAX, cmdline.nr_parameters);
+	cmdline_parameters(&cmdline, "c.ko", out);
+	EXPECT_STREQ("", out);
+}
+
 TEST_HARNESS_MAIN
