@@ -121,8 +121,8 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    cpu, value);
 		break;
 	case SIGMA_REASON_CPU_BUSY:
-		say(text, "cpu %u: the host could not take it offline (%s); dmesg may tell about cpu %u; with nohz_full= the CPU that keeps the time stays, as does one that deadline tasks need; while the machine goes to sleep, or probes a PCI device, no CPU can go",
-		    cpu, strerror(value), cpu);
+		say(text, "cpu %u: the host could not take it offline (%s); dmesg may tell more; with nohz_full= the CPU that keeps the time stays, as does one that deadline tasks need; no CPU can go while the machine falls asleep",
+		    cpu, strerror(value));
 		break;
 	case SIGMA_REASON_WINDOW:
 		say(text, "the host has no %d KiB of memory in one piece for the shared memory window; free some, or 'sysctl vm.compact_memory=1'",
