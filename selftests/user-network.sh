@@ -86,7 +86,7 @@ busybox nc -ll -p 5001 -e sh -c 'cat >/run/got' &
 taker=$!
 guest g ${KERNEL:+kernel=$KERNEL} disk=/dev/vdb net=1 line=[Network] line=User=yes \
 	line=Forward=tcp:2207:7 line=Forward=tcp:127.0.0.1:2208:7 line=Forward=udp:5353:5300 \
-	line=Forward=tcp:[::1]:2210:7 line=MTU=9000
+	'line=Forward=tcp:[::1]:2210:7' line=MTU=9000
 remember_host
 
 # ---- without passt
