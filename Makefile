@@ -21,8 +21,8 @@
 #	make check-cpus		hosts and guests of three kernels on CPUs of all kinds; T=MODEL: one
 #				of selftests/cpus/models. Takes about an hour
 #	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
-#				hosts of other sizes and settings; T=NAME: one of
-#				selftests/matrix/machines
+#				hosts of other sizes and settings, and tests of such; T=NAME: one of
+#				selftests/matrix/machines, or of the tests with in=matrix
 #	make soak		guests that start, work, meet faults of all kinds and end, drawn from
 #				SEED= for MINUTES= (10), in a virtual machine; table and build/soak.json
 #	make reliability	docs/reliability.md, from the logs of what ran

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=300 append=tsc=reliable
+# rig: smp=3 mem=2G timeout=300
 #
 # The guest's PTP clock shows the host's time, also when the host's clock is stepped and while its
 # rate is steered. chrony in the guest sets the guest's own clock by it.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4,sockets=2,cores=2 mem=3G timeout=400 append=maxcpus=2 append=tsc=reliable qemu=-object qemu=memory-backend-ram,id=m0,size=1536M qemu=-object qemu=memory-backend-ram,id=m1,size=1536M qemu=-numa qemu=node,nodeid=0,cpus=0-1,memdev=m0 qemu=-numa qemu=node,nodeid=1,cpus=2-3,memdev=m1
+# rig: smp=4,sockets=2,cores=2 mem=3G timeout=400 append=maxcpus=2 qemu=-object qemu=memory-backend-ram,id=m0,size=1536M qemu=-object qemu=memory-backend-ram,id=m1,size=1536M qemu=-numa qemu=node,nodeid=0,cpus=0-1,memdev=m0 qemu=-numa qemu=node,nodeid=1,cpus=2-3,memdev=m1 in=matrix
 #
 # A host with two NUMA nodes that has booted with maxcpus=2: the CPUs of the second node were never
 # online. They are lent first, with memory of their node, and stay offline. A guest with CPUs of both

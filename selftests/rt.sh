@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G kernel=rt timeout=300 by-name=yes
+# rig: smp=2 mem=2G kernel=rt timeout=300 in=matrix
 #
 # Host and guest have kernels with real-time preemption, where spinlocks may sleep and doorbells are
 # handled in threads. A lock taken where sleeping is not allowed is a BUG in the kernel's log; that of

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4,sockets=1,cores=2,threads=2 mem=2G timeout=400 kernel=6.12 append=tsc=reliable cpu=Skylake-Client
+# rig: smp=4,sockets=1,cores=2,threads=2 mem=2G timeout=400 kernel=6.12 cpu=Skylake-Client in=matrix
 #
 # Hyperthread siblings have one owner unless SplitCores=yes, also those that are offline when their
 # core is lent.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=6 mem=2G timeout=300 cpu=max,-la57 qemu=-smp qemu=6,sockets=2,cores=3
+# rig: smp=6 mem=2G timeout=300 cpu=max,-la57 qemu=-smp qemu=6,sockets=2,cores=3 in=matrix
 #
 # A host in flat logical mode whose CPU numbers and APIC IDs differ: CPU 3 has ID 4. Confined in full
 # it would be in x2APIC mode, and take what the host sends to its CPU 4, whose bit that is.

@@ -10,7 +10,7 @@ TABLES_SECONDS=2700	# for all guests of a machine
 # their guests apart (guards or kernels)
 declare -A guests_of=() options_of=()
 
-cpus_tests()
+cpus_machines()
 {
 	local cpu kernel guards name
 
@@ -19,7 +19,7 @@ cpus_tests()
 			# QEMU's names have neither
 			name=${cpu//[,=]/}-$kernel
 			guests_of[$name]="$cpu $kernel $guards"
-			[ -n "$only" ] && [[ " $only " != *" $cpu "* ]] || tests+=("$name")
+			[ -n "$only" ] && [[ " $only " != *" $cpu "* ]] || machines+=("$name")
 		done
 	done < <(sed 's/[ \t]*#.*//; /^$/d' "$TOP/selftests/cpus/models")
 }
@@ -29,9 +29,8 @@ start_on_cpu()
 	local cpu kernel guards
 
 	read -r cpu kernel guards <<<"${guests_of[$1]}"
-	# A kernel that takes emulated CPUs' TSCs for wrong goes by the HPET, which is slow
 	# shellcheck disable=SC2086 # a list
-	"$RIG/vm" -z -k "$kernel" -a tsc=reliable -c 3 -m 2G -t "$TABLES_SECONDS" -n "$1" -p "$cpu" -- \
+	"$RIG/vm" -z -k "$kernel" -c 3 -m 2G -t "$TABLES_SECONDS" -n "$1" -p "$cpu" -- \
 		./cpus/guests $guards >"$said/$1" 2>&1 &
 }
 
@@ -73,7 +72,7 @@ cpus_table()
 	done
 }
 
-matrix_tests()
+matrix_machines()
 {
 	local name kernel guests options
 
@@ -83,7 +82,7 @@ matrix_tests()
 		read -r guests <<<"$guests"
 		guests_of[$name]="- $kernel $guests"
 		options_of[$name]=$options
-		[ -n "$only" ] && [[ " $only " != *" $name "* ]] || tests+=("$name")
+		[ -n "$only" ] && [[ " $only " != *" $name "* ]] || machines+=("$name")
 	done < <(sed '/^#/d; /^$/d' "$TOP/selftests/matrix/machines")
 }
 
@@ -105,7 +104,7 @@ start_in_matrix()
 
 	read -r _ kernel guests <<<"${guests_of[$1]}"
 	# shellcheck disable=SC2086 # lists
-	"$RIG/vm" -k "$kernel" -a tsc=reliable -m 2G ${options_of[$1]} -t "$TABLES_SECONDS" -n "$1" -- \
+	"$RIG/vm" -k "$kernel" -m 2G ${options_of[$1]} -t "$TABLES_SECONDS" -n "$1" -- \
 		./cpus/guests --kernels $guests >"$said/$1" 2>&1 &
 }
 
