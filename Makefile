@@ -216,6 +216,8 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
+$(O)/sanitized/selftests/unit/manual.o: sigma_cflags += -DSOURCES='"$(CURDIR)"'
+
 # The agent is linked with what it talks to
 $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
 		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
