@@ -66,7 +66,8 @@ SANITIZE := -Og -DSIGMA_ASSERT -fsanitize=address,undefined -fno-sanitize-recove
 
 COMMON_LIBS := libsystemd inih
 DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp json-c
-CTL_LIBS := $(COMMON_LIBS) libkmod libarchive json-c
+# It loads libkmod and libarchive when a verb needs them (ctl/library.h)
+CTL_LIBS := $(COMMON_LIBS) json-c
 
 # pkg-config runs when something is compiled for the first time, and not again
 sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \

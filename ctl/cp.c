@@ -22,6 +22,7 @@
 
 #include "agent.h"
 #include "ctl.h"
+#include "library.h"
 
 #define CONNECT_USEC	(5 * USEC_PER_SEC)
 #define BLOCK		(64 << 10)
@@ -29,6 +30,23 @@
 #define EXTRACT_FLAGS	(ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_UNLINK | \
 			 ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT | \
 			 ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS)
+
+#define FUNCTIONS(f)								\
+	f(archive_entry_filetype) f(archive_entry_hardlink) f(archive_entry_pathname) \
+	f(archive_entry_perm) f(archive_entry_set_hardlink) \
+	f(archive_entry_set_pathname) f(archive_entry_set_perm) \
+	f(archive_entry_sourcepath) f(archive_error_string) \
+	f(archive_read_data_block) f(archive_read_disk_descend) \
+	f(archive_read_disk_new) f(archive_read_disk_open) \
+	f(archive_read_disk_set_standard_lookup) f(archive_read_free) \
+	f(archive_read_new) f(archive_read_next_header) f(archive_read_open_fd) \
+	f(archive_read_support_format_empty) f(archive_read_support_format_tar) \
+	f(archive_write_close) f(archive_write_data) f(archive_write_data_block) \
+	f(archive_write_disk_new) f(archive_write_disk_set_options) \
+	f(archive_write_finish_entry) f(archive_write_free) f(archive_write_header) \
+	f(archive_write_new) f(archive_write_open_fd) \
+	f(archive_write_set_format_pax_restricted)
+LIBRARY_FUNCTIONS(FUNCTIONS)
 
 /* "NAME:PATH" */
 struct place {
@@ -142,7 +160,7 @@ static int copy_data(struct archive *out, const char *path)
 	if (fd < 0)
 		return complain(-errno, "%s: %s", path, strerror(errno));
 	while ((len = read(fd, block, sizeof(block))) > 0)
-		if (archive_write_data(out, block, len) < 0)
+		if (sym_archive_write_data(out, block, len) < 0)
 			break;
 	close(fd);
 	return len < 0 ? complain(-EIO, "%s: cannot read it", path) : len ? -EPIPE : 0;
@@ -152,46 +170,46 @@ static int send_entry(struct archive *disk, struct archive_entry *entry, struct 
 		      const char *source, const char *as)
 {
 	char path[PATH_MAX], here[PATH_MAX];
-	const char *name = archive_entry_pathname(entry);
+	const char *name = sym_archive_entry_pathname(entry);
 	size_t len = strlen(source);
 
-	snprintf(here, sizeof(here), "%s", archive_entry_sourcepath(entry) ?: name);
-	archive_read_disk_descend(disk);
+	snprintf(here, sizeof(here), "%s", sym_archive_entry_sourcepath(entry) ?: name);
+	sym_archive_read_disk_descend(disk);
 	if (snprintf(path, sizeof(path), "%s%s", as, name + len) >= (int)sizeof(path))
 		return complain(-ENAMETOOLONG, "%s: the path is too long", name);
-	archive_entry_set_pathname(entry, path);
+	sym_archive_entry_set_pathname(entry, path);
 	/* Only files of this kind have data, also if there are several links to one */
-	archive_entry_set_hardlink(entry, NULL);
-	if (archive_write_header(out, entry) < ARCHIVE_WARN)
+	sym_archive_entry_set_hardlink(entry, NULL);
+	if (sym_archive_write_header(out, entry) < ARCHIVE_WARN)
 		return -EPIPE;
-	return archive_entry_filetype(entry) == AE_IFREG ? copy_data(out, here) : 0;
+	return sym_archive_entry_filetype(entry) == AE_IFREG ? copy_data(out, here) : 0;
 }
 
 static int send_all(int fd, const char *source, const char *as)
 {
-	struct archive *disk = archive_read_disk_new(), *out = archive_write_new();
+	struct archive *disk = sym_archive_read_disk_new(), *out = sym_archive_write_new();
 	struct archive_entry *entry;
 	int ret = ARCHIVE_OK, error = -ENOMEM;
 
 	if (!disk || !out)
 		goto free;
 	error = 0;
-	archive_read_disk_set_standard_lookup(disk);
-	archive_write_set_format_pax_restricted(out);
-	if (archive_read_disk_open(disk, source) != ARCHIVE_OK)
-		error = complain(-EIO, "%s: %s", source, archive_error_string(disk));
-	if (!error && archive_write_open_fd(out, fd) != ARCHIVE_OK)
-		error = complain(-EIO, "%s", archive_error_string(out));
-	while (!error && (ret = archive_read_next_header(disk, &entry)) >= ARCHIVE_WARN &&
+	sym_archive_read_disk_set_standard_lookup(disk);
+	sym_archive_write_set_format_pax_restricted(out);
+	if (sym_archive_read_disk_open(disk, source) != ARCHIVE_OK)
+		error = complain(-EIO, "%s: %s", source, sym_archive_error_string(disk));
+	if (!error && sym_archive_write_open_fd(out, fd) != ARCHIVE_OK)
+		error = complain(-EIO, "%s", sym_archive_error_string(out));
+	while (!error && (ret = sym_archive_read_next_header(disk, &entry)) >= ARCHIVE_WARN &&
 	       ret != ARCHIVE_EOF)
 		error = send_entry(disk, entry, out, source, as);
 	if (!error && ret != ARCHIVE_EOF)
-		error = complain(-EIO, "%s: %s", source, archive_error_string(disk));
-	if (!error && archive_write_close(out) != ARCHIVE_OK)
+		error = complain(-EIO, "%s: %s", source, sym_archive_error_string(disk));
+	if (!error && sym_archive_write_close(out) != ARCHIVE_OK)
 		error = -EPIPE;
 free:
-	archive_write_free(out);
-	archive_read_free(disk);
+	sym_archive_write_free(out);
+	sym_archive_read_free(disk);
 	return error;
 }
 
@@ -232,7 +250,7 @@ static int to_guest(const char *path, const struct place *to)
 
 static bool is_usual(struct archive_entry *entry)
 {
-	mode_t type = archive_entry_filetype(entry);
+	mode_t type = sym_archive_entry_filetype(entry);
 
 	return type == AE_IFREG || type == AE_IFDIR || type == AE_IFLNK;
 }
@@ -241,28 +259,28 @@ static bool is_usual(struct archive_entry *entry)
 static int take_entry(struct archive *in, struct archive_entry *entry, struct archive *disk,
 		      const char *from, const char *as)
 {
-	const char *link = archive_entry_hardlink(entry);
+	const char *link = sym_archive_entry_hardlink(entry);
 	char path[PATH_MAX], target[PATH_MAX];
 	const void *block;
 	size_t size;
 	la_int64_t at;
 	int ret;
 
-	if (!rename_top(path, archive_entry_pathname(entry), from, as) ||
+	if (!rename_top(path, sym_archive_entry_pathname(entry), from, as) ||
 	    (link && !rename_top(target, link, from, as)))
 		return complain(-EPROTO, "the guest sends another file than the one that was asked for");
 	if (!link && !is_usual(entry))
 		return complain(0, "%s: no file, folder or link, and left out", path);
-	archive_entry_set_pathname(entry, path);
+	sym_archive_entry_set_pathname(entry, path);
 	if (link)
-		archive_entry_set_hardlink(entry, target);
-	archive_entry_set_perm(entry, archive_entry_perm(entry) & MODE_MASK);
-	if (archive_write_header(disk, entry) != ARCHIVE_OK)
-		return complain(-EIO, "%s: %s", path, archive_error_string(disk));
-	while ((ret = archive_read_data_block(in, &block, &size, &at)) == ARCHIVE_OK)
-		if (archive_write_data_block(disk, block, size, at) < 0)
-			return complain(-EIO, "%s: %s", path, archive_error_string(disk));
-	if (ret != ARCHIVE_EOF || archive_write_finish_entry(disk) != ARCHIVE_OK)
+		sym_archive_entry_set_hardlink(entry, target);
+	sym_archive_entry_set_perm(entry, sym_archive_entry_perm(entry) & MODE_MASK);
+	if (sym_archive_write_header(disk, entry) != ARCHIVE_OK)
+		return complain(-EIO, "%s: %s", path, sym_archive_error_string(disk));
+	while ((ret = sym_archive_read_data_block(in, &block, &size, &at)) == ARCHIVE_OK)
+		if (sym_archive_write_data_block(disk, block, size, at) < 0)
+			return complain(-EIO, "%s: %s", path, sym_archive_error_string(disk));
+	if (ret != ARCHIVE_EOF || sym_archive_write_finish_entry(disk) != ARCHIVE_OK)
 		return complain(-EIO, "%s: the copy is not whole", path);
 	return 0;
 }
@@ -270,28 +288,28 @@ static int take_entry(struct archive *in, struct archive_entry *entry, struct ar
 /* The working directory is where it goes. The end of the stream without a file is tar's failure */
 static int take_all(int fd, const char *from, const char *as)
 {
-	struct archive *in = archive_read_new(), *disk = archive_write_disk_new();
+	struct archive *in = sym_archive_read_new(), *disk = sym_archive_write_disk_new();
 	struct archive_entry *entry;
 	int ret = ARCHIVE_OK, error = in && disk ? 0 : -ENOMEM;
 
 	if (error)
 		goto free;
-	archive_write_disk_set_options(disk, EXTRACT_FLAGS);
-	archive_read_support_format_tar(in);
-	archive_read_support_format_empty(in);
-	if (archive_read_open_fd(in, fd, BLOCK) != ARCHIVE_OK)
-		error = complain(-EIO, "%s", archive_error_string(in));
-	while (!error && (ret = archive_read_next_header(in, &entry)) >= ARCHIVE_WARN &&
+	sym_archive_write_disk_set_options(disk, EXTRACT_FLAGS);
+	sym_archive_read_support_format_tar(in);
+	sym_archive_read_support_format_empty(in);
+	if (sym_archive_read_open_fd(in, fd, BLOCK) != ARCHIVE_OK)
+		error = complain(-EIO, "%s", sym_archive_error_string(in));
+	while (!error && (ret = sym_archive_read_next_header(in, &entry)) >= ARCHIVE_WARN &&
 	       ret != ARCHIVE_EOF)
 		error = take_entry(in, entry, disk, from, as);
 	if (!error && ret != ARCHIVE_EOF)
 		error = complain(-EIO, "what the guest sends is no tar archive: %s",
-				 archive_error_string(in));
-	if (archive_write_close(disk) != ARCHIVE_OK && !error)
-		error = complain(-EIO, "%s", archive_error_string(disk));
+				 sym_archive_error_string(in));
+	if (sym_archive_write_close(disk) != ARCHIVE_OK && !error)
+		error = complain(-EIO, "%s", sym_archive_error_string(disk));
 free:
-	archive_write_free(disk);
-	archive_read_free(in);
+	sym_archive_write_free(disk);
+	sym_archive_read_free(in);
 	return error;
 }
 
@@ -333,6 +351,8 @@ static int run(const struct options *options, char **args)
 	parse(&to, args[1]);
 	if (!*from.name == !*to.name)
 		return complain(EXIT_USAGE, "one of the two paths must be that of a guest, as NAME:PATH; see 'sigmactl cp --help'");
+	if (library_load(LIBARCHIVE, library_functions))
+		return EXIT_FAILED;
 	return *to.name ? to_guest(from.path, &to) : from_guest(&from, to.path);
 }
 

@@ -18,6 +18,7 @@
  *	finding.c installed.c	the findings of 'sigmactl check', and those about what is installed
  *	report.c	output of 'sigmactl check --report'
  *	prometheus.c	output of 'sigmactl stats --prometheus'
+ *	library.c	loads libraries that few verbs need
  *	the others	one verb each, with its help
  */
 #ifndef SIGMACTL_H

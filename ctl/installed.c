@@ -17,11 +17,26 @@
 #include "../common/versions.h"
 #include "finding.h"
 #include "installed.h"
+#include "library.h"
 
 #define GUEST_MODULE	"sigma_guest"
 
 #define SECURE_BOOT \
 	"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+
+#define FUNCTIONS(f)								\
+	f(kmod_new) f(kmod_unref) f(kmod_list_next)				\
+	f(kmod_module_new_from_lookup) f(kmod_module_get_module)		\
+	f(kmod_module_unref) f(kmod_module_unref_list)				\
+	f(kmod_module_get_info) f(kmod_module_info_get_key)			\
+	f(kmod_module_info_get_value) f(kmod_module_info_free_list)
+LIBRARY_FUNCTIONS(FUNCTIONS)
+
+/* libkmod, to be unreferenced; or NULL */
+static struct kmod_ctx *open_kmod(void)
+{
+	return library_load(LIBKMOD, library_functions) ? NULL : sym_kmod_new(NULL, NULL);
+}
 
 /* Find a module as modprobe does, to be unreferenced; NULL if the running kernel has none */
 static struct kmod_module *find_module(struct kmod_ctx *ctx, const char *name)
@@ -29,20 +44,24 @@ static struct kmod_module *find_module(struct kmod_ctx *ctx, const char *name)
 	struct kmod_module *module = NULL;
 	struct kmod_list *list = NULL;
 
-	if (ctx && !kmod_module_new_from_lookup(ctx, name, &list) && list)
-		module = kmod_module_get_module(list);
-	kmod_module_unref_list(list);
+	if (!sym_kmod_module_new_from_lookup(ctx, name, &list) && list)
+		module = sym_kmod_module_get_module(list);
+	sym_kmod_module_unref_list(list);
 	return module;
 }
 
 static bool is_installed(const char *name)
 {
-	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
-	struct kmod_module *module = find_module(ctx, name);
-	bool installed = module;
+	struct kmod_ctx *ctx = open_kmod();
+	struct kmod_module *module;
+	bool installed;
 
-	kmod_module_unref(module);
-	kmod_unref(ctx);
+	if (!ctx)
+		return false;
+	module = find_module(ctx, name);
+	installed = module;
+	sym_kmod_module_unref(module);
+	sym_kmod_unref(ctx);
 	return installed;
 }
 
@@ -180,27 +199,30 @@ static bool kernel_has_key(const char *name)
  */
 static int find_signer(char *signer, size_t size)
 {
-	struct kmod_ctx *ctx = kmod_new(NULL, NULL);
-	struct kmod_module *module = find_module(ctx, "sigma");
+	struct kmod_ctx *ctx = open_kmod();
 	struct kmod_list *info = NULL, *at;
+	struct kmod_module *module;
 	int ret = -ENOENT;
 
 	*signer = '\0';
+	if (!ctx)
+		return ret;
+	module = find_module(ctx, "sigma");
 	if (module)
-		ret = kmod_module_get_info(module, &info);
+		ret = sym_kmod_module_get_info(module, &info);
 	if (ret > 0)
 		ret = 0;
-	kmod_list_foreach(at, info) {
-		const char *key = kmod_module_info_get_key(at);
+	for (at = info; at; at = sym_kmod_list_next(info, at)) {
+		const char *key = sym_kmod_module_info_get_key(at);
 
 		if (!strcmp(key, "sig_id"))
 			ret = 1;
 		if (!strcmp(key, "signer"))
-			snprintf(signer, size, "%s", kmod_module_info_get_value(at));
+			snprintf(signer, size, "%s", sym_kmod_module_info_get_value(at));
 	}
-	kmod_module_info_free_list(info);
-	kmod_module_unref(module);
-	kmod_unref(ctx);
+	sym_kmod_module_info_free_list(info);
+	sym_kmod_module_unref(module);
+	sym_kmod_unref(ctx);
 	return ret;
 }
 
