@@ -22,10 +22,12 @@
 #				of selftests/cpus/models. Takes about an hour
 #	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
 #				hosts of other sizes and settings, and tests of such; T=NAME: one of
-#				selftests/matrix/machines, or of the tests with in=matrix
+#				selftests/matrix/machines, or of the tests with
+#				in=matrix. Writes docs/machines.md
 #	make soak		guests that start, work, meet faults of all kinds and end, drawn from
 #				SEED= for MINUTES= (10), in a virtual machine; table and build/soak.json
 #	make reliability	docs/reliability.md, from the logs of what ran
+#	make machines		docs/machines.md, likewise
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -106,7 +108,8 @@ endif
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
 	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus matrix \
-	check-packages check-kgdb check-debug check-load soak reliability bench demo shell clean
+	check-packages check-kgdb check-debug check-load soak reliability machines bench demo shell \
+	clean
 
 all: modules user
 
@@ -429,6 +432,9 @@ soak:
 
 reliability:
 	$(Q)selftests/reliability/report
+
+machines:
+	$(Q)selftests/matrix/report
 
 ROUNDS ?= 3
 bench:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# For "check": machines that are rows of a table, with the same guests in each of them, and the
-# tables of what became of these. For a script that has lib.sh and tap.sh.
+# Machines that are rows of a table, with the same guests in each of them, and what became of these.
+# For "check", which has lib.sh and tap.sh, and for matrix/report, which makes the matrix's table.
 
 TABLES_SECONDS=2700	# for all guests of a machine
 
@@ -40,17 +40,17 @@ finish_on_cpu()
 	! grep -aq "^1\.\.0" "$said/$1" || result "not ok" "$1: sigma.ko loads"
 }
 
-# What became of the guests of machine $1 with guard or kernel $2
+# outcome FILE MACHINE KIND: what became of its guests with this guard or kernel, by that file's TAP
 outcome()
 {
 	local guests tells
 
-	read -r _ _ guests <<<"${guests_of[$1]}"
-	if [[ " $guests " != *" $2 "* ]]; then
+	read -r _ _ guests <<<"${guests_of[$2]}"
+	if [[ " $guests " != *" $3 "* ]]; then
 		echo -
-	elif tells=$(grep -ao "# outcome: $2 [a-z]*" "$said/$1"); then
+	elif tells=$(grep -saoE "^# outcome: $3 [a-z]+" "$1"); then
 		echo "${tells##* }"
-	elif grep -aqE "ok .* (Guard=|guest )$2: " "$said/$1"; then
+	elif grep -saqE "^(not )?ok .* - (Guard=|guest )$3: " "$1"; then
 		echo "ended early"
 	else
 		echo "not run"
@@ -67,7 +67,7 @@ cpus_table()
 	for name in "$@"; do
 		read -r cpu kernel _ <<<"${guests_of[$name]}"
 		for guard in $guards; do
-			outcome "$name" "$guard"
+			outcome "$said/$name" "$name" "$guard"
 		done | xargs -d '\n' printf "$row" "$cpu" "$kernel"
 	done
 }
@@ -106,25 +106,4 @@ start_in_matrix()
 	# shellcheck disable=SC2086 # lists
 	"$RIG/vm" -k "$kernel" -m 2G ${options_of[$1]} -t "$TABLES_SECONDS" -n "$1" -- \
 		./cpus/guests --kernels $guests >"$said/$1" 2>&1 &
-}
-
-matrix_table()
-{
-	local name kernel guest guests="host $KERNELS $MORE_KERNELS"
-	local row="%-12s %-8s" options
-
-	# shellcheck disable=SC2086 # a list
-	row+=$(printf ' %%-12s%.0s' $guests)" %s\n"
-	# shellcheck disable=SC2046,SC2059,SC2086 # a format, and lists
-	printf "$row" machine host $(printf 'guest-%s ' $guests) options
-	for name in "$@"; do
-		read -r _ kernel _ <<<"${guests_of[$name]}"
-		read -r options <<<"${options_of[$name]}"
-		{
-			for guest in $guests; do
-				outcome "$name" "$guest"
-			done
-			echo "$options"
-		} | xargs -d '\n' printf "$row" "$name" "$kernel"
-	done
 }
