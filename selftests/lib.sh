@@ -395,13 +395,19 @@ wait_gone()
 # exit status. The command is sent as one line.
 in_guest()
 {
-	local reply status
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	reply=$(timeout "${GUEST_POLL:-$((PATIENCE * ${GUEST_TIMEOUT:-30}))}" bash -c '
-		exec 3<>"/dev/tcp/10.9.$1.2/7" && echo "$2" >&3 && cat <&3
-	' bash "$1" "${2//$'\n'/ }" 2>&1)
-	status=$(sed -n '$s/^rc=//p' <<<"$reply")
-	sed '$s/^rc=.*//' <<<"$reply" | sed '${/^$/d}'
+	local reply tail len status="" limit=${GUEST_POLL:-$((PATIENCE * ${GUEST_TIMEOUT:-30}))}
+
+	reply=$(printf '%s\n' "${2//$'\n'/ }" |
+		busybox timeout "$limit" busybox nc "10.9.$1.2" 7 2>&1)
+	# It ends with "rc=N". In a long text bash is slow at all but this
+	len=${#reply}
+	tail=${reply:len > 6 ? len - 6 : 0}
+	if [[ $tail == *rc=* ]]; then
+		status=${tail##*rc=}
+		len=$((len - ${#status} - 3))
+	fi
+	[ "$len" = 0 ] || [ "${reply:len - 1:1}" != $'\n' ] || len=$((len - 1))
+	[ "$len" = 0 ] || printf '%s\n' "${reply:0:len}"
 	return "${status:-255}"
 }
 
