@@ -35,6 +35,7 @@
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
 #define BOOT_TIMEOUT	(300 * USEC_PER_SEC)	/* to the driver; sigmad warns, too */
 #define AGENT_TIMEOUT	(120 * USEC_PER_SEC)	/* from the driver to the agent */
+#define GRACE		(10 * USEC_PER_SEC)	/* for the program, once its time is over */
 #define OFF_MS		30000			/* for the guest to switch itself off */
 #define RETURN_MS	60000			/* memory is zeroed, CPUs come back */
 
@@ -314,6 +315,7 @@ static int run_program(struct run *run, const char *workdir, struct agent_end *e
 	struct agent_program program = {
 		.argv = run->options.command, .bare = true, .workdir = workdir, .umask = mask,
 		.limits = true, .tty = AGENT_TTY_AUTO, .timeout = run->options.timeout,
+		.grace = GRACE,
 	};
 	uint32_t *ids;
 	int socket, error, nr;
@@ -358,7 +360,7 @@ static int do_run(struct run *run, const char *workdir, struct agent_end *end)
 	if (!give_back(run, !error))
 		return RUN_FAILED;
 	tell_step(run, "CPUs and memory are back");
-	return error ? RUN_FAILED : 0;
+	return error && !end->timed_out ? RUN_FAILED : 0;
 }
 
 static int check_user(void)
