@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../common/gueststate.h"
 #include "../common/log.h"
 #include "../common/rundir.h"
 #include "agent.h"
@@ -123,11 +124,29 @@ static int begin_connection(struct call *call, uint32_t cid)
 	return 0;
 }
 
+/* Nothing answers in such a guest, and nothing will, as far as can be seen */
+static bool is_dead(uint32_t state)
+{
+	switch (state) {
+	case SIGMA_STATE_CREATED:
+	case SIGMA_STATE_BOOTING:
+	case SIGMA_STATE_RUNNING:
+	case SIGMA_STATE_REBOOT:
+		return false;
+	default:
+		return true;
+	}
+}
+
 int agent_open(sd_bus_message *m, const struct machine *machine, sd_bus_error *error)
 {
 	struct call *call;
+	const uint32_t state = machine->guest.info.state;
 	int ret;
 
+	if (is_dead(state))
+		return sd_bus_error_set_errnof(error, -EHOSTDOWN, "nothing runs programs in it: it is %s; 'sigmactl status %s' shows more",
+					       guest_state_name(state), machine->config->name);
 	if (!machine->state->vsock_cid)
 		return sd_bus_error_set_errnof(error, -EOPNOTSUPP, "the guest has no AF_VSOCK; its file says VSock=no, or the host has no vhost-vsock");
 	if (nr_calls == CALLS_MAX)
