@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The protocol between sigmactl and the agent, a program in the guest that runs other programs there
- * (guest/agent/). One connection, of AF_VSOCK to AGENT_PORT, is for one program.
+ * (guest/agent/). One connection, of AF_VSOCK from a port up to AGENT_HOST_PORT_MAX to AGENT_PORT, is
+ * for one program.
  *
  * Both sides send frames: a struct agent_header, and @size bytes that belong to it. All numbers are
  * little-endian. A side that gets what is not as it is described here closes the connection.
@@ -28,6 +29,7 @@
 #include <stdint.h>
 
 #define AGENT_PORT		744	/* below 1024, so only root of the guest can listen at it */
+#define AGENT_HOST_PORT_MAX	1023	/* users of the host cannot connect from these */
 #define AGENT_VERSION		1
 #define AGENT_MAGIC		"SGAGENT"
 #define AGENT_KEY_SIZE		32

@@ -17,6 +17,7 @@
 
 #define KEY_FILE	"agent"
 #define CALLS_MAX	64	/* connections that are being made */
+#define PORTS		512	/* AGENT_HOST_PORT_MAX and those below it */
 
 /** struct call - a call of OpenAgent that waits for its connection */
 struct call {
@@ -109,15 +110,34 @@ static int on_connected(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
+/* The agent takes connections from no other ports. One may be in use for another guest */
+static int bind_port(int fd)
+{
+	struct sockaddr_vm address = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY };
+
+	for (unsigned int i = 0; i < PORTS; i++) {
+		address.svm_port = AGENT_HOST_PORT_MAX - i;
+		if (!bind(fd, (const struct sockaddr *)&address, sizeof(address)))
+			return 0;
+		if (errno != EADDRINUSE)
+			break;
+	}
+	return -errno;
+}
+
 static int begin_connection(struct call *call, uint32_t cid)
 {
 	const struct sockaddr_vm address = {
 		.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = AGENT_PORT,
 	};
+	int error;
 
 	call->fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (call->fd < 0)
 		return -errno;
+	error = bind_port(call->fd);
+	if (error)
+		return error;
 	if (connect(call->fd, (const struct sockaddr *)&address, sizeof(address)) &&
 	    errno != EINPROGRESS)
 		return -errno;

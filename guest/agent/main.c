@@ -3,9 +3,10 @@
  * sigma-agent: runs programs in this guest, as sigmactl on the host asks.
  *
  * It listens at a port of AF_VSOCK that only root can listen at. Programs of this guest can connect
- * to it, too, and so can any user of the host. So it serves the host only, and only who has the key
- * that sigmad made for this start of the guest: sigmad gives it to the guest in an ACPI table, which
- * the kernel shows to root only.
+ * to it, too, and so can any user of the host. So it serves the host only, from ports that root alone
+ * can connect from, so that nobody else keeps it busy; and only who has the key that sigmad made for
+ * this start of the guest. sigmad gives it to the guest in an ACPI table, which the kernel shows to
+ * root only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +95,12 @@ static void on_child(int number)
 	errno = error;
 }
 
+static bool is_welcome(const struct sockaddr_vm *peer)
+{
+	return peer->svm_cid == VMADDR_CID_HOST && peer->svm_port <= AGENT_HOST_PORT_MAX &&
+	       sessions < SESSIONS_MAX;
+}
+
 static void serve(int listener, const uint8_t key[AGENT_KEY_SIZE])
 {
 	const struct sigaction action = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP };
@@ -113,7 +120,7 @@ static void serve(int listener, const uint8_t key[AGENT_KEY_SIZE])
 		if (fd < 0)
 			continue;
 		sigprocmask(SIG_BLOCK, &child, NULL);
-		pid = peer.svm_cid == VMADDR_CID_HOST && sessions < SESSIONS_MAX ? fork() : -1;
+		pid = is_welcome(&peer) ? fork() : -1;
 		if (!pid) {
 			close(listener);
 			sigprocmask(SIG_SETMASK, &none, NULL);
