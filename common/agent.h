@@ -30,7 +30,7 @@
 
 #define AGENT_PORT		744	/* below 1024, so only root of the guest can listen at it */
 #define AGENT_HOST_PORT_MAX	1023	/* users of the host cannot connect from these */
-#define AGENT_VERSION		1
+#define AGENT_VERSION		2
 #define AGENT_MAGIC		"SGAGENT"
 #define AGENT_KEY_SIZE		32
 #define AGENT_WINDOW		(256U << 10)
@@ -132,7 +132,8 @@ static_assert(sizeof(struct agent_terminal) == 60, "layout");
 
 #define AGENT_START_SHELL	(1 << 0)	/* the user's login shell; arguments are for it */
 #define AGENT_START_BARE	(1 << 1)	/* the environment is only what ENV says */
-#define AGENT_START_FLAGS	(AGENT_START_SHELL | AGENT_START_BARE)
+#define AGENT_START_LAST	(1 << 2)	/* an agent that runs for one program ends with this one */
+#define AGENT_START_FLAGS	(AGENT_START_SHELL | AGENT_START_BARE | AGENT_START_LAST)
 
 /**
  * struct agent_start - run it

@@ -38,6 +38,7 @@ enum agent_tty {
  * @umask: -1: the guest's default
  * @timeout: 0, or the microseconds after which it gets SIGTERM
  * @grace: microseconds from then to SIGKILL, and from that to leaving a guest that hangs
+ * @last: it is the program of 'sigmactl run', with which its guest ends
  * @limits: this process's limits become the program's
  */
 struct agent_program {
@@ -49,6 +50,7 @@ struct agent_program {
 	unsigned int nr_ids;
 	int umask;
 	bool limits;
+	bool last;
 	uint64_t timeout, grace;
 	enum agent_tty tty;
 };

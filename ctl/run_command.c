@@ -5,8 +5,8 @@
  *
  * sigmad holds the other end of a pipe. When this process ends in whatever way, the pipe is closed,
  * and sigmad stops the guest at once. So before the program runs, signals have their usual effect.
- * Afterwards agent_run() passes them on. When the program has ended, the agent closes the last
- * connection and ends, and the guest writes what it has not written yet and switches itself off.
+ * Afterwards agent_run() passes them on. When the program has ended, so does the agent, and the guest
+ * ends all other programs, writes what it has not written yet, and switches itself off.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -314,8 +314,8 @@ static int run_program(struct run *run, const char *workdir, struct agent_end *e
 	const mode_t mask = umask(0);
 	struct agent_program program = {
 		.argv = run->options.command, .bare = true, .workdir = workdir, .umask = mask,
-		.limits = true, .tty = AGENT_TTY_AUTO, .timeout = run->options.timeout,
-		.grace = GRACE,
+		.limits = true, .tty = AGENT_TTY_AUTO, .last = !run->options.keep,
+		.timeout = run->options.timeout, .grace = GRACE,
 	};
 	uint32_t *ids;
 	int socket, error, nr;

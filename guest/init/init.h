@@ -49,7 +49,7 @@ int init_need_driver(const char *name, const char *option);
 /**
  * agent_start - start the agent, by which the host runs programs in this guest
  * @file: the program, whose file goes with the initrd; it is closed. -1: there is none
- * @once: it ends with the last program that it runs
+ * @once: it ends with the program of 'sigmactl run'
  *
  * Return: its process ID, or -1, reported.
  */
