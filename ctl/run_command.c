@@ -261,23 +261,14 @@ static void report_failure(const struct run *run)
 
 /* The program */
 
-/* Folders of the guest's own: the working directory cannot be there */
 static int check_workdir(const struct run_options *options, const char *workdir)
 {
-	static const char *const own[] = { "/proc", "/sys", "/dev", "/run", "/tmp" };
+	const char *own = run_own_folder(options, workdir);
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
-		const size_t len = strlen(own[i]);
-
-		const bool is_tmp = !strcmp(own[i], "/tmp");
-
-		if (strncmp(workdir, own[i], len) || (workdir[len] && workdir[len] != '/') ||
-		    (is_tmp && options->tmp_from_host))
-			continue;
-		return complain(-EINVAL, "run: the working directory is %s, and the guest has a %s of its own; change to another folder%s",
-				workdir, own[i], is_tmp ? ", or give --tmp-from-host" : "");
-	}
-	return 0;
+	if (!own)
+		return 0;
+	return complain(-EINVAL, "run: the working directory is %s, and the guest has a %s of its own; change to another folder%s",
+			workdir, own, strcmp(own, "/tmp") ? "" : ", or give --tmp-from-host");
 }
 
 /* UID, GID and groups of this process; their number, or a reported -errno */
