@@ -339,7 +339,7 @@ static int time_left(const struct run *run)
 	return run->deadline > now ? MIN((run->deadline - now) / 1000 + 1, INT_MAX) : 0;
 }
 
-/* When its time is over, ask the program to end, then have it killed, then leave a guest that hangs */
+/* When its time is over, ask the program to end, then have it killed, then leave the guest */
 static int end_in_time(struct run *run)
 {
 	static const int signals[] = { SIGTERM, SIGKILL };

@@ -198,7 +198,7 @@ static void on_asked_off(int number)
 
 int system_ask_off(void)
 {
-	/* The first one is for an init that has not started the agent yet, the other one ends the agent */
+	/* The second one ends the agent, the first one is for an init that has not started it yet */
 	return kill(1, SIGTERM) || kill(-1, SIGKILL) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

@@ -94,7 +94,7 @@ static int end(struct client *client)
 	return WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
 }
 
-/* Take frames up to one of this type, or to the end; it has 32 bits, or none. UINT32_MAX: none came */
+/* Take frames up to one of this type: its 32 bits, 0 if it has none, UINT32_MAX if none came */
 static uint32_t hear(const struct client *client, enum agent_type wanted)
 {
 	static uint8_t payload[AGENT_PAYLOAD_MAX];
