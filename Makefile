@@ -462,4 +462,4 @@ clean:
 user_obj := $(common_obj) $(daemon_obj) $(ctl_obj)
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(main_obj) $(user_obj) $(call sanitized,$(user_obj))) \
 	 $(wildcard $(O)/sanitized/selftests/*/*.d $(O)/sanitized/kmod/guard/program/*.d \
-		    $(O)/selftests/*/*.d)
+		    $(O)/sanitized/guest/*/*.d $(O)/selftests/*/*.d)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The protocol between sigmactl and the agent, a program in the guest that runs other programs there
- * (guest/agent/). One connection, of AF_VSOCK to AGENT_PORT, is for one program.
+ * (guest/agent/). One connection, of AF_VSOCK from a port up to AGENT_HOST_PORT_MAX to AGENT_PORT, is
+ * for one program.
  *
  * Both sides send frames: a struct agent_header, and @size bytes that belong to it. All numbers are
  * little-endian. A side that gets what is not as it is described here closes the connection.
@@ -28,7 +29,8 @@
 #include <stdint.h>
 
 #define AGENT_PORT		744	/* below 1024, so only root of the guest can listen at it */
-#define AGENT_VERSION		1
+#define AGENT_HOST_PORT_MAX	1023	/* users of the host cannot connect from these */
+#define AGENT_VERSION		2
 #define AGENT_MAGIC		"SGAGENT"
 #define AGENT_KEY_SIZE		32
 #define AGENT_WINDOW		(256U << 10)
@@ -130,7 +132,8 @@ static_assert(sizeof(struct agent_terminal) == 60, "layout");
 
 #define AGENT_START_SHELL	(1 << 0)	/* the user's login shell; arguments are for it */
 #define AGENT_START_BARE	(1 << 1)	/* the environment is only what ENV says */
-#define AGENT_START_FLAGS	(AGENT_START_SHELL | AGENT_START_BARE)
+#define AGENT_START_LAST	(1 << 2)	/* an agent that runs for one program ends with this one */
+#define AGENT_START_FLAGS	(AGENT_START_SHELL | AGENT_START_BARE | AGENT_START_LAST)
 
 /**
  * struct agent_start - run it

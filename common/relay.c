@@ -20,6 +20,7 @@
 #define HEADER		sizeof(struct agent_header)
 #define CREDIT_LEAST	(AGENT_WINDOW / 4)	/* fewer are not worth a frame */
 #define UNLIMITED	UINT64_MAX
+#define SEND_MS		60000		/* for a peer to take something */
 
 struct relay *relay_new(int socket, const struct relay_ops *ops, void *data)
 {
@@ -162,13 +163,17 @@ static int flush(struct relay *relay)
 int relay_send_wait(struct relay *relay, enum agent_type type, const void *payload, size_t size)
 {
 	struct pollfd pollfd = { .fd = relay->socket, .events = POLLOUT };
-	int error;
+	int error, ready = 1;
 
 	while ((error = relay_send(relay, type, payload, size)) == -EAGAIN) {
 		error = flush(relay);
 		if (error)
 			return error;
-		if (relay_unsent(relay) && poll(&pollfd, 1, -1) < 0 && errno != EINTR)
+		if (relay_unsent(relay))
+			ready = poll(&pollfd, 1, SEND_MS);
+		if (!ready)
+			return -ETIMEDOUT;
+		if (ready < 0 && errno != EINTR)
 			return -errno;
 	}
 	return error;
@@ -185,6 +190,13 @@ static void close_inlet(struct relay *relay, unsigned int stream)
 		return;
 	inlet->fd = -1;
 	relay->ops->inlet_closed(relay->data, stream, fd);
+}
+
+void relay_finish(struct relay *relay)
+{
+	relay->finished = true;
+	for (unsigned int i = 0; i < AGENT_NR_STREAMS; i++)
+		close_inlet(relay, i);
 }
 
 static bool wants_read(const struct relay *relay, const struct inlet *inlet)
@@ -392,7 +404,7 @@ static int take_frames(struct relay *relay)
 	size_t at = 0, size;
 	int error = 0;
 
-	while (!error && relay->in_len - at >= HEADER) {
+	while (!error && !relay->finished && relay->in_len - at >= HEADER) {
 		memcpy(&header, relay->in + at, HEADER);
 		size = le32toh(header.size);
 		if (size > AGENT_PAYLOAD_MAX)

@@ -77,7 +77,10 @@ struct relay_ops {
 	void (*outlet_closed)(void *data, enum agent_stream stream, int fd, int error);
 };
 
-/** struct relay - @finished: the other side has closed the connection, at the end of a frame */
+/**
+ * struct relay - @finished: nothing comes from the other side any more: it has closed the connection
+ * at the end of a frame, or relay_finish() was called
+ */
 struct relay {
 	int socket;
 	const struct relay_ops *ops;
@@ -105,6 +108,9 @@ int relay_write_to(struct relay *relay, enum agent_stream stream, int fd);
 /** relay_end_inlet - read at most @left more bytes, as long as there are any; then it is the end */
 void relay_end_inlet(struct relay *relay, enum agent_stream stream, uint64_t left);
 
+/** relay_finish - take no more from the other side, and read no more for it; may be called in a frame */
+void relay_finish(struct relay *relay);
+
 /** relay_inlets_done, relay_outlets_done - is all sent, and all written? */
 bool relay_inlets_done(const struct relay *relay);
 bool relay_outlets_done(const struct relay *relay);
@@ -122,7 +128,11 @@ bool relay_has_room(const struct relay *relay, size_t size);
  */
 int relay_send(struct relay *relay, enum agent_type type, const void *payload, size_t size);
 
-/** relay_send_wait - as relay_send(), but wait for room; 0, or a negative errno */
+/**
+ * relay_send_wait - as relay_send(), but wait for room
+ *
+ * Return: 0; -ETIMEDOUT: the other side has not taken anything for a minute; or another -errno.
+ */
 int relay_send_wait(struct relay *relay, enum agent_type type, const void *payload, size_t size);
 
 /** relay_prepare - what to wait for; returns the number of entries in @fds that it has filled */

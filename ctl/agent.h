@@ -5,6 +5,7 @@
  *	agent.c			the connection to the agent, by way of sigmad
  *	agent_request.c		what the agent is told about the program
  *	agent_run.c		the program's streams, signals and end
+ *	agent_signals.c		signals of this process that are for the program
  *	agent_terminal.c	this terminal, as that of the program
  */
 #ifndef SIGMACTL_AGENT_H
@@ -35,7 +36,9 @@ enum agent_tty {
  * @user: "USER" or "USER:GROUP", names or numbers of the guest; NULL: root
  * @ids: NULL, or in place of @user: UID, GID, and the supplementary groups; @nr_ids of them all
  * @umask: -1: the guest's default
- * @timeout: 0, or the microseconds after which it gets SIGTERM; 10 s later it gets SIGKILL
+ * @timeout: 0, or the microseconds after which it gets SIGTERM
+ * @grace: microseconds from then to SIGKILL, and from that to leaving a guest that hangs
+ * @last: it is the program of 'sigmactl run', with which its guest ends
  * @limits: this process's limits become the program's
  */
 struct agent_program {
@@ -47,7 +50,8 @@ struct agent_program {
 	unsigned int nr_ids;
 	int umask;
 	bool limits;
-	uint64_t timeout;
+	bool last;
+	uint64_t timeout, grace;
 	enum agent_tty tty;
 };
 
@@ -78,10 +82,13 @@ int agent_connect(const char *name, uint64_t deadline);
  * @socket: of agent_connect(); it is closed
  * @end: out
  *
- * Signals that this process gets go to the program. Blocks them and ignores SIGPIPE for the rest of
- * this process. When stdout has no reader any more, the program gets SIGPIPE.
+ * Until the program runs, signals have their usual effect. From then on they go to the program: they
+ * are blocked, and SIGPIPE is ignored, for the rest of this process. When stdout cannot be written
+ * any more, the program gets SIGPIPE. Unless that is for want of a reader, output_close() has the
+ * message, and @end does not say that all is well.
  *
- * Return: 0; or a reported -errno: then @end has one of AGENT_STATUS_*.
+ * Return: 0; or a reported -errno: then @end has one of AGENT_STATUS_*. -ETIMEDOUT: the program was
+ * to end by its timeout, and the guest did not do that.
  */
 int agent_run(const char *name, int socket, const struct agent_program *program,
 	      struct agent_end *end);
@@ -102,6 +109,32 @@ struct agent_terminal_here;
  */
 int agent_send_request(struct relay *relay, const struct agent_program *program,
 		       const struct agent_terminal_here *terminal, uint64_t ignored);
+
+/* agent_signals.c */
+
+/**
+ * struct agent_signals - signals of this process that are for the program
+ * @fd: a signalfd; -1: none is caught
+ * @pending: those that came and are still to be sent; bit N - 1: signal N
+ */
+struct agent_signals {
+	int fd;
+	uint64_t pending;
+};
+
+uint64_t agent_signal_bit(int number);
+
+/** agent_signals_ignored - the signals that this process ignores, as the program is to do */
+uint64_t agent_signals_ignored(void);
+
+/** agent_signals_catch - catch the others, but for those that are about this process; 0 or -errno */
+int agent_signals_catch(struct agent_signals *signals);
+
+/** agent_signals_take - take those that have come */
+void agent_signals_take(struct agent_signals *signals);
+
+/** agent_signals_stop - stop as the program has, by this signal; @job: with the process group */
+void agent_signals_stop(int number, bool job);
 
 /* agent_terminal.c */
 

@@ -72,7 +72,8 @@ int agent_send_request(struct relay *relay, const struct agent_program *program,
 {
 	const struct agent_start start = {
 		.flags = htole32((program->shell ? AGENT_START_SHELL : 0) |
-				 (program->bare ? AGENT_START_BARE : 0)),
+				 (program->bare ? AGENT_START_BARE : 0) |
+				 (program->last ? AGENT_START_LAST : 0)),
 		.ignored = htole64(ignored),
 	};
 	uint32_t mask = htole32(program->umask);

@@ -2,8 +2,8 @@
 /*
  * Runs a program in a guest: see agent.h.
  *
- * This process behaves as the program would if it were here. It gets signals by a signalfd and
- * passes them on, and stops when the program has stopped. What the agent sends is checked as
+ * This process behaves as the program would if it were here. Once the program runs, this process
+ * passes its signals on, and stops when the program has stopped. What the agent sends is checked as
  * anything that a guest says: it can end this process, and write to its output, and no more.
  */
 #include <endian.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/param.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "../common/output.h"
@@ -23,7 +22,6 @@
 #include "agent.h"
 #include "ctl.h"
 
-#define GRACE_USEC	(10 * USEC_PER_SEC)	/* from SIGTERM to SIGKILL */
 #define LEAVE_KEYS	3	/* so often in LEAVE_USEC, the key ends the connection */
 #define LEAVE_USEC	USEC_PER_SEC
 
@@ -31,114 +29,61 @@ enum state { WAITING, RUNNING, EXITED, FAILED };
 
 /**
  * struct run - a program that runs
- * @signals: a signalfd
- * @caught: the signals that go to it
- * @pending: those that are still to be sent; bit N - 1: signal N
+ * @signals: those that are still to be sent
  * @resized: the terminal's size is still to be sent
  * @stopped: the signal by which the program has stopped; 0: it runs
- * @timeout: of the program; @deadline: when the next signal for it is due; 0: never
+ * @deadline: on CLOCK_MONOTONIC, when the next step to end the program is due; 0: never
+ * @steps: how many of these were taken
  * @keys: how often the key that leaves was pressed since @first_key, on CLOCK_MONOTONIC
+ * @keys_unsent: the guest takes no keys any more; they are read for that one only
+ * @lost_output: output could not be written here, though somebody would read it
  * @fd: copies of the standard streams that are non-blocking where possible; -1: closed
  */
 struct run {
 	const char *name;
+	const struct agent_program *program;
 	struct relay *relay;
 	enum state state;
 	struct agent_end *end;
-	int signals;
-	sigset_t caught;
-	uint64_t pending;
+	struct agent_signals signals;
 	bool resized;
 	int stopped;
-	uint64_t timeout, deadline;
-	unsigned int keys;
+	uint64_t deadline;
+	unsigned int steps, keys;
 	uint64_t first_key;
+	bool keys_unsent;
 	struct agent_terminal_here terminal;
-	bool has_terminal;
+	bool has_terminal, lost_output;
 	int fd[3];
 };
 
-static uint64_t bit_of(int number)
-{
-	return 1ULL << (number - 1);
-}
-
 /* Signals */
-
-static const int own[] = {	/* signals that are about this process only, and faults */
-	SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS,
-	SIGABRT, SIGTTIN, SIGTTOU, SIGXCPU, SIGXFSZ,
-};
-
-static bool is_own(int number)
-{
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-		if (own[i] == number)
-			return true;
-	return false;
-}
-
-/* Catch all signals but those that are ignored here, which the program is to ignore as well */
-static int catch_signals(struct run *run, uint64_t *ignored)
-{
-	struct sigaction action;
-
-	*ignored = 0;
-	sigemptyset(&run->caught);
-	for (int i = 1; i <= SIGRTMAX; i++) {
-		if (sigaction(i, NULL, &action))
-			continue;
-		if (action.sa_handler == SIG_IGN && !(action.sa_flags & SA_SIGINFO))
-			*ignored |= bit_of(i);
-		else if (!is_own(i))
-			sigaddset(&run->caught, i);
-	}
-	/* Its default effect is none, so it need not be passed on as ignored */
-	sigaddset(&run->caught, SIGWINCH);
-	sigaddset(&run->caught, SIGCONT);
-	sigprocmask(SIG_BLOCK, &run->caught, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	run->signals = signalfd(-1, &run->caught, SFD_CLOEXEC | SFD_NONBLOCK);
-	return run->signals < 0 ? -errno : 0;
-}
 
 static void take_signals(struct run *run)
 {
-	struct signalfd_siginfo info;
+	const uint64_t winch = agent_signal_bit(SIGWINCH);
 
-	while (read(run->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGCONT)
-			agent_terminal_take(&run->terminal);
-		if (info.ssi_signo == SIGWINCH && run->has_terminal)
-			run->resized = true;
-		else if (info.ssi_signo <= AGENT_SIGNAL_MAX)
-			run->pending |= bit_of(info.ssi_signo);
+	agent_signals_take(&run->signals);
+	if (run->signals.pending & agent_signal_bit(SIGCONT))
+		agent_terminal_take(&run->terminal);
+	if (run->signals.pending & winch && run->has_terminal) {
+		run->signals.pending &= ~winch;
+		run->resized = true;
 	}
 }
 
 /* The program has stopped, so this process does. It goes on here when it is continued */
 static void stop(struct run *run)
 {
-	bool raw = run->terminal.raw;
-	struct sigaction before = {}, usual = { .sa_handler = SIG_DFL };
-	sigset_t set;
-
 	/* A stop of the whole job, if the key that stops it was not seen by this terminal */
+	const bool job = run->terminal.raw;
+
 	agent_terminal_give_back(&run->terminal);
-	sigemptyset(&set);
-	sigaddset(&set, run->stopped);
-	sigaction(run->stopped, &usual, &before);
-	if (raw)
-		kill(0, run->stopped);
-	else
-		raise(run->stopped);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigaction(run->stopped, &before, NULL);
+	agent_signals_stop(run->stopped, job);
 	run->stopped = 0;
 	agent_terminal_take(&run->terminal);
 	/* Also if this process could not stop, as one that no shell controls */
-	run->pending |= bit_of(SIGCONT);
+	run->signals.pending |= agent_signal_bit(SIGCONT);
 	run->resized = run->has_terminal;
 }
 
@@ -149,9 +94,9 @@ static void send_pending(struct run *run)
 	for (int i = 1; i <= AGENT_SIGNAL_MAX && run->state == RUNNING; i++) {
 		uint32_t number = htole32(i);
 
-		if (run->pending & bit_of(i) &&
+		if (run->signals.pending & agent_signal_bit(i) &&
 		    !relay_send(run->relay, AGENT_SIGNAL, &number, sizeof(number)))
-			run->pending &= ~bit_of(i);
+			run->signals.pending &= ~agent_signal_bit(i);
 	}
 	if (run->resized && run->state == RUNNING &&
 	    (!agent_terminal_size(&run->terminal, &size) ||
@@ -230,10 +175,26 @@ static void on_read(void *data, enum agent_stream stream, const uint8_t *bytes, 
 	}
 }
 
+/* The guest must not keep the person by refusing keys, either */
+static void read_unsent_keys(struct run *run)
+{
+	uint8_t keys[256];
+	ssize_t len = read(run->terminal.in, keys, sizeof(keys));
+
+	if (len > 0)
+		on_read(run, AGENT_TTY, keys, len);
+	else if (!len || (errno != EAGAIN && errno != EINTR))
+		run->keys_unsent = false;
+}
+
 static void on_inlet_closed(void *data, enum agent_stream stream, int fd)
 {
+	struct run *run = data;
+
 	(void)fd;
-	close_stream(data, stream);
+	if (stream == AGENT_TTY)
+		run->keys_unsent = true;
+	close_stream(run, stream);
 }
 
 static void on_outlet_closed(void *data, enum agent_stream stream, int fd, int error)
@@ -241,21 +202,36 @@ static void on_outlet_closed(void *data, enum agent_stream stream, int fd, int e
 	struct run *run = data;
 
 	(void)fd;
-	/* Of EPIPE the program gets to know */
-	if (error && error != EPIPE && stream != AGENT_STDERR)
-		output_fail(error);
+	/* Of EPIPE the program gets to know, and of others as if they were EPIPE */
+	if (error && error != EPIPE) {
+		run->lost_output = true;
+		if (stream != AGENT_STDERR)
+			output_fail(error);
+	}
 	close_stream(run, stream);
 }
 
 /* Frames */
 
+static void begin_time(struct run *run)
+{
+	if (run->program->timeout)
+		run->deadline = clock_deadline(run->program->timeout);
+}
+
 static int on_started(struct run *run, size_t size)
 {
+	int error;
+
 	if (run->state != WAITING || size != sizeof(uint32_t))
 		return -EPROTO;
+	error = agent_signals_catch(&run->signals);
+	if (error)
+		return error;
 	run->state = RUNNING;
-	if (run->timeout)
-		run->deadline = clock_deadline(run->timeout);
+	begin_time(run);
+	/* Its size may have changed since the request */
+	run->resized = run->has_terminal;
 	agent_terminal_take(&run->terminal);
 	return open_streams(run);
 }
@@ -315,6 +291,8 @@ static int on_exited(struct run *run, const uint8_t *payload, size_t size)
 	run->end->signal = exited.signal;
 	run->state = EXITED;
 	run->deadline = 0;
+	/* A guest that goes on sending does not keep this process */
+	relay_finish(run->relay);
 	return 0;
 }
 
@@ -361,37 +339,49 @@ static int time_left(const struct run *run)
 	return run->deadline > now ? MIN((run->deadline - now) / 1000 + 1, INT_MAX) : 0;
 }
 
-/* The program's time is over: ask it to end, and the next time, have it killed */
-static void end_in_time(struct run *run)
+/* When its time is over, ask the program to end, then have it killed, then leave the guest */
+static int end_in_time(struct run *run)
 {
+	static const int signals[] = { SIGTERM, SIGKILL };
+
 	if (time_left(run))
-		return;
-	if (!run->end->timed_out) {
-		run->end->timed_out = true;
-		run->pending |= bit_of(SIGTERM) | bit_of(SIGCONT);
-		run->deadline += GRACE_USEC;
-	} else {
-		run->pending |= bit_of(SIGKILL);
-		run->deadline = 0;
-	}
+		return 0;
+	run->end->timed_out = true;
+	if (run->state == WAITING || run->steps == sizeof(signals) / sizeof(*signals))
+		return -ETIMEDOUT;
+	run->signals.pending |= agent_signal_bit(signals[run->steps++]) | agent_signal_bit(SIGCONT);
+	run->deadline += run->program->grace;
+	return 0;
+}
+
+/* What is to be done before the next wait. 0, or the reason why this is the end */
+static int step(struct run *run)
+{
+	int error = end_in_time(run);
+
+	if (run->relay->finished && run->state != EXITED)
+		return -ECONNRESET;
+	if (run->keys == LEAVE_KEYS)
+		return -ECANCELED;
+	send_pending(run);
+	return error;
 }
 
 static int talk(struct run *run)
 {
-	struct pollfd fds[RELAY_FDS + 1];
+	struct pollfd fds[RELAY_FDS + 2];
 	unsigned int nr;
 	int error;
 
 	while (!is_done(run)) {
-		if (run->relay->finished && run->state != EXITED)
-			return -ECONNRESET;
-		end_in_time(run);
-		if (run->keys == LEAVE_KEYS)
-			return -ECANCELED;
-		send_pending(run);
+		error = step(run);
+		if (error)
+			return error;
 		nr = relay_prepare(run->relay, fds);
-		fds[nr] = (struct pollfd) { .fd = run->signals, .events = POLLIN };
-		if (poll(fds, nr + 1, time_left(run)) < 0) {
+		fds[nr] = (struct pollfd) { .fd = run->signals.fd, .events = POLLIN };
+		fds[nr + 1] = (struct pollfd) { .fd = run->keys_unsent ? run->terminal.in : -1,
+						.events = POLLIN };
+		if (poll(fds, nr + 2, time_left(run)) < 0) {
 			if (errno != EINTR)
 				return -errno;
 			continue;
@@ -402,14 +392,29 @@ static int talk(struct run *run)
 			return error;
 		if (fds[nr].revents)
 			take_signals(run);
+		if (fds[nr + 1].revents)
+			read_unsent_keys(run);
 		if (run->stopped && run->state == RUNNING)
 			stop(run);
 	}
 	return 0;
 }
 
+/* Output is lost. If the program ended of just that, or well, this was no success */
+static void settle(const struct run *run)
+{
+	struct agent_end *end = run->end;
+
+	if (run->lost_output && (end->signal == SIGPIPE || (!end->signal && !end->status)))
+		*end = (struct agent_end) { .status = AGENT_STATUS_FAILED,
+					    .timed_out = end->timed_out };
+}
+
 static int report(const struct run *run, int error)
 {
+	if (error == -ETIMEDOUT && run->end->timed_out)
+		return complain(error, "%s: the program's time is over, and the guest does not answer",
+				run->name);
 	switch (error) {
 	case 0:
 		return 0;
@@ -433,9 +438,8 @@ static int report(const struct run *run, int error)
 int agent_run(const char *name, int socket, const struct agent_program *program,
 	      struct agent_end *end)
 {
-	struct run run = { .name = name, .end = end, .signals = -1, .fd = { -1, -1, -1 },
-			   .timeout = program->timeout };
-	uint64_t ignored;
+	struct run run = { .name = name, .program = program, .end = end, .signals = { .fd = -1 },
+			   .fd = { -1, -1, -1 } };
 	int error;
 
 	*end = (struct agent_end) { .status = AGENT_STATUS_FAILED };
@@ -444,21 +448,21 @@ int agent_run(const char *name, int socket, const struct agent_program *program,
 		close(socket);
 		return report(&run, -ENOMEM);
 	}
-	error = catch_signals(&run, &ignored);
+	begin_time(&run);
 	run.has_terminal = agent_terminal_open(&run.terminal, program->tty);
-	if (!error)
-		error = agent_send_request(run.relay, program,
-					   run.has_terminal ? &run.terminal : NULL, ignored);
+	error = agent_send_request(run.relay, program, run.has_terminal ? &run.terminal : NULL,
+				   agent_signals_ignored());
 	if (!error)
 		error = talk(&run);
+	settle(&run);
 	agent_terminal_give_back(&run.terminal);
 	agent_terminal_close(&run.terminal);
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
 		if (run.fd[i] >= 0)
 			close(run.fd[i]);
 	relay_free(run.relay);
-	if (run.signals >= 0)
-		close(run.signals);
+	if (run.signals.fd >= 0)
+		close(run.signals.fd);
 	close(socket);
 	return report(&run, error);
 }

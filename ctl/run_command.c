@@ -5,8 +5,8 @@
  *
  * sigmad holds the other end of a pipe. When this process ends in whatever way, the pipe is closed,
  * and sigmad stops the guest at once. So before the program runs, signals have their usual effect.
- * Afterwards agent_run() passes them on. When the program has ended, the agent closes the last
- * connection and ends, and the guest writes what it has not written yet and switches itself off.
+ * Afterwards agent_run() passes them on. When the program has ended, so does the agent, and the guest
+ * ends all other programs, writes what it has not written yet, and switches itself off.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -35,6 +35,7 @@
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
 #define BOOT_TIMEOUT	(300 * USEC_PER_SEC)	/* to the driver; sigmad warns, too */
 #define AGENT_TIMEOUT	(120 * USEC_PER_SEC)	/* from the driver to the agent */
+#define GRACE		(10 * USEC_PER_SEC)	/* for the program, once its time is over */
 #define OFF_MS		30000			/* for the guest to switch itself off */
 #define RETURN_MS	60000			/* memory is zeroed, CPUs come back */
 
@@ -260,23 +261,14 @@ static void report_failure(const struct run *run)
 
 /* The program */
 
-/* Folders of the guest's own: the working directory cannot be there */
 static int check_workdir(const struct run_options *options, const char *workdir)
 {
-	static const char *const own[] = { "/proc", "/sys", "/dev", "/run", "/tmp" };
+	const char *own = run_own_folder(options, workdir);
 
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
-		const size_t len = strlen(own[i]);
-
-		const bool is_tmp = !strcmp(own[i], "/tmp");
-
-		if (strncmp(workdir, own[i], len) || (workdir[len] && workdir[len] != '/') ||
-		    (is_tmp && options->tmp_from_host))
-			continue;
-		return complain(-EINVAL, "run: the working directory is %s, and the guest has a %s of its own; change to another folder%s",
-				workdir, own[i], is_tmp ? ", or give --tmp-from-host" : "");
-	}
-	return 0;
+	if (!own)
+		return 0;
+	return complain(-EINVAL, "run: the working directory is %s, and the guest has a %s of its own; change to another folder%s",
+			workdir, own, strcmp(own, "/tmp") ? "" : ", or give --tmp-from-host");
 }
 
 /* UID, GID and groups of this process; their number, or a reported -errno */
@@ -313,7 +305,8 @@ static int run_program(struct run *run, const char *workdir, struct agent_end *e
 	const mode_t mask = umask(0);
 	struct agent_program program = {
 		.argv = run->options.command, .bare = true, .workdir = workdir, .umask = mask,
-		.limits = true, .tty = AGENT_TTY_AUTO, .timeout = run->options.timeout,
+		.limits = true, .tty = AGENT_TTY_AUTO, .last = !run->options.keep,
+		.timeout = run->options.timeout, .grace = GRACE,
 	};
 	uint32_t *ids;
 	int socket, error, nr;
@@ -358,7 +351,7 @@ static int do_run(struct run *run, const char *workdir, struct agent_end *end)
 	if (!give_back(run, !error))
 		return RUN_FAILED;
 	tell_step(run, "CPUs and memory are back");
-	return error ? RUN_FAILED : 0;
+	return error && !end->timed_out ? RUN_FAILED : 0;
 }
 
 static int check_user(void)

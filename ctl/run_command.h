@@ -68,6 +68,9 @@ struct run_options {
 int run_options_parse(struct run_options *options, int argc, char **argv);
 void run_options_free(struct run_options *options);
 
+/** run_own_folder - the folder of the guest's own that @path is in, or NULL */
+const char *run_own_folder(const struct run_options *options, const char *path);
+
 /** run_options_help - the lines for the help of the verb */
 extern const char run_options_help[];
 

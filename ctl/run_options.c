@@ -7,6 +7,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "ctl.h"
 #include "run_command.h"
@@ -20,7 +21,8 @@ const char run_options_help[] =
 "      --read-only           the guest cannot write to the root\n"
 "      --overlay             what it writes to the root stays in its memory\n"
 "      --rootfs=DIR          another root than the host's\n"
-"      --share=DIR[:PATH]    a folder of the host that it can write to, at PATH; may be repeated\n"
+"      --share=DIR[:PATH]    a folder of the host that it can write to, at PATH, a folder that is\n"
+"                            there, or in /run or /tmp; may be repeated\n"
 "      --tmp-from-host       /tmp is the host's\n"
 "      --net=user|none|bridge=NAME   its network (user, by passt)\n"
 "      --publish=[tcp:|udp:][ADDRESS:]PORT:PORT   a port of the host that leads to one of the\n"
@@ -29,7 +31,8 @@ const char run_options_help[] =
 "      --append=WORDS        more words for the kernel's command line\n"
 "      --guard=KIND          full, memory, no, or auto, the strongest one\n"
 "      --name=NAME           the guest's name (run-XXXX)\n"
-"      --timeout=SEC         end CMD by SIGTERM after SEC seconds, 10 s later by SIGKILL\n"
+"      --timeout=SEC         end CMD by SIGTERM after SEC seconds, 10 s later by SIGKILL, and a\n"
+"                            guest that hangs 10 s later\n"
 "      --keep                the guest goes on when CMD has ended\n"
 "      --verbose             say when each step was done\n";
 
@@ -192,8 +195,36 @@ static int take_option(struct run_options *options, int opt)
 	}
 }
 
+const char *run_own_folder(const struct run_options *options, const char *path)
+{
+	static const char *const own[] = { "/proc", "/sys", "/dev", "/run", "/tmp" };
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		const size_t len = strlen(own[i]);
+
+		if (!strncmp(path, own[i], len) && (!path[len] || path[len] == '/') &&
+		    !strstr(path, "/..") && (strcmp(own[i], "/tmp") || !options->tmp_from_host))
+			return own[i];
+	}
+	return NULL;
+}
+
+/* A folder that the guest made in the host's root, to mount a share there, would stay */
+static int check_share(const struct run_options *options, const struct run_share *share)
+{
+	struct stat st;
+
+	if (!share->at || strcmp(options->root, "/") || options->writes == ROOT_WRITES_OVERLAY ||
+	    run_own_folder(options, share->at) || (!stat(share->at, &st) && S_ISDIR(st.st_mode)))
+		return 0;
+	return complain(-EINVAL, "run: --share=%s:%s: there is no folder %s, and none is made in this host's root; make it, choose a path in /run%s, which the guest has of its own, or give --overlay",
+			share->path, share->at, share->at, options->tmp_from_host ? "" : " or /tmp");
+}
+
 static int check(const struct run_options *options)
 {
+	int error = 0;
+
 	if (!*options->command)
 		return complain(-EINVAL, "run: there is no command behind --; write 'sigmactl run -- CMD', such as 'sigmactl run -- uname -a'");
 	if (options->name && !guestfile_name_valid(options->name, strlen(options->name)))
@@ -201,7 +232,9 @@ static int check(const struct run_options *options)
 	if (options->nr_publish && (options->net == RUN_NET_NONE ||
 				    options->net == RUN_NET_BRIDGE))
 		return complain(-EINVAL, "run: --publish needs --net=user; leave one of the two out");
-	return 0;
+	for (unsigned int i = 0; i < options->nr_shares && !error; i++)
+		error = check_share(options, &options->shares[i]);
+	return error;
 }
 
 int run_options_parse(struct run_options *options, int argc, char **argv)

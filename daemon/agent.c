@@ -10,12 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../common/gueststate.h"
 #include "../common/log.h"
 #include "../common/rundir.h"
 #include "agent.h"
 
 #define KEY_FILE	"agent"
 #define CALLS_MAX	64	/* connections that are being made */
+#define PORTS		512	/* AGENT_HOST_PORT_MAX and those below it */
 
 /** struct call - a call of OpenAgent that waits for its connection */
 struct call {
@@ -108,26 +110,63 @@ static int on_connected(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
+/* The agent takes connections from no other ports. One may be in use for another guest */
+static int bind_port(int fd)
+{
+	struct sockaddr_vm address = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY };
+
+	for (unsigned int i = 0; i < PORTS; i++) {
+		address.svm_port = AGENT_HOST_PORT_MAX - i;
+		if (!bind(fd, (const struct sockaddr *)&address, sizeof(address)))
+			return 0;
+		if (errno != EADDRINUSE)
+			break;
+	}
+	return -errno;
+}
+
 static int begin_connection(struct call *call, uint32_t cid)
 {
 	const struct sockaddr_vm address = {
 		.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = AGENT_PORT,
 	};
+	int error;
 
 	call->fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (call->fd < 0)
 		return -errno;
+	error = bind_port(call->fd);
+	if (error)
+		return error;
 	if (connect(call->fd, (const struct sockaddr *)&address, sizeof(address)) &&
 	    errno != EINPROGRESS)
 		return -errno;
 	return 0;
 }
 
+/* Nothing answers in such a guest, and nothing will, as far as can be seen */
+static bool is_dead(uint32_t state)
+{
+	switch (state) {
+	case SIGMA_STATE_CREATED:
+	case SIGMA_STATE_BOOTING:
+	case SIGMA_STATE_RUNNING:
+	case SIGMA_STATE_REBOOT:
+		return false;
+	default:
+		return true;
+	}
+}
+
 int agent_open(sd_bus_message *m, const struct machine *machine, sd_bus_error *error)
 {
 	struct call *call;
+	const uint32_t state = machine->guest.info.state;
 	int ret;
 
+	if (is_dead(state))
+		return sd_bus_error_set_errnof(error, -EHOSTDOWN, "nothing runs programs in it: it is %s; 'sigmactl status %s' shows more",
+					       guest_state_name(state), machine->config->name);
 	if (!machine->state->vsock_cid)
 		return sd_bus_error_set_errnof(error, -EOPNOTSUPP, "the guest has no AF_VSOCK; its file says VSock=no, or the host has no vhost-vsock");
 	if (nr_calls == CALLS_MAX)

@@ -20,8 +20,8 @@ int agent_key_make(const char *name, uint8_t key[AGENT_KEY_SIZE]);
  * agent_open - the method OpenAgent: connect to the agent and say HELLO
  *
  * The answer follows once the agent has taken the connection, or has not. Its error is EOPNOTSUPP if
- * the guest has no AF_VSOCK, and EAGAIN if no agent listens, which may come. The agent closes the
- * connection if the key is wrong.
+ * the guest has no AF_VSOCK, EHOSTDOWN if it has ended or hangs, and EAGAIN if no agent listens, which
+ * may come. The agent closes the connection if the key is wrong.
  * Return: 1; or a negative errno, with @error set.
  */
 int agent_open(sd_bus_message *m, const struct machine *machine, sd_bus_error *error);

@@ -33,6 +33,7 @@ static const unsigned int sigmad_keeps[] = {
 	CAP_DAC_OVERRIDE,	/* disks, kernels and sockets may belong to others; also added ones */
 	CAP_FOWNER,		/* the mode of a channel that belongs to somebody else */
 	CAP_NET_ADMIN,		/* taps, their addresses and bridges; a NIC may be added */
+	CAP_NET_BIND_SERVICE,	/* the port of AF_VSOCK from which it connects to the agent */
 };
 
 /* The unit sigma-broker@.service has the same list */

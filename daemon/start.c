@@ -138,7 +138,8 @@ static int share_root(struct machine *machine)
 	if (!config->root || has_share(config, ROOT_TAG))
 		return 0;
 	/* An overlay does not cross folders that the share announces as mount points */
-	snprintf(keys, sizeof(keys), "Path=%s\nTag=" ROOT_TAG "\nSubmounts=no\nReadOnly=%s\n", config->root,
+	snprintf(keys, sizeof(keys), "Path=%s\nTag=" ROOT_TAG "\nSubmounts=%s\nReadOnly=%s\n", config->root,
+		 config->root_writes == ROOT_WRITES_OVERLAY ? "no" : "yes",
 		 config->root_writes == ROOT_WRITES_YES ? "no" : "yes");
 	id = devices_make_one(machine, GUEST_SHARE, keys);
 	return id < 0 ? id : 0;

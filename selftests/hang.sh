@@ -58,6 +58,7 @@ check "the host notices that the guest hangs for good" wait_state g unresponsive
 check "sigmactl nmi sends an NMI to the hung guest" sigmactl nmi g
 shows_where() { sigmactl log --memory g | grep -A 60 "NMI from the host" | grep hang_init; }
 check "the guest's log shows where it hangs" until_true 10 shows_where
+refuse "programs are refused in a guest that hangs" "it is unresponsive" sigmactl exec g -- true
 check "the host goes on, and its CPU does not wait for the guest's CPU" within 10 sh -c \
 	'sync; echo 1 >/proc/sys/vm/compact_memory; taskset -c 0 true'
 check "the hung guest can be dumped, and the dump has its last log lines" \

@@ -139,7 +139,7 @@ void program_kill(void);
 /**
  * session_run - serve a connection of the host until its end, in a process of its own
  *
- * Return: the host had the key.
+ * Return: the host has asked for a program with AGENT_START_LAST.
  */
 bool session_run(int connection, const uint8_t key[AGENT_KEY_SIZE]);
 

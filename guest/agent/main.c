@@ -3,9 +3,10 @@
  * sigma-agent: runs programs in this guest, as sigmactl on the host asks.
  *
  * It listens at a port of AF_VSOCK that only root can listen at. Programs of this guest can connect
- * to it, too, and so can any user of the host. So it serves the host only, and only who has the key
- * that sigmad made for this start of the guest: sigmad gives it to the guest in an ACPI table, which
- * the kernel shows to root only.
+ * to it, too, and so can any user of the host. So it serves the host only, from ports that root alone
+ * can connect from, so that nobody else keeps it busy; and only who has the key that sigmad made for
+ * this start of the guest. sigmad gives it to the guest in an ACPI table, which the kernel shows to
+ * root only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,10 +25,10 @@
 
 #define TABLES		"/sys/firmware/acpi/tables/"
 #define SESSIONS_MAX	128	/* at a time */
-#define HAS_RUN		3	/* exit status of a session that has run a program */
+#define WAS_LAST	3	/* exit status of the session with the program of 'sigmactl run' */
 
 static volatile sig_atomic_t sessions;
-static bool once;		/* this agent ends with the last program that it runs */
+static bool once;		/* this agent ends with the program of 'sigmactl run' */
 
 static void complain(const char *what, const char *why)
 {
@@ -80,18 +81,22 @@ static int listen_vsock(void)
 
 static void on_child(int number)
 {
-	static bool has_run;
 	int error = errno, how;
 
 	(void)number;
 	while (waitpid(-1, &how, WNOHANG) > 0) {
 		sessions--;
-		/* Anybody can connect, but only who has the key ends an agent by that */
-		has_run |= !WIFEXITED(how) || WEXITSTATUS(how) == HAS_RUN;
+		/* Then the init ends all that other sessions run */
+		if (once && WIFEXITED(how) && WEXITSTATUS(how) == WAS_LAST)
+			_exit(EXIT_SUCCESS);
 	}
-	if (once && has_run && !sessions)
-		_exit(EXIT_SUCCESS);
 	errno = error;
+}
+
+static bool is_welcome(const struct sockaddr_vm *peer)
+{
+	return peer->svm_cid == VMADDR_CID_HOST && peer->svm_port <= AGENT_HOST_PORT_MAX &&
+	       sessions < SESSIONS_MAX;
 }
 
 static void serve(int listener, const uint8_t key[AGENT_KEY_SIZE])
@@ -113,11 +118,11 @@ static void serve(int listener, const uint8_t key[AGENT_KEY_SIZE])
 		if (fd < 0)
 			continue;
 		sigprocmask(SIG_BLOCK, &child, NULL);
-		pid = peer.svm_cid == VMADDR_CID_HOST && sessions < SESSIONS_MAX ? fork() : -1;
+		pid = is_welcome(&peer) ? fork() : -1;
 		if (!pid) {
 			close(listener);
 			sigprocmask(SIG_SETMASK, &none, NULL);
-			_exit(session_run(fd, key) ? HAS_RUN : EXIT_SUCCESS);
+			_exit(session_run(fd, key) ? WAS_LAST : EXIT_SUCCESS);
 		}
 		if (pid > 0)
 			sessions++;
@@ -148,7 +153,7 @@ int main(int argc, char *argv[])
 		puts("Usage: sigma-agent [--once]\n"
 		     "Run programs in this SIGMA guest for sigmactl on the host (" SIGMA_VERSION ").\n"
 		     "\n"
-		     "  --once  end with the last of the programs that were run");
+		     "  --once  end with the program of 'sigmactl run'");
 		return strcmp(argv[1], "--help") ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	open_streams();

@@ -41,6 +41,7 @@ struct session {
 	struct request request;
 	struct program program;
 	struct agent_exited exited;
+	bool last;			/* the host asked for a program with AGENT_START_LAST */
 	uint32_t stopped;		/* the signal, if the host is to be told; or 0 */
 	time_t deadline;		/* on CLOCK_MONOTONIC; 0: none */
 };
@@ -126,6 +127,7 @@ static int start(struct session *session)
 	uint32_t pid;
 	int status;
 
+	session->last = session->request.start.flags & AGENT_START_LAST;
 	status = program_start(&session->program, &session->request, why);
 	if (status)
 		return fail(session, status, why);
@@ -364,5 +366,5 @@ bool session_run(int connection, const uint8_t key[AGENT_KEY_SIZE])
 	relay_free(session.relay);
 	request_free(&session.request);
 	close(signals);
-	return session.state != STATE_HELLO;
+	return session.last;
 }

@@ -470,7 +470,7 @@ int main(int argc, char *argv[])
 
 	(void)argc;
 	if (getpid() != 1)
-		return system_off();
+		return system_ask_off();
 	if (mount_all())
 		return give_up();
 	forbid_reset();

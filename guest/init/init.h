@@ -49,7 +49,7 @@ int init_need_driver(const char *name, const char *option);
 /**
  * agent_start - start the agent, by which the host runs programs in this guest
  * @file: the program, whose file goes with the initrd; it is closed. -1: there is none
- * @once: it ends with the last program that it runs
+ * @once: it ends with the program of 'sigmactl run'
  *
  * Return: its process ID, or -1, reported.
  */
@@ -133,8 +133,8 @@ int share_mount_root(const struct cmdline *cmdline);
  */
 void system_run(const struct cmdline *cmdline, int agent);
 
-/** system_off - switch the guest off; returns the exit status of a program that cannot */
-int system_off(void);
+/** system_ask_off - have that init switch the guest off, from another process; its exit status */
+int system_ask_off(void);
 
 /** system_set_up - set a network interface up; 0 or -errno */
 int system_set_up(const char *nic);

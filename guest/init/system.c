@@ -4,12 +4,17 @@
  * of the host, whose init must not start here a second time. So this program makes what programs
  * expect, runs the agent, which runs the program, and switches the guest off when the agent ends.
  *
+ * Before that it ends all processes and waits for them. What a process has written by mmap(2) is
+ * with the host once it has ended: sync(2) of a FUSE file system need not wait for pages that are
+ * still mapped.
+ *
  * /run, /tmp, /dev and what is below are in the guest's memory. What the host has there is about the
  * host: sockets of its services, its devices.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +31,8 @@
 #define NIC		"eth0"
 #define NIC_TIMEOUT	10	/* seconds */
 #define HOSTNAME_FILE	"/etc/hostname"
+
+static volatile sig_atomic_t asked_off;
 
 static const struct mounting {
 	const char *type, *at, *options;
@@ -183,18 +190,36 @@ static void wait_for(pid_t agent)
 	while (pid != agent && (pid >= 0 || errno == EINTR));
 }
 
-int system_off(void)
+static void on_asked_off(int number)
 {
-	/* What was written by mmap(2) is not with the host yet */
+	(void)number;
+	asked_off = true;
+}
+
+int system_ask_off(void)
+{
+	/* The second one ends the agent, the first one is for an init that has not started it yet */
+	return kill(1, SIGTERM) || kill(-1, SIGKILL) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int switch_off(void)
+{
+	kill(-1, SIGKILL);
+	while (wait(NULL) >= 0 || errno == EINTR)
+		;
 	sync();
-	return reboot(RB_POWER_OFF) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return reboot(RB_POWER_OFF) ? -errno : 0;
 }
 
 /* When the host asks for a power-off, the kernel runs this program. The root's would ask its init */
 static void take_power_off(void)
 {
 	static const char command[] = "/proc/1/exe";
-	int fd = open("/proc/sys/kernel/poweroff_cmd", O_WRONLY | O_CLOEXEC);
+	const struct sigaction action = { .sa_handler = on_asked_off };
+	int fd;
+
+	sigaction(SIGTERM, &action, NULL);
+	fd = open("/proc/sys/kernel/poweroff_cmd", O_WRONLY | O_CLOEXEC);
 
 	if (fd < 0 || write(fd, command, strlen(command)) != (ssize_t)strlen(command))
 		init_say(LEVEL_WARNING, "cannot set kernel.poweroff_cmd: %s", strerror(errno));
@@ -217,10 +242,11 @@ void system_run(const struct cmdline *cmdline, int agent)
 		open_network();
 	else
 		system_set_up("lo");
-	pid = agent_start(agent, !cmdline->keep);
+	pid = asked_off ? -1 : agent_start(agent, !cmdline->keep);
 	if (pid > 0)
 		wait_for(pid);
 off:
-	if (system_off())
-		init_say(LEVEL_ERROR, "cannot switch the guest off: %s", strerror(errno));
+	err = switch_off();
+	if (err)
+		init_say(LEVEL_ERROR, "cannot switch the guest off: %s", strerror(-err));
 }

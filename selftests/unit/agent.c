@@ -25,10 +25,11 @@
 
 static const uint8_t key[AGENT_KEY_SIZE] = "what only sigmad and root know";
 
-/* A program: the process of sigmactl, the agent's one, and the ends of the streams */
+/* A program: the process of sigmactl, the agent's one, and the ends of the streams; how it ended */
 struct job {
 	pid_t client, session;
 	int in, out, err;
+	bool was_last;
 };
 
 /* Streams of other processes end only if this one has none of them */
@@ -57,8 +58,7 @@ static pid_t begin_session(int *socket, const uint8_t *with)
 	pid = fork();
 	if (!pid) {
 		close_all_but(pair[1]);
-		session_run(pair[1], key);
-		_exit(0);
+		_exit(session_run(pair[1], key));
 	}
 	close(pair[1]);
 	*socket = pair[0];
@@ -119,11 +119,12 @@ static void close_end(int *fd)
 /* How it ended, as a shell says it. The agent's process has ended, too, then */
 static int end(struct job *job)
 {
-	int how;
+	int how, session;
 
 	close_end(&job->in);
 	waitpid(job->client, &how, 0);
-	waitpid(job->session, NULL, 0);
+	waitpid(job->session, &session, 0);
+	job->was_last = WIFEXITED(session) && WEXITSTATUS(session);
 	close_end(&job->out);
 	close_end(&job->err);
 	return WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
@@ -514,49 +515,32 @@ TEST(keys_that_leave)
 	EXPECT_EQ(125, end(&job));
 }
 
-/* What an agent that is none may say: the bytes of frames. The exit status of sigmactl */
-static int hear_from(const void *bytes, size_t size)
+/* With the program of 'sigmactl run' its guest ends: not with others, nor with a wish for none */
+TEST(last_program)
 {
-	char *argv[] = { "true", NULL };
-	const struct agent_program program = { .argv = argv, .umask = -1 };
-	int pair[2], null = open("/dev/null", O_RDWR | O_CLOEXEC), how;
-	pid_t pid;
+	char *argv[] = { "true", NULL }, *none[] = { "/no/such", NULL };
+	struct agent_program program = { .argv = argv, .umask = -1 };
+	struct job job;
+	int socket, how;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) ||
-	    write(pair[0], bytes, size) != (ssize_t)size)
-		return -1;
-	fflush(stdout);
-	pid = fork();
-	if (!pid)
-		run_client(pair[1], &program, null, null, null);
-	close(pair[1]);
-	shutdown(pair[0], SHUT_WR);
-	waitpid(pid, &how, 0);
-	close(pair[0]);
-	close(null);
-	return WIFEXITED(how) ? WEXITSTATUS(how) : 128 + WTERMSIG(how);
-}
-
-#define HEADER(type, size)	(size), 0, 0, 0, (type), 0, 0, 0
-#define STARTED			HEADER(AGENT_STARTED, 4), 1, 0, 0, 0
-#define SAYS(...)		hear_from((const uint8_t[]){ __VA_ARGS__ }, sizeof((const uint8_t[]){ __VA_ARGS__ }))
-
-TEST(hostile_agent)
-{
-	EXPECT_EQ(3, SAYS(STARTED, HEADER(AGENT_EXITED, 8), 3, 0, 0, 0, 0, 0, 0, 0));
-	/* Not started, a wrong size, wrong numbers, unknown frames */
-	EXPECT_EQ(125, SAYS(HEADER(AGENT_EXITED, 8), 0, 0, 0, 0, 0, 0, 0, 0));
-	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_EXITED, 4), 0, 0, 0, 0));
-	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_EXITED, 8), 0, 1, 0, 0, 0, 0, 0, 0));
-	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_EXITED, 8), 0, 0, 0, 0, 65, 0, 0, 0));
-	EXPECT_EQ(125, SAYS(STARTED, STARTED));
-	EXPECT_EQ(125, SAYS(STARTED, HEADER(AGENT_STOPPED, 4), SIGKILL, 0, 0, 0));
-	EXPECT_EQ(125, SAYS(HEADER(AGENT_FAILED, 4), 0, 0, 0, 0));
-	EXPECT_EQ(126, SAYS(HEADER(AGENT_FAILED, 6), 126, 0, 0, 0, 0x1b, 0));
-	EXPECT_EQ(125, SAYS(HEADER(AGENT_START, 0)));
-	EXPECT_EQ(125, SAYS(HEADER(AGENT_DATA, 1), 'a'));
-	EXPECT_EQ(125, SAYS(STARTED));
-	EXPECT_EQ(125, SAYS(0xff, 0xff, 0xff, 0xff, AGENT_STARTED, 0, 0, 0));
+	if (geteuid())
+		SKIP(return, "the agent is root");
+	ASSERT_TRUE(begin_program(&job, &program));
+	EXPECT_EQ(0, end(&job));
+	EXPECT_FALSE(job.was_last);
+	program.last = true;
+	ASSERT_TRUE(begin_program(&job, &program));
+	EXPECT_EQ(0, end(&job));
+	EXPECT_TRUE(job.was_last);
+	program.argv = none;
+	ASSERT_TRUE(begin_program(&job, &program));
+	EXPECT_EQ(127, end(&job));
+	EXPECT_TRUE(job.was_last);
+	job.session = begin_session(&socket, key);
+	ASSERT_TRUE(job.session > 0);
+	close(socket);
+	waitpid(job.session, &how, 0);
+	EXPECT_EQ(0, how);
 }
 
 TEST_HARNESS_MAIN

@@ -203,6 +203,7 @@ TEST(panic)
 	ASSERT_TRUE(begin());
 	EXPECT_STREQ("panicked", get_string("State"));
 	EXPECT_STREQ("VFS:?[2J no root", get_string("Panic"));
+	EXPECT_EQ(-EHOSTDOWN, call("OpenAgent"));
 	end();
 	guest_state = SIGMA_STATE_RUNNING;
 }

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What the guest's init makes of disks, of its command line, and of answers by DHCP: superblocks,
- * partition tables and packets, made here.
+ * partition tables and packets, made here. And how the system of 'sigmactl run' ends.
  */
+#include <ctype.h>
+#include <dirent.h>
 #include <endian.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 #include "../../guest/init/init.h"
 #include "tap.h"
@@ -15,6 +23,7 @@
 #define BLOCK_4K	4096
 #define ENTRY		128
 #define SIZE		(128 << 10)
+#define NO_SYSTEM	125		/* it could not be run, or did not switch itself off */
 
 #define UUID		"01234567-89ab-cdef-0011-223344556677"
 
@@ -408,6 +417,67 @@ TEST(command_line_of_modules)
 	EXPECT_EQ(PARAMETERS_MAX, cmdline.nr_parameters);
 	cmdline_parameters(&cmdline, "c.ko", out);
 	EXPECT_STREQ("", out);
+}
+
+/* In place of the call that switches the guest off: the number of processes is the exit status */
+int reboot(int how)
+{
+	DIR *proc = opendir("/proc");
+	const struct dirent *entry;
+	int nr = how == RB_POWER_OFF ? 0 : NO_SYSTEM;
+
+	while (proc && (entry = readdir(proc)))
+		nr += !!isdigit((unsigned char)*entry->d_name);
+	_exit(nr);
+}
+
+/* As PID 1, and without /dev and /proc/sys, which are this machine's in each namespace */
+static void be_init(int agent)
+{
+	static const struct cmdline cmdline = { .run = true };
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("proc", "/proc", "proc", 0, NULL) ||
+	    mount("tmpfs", "/proc/sys", "tmpfs", 0, NULL) ||
+	    mount("tmpfs", "/dev", "tmpfs", 0, NULL) ||
+	    mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)))
+		_exit(NO_SYSTEM);
+	system_run(&cmdline, agent);
+	_exit(NO_SYSTEM);
+}
+
+/* The system of run with this script as its agent: how many processes are there when it ends */
+static int run_system(const char *script)
+{
+	int agent = memfd_create("agent", 0), how;
+	pid_t pid;
+
+	if (write(agent, script, strlen(script)) < 0)
+		return NO_SYSTEM;
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWIPC))
+			_exit(NO_SYSTEM);
+		pid = fork();
+		if (!pid)
+			be_init(agent);
+		waitpid(pid, &how, 0);
+		_exit(WIFEXITED(how) ? WEXITSTATUS(how) : NO_SYSTEM);
+	}
+	close(agent);
+	waitpid(pid, &how, 0);
+	return WIFEXITED(how) ? WEXITSTATUS(how) : NO_SYSTEM;
+}
+
+TEST(end_of_a_run)
+{
+	const int alone = run_system("#!/bin/sh\nexit 0\n");
+
+	if (alone == NO_SYSTEM)
+		SKIP(return, "no namespaces");
+	EXPECT_EQ(1, alone);
+	EXPECT_EQ(1, run_system("#!/bin/sh\ntrap '' TERM HUP; sleep 1000 & setsid sleep 1000 & exit 0\n"));
 }
 
 TEST_HARNESS_MAIN

@@ -91,6 +91,20 @@ TEST(mistakes)
 	EXPECT_REFUSED("--cpus= is empty", "--cpus=", "--", "true");
 }
 
+/* No folder is made in the host's root for a share, but where the root is not the host's */
+TEST(place_of_a_share)
+{
+	EXPECT_REFUSED("no folder /no/such", "--share=/srv:/no/such", "--", "true");
+	EXPECT_REFUSED("no folder /etc/passwd", "--share=/srv:/etc/passwd", "--", "true");
+	EXPECT_REFUSED("no folder /no/such", "--read-only", "--share=/srv:/no/such", "--", "true");
+	EXPECT_REFUSED("no folder /tmp/../no", "--share=/srv:/tmp/../no", "--", "true");
+	EXPECT_REFUSED("no folder /tmp/no", "--tmp-from-host", "--share=/srv:/tmp/no", "--", "true");
+	EXPECT_EQ(0, PARSE("--share=/srv:/etc", "--share=/srv:/tmp/no", "--", "true"));
+	EXPECT_EQ(0, PARSE("--share=/srv:/no/such", "--overlay", "--", "true"));
+	EXPECT_EQ(0, PARSE("--share=/srv:/no/such", "--rootfs=/srv", "--", "true"));
+	run_options_free(&options);
+}
+
 /* What would be other lines of the guest file, or a comment in it */
 TEST(no_value_leaves_its_line)
 {
