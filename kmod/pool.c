@@ -23,6 +23,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/sched.h>
 
 #include "shared/fault.h"
@@ -83,6 +84,14 @@ static bool all_offline(u64 phys, u64 size)
 	return true;
 }
 
+/* A range may have memory of several nodes */
+static int node_of(unsigned long pfn)
+{
+	int node = phys_to_target_node(PFN_PHYS(pfn));
+
+	return node == NUMA_NO_NODE ? first_online_node : node;
+}
+
 static bool is_taken(const struct pool_range *range, unsigned long pfn)
 {
 	return range->taken && test_bit((pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES, range->taken);
@@ -95,8 +104,6 @@ static bool is_taken(const struct pool_range *range, unsigned long pfn)
 static void init_offline_pages(const struct pool_range *range, unsigned long first,
 			       unsigned long end)
 {
-	int node = phys_to_target_node(range->phys);
-
 	for (unsigned long pfn = first; pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 		bool taken = is_taken(range, pfn);
@@ -104,7 +111,7 @@ static void init_offline_pages(const struct pool_range *range, unsigned long fir
 		bool failed = !PagePoisoned(page) && PageHWPoison(page);
 
 		memset(page, 0, sizeof(*page));
-		set_page_links(page, ZONE_NORMAL, node == NUMA_NO_NODE ? 0 : node, pfn);
+		set_page_links(page, ZONE_NORMAL, node_of(pfn), pfn);
 		set_page_count(page, taken ? USERS_UNKNOWN : 1);
 		atomic_set(&page->_mapcount, taken ? USERS_UNKNOWN : -1);
 		INIT_LIST_HEAD(&page->lru);
@@ -151,6 +158,18 @@ static void retire_chunks(const struct pool_range *range)
 			retired * CHUNK_PAGES >> (20 - PAGE_SHIFT), range->phys);
 }
 
+/* memremap_pages() takes one node for all, and needs no more: it is page_to_nid() that tells nodes */
+static void set_nodes(const struct pool_range *range)
+{
+	unsigned long first = PHYS_PFN(range->phys);
+
+	for (unsigned long pfn = first; pfn < first + PHYS_PFN(range->size); pfn++) {
+		set_page_node(pfn_to_page(pfn), node_of(pfn));
+		if (!(pfn % CHUNK_PAGES))
+			cond_resched();
+	}
+}
+
 static int map_range(struct pool_range *range, struct sigma_why *why)
 {
 	void *at;
@@ -162,10 +181,11 @@ static int map_range(struct pool_range *range, struct sigma_why *why)
 	range->pgmap.range.start = range->phys;
 	range->pgmap.range.end = range->phys + range->size - 1;
 	range->pgmap.nr_range = 1;
-	at = sigma_fault_ptr() ?:
-	     memremap_pages(&range->pgmap, phys_to_target_node(range->phys));
-	if (!IS_ERR(at))
+	at = sigma_fault_ptr() ?: memremap_pages(&range->pgmap, node_of(PHYS_PFN(range->phys)));
+	if (!IS_ERR(at)) {
+		set_nodes(range);
 		return 0;
+	}
 	release_mem_region(range->phys, range->size);
 	return sigma_refuse(why, PTR_ERR(at), SIGMA_REASON_POOL_UNMAPPABLE, 0, -PTR_ERR(at));
 }
