@@ -461,6 +461,7 @@ void sigma_memory_failed(const struct sigma_memory *mem, u64 phys)
 	sigma_memory_failure(page_to_pfn(page));
 	/* The kernel does not mark pages of the pool */
 	SetPageHWPoison(page);
+	sigma_pool_failed(page_to_pfn(page));
 }
 
 struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset)

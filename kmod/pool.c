@@ -25,6 +25,7 @@
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
 #include <linux/sched.h>
+#include <linux/xarray.h>
 
 #include "shared/fault.h"
 #include "uapi/sigma.h"
@@ -55,6 +56,13 @@ static DEFINE_MUTEX(add_lock);
 static DEFINE_MUTEX(pool_lock);
 static struct pool_range ranges[RANGES_MAX];
 static unsigned int nr_ranges;
+
+/*
+ * Pages with a memory error in memory blocks that are offline, by their number. Kernels without
+ * MEM_PREPARE_ONLINE have cleared the mark in struct page before they ask whether the block may be
+ * online.
+ */
+static DEFINE_XARRAY(failed_pages);
 
 /* The memory that the host sets online or offline just now; zeros: none */
 static struct {
@@ -92,6 +100,11 @@ static int node_of(unsigned long pfn)
 	return node == NUMA_NO_NODE ? first_online_node : node;
 }
 
+static void keep_mark(unsigned long pfn)
+{
+	xa_store(&failed_pages, pfn, xa_mk_value(1), GFP_KERNEL | __GFP_NOFAIL);
+}
+
 static bool is_taken(const struct pool_range *range, unsigned long pfn)
 {
 	return range->taken && test_bit((pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES, range->taken);
@@ -107,16 +120,17 @@ static void init_offline_pages(const struct pool_range *range, unsigned long fir
 	for (unsigned long pfn = first; pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 		bool taken = is_taken(range, pfn);
-		/* Offlining leaves the mark; with debugging it fills struct pages with ones instead */
-		bool failed = !PagePoisoned(page) && PageHWPoison(page);
 
+		/* Offlining leaves the mark; with debugging it fills struct pages with ones instead */
+		if (!PagePoisoned(page) && PageHWPoison(page))
+			keep_mark(pfn);
 		memset(page, 0, sizeof(*page));
 		set_page_links(page, ZONE_NORMAL, node_of(pfn), pfn);
 		set_page_count(page, taken ? USERS_UNKNOWN : 1);
 		atomic_set(&page->_mapcount, taken ? USERS_UNKNOWN : -1);
 		INIT_LIST_HEAD(&page->lru);
 		__SetPageReserved(page);
-		if (failed)
+		if (xa_load(&failed_pages, pfn))
 			SetPageHWPoison(page);
 		if (!(pfn % CHUNK_PAGES))
 			cond_resched();
@@ -401,6 +415,17 @@ void sigma_pool_exit(void)
 	unregister_memory_notifier(&memory_notifier);
 	while (nr_ranges)
 		close_range(&ranges[--nr_ranges]);
+	xa_destroy(&failed_pages);
+}
+
+void sigma_pool_failed(unsigned long pfn)
+{
+	mutex_lock(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges; i++)
+		if (ranges[i].offline_blocks && overlap(PFN_PHYS(pfn), PAGE_SIZE, ranges[i].phys,
+							ranges[i].size))
+			keep_mark(pfn);
+	mutex_unlock(&pool_lock);
 }
 
 /* A node's memory has no part of another node's in the middle that is as small as a piece */
