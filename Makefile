@@ -13,6 +13,7 @@
 #	make check		all tests, lint too, in virtual machines; T=NAME: one of them, and
 #				only what it needs is built; CPU=max,-la57: with SVM, so that all
 #				guests are confined, and slow
+#	make check-faults	faults of the host under guests, which take too long for "make check"
 #	make check-load		does a guarded guest under load for a minute ever leave its CPU?
 #	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
 #				dump? Builds a kernel
@@ -108,8 +109,8 @@ endif
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
 	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus matrix \
-	check-packages check-kgdb check-debug check-load soak reliability machines bench demo shell \
-	clean
+	check-packages check-kgdb check-debug check-faults check-load soak reliability machines bench \
+	demo shell clean
 
 all: modules user
 
@@ -419,6 +420,9 @@ check-kgdb:
 
 check-debug:
 	$(Q)selftests/rig/check --debug $(T)
+
+check-faults:
+	$(Q)selftests/rig/check kdump guest-faults
 
 check-load:
 	$(Q)selftests/rig/packages

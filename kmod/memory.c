@@ -31,8 +31,10 @@
  */
 static DECLARE_RWSEM(gather_lock);
 
-static DEFINE_MUTEX(promise_lock);	/* protects `promised` */
+static DEFINE_MUTEX(promise_lock);	/* protects the numbers below */
 static unsigned long promised;		/* pages of the host that guests are about to take */
+static unsigned int under_way;		/* guests whose memory is gathered beside others */
+static unsigned int begun;		/* the same, since the module was loaded; wraps */
 
 /* The host keeps an eighth of all memory available, and at least 128 MiB */
 #define KEEP_SHARE	8
@@ -360,21 +362,41 @@ static unsigned long gather_all(struct sigma_memory *mem, int node)
 	return left;
 }
 
+/*
+ * Of two guests that begin at once, each must see the other one. So both numbers change together: the
+ * second guest finds the first under way, and the first finds at its end that one more has begun.
+ */
+static unsigned int begin_gathering(bool *others)
+{
+	unsigned int turn;
+
+	mutex_lock(&promise_lock);
+	*others = under_way++ > 0;
+	turn = ++begun;
+	mutex_unlock(&promise_lock);
+	return turn;
+}
+
+static void end_gathering(unsigned int turn, bool *others)
+{
+	mutex_lock(&promise_lock);
+	*others |= begun != turn;
+	under_way--;
+	mutex_unlock(&promise_lock);
+}
+
 /* @others: out: another guest's memory was gathered meanwhile */
 static unsigned long gather_beside_others(struct sigma_memory *mem, int node, bool *others)
 {
-	static atomic_t under_way, begun;
 	unsigned long left;
-	int now, count;
+	unsigned int turn;
 
 	*others = false;
 	if (down_read_killable(&gather_lock))
 		return mem->size >> PAGE_SHIFT;
-	now = atomic_inc_return(&begun);
-	count = atomic_inc_return(&under_way);
+	turn = begin_gathering(others);
 	left = gather_all(mem, node);
-	*others = count > 1 || atomic_read(&begun) != now;
-	atomic_dec(&under_way);
+	end_gathering(turn, others);
 	up_read(&gather_lock);
 	return left;
 }
@@ -439,6 +461,7 @@ void sigma_memory_failed(const struct sigma_memory *mem, u64 phys)
 	sigma_memory_failure(page_to_pfn(page));
 	/* The kernel does not mark pages of the pool */
 	SetPageHWPoison(page);
+	sigma_pool_failed(page_to_pfn(page));
 }
 
 struct page *sigma_memory_page(const struct sigma_memory *mem, u64 offset)

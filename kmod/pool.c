@@ -23,7 +23,9 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/nodemask.h>
 #include <linux/sched.h>
+#include <linux/xarray.h>
 
 #include "shared/fault.h"
 #include "uapi/sigma.h"
@@ -55,6 +57,13 @@ static DEFINE_MUTEX(pool_lock);
 static struct pool_range ranges[RANGES_MAX];
 static unsigned int nr_ranges;
 
+/*
+ * Pages with a memory error in memory blocks that are offline, by their number. Kernels without
+ * MEM_PREPARE_ONLINE have cleared the mark in struct page before they ask whether the block may be
+ * online.
+ */
+static DEFINE_XARRAY(failed_pages);
+
 /* The memory that the host sets online or offline just now; zeros: none */
 static struct {
 	u64 phys;
@@ -83,6 +92,19 @@ static bool all_offline(u64 phys, u64 size)
 	return true;
 }
 
+/* A range may have memory of several nodes */
+static int node_of(unsigned long pfn)
+{
+	int node = phys_to_target_node(PFN_PHYS(pfn));
+
+	return node == NUMA_NO_NODE ? first_online_node : node;
+}
+
+static void keep_mark(unsigned long pfn)
+{
+	xa_store(&failed_pages, pfn, xa_mk_value(1), GFP_KERNEL | __GFP_NOFAIL);
+}
+
 static bool is_taken(const struct pool_range *range, unsigned long pfn)
 {
 	return range->taken && test_bit((pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES, range->taken);
@@ -95,21 +117,20 @@ static bool is_taken(const struct pool_range *range, unsigned long pfn)
 static void init_offline_pages(const struct pool_range *range, unsigned long first,
 			       unsigned long end)
 {
-	int node = phys_to_target_node(range->phys);
-
 	for (unsigned long pfn = first; pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 		bool taken = is_taken(range, pfn);
-		/* Offlining leaves the mark; with debugging it fills struct pages with ones instead */
-		bool failed = !PagePoisoned(page) && PageHWPoison(page);
 
+		/* Offlining leaves the mark; with debugging it fills struct pages with ones instead */
+		if (!PagePoisoned(page) && PageHWPoison(page))
+			keep_mark(pfn);
 		memset(page, 0, sizeof(*page));
-		set_page_links(page, ZONE_NORMAL, node == NUMA_NO_NODE ? 0 : node, pfn);
+		set_page_links(page, ZONE_NORMAL, node_of(pfn), pfn);
 		set_page_count(page, taken ? USERS_UNKNOWN : 1);
 		atomic_set(&page->_mapcount, taken ? USERS_UNKNOWN : -1);
 		INIT_LIST_HEAD(&page->lru);
 		__SetPageReserved(page);
-		if (failed)
+		if (xa_load(&failed_pages, pfn))
 			SetPageHWPoison(page);
 		if (!(pfn % CHUNK_PAGES))
 			cond_resched();
@@ -151,6 +172,18 @@ static void retire_chunks(const struct pool_range *range)
 			retired * CHUNK_PAGES >> (20 - PAGE_SHIFT), range->phys);
 }
 
+/* memremap_pages() takes one node for all, and needs no more: it is page_to_nid() that tells nodes */
+static void set_nodes(const struct pool_range *range)
+{
+	unsigned long first = PHYS_PFN(range->phys);
+
+	for (unsigned long pfn = first; pfn < first + PHYS_PFN(range->size); pfn++) {
+		set_page_node(pfn_to_page(pfn), node_of(pfn));
+		if (!(pfn % CHUNK_PAGES))
+			cond_resched();
+	}
+}
+
 static int map_range(struct pool_range *range, struct sigma_why *why)
 {
 	void *at;
@@ -162,10 +195,11 @@ static int map_range(struct pool_range *range, struct sigma_why *why)
 	range->pgmap.range.start = range->phys;
 	range->pgmap.range.end = range->phys + range->size - 1;
 	range->pgmap.nr_range = 1;
-	at = sigma_fault_ptr() ?:
-	     memremap_pages(&range->pgmap, phys_to_target_node(range->phys));
-	if (!IS_ERR(at))
+	at = sigma_fault_ptr() ?: memremap_pages(&range->pgmap, node_of(PHYS_PFN(range->phys)));
+	if (!IS_ERR(at)) {
+		set_nodes(range);
 		return 0;
+	}
 	release_mem_region(range->phys, range->size);
 	return sigma_refuse(why, PTR_ERR(at), SIGMA_REASON_POOL_UNMAPPABLE, 0, -PTR_ERR(at));
 }
@@ -381,6 +415,17 @@ void sigma_pool_exit(void)
 	unregister_memory_notifier(&memory_notifier);
 	while (nr_ranges)
 		close_range(&ranges[--nr_ranges]);
+	xa_destroy(&failed_pages);
+}
+
+void sigma_pool_failed(unsigned long pfn)
+{
+	mutex_lock(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges; i++)
+		if (ranges[i].offline_blocks && overlap(PFN_PHYS(pfn), PAGE_SIZE, ranges[i].phys,
+							ranges[i].size))
+			keep_mark(pfn);
+	mutex_unlock(&pool_lock);
 }
 
 /* A node's memory has no part of another node's in the middle that is as small as a piece */

@@ -24,6 +24,9 @@ void sigma_pool_sizes(u64 *size, u64 *left);
  */
 unsigned long sigma_pool_take(unsigned long nr_pages, int node);
 
+/** sigma_pool_failed - keep the mark of a memory error in this page, if the pool has it. May sleep. */
+void sigma_pool_failed(unsigned long pfn);
+
 /**
  * sigma_pool_give_back - take back pages that sigma_pool_take() gave, of one call or several
  *

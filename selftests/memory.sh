@@ -91,6 +91,10 @@ failed=$address
 check "chmem: a page of it fails, and it is set offline again" eval '
 	fail $(((address + bytes) / 4096 - 1)) && chmem -d "$address-$(printf 0x%x $((address + bytes - 1)))"'
 check "chmem: no guest gets the memory around that page" eval 'modprobe sigma &&
+	sigmactl pool add "$bytes@$address" && [ "$(<$control/pool_free)" = $((bytes - (2 << 20))) ]'
+# Kernel 6.1 has cleared the mark of the error before it asks
+check "chmem: nor once the host was refused to set it online" eval '
+	! chmem -e "$address-$(printf 0x%x $((address + bytes - 1)))" && rmmod sigma && modprobe sigma &&
 	sigmactl pool add "$bytes@$address" && [ "$(<$control/pool_free)" = $((bytes - (2 << 20))) ] &&
 	rmmod sigma'
 

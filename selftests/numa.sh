@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4,sockets=2,cores=2 mem=3G timeout=400 append=maxcpus=2 qemu=-object qemu=memory-backend-ram,id=m0,size=1536M qemu=-object qemu=memory-backend-ram,id=m1,size=1536M qemu=-numa qemu=node,nodeid=0,cpus=0-1,memdev=m0 qemu=-numa qemu=node,nodeid=1,cpus=2-3,memdev=m1 in=matrix
+# rig: smp=4,sockets=2,cores=2 mem=3G timeout=400 append=maxcpus=2 append=memmap=128M$0x5c000000 qemu=-object qemu=memory-backend-ram,id=m0,size=1536M qemu=-object qemu=memory-backend-ram,id=m1,size=1536M qemu=-numa qemu=node,nodeid=0,cpus=0-1,memdev=m0 qemu=-numa qemu=node,nodeid=1,cpus=2-3,memdev=m1 in=matrix
 #
 # A host with two NUMA nodes that has booted with maxcpus=2: the CPUs of the second node were never
 # online. They are lent first, with memory of their node, and stay offline. A guest with CPUs of both
-# nodes sees both.
+# nodes sees both. Of a range of the pool across the border of the nodes, a guest gets its node's part.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
 
-can_lend() { [ "$(cat /sys/class/sigma/control/cpus_lendable)" = "$1" ]; }
+control=/sys/class/sigma/control
+can_lend() { [ "$(<$control/cpus_lendable)" = "$1" ]; }
 new_cpus() { dmesg | grep -c "was never online; the host brings it up once"; }
 # Of the nodes, only the second one has memory above 4 GiB, whose addresses have nine digits
 is_above_4g() { grep "SIGMA guest g" /proc/iomem | awk 'length($1) < 19 { bad = 1 } END { exit bad || !NR }'; }
@@ -34,10 +35,16 @@ check "it stops, and its CPUs are offline as before" eval 'stops && host_is_as_b
 check "CPU 3 can be onlined and taken offline" eval 'chcpu -e 3 && chcpu -d 3'
 
 # ---- NUMANode=
+border=0x60000000	# 1536 MiB: node 1 begins
+pool_is_short_of() { [ $(($(<$control/pool_size) - $(<$control/pool_free))) = "$1" ]; }
+check "half of a range of the pool is of each node" sigmactl pool add 128M@$((border - (64 << 20)))
+remember_host
 guest g cpus=1 memory=512M numa=0 disk=/dev/vdb net=1
 check "a guest starts on the node of NUMANode=, though the other one has CPUs that are offline" \
 	eval 'sigmactl start g && [ "$(cat /sys/class/sigma/g/cpus)" = 1 ]'
 check "its memory is of that node" is_below_4g
+check "the pool gave it the half of that node" eval 'pool_is_short_of $((64 << 20)) &&
+	segments g | { while IFS=- read -r _ last; do [ $((0x$last)) -lt $((border)) ] || exit; done; }'
 check "it stops" stops
 guest g cpus=2 numa=0 disk=/dev/vdb
 refuse "a node with too few CPUs is refused" \

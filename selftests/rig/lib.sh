@@ -23,6 +23,19 @@ LINT_KERNEL=6.12	# its tree has the tools of "lint", too
 BAD_LOG='BUG:|WARNING:|Oops|general protection|blocked for more than|rcu.*stall|soft lockup'
 BAD_LOG+='|No irq handler|Call Trace|Kernel panic'
 
+# unintended LOG: a host's log without what is as it should be: what a host says that is crashed on
+# purpose, until its crash kernel begins, and that this kernel has no handler for interrupts that were
+# pending, or that a guest still sends; and how it comes that memory is short
+unintended()
+{
+	awk '/sysrq: Trigger a crash/ { crashed = dying = 1 }
+	     dying { dying = !/Linux version/; next }
+	     crashed && /No irq handler for vector/ { next }
+	     /invoked oom-killer/ { short = 1 }
+	     short { short = !/Out of memory: Killed/; next }
+	     { print }' "$1"
+}
+
 die()
 {
 	echo "${0##*/}: $*" >&2

@@ -14,7 +14,7 @@ checks_passed() { echo "$(checks "$1" | grep -c '^ok') of $(checks "$1" | wc -l)
 # The plan is a test's last line, and its checks are as many
 reached_its_end() { [ "$(checks "$1" | wc -l)" = "$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$LOGS/$1.log")" ]; }
 
-warnings() { grep -acE "$BAD_LOG" "$LOGS/$1.kernel.log"; }
+warnings() { unintended "$LOGS/$1.kernel.log" | grep -acE "$BAD_LOG"; }
 
 host_version() { sed -nE 's/.*Linux version ([^ ]+) .*/\1/p' "$LOGS/$1.kernel.log" | head -n 1; }
 
