@@ -39,6 +39,7 @@
 struct device;
 struct machine_ops;
 struct sigma_virtio_device;
+struct virtio_device;
 
 /**
  * struct sigma_doorbell_user - the callback for a doorbell
@@ -221,8 +222,24 @@ void sigma_virtio_remove(struct sigma_virtio_device *svd);
 /** sigma_virtio_in_use - is it a disk that is open, for example mounted? May sleep. */
 bool sigma_virtio_in_use(struct sigma_virtio_device *svd);
 
-/** sigma_virtio_config_changed - notify the driver that the configuration changed */
+/**
+ * sigma_virtio_config_changed - notify the driver that the configuration changed
+ *
+ * If what changed is that the back end of a disk is gone, its requests are failed. May sleep.
+ */
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd);
+
+/* disk.c */
+
+/** sigma_disk_in_use - is it a disk that is open, for example mounted? May sleep. */
+bool sigma_disk_in_use(struct virtio_device *vdev);
+
+/**
+ * sigma_disk_lost - fail the requests in flight of a disk, and all that follow
+ *
+ * For a disk whose back end does not access the virtqueues and buffers any more. May sleep.
+ */
+void sigma_disk_lost(struct virtio_device *vdev);
 
 /* console.c */
 void sigma_console_open(struct sigma_guest *guest);

@@ -15,7 +15,6 @@
  * confirmed the reset, or refused it because there is no such device. While sigmad is silent the
  * reset waits, as that of virtio-pci does, until sigmad is restarted, or the host stops this guest.
  */
-#include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/kernel.h>
@@ -23,6 +22,7 @@
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
 #include "guest.h"
@@ -36,6 +36,7 @@
  * @id: its slot on the bus
  * @config_size: bytes of configuration space
  * @queues: virtqueues it has
+ * @lost: a disk whose back end is gone, which was handled
  */
 struct sigma_virtio_device {
 	struct virtio_device vdev;
@@ -43,6 +44,7 @@ struct sigma_virtio_device {
 	u16 id;
 	u32 config_size;
 	u32 queues;
+	bool lost;
 };
 
 /* A virtqueue's doorbells: to the host (kick), and to this guest (call); in virtqueue.priv */
@@ -195,6 +197,7 @@ static void sigma_virtio_reset(struct virtio_device *vdev)
 		dev_err_ratelimited(&vdev->dev, "cannot be reset, trying again\n");
 		msleep(RESET_RETRY_MS);
 	}
+	to_svd(vdev)->lost = false;
 }
 
 static u64 sigma_virtio_get_features(struct virtio_device *vdev)
@@ -457,18 +460,20 @@ void sigma_virtio_remove(struct sigma_virtio_device *svd)
 	unregister_virtio_device(&svd->vdev);
 }
 
-static int is_open_disk(struct device *dev, void *data)
-{
-	return dev->class && !strcmp(dev->class->name, "block") &&
-	       disk_openers(dev_to_disk(dev));
-}
-
 bool sigma_virtio_in_use(struct sigma_virtio_device *svd)
 {
-	return device_for_each_child(&svd->vdev.dev, NULL, is_open_disk);
+	return sigma_disk_in_use(&svd->vdev);
 }
 
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd)
 {
+	struct sigma_msg_device_status msg;
+
 	virtio_config_changed(&svd->vdev);
+	if (svd->vdev.id.device == VIRTIO_ID_BLOCK && !svd->lost &&
+	    !ask(svd, SIGMA_MSG_GET_STATUS, NULL, 0, &msg, sizeof(msg)) &&
+	    le32_to_cpu(msg.status) & SIGMA_STATUS_LOST) {
+		svd->lost = true;
+		sigma_disk_lost(&svd->vdev);
+	}
 }

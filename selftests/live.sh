@@ -178,6 +178,23 @@ make_qcow2 $dir/own.qcow2 8
 check "a qcow2 image is added" ctl disk add g $dir/own.qcow2 Format=qcow2
 check "the guest writes to the qcow2 image that sigmad has served" eval 'comes /dev/vdb &&
 	in_guest 1 "dd if=/run/data of=/dev/vdb bs=64K oflag=direct conv=fsync status=none"'
+check "the qcow2 image is made larger while the guest has it" eval \
+	'ctl disk resize g $dir/own.qcow2 16M && until_true 20 has_sectors vdb 32768'
+
+# ---- its storage daemon dies under requests of the guest
+in_guest 1 "(while dd if=/dev/zero of=/dev/vdb bs=64K seek=32 count=32 oflag=direct; do :; done
+	: >/run/failed) >/dev/null 2>&1 &"
+check "the storage daemon is killed" pkill -9 -f ^/usr/bin/qemu-storage-daemon
+check "the program that wrote to the disk gets an error" comes /run/failed
+refuse "a program that reads from it later gets one, too" "error" \
+	in_guest 1 "dd if=/dev/vdb of=/dev/null bs=4096 count=1 iflag=direct"
+check "sigmactl status names the disk and what to do" eval \
+	'ctl status g | grep "its back end has died.*remove it with --force" >/dev/null &&
+	[ "$(ctl status --json g | jq -r ".devices[] | select(.stopped).name")" = $dir/own.qcow2 ]'
+check "the disk is removed and added again, and the guest has what it had flushed" eval "
+	ctl disk rm --force g $dir/own.qcow2 && ctl disk add g $dir/own.qcow2 Format=qcow2 &&
+	comes /dev/vdb &&
+	[ \"\$(in_guest 1 'head -c $MIB /dev/vdb | sha256sum | cut -d \" \" -f 1')\" = $wrote ]"
 check "the qcow2 image is removed, and its storage daemon ends" \
 	eval "ctl disk rm g $dir/own.qcow2 && no_storage"
 check "the guest reads from the qcow2 image what it wrote" eval "
