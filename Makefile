@@ -23,6 +23,9 @@
 #	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
 #				hosts of other sizes and settings; T=NAME: one of
 #				selftests/matrix/machines
+#	make soak		guests that start, work, meet faults of all kinds and end, drawn from
+#				SEED= for MINUTES= (10), in a virtual machine; table and build/soak.json
+#	make reliability	docs/reliability.md, from the logs of what ran
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
@@ -63,7 +66,7 @@ SANITIZE := -Og -DSIGMA_ASSERT -fsanitize=address,undefined -fno-sanitize-recove
 
 COMMON_LIBS := libsystemd inih
 DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp json-c
-CTL_LIBS := $(COMMON_LIBS) libkmod json-c
+CTL_LIBS := $(COMMON_LIBS) libkmod libarchive json-c
 
 # pkg-config runs when something is compiled for the first time, and not again
 sigma_cflags = -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Werror -D_GNU_SOURCE \
@@ -102,7 +105,7 @@ endif
 .SECONDARY:
 .PHONY: all needs modules user unit fuzz programs rings install install-modules install-user \
 	install-hooks install-dkms uninstall deb check check-unit lint check-vmx check-cpus matrix \
-	check-packages check-kgdb check-debug check-load bench demo shell clean
+	check-packages check-kgdb check-debug check-load soak reliability bench demo shell clean
 
 all: modules user
 
@@ -120,9 +123,9 @@ modules: | needs
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.service \
-	 sigma-end@.service sigma-pool.service)
+	 sigma-end@.service sigma-pool.service sigma-agent.service)
 
-user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
+user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/guest/agent/sigma-agent $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
       $(units)
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl | needs
@@ -164,6 +167,14 @@ $(O)/guest/init/init: $(wildcard guest/init/*.[ch]) | needs
 		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s \
 		-o $@ $(filter %.c,$^)
 
+# static, too, since it runs in any guest
+agent_src := $(wildcard guest/agent/*.c) common/relay.c
+$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/relay.h \
+			      common/version.h | needs
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
+		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s -o $@ $(agent_src)
+
 # For programs of others. Its number goes up when a symbol goes or changes its meaning
 LIBIOSC := libiosc.so.1
 
@@ -192,7 +203,7 @@ $(O)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
 
-$(O)/daemon/load/initrd.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
+$(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
 
 FORCE:
 
@@ -205,8 +216,16 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
+# The agent is linked with what it talks to
+$(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
+		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
+
+fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
+$(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
+
 # The guest's first program has no library, either
-$(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,cmdline.o partition.o super.o)
+$(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,agent.o cmdline.o dhcp.o partition.o \
+		      root.o super.o system.o)
 
 # What it makes of exits, for AMD CPUs and for Intel's: fuzz targets guard-svm and guard-vmx
 guard_program := $(O)/sanitized/kmod/guard/program
@@ -274,7 +293,7 @@ install-hooks:
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(DRACUT_MODULES)/90sigma packaging/dracut/module-setup.sh
 
 DKMS_SOURCES = Kbuild common/version.h \
-	$(shell find kmod guest -path guest/init -prune -o ! -name '*.mod.c' \
+	$(shell find kmod guest \( -path guest/init -o -path guest/agent \) -prune -o ! -name '*.mod.c' \
 	\( -name '*.[chS]' -o -name '*.mk' -o -name Kbuild \) -print)
 
 install-dkms: install-hooks
@@ -287,11 +306,14 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(O)/sigmad
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
 	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init/init $(DESTDIR)$(LIBDIR)/guest-init
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(LIBDIR) $(O)/guest/agent/sigma-agent
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(units) udev/sigma.slice \
 		udev/sigma-broker.socket
+	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
+	$(Q)ln -sf ../sigma-agent.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a
@@ -396,6 +418,15 @@ check-load:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/load/run
 
+MINUTES ?= 10
+SEED ?=
+soak:
+	$(Q)selftests/rig/packages
+	$(Q)selftests/soak/run $(MINUTES) $(SEED)
+
+reliability:
+	$(Q)selftests/reliability/report
+
 ROUNDS ?= 3
 bench:
 	$(Q)selftests/rig/packages
@@ -409,11 +440,15 @@ shell:
 	$(Q)selftests/rig/packages
 	$(Q)selftests/rig/vm -b
 
+# Folder by folder: below this one kbuild would take the objects and modules out of build/trees, too
 clean:
 	$(Q)rm -rf $(O)/common $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench \
 		$(O)/selftests $(O)/sanitized $(libraries) $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
 		$(units) $(O)/prefix $(O)/deb
-	$(Q)[ ! -d $(KDIR) ] || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
+	$(Q)[ ! -d $(KDIR) ] || for folder in kmod guest; do \
+		$(MAKE) -C $(KDIR) M=$(CURDIR)/$$folder clean || exit; \
+	done
+	$(Q)rm -f modules.order Module.symvers .*.cmd
 
 user_obj := $(common_obj) $(daemon_obj) $(ctl_obj)
 -include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(main_obj) $(user_obj) $(call sanitized,$(user_obj))) \

@@ -318,8 +318,35 @@ static void unusable(const struct topology *topology, char *text, size_t size)
 			 cpulist_format(&cpus, list, sizeof(list)));
 }
 
-int cpus_choose(const char *sysfs, const cpu_set_t *among, unsigned int wanted, uint64_t memory,
-		bool split_cores, uint32_t cpus[SIGMA_CPUS_MAX])
+int cpus_of_node(const char *sysfs, int node, const char *where, cpu_set_t *set)
+{
+	struct topology topology;
+	cpu_set_t known, nodes;
+	char list[256];
+	int error;
+
+	error = read_topology(sysfs, &topology);
+	if (error)
+		return log_error(error, "cannot read the list of online CPUs, %s/online: %s", sysfs,
+				 strerror(-error));
+	CPU_OR(&known, &topology.online, &topology.lendable);
+	CPU_ZERO(&nodes);	/* these are numbers, too */
+	CPU_ZERO(set);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, &known))
+			continue;
+		CPU_SET(node_of(sysfs, cpu), &nodes);
+		if (node_of(sysfs, cpu) == node)
+			CPU_SET(cpu, set);
+	}
+	if (CPU_COUNT(set))
+		return 0;
+	return log_error(-ENODEV, "%s: NUMANode=%d: this machine has no CPU of that node; it has the NUMA nodes %s",
+			 where, node, cpulist_format(&nodes, list, sizeof(list)));
+}
+
+int cpus_choose(const char *sysfs, const cpu_set_t *among, const char *what, unsigned int wanted,
+		uint64_t memory, bool split_cores, uint32_t cpus[SIGMA_CPUS_MAX])
 {
 	struct topology topology;
 	struct choice choice = { .topology = &topology, .wanted = wanted };
@@ -345,7 +372,7 @@ int cpus_choose(const char *sysfs, const cpu_set_t *among, unsigned int wanted, 
 	if (!is_enough(&choice)) {
 		unusable(&topology, others, sizeof(others));
 		return log_error(-EBUSY, "cannot lend %u CPUs: of the CPUs%s (%s) the core of cpu 0 stays with the host%s; ask for fewer%s",
-				 wanted, among ? " of that kind" : "",
+				 wanted, what,
 				 cpulist_format(&known, list, sizeof(list)), others,
 				 split_cores ? "" : ", or set SplitCores=yes");
 	}

@@ -36,9 +36,19 @@ int cpu_kind_from_name(const char *name);
 int cpus_of_kind(const char *devices, enum cpu_kind kind, const char *where, cpu_set_t *set);
 
 /**
+ * cpus_of_node - find the CPUs of a NUMA node, offline ones included
+ * @sysfs: CPUS_SYSFS, or a copy of its layout
+ * @where: "FILE:LINE" of the key that asks for this node, for messages
+ *
+ * Return: 0, or a reported negative errno if there are none.
+ */
+int cpus_of_node(const char *sysfs, int node, const char *where, cpu_set_t *set);
+
+/**
  * cpus_choose - choose CPUs to lend
  * @sysfs: CPUS_SYSFS, or a copy of its layout; ../../virtual/sigma/control is what sigma.ko tells
  * @among: choose from these CPUs only; NULL: from all
+ * @what: what they are, behind "the CPUs", for messages: " of that kind"; "": all
  * @wanted: number of CPUs, > 0
  * @memory: bytes that the guest needs, on the node of these CPUs if possible
  * @split_cores: hyperthread siblings may have different owners
@@ -47,8 +57,8 @@ int cpus_of_kind(const char *devices, enum cpu_kind kind, const char *where, cpu
  * Return: the number of chosen CPUs, or a reported negative errno. The number is more than @wanted
  * if only whole cores are lent and they do not add up to @wanted.
  */
-int cpus_choose(const char *sysfs, const cpu_set_t *among, unsigned int wanted, uint64_t memory,
-		bool split_cores, uint32_t cpus[SIGMA_CPUS_MAX]);
+int cpus_choose(const char *sysfs, const cpu_set_t *among, const char *what, unsigned int wanted,
+		uint64_t memory, bool split_cores, uint32_t cpus[SIGMA_CPUS_MAX]);
 
 /**
  * struct host_cpus - the host's CPUs

@@ -14,7 +14,9 @@
 #define GUEST_DISKS_MAX		16
 #define GUEST_NETS_MAX		8
 #define GUEST_SHARES_MAX	8
+#define NUMA_NODE_ANY		(-1)
 #define GUEST_FORWARDS_MAX	32	/* of one NIC */
+#define GUEST_ADDRESSES_MAX	16	/* of one NIC, and of each key */
 #define GUEST_TAG_MAX		36	/* of struct virtio_fs_config */
 #define GUEST_SERIAL_MAX	20	/* VIRTIO_BLK_ID_BYTES */
 
@@ -71,15 +73,29 @@ enum guest_vhost {
 
 struct guest_forward {
 	bool udp;		/* else TCP */
-	char address[INET_ADDRSTRLEN];	/* of the host; "": all its addresses */
+	char address[INET6_ADDRSTRLEN];	/* of the host; "": all its addresses */
 	uint16_t host_port, guest_port;
+};
+
+struct guest_address {
+	int family;		/* AF_INET or AF_INET6 */
+	unsigned int prefix;	/* length in bits; 0: it has none */
+	uint8_t bytes[sizeof(struct in6_addr)];	/* in network byte order, from the start */
+	char text[INET6_ADDRSTRLEN];
+};
+
+struct guest_addresses {
+	unsigned int nr;
+	struct guest_address at[GUEST_ADDRESSES_MAX];
 };
 
 struct guest_net {
 	char *keys;
 	char *bridge;		/* NULL, or the bridge's name */
-	char *address;		/* NULL, or "a.b.c.d/len" of the host's end */
+	struct guest_addresses address;	/* of the host's end of a link */
+	struct guest_addresses guest_address, gateway, dns;	/* of the guest's end */
 	bool user;		/* passt is the back end */
+	uint16_t mtu;		/* 0: not given */
 	unsigned int nr_forwards;
 	struct guest_forward forward[GUEST_FORWARDS_MAX];
 	uint8_t mac[6];
@@ -92,6 +108,8 @@ struct guest_share {
 	char *path;
 	char tag[GUEST_TAG_MAX + 1];
 	bool read_only;
+	bool xattr, acl;	/* extended attributes; POSIX ACLs, which are some of these */
+	bool submounts;		/* tell the guest which folders are mount points */
 	unsigned int line;
 };
 
@@ -105,6 +123,13 @@ struct guest_channel {
 
 #define GUEST_NO_GROUP		UINT32_MAX
 #define GUEST_CHANNEL_MODE	0660
+
+/* What becomes of what the guest writes to the folder that is its root */
+enum guest_root_writes {
+	ROOT_WRITES_YES,	/* it goes to the host, where the starter may write */
+	ROOT_WRITES_NO,		/* the guest cannot write */
+	ROOT_WRITES_OVERLAY,	/* it stays in the guest's memory, and ends with the guest */
+};
 
 #define VSOCK_CID_MIN		3		/* 2 is the host, see vsock(7) */
 #define VSOCK_CID_MAX		(UINT32_MAX - 1)
@@ -126,16 +151,20 @@ struct guest_config {
 	bool cpus_given;	/* the file names @cpus; otherwise sigmad chooses them */
 	uint32_t cpus[SIGMA_CPUS_MAX];
 	uint64_t memory;	/* bytes, multiple of SIGMA_SEGMENT_ALIGN */
+	int numa_node;		/* of the host, that CPUs and memory must be of; or NUMA_NODE_ANY */
 	char *kernel;		/* path, never NULL after guestfile_load() */
 	char *initrd;		/* path or NULL */
 	char *modules;		/* path or NULL for the default */
 	char *cmdline;		/* "" when not given */
+	char *root;		/* folder of the host that is the root, or NULL */
+	enum guest_root_writes root_writes;
 	bool split_cores;
 	bool host_modules;	/* offer the guest the folder of its kernel's modules */
 	enum sigma_guard_kind guard;
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */
-	unsigned int cpus_line, memory_line, kernel_line, cmdline_line, guard_line;
+	unsigned int numa_line, cpus_line, memory_line, kernel_line, cmdline_line, guard_line,
+		     root_line;
 	unsigned int nr_disks, nr_nets, nr_shares;	/* slots up to the last device */
 	unsigned int nr_channels;
 	struct guest_disk disk[GUEST_DISKS_MAX];

@@ -306,6 +306,7 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 	config->nr_cpus = 1;
 	config->memory = MEMORY_DEFAULT;
 	config->guard = SIGMA_GUARD_AUTO;
+	config->numa_node = NUMA_NODE_ANY;
 	config->host_modules = true;
 
 	error = guestfile_find(name_or_file, config->name, &config->file);
@@ -356,5 +357,6 @@ void guestfile_free(struct guest_config *config)
 	free(config->initrd);
 	free(config->modules);
 	free(config->cmdline);
+	free(config->root);
 	memset(config, 0, sizeof(*config));
 }

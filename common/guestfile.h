@@ -7,12 +7,18 @@
  *				is one CPU), or CPUs of the host ("cpu3", "cpu2,cpu3", "cpu4-7");
  *				default 1
  *	Memory=512M		K, M, G suffixes; rounded up to 2 MiB; default 512M
+ *	NUMANode=		a NUMA node of the host, of which CPUs and memory must be; default:
+ *				one node if possible
  *	Kernel=/boot/vmlinuz-X	default: the host's running kernel, /boot/vmlinuz-$(uname -r)
  *	Initrd=			default: none; sigmad always adds an initrd of its own
  *	Modules=		root of the kernel's module tree, default /lib/modules/VERSION
  *				where VERSION is that of the kernel image
  *	HostModules=yes		no: the guest gets no share of its kernel's modules
  *	CommandLine=		appended to sigmad's own; an indented line continues it
+ *	Root=			folder of the host that is the guest's root, by virtiofs and with the
+ *				rights of the user who started the guest; "/" is the host's own root
+ *	RootWrites=yes		no: the guest cannot write to it; overlay: what it writes stays in its
+ *				memory
  *	Guard=auto		the guard that confines the guest: full, memory, no, or auto, the
  *				strongest one of this machine (see sigmactl check)
  *	SplitCores=no		yes: hyperthread siblings may be split between host and guest
@@ -33,11 +39,16 @@
  *				/dev/disk/by-id/virtio-SERIAL
  *	[Network]		repeatable
  *	Bridge=br0		attach the tap to this bridge, or
- *	Address=10.0.0.1/24	give the host's end of the tap this address, or
+ *	Address=10.0.0.1/24	give the host's end of the tap this address, or several, also of
+ *				IPv6; repeatable; or
  *	User=yes		no tap: passt makes the guest's connections with sockets of the
  *				user who started the guest (daemon/virtio/passt.h)
  *	Forward=tcp:2222:22	repeatable, with User=: port 2222 of the host leads to port 22 of
- *				the guest; "tcp:127.0.0.1:2222:22" for one address, "udp:..."
+ *				the guest; "tcp:127.0.0.1:2222:22" or "tcp:[::1]:2222:22" for one
+ *				address, "udp:..."
+ *	MTU=			of the guest's NIC; default: that of the bridge, or of the tap
+ *	GuestAddress=10.0.0.2/24 of the guest's end, which guest/init sets up; with Gateway= and
+ *				DNS=; each may have several, and is repeatable
  *	VHost=			yes: the host's kernel serves the queues (vhost_net), no: sigmad
  *				does; default: vhost_net if the host has it
  *	MACAddress=		of the guest; default: stable, made from guest name and slot
@@ -47,6 +58,9 @@
  *	Path=			folder, required
  *	Tag=			up to 36 characters; default: the folder's name
  *	ReadOnly=no
+ *	Xattr=no		extended attributes
+ *	ACL=no			POSIX ACLs; yes: with Xattr=, too
+ *	Submounts=yes		file systems mounted in the folder are file systems in the guest
  *	[Channel]		repeatable; the users of the host who may open a channel, iosc(4)
  *	Number=			1 to 16, required
  *	User=			name or number, default root

@@ -95,7 +95,7 @@ void guestkeys_bool(struct parser *parser, const char *key, bool *to, const char
 /**
  * guestkeys_usable - can this path be used? Reports why not, after @what ("Kernel=")
  *
- * Of a guest that runs already, any absolute path can.
+ * For a guest that runs already, any absolute path can be used.
  */
 bool guestkeys_usable(struct parser *parser, unsigned int line, const char *what, const char *path,
 		      bool folder, int mode);
@@ -123,7 +123,7 @@ bool guestdevices_new(const struct parser *parser, unsigned int slot, const char
  * guestdevices_rivals - must the new device in @slot differ from the one in slot @other?
  * @keys: of the latter
  *
- * Of two new devices that are too similar, the later one gets the message.
+ * If two new devices are too similar, the message is about the later one.
  */
 bool guestdevices_rivals(const struct parser *parser, unsigned int slot, unsigned int other,
 			 const char *keys);

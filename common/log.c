@@ -23,7 +23,7 @@
 
 static const char *log_program = "sigmad";
 static const char *log_guest;
-static bool log_to_journal;
+static bool log_to_journal, log_is_brief;
 static _Thread_local FILE *collector;
 
 /* The file that log_to_file() put behind stderr */
@@ -57,6 +57,11 @@ void log_open(const char *guest)
 void log_as(const char *program)
 {
 	log_program = program;
+}
+
+void log_brief(void)
+{
+	log_is_brief = true;
 }
 
 static int begin_file(const char *path)
@@ -139,6 +144,8 @@ void log_info(const char *fmt, ...)
 {
 	va_list ap;
 
+	if (log_is_brief && !*log_file.path)
+		return;
 	va_start(ap, fmt);
 	log_line(SD_INFO, "", fmt, ap);
 	va_end(ap);

@@ -25,6 +25,9 @@ void log_as(const char *program);
  */
 int log_to_file(const char *path);
 
+/** log_brief - only warnings and errors, until log_to_file() */
+void log_brief(void);
+
 /** log_collect - also write this thread's errors to @file, one per line; NULL ends that */
 void log_collect(FILE *file);
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A guest's memory, mapped here: see memory.h. */
 #include <errno.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,7 +12,14 @@
 #include "log.h"
 #include "memory.h"
 
-void *memory_at(const struct guest_memory *mem, uint64_t phys, uint64_t len)
+#define PAGE	UINT64_C(4096)
+
+/* For the signal handler, which has no other way to them */
+static struct guest_memory *survivor;
+static int survivor_event;
+
+/* The segment with all of [@phys, @phys + @len); @offset: out: where in the memory file */
+static bool find(const struct guest_memory *mem, uint64_t phys, uint64_t len, uint64_t *offset)
 {
 	for (unsigned int i = 0; i < mem->nr; i++) {
 		const struct memory_segment *seg = &mem->segment[i];
@@ -18,11 +27,104 @@ void *memory_at(const struct guest_memory *mem, uint64_t phys, uint64_t len)
 		if (phys >= seg->phys && phys - seg->phys < seg->size) {
 			uint64_t at = phys - seg->phys;
 
-			return len && len <= seg->size - at ?
-				mem->base + seg->offset + at : NULL;
+			*offset = seg->offset + at;
+			return len && len <= seg->size - at;
 		}
 	}
-	return NULL;
+	return false;
+}
+
+unsigned int memory_failed(const struct guest_memory *mem)
+{
+	return __atomic_load_n(&mem->nr_failed, __ATOMIC_ACQUIRE);
+}
+
+static bool has_failed(const struct guest_memory *mem, uint64_t offset, uint64_t len)
+{
+	unsigned int nr = memory_failed(mem);
+
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t page = __atomic_load_n(&mem->failed[i], __ATOMIC_RELAXED);
+
+		if (page < offset + len && offset < page + PAGE)
+			return true;
+	}
+	return false;
+}
+
+void *memory_at(const struct guest_memory *mem, uint64_t phys, uint64_t len)
+{
+	uint64_t offset;
+
+	return find(mem, phys, len, &offset) && !has_failed(mem, offset, len) ?
+		mem->base + offset : NULL;
+}
+
+int memory_read(const struct guest_memory *mem, uint64_t phys, void *buffer, size_t len)
+{
+	uint8_t *to = buffer;
+	uint64_t offset;
+	ssize_t done;
+
+	if (!find(mem, phys, len, &offset))
+		return -EFAULT;
+	while (len) {
+		done = pread(mem->fd, to, len, offset);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done <= 0)
+			return done ? -errno : -EIO;
+		to += done;
+		offset += done;
+		len -= done;
+	}
+	return 0;
+}
+
+/* Several threads may be here at a time. The same page twice does no harm */
+static bool replace(struct guest_memory *mem, uint64_t offset)
+{
+	static bool busy;
+	unsigned int nr;
+	void *at;
+
+	while (__atomic_exchange_n(&busy, true, __ATOMIC_ACQUIRE))
+		;
+	nr = mem->nr_failed;
+	at = nr < MEMORY_FAILED_MAX ?
+	     mmap(mem->base + offset, PAGE, PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) : MAP_FAILED;
+	if (at != MAP_FAILED) {
+		__atomic_store_n(&mem->failed[nr], offset, __ATOMIC_RELAXED);
+		__atomic_store_n(&mem->nr_failed, nr + 1, __ATOMIC_RELEASE);
+	}
+	__atomic_store_n(&busy, false, __ATOMIC_RELEASE);
+	return at != MAP_FAILED;
+}
+
+static void on_sigbus(int number, siginfo_t *info, void *context)
+{
+	struct guest_memory *mem = survivor;
+	uint64_t offset = mem ? (uint8_t *)info->si_addr - mem->base : 0;
+	int error = errno;
+
+	/* One that a process sent (si_code), or one of other memory, ends this process after all */
+	if (mem && info->si_code > 0 && offset < mem->size && replace(mem, offset / PAGE * PAGE)) {
+		eventfd_write(survivor_event, 1);
+	} else {
+		signal(SIGBUS, SIG_DFL);
+		raise(SIGBUS);
+	}
+	errno = error;
+}
+
+int memory_survive(struct guest_memory *mem, int event)
+{
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+
+	survivor = mem;
+	survivor_event = event;
+	return sigaction(SIGBUS, &action, NULL) ? -errno : 0;
 }
 
 int memory_open(struct guest_memory *mem, int guest_fd, const struct sigma_info *info)
@@ -66,6 +168,10 @@ void memory_close(struct guest_memory *mem)
 {
 	if (!mem->base)
 		return;
+	if (survivor == mem) {
+		signal(SIGBUS, SIG_DFL);
+		survivor = NULL;
+	}
 	munmap(mem->base, mem->size);
 	close(mem->fd);
 	mem->base = NULL;

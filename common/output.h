@@ -2,9 +2,9 @@
 /*
  * Standard output, as a program of people and scripts treats it: what was not written is an error.
  *
- * main() begins with output_open() and ends with output_close(), so verbs print and need not look.
+ * main() begins with output_open() and ends with output_close(), so verbs print and need not check.
  * A verb that prints as things happen calls output_flush() after each of them, and ends when the
- * output fails. Who writes to STDOUT_FILENO without stdio reports a failure by output_fail().
+ * output fails. Code that writes to STDOUT_FILENO without stdio reports a failure by output_fail().
  */
 #ifndef SIGMA_OUTPUT_H
 #define SIGMA_OUTPUT_H

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Memory that was set aside for guests: see pool.h. sigma.ko checks what a kernel can know: that
- * the host and its drivers do not use a range. Whether memory that memmap= kept from the host is
- * memory at all, only the firmware has said, and /sys/firmware/memmap is where the kernel keeps
- * that. A wrong answer would make sigma.ko write zeroes to a device, so what is not clear is
- * refused.
+ * the host and its drivers do not use a range. Only the firmware knows whether a range that memmap=
+ * kept from the host is memory at all, and /sys/firmware/memmap has its answer. A wrong answer would
+ * make sigma.ko write zeroes to a device, so a range is refused unless the answer is clear.
  */
 #include <ctype.h>
 #include <dirent.h>

@@ -121,8 +121,8 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    cpu, value);
 		break;
 	case SIGMA_REASON_CPU_BUSY:
-		say(text, "cpu %u: the host could not take it offline (%s); dmesg may tell about cpu %u; with nohz_full= the CPU that keeps the time stays, as does one that deadline tasks need",
-		    cpu, strerror(value), cpu);
+		say(text, "cpu %u: the host could not take it offline (%s); dmesg may tell more; with nohz_full= the CPU that keeps the time stays, as does one that deadline tasks need; no CPU can go while the machine falls asleep",
+		    cpu, strerror(value));
 		break;
 	case SIGMA_REASON_WINDOW:
 		say(text, "the host has no %d KiB of memory in one piece for the shared memory window; free some, or 'sysctl vm.compact_memory=1'",
@@ -169,6 +169,10 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 	case SIGMA_REASON_SCATTERED:
 		say(text, "cannot gather %" PRIu64 " MiB of memory: only %" PRIu64 " MiB were found in %d pieces, since the host's memory is scattered; ask for less, try 'sysctl vm.compact_memory=1', or set memory aside at boot (sigmactl pool --help)",
 		    MIB(memory), MIB(value), SIGMA_SEGMENTS_MAX);
+		break;
+	case SIGMA_REASON_NODE_MEMORY:
+		say(text, "cannot gather %" PRIu64 " MiB of memory: the NUMA node of cpu %u has %" PRIu64 " MiB that can be taken, and NUMANode= allows no other; ask for less, or leave NUMANode= out",
+		    MIB(memory), cpu, MIB(value));
 		break;
 	default:
 		say(text, "sigma.ko gives reason %u, which this program does not know: they are of different versions",

@@ -2,6 +2,7 @@
 /*
  * /run/sigma/NAME: files of a guest for people and programs, while its sigmad lives.
  *
+ *	agent		the key of the guest's agent (daemon/agent.c)
  *	bus		D-Bus socket, object /org/sigma/Guest (daemon/bus.c)
  *	console		link to the pty of the guest's hvc0
  *	log, log.1	the guest's kernel log, and the older half of it (daemon/guestlog.c)

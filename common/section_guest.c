@@ -14,6 +14,8 @@
 
 #define MEMORY_MIN	(128ULL << 20)	/* kernel, initrd and room to unpack them */
 
+#define NUMA_NODE_MAX	1023		/* CONFIG_NODES_SHIFT is 10 at most */
+
 #define CPUS_REMEDY	"give a count (CPUs=2), which may have a kind of cores (CPUs=2 efficiency), or CPUs of the host (CPUs=cpu2,cpu4-7)"
 
 /* The kind of cores, which follows a count or stands alone */
@@ -133,6 +135,21 @@ static void set_memory(struct parser *parser, const char *value)
 	parser->config->memory = (size + SIGMA_SEGMENT_ALIGN - 1) & ~(SIGMA_SEGMENT_ALIGN - 1);
 }
 
+static void set_numa_node(struct parser *parser, const char *value)
+{
+	unsigned long node;
+	char *end;
+
+	parser->config->numa_line = parser->line;
+	node = strtoul(value, &end, 10);
+	if (!isdigit((unsigned char)*value) || *end || node > NUMA_NODE_MAX) {
+		wrong(parser, -EINVAL, "NUMANode=%s: not the number of a NUMA node, 0 to %u; 'lscpu' shows those of this machine",
+		      value, NUMA_NODE_MAX);
+		return;
+	}
+	parser->config->numa_node = node;
+}
+
 static void set_kernel(struct parser *parser, const char *value)
 {
 	parser->config->kernel_line = parser->line;
@@ -169,6 +186,34 @@ static void set_cmdline(struct parser *parser, const char *value)
 	}
 	free(config->cmdline);
 	config->cmdline = joined;
+}
+
+/* Only existence, as of a share: virtiofsd opens it with the rights of who starts the guest */
+static void set_root(struct parser *parser, const char *value)
+{
+	parser->config->root_line = parser->line;
+	if (strchr(value, ','))
+		wrong(parser, -EINVAL, "Root=%s: virtiofsd does not accept a comma in a path; rename the folder, or give a link to it",
+		      value);
+	else if (guestkeys_usable(parser, parser->line, "Root=", value, true, F_OK))
+		guestkeys_string(parser, &parser->config->root, value);
+}
+
+static void set_root_writes(struct parser *parser, const char *value)
+{
+	static const char *const names[] = {
+		[ROOT_WRITES_YES] = "yes", [ROOT_WRITES_NO] = "no",
+		[ROOT_WRITES_OVERLAY] = "overlay",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(value, names[i])) {
+			parser->config->root_writes = i;
+			return;
+		}
+	}
+	wrong(parser, -EINVAL, "RootWrites=%s: none of yes, no and overlay; give one of them",
+	      value);
 }
 
 static void set_split_cores(struct parser *parser, const char *value)
@@ -218,11 +263,14 @@ static void set_vsock(struct parser *parser, const char *value)
 const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "CPUs", set_cpus, KEY_ONCE },
 	{ "Memory", set_memory, KEY_ONCE },
+	{ "NUMANode", set_numa_node, KEY_ONCE },
 	{ "Kernel", set_kernel, KEY_ONCE },
 	{ "Initrd", set_initrd, KEY_ONCE },
 	{ "Modules", set_modules, KEY_ONCE },
 	{ "HostModules", set_host_modules, KEY_ONCE },
 	{ "CommandLine", set_cmdline, KEY_CONTINUES },
+	{ "Root", set_root, KEY_ONCE },
+	{ "RootWrites", set_root_writes, KEY_ONCE },
 	{ "SplitCores", set_split_cores, KEY_ONCE },
 	{ "VSock", set_vsock, KEY_ONCE },
 	{ "Guard", set_guard, KEY_ONCE },
@@ -239,10 +287,25 @@ static bool closes_quotes(const char *text)
 	return !quoted;
 }
 
+/* The root that Root= names is found by sigmad's own initrd */
+static void finish_root(struct parser *parser)
+{
+	const struct guest_config *config = parser->config;
+
+	if (config->root_line && config->initrd)
+		guestfile_mistake(parser, config->root_line, -EINVAL,
+				  "Root=: an Initrd= does not find this root; leave one of the two out");
+	if (!config->root_line && config->root_writes != ROOT_WRITES_YES)
+		guestfile_mistake(parser, 0, -EINVAL,
+				  "RootWrites= without Root=; name the folder that is the root, or leave RootWrites= out");
+}
+
 void guest_itself_finish(struct parser *parser)
 {
 	struct guest_config *config = parser->config;
 	struct utsname host;
+
+	finish_root(parser);
 
 	if (!config->cmdline)
 		config->cmdline = strdup("");

@@ -4,17 +4,18 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <net/ethernet.h>
+#include <linux/if_ether.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-id128.h>
 
+#include "addresses.h"
 #include "guestparser.h"
 #include "hash.h"
 
-#define PREFIX_MIN		8		/* of a subnet between host and guest */
-#define PREFIX_MAX		30
+#define MTU_MAX			65520		/* of a tap, and of passt, which takes multiples of 4 */
+#define MTU_MIN_IPV6		1280		/* RFC 8200, 5 */
 #define MAC_MULTICAST		0x01		/* in the first byte */
 #define MAC_LOCAL		0x02
 
@@ -43,43 +44,36 @@ static void set_bridge(struct parser *parser, const char *value)
 
 static void set_address(struct parser *parser, const char *value)
 {
-	static const char remedy[] = "write the host's end of the link like 10.0.0.1/24";
-	const char *slash = strchr(value, '/');
-	char text[INET_ADDRSTRLEN] = "";
-	struct in_addr address;
-	unsigned long length;
-	uint32_t ip, host;
+	addresses_add(parser, "Address", &this_net(parser)->address, value, true);
+}
+
+static void set_guest_address(struct parser *parser, const char *value)
+{
+	addresses_add(parser, "GuestAddress", &this_net(parser)->guest_address, value, true);
+}
+
+static void set_gateway(struct parser *parser, const char *value)
+{
+	addresses_add(parser, "Gateway", &this_net(parser)->gateway, value, false);
+}
+
+static void set_dns(struct parser *parser, const char *value)
+{
+	addresses_add(parser, "DNS", &this_net(parser)->dns, value, false);
+}
+
+static void set_mtu(struct parser *parser, const char *value)
+{
+	unsigned long mtu;
 	char *end;
 
-	if (slash && (size_t)(slash - value) < sizeof(text))
-		memcpy(text, value, slash - value);
-	if (inet_pton(AF_INET, text, &address) != 1 || !isdigit((unsigned char)slash[1])) {
-		wrong(parser, -EINVAL, "Address=%s: not an IPv4 address with a prefix length; %s",
-		      value, remedy);
+	mtu = strtoul(value, &end, 10);
+	if (!isdigit((unsigned char)*value) || *end || mtu < ETH_MIN_MTU || mtu > MTU_MAX) {
+		wrong(parser, -EINVAL, "MTU=%s: not %u to %u bytes; write it like 1500 or 9000",
+		      value, ETH_MIN_MTU, MTU_MAX);
 		return;
 	}
-	length = strtoul(slash + 1, &end, 10);
-	if (*end || length < PREFIX_MIN || length > PREFIX_MAX) {
-		wrong(parser, -EINVAL, "Address=%s: the prefix length is not %u to %u; %s", value,
-		      PREFIX_MIN, PREFIX_MAX, remedy);
-		return;
-	}
-
-	ip = ntohl(address.s_addr);
-	host = ip & (UINT32_MAX >> length);
-	if (!host || host == UINT32_MAX >> length) {
-		wrong(parser, -EINVAL,
-		      "Address=%s: the %s address of its network, not one of a host; %s",
-		      value, host ? "broadcast" : "first", remedy);
-		return;
-	}
-	if (IN_MULTICAST(ip) || IN_BADCLASS(ip) || ip >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET ||
-	    !(ip >> IN_CLASSA_NSHIFT)) {
-		wrong(parser, -EINVAL, "Address=%s: multicast, loopback or reserved; %s", value,
-		      remedy);
-		return;
-	}
-	guestkeys_string(parser, &this_net(parser)->address, value);
+	this_net(parser)->mtu = mtu;
 }
 
 static void set_user(struct parser *parser, const char *value)
@@ -98,28 +92,41 @@ static bool parse_port(const char *text, char end, uint16_t *port)
 	return isdigit((unsigned char)*text) && *rest == end && number && number <= UINT16_MAX;
 }
 
+/*
+ * Take the address off *@at, which is "ADDRESS:", "[ADDRESS]:" if it is IPv6, or nothing. False: it
+ * is no address.
+ */
+static bool take_address(const char **at, char address[INET6_ADDRSTRLEN])
+{
+	const char *start = *at, *last = strrchr(start, ':'), *end;
+	bool ipv6 = *start == '[';
+	struct in6_addr parsed;
+
+	end = ipv6 ? strchr(start, ']') : strchr(start, ':');
+	if (!ipv6 && end == last)
+		return true;
+	if (!end || (ipv6 && end[1] != ':'))
+		return false;
+	*at = end + 1 + ipv6;
+	start += ipv6;
+	if (end - start >= INET6_ADDRSTRLEN)
+		return false;
+	memcpy(address, start, end - start);
+	return inet_pton(ipv6 ? AF_INET6 : AF_INET, address, &parsed) == 1;
+}
+
 /* PROTOCOL:[ADDRESS:]PORT:PORT */
 static void set_forward(struct parser *parser, const char *value)
 {
 	struct guest_net *net = this_net(parser);
 	struct guest_forward forward = { .udp = !strncmp(value, "udp:", 4) };
-	const char *at = value + 4, *guest = strrchr(value, ':'), *second;
-	struct in_addr address;
-	bool valid;
+	const char *at = value + 4, *guest = strrchr(value, ':');
 
-	valid = forward.udp || !strncmp(value, "tcp:", 4);
-	second = valid ? strchr(at, ':') : NULL;
-	if (second && second != guest) {
-		valid = second - at < INET_ADDRSTRLEN;
-		if (valid)
-			memcpy(forward.address, at, second - at);
-		valid = valid && inet_pton(AF_INET, forward.address, &address) == 1;
-		at = second + 1;
-	}
-	if (!valid || !second || !parse_port(at, ':', &forward.host_port) ||
-	    strchr(at, ':') != guest || !parse_port(guest + 1, '\0', &forward.guest_port)) {
+	if ((!forward.udp && strncmp(value, "tcp:", 4)) || !take_address(&at, forward.address) ||
+	    !parse_port(at, ':', &forward.host_port) || strchr(at, ':') != guest ||
+	    !parse_port(guest + 1, '\0', &forward.guest_port)) {
 		wrong(parser, -EINVAL,
-		      "Forward=%s: not a port of the host and one of the guest; write it like tcp:2222:22, udp:5353:53 or tcp:127.0.0.1:8080:80",
+		      "Forward=%s: not a port of the host and one of the guest; write it like tcp:2222:22, udp:5353:53, tcp:127.0.0.1:8080:80 or tcp:[::1]:8080:80",
 		      value);
 		return;
 	}
@@ -166,7 +173,11 @@ static void set_mac(struct parser *parser, const char *value)
 
 const struct guest_key guest_net_keys[SECTION_KEYS_MAX] = {
 	{ "Bridge", set_bridge, KEY_ONCE },
-	{ "Address", set_address, KEY_ONCE },
+	{ "Address", set_address, KEY_REPEATS },
+	{ "GuestAddress", set_guest_address, KEY_REPEATS },
+	{ "Gateway", set_gateway, KEY_REPEATS },
+	{ "DNS", set_dns, KEY_REPEATS },
+	{ "MTU", set_mtu, KEY_ONCE },
 	{ "MACAddress", set_mac, KEY_ONCE },
 	{ "User", set_user, KEY_ONCE },
 	{ "Forward", set_forward, KEY_REPEATS },
@@ -176,7 +187,6 @@ const struct guest_key guest_net_keys[SECTION_KEYS_MAX] = {
 void guest_net_reset(struct guest_net *net)
 {
 	free(net->bridge);
-	free(net->address);
 	*net = (struct guest_net) {};
 }
 
@@ -197,37 +207,105 @@ static int stable_mac(const char *name, unsigned int slot, uint8_t mac[ETH_ALEN]
 	return 0;
 }
 
+static void check_gateways(struct parser *parser, const struct guest_net *net)
+{
+	bool seen[2] = { false };
+
+	for (unsigned int i = 0; i < net->gateway.nr; i++) {
+		const struct guest_address *gateway = &net->gateway.at[i];
+		bool ipv6 = gateway->family == AF_INET6;
+
+		if (!addresses_reach(&net->guest_address, gateway))
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "Gateway=%s: in no network of GuestAddress=, so the guest would not find it; correct one of them",
+					  gateway->text);
+		if (seen[ipv6])
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "Gateway=%s: a second one of IPv%u; leave one out",
+					  gateway->text, ipv6 ? 6 : 4);
+		seen[ipv6] = true;
+	}
+}
+
+/* Check what guest/init is to set up, which is the guest's first program unless Initrd= has another */
+static void check_guest_end(struct parser *parser, const struct guest_net *net)
+{
+	if (!net->guest_address.nr) {
+		if (net->gateway.nr || net->dns.nr)
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "[Network] with %s and without GuestAddress=; give the guest an address, or leave it out",
+					  net->gateway.nr ? "Gateway=" : "DNS=");
+		return;
+	}
+	if (net->user)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with User=yes and GuestAddress=; leave GuestAddress= out: passt tells the guest its address by DHCP");
+	if (parser->config->initrd && !parser->running)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with GuestAddress=, and [Guest] with Initrd=, which would not set it up; leave one out, or set the address in the guest's own files");
+	if (parser->single && !parser->running)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with GuestAddress=: it is set up when the guest starts; leave it out for a NIC of a running guest");
+	for (unsigned int i = 0; i < net->guest_address.nr; i++)
+		if (addresses_have(&net->address, &net->guest_address.at[i]))
+			guestfile_mistake(parser, net->line, -EINVAL,
+					  "GuestAddress=%s: Address= gives it to the host's end; change one",
+					  net->guest_address.at[i].text);
+	check_gateways(parser, net);
+}
+
+/* Check the keys of a NIC against each other */
+static void check_net(struct parser *parser, const struct guest_net *net)
+{
+	bool ipv6 = net->user || addresses_have_family(&net->address, AF_INET6) ||
+		    addresses_have_family(&net->guest_address, AF_INET6);
+
+	if (!!net->bridge + !!net->address.nr + net->user != 1)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with %s of Bridge=, Address= and User=yes; give one of them",
+				  net->bridge || net->address.nr ? "more than one" : "none");
+	if (!net->user && net->nr_forwards)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with Forward= and without User=yes; leave Forward= out: the host reaches the guest without it");
+	if (net->user && net->vhost != VHOST_IF_POSSIBLE)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with User=yes and VHost=; passt serves the queues; leave VHost= out");
+	if (net->mtu && net->mtu < MTU_MIN_IPV6 && ipv6)
+		guestfile_mistake(parser, net->line, -EINVAL,
+				  "[Network] with MTU=%u and %s; IPv6 needs %u bytes at least; give a larger MTU",
+				  net->mtu, net->user ? "User=yes" : "an IPv6 address", MTU_MIN_IPV6);
+	check_guest_end(parser, net);
+}
+
+/* The MAC address of the NIC in @slot, if the file has none */
+static void default_mac(struct parser *parser, unsigned int slot)
+{
+	struct guest_net *net = &parser->config->net[slot];
+	int error;
+
+	if (parser->macs & 1U << slot)
+		return;
+	error = stable_mac(parser->config->name, slot, net->mac);
+	if (error)
+		guestfile_mistake(parser, net->line, error,
+				  "cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",
+				  strerror(-error));
+}
+
 void guest_net_finish(struct parser *parser)
 {
 	struct guest_config *config = parser->config;
-	int error;
 
 	for (unsigned int i = 0; i < config->nr_nets; i++) {
 		struct guest_net *net = &config->net[i];
 
 		if (!guestdevices_new(parser, i, net->keys))
 			continue;
-		if (!!net->bridge + !!net->address + net->user != 1)
-			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with %s of Bridge=, Address= and User=yes; give one of them",
-					  net->bridge || net->address ? "more than one" : "none");
-		if (!net->user && net->nr_forwards)
-			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with Forward= and without User=yes; leave Forward= out: the host reaches the guest without it");
-		if (net->user && net->vhost != VHOST_IF_POSSIBLE)
-			guestfile_mistake(parser, net->line, -EINVAL,
-					  "[Network] with User=yes and VHost=; passt serves the queues; leave VHost= out");
-
+		check_net(parser, net);
 		/* Else tap.c looks for it, since a file may be written before there is a bridge */
 		if (parser->absent && net->bridge && !if_nametoindex(net->bridge))
 			guestfile_absent(parser, net->line, -ENODEV, "Bridge=", net->bridge, "make it");
-		if (!(parser->macs & 1U << i)) {
-			error = stable_mac(config->name, i, net->mac);
-			if (error)
-				guestfile_mistake(parser, net->line, error,
-						  "cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",
-						  strerror(-error));
-		}
+		default_mac(parser, i);
 		for (unsigned int j = 0; j < config->nr_nets; j++) {
 			const struct guest_net *other = &config->net[j];
 

@@ -38,16 +38,34 @@ static void set_read_only(struct parser *parser, const char *value)
 	guestkeys_bool(parser, "ReadOnly", &this_share(parser)->read_only, value);
 }
 
+static void set_xattr(struct parser *parser, const char *value)
+{
+	guestkeys_bool(parser, "Xattr", &this_share(parser)->xattr, value);
+}
+
+static void set_acl(struct parser *parser, const char *value)
+{
+	guestkeys_bool(parser, "ACL", &this_share(parser)->acl, value);
+}
+
+static void set_submounts(struct parser *parser, const char *value)
+{
+	guestkeys_bool(parser, "Submounts", &this_share(parser)->submounts, value);
+}
+
 const struct guest_key guest_share_keys[SECTION_KEYS_MAX] = {
 	{ "Path", set_path, KEY_ONCE },
 	{ "Tag", set_tag, KEY_ONCE },
 	{ "ReadOnly", set_read_only, KEY_ONCE },
+	{ "Xattr", set_xattr, KEY_ONCE },
+	{ "ACL", set_acl, KEY_ONCE },
+	{ "Submounts", set_submounts, KEY_ONCE },
 };
 
 void guest_share_reset(struct guest_share *share)
 {
 	free(share->path);
-	*share = (struct guest_share) {};
+	*share = (struct guest_share) { .submounts = true };
 }
 
 /* The default tag of a share is the last part of its path, without trailing slashes */

@@ -22,15 +22,6 @@
 #define KEY_MAX			64
 #define CANDIDATES_MAX		16		/* pages that look like VMCOREINFO but aren't */
 
-static bool read_physical(const struct vmcoreinfo *info, uint64_t phys, void *buffer, size_t len)
-{
-	const void *at = memory_at(info->mem, phys, len);
-
-	if (at)
-		memcpy(buffer, at, len);
-	return at;
-}
-
 bool vmcoreinfo_translate(const struct vmcoreinfo *info, uint64_t virt, uint64_t *phys,
 			  uint64_t *left)
 {
@@ -42,8 +33,8 @@ bool vmcoreinfo_translate(const struct vmcoreinfo *info, uint64_t virt, uint64_t
 		uint64_t entry;
 
 		*left = (1ULL << shift) - offset;
-		if (!read_physical(info, table + ((virt >> shift) & TABLE_MASK) * sizeof(entry),
-				   &entry, sizeof(entry)))
+		if (memory_read(info->mem, table + ((virt >> shift) & TABLE_MASK) * sizeof(entry),
+				&entry, sizeof(entry)))
 			return false;
 		if (!(entry & ENTRY_PRESENT))
 			return false;
@@ -69,7 +60,7 @@ bool vmcoreinfo_read(const struct vmcoreinfo *info, uint64_t virt, void *buffer,
 		if (!vmcoreinfo_translate(info, virt, &phys, &left))
 			return false;
 		part = MIN(len, left);
-		if (!read_physical(info, phys, to, part))
+		if (memory_read(info->mem, phys, to, part))
 			return false;
 		virt += part;
 		to += part;
@@ -110,6 +101,7 @@ static bool parse(struct vmcoreinfo *info)
 
 int vmcoreinfo_find(struct vmcoreinfo *info, const struct guest_memory *mem)
 {
+	char start[sizeof(VMCOREINFO_START) - 1];
 	unsigned int candidates = 0;
 
 	info->mem = mem;
@@ -118,11 +110,10 @@ int vmcoreinfo_find(struct vmcoreinfo *info, const struct guest_memory *mem)
 
 		for (uint64_t at = 0; segment->size - at >= KERNEL_PAGE_SIZE;
 		     at += KERNEL_PAGE_SIZE) {
-			const uint8_t *page = mem->base + segment->offset + at;
-
-			if (memcmp(page, VMCOREINFO_START, strlen(VMCOREINFO_START)))
+			if (memory_read(mem, segment->phys + at, start, sizeof(start)) ||
+			    memcmp(start, VMCOREINFO_START, sizeof(start)) ||
+			    memory_read(mem, segment->phys + at, info->text, KERNEL_PAGE_SIZE))
 				continue;
-			memcpy(info->text, page, KERNEL_PAGE_SIZE);
 			info->text[KERNEL_PAGE_SIZE] = '\0';
 			if (parse(info))
 				return 0;

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "../common/busnames.h"
+#include "../common/version.h"
 #include "ctl.h"
 
 /* The signal of a change of state; its argument is the state's name */
@@ -63,6 +65,32 @@ int client_complain(int status, const char *name, int error)
 		return complain(status, "%s: its sigmad does not answer: %s; 'sigmactl kill %s' kills it and ends the guest",
 				name, strerror(-error), name);
 	}
+}
+
+static int complain_of_version(int status, sd_bus *bus, const char *name)
+{
+	char *version = NULL;
+
+	/* An older one has no such property */
+	sd_bus_get_property_string(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Version", NULL,
+				   &version);
+	complain(0, "%s: its sigmad is %s%s, and this sigmactl is version " SIGMA_VERSION ": it does not know that command; stop and start the guest, or end its sigmad alone by SIGKILL and 'sigmactl start %s', for the next one to take the guest over",
+		 name, version ? "version " : "older", version ?: "", name);
+	free(version);
+	return status;
+}
+
+int client_refused(int status, sd_bus *bus, const char *name, const sd_bus_error *error)
+{
+	char *lines, *rest, *line;
+
+	if (sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD))
+		return complain_of_version(status, bus, name);
+	lines = strdup(error->message ?: error->name);
+	for (rest = lines; lines && (line = strsep(&rest, "\n")); )
+		complain(0, "%s: %s", name, line);
+	free(lines);
+	return status;
 }
 
 /* Microseconds until @deadline; at least 1, since 0 is the default timeout to sd-bus */

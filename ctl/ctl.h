@@ -11,8 +11,11 @@
  *	json.c		output for programs
  *	sigmad.c	starting a sigmad
  *	systemctl.c	the guest's systemd unit
+ *	agent*.c	programs that the guest's agent runs: see agent.h
+ *	run_command.c run_options.c run_guest.c		'sigmactl run -- CMD': see run_command.h
  *	terminal.c	a person's terminal, connected to a guest's console
  *	vmcore.c	a guest's memory as an ELF core
+ *	finding.c installed.c	the findings of 'sigmactl check', and those about what is installed
  *	report.c	output of 'sigmactl check --report'
  *	prometheus.c	output of 'sigmactl stats --prometheus'
  *	the others	one verb each, with its help
@@ -67,9 +70,15 @@ enum {
 	OPT_PROMETHEUS	= 1 << 13,
 	OPT_REPORT	= 1 << 14,
 	OPT_ESCAPE	= 1 << 15,
+	OPT_TTY		= 1 << 16,	/* and NAME is the last option's end: see main.c */
+	OPT_NO_TTY	= 1 << 17,
+	OPT_USER	= 1 << 18,
+	OPT_WORKDIR	= 1 << 19,
+	OPT_ENV		= 1 << 20,
 };
 
 #define PROPERTIES_MAX 32
+#define VARIABLES_MAX 256
 
 #define ESCAPE_DEFAULT	('\x1d')	/* Ctrl-] */
 #define ESCAPE_NONE	(-1)
@@ -80,6 +89,9 @@ enum {
  * @lines: last lines wanted; only when @given has OPT_LINES
  * @escape: the key that leaves a console, a control character; or ESCAPE_NONE
  * @properties: the arguments of --property; each names one key, or several separated by commas
+ * @user: USER or USER:GROUP of the guest; NULL: not given
+ * @workdir: folder of the guest; NULL: not given
+ * @env: the arguments of --env, NAME=VALUE or NAME
  */
 struct options {
 	unsigned int given;
@@ -89,6 +101,9 @@ struct options {
 	int escape;
 	const char *properties[PROPERTIES_MAX];
 	unsigned int nr_properties;
+	const char *user, *workdir;
+	const char *env[VARIABLES_MAX];
+	unsigned int nr_env;
 };
 
 /**
@@ -100,6 +115,8 @@ struct options {
  * @nr_args: number of arguments
  * @more_args: @nr_args is the least number; there may be more
  * @run: returns the exit status; the arguments end with NULL
+ * @run_command: NULL, or called instead if "--" is among the arguments, with all from the verb on
+ * @command_options: the help of its options
  */
 struct verb {
 	const char *name;
@@ -110,6 +127,8 @@ struct verb {
 	int nr_args;
 	bool more_args;
 	int (*run)(const struct options *options, char **args);
+	int (*run_command)(int argc, char **argv);
+	const char *command_options;
 };
 
 /*
@@ -122,10 +141,12 @@ struct verb {
 	title("Guest files")						\
 	verb(edit) verb(enable) verb(disable)				\
 	title("Life of a guest")					\
-	verb(run) verb(start) verb(stop) verb(kill) verb(reboot) verb(wait)	\
+	verb(run) verb(start) verb(stop) verb(kill) verb(reboot)	\
+	verb(reload) verb(wait)						\
 	title("What guests do")						\
 	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
 	title("Talk to a guest")					\
+	verb(exec) verb(shell) verb(cp) verb(agent)			\
 	verb(console) verb(log) verb(nmi) verb(dump)			\
 	title("Devices of a guest that runs")				\
 	verb(disk) verb(net) verb(share)
@@ -254,6 +275,9 @@ const char *client_seen_word(enum sigmad sigmad);
 /** client_complain - print the meaning and the remedy of an error; returns @status */
 int client_complain(int status, const char *name, int error);
 
+/** client_refused - print why sigmad refused a call, each line as one of ours; returns @status */
+int client_refused(int status, sd_bus *bus, const char *name, const sd_bus_error *error);
+
 /**
  * client_open - connect to the guest's sigmad
  * @deadline: for this and for the call that follows, on CLOCK_MONOTONIC
@@ -355,6 +379,8 @@ uint64_t served_uptime(const struct served *served);
  * sigmad_begin - start a guest, with a sigmad that is a child of this process
  * @guest: NAME or FILE
  * @name: out: the guest's name
+ * @caller: -1, or the end of a pipe whose other end only this process has: when that is closed,
+ *	    sigmad stops the guest at once
  * @pid: out: process ID of sigmad
  * @notify: NULL, or out: the socket that sigmad reports to. Close it soon, since sigmad blocks when
  *	    the socket is full
@@ -362,7 +388,8 @@ uint64_t served_uptime(const struct served *served);
  * Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT for the rest of this process. Return: EXIT_OK when the
  * guest's CPU has begun; or another exit status, with a message.
  */
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *notify);
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], int caller, pid_t *pid,
+		 int *notify);
 
 /** sigmad_last_state - the last state of the guest that waits in the socket; -ENOMSG: none */
 int sigmad_last_state(int notify, pid_t pid);

@@ -53,46 +53,70 @@ static bool is_key(const char *arg)
 	return *arg != '/' && *arg != '.' && strchr(arg, '=');
 }
 
-/* Print each line of sigmad's message as one of ours */
-static void print_message(const char *name, const char *text)
-{
-	char *lines = strdup(text), *rest = lines, *line;
+/* struct request - a method call to the sigmad of a guest */
+struct request {
+	const char *name;		/* of the guest */
+	uint64_t deadline;
+	sd_bus *bus;
+	sd_bus_message *call, *reply;
+};
 
-	while (lines && (line = strsep(&rest, "\n")))
-		complain(0, "%s: %s", name, line);
-	free(lines);
+static void request_end(struct request *request)
+{
+	sd_bus_message_unref(request->reply);
+	sd_bus_message_unref(request->call);
+	sd_bus_close_unref(request->bus);
+}
+
+static int cannot_ask(const struct request *request, int error)
+{
+	return complain(EXIT_FAILED, "%s: cannot ask its sigmad: %s", request->name,
+			strerror(-error));
+}
+
+/* Return: EXIT_OK, and request_end() has to follow; or a reported exit status */
+static int request_begin(struct request *request, const char *name, const char *method,
+			 uint64_t timeout)
+{
+	int error;
+
+	*request = (struct request){ .name = name, .deadline = clock_deadline(timeout) };
+	error = client_open(&request->bus, name, request->deadline);
+	if (error)
+		return client_complain(EXIT_FAILED, name, error);
+	error = sd_bus_message_new_method_call(request->bus, &request->call, NULL, SIGMA_BUS_OBJECT,
+					       SIGMA_BUS_INTERFACE, method);
+	if (error >= 0)
+		return EXIT_OK;
+	request_end(request);
+	return cannot_ask(request, error);
 }
 
 /*
- * Send @call, free it, and wait for the reply. Return: an exit status; all errors but EXIT_TIMEOUT
- * are reported.
+ * Send the call, and wait for the reply. @appended: what appending the arguments returned. Return:
+ * an exit status; all errors but EXIT_TIMEOUT are reported.
  */
-static int ask(sd_bus *bus, const char *name, sd_bus_message *call, uint64_t deadline,
-	       sd_bus_message **reply)
+static int request_send(struct request *request, int appended)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
-	int ret, status = EXIT_OK;
+	int ret, status;
 
-	ret = sd_bus_call(bus, call, 0, &error, reply);
-	sd_bus_message_unref(call);
+	if (appended < 0)
+		return cannot_ask(request, appended);
+	ret = sd_bus_call(request->bus, request->call, 0, &error, &request->reply);
 	if (ret >= 0)
 		return EXIT_OK;
-	if (clock_now(CLOCK_MONOTONIC) >= deadline) {
+	if (clock_now(CLOCK_MONOTONIC) >= request->deadline) {
 		status = EXIT_TIMEOUT;
-	} else if (sd_bus_is_open(bus) <= 0) {
-		status = client_complain(EXIT_FAILED, name, -ECONNRESET);
+	} else if (sd_bus_is_open(request->bus) <= 0) {
+		status = client_complain(EXIT_FAILED, request->name, -ECONNRESET);
+	} else if (sd_bus_error_is_set(&error)) {
+		status = client_refused(EXIT_FAILED, request->bus, request->name, &error);
 	} else {
-		print_message(name, error.message ?: strerror(-ret));
-		status = EXIT_FAILED;
+		status = cannot_ask(request, ret);
 	}
 	sd_bus_error_free(&error);
 	return status;
-}
-
-static int new_call(sd_bus *bus, sd_bus_message **call, const char *method)
-{
-	return sd_bus_message_new_method_call(bus, call, NULL, SIGMA_BUS_OBJECT,
-					      SIGMA_BUS_INTERFACE, method);
 }
 
 static void print_added(const struct options *options, const struct kind *kind,
@@ -114,33 +138,20 @@ static void print_added(const struct options *options, const struct kind *kind,
 static int send_add(const struct options *options, const struct kind *kind, const char *name,
 		    char **keys)
 {
-	uint64_t deadline = clock_deadline(ADD_TIMEOUT);
-	sd_bus_message *call = NULL, *reply = NULL;
+	struct request request;
 	const char *device;
-	int error, status;
-	sd_bus *bus;
 	uint32_t id;
+	int status;
 
-	error = client_open(&bus, name, deadline);
-	if (error)
-		return client_complain(EXIT_FAILED, name, error);
-	error = new_call(bus, &call, kind->add);
-	if (error >= 0)
-		error = sd_bus_message_append_strv(call, keys);
-	if (error < 0) {
-		sd_bus_message_unref(call);
-		status = complain(EXIT_FAILED, "%s: cannot ask its sigmad: %s", name,
-				  strerror(-error));
-		goto close_bus;
-	}
-	status = ask(bus, name, call, deadline, &reply);
+	status = request_begin(&request, name, kind->add, ADD_TIMEOUT);
+	if (status)
+		return status;
+	status = request_send(&request, sd_bus_message_append_strv(request.call, keys));
 	if (status == EXIT_TIMEOUT)
 		client_complain(status, name, -ETIMEDOUT);
-	else if (!status && sd_bus_message_read(reply, "us", &id, &device) >= 0)
+	else if (!status && sd_bus_message_read(request.reply, "us", &id, &device) >= 0)
 		print_added(options, kind, name, id, device);
-	sd_bus_message_unref(reply);
-close_bus:
-	sd_bus_close_unref(bus);
+	request_end(&request);
 	return status;
 }
 
@@ -179,25 +190,14 @@ static int add(const struct options *options, const struct kind *kind, const cha
 static int send_remove(const struct kind *kind, const char *name, const char *device, bool force,
 		       uint64_t timeout)
 {
-	uint64_t deadline = clock_deadline(timeout);
-	sd_bus_message *call = NULL;
-	int error, status;
-	sd_bus *bus;
+	struct request request;
+	int status;
 
-	error = client_open(&bus, name, deadline);
-	if (error)
-		return client_complain(EXIT_FAILED, name, error);
-	error = new_call(bus, &call, kind->remove);
-	if (error >= 0)
-		error = sd_bus_message_append(call, "sb", device, force);
-	if (error >= 0) {
-		status = ask(bus, name, call, deadline, NULL);
-	} else {
-		sd_bus_message_unref(call);
-		status = complain(EXIT_FAILED, "%s: cannot ask its sigmad: %s", name,
-				  strerror(-error));
-	}
-	sd_bus_close_unref(bus);
+	status = request_begin(&request, name, kind->remove, timeout);
+	if (status)
+		return status;
+	status = request_send(&request, sd_bus_message_append(request.call, "sb", device, force));
+	request_end(&request);
 	if (status == EXIT_TIMEOUT)
 		complain(0, "%s: has not released %s in time; the unplug stays pending, as 'sigmactl status %s' shows",
 			 name, device, name);
@@ -251,31 +251,18 @@ static void print_resized(const struct options *options, const char *name, const
 static int send_resize(const struct options *options, const char *name, const char *device,
 		       uint64_t size)
 {
-	uint64_t deadline = clock_deadline(RESIZE_TIMEOUT);
-	sd_bus_message *call = NULL, *reply = NULL;
-	int error, status;
-	sd_bus *bus;
+	struct request request;
+	int status;
 
-	error = client_open(&bus, name, deadline);
-	if (error)
-		return client_complain(EXIT_FAILED, name, error);
-	error = new_call(bus, &call, "ResizeDisk");
-	if (error >= 0)
-		error = sd_bus_message_append(call, "st", device, size);
-	if (error < 0) {
-		sd_bus_message_unref(call);
-		status = complain(EXIT_FAILED, "%s: cannot ask its sigmad: %s", name,
-				  strerror(-error));
-		goto close_bus;
-	}
-	status = ask(bus, name, call, deadline, &reply);
+	status = request_begin(&request, name, "ResizeDisk", RESIZE_TIMEOUT);
+	if (status)
+		return status;
+	status = request_send(&request, sd_bus_message_append(request.call, "st", device, size));
 	if (status == EXIT_TIMEOUT)
 		client_complain(status, name, -ETIMEDOUT);
-	else if (!status && sd_bus_message_read(reply, "t", &size) >= 0)
+	else if (!status && sd_bus_message_read(request.reply, "t", &size) >= 0)
 		print_resized(options, name, device, size);
-	sd_bus_message_unref(reply);
-close_bus:
-	sd_bus_close_unref(bus);
+	request_end(&request);
 	return status;
 }
 
@@ -392,7 +379,7 @@ DEFINE_VERB(net) = {
 	.summary = "Add a NIC to a running guest, or remove one",
 	.help =
 "  add NAME KEY=VALUE...  KEYs are those of [Network] in a guest file: Bridge=, Address= or\n"
-"                         User=yes with Forward=; MACAddress=, VHost=\n"
+"                         User=yes with Forward=; MACAddress=, MTU=, VHost=\n"
 "  rm NAME INTERFACE|ID   'sigmactl status NAME' shows the host's interface and the ID\n"
 "\n"
 "A new NIC appears in the guest a moment later, as ethX or as the guest names it. 'add' prints its\n"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl dump. sigmactl maps the guest's memory itself, so it needs no sigmad. The guest cannot
- * be destroyed while its memory is mapped.
+ * sigmactl dump. sigmactl reads the guest's memory itself, so it needs no sigmad. The guest cannot
+ * be destroyed while its memory file is open.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#include "../common/versions.h"
 #include "ctl.h"
 #include "vmcore.h"
 
@@ -146,6 +147,7 @@ static bool show_progress(void *data, uint64_t done, uint64_t size)
 static int write_dump(struct target *target, struct vmcore *core)
 {
 	struct progress progress = { .started_usec = clock_now(CLOCK_MONOTONIC) };
+	uint64_t failed;
 	char size[32];
 	int error;
 
@@ -153,7 +155,7 @@ static int write_dump(struct target *target, struct vmcore *core)
 	core->data = &progress;
 	if (target->made)
 		catch_signals();
-	error = vmcore_write(core, target->fd, target->sparse);
+	error = vmcore_write(core, target->fd, target->sparse, &failed);
 	if (progress.percent)
 		fputc('\n', stderr);
 	/* A file system may report only now that it has no room */
@@ -161,6 +163,10 @@ static int write_dump(struct target *target, struct vmcore *core)
 		error = -errno;
 	if (close(target->fd) && !error)
 		error = -errno;
+	if (failed)
+		complain(0, "%s: %llu page%s of the guest ha%s a memory error; the dump has zeros instead",
+			 target->path, (unsigned long long)failed, failed == 1 ? "" : "s",
+			 failed == 1 ? "s" : "ve");
 	if (!error)
 		return EXIT_OK;
 
@@ -185,12 +191,14 @@ static int dump(const char *name, int guest_fd, const char *path)
 	struct target target;
 	struct sigma_info info;
 	struct vmcore core;
+	char why[VERSIONS_TEXT_MAX];
 	int error, status = EXIT_FAILED;
 
+	if (!versions_fit(VERSIONS_MODULE, "sigmactl", why))
+		complain(0, "%s; the dump may fail", why);
 	if (ioctl(guest_fd, SIGMA_GET_INFO, &info) || ioctl(guest_fd, SIGMA_READ_LOW, &low_memory))
-		return complain(EXIT_FAILED, "%s: cannot read its memory: %s%s", name,
-				strerror(errno), errno == ENOTTY ?
-				"; sigma.ko is older than sigmactl" : "");
+		return complain(EXIT_FAILED, "%s: cannot read its memory: %s", name,
+				strerror(errno));
 	if (memory_open(&memory, guest_fd, &info))
 		return EXIT_FAILED;
 	if (open_target(&target, path))

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/agent.h"
 #include "../common/log.h"
 #include "../common/output.h"
 #include "../common/version.h"
@@ -24,7 +25,7 @@ static const struct verb *const verbs[] = { VERBS(VERB_NO_TITLE, VERB) };
 #define NR_VERBS (sizeof(verbs) / sizeof(*verbs))
 
 /* Options without a letter */
-enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT };
+enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT, TTY, NO_TTY, USER, WORKDIR, ENV };
 
 static const struct {
 	struct option option;
@@ -63,6 +64,16 @@ static const struct {
 	  "      --prometheus      print the format that Prometheus reads" },
 	{ { "escape", required_argument, NULL, 'e' }, OPT_ESCAPE,
 	  "  -e, --escape=KEY      the key that leaves: ^] or ^A, for example; or none" },
+	{ { "user", required_argument, NULL, USER }, OPT_USER,
+	  "  -u, --user=USER       as this user of the guest: USER or USER:GROUP" },
+	{ { "workdir", required_argument, NULL, WORKDIR }, OPT_WORKDIR,
+	  "  -w, --workdir=FOLDER  in this folder of the guest" },
+	{ { "env", required_argument, NULL, ENV }, OPT_ENV,
+	  "  -e, --env=NAME=VALUE  a variable; NAME alone has the value that it has here" },
+	{ { "tty", no_argument, NULL, TTY }, OPT_TTY,
+	  "  -t, --tty             with a terminal, also if stdout is none" },
+	{ { "no-tty", no_argument, NULL, NO_TTY }, OPT_NO_TTY,
+	  "  -T, --no-tty          without a terminal, also if stdout is one" },
 	{ { "help", no_argument, NULL, 'h' }, 0,
 	  "  -h, --help            print this help" },
 	{ { "version", no_argument, NULL, VERSION }, 0,
@@ -70,6 +81,12 @@ static const struct {
 };
 
 #define NR_KNOWN (sizeof(known) / sizeof(*known))
+
+/* Verbs that run a program have letters of their own, those of podman and ssh */
+static const struct {
+	char letter;
+	int option;
+} program_letters[] = { { 't', TTY }, { 'T', NO_TTY }, { 'u', USER }, { 'w', WORKDIR }, { 'e', ENV } };
 
 static void help_line(const struct verb *verb)
 {
@@ -102,7 +119,7 @@ static void help_program(void)
 	     "them. Output to a terminal has colours, unless $NO_COLOR is set.\n"
 	     "\n"
 	     "Exit status: 0 success, 1 failure, 2 wrong usage, 3 no such guest, 4 timed out. 'run'\n"
-	     "has more, which tell how its guest ended.");
+	     "has more, which tell how its guest ended; 'exec' and 'shell' have that of the program.");
 }
 
 static void help_verb(const struct verb *verb)
@@ -113,6 +130,8 @@ static void help_verb(const struct verb *verb)
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		if (verb->accepts & known[i].bit || known[i].option.val == 'h')
 			puts(known[i].help);
+	if (verb->command_options)
+		printf("\n%s", verb->command_options);
 }
 
 static const struct verb *find_verb(const char *name)
@@ -210,6 +229,18 @@ static int take_option(struct options *options, int opt, bool *help)
 					PROPERTIES_MAX);
 		options->properties[options->nr_properties++] = optarg;
 		return 0;
+	case USER:
+		options->user = optarg;
+		return 0;
+	case WORKDIR:
+		options->workdir = optarg;
+		return 0;
+	case ENV:
+		if (options->nr_env == VARIABLES_MAX)
+			return complain(-EINVAL, "--env=%s: more than %u of them", optarg,
+					VARIABLES_MAX);
+		options->env[options->nr_env++] = optarg;
+		return 0;
 	case '?':
 		return -EINVAL;		/* getopt has printed a message */
 	default:
@@ -225,6 +256,8 @@ static int check_options(const struct verb *verb, const struct options *options)
 					verb->name, known[i].option.name, verb->name);
 	return 0;
 }
+
+static bool started;	/* the verb has begun: what it returns may be a program's status */
 
 static int run(int argc, char **argv, const struct options *options, bool help)
 {
@@ -255,16 +288,67 @@ static int run(int argc, char **argv, const struct options *options, bool help)
 	if (verb->more_args ? argc - 1 < verb->nr_args : argc - 1 != verb->nr_args)
 		return complain(EXIT_USAGE, "usage: sigmactl %s%s%s; see 'sigmactl %s --help'",
 				verb->name, *verb->args ? " " : "", verb->args, verb->name);
+	started = true;
 	return verb->run(options, argv + 1);
+}
+
+/* Options and arguments behind "--" of a verb that runs a command are the command's own */
+static const struct verb *verb_of_command(int argc, char **argv)
+{
+	const struct verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
+
+	for (int i = 2; verb && verb->run_command && i < argc; i++)
+		if (!strcmp(argv[i], "--"))
+			return verb;
+	return NULL;
+}
+
+/*
+ * "exec [OPTION]... NAME [--] COMMAND [ARGUMENT]...": what follows NAME belongs to the command, also
+ * what looks like an option. A mistake here is no exit status of the command.
+ */
+static int command_with_program(int argc, char **argv)
+{
+	struct option long_options[NR_KNOWN + 1] = {};
+	struct options options = { .escape = ESCAPE_DEFAULT };
+	char *verb = argv[1], *program = argv[0];
+	bool help = false;
+	int opt, status;
+
+	for (size_t i = 0; i < NR_KNOWN; i++)
+		long_options[i] = known[i].option;
+	argc--;
+	argv++;
+	argv[0] = program;	/* for messages of getopt */
+	while ((opt = getopt_long(argc, argv, "+tTu:w:e:h", long_options, NULL)) != -1) {
+		for (size_t i = 0; i < sizeof(program_letters) / sizeof(*program_letters); i++)
+			if (opt == program_letters[i].letter)
+				opt = program_letters[i].option;
+		if (take_option(&options, opt, &help))
+			return AGENT_STATUS_FAILED;
+	}
+	if (optind + 1 < argc && !strcmp(argv[optind + 1], "--")) {
+		argv[optind + 1] = argv[optind];
+		optind++;
+	}
+	argv[--optind] = verb;
+	status = run(argc - optind, argv + optind, &options, help);
+	return status == EXIT_USAGE && !started ? AGENT_STATUS_FAILED : status;
 }
 
 static int command(int argc, char **argv)
 {
 	struct option long_options[NR_KNOWN + 1] = {};
 	struct options options = { .escape = ESCAPE_DEFAULT };
+	const struct verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
+	const struct verb *of_command = verb_of_command(argc, argv);
 	bool help = false;
 	int opt;
 
+	if (of_command)
+		return of_command->run_command(argc - 1, argv + 1);
+	if (verb && verb->accepts & OPT_TTY)
+		return command_with_program(argc, argv);
 	for (size_t i = 0; i < NR_KNOWN; i++)
 		long_options[i] = known[i].option;
 	while ((opt = getopt_long(argc, argv, "jt:s:fn:map:we:h", long_options, NULL)) != -1) {

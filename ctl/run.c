@@ -14,6 +14,7 @@
 #include "../common/busnames.h"
 #include "../common/gueststate.h"
 #include "ctl.h"
+#include "run_command.h"
 
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
 #define STOP_TIMEOUT	(30 * USEC_PER_SEC)	/* for the guest */
@@ -160,7 +161,9 @@ static int run(const struct options *options, char **args)
 	int notify, console, error, status;
 	bool gone;
 
-	status = sigmad_begin(args[0], name, &job.sigmad, &notify);
+	status = sigmad_begin(args[0], name, -1, &job.sigmad, &notify);
+	if (status == EXIT_NO_GUEST)
+		complain(0, "to run a command of this name, write 'sigmactl run -- %s'", args[0]);
 	if (status)
 		return status;
 	error = watch(&job);
@@ -201,9 +204,29 @@ close_bus:
 
 DEFINE_VERB(run) = {
 	.name = "run",
-	.args = "NAME|FILE",
-	.summary = "Start a guest, and use its console until it ends",
+	.args = "-- CMD|NAME",
+	.summary = "Run a program on a kernel of its own, or a guest with its console",
 	.help =
+"With -- and a command, the command gets a CPU, memory and a kernel of its own, and stays a process\n"
+"of this host to everybody else: the same files, working directory, user, limits, environment,\n"
+"standard streams, terminal, signals and exit status. No guest file and no image is needed. The\n"
+"guest's root is the host's, and its kernel is the host's, unless options say otherwise; /proc, /sys,\n"
+"/dev, /run and /tmp are its own. Its network leads out by passt, from the host's address. When the\n"
+"command has ended, or this process was killed, CPU and memory are back.\n"
+"\n"
+"The exit status is that of the command. 124: --timeout is over; 125: it was not run, and a message\n"
+"says why; 126: it cannot be executed; 127: there is no such command. If it dies of a signal, this\n"
+"process does.\n"
+"\n"
+"Examples:\n"
+"  sigmactl run -- uname -a\n"
+"  sigmactl run --cpus=2 --memory=2G -- make -j2\n"
+"  sigmactl run --overlay -- sh -c 'rm -rf /usr; ls /'     nothing of that reaches the host\n"
+"  sigmactl run --publish=8080:80 -- nginx -g 'daemon off;'\n"
+"  tar c . | sigmactl run -- xz -9 >all.tar.xz\n"
+"\n"
+"With the name or the file of a guest:\n"
+"\n"
 "The guest is started as by 'sigmactl start', and this terminal is connected to its console, hvc0,\n"
 "from the first line on. The command returns when the guest has ended and its CPUs and memory are\n"
 "back. Its exit status tells how the guest ended:\n"
@@ -232,4 +255,6 @@ ESCAPE_HELP
 	.accepts = OPT_ESCAPE,
 	.nr_args = 1,
 	.run = run,
+	.run_command = run_command,
+	.command_options = run_options_help,
 };

@@ -46,7 +46,11 @@
 "# the guest can be reached only by Forward=PROTOCOL:[ADDRESS:]HOST-PORT:GUEST-PORT, repeatable\n" \
 "#[Network]\n" \
 "#Bridge=br0\n" \
-"#Address=10.0.0.1/24\n" \
+"#Address=10.0.0.1/24 fd00::1/64\n" \
+"# Of the guest's end, which is set up as the guest starts\n" \
+"#GuestAddress=10.0.0.2/24 fd00::2/64\n" \
+"#Gateway=10.0.0.1\n" \
+"#DNS=10.0.0.1\n" \
 "#User=yes\n" \
 "#Forward=tcp:2222:22\n" \
 "# Default: made from the guest's name, always the same\n" \

@@ -5,6 +5,7 @@
  * STATUS=, what it is doing. Until READY=1, sigmad's messages go to our stderr, afterwards to
  * /run/sigma/NAME/sigmad.log.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -85,11 +86,36 @@ static void end_progress(const struct progress *progress)
 		fputs("\x1b[K", stderr);
 }
 
+#define NOTIFY_PREFIX ".start-"
+
 static struct sockaddr_un notify_address = { .sun_family = AF_UNIX };
 
 static void remove_notify_socket(void)
 {
 	unlink(notify_address.sun_path);
+}
+
+/* Remove the sockets of earlier sigmactls that were killed: nobody receives there any more */
+static void remove_dead_sockets(void)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	DIR *folder = opendir(RUNDIR);
+	struct dirent *entry;
+	int fd;
+
+	while (folder && (entry = readdir(folder))) {
+		if (strncmp(entry->d_name, NOTIFY_PREFIX, strlen(NOTIFY_PREFIX)))
+			continue;
+		snprintf(addr.sun_path, sizeof(addr.sun_path), RUNDIR "/%.64s", entry->d_name);
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) &&
+		    errno == ECONNREFUSED)
+			unlink(addr.sun_path);
+		if (fd >= 0)
+			close(fd);
+	}
+	if (folder)
+		closedir(folder);
 }
 
 /*
@@ -105,10 +131,10 @@ static int make_notify_socket(void)
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	snprintf(notify_address.sun_path, sizeof(notify_address.sun_path), RUNDIR "/.start-%d",
-		 getpid());
+	snprintf(notify_address.sun_path, sizeof(notify_address.sun_path),
+		 RUNDIR "/" NOTIFY_PREFIX "%d", getpid());
 	/* A sigmactl that was killed may have had the same process ID */
-	remove_notify_socket();
+	remove_dead_sockets();
 	mask = umask(0177);
 	error = bind(fd, (struct sockaddr *)&notify_address, sizeof(notify_address)) ? -errno : 0;
 	umask(mask);
@@ -122,19 +148,29 @@ static int make_notify_socket(void)
 	return error;
 }
 
-static int spawn_sigmad(const char *path, const char *guest, pid_t *pid)
+/* @caller: -1, or what sigmad gets as stdin, by which it notices our end */
+static int spawn_sigmad(const char *path, const char *guest, int caller, pid_t *pid)
 {
-	char *argv[] = { "sigmad", "--background", "--", (char *)guest, NULL };
+	char *argv[] = { "sigmad", "--background", "--", (char *)guest, NULL, NULL };
+	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none;
 	int error;
 
 	sigemptyset(&none);
+	posix_spawn_file_actions_init(&files);
+	if (caller >= 0) {
+		argv[2] = "--with-caller";
+		argv[3] = "--";
+		argv[4] = (char *)guest;
+		posix_spawn_file_actions_adddup2(&files, caller, STDIN_FILENO);
+	}
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
-	error = posix_spawn(pid, path, NULL, &attr, argv, environ);
+	error = posix_spawn(pid, path, &files, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
+	posix_spawn_file_actions_destroy(&files);
 	return -error;
 }
 
@@ -310,7 +346,7 @@ static int check(const char *guest, char name[SIGMA_NAME_MAX])
 	return status;
 }
 
-static int begin(const char *guest, const char *name, int notify, pid_t *pid)
+static int begin(const char *guest, const char *name, int notify, int caller, pid_t *pid)
 {
 	int signals, error, status = EXIT_FAILED;
 	char sigmad[PATH_MAX];
@@ -320,7 +356,7 @@ static int begin(const char *guest, const char *name, int notify, pid_t *pid)
 	signals = open_signals();
 	if (signals < 0)
 		return complain(EXIT_FAILED, "cannot catch signals: %s", strerror(errno));
-	error = spawn_sigmad(sigmad, guest, pid);
+	error = spawn_sigmad(sigmad, guest, caller, pid);
 	if (error) {
 		complain(0, "cannot run %s: %s", sigmad, strerror(-error));
 		goto close_signals;
@@ -354,7 +390,7 @@ int sigmad_last_state(int notify, pid_t pid)
 	return state;
 }
 
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *out)
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], int caller, pid_t *pid, int *out)
 {
 	int notify, status = check(guest, name);
 
@@ -369,10 +405,12 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], pid_t *pid, int *
 		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s%s",
 				strerror(-notify),
 				notify == -EACCES ? "; only root starts guests" : "");
-	status = begin(guest, name, notify, pid);
-	if (!status && out)
+	status = begin(guest, name, notify, caller, pid);
+	if (!status && out) {
 		*out = notify;
-	else
+	} else {
 		close(notify);
+		remove_notify_socket();
+	}
 	return status;
 }

@@ -10,7 +10,7 @@ static int run(const struct options *options, char **args)
 	pid_t pid;
 	int status;
 
-	status = sigmad_begin(args[0], name, &pid, NULL);
+	status = sigmad_begin(args[0], name, -1, &pid, NULL);
 	if (!status && !guest_view(&view, name))
 		printf("%s: started on cpu %s with %s\n", name, view.cpus,
 		       text_size(size, view.memory));

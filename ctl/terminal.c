@@ -294,7 +294,7 @@ static enum terminal_end talk_until_end(struct talk *talk, const struct terminal
 			take_input(talk);
 		if (fds[CONSOLE].revents && !holds(&talk->out) && !take_output(talk))
 			return TERMINAL_GUEST_ENDED;
-		/* Of a console that has ended, the last output is still to be read */
+		/* The last output of a console that has ended is still to be read */
 		if (fds[CONSOLE].revents && !drain(&talk->in, talk->console))
 			clear(&talk->in);
 		if (fds[SCREEN].revents && !drain(&talk->out, STDOUT_FILENO)) {

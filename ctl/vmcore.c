@@ -183,7 +183,7 @@ struct output {
 	const struct vmcore *core;
 	int fd;
 	bool sparse;
-	uint64_t done, size;
+	uint64_t done, size, failed;
 };
 
 static int put_all(const struct output *out, const uint8_t *from, size_t len)
@@ -241,6 +241,51 @@ static int put_pages(struct output *out, const uint8_t *from, uint64_t len)
 	return error;
 }
 
+/* Copy memory to @to; pages that cannot be read become zeros. Return: 0 or -errno */
+static int get_pages(struct output *out, uint64_t phys, uint8_t *to, size_t len)
+{
+	const struct guest_memory *mem = out->core->mem;
+	int error = memory_read(mem, phys, to, len);
+
+	if (error != -EIO)
+		return error;
+	for (size_t at = 0; at < len; at += KERNEL_PAGE_SIZE) {
+		error = memory_read(mem, phys + at, to + at, KERNEL_PAGE_SIZE);
+		if (error && error != -EIO)
+			return error;
+		if (error) {
+			memset(to + at, 0, KERNEL_PAGE_SIZE);
+			out->failed++;
+		}
+	}
+	return 0;
+}
+
+static int put_segment(struct output *out, const struct memory_segment *segment, uint8_t *buffer)
+{
+	int error = 0;
+
+	for (uint64_t at = 0; at < segment->size && !error; at += CHUNK_MAX) {
+		size_t len = MIN(segment->size - at, CHUNK_MAX);
+
+		error = get_pages(out, segment->phys + at, buffer, len) ?:
+			put_pages(out, buffer, len);
+	}
+	return error;
+}
+
+static int put_memory(struct output *out)
+{
+	const struct guest_memory *mem = out->core->mem;
+	uint8_t *buffer = malloc(CHUNK_MAX);
+	int error = buffer ? 0 : -ENOMEM;
+
+	for (unsigned int i = 0; i < mem->nr && !error; i++)
+		error = put_segment(out, &mem->segment[i], buffer);
+	free(buffer);
+	return error;
+}
+
 /* Zeros that were skipped at the end of the file belong to it, too */
 static int put_end(const struct output *out)
 {
@@ -252,7 +297,7 @@ static int put_end(const struct output *out)
 	return end < 0 || ftruncate(out->fd, end) ? -errno : 0;
 }
 
-int vmcore_write(const struct vmcore *core, int fd, bool sparse)
+int vmcore_write(const struct vmcore *core, int fd, bool sparse, uint64_t *failed)
 {
 	struct output out = {
 		.core = core, .fd = fd, .sparse = sparse,
@@ -262,6 +307,7 @@ int vmcore_write(const struct vmcore *core, int fd, bool sparse)
 	uint8_t *head = make_head(core, &head_size);
 	int error;
 
+	*failed = 0;
 	if (!head)
 		return -ENOMEM;
 	error = put_all(&out, head, head_size);
@@ -269,6 +315,7 @@ int vmcore_write(const struct vmcore *core, int fd, bool sparse)
 	if (!error)
 		error = put_pages(&out, core->low, SIGMA_LOW_SIZE);
 	if (!error)
-		error = put_pages(&out, core->mem->base, core->mem->size);
+		error = put_memory(&out);
+	*failed = out.failed;
 	return error ?: put_end(&out);
 }

@@ -36,9 +36,10 @@ struct vmcore {
 /**
  * vmcore_write - write the core to @fd, from its present offset on
  * @sparse: @fd is a file that can have holes, so pages of zeros are left out
+ * @failed: out: number of pages with a memory error, which are zeros in the file
  *
  * Return: 0 or -errno, not reported; -EINTR if @progress ended it. What is written so far stays.
  */
-int vmcore_write(const struct vmcore *core, int fd, bool sparse);
+int vmcore_write(const struct vmcore *core, int fd, bool sparse, uint64_t *failed);
 
 #endif

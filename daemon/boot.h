@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Watches a guest from its start until its driver, sigma_guest.ko, is up. Until then the guest can
- * send no message and has no heartbeat. A panic, or that SIGMA's init gave up, is found in its memory
- * (bootlog.h), and a guest that is stuck by a timeout.
+ * send no message and has no heartbeat. A panic is found in the guest's memory, and so is the message
+ * of SIGMA's init that it gives up (bootlog.h). A timeout finds a guest that is stuck.
  */
 #ifndef SIGMA_BOOT_H
 #define SIGMA_BOOT_H

@@ -16,6 +16,7 @@
 #include "../common/text.h"
 #include "bus_devices.h"
 #include "devices.h"
+#include "reload.h"
 #include "virtio/bus.h"
 
 /* D-Bus strings are UTF-8, file names are bytes. @clean: room for @text and 4 bytes more */
@@ -172,6 +173,52 @@ int bus_resize_disk(sd_bus_message *m, void *data, sd_bus_error *error)
 		ret = devices_resize(devices->machine, ret, &size);
 	ret = end_complaints(&complaints, ret, error);
 	return ret < 0 ? ret : sd_bus_reply_method_return(m, "t", size);
+}
+
+/* Answer with the lines of @text, which people read: one string for each */
+static int reply_lines(sd_bus_message *m, const char *text)
+{
+	char *copy = strdup(text), *clean = malloc(strlen(text) + 4), *rest, *line;
+	sd_bus_message *reply = NULL;
+	int ret = copy && clean ? sd_bus_message_new_method_return(m, &reply) : -ENOMEM;
+
+	if (ret >= 0)
+		ret = sd_bus_message_open_container(reply, 'a', "s");
+	for (rest = copy; ret >= 0 && (line = strsep(&rest, "\n")); )
+		if (*line)
+			ret = sd_bus_message_append(reply, "s", make_clean(clean, line));
+	if (ret >= 0)
+		ret = sd_bus_message_close_container(reply);
+	if (ret >= 0)
+		ret = sd_bus_send(NULL, reply, NULL);
+	sd_bus_message_unref(reply);
+	free(clean);
+	free(copy);
+	return ret;
+}
+
+int bus_reload(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	struct bus_devices *devices = data;
+	struct complaints complaints;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *said = open_memstream(&text, &size);
+	int ret;
+
+	if (!said)
+		return -ENOMEM;
+	ret = begin_complaints(&complaints);
+	if (ret >= 0)
+		ret = end_complaints(&complaints, reload(devices->machine, said), error);
+	if (fclose(said) && ret >= 0)
+		ret = -ENOMEM;
+	if (text && *text)
+		log_info("the guest file was read again:\n%.*s", (int)strlen(text) - 1, text);
+	if (ret >= 0)
+		ret = reply_lines(m, text);
+	free(text);
+	return ret;
 }
 
 void bus_device_released(struct bus_devices *devices, unsigned int id, int error)

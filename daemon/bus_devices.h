@@ -31,6 +31,7 @@ struct bus_devices {
 
 int bus_add_device(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_remove_device(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_reload(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_resize_disk(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const char *property,
 		    sd_bus_message *reply, void *data, sd_bus_error *error);

@@ -10,6 +10,8 @@
 #include "../common/busnames.h"
 #include "../common/guard.h"
 #include "../common/gueststate.h"
+#include "../common/version.h"
+#include "agent.h"
 #include "bus_guest.h"
 #include "klog.h"
 
@@ -156,6 +158,12 @@ static int get_panic(sd_bus *bus, const char *path, const char *interface, const
 	return sd_bus_message_append(reply, "s", text);
 }
 
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
+		       sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	return sd_bus_message_append(reply, "s", SIGMA_VERSION);
+}
+
 static int get_image(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *data, sd_bus_error *error)
 {
@@ -214,6 +222,11 @@ static int get_started(sd_bus *bus, const char *path, const char *interface,
 	return sd_bus_message_append(reply, "t", machine->state->started_usec);
 }
 
+static int method_open_agent(sd_bus_message *m, void *data, sd_bus_error *error)
+{
+	return agent_open(m, machine_of(data), error);
+}
+
 #define OPEN_TO_ALL	SD_BUS_VTABLE_UNPRIVILEGED
 #define DEVICES		offsetof(struct bus_guest, devices)
 #define CONST		SD_BUS_VTABLE_PROPERTY_CONST
@@ -236,8 +249,12 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_METHOD("Kill", NULL, NULL, method_kill, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS("ReadKernelLog", SD_BUS_NO_ARGS, SD_BUS_RESULT("s", text),
 				method_read_kernel_log, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("OpenAgent", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", connection),
+				method_open_agent, OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Reload", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", lines),
+				       bus_reload, DEVICES, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("ResizeDisk", SD_BUS_ARGS("s", device, "t", bytes),
 				       SD_BUS_RESULT("t", bytes), bus_resize_disk, DEVICES,
 				       OPEN_TO_ALL),
@@ -248,6 +265,7 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_PROPERTY("Guard", "s", get_guard, 0, CONST),
 	SD_BUS_PROPERTY("Panic", "s", get_panic, 0, 0),
 	SD_BUS_PROPERTY("Kernel", "s", get_kernel, 0, 0),
+	SD_BUS_PROPERTY("Version", "s", get_version, 0, CONST),
 	SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),
 	SD_BUS_PROPERTY("File", "s", get_file, 0, CONST),
 	SD_BUS_PROPERTY("Console", "s", get_console, 0, CONST),

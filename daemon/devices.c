@@ -22,7 +22,7 @@
 #include "virtio/backends.h"
 #include "virtio/bus.h"
 
-/* What the virtio bus needs of the machine */
+/* The operations that the virtio bus needs of the machine */
 
 static int send_message(void *data, const void *msg, size_t len)
 {
@@ -53,6 +53,9 @@ static void released(void *data, unsigned int id, int error)
 	if (!error) {
 		log_info("device %u, a %s, was removed", id, guestfile_word(record->kind));
 		guestfile_drop(machine->config, record->kind, record->slot);
+	} else {
+		log_warning("device %u, a %s, stays: the guest has it in use", id,
+			    guestfile_word(record->kind));
 	}
 	observers_released(&machine->observers, id, error);
 }
@@ -223,23 +226,59 @@ bool devices_view(const struct machine *machine, unsigned int id, struct device_
 	return true;
 }
 
-/* Is @what the value of a key that no two devices should share? */
+/* The keys that no two devices should share a value of */
+static const char *const unique_keys[] = {
+	"Path", "Socket", "Serial", "Bridge", "Address", "MACAddress", "Tag",
+};
+
+static bool has_line(const char *keys, const char *line)
+{
+	const char *at = keys;
+
+	while ((at = strstr(at, line)) && at != keys && at[-1] != '\n')
+		at++;
+	return at;
+}
+
+/* Is @what the value of such a key? */
 static bool has_value(const char *keys, const char *what)
 {
-	static const char *const unique_keys[] = {
-		"Path", "Socket", "Serial", "Bridge", "Address", "MACAddress",
-	};
 	char line[GUEST_KEYS_MAX];
 
 	for (size_t i = 0; i < sizeof(unique_keys) / sizeof(*unique_keys); i++) {
 		int len = snprintf(line, sizeof(line), "%s=%s\n", unique_keys[i], what);
-		const char *at = keys;
 
 		if (len >= (int)sizeof(line))
 			return false;
-		while ((at = strstr(at, line)) && at != keys && at[-1] != '\n')
-			at++;
-		if (at)
+		if (has_line(keys, line))
+			return true;
+	}
+	return false;
+}
+
+static bool is_unique(const char *line)
+{
+	for (size_t i = 0; i < sizeof(unique_keys) / sizeof(*unique_keys); i++) {
+		size_t len = strlen(unique_keys[i]);
+
+		if (!strncmp(line, unique_keys[i], len) && line[len] == '=')
+			return true;
+	}
+	return false;
+}
+
+bool devices_alike(const char *keys, const char *other_keys)
+{
+	char line[GUEST_KEYS_MAX];
+
+	for (size_t len; *keys; keys += len) {
+		len = strcspn(keys, "\n");
+		len += keys[len] == '\n';
+		if (len >= sizeof(line) || !is_unique(keys))
+			continue;
+		memcpy(line, keys, len);
+		line[len] = '\0';
+		if (has_line(other_keys, line))
 			return true;
 	}
 	return false;
@@ -279,7 +318,7 @@ int devices_find(const struct machine *machine, enum guest_device kind, const ch
 
 /* Hotplug and unplug */
 
-static int check_runs(const struct machine *machine)
+int devices_changeable(const struct machine *machine)
 {
 	if (guest_runs(&machine->guest))
 		return 0;
@@ -303,7 +342,7 @@ int devices_make_one(struct machine *machine, enum guest_device kind, const char
 
 int devices_add(struct machine *machine, enum guest_device kind, const char *keys)
 {
-	int id = check_runs(machine);
+	int id = devices_changeable(machine);
 
 	if (!id)
 		id = devices_make_one(machine, kind, keys);
@@ -316,7 +355,7 @@ int devices_add(struct machine *machine, enum guest_device kind, const char *key
 
 int devices_remove(struct machine *machine, unsigned int id, bool force)
 {
-	int error = check_runs(machine);
+	int error = devices_changeable(machine);
 
 	if (error)
 		return error;
@@ -327,7 +366,7 @@ int devices_remove(struct machine *machine, unsigned int id, bool force)
 
 int devices_resize(struct machine *machine, unsigned int id, uint64_t *size)
 {
-	int error = check_runs(machine);
+	int error = devices_changeable(machine);
 
 	if (!error)
 		error = virtio_bus_resize(machine->devices, id, size);

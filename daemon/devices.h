@@ -54,6 +54,12 @@ struct device_view {
 	bool leaving;
 };
 
+/** devices_alike - have two devices a value in common that no two devices should share? */
+bool devices_alike(const char *keys, const char *other_keys);
+
+/** devices_changeable - may devices be plugged and unplugged now? 0 or a reported negative errno */
+int devices_changeable(const struct machine *machine);
+
 /** devices_view - look at device @id; false when no device that can be unplugged has this number */
 bool devices_view(const struct machine *machine, unsigned int id, struct device_view *view);
 
@@ -69,7 +75,7 @@ int devices_add(struct machine *machine, enum guest_device kind, const char *key
 /**
  * devices_find - find a device
  * @what: the device's number, its name, or the value of one of its keys Path=, Socket=, Serial=,
- *	  Bridge=, Address=, MACAddress=
+ *	  Bridge=, Address=, MACAddress=, Tag=
  *
  * Return: the device's number, or a reported negative errno: -ENODEV: no device matches;
  * -ENOTUNIQ: several match.

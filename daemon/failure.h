@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Messages about a guest that failed: what it panicked of, or what its guard stopped it for. */
+/* Messages about a guest that failed: why it panicked, or why its guard stopped it. */
 #ifndef SIGMA_FAILURE_H
 #define SIGMA_FAILURE_H
 

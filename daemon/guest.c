@@ -20,6 +20,7 @@
 #include "../common/control.h"
 #include "../common/guard.h"
 #include "../common/log.h"
+#include "../common/versions.h"
 #include "guest.h"
 
 #define CONTROL SIGMA_DEVICES_DIR "/control"
@@ -77,7 +78,8 @@ static int create(struct guest *guest, const struct guest_config *config, const 
 {
 	struct sigma_create arg = {
 		.memory = config->memory,
-		.flags = config->split_cores ? SIGMA_CREATE_SPLIT_CORES : 0,
+		.flags = (config->split_cores ? SIGMA_CREATE_SPLIT_CORES : 0) |
+			 (config->numa_node != NUMA_NODE_ANY ? SIGMA_CREATE_ONE_NODE : 0),
 		.guard = config->guard,
 		.nr_cpus = nr_cpus,
 	};
@@ -200,10 +202,23 @@ int guest_update(struct guest *guest)
 	return log_error(-errno, "cannot read the guest's state: %s", strerror(errno));
 }
 
+/* sigma.ko has just written it. A guest that has changed it since then only harms itself */
+static int check_window(const struct guest *guest)
+{
+	const struct sigma_iosc_header *header =
+		(const void *)(guest->iosc + SIGMA_IOSC_HEADER_OFF);
+	uint32_t version = le32toh(*(const volatile __le32 *)&header->version);
+
+	if (version == SIGMA_IOSC_VERSION)
+		return 0;
+	return log_error(-EPROTO, "the loaded sigma.ko has version %u of the shared memory window, and this sigmad has version %u; " VERSIONS_REMEDY,
+			 version, SIGMA_IOSC_VERSION);
+}
+
 int guest_start(struct guest *guest, const struct sigma_start *start)
 {
 	if (!ioctl(guest->fd, SIGMA_START, start))
-		return 0;
+		return check_window(guest);
 	if (errno == EIO)
 		return log_error(-errno, "a CPU did not answer INIT-SIPI; it is lost until the machine is restarted: see dmesg");
 	return log_error(-errno, "the guest cannot be started: %s", strerror(errno));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kinds of devices that a guest file describes, GUEST_DEVICES() in guestfile.h: how a device of
+ * The kinds of devices that a guest file describes, GUEST_DEVICES() in guestconfig.h: how a device of
  * each kind is made from the configuration, and what it is called.
  */
 #ifndef SIGMA_KINDS_H

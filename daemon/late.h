@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a guest file names and this host has only later: a bridge, a logical volume, a disk by
- * iSCSI, a file on a network, the socket of a back end. At boot the service of a guest waits for it.
+ * Waits for things that a guest file names and that come later: a bridge, a logical volume, a disk by
+ * iSCSI, a file on a network, the socket of a back end. The service of a guest does so at boot.
  */
 #ifndef SIGMA_LATE_H
 #define SIGMA_LATE_H

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +11,46 @@
 #include "../common/rundir.h"
 #include "machine.h"
 #include "virtio/bus.h"
+
+static int on_memory_error(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	const struct machine *machine = data;
+	unsigned int nr = memory_failed(&machine->memory);
+	eventfd_t pages;
+
+	if (!eventfd_read(fd, &pages))
+		log_warning("%u page%s of the guest's memory ha%s a memory error; its devices cannot use %s any more",
+			    nr, nr == 1 ? "" : "s", nr == 1 ? "s" : "ve", nr == 1 ? "it" : "them");
+	return 0;
+}
+
+int machine_map(struct machine *machine)
+{
+	int fd, error;
+
+	error = memory_open(&machine->memory, machine->guest.fd, &machine->guest.info);
+	if (error)
+		return error;
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	error = fd < 0 ? -errno : sd_event_add_io(machine->event, &machine->memory_event, fd, EPOLLIN,
+						  on_memory_error, machine);
+	if (error < 0 && fd >= 0)
+		close(fd);
+	if (error >= 0) {
+		sd_event_source_set_io_fd_own(machine->memory_event, true);
+		error = memory_survive(&machine->memory, fd);
+	}
+	if (!error)
+		return 0;
+	machine_unmap(machine);
+	return log_error(error, "cannot watch for memory errors: %s", strerror(-error));
+}
+
+void machine_unmap(struct machine *machine)
+{
+	memory_close(&machine->memory);
+	machine->memory_event = sd_event_source_unref(machine->memory_event);
+}
 
 static int share_console(const struct machine *machine)
 {
@@ -82,7 +123,7 @@ int machine_close(struct machine *machine)
 	machine_free_devices(machine);
 	guestlog_close(machine->log);
 	load_close(&machine->load);
-	memory_close(&machine->memory);
+	machine_unmap(machine);
 	/* Before the guest's name is free; a guest that never ran leaves no log to keep */
 	if (machine->state->started_usec)
 		rundir_retire(machine->config->name);

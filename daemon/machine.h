@@ -27,6 +27,7 @@ struct virtio_bus;
  * @guest: of sigma.ko
  * @load: kernel and initrd, until they are in the guest's memory
  * @memory: the guest's memory, mapped
+ * @memory_event: see memory_survive()
  * @state: persisted for the next sigmad, in the file @state_fd
  * @state_fd: holds the lock on that file
  * @log: the guest's kernel log
@@ -42,12 +43,19 @@ struct machine {
 	struct guest guest;
 	struct load load;
 	struct guest_memory memory;
+	sd_event_source *memory_event;
 	struct guest_state *state;
 	int state_fd;
 	struct guestlog *log;
 	struct virtio_bus *devices;
 	char *console;
 };
+
+/** machine_map - map the guest's memory, and survive its errors; 0 or a reported negative errno */
+int machine_map(struct machine *machine);
+
+/** machine_unmap - the opposite */
+void machine_unmap(struct machine *machine);
 
 /**
  * machine_show - open observers, console and log in the guest's folder, which must exist

@@ -12,6 +12,7 @@
  *	notify.c systembus.c journal.c	reports to the host's systemd
  *	state.c		persists what the next sigmad needs, in case this one dies
  *	machine.c	all resources of the guest
+ *	reload.c	reads the guest file again
  *	late.c		waits for what the guest file names and is not there yet
  *	start.c takeover.c	make a guest, or take over one that runs
  *	boot.c hang.c	watch the guest boot, and whether it hangs
@@ -31,6 +32,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
@@ -39,6 +41,7 @@
 #include "../common/output.h"
 #include "../common/rundir.h"
 #include "../common/version.h"
+#include "../common/versions.h"
 #include "virtio/backend.h"
 #include "virtio/broker.h"
 #include "bus.h"
@@ -86,6 +89,8 @@ static const char help[] =
 "                      is ended, too\n"
 "  --device-timeout=SEC  with --service: wait SEC seconds (90) for files, bridges and sockets\n"
 "                      that the guest file names and that are not there yet\n"
+"  --with-caller       for 'sigmactl run': stop the guest at once when the process that has the\n"
+"                      other end of stdin has ended, unless it wrote a byte before\n"
 "  --broker            for sigmad itself and sigma-broker@.service, without a NAME: start\n"
 "                      virtiofsd, passt and qemu-storage-daemon for the sigmad that has the\n"
 "                      other end of stdin\n"
@@ -106,7 +111,7 @@ static const char help[] =
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	bool background, broker;
+	bool background, broker, with_caller;
 	uint64_t device_timeout;
 	struct supervisor_options supervisor;
 };
@@ -134,7 +139,7 @@ static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, DEVICE_TIMEOUT,
-	       BACKGROUND, SERVICE, BROKER };
+	       BACKGROUND, SERVICE, WITH_CALLER, BROKER };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
@@ -144,6 +149,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "device-timeout", required_argument, NULL, DEVICE_TIMEOUT },
 		{ "background", no_argument, NULL, BACKGROUND },
 		{ "service", no_argument, NULL, SERVICE },
+		{ "with-caller", no_argument, NULL, WITH_CALLER },
 		{ "broker", no_argument, NULL, BROKER },
 		{}
 	};
@@ -188,6 +194,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 			break;
 		case SERVICE:
 			supervisor->service = true;
+			break;
+		case WITH_CALLER:
+			options->with_caller = true;
 			break;
 		case BROKER:
 			options->broker = true;
@@ -234,6 +243,31 @@ static int catch_signals(struct supervisor *supervisor)
 		error = sd_event_add_signal(supervisor->machine.event, NULL, ends[i], on_signal,
 					    supervisor);
 	return error < 0 ? log_error(error, "cannot catch signals: %s", strerror(-error)) : 0;
+}
+
+/* A byte means that the guest is to go on without its caller */
+static int on_caller(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	char byte;
+
+	sd_event_source_set_enabled(source, SD_EVENT_OFF);
+	if (read(fd, &byte, 1) == 1)
+		return 0;
+	log_info("who started the guest has ended, and the guest is stopped");
+	supervisor_kill(data);
+	return 0;
+}
+
+/* stdin becomes /dev/null later on */
+static int watch_caller(struct supervisor *supervisor)
+{
+	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int error;
+
+	error = fd < 0 ? -errno : sd_event_add_io(supervisor->machine.event, NULL, fd, EPOLLIN,
+						  on_caller, supervisor);
+	return error < 0 ? log_error(error, "--with-caller: cannot watch stdin: %s",
+				     strerror(-error)) : 0;
 }
 
 /*
@@ -380,6 +414,15 @@ static int give_up_privileges(bool service)
 	return error ?: privileges_shed();
 }
 
+/* Their interface is meant to fit all the same, and a guest that failed could else not be started again */
+static void warn_of_versions(void)
+{
+	char why[VERSIONS_TEXT_MAX];
+
+	if (!versions_fit(VERSIONS_MODULE, "sigmad", why))
+		log_warning("%s; " VERSIONS_REMEDY, why);
+}
+
 int main(int argc, char **argv)
 {
 	struct supervisor supervisor = {};
@@ -397,6 +440,9 @@ int main(int argc, char **argv)
 	status = parse_options(&options, argc, argv);
 	if (status >= 0)
 		return output_close(status);
+	/* stderr is that of the program that is going to run */
+	if (options.with_caller)
+		log_brief();
 	oom_protect();
 	if (options.broker)
 		return be_broker();
@@ -406,6 +452,7 @@ int main(int argc, char **argv)
 	if (found < 0)
 		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE :
 		       not_taken(options.guest, options.supervisor.service);
+	warn_of_versions();
 	late_begin(&late, options.supervisor.service ? options.device_timeout : 0);
 	if (!found) {
 		if (late_load(&late, &config, options.guest))
@@ -416,12 +463,16 @@ int main(int argc, char **argv)
 	log_open(config.name);
 
 	status = EXIT_FAILURE;
+	if (!found && options.supervisor.service &&
+	    systembus_check_name(SIGMA_DEVICES_DIR, config.name))
+		goto free_config;
 	if (sd_event_new(&machine->event) < 0) {
 		log_error(-ENOMEM, "cannot make an event loop");
 		goto free_config;
 	}
 	supervisor_init(&supervisor, &options.supervisor);
-	if (!catch_signals(&supervisor) && !observe(&supervisor, &bus))
+	if (!catch_signals(&supervisor) &&
+	    (!options.with_caller || !watch_caller(&supervisor)) && !observe(&supervisor, &bus))
 		status = make(&supervisor, &late, &made);
 	if (made)
 		status = serve(&supervisor, options.background);

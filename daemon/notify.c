@@ -4,8 +4,8 @@
  *
  * A send waits while the reader has not read the last ones, ten in all (net.unix.max_dgram_qlen).
  * systemd always reads. sigmactl may be stopped (Ctrl-Z), or has seen READY=1 and reads no more; it
- * must not stop the event loop. So it gets few reports that it can do without, which leaves room
- * for READY=1 and the states in which guests end, and no report at all while there is no room.
+ * must not stop the event loop. So it gets only a few of the reports that are not important, which
+ * leaves room for READY=1 and the states in which guests end. While there is no room it gets none.
  */
 #include <inttypes.h>
 #include <poll.h>

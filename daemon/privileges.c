@@ -35,7 +35,7 @@ static const unsigned int sigmad_keeps[] = {
 	CAP_NET_ADMIN,		/* taps, their addresses and bridges; a NIC may be added */
 };
 
-/* That of sigma-broker@.service is the same */
+/* The unit sigma-broker@.service has the same list */
 static const unsigned int broker_keeps[] = {
 	/* virtiofsd does to the files of a share what root of the guest does to them */
 	CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_FOWNER, CAP_FSETID, CAP_MKNOD,
@@ -79,7 +79,7 @@ static const char *const calls[] = {
 	"eventfd2", "inotify_add_watch", "inotify_init1", "inotify_rm_watch", "io_uring_enter",
 	"io_uring_register", "io_uring_setup", "pidfd_open", "pidfd_send_signal", "poll", "ppoll",
 	"pselect6", "select",
-	/* Sockets, for clients, systemd, rtnetlink, back ends; of which kinds is below */
+	/* Sockets, for clients, systemd, rtnetlink, back ends, agents; of which kinds is below */
 	"accept", "accept4", "bind", "connect", "getpeername", "getsockname", "getsockopt",
 	"listen", "recvfrom", "recvmmsg", "recvmsg", "sendmmsg", "sendmsg", "sendto",
 	"setsockopt", "shutdown", "socketpair",
@@ -130,7 +130,7 @@ static int allow_some(scmp_filter_ctx filter)
 		error = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	/* A library that looks users up may try more kinds of sockets, and does without */
 	for (unsigned int i = 0; i < AF_MAX && !error; i++)
-		error = seccomp_rule_add(filter, i == AF_UNIX || i == AF_NETLINK ?
+		error = seccomp_rule_add(filter, i == AF_UNIX || i == AF_NETLINK || i == AF_VSOCK ?
 					 SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EAFNOSUPPORT),
 					 SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, i));
 	return error;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What sigmad may still do once it reads something of a guest.
+ * The privileges that sigmad still has once it reads something of a guest.
  *
  * sigmad is started with root's privileges, by sigmactl or by systemd. It gives up nearly all of
  * them before it opens the guest file, so a guest that makes sigmad run code of its own finds a
- * process that cannot load modules, trace, mount, run programs, become another user, or call what
- * of the kernel sigmad does not need. Files that root may open remain, since a disk that is added
- * later may be any file.
+ * process that cannot load modules, trace, mount, run programs, become another user, or make system
+ * calls that sigmad does not need. It can still open the files that root may open, since a disk that
+ * is added later may be any file.
  *
- * What takes more is done before, or by the broker (virtio/broker.h).
+ * Work that needs more privileges is done before, or by the broker (virtio/broker.h).
  */
 #ifndef SIGMA_PRIVILEGES_H
 #define SIGMA_PRIVILEGES_H

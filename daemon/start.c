@@ -16,6 +16,7 @@
 #include "../common/cpus.h"
 #include "../common/log.h"
 #include "../common/rundir.h"
+#include "agent.h"
 #include "channels.h"
 #include "devices.h"
 #include "start.h"
@@ -43,21 +44,45 @@ static int report_refusal(const struct guest_config *config, int error, const ch
 }
 
 /* Choose CPUs for a file that does not name them. Return: their number, or a reported -errno */
-static int choose_cpus(const struct guest_config *config, uint32_t chosen[SIGMA_CPUS_MAX])
+static int choose_cpus(const struct guest_config *config, const cpu_set_t *of_node,
+		       uint32_t chosen[SIGMA_CPUS_MAX])
 {
-	char where[PATH_MAX + 16];
-	cpu_set_t of_kind;
+	bool any_kind = config->cpu_kind == CPU_KIND_ANY;
+	char where[PATH_MAX + 16], what[64] = "";
+	cpu_set_t among;
 	int error;
 
-	if (config->cpu_kind == CPU_KIND_ANY)
-		return cpus_choose(CPUS_SYSFS, NULL, config->nr_cpus, config->memory,
-				   config->split_cores, chosen);
-	snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
-	error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &of_kind);
-	if (error)
-		return error;
-	return cpus_choose(CPUS_SYSFS, &of_kind, config->nr_cpus, config->memory,
+	if (!any_kind) {
+		snprintf(where, sizeof(where), "%s:%u", config->file, config->cpus_line);
+		error = cpus_of_kind(DEVICES_SYSFS, config->cpu_kind, where, &among);
+		if (error)
+			return error;
+		snprintf(what, sizeof(what), " of that kind");
+	}
+	if (of_node) {
+		if (any_kind)
+			among = *of_node;
+		CPU_AND(&among, &among, of_node);
+		snprintf(what + strlen(what), sizeof(what) - strlen(what), "%s of NUMA node %d",
+			 any_kind ? "" : " and", config->numa_node);
+	}
+	return cpus_choose(CPUS_SYSFS, *what ? &among : NULL, what, config->nr_cpus, config->memory,
 			   config->split_cores, chosen);
+}
+
+/* Find the CPUs of NUMANode=; those that the file names are among them. 0 or a reported -errno */
+static int find_node(const struct guest_config *config, cpu_set_t *of_node)
+{
+	char where[PATH_MAX + 16];
+	int error;
+
+	snprintf(where, sizeof(where), "%s:%u", config->file, config->numa_line);
+	error = cpus_of_node(CPUS_SYSFS, config->numa_node, where, of_node);
+	for (unsigned int i = 0; config->cpus_given && i < config->nr_cpus && !error; i++)
+		if (config->cpus[i] >= CPU_SETSIZE || !CPU_ISSET(config->cpus[i], of_node))
+			error = log_error(-EINVAL, "%s: NUMANode=%d: cpu %u of CPUs= is not of that node; name others, or leave NUMANode= out",
+					  where, config->numa_node, config->cpus[i]);
+	return error;
 }
 
 /* Take CPUs and memory. If others took a chosen CPU meanwhile (-EBUSY), choose again. */
@@ -66,12 +91,18 @@ static int take_resources(struct machine *machine)
 	const struct guest_config *config = machine->config;
 	char why[REASON_TEXT_MAX];
 	uint32_t chosen[SIGMA_CPUS_MAX];
+	bool one_node = config->numa_node != NUMA_NODE_ANY;
+	cpu_set_t of_node;
 	int nr, error;
 
+	error = one_node ? find_node(config, &of_node) : 0;
+	if (error)
+		return error;
 	for (unsigned int i = 0; i < CHOICES_MAX; i++) {
 		const uint32_t *cpus = config->cpus_given ? config->cpus : chosen;
 
-		nr = config->cpus_given ? (int)config->nr_cpus : choose_cpus(config, chosen);
+		nr = config->cpus_given ? (int)config->nr_cpus :
+		     choose_cpus(config, one_node ? &of_node : NULL, chosen);
 		if (nr < 0)
 			return nr;
 		observers_progress(&machine->observers,
@@ -84,6 +115,44 @@ static int take_resources(struct machine *machine)
 	if (error == -ENOMEM || error == -EBUSY || error == -EINVAL || error == -EOPNOTSUPP)
 		return report_refusal(config, error, why);
 	return error;
+}
+
+static bool has_share(const struct guest_config *config, const char *tag)
+{
+	for (unsigned int i = 0; i < config->nr_shares; i++)
+		if (config->share[i].keys && !strcmp(config->share[i].tag, tag))
+			return true;
+	return false;
+}
+
+/*
+ * The root that Root= names is a share. It may be there from an earlier try: see make() in main.c.
+ * Return: 0 or a reported -errno
+ */
+static int share_root(struct machine *machine)
+{
+	const struct guest_config *config = machine->config;
+	char keys[PATH_MAX + 64];
+	int id;
+
+	if (!config->root || has_share(config, ROOT_TAG))
+		return 0;
+	/* An overlay does not cross folders that the share announces as mount points */
+	snprintf(keys, sizeof(keys), "Path=%s\nTag=" ROOT_TAG "\nSubmounts=no\nReadOnly=%s\n", config->root,
+		 config->root_writes == ROOT_WRITES_YES ? "no" : "yes");
+	id = devices_make_one(machine, GUEST_SHARE, keys);
+	return id < 0 ? id : 0;
+}
+
+/* Are these modules in the root that Root= names? */
+static bool root_has_modules(const struct guest_config *config, const char *version)
+{
+	char index[2 * PATH_MAX];
+
+	if (!config->root)
+		return false;
+	snprintf(index, sizeof(index), "%s" MODULES_DEFAULT "/%s/modules.dep", config->root, version);
+	return !access(index, R_OK);
 }
 
 /*
@@ -101,9 +170,8 @@ static void share_modules(struct machine *machine)
 	    config->nr_shares == GUEST_SHARES_MAX || virtiofsd_find(program))
 		return;
 	/* The user's, or that of an earlier try: see make() in main.c */
-	for (unsigned int i = 0; i < config->nr_shares; i++)
-		if (!strcmp(config->share[i].tag, MODULES_TAG))
-			return;
+	if (has_share(config, MODULES_TAG) || root_has_modules(config, version))
+		return;
 	snprintf(index, sizeof(index), MODULES_DEFAULT "/%s/modules.dep", version);
 	if (access(index, R_OK))
 		return;
@@ -130,6 +198,9 @@ int start_make(struct machine *machine)
 	error = devices_make(machine);
 	if (error)
 		goto free_devices;
+	error = share_root(machine);
+	if (error)
+		goto free_devices;
 	share_modules(machine);
 	error = take_resources(machine);
 	if (error)
@@ -141,7 +212,7 @@ int start_make(struct machine *machine)
 	error = channels_share(config);
 	if (error)
 		goto destroy_guest;
-	error = memory_open(&machine->memory, machine->guest.fd, &machine->guest.info);
+	error = machine_map(machine);
 	if (error)
 		goto destroy_guest;
 	error = rundir_make(config->name);
@@ -158,7 +229,7 @@ int start_make(struct machine *machine)
 remove_rundir:
 	rundir_remove(config->name);
 close_memory:
-	memory_close(&machine->memory);
+	machine_unmap(machine);
 destroy_guest:
 	guest_destroy(&machine->guest);
 free_devices:
@@ -178,6 +249,9 @@ int start_run(struct machine *machine)
 	int error;
 
 	observers_progress(&machine->observers, "Loading its kernel.");
+	error = agent_key_make(machine->config->name, machine->load.agent_key);
+	if (error)
+		return error;
 	error = load_guest(&machine->load, machine->config, &machine->guest.info,
 			   &machine->guest.nodes, &machine->memory, &start);
 	load_close(&machine->load);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +112,7 @@ int state_show(int fd, const char *name)
 	return error ? log_error(error, "cannot make %s: %s", path, strerror(-error)) : 0;
 }
 
-/* What the last sigmad left */
+/* The state that the last sigmad left */
 
 static int cannot_take(const char *name, int error)
 {
@@ -236,19 +237,24 @@ static pid_t owner_of_bus(const char *name)
 }
 
 /*
+ * @hidden: out: one is there, but this process may see no more of it: ProtectProc= of sigma@.service
+ * hides processes that have capabilities which this one lacks
+ *
  * Does a sigmad live that serves the guest? One that was killed has its files, and so its socket
  * and its lock, until the kernel has finished its requests.
  */
-static bool is_served(const char *name)
+static bool is_served(const char *name, bool *hidden)
 {
+	const pid_t pid = owner_of_bus(name);
 	char path[32], line[1024];
 	unsigned int flags;
 	bool lives = false;
 	const char *at;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", owner_of_bus(name));
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
+	*hidden = !file && pid > 0 && (!kill(pid, 0) || errno == EPERM);
 	if (!file)
 		return false;
 	/* "PID (COMMAND) STATE PPID PGRP SESSION TTY TPGID FLAGS ..." */
@@ -264,14 +270,15 @@ static bool is_served(const char *name)
 static int lock(const char *name, int fd)
 {
 	int error = lock_patiently(try_lock, &fd, LOCK_SECONDS);
+	bool hidden = false;
 
-	if (error == -EBUSY && is_served(name))
+	if (error == -EBUSY && is_served(name, &hidden))
 		return log_error(error, "%s: exists already, and a sigmad serves it", name);
 	if (error == -EBUSY)
 		error = lock_patiently(try_lock, &fd, ENDING_SECONDS);
 	if (error == -EBUSY)
-		return log_error(-EAGAIN, "%s: cannot take the guest over: its last sigmad was killed and has not ended yet: its disks may have to finish requests; try again then",
-				 name);
+		return log_error(-EAGAIN, "%s: cannot take the guest over: its last sigmad%s was killed and has not ended yet: its disks may have to finish requests; try again then",
+				 name, hidden ? ", of which this one cannot see more than that it is there, serves the guest, or" : "");
 	return error ? cannot_take(name, error) : 0;
 }
 

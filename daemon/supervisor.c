@@ -114,6 +114,7 @@ static void on_failure(struct supervisor *supervisor)
 {
 	failure_log(&supervisor->machine.guest, !supervisor->options.service);
 	savelog(&supervisor->machine);
+	virtio_bus_hang_up(supervisor->machine.devices);
 	if (supervisor->ending || supervisor->options.service)
 		end_loop_failed(supervisor);
 }

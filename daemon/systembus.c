@@ -6,6 +6,7 @@
  * still be registered, with the sigmad that died as its leader. So machined is first asked for the
  * machine of this process, which has the same unit, and that machine is unregistered.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -88,6 +89,34 @@ static int on_looked_up(sd_bus_message *reply, void *data, sd_bus_error *unused)
 	return 0;
 }
 
+/* The name of a machine is a host name, which has no '_' (RFC 5890, 2.3.1) */
+static void machine_name(char machine[SIGMA_NAME_MAX], const char *name)
+{
+	snprintf(machine, SIGMA_NAME_MAX, "%.*s", SIGMA_NAME_MAX - 1, name);
+	for (char *at = machine; *at; at++)
+		if (*at == '_')
+			*at = '-';
+}
+
+int systembus_check_name(const char *devices, const char *name)
+{
+	char own[SIGMA_NAME_MAX], other[SIGMA_NAME_MAX];
+	DIR *folder = opendir(devices);
+	struct dirent *entry;
+	int error = 0;
+
+	machine_name(own, name);
+	while (!error && folder && (entry = readdir(folder))) {
+		machine_name(other, entry->d_name);
+		if (!strcmp(own, other) && strcmp(name, entry->d_name))
+			error = log_error(-EEXIST, "%s: cannot be a service beside the guest %s: both are the machine %s for systemd-machined, which would end one in place of the other; rename one of the guest files",
+					  name, entry->d_name, own);
+	}
+	if (folder)
+		closedir(folder);
+	return error;
+}
+
 struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit)
 {
 	struct systembus *bus = calloc(1, sizeof(*bus));
@@ -97,11 +126,7 @@ struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit
 	if (!bus)
 		return NULL;
 	bus->inhibitor = -1;
-	snprintf(bus->name, sizeof(bus->name), "%s", name);
-	/* The name of a machine is a host name, which has no '_' (RFC 5890, 2.3.1) */
-	for (char *at = bus->name; *at; at++)
-		if (*at == '_')
-			*at = '-';
+	machine_name(bus->name, name);
 	ret = sd_bus_open_system(&bus->bus);
 	if (ret >= 0)
 		ret = sd_bus_attach_event(bus->bus, event, SD_EVENT_PRIORITY_NORMAL);

@@ -14,6 +14,14 @@
 struct systembus;
 
 /**
+ * systembus_check_name - has systemd-machined no other guest under the name that it would have for this?
+ * @devices: SIGMA_DEVICES_DIR
+ *
+ * Return: 0, or a reported -EEXIST.
+ */
+int systembus_check_name(const char *devices, const char *name);
+
+/**
  * systembus_open - register the guest @name
  * @is_unit: this process is the main process of its own systemd unit. Only then is the guest
  *	     registered with machined, which ends the whole unit to end the machine

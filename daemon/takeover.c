@@ -66,7 +66,7 @@ int takeover_make(struct machine *machine)
 	error = devices_take_over(machine);
 	if (error)
 		return error;
-	error = memory_open(&machine->memory, machine->guest.fd, &machine->guest.info);
+	error = machine_map(machine);
 	if (error)
 		return error;
 	rundir_take(machine->config->name);

@@ -14,6 +14,7 @@
 #include <linux/delay.h>
 #include <linux/device.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 /* udev, for one, opens a disk for a moment when it was added or written to */
@@ -218,7 +219,7 @@ int sigma_bus_open(struct sigma_guest *guest)
 {
 	struct sigma_bus *bus = &guest->bus;
 
-	bus->wq = alloc_workqueue("sigma_bus", WQ_UNBOUND, 0);
+	bus->wq = sigma_fault() ? NULL : alloc_workqueue("sigma_bus", WQ_UNBOUND, 0);
 	if (!bus->wq)
 		return -ENOMEM;
 	INIT_WORK(&bus->work, bus_work);

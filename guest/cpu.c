@@ -8,6 +8,7 @@
 #include <linux/cpuhotplug.h>
 #include <linux/device.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 static int refuse(unsigned int cpu)
@@ -19,8 +20,8 @@ static int refuse(unsigned int cpu)
 
 void sigma_cpu_open(struct sigma_guest *guest)
 {
-	int err = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "sigma_guest:online", NULL,
-					    refuse);
+	int err = sigma_fault() ?: cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN,
+							     "sigma_guest:online", NULL, refuse);
 
 	if (err < 0)
 		dev_warn(guest->dev, "CPUs can be taken offline, but not online again: error %d\n",

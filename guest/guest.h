@@ -14,7 +14,7 @@
  *	nmi.c		a backtrace on an NMI from the host
  *	machine-check.c	broadcast machine checks
  *	ptp.c		the host's clock as a PTP clock
- *	channel.c doorbell.c apic.c	shared with sigma.ko
+ *	channel.c doorbell.c apic.c fault.c	shared with sigma.ko
  *
  * There is one struct sigma_guest for as long as the kernel runs. Once bound, the driver stays
  * bound: without the hooks of power.c the next reboot of this guest would reset the whole machine.

@@ -19,6 +19,7 @@
  */
 #include <linux/device.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 #define REQUEST_TIMEOUT		(30 * HZ)	/* sigmad may be restarting */
@@ -229,5 +230,5 @@ int sigma_iosc_open(struct sigma_guest *guest)
 	iosc->doorbell_rx.words = &guest->header->to_guest;
 	iosc->doorbell_rx.handler = doorbell_rung;
 	iosc->doorbell_rx.data = guest;
-	return sigma_doorbell_listen(&iosc->doorbell_rx, "sigma", RECEIVING_CPU);
+	return sigma_fault() ?: sigma_doorbell_listen(&iosc->doorbell_rx, "sigma", RECEIVING_CPU);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Machine checks that are broadcast to all CPUs of the machine. The host reads the banks, so this
- * kernel runs with mce=off. It keeps CR4.MCE as it found it, set, takes the exception, logs
+ * kernel runs with mce=off. It leaves CR4.MCE set, as it found it, takes the exception, logs
  * "Unexpected int18" and goes on. But it leaves MCG_STATUS.MCIP set, and with that the next machine
  * check resets the machine (SDM vol. 3B, 16.3.1.2). So the heartbeat clears it here.
  *

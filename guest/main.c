@@ -18,6 +18,7 @@
 
 #include "../common/version.h"
 #include "../kmod/shared/apic.h"
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 static int check_window(struct sigma_guest *guest)
@@ -46,7 +47,8 @@ static int map_window(struct sigma_guest *guest, struct platform_device *pdev)
 				     "ACPI names no memory of 0x%x bytes for the IOSC window\n",
 				     SIGMA_IOSC_SIZE);
 
-	guest->window = devm_memremap(guest->dev, res->start, SIGMA_IOSC_SIZE, MEMREMAP_WB);
+	guest->window = sigma_fault_ptr() ?:
+			devm_memremap(guest->dev, res->start, SIGMA_IOSC_SIZE, MEMREMAP_WB);
 	if (IS_ERR(guest->window))
 		return dev_err_probe(guest->dev, PTR_ERR(guest->window),
 				     "cannot map the IOSC window %pR\n", res);
@@ -119,7 +121,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	struct sigma_guest *guest;
 	int err;
 
-	guest = devm_kzalloc(&pdev->dev, sizeof(*guest), GFP_KERNEL);
+	guest = sigma_fault() ? NULL : devm_kzalloc(&pdev->dev, sizeof(*guest), GFP_KERNEL);
 	if (!guest)
 		return -ENOMEM;
 	guest->dev = &pdev->dev;
@@ -131,7 +133,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	if (atomic_xchg(&bound, 1))
 		return dev_err_probe(guest->dev, -EBUSY, "a guest has one IOSC window\n");
 
-	err = sigma_apic_init();
+	err = sigma_fault() ?: sigma_apic_init();
 	if (err) {
 		dev_err(guest->dev, "cannot map the local APIC: error %d\n", err);
 		goto unbind;
@@ -143,8 +145,10 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	sigma_console_open(guest);
 
 	err = sigma_bus_open(guest);
-	if (err)
+	if (err) {
+		dev_err(guest->dev, "cannot make a workqueue for devices: error %d\n", err);
 		goto close_console;
+	}
 
 	/* No way back from here: after sigma_power_open() only the host can end this guest */
 	sigma_power_open(guest);
@@ -208,7 +212,7 @@ static struct platform_driver sigma_guest_driver = {
 /* There is no module_exit(): without this module the guest could reset the host. */
 static int __init sigma_guest_init(void)
 {
-	return platform_driver_register(&sigma_guest_driver);
+	return sigma_fault() ?: platform_driver_register(&sigma_guest_driver);
 }
 module_init(sigma_guest_init);
 

@@ -12,6 +12,7 @@
 #include <linux/smp.h>
 #include <asm/nmi.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 static struct sigma_guest *nmi_guest;
@@ -35,7 +36,7 @@ void sigma_nmi_open(struct sigma_guest *guest)
 	int err;
 
 	nmi_guest = guest;
-	err = register_nmi_handler(NMI_LOCAL, on_nmi, 0, "sigma_guest");
+	err = sigma_fault() ?: register_nmi_handler(NMI_LOCAL, on_nmi, 0, "sigma_guest");
 	if (err)
 		dev_err(guest->dev, "takes no NMIs from the host: error %d\n", err);
 	else

@@ -33,6 +33,7 @@
 #include <linux/syscore_ops.h>
 #include <asm/reboot.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 static struct sigma_guest *power_guest;
@@ -155,15 +156,16 @@ void sigma_power_open(struct sigma_guest *guest)
 	struct sys_off_handler *handler;
 
 	power_guest = guest;
-	require_hook("panic notifier",
+	require_hook("panic notifier", sigma_fault() ?:
 		     atomic_notifier_chain_register(&panic_notifier_list, &panic_hook));
 
-	require_hook("machine_ops", sigma_machine_ops_replace(&ends));
+	require_hook("machine_ops", sigma_fault() ?: sigma_machine_ops_replace(&ends));
 	sigma_register_syscore(&suspend_gate);
-	handler = register_sys_off_handler(SYS_OFF_MODE_POWER_OFF, SYS_OFF_PRIO_FIRMWARE + 1,
+	handler = sigma_fault_ptr() ?:
+		  register_sys_off_handler(SYS_OFF_MODE_POWER_OFF, SYS_OFF_PRIO_FIRMWARE + 1,
 					   power_off, NULL);
 	require_hook("power-off handler", PTR_ERR_OR_ZERO(handler));
-	require_hook("suspend notifier", register_pm_notifier(&suspend_hook));
+	require_hook("suspend notifier", sigma_fault() ?: register_pm_notifier(&suspend_hook));
 }
 
 void sigma_power_event(struct sigma_guest *guest, u32 action)

@@ -12,6 +12,7 @@
 #include <linux/ptp_clock_kernel.h>
 #include <asm/tsc.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 static struct sigma_guest *to_guest(struct ptp_clock_info *info)
@@ -96,7 +97,7 @@ void sigma_ptp_open(struct sigma_guest *guest)
 	struct ptp_clock *ptp;
 
 	guest->ptp = ptp_info;
-	ptp = ptp_clock_register(&guest->ptp, guest->dev);
+	ptp = sigma_fault_ptr() ?: ptp_clock_register(&guest->ptp, guest->dev);
 	if (IS_ERR(ptp))
 		dev_warn(guest->dev, "no PTP clock: error %pe\n", ptp);
 	else if (!ptp)

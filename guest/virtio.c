@@ -22,12 +22,15 @@
 #include <linux/slab.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_ring.h>
 
+#include "../kmod/shared/fault.h"
 #include "guest.h"
 
 #define RESET_RETRY_MS	1000
+#define CONSOLE_OUTPUT	1	/* the first port's transmit queue, virtio 1.2, 5.3.2 */
 
 /**
  * struct sigma_virtio_device - one device
@@ -282,6 +285,22 @@ static int set_queue(struct sigma_virtio_device *svd, struct virtqueue *vq)
 	return ask(svd, SIGMA_MSG_SET_VQUEUE, &msg, sizeof(msg), NULL, 0);
 }
 
+/*
+ * The driver's callback, or NULL: then the queue asks for no interrupts. For the output of a console
+ * virtio_console polls until the device has used it, and needs none. Its callback would even take
+ * the output from under the poll and free it a second time, as long as the port is not on the
+ * driver's list: while the console gets all that was logged so far. Another CPU may run it then; with
+ * real-time preemption, the interrupt's thread on the same CPU.
+ */
+static vq_callback_t *callback_of(const struct virtio_device *vdev, unsigned int index,
+				  const struct virtqueue_info *info)
+{
+	if (vdev->id.device == VIRTIO_ID_CONSOLE && index == CONSOLE_OUTPUT &&
+	    !virtio_has_feature(vdev, VIRTIO_CONSOLE_F_MULTIPORT))
+		return NULL;
+	return info->callback;
+}
+
 static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned int index,
 				     const struct virtqueue_info *info)
 {
@@ -297,16 +316,17 @@ static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned i
 	if (err)
 		return ERR_PTR(err);
 
-	queue = kzalloc(sizeof(*queue), GFP_KERNEL);
+	queue = sigma_fault() ? NULL : kzalloc(sizeof(*queue), GFP_KERNEL);
 	if (!queue)
 		return ERR_PTR(-ENOMEM);
 	queue->kick = le32_to_cpu(msg.kick);
 	queue->call = le32_to_cpu(msg.call);
 	queue->call_user.rung = queue_called;
 
-	vq = vring_create_virtqueue(index, le32_to_cpu(msg.size), SMP_CACHE_BYTES, &svd->vdev,
-				    true, true, info->ctx, queue_notify, info->callback,
-				    info->name);
+	vq = sigma_fault() ? NULL :
+	     vring_create_virtqueue(index, le32_to_cpu(msg.size), SMP_CACHE_BYTES, &svd->vdev,
+				    true, true, info->ctx, queue_notify,
+				    callback_of(&svd->vdev, index, info), info->name);
 	if (!vq) {
 		err = -ENOMEM;
 		goto free_queue;
@@ -315,14 +335,14 @@ static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned i
 	vq->priv = queue;
 	queue->vq = vq;
 
-	err = sigma_iosc_attach(svd->guest, queue->call, &queue->call_user);
+	err = sigma_fault() ?: sigma_iosc_attach(svd->guest, queue->call, &queue->call_user);
 	if (err) {
 		dev_err(&svd->vdev.dev, "queue %u: doorbell %u cannot be used: error %d\n", index,
 			queue->call, err);
 		goto delete_vq;
 	}
 
-	err = set_queue(svd, vq);
+	err = sigma_fault() ?: set_queue(svd, vq);
 	if (err)
 		goto detach;
 	return vq;
@@ -432,7 +452,7 @@ struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
 	struct sigma_virtio_device *svd;
 	int err;
 
-	svd = kzalloc(sizeof(*svd), GFP_KERNEL);
+	svd = sigma_fault() ? NULL : kzalloc(sizeof(*svd), GFP_KERNEL);
 	if (!svd)
 		return ERR_PTR(-ENOMEM);
 	svd->guest = guest;
@@ -441,7 +461,7 @@ struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
 	svd->vdev.dev.release = sigma_virtio_release;
 	svd->vdev.config = &sigma_virtio_ops;
 
-	err = get_info(svd);
+	err = sigma_fault() ?: get_info(svd);
 	if (err) {
 		kfree(svd);
 		return ERR_PTR(err);

@@ -10,11 +10,11 @@
 #include <asm/processor.h>
 #include <asm/processor-flags.h>
 
-#include "cpu.h"
 #include "entry.h"
 #include "frequency.h"
 #include "identity.h"
 #include "low.h"
+#include "startup.h"
 
 #define CPUID_1_ECX_XSAVE	BIT(26)
 #define XSAVE_LEAF		0xd

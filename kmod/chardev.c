@@ -18,7 +18,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "shared/fault.h"
 #include "chardev.h"
+#include "create.h"
 #include "guest.h"
 #include "iosc.h"
 #include "memfile.h"
@@ -58,7 +60,7 @@ struct guest_file {
 static int guest_open(struct inode *inode, struct file *file)
 {
 	struct sigma_guest *guest = container_of(inode->i_cdev, struct sigma_guest, cdev);
-	struct guest_file *gf = kzalloc(sizeof(*gf), GFP_KERNEL);
+	struct guest_file *gf = sigma_fault() ? NULL : kzalloc(sizeof(*gf), GFP_KERNEL);
 
 	if (!gf)
 		return -ENOMEM;
@@ -200,7 +202,7 @@ static int guest_mmap(struct file *file, struct vm_area_struct *vma)
 
 static int ioctl_get_info(struct guest_file *gf, void __user *arg)
 {
-	struct sigma_info *info = kzalloc(sizeof(*info), GFP_KERNEL);
+	struct sigma_info *info = sigma_fault() ? NULL : kzalloc(sizeof(*info), GFP_KERNEL);
 	int err;
 
 	if (!info)
@@ -242,7 +244,7 @@ static int ioctl_get_violation(struct sigma_guest *guest, void __user *arg)
 
 static int ioctl_get_nodes(struct sigma_guest *guest, void __user *arg)
 {
-	struct sigma_nodes *nodes = kzalloc(sizeof(*nodes), GFP_KERNEL);
+	struct sigma_nodes *nodes = sigma_fault() ? NULL : kzalloc(sizeof(*nodes), GFP_KERNEL);
 	int err;
 
 	if (!nodes)
@@ -286,7 +288,7 @@ static int ioctl_read_low(struct sigma_guest *guest, void __user *arg)
 
 	if (copy_from_user(&low, arg, sizeof(low)))
 		return -EFAULT;
-	copy = kmalloc(SIGMA_LOW_SIZE, GFP_KERNEL);
+	copy = sigma_fault() ? NULL : kmalloc(SIGMA_LOW_SIZE, GFP_KERNEL);
 	if (!copy)
 		return -ENOMEM;
 	mutex_lock(&guest->lock);
@@ -351,18 +353,18 @@ static int guest_add(struct sigma_guest *guest)
 {
 	int minor, err;
 
-	minor = ida_alloc_range(&minors, CONTROL_MINOR + 1, MINORS - 1, GFP_KERNEL);
+	minor = sigma_fault() ?: ida_alloc_range(&minors, CONTROL_MINOR + 1, MINORS - 1, GFP_KERNEL);
 	if (minor < 0)
 		return minor;
 	guest->dev.class = &sigma_class;
 	guest->dev.groups = sigma_guest_groups;
 	guest->dev.devt = MKDEV(MAJOR(first_devt), minor);
-	err = dev_set_name(&guest->dev, "%s", guest->view.name);
+	err = sigma_fault() ?: dev_set_name(&guest->dev, "%s", guest->view.name);
 	if (err)
 		goto free_minor;
 	cdev_init(&guest->cdev, &guest_fops);
 	guest->cdev.owner = THIS_MODULE;
-	err = cdev_device_add(&guest->cdev, &guest->dev);
+	err = sigma_fault() ?: cdev_device_add(&guest->cdev, &guest->dev);
 	if (err)
 		goto free_minor;
 	return 0;
@@ -387,7 +389,7 @@ static const struct sigma_device_node guest_node = {
 
 static int ioctl_create(struct sigma_create __user *argp)
 {
-	struct sigma_create *args = memdup_user(argp, sizeof(*args));
+	struct sigma_create *args = sigma_fault_ptr() ?: memdup_user(argp, sizeof(*args));
 	int err;
 
 	if (IS_ERR(args))
@@ -458,20 +460,21 @@ int sigma_chardev_init(void)
 	dev_t control_devt;
 	int err;
 
-	err = class_register(&sigma_class);
+	err = sigma_fault() ?: class_register(&sigma_class);
 	if (err)
 		return err;
-	err = alloc_chrdev_region(&first_devt, 0, MINORS, "sigma");
+	err = sigma_fault() ?: alloc_chrdev_region(&first_devt, 0, MINORS, "sigma");
 	if (err)
 		goto unregister_class;
 
 	control_devt = MKDEV(MAJOR(first_devt), CONTROL_MINOR);
 	cdev_init(&control_cdev, &control_fops);
 	control_cdev.owner = THIS_MODULE;
-	err = cdev_add(&control_cdev, control_devt, 1);
+	err = sigma_fault() ?: cdev_add(&control_cdev, control_devt, 1);
 	if (err)
 		goto unregister_region;
-	control_device = device_create_with_groups(&sigma_class, NULL, control_devt, NULL,
+	control_device = sigma_fault_ptr() ?:
+			 device_create_with_groups(&sigma_class, NULL, control_devt, NULL,
 						   sigma_control_groups, "control");
 	if (IS_ERR(control_device)) {
 		err = PTR_ERR(control_device);

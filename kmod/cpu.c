@@ -4,25 +4,14 @@
  *
  * A lent CPU is an offline CPU of the host that this module keeps from coming online. It is in one
  * of three places: in the host's offline loop (just lent), in the guest (started), or halted in the
- * entry pages (parked). INIT and a start-up IPI (SIPI) bring it from any of them to the entry
- * pages, whatever it did before, since INIT resets the core. The CPU acknowledges that it has
- * arrived, and only then may the guest's memory be freed. The host takes a CPU back by its usual
- * onlining, which begins with an INIT, too.
+ * entry pages (parked). startup.c moves it between them. The host takes a CPU back by its usual
+ * onlining, which begins with an INIT, whatever the CPU does.
  *
  * A CPU that the host has offline (chcpu -d, maxcpus=, nosmt) is lent without being onlined, and
  * is given back offline: it rests where it is until the host onlines it. Only the kernel's
  * bring-up sets a CPU's MTRRs and loads its microcode. One that maxcpus= has kept from that since
  * boot is therefore brought up once before it is lent. Before our pages are freed, CPUs that rest
  * there are brought up and taken offline, or else the pages stay taken.
- *
- * A parked CPU is halted, with handlers for NMIs and machine checks. It does not wait for a
- * start-up IPI, because such a CPU does not enter SMM: firmware that gathers all CPUs in SMM has
- * hung laptops (smp_park_other_cpus_in_init() caused that until kernel commit fbe1bf1e5ff1). CPUs
- * are left waiting for a start-up IPI in three cases only: for a kernel that kexec starts, which
- * overwrites our pages; after a CPU did not answer; and where the host could not online a CPU.
- *
- * When a guest stops, all of its CPUs get INIT before the first of them is parked: so none can
- * send an NMI to another one while that is on its way to the entry pages.
  *
  * While it is lent, a CPU is not "present", as if it had been unplugged. Without that, broadcast
  * IPIs would reach the guest: once every present CPU has booted, x86 kernels send them by
@@ -33,42 +22,27 @@
  * Unless cores may be split, all CPUs of a core have one owner. The kernel's map of siblings has
  * online CPUs only, so a sibling that is offline is known by its APIC ID, and is kept offline as
  * long as the guest exists. A host whose hyperthreads are switched off can so lend its cores.
- *
- * CPUs are started one after the other, because the entry pages hold orders for one CPU at a time.
  */
 #include <linux/cpu.h>
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
 #include <linux/delay.h>
-#include <linux/io.h>
 #include <linux/log2.h>
-#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/topology.h>
-#include <asm/apic.h>
 #include <asm/cpufeature.h>
-#include <asm/msr.h>
+#include <asm/processor.h>
 #include <asm/smp.h>
 
-#include "shared/apic.h"
+#include "shared/fault.h"
 #include "cpu.h"
-#include "entry.h"
-#include "fault.h"
-#include "frequency.h"
-#include "identity.h"
+#include "startup.h"
 #include "why.h"
 
-#define INIT_ASSERT	(APIC_INT_LEVELTRIG | APIC_INT_ASSERT | APIC_DM_INIT)
-#define INIT_DEASSERT	(APIC_INT_LEVELTRIG | APIC_DM_INIT)
-#define INIT_US		10000	/* MP specification 1.4, B.4 */
-#define SIPI_US		200
-#define SIPI_TRIES	2	/* likewise: a second one where the first was lost */
-#define ARRIVE_MS	1000	/* far beyond what real hardware needs */
-#define INIT_TRIES	3
 #define XAPIC_ID_MAX	254	/* 255 is the broadcast ID */
-#define RETURN_TRIES	20	/* PCI probes, for one, disable CPU hotplug for a moment */
-#define RETURN_MS	100
+#define HOTPLUG_TRIES	20	/* PCI probes, for one, disable CPU hotplug for a moment */
+#define HOTPLUG_MS	100
 
 /* CPUID leaf 0Bh, subleaf 0 (SDM vol. 3A, 9.9.3; APM vol. 3, appendix E.3) */
 #define TOPOLOGY_LEAF		0xb
@@ -80,24 +54,14 @@
 #define COMPUTE_UNIT_LEAF	0x8000001e
 #define COMPUTE_UNIT_CPUS(ebx)	(((ebx) >> 8 & 0xff) + 1)
 
-static DEFINE_MUTEX(start_lock);	/* protects the orders in the entry pages */
 static cpumask_t claimed;		/* by sigma_cpu_claim() */
 static cpumask_t lent;			/* changed by atomic bit operations */
 static cpumask_t were_offline;		/* of these, the CPUs that the host had offline */
 static cpumask_t left_parked;		/* were given back, and did not come online then */
-/* Of a CPU that is started, and of one that is parked; valid for lent CPUs */
-static DEFINE_PER_CPU(struct sigma_frequency, frequency);
-static DEFINE_PER_CPU(struct sigma_frequency, parked_frequency);
 /* The guest that has all of its cores for itself, a number for each claim; 0: cores may be split */
 static DEFINE_PER_CPU(unsigned int, owner);	/* valid for claimed CPUs */
 static unsigned int thread_bits;		/* of an APIC ID, for the CPU in its core */
-static struct sigma_identity park_identity;
 static enum cpuhp_state hotplug_state;
-
-u32 sigma_cpu_apic_id(unsigned int cpu)
-{
-	return per_cpu(x86_cpu_to_apicid, cpu);
-}
 
 static unsigned int read_thread_bits(void)
 {
@@ -185,7 +149,7 @@ static int check_one(unsigned int cpu, const cpumask_t *wanted, bool split_cores
 	if (sigma_cpu_apic_id(cpu) > XAPIC_ID_MAX)
 		return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_APIC_ID, cpu,
 				    sigma_cpu_apic_id(cpu));
-	/* Of the other CPUs offline, those that no guest has stay offline */
+	/* Other siblings that are offline, and that no guest has, stay offline */
 	for_each_cpu(other, &claimed)
 		if (are_siblings(cpu, other) && (!split_cores || per_cpu(owner, other)))
 			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_SIBLING, cpu, other);
@@ -271,16 +235,22 @@ static unsigned int online_sibling(unsigned int cpu)
 	return nr_cpu_ids;
 }
 
-static int add_cpu_patiently(unsigned int cpu)
+/* @change: add_cpu() or remove_cpu() */
+static int try_patiently(int (*change)(unsigned int cpu), unsigned int cpu)
 {
 	int err = -EBUSY;
 
-	for (int i = 0; i < RETURN_TRIES && err == -EBUSY; i++) {
+	for (int i = 0; i < HOTPLUG_TRIES && err == -EBUSY; i++) {
 		if (i)
-			msleep(RETURN_MS);
-		err = add_cpu(cpu);
+			msleep(HOTPLUG_MS);
+		err = change(cpu);
 	}
 	return err;
+}
+
+static int add_cpu_patiently(unsigned int cpu)
+{
+	return try_patiently(add_cpu, cpu);
 }
 
 /*
@@ -299,18 +269,6 @@ static int bring_up_once(unsigned int cpu, struct sigma_why *why)
 	if (err < 0 && err != -ECANCELED)
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_NEW, cpu, -err);
 	return 0;
-}
-
-static void find_frequencies(unsigned int cpu)
-{
-	struct sigma_frequency *freq = per_cpu_ptr(&frequency, cpu);
-	struct sigma_frequency *parked = per_cpu_ptr(&parked_frequency, cpu);
-
-	sigma_frequency_highest(cpu, freq);
-	sigma_frequency_lowest(cpu, parked);
-	if (freq->msr)
-		pr_info("cpu %u: asks for its highest performance, by MSR 0x%x, when it is started%s\n",
-			cpu, freq->msr, parked->msr ? ", and for its lowest when it is parked" : "");
 }
 
 /*
@@ -340,8 +298,8 @@ static int lend_one(unsigned int cpu, bool *hidden, struct sigma_why *why)
 	if (err)
 		return err;
 	cpumask_set_cpu(cpu, &lent);
-	find_frequencies(cpu);
-	err = remove_cpu(cpu);
+	sigma_startup_prepare(cpu);
+	err = try_patiently(remove_cpu, cpu);
 	if (err < 0) {
 		cpumask_clear_cpu(cpu, &lent);
 		set_cpu_present(cpu, true);
@@ -411,7 +369,7 @@ static bool vacate(void)
 			continue;
 		err = add_cpu_patiently(cpu);
 		if (err < 0) {
-			pr_warn("cpu %u: rests below 1 MiB, in pages that stay taken until this machine restarts, since the host cannot online it (error %d)\n",
+			pr_warn("cpu %u: rests below 1 MiB, in pages that stay taken until this machine restarts, since the host cannot online it (error %d); kexec would overwrite them, so restart by the firmware\n",
 				cpu, err);
 			vacant = false;
 			continue;
@@ -436,123 +394,23 @@ void sigma_cpu_reset_left(void)
 			sigma_cpu_reset(&cpu, 1);
 }
 
-static bool wait_for_arrival(u32 token, unsigned int usecs)
-{
-	for (unsigned int waited = 0; ; waited += 20) {
-		if (sigma_entry_arrived(token))
-			return true;
-		if (waited >= usecs)
-			return false;
-		usleep_range(20, 40);
-	}
-}
-
-static int send_init(u32 apic_id)
-{
-	int err = sigma_apic_send(apic_id, INIT_ASSERT);
-
-	if (err)
-		return err;
-	usleep_range(INIT_US, INIT_US + 1000);
-	return sigma_apic_send(apic_id, INIT_DEASSERT);
-}
-
-static int init_sipi(unsigned int cpu, u32 token)
-{
-	u32 apic_id = sigma_cpu_apic_id(cpu);
-	u32 vector = sigma_entry_page() >> PAGE_SHIFT;
-	int err;
-
-	err = send_init(apic_id);
-	if (err)
-		return err;
-
-	/* A CPU that has started ignores a further start-up IPI */
-	for (int i = 0; i < SIPI_TRIES; i++) {
-		err = sigma_apic_send(apic_id, APIC_DM_STARTUP | vector);
-		if (err)
-			return err;
-		if (wait_for_arrival(token, SIPI_US))
-			return 0;
-	}
-	return wait_for_arrival(token, ARRIVE_MS * USEC_PER_MSEC) ? 0 : -EIO;
-}
-
-static int send(const struct entry_order *order)
-{
-	unsigned int cpu = order->cpu;
-	int err = -EIO;
-	u32 token;
-
-	mutex_lock(&start_lock);
-	token = sigma_entry_tell(order);
-	/* The first INIT only causes a VM exit of a guarded guest: see guard/program */
-	if (boot_cpu_has(X86_FEATURE_VMX) || boot_cpu_has(X86_FEATURE_SVM))
-		send_init(sigma_cpu_apic_id(cpu));
-	/* A CPU in SMM misses both start-up IPIs. One that arrives late finds the same orders */
-	for (int i = 0; i < INIT_TRIES && err; i++)
-		err = init_sipi(cpu, token);
-	/* A CPU that has not arrived must not arrive later, and find the orders for another one */
-	if (err)
-		send_init(sigma_cpu_apic_id(cpu));
-	mutex_unlock(&start_lock);
-
-	if (err)
-		pr_err("cpu %u (APIC ID %u): did not answer INIT and start-up (error %d)\n",
-		       cpu, sigma_cpu_apic_id(cpu), err);
-	return err;
-}
-
-int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
-		    u64 argument)
-{
-	return send(&(struct entry_order) {
-		.cpu = cpu, .mode = mode, .id = id, .target = target, .argument = argument,
-		.freq = per_cpu_ptr(&frequency, cpu),
-	});
-}
-
-int sigma_cpu_park(unsigned int cpu)
-{
-	return send(&(struct entry_order) {
-		.cpu = cpu, .mode = ENTRY_PARK, .id = &park_identity,
-		.freq = per_cpu_ptr(&parked_frequency, cpu),
-	});
-}
-
-/* One wait serves all CPUs. A CPU that did not receive the INIT is noticed when it is parked. */
-void sigma_cpu_reset(const u32 *cpus, unsigned int nr)
-{
-	/* The first CPU comes last: the others send NMIs to it, for a backtrace */
-	for (unsigned int i = nr; i--; )
-		sigma_apic_send(sigma_cpu_apic_id(cpus[i]), INIT_ASSERT);
-	usleep_range(INIT_US, INIT_US + 1000);
-	for (unsigned int i = 0; i < nr; i++)
-		sigma_apic_send(sigma_cpu_apic_id(cpus[i]), INIT_DEASSERT);
-}
-
 int sigma_cpu_init(void)
 {
 	int err;
 
-	err = sigma_identity_init(&park_identity);
+	err = sigma_startup_init();
 	if (err)
 		return err;
-	err = sigma_entry_map(&park_identity);
-	if (err)
-		goto free_identity;
 
 	thread_bits = read_thread_bits();
 	err = cpuhp_setup_state_nocalls(CPUHP_BP_PREPARE_DYN, "sigma:lent", refuse_online,
 					hide_lent);
-	if (err < 0)
-		goto free_identity;
+	if (err < 0) {
+		sigma_startup_exit();
+		return err;
+	}
 	hotplug_state = err;
 	return 0;
-
-free_identity:
-	sigma_identity_free(&park_identity);
-	return err;
 }
 
 bool sigma_cpu_exit(void)
@@ -561,6 +419,6 @@ bool sigma_cpu_exit(void)
 
 	cpuhp_remove_state_nocalls(hotplug_state);
 	if (vacant)
-		sigma_identity_free(&park_identity);
+		sigma_startup_exit();
 	return vacant;
 }

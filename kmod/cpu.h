@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Lending and returning CPUs; starting them by INIT-SIPI, and parking them. */
+/* Lending and returning CPUs. */
 #ifndef _SIGMA_CPU_H
 #define _SIGMA_CPU_H
 
 #include <linux/cpumask.h>
 #include <linux/types.h>
 
-struct sigma_identity;
 struct sigma_why;
 
 int sigma_cpu_init(void);
@@ -60,35 +59,5 @@ void sigma_cpu_core(unsigned int cpu, cpumask_t *core);
  * They rest where they were, which may be our pages: to be called before another kernel gets these.
  */
 void sigma_cpu_reset_left(void);
-
-/** sigma_cpu_apic_id - physical APIC ID of @cpu */
-u32 sigma_cpu_apic_id(unsigned int cpu);
-
-/**
- * sigma_cpu_start - start a lent CPU in the entry pages, by INIT and start-up IPI (SIPI)
- * @mode: ENTRY_JUMP or ENTRY_MAILBOX
- * @id: page tables; they must stay valid until sigma_cpu_park()
- * @target: physical address to jump to, or of the wake-up mailbox
- * @argument: value for RSI
- *
- * May sleep. Return: 0, or -EIO when the CPU did not arrive.
- */
-int sigma_cpu_start(unsigned int cpu, u32 mode, const struct sigma_identity *id, u64 target,
-		    u64 argument);
-
-/**
- * sigma_cpu_park - stop a lent CPU, whatever it does, and confirm that it halts in our pages
- *
- * May sleep. Return: 0, or -EIO when that could not be confirmed: the CPU may still run.
- */
-int sigma_cpu_park(unsigned int cpu);
-
-/**
- * sigma_cpu_reset - send INIT to lent CPUs, which then wait for a start-up IPI
- *
- * They execute nothing until they are parked, started or returned. That they received the INIT
- * is not confirmed. May sleep.
- */
-void sigma_cpu_reset(const u32 *cpus, unsigned int nr);
 
 #endif

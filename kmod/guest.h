@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* A guest's life: create, start, stop, destroy; its state. */
+/* A guest's life: start, stop, its end; its state. */
 #ifndef _SIGMA_GUEST_H
 #define _SIGMA_GUEST_H
 
@@ -20,18 +20,8 @@
 #include "memory.h"
 #include "view.h"
 
+struct sigma_device_node;
 struct sigma_guard;
-struct sigma_guest;
-
-/**
- * struct sigma_device_node - how a guest gets its device node; chardev.c knows
- * @add: make the node of the guest, and its files in sysfs. May sleep. Return: 0 or -errno
- * @del: remove both. May sleep
- */
-struct sigma_device_node {
-	int (*add)(struct sigma_guest *guest);
-	void (*del)(struct sigma_guest *guest);
-};
 
 /**
  * struct sigma_guest - one guest, and its device
@@ -72,10 +62,6 @@ struct sigma_guest {
 	u32 nmis;			/* NMIs sent since the start */
 };
 
-extern struct mutex sigma_guests_lock;
-
-int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node);
-int sigma_guest_destroy(const char *name);
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
 int sigma_guest_stop(struct sigma_guest *guest);
 int sigma_guest_nmi(struct sigma_guest *guest);
@@ -88,26 +74,32 @@ int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic
 /** sigma_guest_violation - SIGMA_GET_VIOLATION */
 void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation);
 
-/**
- * sigma_guest_gathering - the guest for which memory is gathered now, of several the first one
- * @name: out: its name, SIGMA_NAME_MAX bytes; "": none
- *
- * Return: bytes that it has so far.
+/*
+ * The machine restarts or sleeps: no guest may be created or started. Written by create.c, and read
+ * anywhere.
  */
-u64 sigma_guest_gathering(char *name);
+extern bool sigma_guests_closed;
 
-/** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
-void sigma_guests_close(bool close);
+/* For create.c, which makes guests and destroys them */
+
+/** sigma_guest_init - lock, wait queue and work items of a guest, which cannot be used yet */
+void sigma_guest_init(struct sigma_guest *guest);
+
+/** sigma_guest_open - the guest is created: from now on it can be started */
+void sigma_guest_open(struct sigma_guest *guest);
 
 /**
- * sigma_guests_close_if_none - as sigma_guests_close(true), unless a guest exists
+ * sigma_guest_close - stop the guest for good: it cannot be started again
  *
- * A guest that is being made does not exist yet: it is given up. Return: closed.
+ * Return: 0; -EBUSY: a memory file is open; -EIO: a CPU could not be parked.
  */
-bool sigma_guests_close_if_none(void);
+int sigma_guest_close(struct sigma_guest *guest);
 
-/** sigma_guests_stop_all - park every lent CPU; @kexec: kexec starts another kernel. May sleep. */
-void sigma_guests_stop_all(bool kexec);
+/** sigma_guest_quiesce - wait for the work items of a guest that was closed; may sleep */
+void sigma_guest_quiesce(struct sigma_guest *guest);
+
+/** sigma_guest_shut_down - park its CPUs; @kexec: they must leave our pages, too. May sleep. */
+void sigma_guest_shut_down(struct sigma_guest *guest, bool kexec);
 
 const char *sigma_state_name(enum sigma_state state);
 

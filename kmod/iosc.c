@@ -19,6 +19,7 @@
 
 #include "guard/guard.h"
 #include "shared/channel.h"
+#include "shared/fault.h"
 #include "iosc.h"
 #include "view.h"
 
@@ -162,7 +163,7 @@ int sigma_iosc_bind_kick(struct sigma_iosc *iosc, unsigned int doorbell, int fd)
 	    (doorbell < SIGMA_DOORBELL_FIRST && doorbell != SIGMA_DOORBELL_LOG))
 		return -EINVAL;
 	if (fd >= 0) {
-		ctx = eventfd_ctx_fdget(fd);
+		ctx = sigma_fault_ptr() ?: eventfd_ctx_fdget(fd);
 		if (IS_ERR(ctx))
 			return PTR_ERR(ctx);
 	}
@@ -193,7 +194,7 @@ int sigma_iosc_bind_call(struct sigma_iosc *iosc, unsigned int doorbell, int fd)
 		return 0;
 	}
 
-	call = kzalloc(sizeof(*call), GFP_KERNEL);
+	call = sigma_fault() ? NULL : kzalloc(sizeof(*call), GFP_KERNEL);
 	if (!call)
 		return -ENOMEM;
 	call->iosc = iosc;
@@ -202,12 +203,12 @@ int sigma_iosc_bind_call(struct sigma_iosc *iosc, unsigned int doorbell, int fd)
 	init_waitqueue_func_entry(&call->wait, call_wakeup);
 	init_poll_funcptr(&call->pt, call_queue);
 
-	file = fget(fd);
+	file = sigma_fault() ? NULL : fget(fd);
 	if (!file) {
 		err = -EBADF;
 		goto free_call;
 	}
-	call->ctx = eventfd_ctx_fileget(file);
+	call->ctx = sigma_fault_ptr() ?: eventfd_ctx_fileget(file);
 	if (IS_ERR(call->ctx)) {
 		err = PTR_ERR(call->ctx);
 		goto put_file;
@@ -298,7 +299,7 @@ int sigma_iosc_init(struct sigma_iosc *iosc)
 {
 	int err;
 
-	/* One contiguous piece may take reclaim and compaction; guest.c reports a failure */
+	/* One contiguous piece may take reclaim and compaction; create.c reports a failure */
 	iosc->window = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO |
 					 __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	if (!iosc->window)
@@ -322,7 +323,8 @@ int sigma_iosc_init(struct sigma_iosc *iosc)
 			    &iosc->doorbell_tx);
 
 	iosc->doorbell_cpu = choose_doorbell_cpu(iosc->view);
-	err = sigma_doorbell_listen(&iosc->doorbell_rx, iosc->view->label, iosc->doorbell_cpu);
+	err = sigma_fault() ?:
+	      sigma_doorbell_listen(&iosc->doorbell_rx, iosc->view->label, iosc->doorbell_cpu);
 	if (err && iosc->doorbell_cpu) {
 		/* It went offline, or has no vector left */
 		iosc->doorbell_cpu = 0;

@@ -4,8 +4,10 @@
  * interface to user space, and ARCHITECTURE.md for the order of locks.
  *
  *	main.c		module, host checks, reboot and suspend
- *	guest.c		a guest's life: create, start, stop, destroy; its state
- *	cpu.c		lend and return CPUs; start them by INIT-SIPI, park them
+ *	create.c	create and destroy guests; the list of them
+ *	guest.c		a guest's life: start, stop, its end; its state
+ *	cpu.c		lend and return CPUs
+ *	startup.c	start CPUs by INIT and start-up IPI, park them
  *	entry.S arrival.c	the entry pages, where a started CPU arrives
  *	frequency.c	the frequency of lent CPUs
  *	memory.c	lend and return memory
@@ -15,12 +17,12 @@
  *	iosc.c		the IOSC (inter-OS communication) window: rings, doorbells, eventfds
  *	clock.c		the wall clock in the IOSC window
  *	why.h		reasons for user space
- *	fault.c		faults for tests
  *	chardev.c	/dev/sigma/ *
  *	memfile.c	a guest's memory as a file
  *	sysfs.c		/sys/class/sigma/ *
  *	guard/		the minimal hypervisor that confines a guest: see guard/guard.h
- *	shared/		what sigma_guest.ko is compiled from as well: doorbells, channels, the APIC
+ *	shared/		what sigma_guest.ko is compiled from as well: doorbells, channels, the
+ *			APIC, faults for tests
  *
  * This file checks that the host is fit for guests, and stops them, or refuses, when the host
  * restarts or sleeps.
@@ -35,11 +37,11 @@
 #include "guard/guard.h"
 #include "shared/apic.h"
 #include "shared/channel.h"
+#include "shared/fault.h"
 #include "chardev.h"
 #include "cpu.h"
+#include "create.h"
 #include "entry.h"
-#include "fault.h"
-#include "guest.h"
 #include "iosc.h"
 #include "low.h"
 #include "pool.h"
@@ -129,7 +131,7 @@ static int __init sigma_init(void)
 	err = sigma_fault() ?: sigma_iosc_setup();
 	if (err)
 		goto exit_guard;
-	err = sigma_fault() ?: sigma_channels_setup();
+	err = sigma_channels_setup();
 	if (err)
 		goto teardown_iosc;
 	err = sigma_fault() ?: register_reboot_notifier(&reboot_notifier);
@@ -138,7 +140,7 @@ static int __init sigma_init(void)
 	err = sigma_fault() ?: register_pm_notifier(&suspend_notifier);
 	if (err)
 		goto unregister_reboot;
-	err = sigma_fault() ?: sigma_chardev_init();
+	err = sigma_chardev_init();
 	if (err)
 		goto unregister_pm;
 	return 0;

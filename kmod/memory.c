@@ -12,6 +12,7 @@
 #include <linux/mmzone.h>
 #include <linux/mutex.h>
 #include <linux/nodemask.h>
+#include <linux/rwsem.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/sort.h>
@@ -22,6 +23,13 @@
 
 #define PIECE_MAX	(SZ_1G >> PAGE_SHIFT)
 #define PIECE_MIN	(SIGMA_SEGMENT_ALIGN >> PAGE_SHIFT)
+
+/*
+ * Guests whose memory is gathered at the same time are in each other's way: ranges that one has just
+ * isolated, or taken for a moment, look scattered to the others. So one that finds too little takes
+ * this for writing, which waits for the others, and tries once more.
+ */
+static DECLARE_RWSEM(gather_lock);
 
 static DEFINE_MUTEX(promise_lock);	/* protects `promised` */
 static unsigned long promised;		/* pages of the host that guests are about to take */
@@ -93,6 +101,33 @@ static void end_promise(unsigned long nr)
 	mutex_unlock(&promise_lock);
 }
 
+static bool has_normal_zone(void)
+{
+	int node;
+
+	for_each_online_node(node)
+		if (populated_zone(&NODE_DATA(node)->node_zones[ZONE_NORMAL]))
+			return true;
+	return false;
+}
+
+/*
+ * Drivers and bounce buffers of devices that reach 32 bits only need memory of ZONE_DMA32, also long
+ * after boot. So a share of it stays with the host where there is other memory; where there is none,
+ * spare() keeps as much.
+ */
+static bool leaves_enough(struct zone *zone, unsigned long nr)
+{
+	unsigned long available;
+
+	if (zone_idx(zone) != ZONE_DMA32 || !has_normal_zone())
+		return true;
+	available = zone_page_state(zone, NR_FREE_PAGES) +
+		    zone_page_state(zone, NR_ZONE_ACTIVE_FILE) +
+		    zone_page_state(zone, NR_ZONE_INACTIVE_FILE);
+	return available >= nr + zone_managed_pages(zone) / KEEP_SHARE;
+}
+
 /*
  * Stores words, which is as fast as clear_page() on hardware, and eight times as fast in an
  * emulator: clear_page() stores bytes on recent CPUs (REP STOSB), and an emulator stores them one
@@ -122,6 +157,25 @@ static bool worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
 	return true;
 }
 
+/* With an error that the host has found: such a page may be among those that it can isolate */
+static bool has_memory_error(unsigned long pfn, unsigned long nr)
+{
+	for (unsigned long end = pfn + nr; pfn < end; pfn++)
+		if (PageHWPoison(pfn_to_page(pfn)))
+			return true;
+	return false;
+}
+
+static void give_pages_back(unsigned long pfn, unsigned long nr)
+{
+	/* Not free_contig_range(), which warns about a page that is still pinned */
+	for (unsigned long end = pfn + nr; pfn < end; pfn++) {
+		__free_page(pfn_to_page(pfn));
+		if (!(pfn & 0xfff))
+			cond_resched();
+	}
+}
+
 /* Return: was the piece taken? */
 static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
 {
@@ -131,6 +185,10 @@ static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned lon
 	    alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
 			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
 		return false;
+	if (has_memory_error(pfn, nr)) {
+		give_pages_back(pfn, nr);
+		return false;
+	}
 	sigma_pieces_add(&mem->pieces, piece);
 	return true;
 }
@@ -141,7 +199,7 @@ static unsigned long take_from_zone(struct sigma_memory *mem, struct zone *zone,
 	unsigned long start = ALIGN(zone->zone_start_pfn, nr);
 	unsigned long pfn = ALIGN_DOWN(zone_end_pfn(zone), nr);
 
-	while (pfn >= start + nr && !give_up(mem)) {
+	while (pfn >= start + nr && !give_up(mem) && leaves_enough(zone, nr)) {
 		pfn -= nr;
 		if (worth_trying(zone, pfn, nr) && take_piece(mem, pfn, nr))
 			return pfn;
@@ -227,12 +285,7 @@ static void free_piece(const struct sigma_piece *piece)
 		sigma_pool_give_back(piece->pfn, piece->nr_pages);
 		return;
 	}
-	/* Not free_contig_range(), which warns about a page that is still pinned */
-	for (unsigned long i = 0; i < piece->nr_pages; i++) {
-		__free_page(pfn_to_page(piece->pfn + i));
-		if (!(i & 0xfff))
-			cond_resched();
-	}
+	give_pages_back(piece->pfn, piece->nr_pages);
 }
 
 void sigma_memory_return(struct sigma_memory *mem)
@@ -247,11 +300,11 @@ void sigma_memory_return(struct sigma_memory *mem)
 	mem->nr_segments = 0;
 }
 
-static unsigned long take_from_pool(struct sigma_memory *mem, unsigned long nr)
+static unsigned long take_from_pool(struct sigma_memory *mem, int node, unsigned long nr)
 {
 	struct sigma_piece piece = { .nr_pages = nr, .from_pool = true };
 
-	piece.pfn = sigma_pool_take(nr);
+	piece.pfn = sigma_pool_take(nr, node);
 	if (piece.pfn && !sigma_pieces_have_room(&mem->pieces, &piece)) {
 		sigma_pool_give_back(piece.pfn, nr);
 		return 0;
@@ -273,7 +326,7 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 	while (*left && largest >= least && !give_up(mem)) {
 		/* The rest may be smaller than @least, and still belongs to what was taken before it */
 		nr = min(largest, rounddown_pow_of_two(*left));
-		pfn = from_pool ? take_from_pool(mem, nr) : take_from_host(mem, node, nr);
+		pfn = from_pool ? take_from_pool(mem, node, nr) : take_from_host(mem, node, nr);
 		if (pfn) {
 			if (!from_pool)
 				end_promise(nr);
@@ -286,26 +339,71 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 	}
 }
 
-int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
-		      const bool *closed)
+/* Return: number of pages that are missing */
+static unsigned long gather_all(struct sigma_memory *mem, int node)
 {
-	unsigned long left = size >> PAGE_SHIFT;
+	unsigned long left = mem->size >> PAGE_SHIFT;
+
+	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
+	gather(mem, &left, true, mem->only_node ? node : NUMA_NO_NODE, PIECE_MIN);
+	/* Before any page is migrated: would the host keep enough? */
+	if (left && promise(left)) {
+		mem->short_of = mem->only_node ? SIGMA_REASON_NODE_MEMORY : SIGMA_REASON_SCATTERED;
+		/* If the CPUs' node has only small pieces, leave room for larger ones of other nodes */
+		gather(mem, &left, false, node,
+		       clamp_t(unsigned long, (mem->size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
+			       PIECE_MIN, PIECE_MAX));
+		gather(mem, &left, false, mem->only_node ? node : NUMA_NO_NODE, PIECE_MIN);
+		end_promise(left);
+	}
+	return left;
+}
+
+/* @others: out: another guest's memory was gathered meanwhile */
+static unsigned long gather_beside_others(struct sigma_memory *mem, int node, bool *others)
+{
+	static atomic_t under_way, begun;
+	unsigned long left;
+	int now, count;
+
+	*others = false;
+	if (down_read_killable(&gather_lock))
+		return mem->size >> PAGE_SHIFT;
+	now = atomic_inc_return(&begun);
+	count = atomic_inc_return(&under_way);
+	left = gather_all(mem, node);
+	*others = count > 1 || atomic_read(&begun) != now;
+	atomic_dec(&under_way);
+	up_read(&gather_lock);
+	return left;
+}
+
+static unsigned long gather_alone(struct sigma_memory *mem, int node)
+{
+	unsigned long left = mem->size >> PAGE_SHIFT;
+
+	sigma_memory_return(mem);
+	WRITE_ONCE(mem->gathered, 0);
+	if (down_write_killable(&gather_lock))
+		return left;
+	left = gather_all(mem, node);
+	up_write(&gather_lock);
+	return left;
+}
+
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, bool only_node,
+		      const char *label, const bool *closed)
+{
+	unsigned long left;
+	bool others;
 
 	memset(mem, 0, sizeof(*mem));
 	mem->size = size;
+	mem->only_node = only_node;
 	mem->closed = closed;
-	mem->short_of = SIGMA_REASON_GUEST_MEMORY;
-	gather(mem, &left, true, node, PIECE_MIN);
-	/* Before any page is migrated: would the host keep enough? */
-	if (left && promise(left)) {
-		mem->short_of = SIGMA_REASON_SCATTERED;
-		/* Where the CPUs' node has but crumbs, leave room for larger pieces of other nodes */
-		gather(mem, &left, false, node,
-		       clamp_t(unsigned long, (size >> PAGE_SHIFT) / (SIGMA_SEGMENTS_MAX / 2),
-			       PIECE_MIN, PIECE_MAX));
-		gather(mem, &left, false, NUMA_NO_NODE, PIECE_MIN);
-		end_promise(left);
-	}
+	left = gather_beside_others(mem, node, &others);
+	if (left && others && mem->short_of != SIGMA_REASON_GUEST_MEMORY && !give_up(mem))
+		left = gather_alone(mem, node);
 	if (left) {
 		sigma_memory_return(mem);
 		return fatal_signal_pending(current) ? -EINTR :

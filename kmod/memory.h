@@ -14,8 +14,10 @@ struct page;
  * struct sigma_memory - the memory of a guest
  * @size: bytes
  * @gathered: bytes of @size taken so far
+ * @only_node: see sigma_memory_lend()
  * @closed: see sigma_memory_lend()
- * @short_of: why not all could be taken: SIGMA_REASON_GUEST_MEMORY or SIGMA_REASON_SCATTERED
+ * @short_of: why not all could be taken: SIGMA_REASON_GUEST_MEMORY, SIGMA_REASON_SCATTERED or
+ *	      SIGMA_REASON_NODE_MEMORY
  * @pieces: once all are gathered, sorted by address
  * @res: the entries of the pieces in /proc/iomem; without a parent if one could not be made
  * @nr_segments: number of @segment
@@ -24,6 +26,7 @@ struct page;
 struct sigma_memory {
 	u64 size;
 	u64 gathered;
+	bool only_node;
 	const bool *closed;
 	enum sigma_reason short_of;
 	struct sigma_pieces pieces;
@@ -36,14 +39,15 @@ struct sigma_memory {
  * sigma_memory_lend - take memory out of the host and zero it
  * @size: bytes, a multiple of SIGMA_SEGMENT_ALIGN
  * @node: NUMA node to try first
+ * @only_node: take memory of no other node
  * @label: name in /proc/iomem; must stay valid until sigma_memory_return()
  * @closed: set by anybody, also meanwhile: take no more and fail
  *
  * Calls for several guests may run at the same time. May sleep for seconds. Return: 0, -ENOMEM
  * (@mem->short_of tells why), -EINTR, or -ESHUTDOWN (@closed). On an error nothing is taken.
  */
-int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, const char *label,
-		      const bool *closed);
+int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, bool only_node,
+		      const char *label, const bool *closed);
 
 /** sigma_memory_lendable - bytes that could be lent now; less where memory is fragmented */
 u64 sigma_memory_lendable(void);

@@ -5,8 +5,8 @@
  * of two kinds:
  *
  *   - memory that memmap=SIZE$ADDRESS kept from the host at boot. It has no struct pages;
- *     memremap_pages() makes them, as for device-dax memory. That it is memory and no device, user
- *     space has found out (common/pool.c): no symbol that all kernels export tells.
+ *     memremap_pages() makes them, as for device-dax memory. User space has checked that it is memory
+ *     and no device (common/pool.c), because no symbol that all kernels export tells that.
  *   - memory blocks that were set offline (chmem -d). They have struct pages, which offlining
  *     leaves uninitialised; onlining initialises them again. As long as they are in the pool,
  *     onlining them is refused.
@@ -25,6 +25,7 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 
+#include "shared/fault.h"
 #include "uapi/sigma.h"
 #include "pool.h"
 #include "why.h"
@@ -54,7 +55,7 @@ static DEFINE_MUTEX(pool_lock);
 static struct pool_range ranges[RANGES_MAX];
 static unsigned int nr_ranges;
 
-/* What the host sets online or offline just now; zeros if it does not */
+/* The memory that the host sets online or offline just now; zeros: none */
 static struct {
 	u64 phys;
 	u64 size;
@@ -99,6 +100,8 @@ static void init_offline_pages(const struct pool_range *range, unsigned long fir
 	for (unsigned long pfn = first; pfn < end; pfn++) {
 		struct page *page = pfn_to_page(pfn);
 		bool taken = is_taken(range, pfn);
+		/* Offlining leaves the mark; with debugging it fills struct pages with ones instead */
+		bool failed = !PagePoisoned(page) && PageHWPoison(page);
 
 		memset(page, 0, sizeof(*page));
 		set_page_links(page, ZONE_NORMAL, node == NUMA_NO_NODE ? 0 : node, pfn);
@@ -106,9 +109,46 @@ static void init_offline_pages(const struct pool_range *range, unsigned long fir
 		atomic_set(&page->_mapcount, taken ? USERS_UNKNOWN : -1);
 		INIT_LIST_HEAD(&page->lru);
 		__SetPageReserved(page);
+		if (failed)
+			SetPageHWPoison(page);
 		if (!(pfn % CHUNK_PAGES))
 			cond_resched();
 	}
+}
+
+/* Has one of the chunk's pages a memory error? */
+static bool has_failed(unsigned long pfn)
+{
+	for (unsigned long i = 0; i < CHUNK_PAGES; i++)
+		if (PageHWPoison(pfn_to_page(pfn + i)))
+			return true;
+	return false;
+}
+
+/* Is one of the chunk's pages still pinned? */
+static bool is_pinned(unsigned long pfn)
+{
+	for (unsigned long i = 0; i < CHUNK_PAGES; i++)
+		if (page_count(pfn_to_page(pfn + i)) != 1)
+			return true;
+	return false;
+}
+
+/* No guest gets a chunk with a memory error that the host had found before it set it offline */
+static void retire_chunks(const struct pool_range *range)
+{
+	unsigned long retired = 0;
+
+	for (unsigned long chunk = 0; chunk < range->size / CHUNK; chunk++) {
+		cond_resched();
+		if (!has_failed(PHYS_PFN(range->phys) + chunk * CHUNK_PAGES))
+			continue;
+		set_bit(chunk, range->taken);
+		retired++;
+	}
+	if (retired)
+		pr_warn("pool: %llu MiB at 0x%llx have memory errors; they stay unused\n",
+			retired * CHUNK_PAGES >> (20 - PAGE_SHIFT), range->phys);
 }
 
 static int map_range(struct pool_range *range, struct sigma_why *why)
@@ -116,13 +156,14 @@ static int map_range(struct pool_range *range, struct sigma_why *why)
 	void *at;
 
 	/* Also within what the firmware calls reserved, but not if a driver has a part of it */
-	if (!request_mem_region(range->phys, range->size, "SIGMA pool"))
+	if (sigma_fault() || !request_mem_region(range->phys, range->size, "SIGMA pool"))
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_POOL_IN_USE, 0, 0);
 	range->pgmap.type = MEMORY_DEVICE_GENERIC;
 	range->pgmap.range.start = range->phys;
 	range->pgmap.range.end = range->phys + range->size - 1;
 	range->pgmap.nr_range = 1;
-	at = memremap_pages(&range->pgmap, phys_to_target_node(range->phys));
+	at = sigma_fault_ptr() ?:
+	     memremap_pages(&range->pgmap, phys_to_target_node(range->phys));
 	if (!IS_ERR(at))
 		return 0;
 	release_mem_region(range->phys, range->size);
@@ -165,11 +206,12 @@ static int open_range(struct pool_range *range, bool is_ram, struct sigma_why *w
 	}
 
 	/* Not before: only now is it certain that the machine has so much memory */
-	range->taken = bitmap_zalloc(range->size / CHUNK, GFP_KERNEL);
+	range->taken = sigma_fault() ? NULL : bitmap_zalloc(range->size / CHUNK, GFP_KERNEL);
 	if (!range->taken) {
 		close_range(range);
 		return sigma_refuse(why, -ENOMEM, SIGMA_REASON_NO_MEMORY, 0, 0);
 	}
+	retire_chunks(range);
 	return 0;
 }
 
@@ -184,7 +226,7 @@ static bool in_pool(u64 phys, u64 size)
 
 /*
  * The host was about to online memory of the pool, and has made its struct pages anew before it asked.
- * Chunks that a guest has stay unused after that guest (see is_unusable()).
+ * Chunks that a guest has stay unused after that guest (see is_pinned()).
  */
 static void restore_pages(u64 phys, u64 size)
 {
@@ -341,36 +383,40 @@ void sigma_pool_exit(void)
 		close_range(&ranges[--nr_ranges]);
 }
 
-static unsigned long take_from(struct pool_range *range, unsigned long nr_pages)
+/* A node's memory has no part of another node's in the middle that is as small as a piece */
+static bool is_on_node(unsigned long pfn, unsigned long nr_pages, int node)
 {
-	unsigned long chunks = range->size / CHUNK, want = nr_pages / CHUNK_PAGES;
-	unsigned long at = bitmap_find_next_zero_area(range->taken, chunks, 0, want, 0);
-
-	if (at >= chunks)
-		return 0;
-	bitmap_set(range->taken, at, want);
-	return PHYS_PFN(range->phys) + at * CHUNK_PAGES;
+	return node == NUMA_NO_NODE || (page_to_nid(pfn_to_page(pfn)) == node &&
+					page_to_nid(pfn_to_page(pfn + nr_pages - 1)) == node);
 }
 
-unsigned long sigma_pool_take(unsigned long nr_pages)
+static unsigned long take_from(struct pool_range *range, unsigned long nr_pages, int node)
+{
+	unsigned long chunks = range->size / CHUNK, want = nr_pages / CHUNK_PAGES, at = 0, pfn;
+
+	for (;;) {
+		at = bitmap_find_next_zero_area(range->taken, chunks, at, want, 0);
+		if (at >= chunks)
+			return 0;
+		pfn = PHYS_PFN(range->phys) + at * CHUNK_PAGES;
+		if (is_on_node(pfn, nr_pages, node))
+			break;
+		at++;
+	}
+	bitmap_set(range->taken, at, want);
+	return pfn;
+}
+
+unsigned long sigma_pool_take(unsigned long nr_pages, int node)
 {
 	unsigned long pfn = 0;
 
 	mutex_lock(&pool_lock);
 	for (unsigned int i = 0; i < nr_ranges && !pfn; i++)
 		if (ranges[i].ready)
-			pfn = take_from(&ranges[i], nr_pages);
+			pfn = take_from(&ranges[i], nr_pages, node);
 	mutex_unlock(&pool_lock);
 	return pfn;
-}
-
-/* Has one of the chunk's pages a memory error, or is one still pinned? */
-static bool is_unusable(unsigned long pfn)
-{
-	for (unsigned long i = 0; i < CHUNK_PAGES; i++)
-		if (page_count(pfn_to_page(pfn + i)) != 1 || PageHWPoison(pfn_to_page(pfn + i)))
-			return true;
-	return false;
 }
 
 static void give_back_chunk(unsigned long pfn)
@@ -390,7 +436,7 @@ void sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages)
 	unsigned long kept = 0;
 
 	for (; nr_pages; pfn += CHUNK_PAGES, nr_pages -= CHUNK_PAGES) {
-		if (is_unusable(pfn))
+		if (is_pinned(pfn) || has_failed(pfn))
 			kept++;
 		else
 			give_back_chunk(pfn);

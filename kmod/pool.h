@@ -16,13 +16,18 @@ int sigma_pool_add(struct sigma_pool_add *args);
 /** sigma_pool_sizes - bytes in the pool (@size), and bytes that no guest has (@left). May sleep. */
 void sigma_pool_sizes(u64 *size, u64 *left);
 
-/** sigma_pool_take - take @nr_pages contiguous pages, a multiple of 2 MiB. Return: pfn, 0: none */
-unsigned long sigma_pool_take(unsigned long nr_pages);
+/**
+ * sigma_pool_take - take @nr_pages contiguous pages, a multiple of 2 MiB
+ * @node: that they are of; NUMA_NO_NODE: any
+ *
+ * Return: pfn; 0: there are none.
+ */
+unsigned long sigma_pool_take(unsigned long nr_pages, int node);
 
 /**
  * sigma_pool_give_back - take back pages that sigma_pool_take() gave, of one call or several
  *
- * What cannot be used any more stays taken. May sleep.
+ * Pages that cannot be used any more stay taken. May sleep.
  */
 void sigma_pool_give_back(unsigned long pfn, unsigned long nr_pages);
 

@@ -27,7 +27,7 @@
  *	cpus_lendable		CPUs, online and offline, that can be lent, if a core is not split
  *	cores			CPUs that share a core, "1,5 2,6", for each core that has a CPU
  *				that can be lent and is offline; up to a page of them
- *	gathering		name of the guest for which memory is gathered, of several the first; else empty
+ *	gathering		name of the first guest for which memory is gathered; empty: none
  *	gathered		bytes that this guest has so far; else 0
  */
 #include <linux/cpumask.h>
@@ -38,6 +38,7 @@
 
 #include "guard/guard.h"
 #include "cpu.h"
+#include "create.h"
 #include "guest.h"
 #include "memory.h"
 #include "pool.h"

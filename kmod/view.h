@@ -21,7 +21,7 @@
  *	      stands in for an I/O APIC
  * @iosc_phys: address of its IOSC window, SIGMA_IOSC_SIZE bytes
  *
- * Addresses are physical. guest.c fills this in while it creates the guest; afterwards it is
+ * Addresses are physical. create.c fills this in while it creates the guest; afterwards it is
  * constant.
  */
 struct sigma_view {

@@ -109,7 +109,7 @@ check "kernels: the host is as before" host_is_as_before
 # ---- the files that SIGMA itself adds
 export SIGMA_LIBDIR=/tmp/sigma
 mkdir -p "$SIGMA_LIBDIR/$(uname -r)"
-cp /usr/lib/sigma/guest-init "$SIGMA_LIBDIR"
+cp /usr/lib/sigma/{guest-init,sigma-agent} "$SIGMA_LIBDIR"
 nothing_taken "guest module: a missing one is refused" "no sigma_guest.ko for Linux" "[Guest]\n"
 head -c 3000 "/usr/lib/sigma/$(uname -r)/sigma_guest.ko" >"$SIGMA_LIBDIR/$(uname -r)/sigma_guest.ko"
 nothing_taken "guest module: a damaged one is refused" \

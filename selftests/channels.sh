@@ -34,7 +34,7 @@ listens() { on_host listen "$1" "$2" && host_said "$1" open; }
 # A program in the guest that sends "hello" and keeps the channel open
 say_hello()
 {
-	in_guest 1 "(exec 3<>/dev/iosc/$1; echo -n hello >&3; exec -a hello-$1 sleep 1000) >/dev/null 2>&1 </dev/null &"
+	in_guest_bash 1 "(exec 3<>/dev/iosc/$1; echo -n hello >&3; exec -a hello-$1 sleep 1000) >/dev/null 2>&1 </dev/null &"
 }
 hears_hello() { listens "$1" "$2" && say_hello "$1" && host_said "$1" hello; }
 

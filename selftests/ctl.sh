@@ -279,7 +279,7 @@ check "sigmactl log -f ends when its output is closed" \
 
 # ---- completion
 check "bash completes verbs" offers "start stop status stats" st
-check "bash completes verbs after help" offers "edit enable events" help e
+check "bash completes verbs after help" offers "edit enable events exec" help e
 check "bash completes the running guest after stop" offers g stop ""
 check "bash offers no running guest after start" eval 'cd / && offers "" start g'
 check "bash completes what pool can do" offers "add restore" pool ""
@@ -382,4 +382,26 @@ refuse "a key that is no control key is refused, with the remedy" \
 	"--escape=x: give \^ and a letter" sigmactl console --escape=x g
 refuse "sigmactl stats of two guests is refused" "name one guest" sigmactl stats g h
 refuse "rebooting a guest that does not run is refused" "no such guest" sigmactl reboot g
+
+# ---- after an upgrade, the module that is loaded may be the old one
+echo 0.0 >/tmp/version
+mount --bind /tmp/version /sys/module/sigma/version
+refuse "a start warns of a sigma.ko of another version" \
+	"sigma.ko is version 0.0, and this sigmad is version [0-9.]*; stop all guests, then 'modprobe -r sigma" \
+	sigmactl start /nowhere/g.guest
+check "sigmactl check warns of it" eval \
+	'sigmactl check >/tmp/said; grep "warn  *module .*sigma.ko is version 0.0" /tmp/said'
+umount /sys/module/sigma/version
+
+# ---- sockets that a killed sigmactl left
+bound() { perl -MSocket -e 'socket(S, AF_UNIX, SOCK_DGRAM, 0) && bind(S, pack_sockaddr_un($ARGV[0])) or die;
+	sleep $ARGV[1]' "$@"; }
+bound /run/sigma/.start-1 0
+bound /run/sigma/.start-2 1000 &
+check "the socket of a sigmactl is there" until_true 10 test -e /run/sigma/.start-2
+refuse "a start fails" "much" sh -c 'printf "[Guest]\nMemory=much\n" >/tmp/much.guest; sigmactl start /tmp/much.guest'
+check "the socket that a killed sigmactl left is gone, and that of another one is not" \
+	[ "$(echo /run/sigma/.start-*)" = /run/sigma/.start-2 ]
+kill $!
+rm /run/sigma/.start-2
 finish

@@ -16,6 +16,8 @@ set -uo pipefail
 TREES=/srv/trees
 VMLINUX=/run/vmlinux
 GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
+# The kernel's self-tests of its ciphers are a tenth of an emulated boot
+QUICK=cryptomgr.notests
 PATIENCE=5		# factor for the limits below, which suit an idle machine
 OUTPUT=$(mktemp)
 checks=0 failures=0
@@ -219,6 +221,7 @@ kernel_image()
 #
 #	cpus= memory=		as in the file; default 1 and 256M, which is zeroed quickly
 #	guard=memory		as in the file; default $GUARD
+#	numa=0			NUMANode=
 #	kernel=6.12		the bzImage of one of the trees, or "host": what sigmad takes by default.
 #				Default: $GUEST_KERNEL, or the host's kernel as a vmlinux, which boots
 #				faster
@@ -232,9 +235,9 @@ kernel_image()
 guest()
 {
 	local name=$1 word
-	local cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off${APPEND:+ $APPEND}"
+	local cmdline="root=/dev/vda rw init=/usr/lib/sigma-rig/guest-rc mitigations=off $QUICK${APPEND:+ $APPEND}"
 	local file=/etc/sigma/$1.guest devices="" memory=256M cpus=1 kernel=${GUEST_KERNEL:-}
-	local guard=${GUARD:-} host_modules=no
+	local guard=${GUARD:-} host_modules=no numa=""
 	shift
 	echo "[Guest]" >"$file"
 	for word in "$@"; do
@@ -242,6 +245,7 @@ guest()
 		cpus=*)		cpus=${word#*=} ;;
 		memory=*)	memory=${word#*=} ;;
 		guard=*)	guard=${word#*=} ;;
+		numa=*)		numa=${word#*=} ;;
 		host_modules=*)	host_modules=${word#*=} ;;
 		kernel=*)	kernel=${word#*=} ;;
 		disk=*)		devices+="[Disk]"$'\n'"Path=${word#*=}"$'\n' ;;
@@ -264,6 +268,7 @@ guest()
 		echo "Memory=$memory"
 		echo "HostModules=$host_modules"
 		[ -z "$guard" ] || echo "Guard=$guard"
+		[ -z "$numa" ] || echo "NUMANode=$numa"
 		echo "CommandLine=$cmdline"
 		echo "$devices"
 	} >>"$file"
@@ -339,8 +344,9 @@ has_shed()
 		"$none $kept $kept $kept $none 1 2" ] || { cat "/proc/$1/status"; return 1; }
 }
 
-# sigmad_pid [GUEST]: by default, of guest g
-sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e .pid; }
+# sigmad_pid [GUEST]: by default, of guest g. A sigmad that does not answer has the PID 0, and to kill that
+# would end the test
+sigmad_pid() { sigmactl status --json "${1:-g}" | jq -e '.pid | select(. > 0)'; }
 kill_sigmad()
 {
 	local pid
@@ -384,6 +390,14 @@ in_guest()
 	status=$(sed -n '$s/^rc=//p' <<<"$reply")
 	sed '$s/^rc=.*//' <<<"$reply" | sed '${/^$/d}'
 	return "${status:-255}"
+}
+
+# The same with what only bash has, and not sh
+in_guest_bash()
+{
+	local quote="'\\''"
+
+	in_guest "$1" "bash -c '${2//\'/$quote}'"
 }
 
 # Load the network of guest 1: TCP from the guest, and large frames both ways

@@ -26,7 +26,7 @@ no_servers() { ! pgrep -x virtiofsd >/dev/null; }
 kill_sigmad()
 {
 	local pid
-	pid=$(sigmactl status --json g | jq -e .pid) && kill -9 "$pid" &&
+	pid=$(sigmad_pid g) && kill -9 "$pid" &&
 		until_true 10 eval "! kill -0 $pid 2>/dev/null"
 }
 
@@ -101,6 +101,28 @@ check "the size of a block device that grew is shown" eval \
 check "the block device that grew is removed" ctl disk rm g "$loop"
 losetup -d "$loop"
 
+# ---- the guest file is read again
+reloads() { ctl reload g >/tmp/said && { grep -x "g: $1" /tmp/said || { cat /tmp/said; return 1; }; }; }
+cp /etc/sigma/g.guest /tmp/g.guest
+check "reload: a guest file that is the same changes nothing" reloads "is as its guest file says"
+printf '[Disk]\nPath=%s\nSerial=new\n' $dir/a.img >>/etc/sigma/g.guest
+check "reload: a new section becomes a disk" \
+	eval 'reloads "disk $dir/a.img: was added" && comes /dev/vdb'
+check "reload: it is one disk, also the second time" reloads "is as its guest file says"
+sed -i 's/Serial=new/Serial=other/; s/Memory=256M/Memory=128M/' /etc/sigma/g.guest
+check "reload: what needs another start is said" eval \
+	'reloads "Memory=: takes effect when the guest is stopped and started" &&
+	reloads "disk $dir/a.img: has other keys now, which takes effect .*" && ! grep added /tmp/said'
+sed -i 's/Memory=128M/Memory=much/' /etc/sigma/g.guest
+refuse "reload: a mistake is told with its line" "g.guest:[0-9]*: Memory=much" ctl reload g
+check "reload: the guest has the disk as before" [ "$(in_guest 1 'cat /sys/block/vdb/serial')" = new ]
+check "reload: another disk is added without a section" ctl disk add g $dir/b.img
+cp /tmp/g.guest /etc/sigma/g.guest
+check "reload: the disk that lost its section goes, and the other one stays" eval \
+	'reloads "disk $dir/a.img: goes, once the guest has released it" &&
+	until_true 20 is_free $dir/a.img && [ "$(names)" = "$(names | xargs -n 1 | grep -v a.img | xargs)" ] &&
+	ctl disk rm g $dir/b.img'
+
 # ---- a disk in use
 check "a disk is added by a path relative to its folder" \
 	eval "cd $dir && ctl disk add g b.img blocksize=4096"
@@ -162,7 +184,7 @@ check "another storage daemon serves the snapshot" until_true 20 test -S /run/ol
 check "the snapshot's disk is added" eval 'ctl disk add g Socket=/run/old && comes /dev/vdc'
 check "the guest reads its first data from the snapshot" [ "$(in_guest 1 \
 	"head -c $MIB /dev/vdc | sha256sum | cut -d ' ' -f 1")" = "$wrote" ]
-check "the guest reads its last data from the qcow2 image" [ "$(in_guest 1 \
+check "the guest reads its last data from the qcow2 image" [ "$(in_guest_bash 1 \
 	"head -c 64K /dev/vdb | tr -d '\0' | wc -c; head -c $MIB /dev/vdb | tail -c 960K |
 		cmp - <(tail -c 960K /run/data) && echo same")" = $'0\nsame' ]
 refuse "the disk of another program is not made larger" "make it larger there" \

@@ -26,11 +26,11 @@ empty_pool() { rmmod sigma && modprobe sigma; }
 with_pool() { empty_pool && sigmactl pool add "$1"; }
 pool_has() { [ "$(<$control/pool_size)" = "$1" ] || { cat $control/pool_*; return 1; }; }
 
-# Print the memory block that is offline as "address size"
+# offline_block [NOT]: print the memory block that is offline, and is not at NOT, as "address size"
 offline_block()
 {
-	lsmem --bytes --raw --noheadings --output RANGE,SIZE,STATE |
-		awk '$3 == "offline" { split($1, range, "-"); print range[1], $2; exit }'
+	lsmem --all --bytes --raw --noheadings --output RANGE,SIZE,STATE | awk -v not="${1:-}" '
+		{ split($1, range, "-") } $3 == "offline" && range[1] != not { print range[1], $2; exit }'
 }
 
 remember_host
@@ -39,18 +39,23 @@ check "running host: all memory is back" host_is_as_before
 
 # The page stays out of use for good. hwpoison-inject reports its error as a memory controller does
 guest g disk=/dev/vdb memory=256M
+fail() { echo "$1" >/sys/kernel/debug/hwpoison/corrupt-pfn || true; }
 failed_kib() { awk '$1 == "HardwareCorrupted:" { print $2 }' /proc/meminfo; }
 failing_page() { segments g | head -n 1 | { IFS=- read -r _ last; echo $((0x$last >> 12)); }; }
 check "memory error: a guest runs" eval 'sigmactl start g && wait_logged g "guest-rc: up"'
 check "memory error: the last page of its first piece fails" eval 'modprobe hwpoison-inject &&
-	page=$(failing_page) && { echo $page >/sys/kernel/debug/hwpoison/corrupt-pfn || true; } &&
-	[ "$(failed_kib)" = 4 ]'
+	page=$(failing_page) && fail $page && [ "$(failed_kib)" = 4 ]'
+check "memory error: the dump goes on, and tells of it" eval 'sigmactl dump g - 2>/tmp/said >/dev/null &&
+	grep "1 page of the guest has a memory error" /tmp/said'
+check "memory error: the next sigmad finds the log in the memory" eval 'kill_sigmad &&
+	sigmactl start g && sigmactl log --memory g | grep "Linux version"'
 check "memory error: the guest is killed" eval 'sigmactl kill g && wait_gone g'
 check "memory error: the page is still out of use" [ "$(failed_kib)" = 4 ]
 check "memory error: another guest gets other pages" eval 'sigmactl start g && wait_logged g "guest-rc: up" &&
 	segments g | { while IFS=- read -r first last; do
 		[ $page -lt $((0x$first >> 12)) ] || [ $page -gt $((0x$last >> 12)) ] || exit; done; }'
 check "memory error: the guest is killed" eval 'sigmactl kill g && wait_gone g'
+check "memory error: a program gets EIO, or SIGBUS, for the page alone" env FAIL_PAGE=1 $program
 
 check "memmap=: the module takes the range" with_pool "256M@$kept"
 check "memmap=: every test of the program passes" all_of $kept $size
@@ -82,6 +87,12 @@ refuse "chmem: the block cannot be set online while the module has it" \
 	"could only|failed|cannot" chmem -e "$address-$(printf '0x%x' $((address + bytes - 1)))"
 check "chmem: every test of the program passes after that" all_of "$address" "$bytes"
 check "chmem: the block can be set online without the module" eval 'rmmod sigma && chmem -e 128M'
+failed=$address
+check "chmem: a page of it fails, and it is set offline again" eval '
+	fail $(((address + bytes) / 4096 - 1)) && chmem -d "$address-$(printf 0x%x $((address + bytes - 1)))"'
+check "chmem: no guest gets the memory around that page" eval 'modprobe sigma &&
+	sigmactl pool add "$bytes@$address" && [ "$(<$control/pool_free)" = $((bytes - (2 << 20))) ] &&
+	rmmod sigma'
 
 check "the module loads without a pool" modprobe sigma
 check "pool: it is empty at first" pool_has 0
@@ -136,7 +147,7 @@ modprobe sigma
 # ---- Before a notifier can refuse, the kernel makes the pages of a block anew, whoever uses them. The
 # pages stay unused afterwards, and so the module loaded: this comes last.
 check "in use: the host sets 128 MiB offline" chmem -d 128M
-read -r address bytes < <(offline_block)
+read -r address bytes < <(offline_block "$failed")
 guest g disk=/dev/vdb net=1 memory=256M
 check "in use: a guest runs in the block" eval 'sigmactl pool add "$bytes@$address" &&
 	sigmactl start g && wait_guest 1 && [ "$(<$control/pool_free)" = 0 ]'

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=3 mem=2G timeout=500
 #
-# Networks: a bridge of the host, two NICs in one guest, two guests on one bridge. Frames are moved
-# by vhost-net and by sigmad, MAC addresses stay the same, and nothing is left behind, however a
-# guest ends.
+# Networks: a bridge of the host, two NICs in one guest, two guests on one bridge, IPv4 and IPv6.
+# Frames are moved by vhost-net and by sigmad, MAC addresses stay the same, and nothing is left
+# behind, however a guest ends.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -12,7 +12,7 @@ need_sigma
 MAC=52:54:00:a1:b2:c3
 
 ip link add br0 type bridge
-ip addr add 10.9.1.1/24 dev br0
+ip addr add 10.9.1.1/24 dev br0 && ip addr add fd09:1::1/64 dev br0 nodad
 ip link set br0 up
 
 ports() { ls /sys/class/net/br0/brif; }
@@ -35,6 +35,9 @@ rate()
 	iperf3 --client "$1" --time 2 --json "${@:2}" |
 		jq -r '.end.sum_received.bits_per_second / 1e6 | round'
 }
+mtu() { in_guest "$1" "cat /sys/class/net/$2/mtu"; }
+host_mtu_is() { [ "$(cat "/sys/class/net/$1/mtu")" = "$2" ]; }
+sigmad_said() { grep -- "$1" /run/sigma/g/sigmad.log; }
 carrier() { in_guest "$1" "cat /sys/class/net/$2/carrier"; }
 unplugged() { [ "$(carrier "$1" "$2")" = 0 ]; }
 # advertise NUMBER NIC: the guest tells all neighbours that it is the router of 2001:db8:77::/64
@@ -71,7 +74,7 @@ before_addresses=$(addresses)
 # ---- two NICs
 guest g disk=/dev/vdb append=rig.ip=10.9.1.2/24 \
 	line=[Network] line=Bridge=br0 \
-	line=[Network] line=Address=10.9.2.1/24 line=MACAddress=$MAC
+	line=[Network] line="Address=10.9.2.1/24 fd09:2::1/64" line=MTU=1400 line=MACAddress=$MAC
 check "g starts" sigmactl start g
 check "the first NIC of g is a port of the bridge" [ "$(ports | wc -w)" = 1 ]
 check "the tap of the second NIC of g has an address on the host" has_address "10.9.2.1/24"
@@ -81,13 +84,27 @@ check "g has two NICs" [ "$(in_guest 1 'ls -v /sys/class/net' | xargs)" = "eth0 
 check "g answers through its own network" eval '
 	in_guest 1 "ip link set eth1 up && ip addr add 10.9.2.2/24 dev eth1" &&
 	reaches 10.9.2.2 && in_guest 2 true'
+check "the guest's end and the host's have the MTU of MTU=" \
+	eval '[ "$(mtu 1 eth1)" = 1400 ] && host_mtu_is sg-g-1 1400'
+check "g answers by IPv6 through its own network" eval '
+	in_guest 1 "ip addr add fd09:2::2/64 dev eth1 nodad" && until_true 10 reaches fd09:2::2'
 check "g advertises itself as a router" until_true 20 advertise 1 eth1
 check "the host accepts no router advertisement of a guest" eval '
 	! { ip -6 addr; ip -6 route; } | grep -E "2001:db8:77|default.*dev sg-g"'
 check "the NIC has the address of MACAddress=" [ "$(mac 1 eth1)" = $MAC ]
+check "the MTU of the bridge is raised, and the tap follows" \
+	eval 'ip link set br0 mtu 1600 && until_true 10 host_mtu_is sg-g-0 1600'
+check "sigmad says that the guest keeps its MTU" until_true 10 \
+	sigmad_said "br0 has an MTU of 1600 now; the guest's NIC keeps that of 1500"
+check "a frame longer than the guest's MTU reaches it" ping -c 1 -W 5 -M "do" -s 1572 10.9.1.2
 check "g restarts" eval '
 	in_guest 1 "(sleep 1; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &" && sleep 2 &&
 	wait_state g running && wait_guest 1'
+check "after the restart, the guest's NIC has the MTU of the bridge" [ "$(mtu 1 eth0)" = 1600 ]
+check "the MTU of the bridge is lowered, and sigmad warns" eval 'ip link set br0 mtu 1500 &&
+	until_true 10 sigmad_said "br0 has an MTU of 1500, and the guest.s NIC one of 1600"'
+check "sigmactl check warns, too" eval 'sigmactl check --json | jq -e ".[] |
+	select(.check == \"mtu\" and .result == \"warn\") | .remedy | contains(\"mtu 1500\")"'
 check "when a tap is deleted, the guest's NIC loses its carrier" eval '
 	in_guest 1 "ip link set eth1 up" && ! unplugged 1 eth1 && ip link del sg-g-1 &&
 	until_true 10 unplugged 1 eth1'
@@ -101,7 +118,9 @@ check "the host has everything back" host_is_as_before
 
 # ---- two guests
 check "g starts again" sigmactl start g
-guest h disk=/dev/vdc net=3 line=[Network] line=Bridge=br0 line=VHost=no
+guest h disk=/dev/vdc net=3 line=[Network] line=Bridge=br0 line=VHost=no \
+	line="GuestAddress=10.9.1.3/24 fd09:1::3/64" line="Gateway=10.9.1.1 fd09:1::1" \
+	line="DNS=10.9.1.1 fd09:1::1"
 check "h starts" sigmactl start h
 check "g and h are ports of the bridge" [ "$(ports | wc -w)" = 2 ]
 check "sigmad serves the second NIC of h" [ "$(vhosts h)" = 1 ]
@@ -111,8 +130,13 @@ check "the MAC address of g is the same after a new start" [ "$(mac 1 eth0)" = "
 check "the first NICs of g and h have different MAC addresses" [ "$(mac 3 eth0)" != "$first_mac" ]
 check "the three NICs have three MAC addresses" \
 	[ "$(printf '%s\n' "$first_mac" "$(mac 3 eth0)" "$(mac 3 eth1)" | sort -u | wc -l)" = 3 ]
-check "the second NIC of h is on the bridge" eval '
-	in_guest 3 "ip link set eth1 up && ip addr add 10.9.1.3/24 dev eth1" && reaches 10.9.1.3'
+check "the second NIC of h has the addresses of GuestAddress=, and is on the bridge" \
+	eval 'reaches 10.9.1.3 && until_true 10 reaches fd09:1::3'
+check "h has the routes of Gateway=" eval '
+	in_guest 3 "ip route; ip -6 route" >/tmp/routes &&
+	grep "^default via 10.9.1.1 dev eth1" /tmp/routes && grep "^default via fd09:1::1 dev eth1" /tmp/routes'
+check "h has the DNS servers of DNS=" \
+	[ "$(in_guest 3 'cat /etc/resolv.conf' | xargs)" = "nameserver 10.9.1.1 nameserver fd09:1::1" ]
 check "h reaches g over the bridge" in_guest 3 "ping -c 1 -W 5 -I eth1 10.9.1.2"
 in_guest 3 "iperf3 --server --daemon" >/dev/null
 for by in "vhost-net 10.9.3.2" "sigmad 10.9.1.3"; do

@@ -13,6 +13,7 @@ can_lend() { [ "$(cat /sys/class/sigma/control/cpus_lendable)" = "$1" ]; }
 new_cpus() { dmesg | grep -c "was never online; the host brings it up once"; }
 # Of the nodes, only the second one has memory above 4 GiB, whose addresses have nine digits
 is_above_4g() { grep "SIGMA guest g" /proc/iomem | awk 'length($1) < 19 { bad = 1 } END { exit bad || !NR }'; }
+is_below_4g() { grep "SIGMA guest g" /proc/iomem | awk 'length($1) > 18 { bad = 1 } END { exit bad || !NR }'; }
 nodes_in_guest() { in_guest 1 "ls -d /sys/devices/system/node/node[0-9]* | wc -l"; }
 stops() { sigmactl stop g && wait_gone g; }
 
@@ -31,6 +32,25 @@ check "it answers, and has two CPUs" eval 'wait_guest 1 && [ "$(in_guest 1 nproc
 check "it has one node" [ "$(nodes_in_guest)" = 1 ]
 check "it stops, and its CPUs are offline as before" eval 'stops && host_is_as_before'
 check "CPU 3 can be onlined and taken offline" eval 'chcpu -e 3 && chcpu -d 3'
+
+# ---- NUMANode=
+guest g cpus=1 memory=512M numa=0 disk=/dev/vdb net=1
+check "a guest starts on the node of NUMANode=, though the other one has CPUs that are offline" \
+	eval 'sigmactl start g && [ "$(cat /sys/class/sigma/g/cpus)" = 1 ]'
+check "its memory is of that node" is_below_4g
+check "it stops" stops
+guest g cpus=2 numa=0 disk=/dev/vdb
+refuse "a node with too few CPUs is refused" \
+	"cannot lend 2 CPUs: of the CPUs of NUMA node 0 .0-1. the core of cpu 0 stays" sigmactl start g
+guest g cpus=cpu1 numa=1 disk=/dev/vdb
+refuse "so is a CPU of another node" "g.guest:[0-9]+: NUMANode=1: cpu 1 of CPUs= is not of that node" \
+	sigmactl start g
+guest g cpus=1 numa=7 disk=/dev/vdb
+refuse "so is a node that is not there" "NUMANode=7: .* it has the NUMA nodes 0-1" sigmactl start g
+guest g cpus=1 memory=1600M numa=1 disk=/dev/vdb
+refuse "so is a node with too little memory" \
+	"cannot gather 1600 MiB of memory: the NUMA node of cpu 3 has [0-9]+ MiB" sigmactl start g
+check "the refused starts took nothing" host_is_as_before
 
 guest g cpus=cpu1,cpu3 disk=/dev/vdb net=1
 check "a guest with CPUs of both nodes starts, and answers" eval 'sigmactl start g && wait_guest 1'

@@ -3,7 +3,7 @@
 # rig: smp=2 mem=2G timeout=400
 #
 # Root file systems with our own init: ext4, xfs and btrfs in the partitions of one disk, found by
-# their IDs, labels and type, and a share.
+# their IDs, labels and type, and a share. With Root=, a folder of the host.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -27,6 +27,7 @@ root()
 		#!/bin/sh
 		[ ! -e /lib/modules/\$(busybox uname -r)/modules.dep ] || echo "root: modules" >/dev/hvc0
 		echo "root: this is $1, \$(busybox grep ' / ' /proc/mounts | busybox tail -n 1)" >/dev/hvc0
+		echo "by the guest" >/made && sync
 		busybox poweroff -f
 	END
 	chmod 755 $dir/root/sbin/init
@@ -67,6 +68,20 @@ boots()
 	grep -qF -- "$say" /tmp/boot && wait_gone g
 }
 
+# boots_root MOUNT LINES...: the guest with these lines in place of a root= boots a folder as its root
+boots_root()
+{
+	local say="root: this is share, $1 / "
+	shift
+	{
+		guest g && sed -n '/^\[Guest\]/p; /^Kernel=/p; /^Memory=/p' /etc/sigma/g.guest
+		printf '%s\n' "CommandLine=init=${INIT:-/sbin/init} mitigations=off${APPEND:+ $APPEND}" "$@"
+	} >/tmp/g.guest && mv /tmp/g.guest /etc/sigma/g.guest &&
+		sigmactl run g </dev/null >/tmp/boot 2>&1
+	cat /tmp/boot
+	grep -qF -- "$say" /tmp/boot && wait_gone g
+}
+
 # The last root= and init= count, so these override those of guest()
 remember_host
 init=init=/sbin/init
@@ -86,6 +101,19 @@ if [ -x /usr/lib/qemu/virtiofsd ]; then
 	root share
 	check "root= of a share" boots share theroot "append=$init rootfstype=virtiofs root=theroot" \
 		"line=[Share]" line=Path=$dir/root line=Tag=theroot
+	check "Root= is a folder" boots_root sigma-root Root=$dir/root
+	check "what the guest wrote there is on the host" [ "$(cat $dir/root/made)" = "by the guest" ]
+	rm $dir/root/made
+	check "RootWrites=no" boots_root sigma-root Root=$dir/root RootWrites=no
+	check "the guest could not write there" eval '[ ! -e $dir/root/made ] && grep "Read-only" /tmp/boot'
+	check "RootWrites=overlay" boots_root overlay Root=$dir/root RootWrites=overlay
+	check "the guest could write, and nothing of that is on the host" \
+		eval '[ ! -e $dir/root/made ] && ! grep "Read-only" /tmp/boot'
+	cp $dir/root/sbin/init /root-init
+	INIT=/root-init
+	check "Root=/ is the root of the host" boots_root sigma-root Root=/ RootWrites=no
+	INIT=""
+	rm /root-init
 fi
 rm $image
 check "the host has the CPU and the memory back" host_is_as_before

@@ -81,6 +81,16 @@ check "machinectl lists the guest" until_true 10 is_listed
 check "the guest inhibits sleep" until_true 10 inhibits
 refuse "a second sigmad for the guest is refused" "exists already" sigmactl start web
 
+truncate -s 8M /srv/late.img
+cp /etc/sigma/web.guest /tmp/web.guest
+printf '[Disk]\nPath=/srv/late.img\n' >>/etc/sigma/web.guest
+check "systemctl reload adds the disk that is new in the guest file" eval \
+	'systemctl reload $unit && until_true 10 in_guest 1 "test -e /dev/vdb"'
+cp /tmp/web.guest /etc/sigma/web.guest
+check "systemctl reload removes it with its section" eval \
+	'systemctl reload $unit && until_true 10 in_guest 1 "test ! -e /dev/vdb"'
+check "the journal tells what a reload did" until_true 10 said sigmad "late.img: goes"
+
 mkdir -p /var/lib/sigma
 make_qcow2 /var/lib/sigma/web.qcow2 8
 check "a qcow2 image is added to the service" \

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=3 mem=2G timeout=480
 #
-# Shared folders: files both ways, read-only shares, the rights that the guest has in a share, and a
-# virtiofsd that dies.
+# Shared folders: files both ways, read-only shares, the rights that the guest has in a share,
+# extended attributes, ACLs and submounts, and a virtiofsd that dies.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -14,6 +14,7 @@ program=/usr/lib/qemu/virtiofsd
 [ -x $program ] || skip_all "no virtiofsd in this machine"
 things=/srv/things
 papers=/srv/papers
+marks=/srv/marks
 
 sum() { sha256sum "$1" | cut -d ' ' -f 1; }
 sum_in_guest() { in_guest 1 "sha256sum $1" | cut -d ' ' -f 1; }
@@ -22,6 +23,20 @@ servers() { pgrep -c -x virtiofsd; }
 no_servers() { [ "$(servers)" = 0 ]; }
 # server FOLDER: the first of the two processes of its virtiofsd, the init of a PID namespace
 server() { pgrep -o -f "^$program .*$1"; }
+# Extended attributes, without the package attr: setxattr FILE NAME HEX; getxattr FILE NAME BYTES
+# shellcheck disable=SC2016 # expanded by perl
+setxattr='perl -e '\''$v = pack("H*", $ARGV[2]);
+	syscall(188, $ARGV[0], $ARGV[1], $v, length($v), 0) and die "$!\n"'\'
+# shellcheck disable=SC2016
+getxattr='perl -e '\''$v = " " x $ARGV[2];
+	syscall(191, $ARGV[0], $ARGV[1], $v, length($v)) > 0 or die "$!\n"; print $v'\'
+# An ACL (linux/posix_acl_xattr.h): the owner writes, user 1 reads, nobody else does either
+acl=02000000$(printf '%s' 01000600ffffffff 0200040001000000 04000000ffffffff 10000400ffffffff \
+	20000000ffffffff)
+mark_on_host() { eval "$getxattr $marks/note user.mark 4"; }
+set_acl() { in_guest 1 "$setxattr /run/marks/note system.posix_acl_access $acl"; }
+as() { echo "setpriv --reuid $1 --regid $1 --clear-groups"; }
+device_of() { in_guest 1 "stat -c %d $1"; }
 sigmad_said() { grep -q -- "$1" /run/sigma/g/sigmad.log; }
 
 mkdir -p $things $papers
@@ -30,11 +45,16 @@ echo "from the host" >$things/note
 echo "not for everybody" >$things/secret && chmod 600 $things/secret
 echo "to be read" >$papers/note
 dd if=/dev/urandom of=$things/data bs=1M count=$MIB status=none
+# A file system that keeps attributes on each kernel, with another one in it
+mkdir -p $marks && truncate -s 16M /srv/marks.img && mkfs.ext4 -q /srv/marks.img &&
+	mount -o loop /srv/marks.img $marks && mkdir $marks/inner && mount -t tmpfs tmpfs $marks/inner
+echo marked >$marks/note && chmod 600 $marks/note
 shares=("line=[Share]" "line=Path=$things" "line=[Share]" "line=Path=$papers" line=ReadOnly=yes)
+extra=("line=[Share]" "line=Path=$marks" line=ACL=yes)
 remember_host
 
 # ---- without virtiofsd
-guest g disk=/dev/vdb net=1 "${shares[@]}"
+guest g disk=/dev/vdb net=1 "${shares[@]}" "${extra[@]}"
 mv $program $program.away
 refuse "a guest with a share is refused where there is no virtiofsd" \
 	"g.guest:[0-9]+: \[Share\].*install the package" \
@@ -58,6 +78,18 @@ check "a file that g removes is gone on the host" \
 	eval 'in_guest 1 "rm /run/things/made" && [ ! -e $things/made ]'
 check "g mounts the read-only share" mounts papers
 check "g reads the read-only share" [ "$(in_guest 1 'cat /run/papers/note')" = "to be read" ]
+check "g mounts a share with ACLs" mounts marks
+check "g sets an extended attribute, and the host sees it" eval '
+	in_guest 1 "$setxattr /run/marks/note user.mark 7365656e" &&
+	[ "$(mark_on_host)" = seen ]'
+refuse "g sets none in a share without Xattr=" "not supported" \
+	in_guest 1 "$setxattr /run/things/note user.mark 7365656e"
+check "g sets an ACL, which holds in g and on the host" eval '
+	! in_guest 1 "$(as 1) cat /run/marks/note" &&
+	set_acl && in_guest 1 "$(as 1) cat /run/marks/note" | grep -x marked &&
+	$(as 1) cat $marks/note && ! $(as 2) cat $marks/note'
+check "a file system in the share is one of its own in g" \
+	eval '[ "$(device_of /run/marks)" != "$(device_of /run/marks/inner/.)" ]'
 refuse "g cannot write to the read-only share" "read-only" in_guest 1 "touch /run/papers/new"
 refuse "g cannot remount the read-only share for writing" \
 	"read-only" in_guest 1 "mount -o remount,rw /run/papers; touch /run/papers/new"
@@ -102,6 +134,7 @@ check "g reads $MIB MiB as the host wrote them again" \
 	[ "$(sum_in_guest /run/things/data)" = "$(sum $things/data)" ]
 check "g is killed" eval 'sigmactl kill g && wait_gone g'
 check "no virtiofsd is left after the kill" no_servers
+umount $marks/inner $marks
 check "the host has everything back" host_is_as_before
 
 # ---- a guest that a user starts

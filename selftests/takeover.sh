@@ -75,7 +75,7 @@ done
 check "sigmad is killed once more" kill_sigmad
 hold()
 {
-	# An open file description lock of a byte that says "nobody else may write", see disk.c
+	# An open file description lock of a byte that says "nobody else may write", see disk_lock.c
 	perl -MFcntl -e 'open(my $f, "<", $ARGV[0]) or die "$!\n";
 		my $lock = pack("s s x4 q q i x4", F_RDLCK, 0, 201, 1, 0);
 		fcntl($f, 37, $lock) or die "$!\n";

@@ -13,6 +13,8 @@ SOMEBODY=1 NOBODY=65534
 HERE=192.0.2.10		# the host's address, which the guest has, too
 GATEWAY=192.0.2.1	# nobody has it
 HOST=169.254.1.2	# the host, in the guest
+HERE6=2001:db8::10	# as HERE
+THERE6=2001:db8:1::1	# another address of the host, which the guest does not have
 program=/usr/bin/passt
 files=/opt/passt
 
@@ -40,17 +42,20 @@ get_address()
 		busybox udhcpc -i eth1 -n -q -t 10 -T 1 -s /run/dhcp' &&
 		in_guest 1 "ip -4 -o addr show dev eth1" | grep -F " $HERE/24 "
 }
+# The guest makes its address from the prefix that passt advertises
+has_ipv6() { in_guest 1 "ip -6 -o addr show dev eth1 scope global -tentative" | grep " 2001:db8::"; }
 # serve ADDRESS PORT: send a byte to each that connects to this address of the host alone
 # shellcheck disable=SC2016 # expanded by perl
 serve()
 {
-	exec perl -e 'use Socket; socket(S, AF_INET, SOCK_STREAM, 0) &&
-		bind(S, pack_sockaddr_in($ARGV[1], inet_aton($ARGV[0]))) && listen(S, 8) or die $!;
+	exec perl -e 'use Socket qw(:all);
+		my ($error, $at) = getaddrinfo($ARGV[0], $ARGV[1], { socktype => SOCK_STREAM });
+		socket(S, $at->{family}, SOCK_STREAM, 0) && bind(S, $at->{addr}) && listen(S, 8) or die $!;
 		while (accept(C, S)) { syswrite(C, "x"); close(C) }' "$1" "$2"
 }
 # in_reach ADDRESS PORT: g gets something from there
 in_reach() { in_guest 1 "[ x = \"\$(timeout 10 bash -c 'head -c 1 </dev/tcp/$1/$2')\" ]"; }
-fetches() { [ "$(in_guest 1 "cat </dev/tcp/$HOST/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
+fetches() { [ "$(in_guest_bash 1 "cat </dev/tcp/$HOST/5000 | sha256sum")" = "$(sha256sum <$data)" ]; }
 # ask ADDRESS PORT: ask the guest's service through a forwarded port of the host
 ask() { within 10 bash -c 'exec 3<>"/dev/tcp/$0/$1" && echo hostname >&3 && cat <&3' "$1" "$2"; }
 answers() { ask "$1" "$2" | grep -x sigma-guest; }
@@ -61,12 +66,18 @@ sigmad_said() { grep -- "$1" /run/sigma/g/sigmad.log; }
 
 ip link add br0 type bridge && ip addr add $HERE/24 dev br0 && ip link set br0 up
 ip route add default via $GATEWAY
+ip link add there type dummy && ip addr add $THERE6/64 dev there nodad && ip link set there up
+ip addr add $HERE6/64 dev br0 nodad && ip route add default via 2001:db8::1
 data=/run/data
 dd if=/dev/urandom of=$data bs=1M count=$MIB status=none
 busybox nc -ll -p 5000 -e cat $data &
 server=$!
 serve 127.0.0.1 5002 &
 secret=$!
+serve ::1 5002 &
+secret6=$!
+serve $THERE6 5004 &
+open6=$!
 echo "nameserver 127.0.0.53" >/etc/resolv.conf
 serve 127.0.0.53 53 &
 resolver=$!
@@ -74,7 +85,8 @@ resolver=$!
 busybox nc -ll -p 5001 -e sh -c 'cat >/run/got' &
 taker=$!
 guest g ${KERNEL:+kernel=$KERNEL} disk=/dev/vdb net=1 line=[Network] line=User=yes \
-	line=Forward=tcp:2207:7 line=Forward=tcp:127.0.0.1:2208:7 line=Forward=udp:5353:5300
+	line=Forward=tcp:2207:7 line=Forward=tcp:127.0.0.1:2208:7 line=Forward=udp:5353:5300 \
+	'line=Forward=tcp:[::1]:2210:7' line=MTU=9000
 remember_host
 
 # ---- without passt
@@ -104,10 +116,17 @@ for address in $GATEWAY $HOST 169.254.1.1; do
 	check "g does not reach the service on the host's loopback by $address" \
 		eval '! in_reach $address 5002 && in_guest 1 true'
 done
+check "g makes an IPv6 address from the host's network" until_true 20 has_ipv6
+check "g reaches a service by IPv6" until_true 10 in_reach $THERE6 5004
+check "g does not reach the service on the host's IPv6 loopback" eval '
+	head -c 1 </dev/tcp/::1/5002 | grep x &&
+	! in_reach "$(in_guest 1 "ip -6 route show default" | sed "s/.* via \([^ ]*\) .*/\1/")%eth1" 5002 &&
+	! in_reach $HERE6 5002'
+check "the NIC has the MTU of MTU=" [ "$(in_guest 1 'cat /sys/class/net/eth1/mtu')" = 9000 ]
 check "g reaches the resolver on the host's loopback at the address that DHCP tells" \
 	until_true 10 eval 'in_reach "$(in_guest 1 "cat /run/dns")" 53'
 check "g sends $MIB MiB to a server on the host" eval '
-	made=$(in_guest 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$HOST/5001;
+	made=$(in_guest_bash 1 "head -c ${MIB}M /dev/urandom >/run/made; cat /run/made >/dev/tcp/$HOST/5001;
 		sha256sum </run/made" | cut -d " " -f 1) &&
 	until_true 10 eval "[ \$(sum /run/got) = $made ]"'
 rm -f /run/got
@@ -118,6 +137,8 @@ check "a forwarded TCP port of the host reaches g" answers 127.0.0.1 2207
 check "the forwarded TCP port listens on all addresses" answers $HERE 2207
 check "a port forwarded on one address listens on that one only" \
 	eval 'answers 127.0.0.1 2208 && ! ask $HERE 2208'
+check "a port forwarded on an IPv6 address reaches g" answers ::1 2210
+check "a port forwarded on all addresses is forwarded on IPv6, too" answers $HERE6 2207
 in_guest 1 "printf '%s\n' 'local stratum 8' 'allow all' 'port 5300' >/run/chrony.conf
 	&& chronyd -f /run/chrony.conf"
 check "a forwarded UDP port of the host reaches g" tells_time
@@ -168,5 +189,18 @@ check "a NIC in user mode is hot-plugged, with another forwarded port" \
 	until_true 20 get_address && answers 127.0.0.1 2209'
 check "g stops" eval 'sigmactl stop g && wait_gone g'
 check "no passt is left after the stop" no_passt
-kill $server $taker $secret $resolver
+
+# ---- sigmactl run
+greeted() { [ "$(within 10 cat </dev/tcp/127.0.0.1/2210)" = hello ]; }
+# shellcheck disable=SC2016 # expanded in the guest
+sigmactl run --kernel="$VMLINUX" --memory=256M --append=mitigations=off --publish=2210:7 -- sh -c '
+	ip -4 -o addr show dev eth0; cat /etc/resolv.conf; bash -c "cat </dev/tcp/$0/5000" | sha256sum
+	exec busybox nc -l -p 7 -e echo hello' $HOST >/run/said &
+check "a program of sigmactl run is reached at a port of the host" \
+	eval 'until_true 120 greeted && wait $!'
+check "it has the host's address" grep -F " $HERE/24 " /run/said
+check "its resolver is the one that DHCP tells" grep -x "nameserver 169.254.1.1" /run/said
+check "it received $MIB MiB from a server on the host" grep "$(sum $data)" /run/said
+check "the host's resolv.conf is as before" grep 127.0.0.53 /etc/resolv.conf
+kill $server $taker $secret $secret6 $open6 $resolver
 finish

@@ -38,7 +38,7 @@ depths()
 	done
 }
 # fio_in_guest ARGUMENT...: run fio; where it fails, print its last lines
-fio_in_guest() { GUEST_TIMEOUT=120 in_guest 1 "fio --output=/run/fio $* || { tail -n 20 /run/fio; false; }"; }
+fio_in_guest() { GUEST_TIMEOUT=120 in_guest_bash 1 "fio --output=/run/fio $* || { tail -n 20 /run/fio; false; }"; }
 verify_depths() { fio_in_guest "--filename=$1 - <<<$(printf %q "$(depths "${@:2}")")"; }
 verify_on_host() { within 60 fio "${job[@]}" --verify_only "$@"; }
 

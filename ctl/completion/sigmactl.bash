@@ -36,7 +36,11 @@ _sigmactl()
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		-t|-s|-n|-p|-e|--timeout|--state|--lines|--property|--escape)
+		--)	[ "${words[0]}" != run ] || { _sigmactl_command $((i + 1)); return; } ;;
+		-t)	# of these verbs it has no value
+			[[ " ${words[*]} " == " "@(exec|shell)" "* ]] || i=$((i + 1)) ;;
+		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|\
+		--cpus|--kernel|--guard|--append|--name|--rootfs|--share|--net|--publish)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
 		-*|=)	;;
@@ -58,7 +62,16 @@ _sigmactl()
 		choices=$(sigmactl help show | sed -n '/^Name State/,/^$/{s/,//g; s/  .*//; s/ /\n/g; p}') ;;
 	-e|--escape)
 		choices="^A ^] none" ;;
-	-t|-n|--timeout|--lines)
+	--guard)
+		choices="auto full memory no" ;;
+	--net)
+		choices="user none bridge=" ;;
+	--kernel|--rootfs|--share)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	--cpus|--append|--name|--publish)
+		return ;;
+	-n|-u|-w|--timeout|--lines|--user|--workdir)
 		return ;;
 	*)
 		if [[ $cur == -* ]]; then
@@ -71,6 +84,19 @@ _sigmactl()
 	esac
 	# shellcheck disable=SC2207 # none of these words has a blank
 	COMPREPLY+=($(compgen -W "$choices" -- "$cur"))
+}
+
+# The command of "run --", which begins at this word
+_sigmactl_command()
+{
+	if declare -F _command_offset >/dev/null; then
+		_command_offset "$1"
+	elif [ "$COMP_CWORD" = "$1" ]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")
+	else
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "${COMP_WORDS[COMP_CWORD]}")
+	fi
 }
 
 # Set $choices to the next argument of $verb
@@ -104,6 +130,17 @@ _sigmactl_argument()
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi ;;
+	agent:1)
+		choices=install ;;
+	agent:2)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+	cp:1|cp:2)
+		choices=$(_sigmactl_names on | sed 's/$/:/')
+		compopt -o filenames -o nospace 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	exec:2)
+		mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
 	dump:2)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

@@ -41,6 +41,14 @@ _sigmactl()
 {
 	local -a typed
 	local verb nr
+	# The command of "run --"
+	nr=${words[(i)--]}
+	if [[ $words[2] == run ]] && (( nr < CURRENT )); then
+		shift nr words
+		(( CURRENT -= nr ))
+		_normal
+		return
+	fi
 	typed=(${${words[2,CURRENT-1]}:#-*})
 	verb=${typed[1]:-}
 	nr=$#typed
@@ -73,6 +81,10 @@ _sigmactl()
 		elif [[ $verb != net ]]; then
 			_files
 		fi ;;
+	agent:1)		compadd install ;;
+	agent:2)		_files -/ ;;
+	cp:1|cp:2)		_sigmactl_names on; _files ;;
+	exec:2)			_command_names -e ;;
 	dump:2)			_files ;;
 	*:1)			_sigmactl_names on ;;
 	esac

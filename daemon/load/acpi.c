@@ -5,6 +5,7 @@
  *
  *	RSDP -> XSDT -> FADT -> DSDT	one device, compiled from sigma.asl
  *	             -> MADT		the CPUs, their wake-up mailbox, an I/O APIC
+ *	             -> SGAK		the key of the guest's agent (common/agent.h)
  *	             -> SRAT		the NUMA nodes of CPUs and memory, if there are several
  *
  * A guest whose CPUs and memory are all of one node has no SRAT: its kernel makes one node of all
@@ -92,7 +93,7 @@ struct acpi_rsdp {
 
 struct acpi_xsdt {
 	struct acpi_header header;
-	uint64_t table[3];		/* the last one, the SRAT, may be missing */
+	uint64_t table[4];		/* the last one, the SRAT, may be missing */
 } __attribute__((packed));
 
 /* zero0 to zero4 are fields that stay 0 here */
@@ -150,6 +151,12 @@ struct madt_mp_wakeup {
 	uint64_t mailbox;
 } __attribute__((packed));
 
+struct acpi_agent {
+	struct acpi_header header;
+	uint8_t key[AGENT_KEY_SIZE];
+} __attribute__((packed));
+static_assert(offsetof(struct acpi_agent, key) == AGENT_TABLE_HEADER, "agent's table");
+
 struct acpi_srat {
 	struct acpi_header header;
 	uint32_t one;
@@ -193,10 +200,10 @@ static_assert(sizeof(struct srat_x2apic) == 24, "SRAT");
 static_assert(sizeof(struct acpi_rsdp) + sizeof(struct acpi_xsdt) + sizeof(struct acpi_fadt) +
 	      sizeof(sigma_aml_code) + sizeof(struct acpi_madt) +
 	      (SIGMA_CPUS_MAX + 1) * sizeof(struct madt_x2apic) + sizeof(struct madt_ioapic) +
-	      sizeof(struct madt_mp_wakeup) + sizeof(struct acpi_srat) +
+	      sizeof(struct madt_mp_wakeup) + sizeof(struct acpi_agent) + sizeof(struct acpi_srat) +
 	      SIGMA_CPUS_MAX * sizeof(struct srat_x2apic) +
 	      (SIGMA_NODE_RANGES_MAX + 1) * sizeof(struct srat_memory) +
-	      6 * TABLE_ALIGN <= ACPI_TABLES_SIZE, "ACPI tables");
+	      7 * TABLE_ALIGN <= ACPI_TABLES_SIZE, "ACPI tables");
 
 static uint8_t checksum(const void *data, size_t len)
 {
@@ -366,6 +373,16 @@ static size_t build_srat(uint8_t *table, const struct acpi_layout *layout)
 	return len;
 }
 
+static size_t build_agent(uint8_t *table, const uint8_t key[AGENT_KEY_SIZE])
+{
+	struct acpi_agent *agent = (struct acpi_agent *)table;
+
+	fill_header(&agent->header, AGENT_TABLE, 1);
+	memcpy(agent->key, key, sizeof(agent->key));
+	finish_table(&agent->header, sizeof(*agent));
+	return sizeof(*agent);
+}
+
 static size_t build_fadt(uint8_t *table, uint64_t dsdt)
 {
 	struct acpi_fadt *fadt = (struct acpi_fadt *)table;
@@ -417,7 +434,7 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 	size_t madt_at = align_table(dsdt_at + sizeof(sigma_aml_code));
 	struct acpi_rsdp *rsdp = (struct acpi_rsdp *)buffer;
 	struct acpi_xsdt *xsdt = (struct acpi_xsdt *)(buffer + xsdt_at);
-	size_t xsdt_len = offsetof(struct acpi_xsdt, table[2]), end, srat_at;
+	size_t xsdt_len = offsetof(struct acpi_xsdt, table[3]), end, agent_at, srat_at;
 	int error;
 
 	if (!layout->nr_cpus || layout->nr_cpus > SIGMA_CPUS_MAX)
@@ -434,10 +451,11 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 	if (error < 0)
 		return error;
 	build_fadt(buffer + fadt_at, phys + dsdt_at);
-	end = madt_at + build_madt(buffer + madt_at, layout);
+	agent_at = align_table(madt_at + build_madt(buffer + madt_at, layout));
+	end = agent_at + build_agent(buffer + agent_at, layout->agent_key);
 	if (has_several_nodes(layout)) {
 		srat_at = align_table(end);
-		xsdt->table[2] = phys + srat_at;
+		xsdt->table[3] = phys + srat_at;
 		xsdt_len = sizeof(*xsdt);
 		end = srat_at + build_srat(buffer + srat_at, layout);
 	}
@@ -445,6 +463,7 @@ int acpi_build(uint8_t *buffer, uint64_t phys, const struct acpi_layout *layout)
 	fill_header(&xsdt->header, "XSDT", 1);
 	xsdt->table[0] = phys + fadt_at;
 	xsdt->table[1] = phys + madt_at;
+	xsdt->table[2] = phys + agent_at;
 	finish_table(&xsdt->header, xsdt_len);
 
 	memcpy(rsdp->signature, "RSD PTR ", sizeof(rsdp->signature));

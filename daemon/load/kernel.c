@@ -18,6 +18,10 @@
 
 #define IMAGE_SIZE_MAX		(1UL << 30)
 
+/* Kernels from this version on handle the host's boot CPU in the MADT */
+#define BSP_MAJOR		6
+#define BSP_MINOR		9
+
 static const struct {
 	size_t offset;
 	const char *magic;
@@ -152,6 +156,12 @@ int kernel_open(struct kernel *kernel, const char *path)
 	if (error)
 		kernel_close(kernel);
 	return error;
+}
+
+bool kernel_lists_bsp(const struct kernel *kernel)
+{
+	return kernel->major > BSP_MAJOR ||
+	       (kernel->major == BSP_MAJOR && kernel->minor >= BSP_MINOR);
 }
 
 void kernel_copy(const struct kernel *kernel, uint8_t *to)

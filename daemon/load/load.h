@@ -6,10 +6,12 @@
  *	bzimage.c	checks a bzImage
  *	vmlinux.c	checks an ELF file
  *	rootfs.c	chooses the file systems whose drivers the initrd gets
+ *	modules.c	finds the modules that the initrd gets, in load order
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
  *	unpacked.c	the size of the initrd once the guest has unpacked it
  *	acpi.c		RSDP, XSDT, FADT, MADT, SRAT, DSDT (from sigma.asl)
- *	bootparams.c	memory layout, e820, command line, struct boot_params
+ *	cmdline.c	the command line
+ *	bootparams.c	memory layout, e820, struct boot_params
  */
 #ifndef SIGMA_LOAD_H
 #define SIGMA_LOAD_H
@@ -19,6 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../../common/agent.h"
 #include "../../common/guestfile.h"
 #include "../../common/memory.h"
 
@@ -27,6 +30,8 @@ struct load;
 #define MODULES_DEFAULT	"/lib/modules"	/* the folder of the kernels' modules; each has one in it */
 /* The tag of a share with the modules of the guest's kernel, which guest/init mounts */
 #define MODULES_TAG	"sigma-modules"
+/* The tag of the share that is the root by Root= */
+#define ROOT_TAG	"sigma-root"
 
 /**
  * load_open - read the kernel, make the initrd and check both, before the guest has memory
@@ -91,6 +96,14 @@ int kernel_open(struct kernel *kernel, const char *path);
 void kernel_copy(const struct kernel *kernel, uint8_t *to);
 void kernel_close(struct kernel *kernel);
 
+/**
+ * kernel_lists_bsp - does it want the host's boot CPU in the MADT?
+ *
+ * Kernels from 6.9 on expect the machine's boot CPU in the MADT, detect that they do not run on it,
+ * and do not start it. Older kernels would try to start it.
+ */
+bool kernel_lists_bsp(const struct kernel *kernel);
+
 /* bzimage.c, vmlinux.c: the formats that kernel_open() knows; parse: 0 or a reported -errno */
 bool bzimage_matches(const struct kernel *kernel);
 int bzimage_parse(struct kernel *kernel, const char *path);
@@ -105,9 +118,25 @@ int vmlinux_parse(struct kernel *kernel, const char *path);
  * @fstype: rootfstype= of the command line, or NULL
  *
  * Return: @fstype, or what the disks say, as a comma-separated list; "" beside a user's initrd,
- * which finds the root itself.
+ * which finds the root itself, and what Root= needs, which is no disk.
  */
 const char *rootfs_types(const struct guest_config *config, const char *root, const char *fstype);
+
+/* network.c */
+
+/**
+ * network_list - what the guest's first program is to set up on the guest's NICs
+ *
+ * Lines, each with a word and a value:
+ *
+ *	nic MAC			the lines below are about the NIC with this MAC address
+ *	address ADDRESS/LENGTH	of this NIC
+ *	gateway ADDRESS		of the default route
+ *	dns ADDRESS		of a DNS server
+ *
+ * Return: the text, to be freed, "" if there is nothing to set up; or NULL: no memory.
+ */
+char *network_list(const struct guest_config *config);
 
 /* initrd.c */
 
@@ -125,6 +154,7 @@ struct initrd {
  * @modules: module tree (the folder with modules.dep in it) or NULL
  * @user: the user's own initrd, or NULL
  * @types: of file systems whose drivers are needed beside ext4: a comma-separated list
+ * @network: of network_list()
  *
  * An uncompressed newc cpio archive with
  *
@@ -134,9 +164,11 @@ struct initrd {
  *				since an alias can name drivers for different CPUs
  *	/modules.TYPE		the same for the driver of a type of @types, where it has modules:
  *				/init loads them if the root file system is of this type
+ *	/network		@network, unless that is ""
  *	/init			loads these modules, mounts root= and switches to it. It comes
  *				with the folders and the /dev/console that it needs. Left out
  *				if there is a @user
+ *	/sigma-agent		runs programs for sigmactl; /init starts it. Left out likewise
  *
  * With @user this archive follows the user's, which may be compressed in any way and is padded to 4
  * bytes. The kernel unpacks both, and runs the user's /init, which finds the modules at the paths
@@ -145,13 +177,37 @@ struct initrd {
  *
  * A kernel that needs no other modules, since all drivers are built in, needs no module tree.
  * sigma_guest.ko is taken from the module tree, or else from $SIGMA_LIBDIR/VERSION/; /init is
- * $SIGMA_LIBDIR/guest-init. The default of SIGMA_LIBDIR is PREFIX/lib/sigma.
+ * $SIGMA_LIBDIR/guest-init, and the agent is beside it. The default of SIGMA_LIBDIR is PREFIX/lib/sigma.
  *
  * Return: 0, and initrd_free() has to follow; or a reported negative errno.
  */
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user, const char *types);
+		 const char *user, const char *types, const char *network);
 void initrd_free(struct initrd *initrd);
+
+/* cmdline.c */
+
+/**
+ * cmdline_build - the command line of a guest
+ * @info: the guest's CPUs, and the rate of its TSC
+ *
+ * Return: the command line, to be freed; or NULL, reported.
+ */
+char *cmdline_build(const struct guest_config *config, const struct sigma_info *info,
+		    const struct kernel *kernel);
+
+/**
+ * cmdline_check - build the longest possible command line, and warn of words without effect
+ *
+ * Return: its size with NUL, or a reported negative errno.
+ */
+ssize_t cmdline_check(const struct guest_config *config, const struct kernel *kernel);
+
+/** cmdline_check_signature - will the kernel load sigma_guest.ko? 0 or a reported -errno */
+int cmdline_check_signature(const struct guest_config *config, const struct initrd *initrd);
+
+/** cmdline_value - the value of the last NAME= that the kernel obeys, to be freed; or NULL */
+char *cmdline_value(const char *cmdline, const char *name);
 
 /* unpacked.c */
 
@@ -160,8 +216,8 @@ struct archive;
 /**
  * unpacked_filters - have libarchive read what is compressed as kernels and their modules are
  *
- * Not archive_read_support_filter_all(): for some kinds, as that of lzop, libarchive runs a program,
- * which the filter of system calls forbids.
+ * Not archive_read_support_filter_all(): for some kinds, such as lzop, libarchive runs a program, and
+ * the filter of system calls forbids that.
  */
 void unpacked_filters(struct archive *in);
 
@@ -169,14 +225,15 @@ void unpacked_filters(struct archive *in);
  * initrd_unpacked - the size of the files in an initrd
  * @max: stop counting at about this size
  *
- * What is damaged counts as nothing: the guest's kernel reports it.
+ * Parts that are damaged do not count: the guest's kernel reports them.
  */
 uint64_t initrd_unpacked(const uint8_t *data, size_t size, uint64_t max);
 
-/** struct load - kernel and initrd, read and checked */
+/** struct load - kernel and initrd, read and checked; @agent_key: of this start, see daemon/agent.h */
 struct load {
 	struct kernel kernel;
 	struct initrd initrd;
+	uint8_t agent_key[AGENT_KEY_SIZE];
 };
 
 /* acpi.c */
@@ -190,6 +247,7 @@ struct acpi_layout {
 	const uint32_t *apic_ids;
 	uint64_t low_phys;		/* SIGMA_LOW_SIZE bytes */
 	const struct sigma_nodes *nodes;	/* of all of its memory but that */
+	const uint8_t *agent_key;	/* AGENT_KEY_SIZE bytes */
 };
 
 #define ACPI_TABLES_SIZE 0x4000

@@ -41,7 +41,7 @@ static unsigned int disk_types(const struct guest_disk *disk)
 
 	if (!disk->path)
 		return disk->socket ? XFS | BTRFS : 0;
-	/* What cannot be opened is reported when the disk is made */
+	/* A disk that cannot be opened is reported when it is made */
 	fd = open(disk->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
 		return 0;
@@ -75,6 +75,8 @@ const char *rootfs_types(const struct guest_config *config, const char *root, co
 
 	if (config->initrd)
 		return names[0];
+	if (config->root)
+		return config->root_writes == ROOT_WRITES_OVERLAY ? "overlay" : names[0];
 	if (fstype)
 		return fstype;
 	for (unsigned int i = 0; i < config->nr_disks; i++)

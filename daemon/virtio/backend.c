@@ -4,17 +4,11 @@
  *
  * Each back end is the init of a PID namespace: when it dies, the kernel kills all processes that
  * it made. It also has a mount namespace.
- *
- * The kernel drops a SIGTERM for an init that has not set a handler yet. So a back end that
- * finishes its requests is the child of an init that stays a copy of the broker, and passes SIGTERM
- * on.
  */
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <linux/sched.h>
-#include <linux/securebits.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -24,9 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mount.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -36,41 +28,18 @@
 
 #include "../../common/assert.h"
 #include "../../common/log.h"
-#include "../../common/program.h"
 #include "../../common/rundir.h"
 #include "../../common/text.h"
+#include "alive.h"
 #include "backend.h"
+#include "backend_exec.h"
 
 #define PIPE_SIZE	65536U		/* bytes, pipe(7) */
-#define START_MS	5000
+#define START_MS	60000	/* many times what a busy machine needs */
 #define END_MS		1000
 #define FINISH_MS	30000U
 #define KILL_MS		5000
-/* Both are closed by exec */
-#define REPORT_FD	(BACKEND_FD + 1 + BACKEND_FILES)	/* struct report */
-#define NOTE_FD		(REPORT_FD + 1)
 #define FOLDER_MAX	64
-
-static const char ids[] = "cannot become the user that it should run as";
-
-/*
- * Files that the process is given: /dev/null, output pipe, two pipes for its start, the note,
- * BACKEND_FD and those behind it
- */
-enum { NOTHING, LOG, REPORT, GO, NOTE, GIVEN, NR_FDS = GIVEN + 1 + BACKEND_FILES };
-
-/* struct identity - the user that the process runs as; @mapped: in a user namespace */
-struct identity {
-	uid_t uid;
-	gid_t gid;
-	bool mapped, drop_groups;
-};
-
-/* struct report - what failed before exec; @what: address of a string, valid in both processes */
-struct report {
-	const char *what;
-	int error;
-};
 
 static int __attribute__((format(printf, 3, 4)))
 explain(char why[BACKEND_WHY_MAX], int error, const char *fmt, ...)
@@ -123,130 +92,10 @@ static int find_identity(struct identity *who, const struct backend_command *com
 	return 0;
 }
 
-static bool ready(int fd, int ms)
+static bool ready(int fd, unsigned int ms)
 {
-	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
-
-	return poll(&poll_fd, 1, ms) > 0;
+	return alive_wait(fd, POLLIN, ms) > 0;
 }
-
-/* In the new process, until exec: only system calls, since whoever starts it may have threads */
-
-static void fail(const char *what)
-{
-	struct report report = { .what = what, .error = errno };
-
-	if (write(REPORT_FD, &report, sizeof(report)) != sizeof(report))
-		_exit(126);
-	_exit(127);
-}
-
-/* The init of a back end that finishes its requests: pass SIGTERM on, and end when it ends */
-static void __attribute__((noreturn))
-be_init(const struct backend_command *command, pid_t child, const sigset_t *signals)
-{
-	const uint32_t saved = 0;
-	siginfo_t info;
-
-	/* Its memory is that of the broker, which the back end must not read */
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	prctl(PR_SET_NAME, "sigmad-init", 0, 0, 0);
-	/* The next sigmad waits on the locks of the files until it can read the note */
-	close_range(0, BACKEND_FD, 0);
-	close(REPORT_FD);
-	for (;;) {
-		if (sigwaitinfo(signals, NULL) == SIGTERM)
-			kill(child, SIGTERM);
-		info.si_pid = 0;
-		if (waitid(P_PID, child, &info, WEXITED | WNOHANG) || !info.si_pid)
-			continue;
-		/* If this fails, the next sigmad takes the end for a disorderly one */
-		if (command->note && info.si_code == CLD_EXITED && !info.si_status &&
-		    pwrite(NOTE_FD, &saved, sizeof(saved), command->note->at) != sizeof(saved))
-			_exit(126);
-		_exit(info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status);
-	}
-}
-
-/* Go on in a child of this process, its init, which gets SIGTERM when the broker dies */
-static void leave_init(const struct backend_command *command)
-{
-	sigset_t signals;
-	pid_t child;
-
-	/* A signal that is blocked is not dropped */
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM))
-		fail(ids);
-	child = _Fork();
-	if (child < 0)
-		fail("cannot make a process");
-	if (child)
-		be_init(command, child, &signals);
-	sigprocmask(SIG_UNBLOCK, &signals, NULL);
-}
-
-/* @fds: indexed by NOTHING to GIVEN and the files behind it */
-static void __attribute__((noreturn))
-do_exec(const struct backend_command *command, const struct identity *who, const int fds[NR_FDS])
-{
-	const unsigned int nr = GIVEN + 1 + command->nr_files;
-	int copy[NR_FDS];
-	bool moved = true;
-	const char *what;
-	sigset_t none;
-	char byte;
-
-	/* Copy the files above the numbers that dup2() overwrites */
-	for (unsigned int i = 0; i < nr; i++)
-		copy[i] = fcntl(fds[i], F_DUPFD, NOTE_FD + 1);
-	if (read(copy[GO], &byte, 1) != 1 || dup3(copy[REPORT], REPORT_FD, O_CLOEXEC) < 0)
-		_exit(126);
-	if (close_range(BACKEND_FD, REPORT_FD - 1, 0) || close_range(NOTE_FD, NOTE_FD, 0))
-		moved = false;
-	if (command->note)
-		moved = moved && dup3(copy[NOTE], NOTE_FD, O_CLOEXEC) >= 0;
-	for (unsigned int i = GIVEN; i < nr; i++)
-		moved = moved && dup2(copy[i], BACKEND_FD + i - GIVEN) >= 0;
-	if (!moved || dup2(copy[NOTHING], STDIN_FILENO) < 0 ||
-	    dup2(copy[LOG], STDOUT_FILENO) < 0 || dup2(copy[LOG], STDERR_FILENO) < 0 ||
-	    close_range(NOTE_FD + 1, ~0U, 0))
-		fail("cannot arrange its files");
-
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	setsid();
-
-	if (who->drop_groups && syscall(SYS_setgroups, 0, NULL))
-		fail("cannot drop its groups");
-	if (who->mapped && (syscall(SYS_setresgid, 0, 0, 0) || syscall(SYS_setresuid, 0, 0, 0)))
-		fail(ids);
-	/* End with its parent. setresuid() clears PDEATHSIG, so set it afterwards */
-	if (command->finishes)
-		leave_init(command);
-	else if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-		fail(ids);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		fail(ids);
-	/* exec then gives root no capability */
-	if (command->confined &&
-	    prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED, 0, 0, 0))
-		fail("cannot give up capabilities");
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
-		fail("cannot have mounts of its own");
-	what = command->prepare ? command->prepare(command->data) : NULL;
-	if (what)
-		fail(what);
-	execve(command->argv[0], command->argv, program_environment);
-	fail("cannot be run");
-	_exit(126);
-}
-
-/* sigmad's side */
 
 static int write_file(pid_t pid, const char *name, const char *text)
 {
@@ -406,7 +255,7 @@ static int await_exec(struct backend *backend, const struct backend_command *com
 	if (!error && write(go_fd, "", 1) != 1)
 		error = -errno;
 	if (error)
-		return explain(why, error, "%s: %s: %s", backend->name, ids, strerror(-error));
+		return explain(why, error, "%s: %s: %s", backend->name, BACKEND_NO_IDENTITY, strerror(-error));
 	if (!ready(report_fd, START_MS))
 		return explain(why, -ETIMEDOUT, "%s does not start", backend->name);
 	if (read(report_fd, &report, sizeof(report)) != sizeof(report))
@@ -415,7 +264,7 @@ static int await_exec(struct backend *backend, const struct backend_command *com
 		       strerror(report.error));
 }
 
-/* struct pipes - a back end's stdin and stdout, and what it is started by; see do_exec() */
+/* struct pipes - a back end's stdin and stdout, and what it is started by; see backend_exec() */
 struct pipes {
 	int null, log[2], report[2], go[2];
 };
@@ -494,7 +343,7 @@ static int run(struct backend *backend, const struct backend_command *command,
 		for (unsigned int i = 0; i < command->nr_files; i++)
 			fds[GIVEN + 1 + i] = command->files[i];
 		close(pipes.go[1]);
-		do_exec(command, who, fds);
+		backend_exec(command, who, fds);
 	}
 	if (backend->pid < 0) {
 		error = -errno;
@@ -561,7 +410,7 @@ const char *backend_said(const struct backend *backend)
 /* Make a folder that nobody else can enter; false: errno says why not */
 static bool make_folder(char folder[FOLDER_MAX])
 {
-	/* Of these, a sigmad that root runs has the first. It cannot be filled by others */
+	/* A sigmad that root runs uses the first one, which other users cannot fill */
 	static const char *const parents[] = { RUNDIR, "/tmp" };
 
 	for (size_t i = 0; i < sizeof(parents) / sizeof(*parents); i++) {

@@ -7,14 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "alive.h"
 #include "blk_worker.h"
 
 #define STEP_MAX	(4UL << 20)	/* bytes; a multiple of any block size */
-#define ALIVE_SEC	10		/* a part of WatchdogSec= of sigma@.service */
 
 bool blk_worker_stopping(const struct blk *blk)
 {
@@ -105,9 +104,10 @@ int blk_worker_start(struct blk *blk)
 	}
 	blk->worker = worker;
 
-	/* The main thread handles all signals but that of a forbidden system call, which is this one's */
+	/* The main thread handles all signals but those of what this thread does itself */
 	sigfillset(&all);
-	sigdelset(&all, SIGSYS);
+	sigdelset(&all, SIGSYS);	/* a forbidden system call */
+	sigdelset(&all, SIGBUS);	/* an access to memory with an error */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = -pthread_create(&worker->thread, NULL, blk_thread, blk);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -138,9 +138,7 @@ static void join(pthread_t thread)
 		until.tv_sec += ALIVE_SEC;
 		if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
 			return;
-		/* sigmactl would not read it, and its socket would be full some day: see ../notify.c */
-		if (sd_watchdog_enabled(0, NULL) > 0)
-			sd_notify(0, "WATCHDOG=1");
+		alive_say();
 	}
 }
 

@@ -43,9 +43,10 @@ struct request {
 	union {
 		struct {
 			char path[PATH_MAX], tag[GUEST_TAG_MAX + 1];
-			bool read_only;
+			bool read_only, xattr, acl, submounts;
 		} share;
 		struct {
+			uint16_t mtu;
 			unsigned int nr_forwards;
 			struct guest_forward forward[GUEST_FORWARDS_MAX];
 		} net;
@@ -89,7 +90,7 @@ static void __attribute__((noreturn)) become_broker(int fd)
 	    dup2(null, STDERR_FILENO) < 0)
 		_exit(126);
 	setsid();
-	/* What sigmad was started in must not stay in use, as in leave_terminal() of ../main.c */
+	/* The folder that sigmad was started in must not stay in use: see leave_terminal() of ../main.c */
 	if (chdir("/"))
 		_exit(126);
 	execv("/proc/self/exe", argv);
@@ -290,6 +291,9 @@ int broker_share(struct backend *server, sd_event *event, const struct guest_sha
 	snprintf(request.share.path, sizeof(request.share.path), "%s", share->path);
 	snprintf(request.share.tag, sizeof(request.share.tag), "%s", share->tag);
 	request.share.read_only = share->read_only;
+	request.share.xattr = share->xattr;
+	request.share.acl = share->acl;
+	request.share.submounts = share->submounts;
 	return start(server, event, "virtiofsd", &request, none, why);
 }
 
@@ -301,6 +305,7 @@ int broker_net(struct backend *server, sd_event *event, const struct guest_net *
 
 	if (broker_fd < 0 && !is_service)
 		return passt_start(server, event, net, starter, why);
+	request.net.mtu = net->mtu;
 	request.net.nr_forwards = net->nr_forwards;
 	memcpy(request.net.forward, net->forward, sizeof(request.net.forward));
 	return start(server, event, "passt", &request, none, why);
@@ -358,6 +363,8 @@ static int serve_share(struct backend *server, struct request *request, char *wh
 {
 	struct guest_share share = {
 		.path = request->share.path, .read_only = request->share.read_only,
+		.xattr = request->share.xattr, .acl = request->share.acl,
+		.submounts = request->share.submounts,
 	};
 
 	if (!is_text(request->share.path, sizeof(request->share.path)) ||
@@ -370,10 +377,18 @@ static int serve_share(struct backend *server, struct request *request, char *wh
 	return virtiofsd_start(server, NULL, &share, request->starter, why);
 }
 
+static bool is_address(const char *text)
+{
+	struct in6_addr addr;
+
+	return inet_pton(AF_INET, text, &addr) == 1 || inet_pton(AF_INET6, text, &addr) == 1;
+}
+
 static int serve_net(struct backend *server, const struct request *request, char *why)
 {
-	struct guest_net net = { .nr_forwards = request->net.nr_forwards };
-	struct in_addr addr;
+	struct guest_net net = {
+		.mtu = request->net.mtu, .nr_forwards = request->net.nr_forwards,
+	};
 
 	if (net.nr_forwards > GUEST_FORWARDS_MAX)
 		return -EINVAL;
@@ -382,7 +397,7 @@ static int serve_net(struct backend *server, const struct request *request, char
 
 		*forward = request->net.forward[i];
 		if (!is_text(forward->address, sizeof(forward->address)) ||
-		    (*forward->address && inet_pton(AF_INET, forward->address, &addr) != 1))
+		    (*forward->address && !is_address(forward->address)))
 			return -EINVAL;
 	}
 	return passt_start(server, NULL, &net, request->starter, why);

@@ -5,7 +5,7 @@
  * They need what sigmad gives up before it reads anything of a guest (../privileges.h): namespaces,
  * mounts, other users. So a process that never sees a guest starts them. It is sigmad's child, or,
  * if sigmad is a service, an instance of sigma-broker@.service, since sigmad's unit allows none of
- * that either. Of sigmad it takes four requests, each of one size: serve a share, serve a NIC, serve
+ * that either. It takes four requests from sigmad, each of one size: serve a share, serve a NIC, serve
  * a disk, end one of these. It chooses the program and its arguments itself. A disk comes as open
  * files, with sigmad's locks on them.
  *

@@ -383,6 +383,16 @@ free_bus:
 	return log_error(ret, "cannot make the guest's device bus: %s", strerror(-ret));
 }
 
+void virtio_bus_hang_up(struct virtio_bus *bus)
+{
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		struct virtio_device *dev = bus->table.device[i];
+
+		if (dev && dev->ops->device_id == VIRTIO_ID_VSOCK)
+			device_reset(dev);
+	}
+}
+
 void virtio_bus_reset(struct virtio_bus *bus)
 {
 	bus->greeted = false;

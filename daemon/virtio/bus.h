@@ -54,6 +54,13 @@ bool virtio_bus_resuming(const struct virtio_bus *bus);
 /** virtio_bus_event - the event loop of the bus; no reference is taken */
 sd_event *virtio_bus_event(struct virtio_bus *bus);
 
+/**
+ * virtio_bus_hang_up - the guest has failed and is kept: end its connections with the host's programs
+ *
+ * Whoever waits for an answer on AF_VSOCK would wait for as long as the guest is kept.
+ */
+void virtio_bus_hang_up(struct virtio_bus *bus);
+
 /** virtio_bus_reset - the guest was stopped: reset all devices, remove those to be unplugged */
 void virtio_bus_reset(struct virtio_bus *bus);
 

@@ -17,6 +17,7 @@
  *	tap.c		the host's end of a NIC
  *	growth.c	notices that the storage of a disk has grown
  *	disk.c		the storage of a disk
+ *	disk_lock.c	the locks on it
  *	format.c	files that are not raw disks
  *	blk.c blk_socket.c blk_image.c net.c net_user.c console.c rng.c vsock.c fs.c	one device each
  *
@@ -25,7 +26,7 @@
  *
  * Everything runs in the event loop of sigmad, with one exception: between start and reset a back
  * end may serve its queues in its own thread (blk_worker.c), or leave them to the host's kernel
- * (../vhost.c) or to another process (../vhost_user.c).
+ * (vhost.c) or to another process (vhost_user.c).
  */
 #ifndef SIGMA_VIRTIO_DEVICE_H
 #define SIGMA_VIRTIO_DEVICE_H

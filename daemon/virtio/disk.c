@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/param.h>
 #include <sys/stat.h>
@@ -26,6 +25,7 @@
 #include "../../common/lock.h"
 #include "buffers.h"
 #include "disk.h"
+#include "disk_lock.h"
 #include "format.h"
 #include "making.h"
 #include "state.h"
@@ -41,101 +41,9 @@ static unsigned int patience(const struct virtio_making *making)
 	return making->resuming ? TAKEOVER_SECONDS : LOCK_SECONDS;
 }
 
-/*
- * Locks on bytes of the file, as QEMU has them (raw_check_lock_bytes() in its block/file-posix.c):
- * BYTE_USES + n says that the owner does n, BYTE_DENIES + n that nobody else may. All of them are
- * shared locks, set first and then tested against those of others. So both open files of a disk
- * have them, and the requests in flight of a sigmad that was killed have them, too.
- *
- * They are open file description locks only. NFS and CIFS make of flock(2) a lock on the whole
- * file, which would conflict with these.
- */
-enum {
-	BYTE_USES = 100, BYTE_DENIES = 200,
-	TO_READ = 0, TO_WRITE = 1, TO_RESIZE = 3,
-};
-
-#define READER_LOCKS	3
-
-/* A reader has and tests the first READER_LOCKS, a writer all */
-static const struct {
-	unsigned int set, test;
-} byte_locks[] = {
-	{ BYTE_USES + TO_READ, BYTE_DENIES + TO_READ },
-	{ BYTE_DENIES + TO_WRITE, BYTE_USES + TO_WRITE },
-	{ BYTE_DENIES + TO_RESIZE, BYTE_USES + TO_RESIZE },
-	{ BYTE_USES + TO_WRITE, BYTE_DENIES + TO_WRITE },
-	{ BYTE_USES + TO_RESIZE, BYTE_DENIES + TO_RESIZE },
-};
-
-static unsigned int nr_locks(const struct disk *disk)
+static int lock(const struct disk *disk, struct virtio_making *making)
 {
-	return disk->read_only ? READER_LOCKS : sizeof(byte_locks) / sizeof(*byte_locks);
-}
-
-/*
- * A lock of SMB keeps others, and its owner, from writing to the bytes. There the locks are behind
- * all data, where QEMU does not see them.
- */
-static off_t lock_offset(int fd)
-{
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs) || ((unsigned int)fs.f_type != CIFS_SUPER_MAGIC &&
-				 (unsigned int)fs.f_type != SMB2_SUPER_MAGIC))
-		return 0;
-	return 1LL << 62;
-}
-
-static int set_locks(const struct disk *disk, int fd)
-{
-	const off_t offset = lock_offset(fd);
-	int ret = 0;
-
-	for (unsigned int i = 0; i < nr_locks(disk) && !ret; i++)
-		ret = lock_byte(fd, offset + byte_locks[i].set);
-	return ret;
-}
-
-static int test_locks(const struct disk *disk)
-{
-	const off_t offset = lock_offset(disk->fd);
-	int ret = 0;
-
-	for (unsigned int i = 0; i < nr_locks(disk) && !ret; i++)
-		ret = lock_test(disk->fd, offset + byte_locks[i].test);
-	return ret;
-}
-
-/* Programs such as udevd and mkfs have a flock on a block device, which is always local */
-static int try_lock(void *what)
-{
-	struct disk *disk = what;
-	int ret = 0;
-
-	if (disk->block_device)
-		ret = lock_file(disk->fd, disk->read_only ? LOCK_SH : LOCK_EX);
-	if (!ret)
-		ret = set_locks(disk, disk->fd);
-	if (!ret)
-		ret = test_locks(disk);
-	if (ret)
-		lock_release(disk->fd);
-	return ret;
-}
-
-/*
- * Lock the disk. Two kinds of processes may hold the lock for a moment:
- *
- * - udevd, which has a shared lock on a block device while it probes it. It does so whenever a
- *   program that could write closes the device, such as mkfs or the last guest (systemd,
- *   BLOCK_DEVICE_LOCKING);
- * - a sigmad that was killed, whose requests the kernel still carries out. They access the disk and
- *   the guest's memory, so nobody else may use the disk before they are done.
- */
-static int lock(struct disk *disk, struct virtio_making *making)
-{
-	int ret = lock_patiently(try_lock, disk, patience(making));
+	int ret = disk_lock(disk->fd, disk->read_only, disk->block_device, patience(making));
 
 	if (ret == -EBUSY)
 		return making_say(making, ret, disk->read_only ?
@@ -327,7 +235,7 @@ static int open_direct(struct disk *disk, struct virtio_making *making)
 				 disk->path);
 		goto close_direct;
 	}
-	ret = set_locks(disk, disk->direct_fd);
+	ret = disk_lock_also(disk->direct_fd, disk->read_only);
 	if (!ret)
 		return 0;
 	making_say(making, ret, "cannot lock disk %s: %s", disk->path, strerror(-ret));

@@ -9,6 +9,11 @@
  * Only a read from a tap tells that the tap was deleted, and with vhost-net sigmad does not read
  * it. A poll of the tap does not wake up then. So sigmad listens to netlink for changes of the
  * host's links, and checks the tap after each.
+ *
+ * Linux reads the MTU of a virtio NIC only as it probes the device: virtnet_config_changed_work() in
+ * drivers/net/virtio_net.c of 6.1 to 7.2 looks at the status alone. And the device must not change
+ * an MTU that a driver has (virtio 1.2, 5.1.4.1). So a change of the bridge's MTU reaches the guest
+ * when its driver starts again, and till then the log says what may get lost.
  */
 #include <endian.h>
 #include <errno.h>
@@ -19,6 +24,7 @@
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -41,6 +47,9 @@ struct net {
 	bool lost;			/* the tap was deleted */
 	struct net_loop *loop;		/* NULL: vhost-net serves the queues */
 	struct vhost vhost;
+	char bridge[IFNAMSIZ];		/* ""; or the name of the bridge that has the tap */
+	uint16_t mtu_given;		/* MTU=, or 0 */
+	unsigned int host_mtu;		/* of the bridge, or else of the tap, when last seen */
 	int links_fd;			/* netlink: changes of the host's links */
 	sd_event_source *links;
 };
@@ -61,6 +70,52 @@ void net_lost(struct virtio_device *dev, int error)
 	net->lost = true;
 	net->config.status = 0;
 	virtio_device_config_changed(dev);
+}
+
+/* The MTU */
+
+/*
+ * For the guest's next driver. The tap of a bridge has a larger MTU than the bridge as long as the
+ * guest's NIC may have one, which 'sigmactl check' tells of.
+ */
+static void renew_mtu(struct net *net)
+{
+	if (!net->config.mtu || !net->host_mtu || net->mtu_given)
+		return;
+	net->config.mtu = htole16(net->host_mtu);
+	if (*net->bridge && tap_mtu(net->tap, NULL) > net->host_mtu)
+		tap_change_mtu(net->tap, net->host_mtu);
+}
+
+static void say_mtu(const struct net *net)
+{
+	unsigned int mtu = le16toh(net->config.mtu);
+	const char *where = *net->bridge ? net->bridge : "the tap";
+
+	if (net->host_mtu < mtu)
+		log_warning("net%u: %s has an MTU of %u, and the guest's NIC one of %u: longer frames of the guest may get lost; %s, or run 'ip link set ethN mtu %u' in the guest",
+			    net->dev.id, where, net->host_mtu, mtu, net->mtu_given ?
+			    "correct MTU=" : "restart the guest", net->host_mtu);
+	else if (net->host_mtu > mtu && !net->mtu_given)
+		log_info("net%u: %s has an MTU of %u now; the guest's NIC keeps that of %u until the guest restarts",
+			 net->dev.id, where, net->host_mtu, mtu);
+}
+
+/* A bridge drops what is longer than the MTU of the port, so the tap follows it upwards */
+static void follow_mtu(struct net *net)
+{
+	unsigned int mtu = tap_mtu(net->tap, *net->bridge ? net->bridge : NULL);
+	int error = 0;
+
+	if (!mtu || !net->config.mtu || mtu == net->host_mtu)
+		return;
+	if (*net->bridge && tap_mtu(net->tap, NULL) < mtu)
+		error = tap_change_mtu(net->tap, mtu);
+	if (error)
+		log_warning("net%u: cannot give the tap the MTU of %s, %u: %s; longer frames to the guest get lost",
+			    net->dev.id, net->bridge, mtu, strerror(-error));
+	net->host_mtu = mtu;
+	say_mtu(net);
 }
 
 /* vhost-net: frames */
@@ -85,6 +140,7 @@ static void vhost_net_reset(struct virtio_device *dev)
 
 	set_backend(net, -1);
 	vhost_reset(&net->vhost, dev);
+	renew_mtu(net);
 }
 
 static int vhost_net_start(struct net *net)
@@ -103,7 +159,7 @@ static int vhost_net_start(struct net *net)
 	return error;
 }
 
-/* vhost-net: notice that the tap was deleted */
+/* Changes of the host's links */
 
 static int on_links(sd_event_source *source, int fd, uint32_t revents, void *data)
 {
@@ -116,7 +172,9 @@ static int on_links(sd_event_source *source, int fd, uint32_t revents, void *dat
 	if (ioctl(net->tap, TUNGETIFF, &ifr) && errno == EBADFD) {
 		net_lost(&net->dev, ENODEV);
 		sd_event_source_set_enabled(source, SD_EVENT_OFF);
+		return 0;
 	}
+	follow_mtu(net);
 	return 0;
 }
 
@@ -128,11 +186,11 @@ static int watch_links(struct net *net, struct virtio_making *making)
 	net->links_fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	if (net->links_fd < 0 ||
 	    bind(net->links_fd, (const struct sockaddr *)&links, sizeof(links)))
-		return making_say(making, -errno, "cannot watch for the end of the tap: %s",
+		return making_say(making, -errno, "cannot watch the host's links: %s",
 				  strerror(errno));
 	error = sd_event_add_io(virtio_bus_event(making->bus), &net->links, net->links_fd, EPOLLIN,
 				on_links, net);
-	return error < 0 ? making_say(making, error, "cannot watch for the end of the tap: %s",
+	return error < 0 ? making_say(making, error, "cannot watch the host's links: %s",
 				      strerror(-error)) : 0;
 }
 
@@ -170,7 +228,10 @@ static int net_start(struct virtio_device *dev)
 
 static void net_reset(struct virtio_device *dev)
 {
-	net_loop_reset(to_net(dev)->loop);
+	struct net *net = to_net(dev);
+
+	net_loop_reset(net->loop);
+	renew_mtu(net);
 }
 
 static void net_kick(struct virtio_device *dev, struct virtqueue *vq)
@@ -215,31 +276,13 @@ static const struct virtio_device_ops vhost_net_ops = {
 	.destroy	= net_destroy,
 };
 
-/* The tap's MTU; 0: unknown, or not allowed in the configuration (5.1.4.1: at least 68) */
-static uint16_t tap_mtu(int tap)
-{
-	struct ifreq ifr = { 0 };
-	int sock, ret;
-
-	if (ioctl(tap, TUNGETIFF, &ifr))
-		return 0;
-	/* Any kind of socket does, and sigmad's filter allows this one (../privileges.c) */
-	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (sock < 0)
-		return 0;
-	ret = ioctl(sock, SIOCGIFMTU, &ifr);
-	close(sock);
-	return !ret && ifr.ifr_mtu >= ETH_MIN_MTU && ifr.ifr_mtu <= (int)ETH_MAX_MTU ?
-		ifr.ifr_mtu : 0;
-}
-
-static void describe(struct net *net, const uint8_t mac[ETH_ALEN])
+static void describe(struct net *net, const struct guest_net *wanted)
 {
 	uint64_t features = 1ULL << VIRTIO_NET_F_MAC | 1ULL << VIRTIO_NET_F_STATUS |
 			    1ULL << VIRTIO_NET_F_MRG_RXBUF;
-	uint16_t mtu = tap_mtu(net->tap);
+	unsigned int mtu = wanted->mtu ?: tap_mtu(net->tap, wanted->bridge);
 
-	memcpy(net->config.mac, mac, ETH_ALEN);
+	memcpy(net->config.mac, wanted->mac, ETH_ALEN);
 	net->config.status = htole16(VIRTIO_NET_S_LINK_UP);
 	if (mtu) {
 		net->config.mtu = htole16(mtu);
@@ -267,7 +310,7 @@ static int choose(struct net *net, struct virtio_making *making, enum guest_vhos
 		error = vhost_open(&net->vhost, "vhost-net", why);
 		if (!error) {
 			net->dev.ops = &vhost_net_ops;
-			return watch_links(net, making);
+			return 0;
 		}
 		if (wanted == VHOST_YES)
 			return making_say(making, error, "VHost=yes: %s", why);
@@ -287,11 +330,15 @@ int virtio_net_tap_add(struct virtio_making *making, const struct guest_net *wan
 	net->tap = tap_fd;
 	net->links_fd = -1;
 	net->vhost = VHOST_CLOSED;
+	net->mtu_given = wanted->mtu;
+	snprintf(net->bridge, sizeof(net->bridge), "%s", wanted->bridge ?: "");
 	ret = choose(net, making, wanted->vhost);
+	if (!ret)
+		ret = watch_links(net, making);
 	if (ret < 0)
 		goto free_net;
 
-	describe(net, wanted->mac);
+	describe(net, wanted);
 	net->dev.config = &net->config;
 	/* Without the fields of features that are not offered */
 	net->dev.config_size = offsetof(struct virtio_net_config, speed);
@@ -301,6 +348,7 @@ int virtio_net_tap_add(struct virtio_making *making, const struct guest_net *wan
 	ret = virtio_device_add(making, &net->dev);
 	if (ret < 0)
 		goto free_net;
+	follow_mtu(net);
 	return 0;
 
 free_net:

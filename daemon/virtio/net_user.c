@@ -4,7 +4,7 @@
  *
  * The frames of passt have no checksums, as the header of each frame says. A driver may only rely
  * on that header if it has negotiated VIRTIO_NET_F_GUEST_CSUM. passt does not know this feature, so
- * sigmad offers it.
+ * sigmad offers it. So it is with VIRTIO_NET_F_MTU.
  */
 #include <endian.h>
 #include <errno.h>
@@ -88,6 +88,7 @@ static const struct virtio_device_ops net_ops = {
 int virtio_net_user_add(struct virtio_making *making, const struct guest_net *wanted)
 {
 	char why[BACKEND_WHY_MAX];
+	uint64_t mtu = wanted->mtu ? 1ULL << VIRTIO_NET_F_MTU : 0;
 	struct virtio_device *dev;
 	struct net_user *net;
 	int error;
@@ -100,7 +101,7 @@ int virtio_net_user_add(struct virtio_making *making, const struct guest_net *wa
 	net->process.program = "passt";
 	net->process.lost = "the connections that the guest had are cut";
 	net->process.run = run;
-	net->process.own = OWN_FEATURES;
+	net->process.own = OWN_FEATURES | mtu;
 	error = process_device_connect(&net->process, virtio_bus_event(making->bus), why);
 	if (error) {
 		making_say(making, error, "User=yes: %s", why);
@@ -109,14 +110,16 @@ int virtio_net_user_add(struct virtio_making *making, const struct guest_net *wa
 
 	memcpy(net->config.mac, wanted->mac, sizeof(net->config.mac));
 	net->config.status = htole16(VIRTIO_NET_S_LINK_UP);
+	net->config.mtu = htole16(wanted->mtu);
 	dev = &net->process.dev;
 	dev->ops = &net_ops;
-	dev->features = OWN_FEATURES |
+	dev->features = OWN_FEATURES | mtu |
 			(net->process.link.features & 1ULL << VIRTIO_NET_F_MRG_RXBUF);
 	dev->lacks = ~net->process.link.features;
 	dev->config = &net->config;
 	/* Without the fields of features that are not offered */
-	dev->config_size = offsetof(struct virtio_net_config, mtu);
+	dev->config_size = mtu ? offsetof(struct virtio_net_config, speed) :
+			   offsetof(struct virtio_net_config, mtu);
 	dev->nr_queues = NET_QUEUES;
 	dev->queue[NET_RX].max_size = NET_QUEUE_SIZE;
 	dev->queue[NET_TX].max_size = NET_QUEUE_SIZE;

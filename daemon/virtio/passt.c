@@ -11,7 +11,7 @@
 #include "passt.h"
 
 #define PROGRAM		"passt"
-#define FORWARD_TEXT	(INET_ADDRSTRLEN + sizeof("/65535:65535"))
+#define FORWARD_TEXT	(INET6_ADDRSTRLEN + sizeof("/65535:65535"))
 
 /* The argument of passt's -t and -u: ADDRESS/PORT:PORT */
 static void format_forward(const struct guest_forward *forward, char text[FORWARD_TEXT])
@@ -23,8 +23,8 @@ static void format_forward(const struct guest_forward *forward, char text[FORWAR
 int passt_start(struct backend *server, sd_event *event, const struct guest_net *net,
 		uid_t starter, char why[BACKEND_WHY_MAX])
 {
-	char path[PATH_MAX], fd_option[16], forwards[GUEST_FORWARDS_MAX][FORWARD_TEXT];
-	char *argv[2 * GUEST_FORWARDS_MAX + 10] = {
+	char path[PATH_MAX], fd_option[16], mtu_option[16], forwards[GUEST_FORWARDS_MAX][FORWARD_TEXT];
+	char *argv[2 * GUEST_FORWARDS_MAX + 11] = {
 		path, "--foreground", "--quiet", "--vhost-user", fd_option, "--no-map-gw",
 		"--map-guest-addr=" PASST_HOST, "--dns-forward=" PASST_RESOLVER,
 	};
@@ -42,6 +42,10 @@ int passt_start(struct backend *server, sd_event *event, const struct guest_net 
 	/* As root, passt would become nobody by itself, too, but with a warning */
 	if (!starter && !geteuid())
 		argv[nr++] = "--runas=nobody";
+	if (net->mtu) {
+		snprintf(mtu_option, sizeof(mtu_option), "--mtu=%u", net->mtu);
+		argv[nr++] = mtu_option;
+	}
 	for (unsigned int i = 0; i < net->nr_forwards; i++) {
 		format_forward(&net->forward[i], forwards[i]);
 		argv[nr++] = net->forward[i].udp ? "-u" : "-t";

@@ -9,8 +9,9 @@
  *
  * Unless it is told otherwise, passt leads what the guest sends to the gateway's address to the
  * host's loopback, where services trust who reaches them. The guest has the host's own address, so
- * it reaches the host at PASST_HOST, as any machine on the network reaches it. Of the loopback it
- * gets the resolver alone, if the host's is there: passt's DHCP then tells the guest PASST_RESOLVER.
+ * it reaches the host at PASST_HOST, as any machine on the network reaches it. The one service on the
+ * host's loopback that it reaches is the host's resolver, if that is there: passt's DHCP then tells
+ * the guest PASST_RESOLVER.
  */
 #ifndef SIGMA_PASST_H
 #define SIGMA_PASST_H

@@ -52,7 +52,7 @@ int process_device_connect(struct process_device *device, sd_event *event,
 	}
 	if (error) {
 		process_device_disconnect(device);
-		/* What it has said tells more than that it ended */
+		/* Its last message tells more than that it ended */
 		explain(device, why);
 	}
 	return error;

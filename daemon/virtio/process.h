@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A virtio device that a process of its own serves as a vhost-user back end (../backend.h).
+ * A virtio device that a process of its own serves as a vhost-user back end (backend.h).
  *
  * The process has state of the guest's kernel, which the next kernel cannot use. So it ends at a
  * reset, and the next start of the device runs another one. The first process is run when the

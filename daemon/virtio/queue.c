@@ -47,7 +47,7 @@ static void *ring_part(const struct guest_memory *mem, const char *what, uint64_
 	return NULL;
 }
 
-/* What is persisted stays */
+/* The persisted state stays */
 static void clear(struct virtqueue *vq)
 {
 	vq->nr_redo = 0;

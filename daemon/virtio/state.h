@@ -2,8 +2,8 @@
 /*
  * The state of a guest's devices, persisted for the next sigmad in case this one dies. It is kept
  * in memory that outlives sigmad (daemon/state.c), by plain stores in an order that leaves it
- * consistent after each store. Only sigmad and the init of a qemu-storage-daemon (backend.c), which
- * are trusted, write it.
+ * consistent after each store. Only sigmad and the init of a qemu-storage-daemon (backend_exec.c)
+ * write it, and both are trusted.
  */
 #ifndef SIGMA_VIRTIO_STATE_H
 #define SIGMA_VIRTIO_STATE_H

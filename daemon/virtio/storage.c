@@ -133,7 +133,7 @@ static bool allow_path(int rules, const char *path, uint64_t rights)
 	int fd = open(path, O_PATH | O_CLOEXEC);
 	bool allowed;
 
-	/* What does not exist here need not be allowed */
+	/* A path that does not exist here need not be allowed */
 	if (fd < 0)
 		return true;
 	allowed = allow(rules, fd, rights);

@@ -2,7 +2,7 @@
 /*
  * qemu-storage-daemon, the vhost-user back end of disks in qcow2 images: one process for each disk.
  *
- * It gets the image as an open file, with the locks of sigmad (disk.h). They last as long as one of
+ * It gets the image as an open file, with the locks of sigmad (disk_lock.h). They last as long as one of
  * the two lives, so a sigmad that takes over waits on them for the requests of the last one. As far
  * as the kernel can confine it (Landlock), it can open no other file of the host than the image,
  * the image behind it, and those of its own installation. It runs as the owner of the image, and

@@ -15,13 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 #include "../../common/hash.h"
 #include "tap.h"
 
 #define TUN "/dev/net/tun"
-#define NO_IPV6 "/proc/sys/net/ipv6/conf/%s/disable_ipv6"
+#define IPV6 "/proc/sys/net/ipv6/conf/%s"
 
 /* First bytes of locally administered addresses */
 #define MAC_OF_HOST		0xfe
@@ -121,8 +122,11 @@ static int tap_enslave(struct virtio_making *making, struct nl_sock *sock, struc
 		error = making_say(making, -ENOMEM, "no memory for a netlink message");
 		goto put_bridge;
 	}
-	/* A bridge has the smallest MTU of its ports, so the tap must not have a smaller one */
-	rtnl_link_set_mtu(change, rtnl_link_get_mtu(bridge));
+	/*
+	 * A bridge has the smallest MTU of its ports, so the tap must not have a smaller one. The
+	 * guest may: it receives longer frames than it sends.
+	 */
+	rtnl_link_set_mtu(change, MAX(rtnl_link_get_mtu(bridge), net->mtu));
 	rtnl_link_set_master(change, rtnl_link_get_ifindex(bridge));
 	error = tap_change(making, sock, link, change, "attach it to the bridge");
 	rtnl_link_put(change);
@@ -131,26 +135,40 @@ put_bridge:
 	return error;
 }
 
-/*
- * The host would accept the guest's router advertisements: it would take addresses and its default
- * route from them. Neither end of a tap needs IPv6 of the host: Address= is IPv4, and a port of a
- * bridge has no addresses. rtnetlink cannot switch it off.
- */
-static int tap_without_ipv6(struct virtio_making *making, const char *name)
+/* Write @value to a file of the tap's in /proc/sys/net/ipv6, which rtnetlink has no messages for */
+static int tap_ipv6(struct virtio_making *making, const char *name, const char *file, char value)
 {
-	char path[sizeof(NO_IPV6) + TAP_NAME_MAX];
+	char path[sizeof(IPV6) + TAP_NAME_MAX + 32];
 	int fd, error = 0;
 
-	snprintf(path, sizeof(path), NO_IPV6, name);
+	snprintf(path, sizeof(path), IPV6 "/%s", name, file);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)	/* the host has no IPv6 */
 		return 0;
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		error = making_say(making, -errno, "%s: cannot switch IPv6 off, without which the guest could change the host's routes: %s: %s",
+	if (fd < 0 || write(fd, &value, 1) != 1)
+		error = making_say(making, -errno, "%s: cannot keep the guest from changing the host's routes by IPv6: %s: %s",
 				  name, path, strerror(errno));
 	if (fd >= 0)
 		close(fd);
 	return error;
+}
+
+/*
+ * The host would accept the guest's router advertisements: it would take addresses and its default
+ * route from them. So it has no IPv6 on its end, unless Address= has such an address. A port of a
+ * bridge has no addresses.
+ */
+static int tap_shield(struct virtio_making *making, const char *name, const struct guest_net *net)
+{
+	bool ipv6 = false;
+
+	for (unsigned int i = 0; i < net->address.nr; i++)
+		ipv6 |= net->address.at[i].family == AF_INET6;
+	if (!ipv6)
+		return tap_ipv6(making, name, "disable_ipv6", '1');
+	return tap_ipv6(making, name, "accept_ra", '0') ?:
+	       tap_ipv6(making, name, "accept_redirects", '0') ?:
+	       tap_ipv6(making, name, "disable_ipv6", '0');
 }
 
 /*
@@ -182,30 +200,49 @@ static int tap_mac(struct virtio_making *making, struct nl_sock *sock, struct rt
 }
 
 static int tap_address(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link,
-		       const struct guest_net *net)
+		       const struct guest_address *address)
 {
 	struct rtnl_addr *addr = rtnl_addr_alloc();
-	struct nl_addr *local = NULL;
+	struct nl_addr *local = nl_addr_build(address->family, address->bytes,
+					      address->family == AF_INET ? sizeof(struct in_addr) :
+					      sizeof(struct in6_addr));
 	int error;
 
-	if (!addr)
-		return making_say(making, -ENOMEM, "no memory for a netlink message");
-	error = nl_addr_parse(net->address, AF_INET, &local);
-	if (error) {
-		error = making_say(making, -EINVAL, "Address=%s: %s; write it as 10.0.0.1/24",
-				  net->address,
-				  nl_geterror(error));
-		goto put_addr;
+	if (!addr || !local) {
+		error = making_say(making, -ENOMEM, "no memory for a netlink message");
+		goto put;
 	}
+	nl_addr_set_prefixlen(local, address->prefix);
 	rtnl_addr_set_ifindex(addr, rtnl_link_get_ifindex(link));
 	rtnl_addr_set_local(addr, local);
+	/* Nobody else on the link has it, and the guest may not claim it to keep the host from it */
+	if (address->family == AF_INET6)
+		rtnl_addr_set_flags(addr, IFA_F_NODAD);
 	error = rtnl_addr_add(sock, addr, 0);
 	if (error)
-		error = making_say(making, -EIO, "cannot give %s the address %s: %s",
-				  rtnl_link_get_name(link), net->address, nl_geterror(error));
-	nl_addr_put(local);
-put_addr:
-	rtnl_addr_put(addr);
+		error = making_say(making, -EIO, "cannot give %s the address %s/%u: %s%s",
+				  rtnl_link_get_name(link), address->text, address->prefix,
+				  nl_geterror(error), address->family == AF_INET6 ?
+				  "; does the host have IPv6?" : "");
+put:
+	if (local)
+		nl_addr_put(local);
+	if (addr)
+		rtnl_addr_put(addr);
+	return error;
+}
+
+static int tap_set_mtu(struct virtio_making *making, struct nl_sock *sock, struct rtnl_link *link,
+		       unsigned int mtu)
+{
+	struct rtnl_link *change = rtnl_link_alloc();
+	int error;
+
+	if (!change)
+		return making_say(making, -ENOMEM, "no memory for a netlink message");
+	rtnl_link_set_mtu(change, mtu);
+	error = tap_change(making, sock, link, change, "set its MTU");
+	rtnl_link_put(change);
 	return error;
 }
 
@@ -243,19 +280,57 @@ static int tap_configure(struct virtio_making *making, const char *name,
 				  nl_geterror(error));
 		goto free_sock;
 	}
-	error = tap_without_ipv6(making, name);
+	error = tap_shield(making, name, net);
 	if (!error)
 		error = tap_mac(making, sock, link, net);
 	if (!error && net->bridge)
 		error = tap_enslave(making, sock, link, net);
-	if (!error && net->address)
-		error = tap_address(making, sock, link, net);
+	else if (!error && net->mtu)
+		error = tap_set_mtu(making, sock, link, net->mtu);
 	if (!error)
 		error = tap_up(making, sock, link);
+	for (unsigned int i = 0; i < net->address.nr && !error; i++)
+		error = tap_address(making, sock, link, &net->address.at[i]);
 	rtnl_link_put(link);
 free_sock:
 	nl_socket_free(sock);
 	return error;
+}
+
+/* Read the MTU of an interface, or set it if @ifr has one. Return: 0 or -errno */
+static int mtu_ioctl(unsigned long request, struct ifreq *ifr)
+{
+	/* Any kind of socket does, and sigmad's filter allows this one (../privileges.c) */
+	int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
+
+	if (sock < 0)
+		return -errno;
+	error = ioctl(sock, request, ifr) ? -errno : 0;
+	close(sock);
+	return error;
+}
+
+unsigned int tap_mtu(int fd, const char *bridge)
+{
+	struct ifreq ifr = { 0 };
+
+	if (bridge)
+		snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", bridge);
+	else if (ioctl(fd, TUNGETIFF, &ifr))
+		return 0;
+	if (mtu_ioctl(SIOCGIFMTU, &ifr) || ifr.ifr_mtu < ETH_MIN_MTU || ifr.ifr_mtu > (int)ETH_MAX_MTU)
+		return 0;
+	return ifr.ifr_mtu;
+}
+
+int tap_change_mtu(int fd, unsigned int mtu)
+{
+	struct ifreq ifr = { 0 };
+
+	if (ioctl(fd, TUNGETIFF, &ifr))
+		return -errno;
+	ifr.ifr_mtu = mtu;
+	return mtu_ioctl(SIOCSIFMTU, &ifr);
 }
 
 int tap_open(struct virtio_making *making, const struct guest_net *net, char name[TAP_NAME_MAX])

@@ -8,7 +8,13 @@
 
 struct virtio_device;
 
-#define VHOST_USER_SECONDS	5	/* timeout for all messages of one function together */
+/*
+ * Timeout for all messages of one function together: many times what a back end needs on a busy
+ * machine. A back end that is gone is noticed at once. Tests make it shorter.
+ */
+#define VHOST_USER_SECONDS	60
+extern unsigned int vhost_user_seconds;
+
 #define VHOST_USER_WHY_MAX	200
 #define VHOST_USER_CONFIG_MAX	256
 

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "alive.h"
 #include "vhost_message.h"
 
 static const char *const names[] = {
@@ -56,6 +57,8 @@ static uint64_t now_ms(void)
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
+unsigned int vhost_user_seconds = VHOST_USER_SECONDS;
+
 void vu_begin(struct vhost_user *vu, unsigned int seconds)
 {
 	vu->deadline = now_ms() + seconds * 1000;
@@ -75,7 +78,7 @@ static int link_error(struct vhost_user *vu, enum vu_request request, int error)
 {
 	if (error == -ETIMEDOUT)
 		return vu_explain(vu, error, "did not answer %s in %u s", names[request],
-				  VHOST_USER_SECONDS);
+				  vhost_user_seconds);
 	if (error == -EPIPE || error == -ECONNRESET)
 		return vu_explain(vu, error, "closed the connection at %s", names[request]);
 	return vu_explain(vu, error, "cannot be reached with %s: %s", names[request],
@@ -84,15 +87,10 @@ static int link_error(struct vhost_user *vu, enum vu_request request, int error)
 
 int vu_wait(const struct vhost_user *vu, short events)
 {
-	struct pollfd socket = { .fd = vu->fd, .events = events };
 	uint64_t now = now_ms();
-	int ret;
+	int ret = alive_wait(vu->fd, events, now < vu->deadline ? vu->deadline - now : 0);
 
-	do {
-		ret = poll(&socket, 1, now < vu->deadline ? vu->deadline - now : 0);
-		now = now_ms();
-	} while (ret < 0 && errno == EINTR);
-	return ret < 0 ? -errno : ret ? 0 : -ETIMEDOUT;
+	return ret < 0 ? ret : ret ? 0 : -ETIMEDOUT;
 }
 
 static int send_message(struct vhost_user *vu, struct vu_message *msg, const int *fds,

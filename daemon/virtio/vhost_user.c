@@ -113,7 +113,7 @@ int vhost_user_open(struct vhost_user *vu, const char *name, int fd)
 	vu->fd = fd;
 	vu->nr_queues = 1;
 	vu->nr_regions = VU_REGIONS_MAX;
-	vu_begin(vu, VHOST_USER_SECONDS);
+	vu_begin(vu, vhost_user_seconds);
 	error = agree(vu);
 	if (error)
 		vhost_user_close(vu);
@@ -160,7 +160,7 @@ int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t size)
 
 	if (!(vu->protocol & VU_PROTOCOL_CONFIG))
 		return vu_explain(vu, -EOPNOTSUPP, "does not provide the device's configuration; use a newer one");
-	vu_begin(vu, VHOST_USER_SECONDS);
+	vu_begin(vu, vhost_user_seconds);
 	size += offsetof(typeof(msg.config), data);
 	error = vu_ask(vu, VU_GET_CONFIG, &msg, size, size);
 	if (error)
@@ -329,7 +329,7 @@ int vhost_user_start(struct vhost_user *vu, struct virtio_device *dev)
 	int error;
 
 	vu->dev = dev;
-	vu_begin(vu, VHOST_USER_SECONDS);
+	vu_begin(vu, vhost_user_seconds);
 	error = set_up(vu);
 	if (error)
 		ratelimit_warn(&dev->warned, "%s%u: cannot be served: %s %s", dev->ops->name,
@@ -344,7 +344,7 @@ void vhost_user_stop(struct vhost_user *vu)
 
 	if (!dev)
 		return;
-	vu_begin(vu, VHOST_USER_SECONDS);
+	vu_begin(vu, vhost_user_seconds);
 	for (unsigned int i = 0; i < dev->nr_queues && !error && vhost_user_alive(vu); i++) {
 		struct vu_message msg = { .state = { .index = i } };
 

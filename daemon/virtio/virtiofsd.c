@@ -5,21 +5,28 @@
  * A read-only share is mounted read-only in the mount namespace of virtiofsd. This works with each
  * version of virtiofsd.
  *
+ * virtiofsd makes the folder the root of its mount namespace, which it cannot do with the folder that
+ * is the root already. So the host's root is mounted a second time.
+ *
  * There are two programs of this name with different options: the older one in C, of QEMU up to 7.2
  * (as in Debian 12), and the one in Rust.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../common/program.h"
+#include "../../common/rundir.h"
 #include "virtiofsd.h"
 
 #define PROGRAM		"virtiofsd"
+#define HOST_ROOT	RUNDIR "/.root"	/* where the host's root is mounted a second time */
 #define FILES_MAX	1000000		/* virtiofsd has each file open that the guest has cached */
 
 /* Is it the one in Rust? Only that one has this capability */
@@ -30,19 +37,78 @@ static bool has_separate_options(char *path)
 	return program_says(argv, "\"separate-options\"");
 }
 
+static bool is_root(const char *path)
+{
+	return path[strspn(path, "/")] == '\0';
+}
+
+/* The folder that virtiofsd is told to serve */
+static const char *served_path(const struct guest_share *share)
+{
+	return is_root(share->path) ? HOST_ROOT : share->path;
+}
+
 /* For struct backend_command: called in the new process, before exec */
 static const char *prepare(const void *data)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	const struct guest_share *share = data;
+	const char *path = served_path(share);
 
 	if (access(share->path, R_OK | X_OK))
 		return "the user who started the guest cannot read the folder";
+	if ((share->read_only || is_root(share->path)) &&
+	    mount(share->path, path, NULL, MS_BIND | MS_REC, NULL))
+		return "cannot mount the folder once more";
 	if (share->read_only &&
-	    (mount(share->path, share->path, NULL, MS_BIND | MS_REC, NULL) ||
-	     mount_setattr(AT_FDCWD, share->path, AT_RECURSIVE, &attr, sizeof(attr))))
+	    mount_setattr(AT_FDCWD, path, AT_RECURSIVE, &attr, sizeof(attr)))
 		return "cannot make the folder read-only";
 	return NULL;
+}
+
+/*
+ * The options that the share's keys ask for. ACLs are extended attributes: neither program takes
+ * --posix-acl alone.
+ */
+enum { XATTR, ACL, SUBMOUNTS, NR_OPTIONS };
+
+static void wanted_options(const struct guest_share *share, bool wanted[NR_OPTIONS])
+{
+	wanted[XATTR] = share->xattr || share->acl;
+	wanted[ACL] = share->acl;
+	wanted[SUBMOUNTS] = share->submounts;
+}
+
+/* @argv: up to a NULL, behind which there is room. The program in Rust announces by default */
+static void add_separate(char *argv[], const struct guest_share *share)
+{
+	static char *const options[NR_OPTIONS][2] = {
+		[XATTR] = { NULL, "--xattr" },
+		[ACL] = { NULL, "--posix-acl" },
+		[SUBMOUNTS] = { "--no-announce-submounts", "--announce-submounts" },
+	};
+	bool wanted[NR_OPTIONS];
+
+	wanted_options(share, wanted);
+	while (*argv)
+		argv++;
+	for (unsigned int i = 0; i < NR_OPTIONS; i++)
+		if (options[i][wanted[i]])
+			*argv++ = options[i][wanted[i]];
+}
+
+/* The argument of -o */
+static void join(char *to, size_t size, const struct guest_share *share)
+{
+	static const char *const options[NR_OPTIONS] = {
+		"xattr,", "posix_acl,", "announce_submounts,",
+	};
+	bool wanted[NR_OPTIONS];
+
+	wanted_options(share, wanted);
+	snprintf(to, size, "%s%s%slog_level=err,source=%s", wanted[XATTR] ? options[XATTR] : "",
+		 wanted[ACL] ? options[ACL] : "", wanted[SUBMOUNTS] ? options[SUBMOUNTS] : "",
+		 served_path(share));
 }
 
 int virtiofsd_find(char path[PATH_MAX])
@@ -55,10 +121,10 @@ int virtiofsd_find(char path[PATH_MAX])
 int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_share *share,
 		    uid_t starter, char why[BACKEND_WHY_MAX])
 {
-	char path[PATH_MAX], folder[PATH_MAX + 64], fd_option[16], serves[GUEST_TAG_MAX + 8];
-	char *separate[] = {
+	char path[PATH_MAX], folder[PATH_MAX + 128], fd_option[16], serves[GUEST_TAG_MAX + 8];
+	char *separate[7 + NR_OPTIONS] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "--log-level=error",
-		folder, NULL
+		folder,
 	};
 	char *joined[] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "-o", folder, NULL
@@ -79,8 +145,17 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 	command.argv = is_separate ? separate : joined;
 	snprintf(serves, sizeof(serves), "share %s", share->tag);
 	snprintf(fd_option, sizeof(fd_option), "--fd=%d", BACKEND_FD);
-	snprintf(folder, sizeof(folder), is_separate ? "--shared-dir=%s" :
-		 "log_level=err,source=%s", share->path);
+	if (is_root(share->path) && mkdir(HOST_ROOT, 0700) && errno != EEXIST) {
+		error = -errno;
+		snprintf(why, BACKEND_WHY_MAX, "cannot make " HOST_ROOT ": %s", strerror(errno));
+		return error;
+	}
+	if (is_separate) {
+		snprintf(folder, sizeof(folder), "--shared-dir=%s", served_path(share));
+		add_separate(separate, share);
+	} else {
+		join(folder, sizeof(folder), share);
+	}
 
 	error = backend_sockets(&command.fd, &connection);
 	if (error) {

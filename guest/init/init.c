@@ -7,9 +7,11 @@
  *	2. the modules in /modules.load, one path a line, in this order
  *	3. wait for root=, load the modules in /modules.TYPE, if there are any for the type of its
  *	   file system, mount it at /newroot
- *	4. free the initrd's memory, make /newroot the root
- *	5. mount sigmad's share of the kernel's modules, if the root has none of them
- *	6. start the root's init
+ *	4. give the NICs in /network their addresses
+ *	5. free the initrd's memory, make /newroot the root
+ *	6. mount sigmad's share of the kernel's modules, if the root has none of them
+ *	7. start the agent, by which the host runs programs in this guest (guest/agent/)
+ *	8. start the root's init; with sigma.run, the system of system.c is in place of 7 and 8
  *
  * It reports through the kernel's log, which sigma_guest.ko writes to shared memory for the host.
  * When it cannot go on, it logs the reason and exits. The kernel then panics ("Attempted to kill
@@ -36,21 +38,14 @@
 #include "init.h"
 
 #define MODULES_LIST	"/modules."	/* "load", or the type of a file system */
-#define NEWROOT		"/newroot"
+#define AGENT		"/sigma-agent"
 #define CONSOLE		"/dev/console"
 #define CONSOLE_TIMEOUT	2	/* seconds; the console is added together with the disk */
 #define NFTW_FDS	16
 #define GUEST_DRIVER	"/sys/bus/platform/drivers/sigma_guest"
 #define GUEST_MODULE	"sigma_guest.ko"
 #define VIRTIO_DRIVERS	"/sys/bus/virtio/drivers/"
-#define VIRTIOFS	"virtiofs"
 #define MODULES_FOLDER	"/lib/modules"
-
-/* A root that is a share, and what the last attempt to mount it returned */
-struct share_root {
-	const struct cmdline *cmdline;
-	int err;
-};
 
 static int kmsg = -1;
 static const char *driver_error = "the lines above say why";	/* that GUEST_MODULE does not work */
@@ -146,17 +141,19 @@ static const char *why_no_modules(int error)
 }
 
 /* EEXIST is no error: the module is loaded already, or built in */
-static void load_module(const char *path)
+static void load_module(const char *path, const struct cmdline *cmdline)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	int flags = ends_with(path, ".ko") ? 0 : MODULE_INIT_COMPRESSED_FILE;
+	char parameters[CMDLINE_MAX];
 	const char *why;
 
+	cmdline_parameters(cmdline, path, parameters);
 	if (fd < 0) {
 		init_say(LEVEL_ERROR, "cannot open module %s: %s", path, strerror(errno));
 		return;
 	}
-	if (syscall(SYS_finit_module, fd, "", flags) && errno != EEXIST) {
+	if (syscall(SYS_finit_module, fd, parameters, flags) && errno != EEXIST) {
 		why = why_no_modules(errno);
 		init_say(LEVEL_ERROR, "cannot load module %s: %s", path, why ?: strerror(errno));
 		if (ends_with(path, "/" GUEST_MODULE))
@@ -165,8 +162,7 @@ static void load_module(const char *path)
 	close(fd);
 }
 
-/* Load the modules in a list that sigmad may have made, or not */
-static void load_list(const char *name)
+void init_load_list(const char *name, const struct cmdline *cmdline)
 {
 	size_t size = 0;
 	char path[64], *line = NULL;
@@ -179,7 +175,7 @@ static void load_list(const char *name)
 	while (getline(&line, &size, list) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		if (line[0])
-			load_module(line);
+			load_module(line, cmdline);
 	}
 	free(line);
 	fclose(list);
@@ -249,7 +245,7 @@ static int mount_root_given(const char *device, const char *list, const struct c
 
 	snprintf(types, sizeof(types), "%s", list);
 	while (err && (type = strsep(&rest, ","))) {
-		load_list(type);
+		init_load_list(type, cmdline);
 		err = mount_root_as(device, type, cmdline);
 	}
 	return err;
@@ -276,8 +272,7 @@ static int mount_root_any(const char *device, const struct cmdline *cmdline)
 	return err;
 }
 
-/* A driver that the initrd has no module for must be built into the kernel */
-static int need_driver(const char *name, const char *option)
+int init_need_driver(const char *name, const char *option)
 {
 	char path[64];
 
@@ -287,36 +282,6 @@ static int need_driver(const char *name, const char *option)
 	init_say(LEVEL_ERROR, "this kernel has no driver %s for the root file system; build it with %s=y, or with %s=m and install its modules",
 		 name, option, option);
 	return -ENODEV;
-}
-
-static bool mount_share(void *data)
-{
-	struct share_root *share = data;
-
-	share->err = mount_root_as(share->cmdline->root, VIRTIOFS, share->cmdline);
-	/* EINVAL: there is no share with this tag, or not yet */
-	return share->err != -EINVAL;
-}
-
-/* With rootfstype=virtiofs, root= is the tag of a share */
-static int mount_root_share(const struct cmdline *cmdline)
-{
-	struct share_root share = { .cmdline = cmdline };
-
-	if (!cmdline->root) {
-		init_say(LEVEL_ERROR, "the command line has rootfstype=virtiofs, but no root=; name the tag of the share, as in root=TAG");
-		return -EINVAL;
-	}
-	if (need_driver(VIRTIOFS, "CONFIG_VIRTIO_FS"))
-		return -ENODEV;
-	root_wait(mount_share, &share, cmdline->root_timeout);
-	if (share.err)
-		init_say(LEVEL_ERROR, "root=%s: cannot mount this share: %s; does the guest file have a [Share] with Tag=%s, and is sigmad running?",
-			 cmdline->root, share.err == -EINVAL ? "there is none" :
-			 strerror(-share.err), cmdline->root);
-	else
-		init_say(LEVEL_INFO, "root file system is the share %s", cmdline->root);
-	return share.err;
 }
 
 static void say_no_device(const struct root_device *root, unsigned int seconds)
@@ -337,13 +302,13 @@ static int mount_root(const struct cmdline *cmdline)
 
 	mkdir(NEWROOT, 0755);
 	if (cmdline->fstype && !strcmp(cmdline->fstype, VIRTIOFS))
-		return mount_root_share(cmdline);
+		return share_mount_root(cmdline);
 	if (!root_spec_valid(root.spec)) {
 		init_say(LEVEL_ERROR, "root=%s: not understood; write /dev/NAME, PARTUUID=, PARTLABEL=, or UUID= or LABEL= of an ext4, xfs or btrfs file system",
 			 root.spec);
 		return -EINVAL;
 	}
-	if (need_driver("virtio_blk", "CONFIG_VIRTIO_BLK"))
+	if (init_need_driver("virtio_blk", "CONFIG_VIRTIO_BLK"))
 		return -ENODEV;
 	if (!root_wait(root_find, &root, cmdline->root_timeout)) {
 		say_no_device(&root, cmdline->root_timeout);
@@ -507,9 +472,11 @@ static void start_init(const struct cmdline *cmdline, char *argv[])
 int main(int argc, char *argv[])
 {
 	static struct cmdline cmdline;
-	int err;
+	int err, agent;
 
 	(void)argc;
+	if (getpid() != 1)
+		return system_off();
 	if (mount_all())
 		return give_up();
 	forbid_reset();
@@ -523,17 +490,25 @@ int main(int argc, char *argv[])
 		init_say(LEVEL_WARNING, "no uevents, looking for devices from time to time: %s",
 			 strerror(-err));
 
-	load_list("load");
+	init_load_list("load", &cmdline);
 	/* Without it there are no devices, either */
 	if (!is_safe() || mount_root(&cmdline))
 		return give_up();
 	take_console();
+	network_start(cmdline.root_timeout);
+	agent = open(AGENT, O_RDONLY | O_CLOEXEC);
 	err = switch_root();
 	if (err) {
 		init_say(LEVEL_ERROR, "cannot switch to the root file system: %s", strerror(-err));
 		return EXIT_FAILURE;	/* /sys is gone, and the module was bound */
 	}
+	network_servers();
 	mount_modules(&cmdline);
+	if (cmdline.run) {
+		system_run(&cmdline, agent);
+		return EXIT_FAILURE;
+	}
+	agent_start(agent, false);
 	start_init(&cmdline, argv);
 	return EXIT_FAILURE;
 }

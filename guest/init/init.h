@@ -3,10 +3,15 @@
  * The guest's first program: a static program, the only one in the initrd that sigmad builds.
  *
  *	init.c		mounts file systems, loads modules, switches to the root file system
+ *	share.c		mounts a root that is a share, also below an overlay
+ *	agent.c		starts the agent (guest/agent/)
+ *	system.c	the system of 'sigmactl run', which has no other init: mounts, agent, power-off
+ *	dhcp.c		the NIC's address in that system
  *	root.c		finds the device of the root file system, and waits for it
  *	partition.c	finds a partition in the partition table of a disk
  *	super.c		reads the UUID and the label of a file system
  *	cmdline.c	parses the kernel's command line
+ *	network.c	gives NICs their addresses, and tells programs the DNS servers
  */
 #ifndef SIGMA_INIT_H
 #define SIGMA_INIT_H
@@ -14,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <netinet/in.h>
 #include <sys/types.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -26,9 +32,33 @@
 /** init_say - write one line into the kernel log, with level LEVEL_* */
 void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+#define NEWROOT		"/newroot"
+#define VIRTIOFS	"virtiofs"
+
+
+/**
+ * init_need_driver - a driver that the initrd has no module for must be built into the kernel
+ *
+ * Return: 0 or a reported -ENODEV.
+ */
+int init_need_driver(const char *name, const char *option);
+
+/* agent.c */
+
+/**
+ * agent_start - start the agent, by which the host runs programs in this guest
+ * @file: the program, whose file goes with the initrd; it is closed. -1: there is none
+ * @once: it ends with the last program that it runs
+ *
+ * Return: its process ID, or -1, reported.
+ */
+pid_t agent_start(int file, bool once);
+
 /* cmdline.c */
 
 #define CMDLINE_MAX 4096
+#define CMDLINE_SHARES_MAX 8	/* that a guest may have */
+#define PARAMETERS_MAX 64
 
 /**
  * struct cmdline - the options of the command line that init uses; the strings are in @text
@@ -37,22 +67,91 @@ void init_say(int level, const char *fmt, ...) __attribute__((format(printf, 2, 
  * @flags: value of rootflags=, or NULL
  * @init: value of init=, or NULL
  * @modules: value of sigma.modules=, which sigmad writes, or NULL
+ * @overlay: sigma.overlay: writes to a root that is a share stay in memory
+ * @run: sigma.run: no init of the root starts, but the system of system.c; sigma.run=keep: and @keep,
+ *	it goes on when the program has ended
+ * @tmp_from_host: sigma.tmp=host: /tmp is the root's
+ * @shares: sigma.share=TAG:PATH, as often as given: a share to mount in the root, with sigma.run
+ * @network: sigma.net=dhcp: the NIC gets its address by DHCP
  * @read_only: "ro", the default, or "rw", whichever came last
  * @root_timeout: seconds to wait for @root
+ * @parameters: the words MODULE.NAME[=VALUE], @nr_parameters of them; those beyond have no effect
+ * @nr_parameters: see there
  * @text: the command line, which cmdline_parse() modifies
  */
 struct cmdline {
 	const char *root, *fstype, *flags, *init, *modules;
-	bool read_only;
-	unsigned int root_timeout;
+	bool read_only, overlay, run, keep, tmp_from_host, network;
+	unsigned int root_timeout, nr_shares;
+	char *shares[CMDLINE_SHARES_MAX];
+	const char *parameters[PARAMETERS_MAX];
+	unsigned int nr_parameters;
 	char text[CMDLINE_MAX];
 };
 
 /** cmdline_parse - parse @cmdline->text; if an option is given twice, the last one counts */
 void cmdline_parse(struct cmdline *cmdline);
 
+/**
+ * cmdline_parameters - what the command line says to a module, as the kernel takes it
+ * @path: the module's file; its name is that up to the first dot
+ * @out: NAME=VALUE for each word MODULE.NAME=VALUE, with blanks between
+ */
+void cmdline_parameters(const struct cmdline *cmdline, const char *path, char out[CMDLINE_MAX]);
+
 /** value_of - the value if @word is "NAME=value", or NULL when it is another option */
 const char *value_of(const char *word, const char *name);
+
+/* init.c */
+
+/** init_load_list - load the modules of a list that sigmad may have made, or not: /modules.NAME */
+void init_load_list(const char *name, const struct cmdline *cmdline);
+
+/* share.c */
+
+/** share_mount_root - mount the share that root= names at NEWROOT; 0 or a reported -errno */
+int share_mount_root(const struct cmdline *cmdline);
+
+/* system.c */
+
+/**
+ * system_run - be the init of 'sigmactl run', in the root; switches the guest off in the end
+ * @agent: the agent's program
+ *
+ * Returns only if that fails, reported.
+ */
+void system_run(const struct cmdline *cmdline, int agent);
+
+/** system_off - switch the guest off; returns the exit status of a program that cannot */
+int system_off(void);
+
+/** system_set_up - set a network interface up; 0 or -errno */
+int system_set_up(const char *nic);
+
+/* dhcp.c */
+
+#define DHCP_DNS_MAX 3		/* of resolv.conf(5) */
+
+/** struct dhcp_lease - what an answer of a server says; @type: of the message; 0: not given */
+struct dhcp_lease {
+	struct in_addr address, mask, router, server, dns[DHCP_DNS_MAX];
+	unsigned int nr_dns;
+	uint16_t mtu;
+	uint8_t type;
+};
+
+/**
+ * dhcp_parse - read a packet, from the IP header on
+ * @xid: of the question
+ * @mac: of the NIC
+ *
+ * Return: it is an answer to that question.
+ */
+bool dhcp_parse(struct dhcp_lease *lease, const uint8_t *data, size_t len, uint32_t xid,
+		const uint8_t mac[6]);
+
+/** dhcp_configure - set the NIC up and get its address; 0 or -errno */
+int dhcp_configure(const char *nic);
 
 /* super.c */
 
@@ -125,5 +224,18 @@ bool root_find(void *root);
 
 /** root_type - the type of the file system on the device that was found; NULL: it is not known */
 const char *root_type(const struct root_device *root);
+
+/* network.c */
+
+/**
+ * network_start - give NICs the addresses and routes that sigmad lists
+ * @seconds: to wait for each NIC
+ *
+ * What fails is logged.
+ */
+void network_start(unsigned int seconds);
+
+/** network_servers - tell the programs of the root file system, which is /, the DNS servers */
+void network_servers(void);
 
 #endif

@@ -17,8 +17,8 @@
 #include <asm/cpufeature.h>
 #include <asm/processor.h>
 
-#include "../cpu.h"
 #include "../entry.h"
+#include "../startup.h"
 #include "../uapi/iosc.h"
 #include "guard.h"
 #include "internal.h"

@@ -26,6 +26,7 @@
 #include <linux/uio.h>
 
 #include "channel.h"
+#include "fault.h"
 #include "record.h"
 
 #define SETS	256
@@ -532,13 +533,19 @@ static void remove_nodes(struct sigma_channels *all, unsigned int nr)
 		device_destroy(&sigma_channel_class, all->first + --nr);
 }
 
+/* The first node and the last one fail in tests, with none and with all others to take back */
+static void *node_fault(unsigned int i)
+{
+	return !i || i == SIGMA_CHANNELS - 1 ? sigma_fault_ptr() : NULL;
+}
+
 /* In a device's name '!' stands for the '/' of its node */
 static int make_nodes(struct sigma_channels *all, struct device *parent, const char *name)
 {
 	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
-		struct device *dev = device_create(&sigma_channel_class, parent, all->first + i,
-						   NULL, "iosc!%s%s%u", name ?: "",
-						   name ? "!" : "", i + 1);
+		struct device *dev = node_fault(i) ?:
+			device_create(&sigma_channel_class, parent, all->first + i, NULL,
+				      "iosc!%s%s%u", name ?: "", name ? "!" : "", i + 1);
 
 		if (IS_ERR(dev)) {
 			remove_nodes(all, i);
@@ -552,14 +559,14 @@ int sigma_channels_add(struct sigma_channels *all, struct device *parent, const 
 {
 	int set, err;
 
-	set = ida_alloc_max(&sets, SETS - 1, GFP_KERNEL);
+	set = sigma_fault() ?: ida_alloc_max(&sets, SETS - 1, GFP_KERNEL);
 	if (set < 0)
 		return set;
 	all->first = first_devt + set * SIGMA_CHANNELS;
 	cdev_init(&all->cdev, &channel_fops);
 	all->cdev.owner = THIS_MODULE;
 	cdev_set_parent(&all->cdev, &parent->kobj);
-	err = cdev_add(&all->cdev, all->first, SIGMA_CHANNELS);
+	err = sigma_fault() ?: cdev_add(&all->cdev, all->first, SIGMA_CHANNELS);
 	if (err)
 		goto free_set;
 	err = make_nodes(all, parent, name);
@@ -592,11 +599,11 @@ void sigma_channels_del(struct sigma_channels *all)
 
 int sigma_channels_setup(void)
 {
-	int err = class_register(&sigma_channel_class);
+	int err = sigma_fault() ?: class_register(&sigma_channel_class);
 
 	if (err)
 		return err;
-	err = alloc_chrdev_region(&first_devt, 0, MINORS, "iosc");
+	err = sigma_fault() ?: alloc_chrdev_region(&first_devt, 0, MINORS, "iosc");
 	if (err)
 		class_unregister(&sigma_channel_class);
 	return err;

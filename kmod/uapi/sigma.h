@@ -47,6 +47,7 @@
 #define SIGMA_LOW_SIZE		0xa000
 
 #define SIGMA_CREATE_SPLIT_CORES 0x1	/* allow hyperthread siblings to be split */
+#define SIGMA_CREATE_ONE_NODE	0x2	/* memory of the first CPU's NUMA node alone */
 
 /* The minimal hypervisor that confines a guest: see kmod/guard/guard.h */
 enum sigma_guard_kind {
@@ -122,6 +123,10 @@ enum sigma_reason {
 	SIGMA_REASON_CPU_NEW		= 44,	/* was never online, and could not be brought up
 						 * once; value: errno
 						 */
+	SIGMA_REASON_NODE_MEMORY	= 45,	/* its NUMA node lacks memory, with
+						 * SIGMA_CREATE_ONE_NODE; value: bytes that were
+						 * found there
+						 */
 };
 
 /**
@@ -146,7 +151,7 @@ struct sigma_why {
  * @nr_cpus: 1..SIGMA_CPUS_MAX
  * @cpus: logical CPU numbers of the host, no number twice; the first one boots the guest. CPUs that
  *	  are offline are lent and given back as such. Memory of the first one's NUMA node is
- *	  preferred
+ *	  preferred, and required with SIGMA_CREATE_ONE_NODE
  * @why: out: on an error the reason. On success the reason why SIGMA_GUARD_AUTO did not become
  *	 SIGMA_GUARD_FULL, or SIGMA_REASON_NONE
  */
@@ -420,7 +425,8 @@ struct sigma_panic {
  * SIGMA_GET_NODES: of which NUMA nodes its CPUs and its memory are.
  *   ENOMEM  no memory for a temporary copy
  * SIGMA_MEMORY_FD: returns a new file descriptor for the guest's memory: offset 0 is the
- *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages.
+ *   start of segment 0, lseek(SEEK_END) gives the size, mmap gives ordinary pages. At a page with a
+ *   memory error read and pread fail with EIO, and an access to the mapping is a SIGBUS.
  * SIGMA_SET_KICK: when the guest rings the doorbell, signal this eventfd.
  * SIGMA_SET_CALL: when this eventfd is signalled, ring the doorbell of the guest.
  *   Bindings outlive the open file; SIGMA_STOP, SIGMA_DESTROY or fd == -1 undo them.

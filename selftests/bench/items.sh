@@ -31,7 +31,7 @@ run_fio()
 	local jobs what value
 
 	jobs=$(printf %q "$(cat bench/block.fio)")
-	GUEST_TIMEOUT=120 in_guest 1 "fio --output-format=json --filename=$1 - <<<$jobs" >"$OUTPUT" ||
+	GUEST_TIMEOUT=120 in_guest_bash 1 "fio --output-format=json --filename=$1 - <<<$jobs" >"$OUTPUT" ||
 		return
 	while IFS=$'\t' read -r what value; do
 		figure "$what" requests/s "$value"

@@ -93,8 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fclose(out);
 	/* The last record and the note about the cut exceed the limit */
 	FUZZ_CHECK(cookie.printed < KLOG_PRINT_MAX + (2 << 20));
-	free(memory);
-	memory = NULL;
+	unmake();
 	fuzz_check_messages(0);
 	fuzz_end();
 	return 0;

@@ -10,6 +10,8 @@
  *	ioctls start NAME [ENTRY]	SIGMA_START, by default where the guest's memory begins
  *	ioctls kick|call NAME DOORBELL	SIGMA_SET_KICK or SIGMA_SET_CALL of file descriptor 0
  *	ioctls map NAME SIZE		mmap() of the guest's device
+ *	ioctls use NAME DOORBELL	with good arguments all that takes something from the kernel, in
+ *					turn, and gives it back; for faults.sh
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -100,6 +103,20 @@ static int map_device(const char *name, const char *size)
 	return map == MAP_FAILED ? failed() : 0;
 }
 
+static int use(const char *name, const char *doorbell)
+{
+	static __u8 low[SIGMA_LOW_SIZE];
+	struct sigma_low read_low = { .buffer = (uintptr_t)low };
+	int fd = open_device(name), event = eventfd(0, EFD_CLOEXEC);
+	struct sigma_eventfd args = { .doorbell = strtoul(doorbell, NULL, 0), .fd = event };
+	struct sigma_nodes nodes;
+	struct sigma_info info;
+
+	return event < 0 || ioctl(fd, SIGMA_GET_INFO, &info) || ioctl(fd, SIGMA_GET_NODES, &nodes) ||
+	       ioctl(fd, SIGMA_READ_LOW, &read_low) || ioctl(fd, SIGMA_MEMORY_FD) < 0 ||
+	       ioctl(fd, SIGMA_SET_KICK, &args) || ioctl(fd, SIGMA_SET_CALL, &args) ? failed() : 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *verb = argc > 1 ? argv[1] : "";
@@ -120,6 +137,8 @@ int main(int argc, char **argv)
 		return bind_eventfd(argv[2], SIGMA_SET_CALL, argv[3]);
 	if (!strcmp(verb, "map") && argc == 4)
 		return map_device(argv[2], argv[3]);
+	if (!strcmp(verb, "use") && argc == 4)
+		return use(argv[2], argv[3]);
 	printf("ioctls: see the top of its source for its arguments\n");
 	return 2;
 }

@@ -2,10 +2,12 @@
 /*
  * Test a guest's memory as a program sees it through SIGMA_MEMORY_FD. memory.sh runs this in a
  * host that can lend CPU 1. Where the environment has POOL_START and POOL_SIZE, the memory must
- * come from that range.
+ * come from that range. Where it has FAIL_PAGE, the kernel loses a page.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -218,6 +220,59 @@ TEST(memory_was_zeroed_in_between)
 	EXPECT_TRUE(all_zero(map, SIZE));
 	EXPECT_EQ(0, close_guest());
 	EXPECT_EQ(-ENOENT, destroy());
+}
+
+static sigjmp_buf after_signal;
+static volatile sig_atomic_t code;
+
+static void on_signal(int number, siginfo_t *si, void *context)
+{
+	code = si->si_code;
+	siglongjmp(after_signal, 1);
+}
+
+/* The code of the SIGBUS that a read at @at is; 0: none */
+static int read_code(const volatile uint8_t *at)
+{
+	code = 0;
+	if (!sigsetjmp(after_signal, 1))
+		(void)*at;
+	return code;
+}
+
+TEST(a_failed_page_is_not_read)
+{
+	const struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
+	const size_t at = SIZE / 2;
+	static uint8_t bytes[8192];
+	uint8_t *other;
+
+	if (!getenv("FAIL_PAGE"))
+		SKIP(return, "it would be lost");
+	ASSERT_TRUE(open_guest());
+	memset(map, 0x5a, SIZE);
+	EXPECT_EQ(8192, pread(memory, bytes, 8192, at - 4096));
+	EXPECT_EQ(0x5a, bytes[8191]);
+	madvise(map + at, 4096, MADV_HWPOISON);	/* fails, since nothing can be saved */
+
+	EXPECT_EQ(4096, pread(memory, bytes, 8192, at - 4096));
+	EXPECT_EQ(-1, pread(memory, bytes, 8192, at));
+	EXPECT_EQ(EIO, errno);
+	EXPECT_EQ(8192, pread(memory, bytes, 8192, at + 4096));
+	EXPECT_EQ(0, pread(memory, bytes, 8192, SIZE));
+	other = mmap(NULL, sizeof(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT_EQ(-1, pread(memory, other, sizeof(bytes), 0));
+	EXPECT_EQ(EFAULT, errno);
+	munmap(other, sizeof(bytes));
+
+	other = mmap(NULL, SIZE, PROT_READ, MAP_SHARED, memory, 0);
+	ASSERT_TRUE(other != MAP_FAILED);
+	sigaction(SIGBUS, &action, NULL);
+	EXPECT_EQ(BUS_MCEERR_AR, read_code(other + at));
+	EXPECT_EQ(0, read_code(other + at - 1));
+	EXPECT_EQ(0, read_code(other + at + 4096));
+	munmap(other, SIZE);
+	EXPECT_EQ(0, close_guest());
 }
 
 TEST_HARNESS_MAIN

@@ -16,8 +16,12 @@ TREES=$TOP/build/trees
 CACHE=$TOP/build/rig
 LOGS=$TOP/build/logs
 KERNELS="6.1 6.12 7.2"
-MORE_KERNELS=rt		# for the tests that ask for them
+MORE_KERNELS="rt rt6.1"	# for the tests that ask for them
 LINT_KERNEL=6.12	# its tree has the tools of "lint", too
+
+# What a healthy kernel never logs
+BAD_LOG='BUG:|WARNING:|Oops|general protection|blocked for more than|rcu.*stall|soft lockup'
+BAD_LOG+='|No irq handler|Call Trace|Kernel panic'
 
 die()
 {

@@ -44,9 +44,10 @@ finish_on_cpu()
 # What became of the guests of machine $1 with guard or kernel $2
 outcome()
 {
-	local tells
+	local guests tells
 
-	if [[ "${guests_of[$1]} " != *" $2 "* ]]; then
+	read -r _ _ guests <<<"${guests_of[$1]}"
+	if [[ " $guests " != *" $2 "* ]]; then
 		echo -
 	elif tells=$(grep -ao "# outcome: $2 [a-z]*" "$said/$1"); then
 		echo "${tells##* }"
@@ -84,6 +85,18 @@ matrix_tests()
 		options_of[$name]=$options
 		[ -n "$only" ] && [[ " $only " != *" $name "* ]] || tests+=("$name")
 	done < <(sed '/^#/d; /^$/d' "$TOP/selftests/matrix/machines")
+}
+
+# The kernels that these machines and their guests run
+matrix_kernels()
+{
+	local name
+
+	for name; do
+		# Behind the CPU; "host" is a guest's word for its host's kernel
+		# shellcheck disable=SC2086 # a list
+		printf '%s\n' ${guests_of[$name]#* }
+	done | grep -vx host | sort -uV | xargs
 }
 
 start_in_matrix()

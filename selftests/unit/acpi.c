@@ -15,6 +15,7 @@
 
 static uint8_t tables[ACPI_TABLES_SIZE];
 static struct sigma_nodes nodes;
+static const uint8_t key[AGENT_KEY_SIZE] = "nobody guesses it";
 static int used;
 
 static uint64_t get(const uint8_t *at, size_t bytes)
@@ -64,6 +65,7 @@ static int build(unsigned int nr, const uint32_t *ids, bool bsp)
 		.iosc_phys = IOSC, .mailbox_phys = IOSC + SIGMA_IOSC_MAILBOX_OFF,
 		.ioapic_phys = IOAPIC, .bsp_apic_id = 0, .list_bsp = bsp,
 		.nr_cpus = nr, .apic_ids = ids, .low_phys = LOW, .nodes = &nodes,
+		.agent_key = key,
 	};
 
 	memset(tables, 0, sizeof(tables));
@@ -193,7 +195,7 @@ TEST(one_node_needs_no_srat)
 	};
 	ASSERT_TRUE(build(2, (uint32_t[]){ 2, 3 }, false) > 0);
 	EXPECT_FALSE(find("SRAT"));
-	EXPECT_EQ(36 + 2 * 8, get(table_at(get(tables + 24, 8), "XSDT") + 4, 4));
+	EXPECT_EQ(36 + 3 * 8, get(table_at(get(tables + 24, 8), "XSDT") + 4, 4));
 	/* An old sigma.ko tells of no ranges */
 	nodes = (struct sigma_nodes) { .cpus = { 1, 0 } };
 	ASSERT_TRUE(build(2, (uint32_t[]){ 2, 3 }, false) > 0);
@@ -259,6 +261,18 @@ TEST(bounds)
 	EXPECT_EQ(-EINVAL, build(SIGMA_CPUS_MAX + 1, ids, true));
 	EXPECT_EQ(-EINVAL, acpi_build(tables, PHYS, &layout));
 	EXPECT_SAID("above 4 GiB", capture_end());
+}
+
+TEST(key_of_the_agent)
+{
+	const uint32_t ids[] = { 1 };
+	const uint8_t *table;
+
+	ASSERT_TRUE(build(1, ids, false) > 0);
+	table = find(AGENT_TABLE);
+	ASSERT_TRUE(table);
+	EXPECT_EQ(AGENT_TABLE_HEADER + AGENT_KEY_SIZE, get(table + 4, 4));
+	EXPECT_TRUE(!memcmp(table + AGENT_TABLE_HEADER, key, sizeof(key)));
 }
 
 TEST_HARNESS_MAIN

@@ -323,6 +323,37 @@ static const char *load_with(const char *text)
 }
 
 /* Of two parameters with the same name the kernel obeys the last one */
+TEST(a_folder_as_root)
+{
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	config.cmdline = "init=/bin/sh";
+	config.root = "/srv/root";
+	config.root_line = 5;
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), " root=sigma-root rootfstype=virtiofs rw init=/bin/sh "));
+
+	config.root_writes = ROOT_WRITES_NO;
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), " rootfstype=virtiofs ro init="));
+
+	config.root_writes = ROOT_WRITES_OVERLAY;
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), " rootfstype=virtiofs rw sigma.overlay init="));
+
+	config.cmdline = "root=/dev/vda";
+	config.cmdline_line = 7;
+	capture_start();
+	EXPECT_EQ(-EINVAL, load());
+	EXPECT_SAID("unit.guest:7: CommandLine=: root=/dev/vda, and Root= in line 5", capture_end());
+}
+
 TEST(the_users_words_do_not_undo_what_protects_the_machine)
 {
 	static const struct {

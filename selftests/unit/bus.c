@@ -31,6 +31,8 @@ static pid_t server;
 static sd_bus *client;
 static enum sigma_state guest_state = SIGMA_STATE_RUNNING;
 
+static char guest_file[80];	/* "": the guest has none */
+
 static uint8_t iosc[SIGMA_IOSC_SIZE] __attribute__((aligned(4096)));
 
 static void serve(int fd, int ready)
@@ -57,6 +59,9 @@ static void serve(int fd, int ready)
 	machine->guest.info.memory = 512 << 20;
 	machine->guest.info.guard = SIGMA_GUARD_MEMORY;
 	header->guest.heartbeat = htole64(99);
+	strcpy(state.file, guest_file);
+	strcpy(state.text, "[Guest]\nKernel=/bin/sh\nMemory=256M\n");
+	state.text_len = strlen(state.text);
 	strcpy(header->guest.release, "6.1.0\x1b[2J");
 	strcpy(header->guest.panic_text, "VFS:\x1b[2J no root");
 
@@ -489,6 +494,92 @@ TEST(devices_come_and_go)
 	EXPECT_TRUE(server_ended());
 	end();
 	unlink(image);
+}
+
+/* Write the guest file, and have it read again. Return: the lines of the answer, or of the error */
+static const char *reload(const char *text)
+{
+	static char said[512];
+	sd_bus_error error = SD_BUS_ERROR_NULL;
+	sd_bus_message *reply = NULL;
+	FILE *file = fopen(guest_file, "we");
+	const char *line;
+
+	fputs(text, file);
+	fclose(file);
+	*said = '\0';
+	if (sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Reload", &error,
+			       &reply, NULL) < 0)
+		snprintf(said, sizeof(said), "error: %s", error.message);
+	else if (sd_bus_message_enter_container(reply, 'a', "s") > 0)
+		while (sd_bus_message_read(reply, "s", &line) > 0)
+			snprintf(said + strlen(said), sizeof(said) - strlen(said), "%s\n", line);
+	sd_bus_error_free(&error);
+	sd_bus_message_unref(reply);
+	return said;
+}
+
+TEST(guest_file_is_read_again)
+{
+	char key[96], text[400], last[80] = "", expected[400], other[80];
+	static const char same[] = "[Guest]\nMemory=256M\nKernel=/bin/sh\n";
+	uint32_t id;
+
+	ASSERT_TRUE(*path);	/* begin() has made the folder for another test */
+	snprintf(guest_file, sizeof(guest_file), "%s/demo.guest", dir);
+	ASSERT_TRUE(begin());
+	snprintf(image, sizeof(image), "%s/a.img", dir);
+	snprintf(other, sizeof(other), "%s/b.img", dir);
+	ASSERT_EQ(0, close(creat(image, 0600)) | truncate(image, 4096));
+	ASSERT_EQ(0, close(creat(other, 0600)) | truncate(other, 4096));
+	EXPECT_STREQ("", reload(same));
+
+	/* A section that is new becomes a disk, once */
+	snprintf(text, sizeof(text), "%s[Disk]\nPath=%s\n", same, image);
+	snprintf(expected, sizeof(expected), "disk %s: was added\n", image);
+	EXPECT_STREQ(expected, reload(text));
+	EXPECT_EQ(1, devices(last));
+	EXPECT_STREQ("", reload(text));
+
+	/* What needs another start */
+	snprintf(text, sizeof(text), "[Guest]\nKernel=/bin/sh\nMemory=128M\nCommandLine=quiet\n"
+		 "[Disk]\nPath=%s\nReadOnly=yes\n[Channel]\nNumber=3\n", image);
+	snprintf(expected, sizeof(expected),
+		 "Memory=: takes effect when the guest is stopped and started\n"
+		 "CommandLine=: takes effect when the guest is stopped and started\n"
+		 "[Channel]: takes effect when the guest is stopped and started\n"
+		 "disk %s: has other keys now, which takes effect when the guest is stopped and started\n",
+		 image);
+	EXPECT_STREQ(expected, reload(text));
+	EXPECT_EQ(1, devices(last));
+
+	/* A mistake changes nothing */
+	EXPECT_TRUE(strstr(reload("[Guest]\nMemory=much\n"), "demo.guest:2: Memory=much"));
+	EXPECT_EQ(1, devices(last));
+
+	/* A disk that somebody has added stays; one that has lost its section goes */
+	snprintf(key, sizeof(key), "Path=%s", other);
+	EXPECT_EQ(0, add("AddDisk", key, NULL, &id));
+	snprintf(expected, sizeof(expected), "disk %s: goes, once the guest has released it\n", image);
+	EXPECT_STREQ(expected, reload(same));
+	snprintf(expected, sizeof(expected), "disk %s", other);
+	EXPECT_EQ(1, devices(last));
+	EXPECT_STREQ(expected, last);
+
+	/* Once it has a section, it is a disk of the file */
+	snprintf(text, sizeof(text), "%s[Disk]\nPath=%s\n", same, other);
+	EXPECT_STREQ("", reload(text));
+	EXPECT_TRUE(*reload(same));
+	EXPECT_EQ(0, devices(last));
+
+	/* Several at once */
+	snprintf(text, sizeof(text), "%s[Disk]\nPath=%s\n[Disk]\nPath=%s\n", same, image, other);
+	EXPECT_EQ(2, (reload(text), devices(last)));
+	end();
+	unlink(image);
+	unlink(other);
+	unlink(guest_file);
+	*guest_file = '\0';
 }
 
 TEST(sigmactl_reads_all)

@@ -112,7 +112,7 @@ static const char *choose(unsigned int wanted, bool split)
 	int nr;
 
 	capture_start();
-	nr = cpus_choose(sysfs, NULL, wanted, memory, split, cpus);
+	nr = cpus_choose(sysfs, NULL, "", wanted, memory, split, cpus);
 	said = capture_end();
 	if (nr < 0)
 		return strerror(-nr);
@@ -349,7 +349,7 @@ static const char *choose_kind(const char *name, unsigned int wanted, bool split
 		return error;
 	}
 	capture_start();
-	ret = cpus_choose(sysfs, &set, wanted, memory, split, cpus);
+	ret = cpus_choose(sysfs, &set, " of that kind", wanted, memory, split, cpus);
 	said = capture_end();
 	if (ret < 0)
 		return strerror(-ret);
@@ -391,6 +391,9 @@ TEST(one_cpu)
 /* The links to the nodes stay, so that this comes late */
 TEST(one_node)
 {
+	char list[64];
+	cpu_set_t set;
+
 	machine("0-7", (const char * const []){ "0", "1", "2", "3", "4", "5", "6", "7", NULL });
 	lendable("1-7", "");
 	on_node(0, 0, 3, 1024, 3072);
@@ -408,6 +411,16 @@ TEST(one_node)
 	EXPECT_TRUE(strstr(said, "no NUMA node has 5 CPUs that can be lent"));
 	memory = 2ULL << 30;
 	EXPECT_STREQ("2-3", choose(2, false));
+
+	/* One that the guest file names, with a CPU that is offline */
+	ASSERT_EQ(0, cpus_of_node(sysfs, 1, "web.guest:3", &set));
+	EXPECT_STREQ("4-7", cpulist_format(&set, list, sizeof(list)));
+	capture_start();
+	EXPECT_EQ(-EBUSY, cpus_choose(sysfs, &set, " of NUMA node 1", 5, memory, false, cpus));
+	EXPECT_TRUE(strstr(capture_end(), "cannot lend 5 CPUs: of the CPUs of NUMA node 1 (4-7)"));
+	capture_start();
+	EXPECT_EQ(-ENODEV, cpus_of_node(sysfs, 2, "web.guest:3", &set));
+	EXPECT_TRUE(strstr(capture_end(), "web.guest:3: NUMANode=2: this machine has no CPU of that node; it has the NUMA nodes 0-1"));
 	lendable(NULL, NULL);
 	memory = 0;
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the guest's init makes of disks: superblocks and partition tables, made here. */
+/*
+ * What the guest's init makes of disks, of its command line, and of answers by DHCP: superblocks,
+ * partition tables and packets, made here.
+ */
 #include <endian.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -30,6 +34,18 @@ static const uint8_t root_type_guid[16] = {
 static const uint8_t swap_type_guid[16] = {
 	0x6d, 0xfd, 0x57, 0x06, 0xab, 0xa4, 0xc4, 0x43, 0x84, 0xe5, 0x09, 0x33, 0xc8, 0x4b, 0x4f, 0x4f
 };
+
+/* The parts of init that are linked here have no /dev/kmsg */
+void init_say(int level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	printf("# %d: ", level);
+	vprintf(fmt, args);
+	putchar('\n');
+	va_end(args);
+}
 
 static int disk = -1;
 
@@ -233,6 +249,165 @@ TEST(command_line)
 	EXPECT_STREQ("xfs", cmdline.fstype);
 	EXPECT_STREQ("m", cmdline.modules);
 	EXPECT_FALSE(cmdline.read_only);
+	EXPECT_FALSE(cmdline.run || cmdline.overlay || cmdline.network || cmdline.nr_shares);
+}
+
+TEST(command_line_of_a_run)
+{
+	static struct cmdline cmdline;
+
+	strcpy(cmdline.text, "root=sigma-root rw sigma.overlay sigma.run=keep sigma.net=dhcp "
+	       "sigma.tmp=host \"sigma.share=run-0:/srv/a b\" sigma.share=run-1:/c");
+	cmdline_parse(&cmdline);
+	EXPECT_TRUE(cmdline.run && cmdline.keep && cmdline.overlay && cmdline.network);
+	EXPECT_TRUE(cmdline.tmp_from_host);
+	ASSERT_EQ(2, cmdline.nr_shares);
+	EXPECT_STREQ("run-0:/srv/a b", cmdline.shares[0]);
+	EXPECT_STREQ("run-1:/c", cmdline.shares[1]);
+
+	strcpy(cmdline.text, "sigma.run");
+	cmdline_parse(&cmdline);
+	EXPECT_TRUE(cmdline.run && !cmdline.keep && !cmdline.nr_shares);
+}
+
+/* An answer of a DHCP server: IP, UDP, BOOTP, options */
+
+#define XID	0x11223344
+#define BOOTP	240		/* bytes in front of the options */
+#define AT	(20 + 8)	/* of BOOTP */
+
+static const uint8_t mac[6] = { 0x52, 0x54, 0, 1, 2, 3 };
+static uint8_t answer[600];
+
+static void put16(size_t at, unsigned int value)
+{
+	answer[at] = value >> 8;
+	answer[at + 1] = value;
+}
+
+/* Return: its size */
+static size_t make_answer(const uint8_t *options, size_t len)
+{
+	const uint32_t xid = XID;
+	size_t size = AT + BOOTP + len;
+
+	memset(answer, 0, sizeof(answer));
+	answer[0] = 0x45;
+	answer[9] = 17;
+	put16(2, size);
+	put16(20, 67);
+	put16(22, 68);
+	put16(24, size - 20);
+	answer[AT] = 2;
+	memcpy(answer + AT + 4, &xid, sizeof(xid));
+	memcpy(answer + AT + 16, "\xc0\0\2\x0a", 4);
+	memcpy(answer + AT + 28, mac, sizeof(mac));
+	memcpy(answer + AT + 236, "\x63\x82\x53\x63", 4);
+	memcpy(answer + AT + BOOTP, options, len);
+	return size;
+}
+
+static const uint8_t lease_options[] = {
+	53, 1, 5, 1, 4, 255, 255, 255, 0, 0, 3, 4, 192, 0, 2, 1, 54, 4, 192, 0, 2, 2,
+	6, 16, 9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7, 6, 6, 6, 6, 26, 2, 0x23, 0x28, 99, 0, 255, 1, 4,
+};
+
+TEST(dhcp_lease)
+{
+	size_t size = make_answer(lease_options, sizeof(lease_options));
+	struct dhcp_lease lease;
+
+	ASSERT_TRUE(dhcp_parse(&lease, answer, size, XID, mac));
+	EXPECT_EQ(5, lease.type);
+	EXPECT_EQ(0xc000020aU, ntohl(lease.address.s_addr));
+	EXPECT_EQ(0xffffff00U, ntohl(lease.mask.s_addr));
+	EXPECT_EQ(0xc0000201U, ntohl(lease.router.s_addr));
+	EXPECT_EQ(0xc0000202U, ntohl(lease.server.s_addr));
+	EXPECT_EQ(9000, lease.mtu);
+	ASSERT_EQ(3, lease.nr_dns);		/* of four */
+	EXPECT_EQ(0x07070707U, lease.dns[2].s_addr);
+}
+
+TEST(dhcp_answers_of_others)
+{
+	size_t size = make_answer(lease_options, sizeof(lease_options));
+	const uint8_t other[6] = { 0x52, 0x54, 0, 1, 2, 4 };
+	struct dhcp_lease lease;
+
+	EXPECT_FALSE(dhcp_parse(&lease, answer, size, XID + 1, mac));
+	EXPECT_FALSE(dhcp_parse(&lease, answer, size, XID, other));
+	answer[9] = 6;
+	EXPECT_FALSE(dhcp_parse(&lease, answer, size, XID, mac));
+	answer[9] = 17;
+	put16(22, 69);
+	EXPECT_FALSE(dhcp_parse(&lease, answer, size, XID, mac));
+}
+
+/* A copy of just that size, so that the sanitizer sees a read behind it */
+static bool parse_copy(struct dhcp_lease *lease, size_t len)
+{
+	uint8_t *copy = malloc(len ?: 1);
+	bool is;
+
+	memcpy(copy, answer, len);
+	is = dhcp_parse(lease, copy, len, XID, mac);
+	free(copy);
+	return is;
+}
+
+TEST(dhcp_answers_that_are_cut)
+{
+	static const uint8_t beyond[] = { 53, 1, 5, 1, 200, 255 }, half[] = { 53, 1, 2, 6 };
+	size_t size = make_answer(lease_options, sizeof(lease_options));
+	struct dhcp_lease lease;
+
+	for (size_t len = 0; len < size; len++)
+		EXPECT_FALSE(parse_copy(&lease, len));
+	answer[0] = 0x4f;			/* a long header */
+	EXPECT_FALSE(parse_copy(&lease, size));
+	answer[0] = 0x41;
+	EXPECT_FALSE(parse_copy(&lease, size));
+
+	size = make_answer(beyond, sizeof(beyond));
+	ASSERT_TRUE(parse_copy(&lease, size));
+	EXPECT_EQ(5, lease.type);
+	EXPECT_EQ(0, lease.mask.s_addr);
+	size = make_answer(half, sizeof(half));
+	ASSERT_TRUE(parse_copy(&lease, size));
+	EXPECT_EQ(0, lease.nr_dns);
+}
+
+TEST(command_line_of_modules)
+{
+	static struct cmdline cmdline;
+	char out[CMDLINE_MAX];
+
+	strcpy(cmdline.text, "root=/dev/vda virtio_net.napi_tx=0 net.x=1 virtio-net.name=\"a b\" "
+	       "virtio_net.flag init=/a.b/c virtio_net=x.y -- virtio_net.late=1\n");
+	cmdline_parse(&cmdline);
+	cmdline_parameters(&cmdline, "/modules/virtio_net.ko.xz", out);
+	EXPECT_STREQ("napi_tx=0 \"name=a b\" flag ", out);
+	cmdline_parameters(&cmdline, "virtio-net.ko", out);
+	EXPECT_STREQ("napi_tx=0 \"name=a b\" flag ", out);
+	cmdline_parameters(&cmdline, "/modules/net.ko", out);
+	EXPECT_STREQ("x=1 ", out);
+	cmdline_parameters(&cmdline, "/modules/virtio.ko", out);
+	EXPECT_STREQ("", out);
+
+	/* What has no room is left out, and so are words beyond PARAMETERS_MAX */
+	memset(cmdline.text, 'x', CMDLINE_MAX);
+	memcpy(cmdline.text, "a.b=", 4);
+	cmdline.text[CMDLINE_MAX - 1] = '\0';
+	cmdline_parse(&cmdline);
+	cmdline_parameters(&cmdline, "a.ko", out);
+	EXPECT_STREQ("", out);
+	cmdline.text[0] = '\0';
+	for (unsigned int i = 0; i < PARAMETERS_MAX + 2; i++)
+		strcat(cmdline.text, i < PARAMETERS_MAX ? "a.b " : "c.d ");
+	cmdline_parse(&cmdline);
+	EXPECT_EQ(PARAMETERS_MAX, cmdline.nr_parameters);
+	cmdline_parameters(&cmdline, "c.ko", out);
+	EXPECT_STREQ("", out);
 }
 
 TEST_HARNESS_MAIN

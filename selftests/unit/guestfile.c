@@ -78,6 +78,7 @@ TEST(defaults)
 	EXPECT_EQ(1, config.nr_cpus);
 	EXPECT_FALSE(config.cpus_given);
 	EXPECT_EQ(512U << 20, config.memory);
+	EXPECT_EQ(NUMA_NODE_ANY, config.numa_node);
 	EXPECT_TRUE(strstr(config.kernel, "/vmlinuz"));
 	EXPECT_EQ(2, config.kernel_line);
 	EXPECT_EQ(0, config.memory_line);
@@ -113,7 +114,9 @@ TEST(everything)
 	ASSERT_EQ(2, config.nr_nets);
 	EXPECT_STREQ("br0", config.net[0].bridge);
 	EXPECT_EQ(0, memcmp(config.net[0].mac, "\x52\x54\x00\xab\xcd\xef", 6));
-	EXPECT_STREQ("10.0.0.1/24", config.net[1].address);
+	ASSERT_EQ(1, config.net[1].address.nr);
+	EXPECT_STREQ("10.0.0.1", config.net[1].address.at[0].text);
+	EXPECT_EQ(24, config.net[1].address.at[0].prefix);
 	EXPECT_EQ(2, config.net[1].mac[0] & 3);
 	guestfile_free(&config);
 }
@@ -243,6 +246,108 @@ TEST(user_network)
 	EXPECT_STREQ("127.0.0.1", forward[2].address);
 	EXPECT_EQ(8080, forward[2].host_port);
 	guestfile_free(&config);
+
+	ASSERT_EQ(0, load(KERNEL "[Network]\nUser=yes\nMACAddress=52:54:00:ab:cd:ef\nMTU=1280\n"
+			  "Forward=tcp:[::1]:8080:80\nForward=udp:[fd00:1:2:3:4:5:6:7]:53:5353\n"));
+	EXPECT_EQ(1280, config.net[0].mtu);
+	EXPECT_STREQ("::1", forward[0].address);
+	EXPECT_EQ(8080, forward[0].host_port);
+	EXPECT_EQ(80, forward[0].guest_port);
+	EXPECT_TRUE(forward[1].udp);
+	EXPECT_STREQ("fd00:1:2:3:4:5:6:7", forward[1].address);
+	EXPECT_EQ(5353, forward[1].guest_port);
+	guestfile_free(&config);
+}
+
+TEST(addresses)
+{
+	const struct guest_addresses *list = &config.net[0].address;
+
+	ASSERT_EQ(0, load(KERNEL "[Network]\nMACAddress=52:54:00:ab:cd:ef\nMTU=65520\n"
+			  "Address=10.0.0.1/8  FD00:0::1/64\nAddress=10.1.0.1/30\n"
+			  "Address=fe80::1/64\nAddress=fd00:1::/127\n"));
+	EXPECT_EQ(65520, config.net[0].mtu);
+	ASSERT_EQ(5, list->nr);
+	EXPECT_EQ(AF_INET, list->at[0].family);
+	EXPECT_EQ(8, list->at[0].prefix);
+	EXPECT_EQ(0, memcmp(list->at[0].bytes, "\x0a\0\0\x01", 4));
+	EXPECT_EQ(AF_INET6, list->at[1].family);
+	EXPECT_STREQ("fd00::1", list->at[1].text);
+	EXPECT_EQ(64, list->at[1].prefix);
+	EXPECT_STREQ("10.1.0.1", list->at[2].text);
+	EXPECT_STREQ("fe80::1", list->at[3].text);
+	EXPECT_EQ(127, list->at[4].prefix);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "[Network]\nMACAddress=52:54:00:ab:cd:ef\nBridge=b\nMTU=68\n"));
+	EXPECT_EQ(68, config.net[0].mtu);
+	guestfile_free(&config);
+}
+
+#define NIC KERNEL "[Network]\nMACAddress=52:54:00:ab:cd:ef\n"
+
+TEST(addresses_of_the_guest)
+{
+	const struct guest_net *net = &config.net[0];
+
+	ASSERT_EQ(0, load(NIC "Address=10.0.0.1/24\nGuestAddress=10.0.0.2/24 fd00::2/64\n"
+			  "GuestAddress=10.1.0.2/16\nGateway=10.0.0.1 fe80::1\nDNS=10.0.0.1\nDNS=fd00::53\n"));
+	ASSERT_EQ(3, net->guest_address.nr);
+	EXPECT_STREQ("fd00::2", net->guest_address.at[1].text);
+	EXPECT_EQ(16, net->guest_address.at[2].prefix);
+	ASSERT_EQ(2, net->gateway.nr);
+	EXPECT_STREQ("fe80::1", net->gateway.at[1].text);
+	ASSERT_EQ(2, net->dns.nr);
+	EXPECT_STREQ("fd00::53", net->dns.at[1].text);
+	guestfile_free(&config);
+
+	EXPECT_WRONG(NIC "Bridge=b\nGateway=10.0.0.1\n", 3, "with Gateway= and without GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nDNS=10.0.0.1\n", 3, "with DNS= and without GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2\n", 6,
+		     "GuestAddress=10.0.0.2: not an IP address with a prefix length");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nGateway=10.0.0.1/24\n", 7,
+		     "Gateway=10.0.0.1/24: not an IP address; write it like 10.0.0.1 or fd00::1");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nGateway=10.0.1.1\n", 3,
+		     "Gateway=10.0.1.1: in no network of GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/27\nGateway=10.0.0.33\n", 3,
+		     "in no network of GuestAddress=");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nGateway=10.0.0.1 10.0.0.3\n", 3,
+		     "Gateway=10.0.0.3: a second one of IPv4");
+	EXPECT_WRONG(NIC "Bridge=b\nGuestAddress=10.0.0.2/24\nDNS=localhost\n", 7, "not an IP address");
+	EXPECT_WRONG(NIC "User=yes\nGuestAddress=10.0.0.2/24\n", 3, "passt tells the guest");
+	EXPECT_WRONG(NIC "Address=10.0.0.1/24\nGuestAddress=10.0.0.1/24\n", 3,
+		     "GuestAddress=10.0.0.1: Address= gives it to the host's end");
+	EXPECT_WRONG(KERNEL "Initrd=@/initrd\n[Network]\nBridge=b\nGuestAddress=10.0.0.2/24\n", 4,
+		     "and [Guest] with Initrd=");
+}
+
+TEST(bad_addresses)
+{
+	char text[4096] = KERNEL "[Network]\nAddress=10.1.1.1/24";
+
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1\n", 4, "not an IP address with a prefix");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1%eth0/64\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00:::1/64\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/128\n", 4, "prefix length is not 8 to 127");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/7\n", 4, "prefix length is not 8 to 127");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::/64\n", 4, "first address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=ff02::1/64\n", 4, "multicast");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=::1/64\n", 4, "loopback");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=::ffff:10.0.0.1/120\n", 4, "reserved");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/24\nAddress=fd00::1/64 10.0.0.1/16\n", 5,
+		     "Address=10.0.0.1/16: this address is there twice");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/24,fd00::1/64\n", 4, "prefix length");
+	for (unsigned int i = 0; i < GUEST_ADDRESSES_MAX; i++)
+		sprintf(text + strlen(text), " fd00::%x/64", i + 1);
+	strcat(text, "\n");
+	EXPECT_WRONG(text, 4, "more than 16 addresses");
+
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=67\n", 5, "MTU=67: not 68 to 65520 bytes");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=65521\n", 5, "not 68 to 65520");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=1500k\n", 5, "not 68 to 65520");
+	EXPECT_WRONG(KERNEL "[Network]\nBridge=b\nMTU=-1\n", 5, "not 68 to 65520");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/64\nMTU=1279\n", 3,
+		     "MTU=1279 and an IPv6 address; IPv6 needs 1280");
+	EXPECT_WRONG(KERNEL "[Network]\nUser=yes\nMTU=1279\n", 3, "MTU=1279 and User=yes");
 }
 
 TEST(bad_forwards)
@@ -253,7 +358,8 @@ TEST(bad_forwards)
 		"tcp:22:22:", "tcp: 22:22", "tcp:22x:22", "tcp:22:22x", "tcp:22-23:22",
 		"tcp:1.2.3:22:22", "tcp:1.2.3.256:22:22", "tcp::22:22", "tcp:::1:22:22",
 		"tcp:1.2.3.4:22:22:22", "tcp:1.2.3.4:22", "tcp:1111111111111111.2.3.4:22:22",
-		"tcp:18446744073709551638:22",
+		"tcp:18446744073709551638:22", "tcp:[::1]8080:80", "tcp:[::1:8080:80", "tcp:[]:80:80",
+		"tcp:[127.0.0.1]:80:80", "tcp:[::1]:80", "tcp:::1:8080:80", "tcp:[::1%lo]:80:80",
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -294,7 +400,14 @@ TEST(shares)
 	EXPECT_STREQ("all#1", config.share[1].tag);
 	EXPECT_TRUE(config.share[1].read_only);
 	EXPECT_EQ(5, config.share[1].line);
+	EXPECT_FALSE(config.share[0].xattr || config.share[0].acl);
+	EXPECT_TRUE(config.share[0].submounts);
 	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "[Share]\nPath=@\nXattr=yes\nACL=yes\nSubmounts=no\n"));
+	EXPECT_TRUE(config.share[0].xattr && config.share[0].acl);
+	EXPECT_FALSE(config.share[0].submounts);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "[Share]\nPath=@\nXattr=maybe\n", 5, "Xattr=maybe: neither yes nor no");
 
 	EXPECT_WRONG(KERNEL "[Share]\nTag=x\n", 3, "a [Share] without Path=; name the folder");
 	EXPECT_WRONG(KERNEL "[Share]\nPath=@/a.img\n", 3, "not a folder");
@@ -309,6 +422,30 @@ TEST(shares)
 	rmdir("a,b");
 }
 
+TEST(root)
+{
+	ASSERT_EQ(0, load(KERNEL));
+	EXPECT_TRUE(!config.root && config.root_writes == ROOT_WRITES_YES);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "Root=/\nRootWrites=overlay\n"));
+	EXPECT_STREQ("/", config.root);
+	EXPECT_EQ(3, config.root_line);
+	EXPECT_EQ(ROOT_WRITES_OVERLAY, config.root_writes);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "RootWrites=no\nRoot=@/modules\n"));
+	EXPECT_EQ(ROOT_WRITES_NO, config.root_writes);
+	guestfile_free(&config);
+
+	EXPECT_EQ(-ENOENT, load(KERNEL "Root=@/none\n"));
+	EXPECT_SAID("web.guest:3: Root=", said);
+	EXPECT_WRONG(KERNEL "Root=modules\n", 3, "Root=modules");
+	EXPECT_WRONG(KERNEL "Root=/a,b\n", 3, "comma");
+	EXPECT_WRONG(KERNEL "Root=/\nRootWrites=maybe\n", 4, "none of yes, no and overlay");
+	EXPECT_WRONG(KERNEL "Root=/\nInitrd=@/initrd\n", 3, "leave one of the two out");
+	EXPECT_EQ(-EINVAL, load(KERNEL "RootWrites=no\n"));
+	EXPECT_SAID("without Root=", said);
+}
+
 TEST(memory_is_rounded_up)
 {
 	ASSERT_EQ(0, load(KERNEL "Memory=134217729\n"));
@@ -317,6 +454,17 @@ TEST(memory_is_rounded_up)
 	ASSERT_EQ(0, load(KERNEL "Memory=2g\n"));
 	EXPECT_EQ(2ULL << 30, config.memory);
 	guestfile_free(&config);
+}
+
+TEST(numa_node)
+{
+	ASSERT_EQ(0, load(KERNEL "NUMANode=1\n"));
+	EXPECT_EQ(1, config.numa_node);
+	EXPECT_EQ(3, config.numa_line);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "NUMANode=-1\n", 3, "not the number of a NUMA node, 0 to 1023");
+	EXPECT_WRONG(KERNEL "NUMANode=1024\n", 3, "not the number of a NUMA node");
+	EXPECT_WRONG(KERNEL "NUMANode=0-1\n", 3, "not the number of a NUMA node");
 }
 
 TEST(stable_mac)
@@ -509,10 +657,9 @@ TEST(bad_networks)
 	EXPECT_WRONG(KERNEL "[Network]\nUser=yes\nVHost=no\n", 3, "User=yes and VHost=");
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=a-very-long-bridge-name\n", 4, "at most 15");
 	EXPECT_WRONG(KERNEL "[Network]\nBridge=../br0\n", 4, "cannot be the name");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1\n", 4, "not an IPv4 address");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.256/24\n", 4, "not an IPv4 address");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=fd00::1/64\n", 4, "not an IPv4 address");
-	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/x\n", 4, "not an IPv4 address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.256/24\n", 4, "not an IP address");
+	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/x\n", 4, "not an IP address");
 	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/31\n", 4, "prefix length");
 	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.1/24x\n", 4, "prefix length");
 	EXPECT_WRONG(KERNEL "[Network]\nAddress=10.0.0.0/24\n", 4, "first address");
@@ -584,7 +731,9 @@ TEST(devices_that_are_added)
 	EXPECT_REFUSED(GUEST_DISK, "Path=@/b.img\nPath=@/b.img", "Path=: given before");
 	EXPECT_REFUSED(GUEST_DISK, "[Guest]", "[Guest]: no Key=value");
 	EXPECT_REFUSED(GUEST_SHARE, "Path=@/modules", "the same tag, modules");
-	EXPECT_REFUSED(GUEST_NET, "Address=10.0.0.1", "Address=10.0.0.1: not an IPv4 address");
+	EXPECT_REFUSED(GUEST_NET, "Bridge=br0\nGuestAddress=10.0.0.2/24",
+		       "[Network] with GuestAddress=: it is set up when the guest starts");
+	EXPECT_REFUSED(GUEST_NET, "Address=10.0.0.1", "Address=10.0.0.1: not an IP address");
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_DISK, 2));
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_SHARE, 1));
 	EXPECT_FALSE(guestfile_keys(&config, GUEST_NET, 2));

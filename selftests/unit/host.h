@@ -45,11 +45,14 @@ static struct {
 	struct sigma_iosc_header *header;	/* in the window */
 	unsigned long fails;		/* the ioctl that fails with @error, or 0 */
 	int error;
+	uint32_t window_version;	/* that sigma.ko writes there */
 	int read_error;			/* of the control messages, or 0 */
 	int load_error;			/* of load_open(), or 0 */
 	bool load_dies;			/* sigmad is killed in load_open() */
 	char folder[32];		/* /run/sigma/HOST_GUEST */
-} host = { .guest = -1, .device = -1, .memory = -1, .window = -1 };
+} host = {
+	.guest = -1, .device = -1, .memory = -1, .window = -1, .window_version = SIGMA_IOSC_VERSION,
+};
 
 static char notes[1024];
 
@@ -153,6 +156,7 @@ static inline void host_start(void)
 {
 	note("start");
 	memset(host.header, 0, sizeof(*host.header));
+	host.header->version = htole32(host.window_version);
 	host_change(SIGMA_STATE_BOOTING);
 }
 
@@ -308,7 +312,7 @@ void rundir_path(char path[RUNDIR_PATH_MAX], const char *name, const char *file)
 static inline void host_empty(void)
 {
 	static const char *const files[] = {
-		"unnamed", STATE_FILE, STATE_FILE_NEW, "console", "log", "log.1",
+		"unnamed", STATE_FILE, STATE_FILE_NEW, "agent", "console", "log", "log.1",
 	};
 	char path[RUNDIR_PATH_MAX];
 

@@ -20,6 +20,7 @@ static struct initrd initrd;
 static char names[1024];		/* of all entries, one per line */
 static char order[1024];		/* modules.load */
 static char xfs[256], btrfs[256];	/* modules.xfs, modules.btrfs */
+static char network[256];
 static char init[64];
 static mode_t init_mode;
 static dev_t console;
@@ -50,6 +51,7 @@ static void list(const uint8_t *data, size_t size)
 	memset(order, 0, sizeof(order));
 	memset(xfs, 0, sizeof(xfs));
 	memset(btrfs, 0, sizeof(btrfs));
+	memset(network, 0, sizeof(network));
 	archive_read_support_format_cpio(in);
 	archive_read_open_memory(in, data, size);
 	while (archive_read_next_header(in, &entry) == ARCHIVE_OK) {
@@ -62,6 +64,8 @@ static void list(const uint8_t *data, size_t size)
 			archive_read_data(in, xfs, sizeof(xfs) - 1);
 		if (!strcmp(name, "modules.btrfs"))
 			archive_read_data(in, btrfs, sizeof(btrfs) - 1);
+		if (!strcmp(name, "network"))
+			archive_read_data(in, network, sizeof(network) - 1);
 		if (!strcmp(name, "init")) {
 			archive_read_data(in, init, sizeof(init) - 1);
 			init_mode = archive_entry_mode(entry);
@@ -97,7 +101,7 @@ static size_t place_of(const char *module)
 TEST(without_a_user_initrd)
 {
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -111,10 +115,51 @@ TEST(without_a_user_initrd)
 	EXPECT_FALSE(strstr(names, "virtio_rng"));
 }
 
+TEST(addresses)
+{
+	static char keys[] = "";	/* the NIC is there */
+	static struct guest_config config = {
+		.nr_nets = 3,
+		.net = {
+			{ .keys = keys },
+			{
+				.keys = keys, .mac = { 0x52, 0x54, 0, 1, 2, 0xab },
+				.guest_address = {
+					.nr = 2, .at = {
+						{ .text = "10.0.0.2", .prefix = 24 },
+						{ .text = "fd00::2", .prefix = 64 },
+					},
+				},
+				.gateway = { .nr = 1, .at = { { .text = "10.0.0.1" } } },
+				.dns = { .nr = 1, .at = { { .text = "fd00::53" } } },
+			},
+			{ .guest_address = { .nr = 1, .at = { { .text = "10.9.0.2", .prefix = 24 } } } },
+		},
+	};
+	char *text = network_list(&config);
+
+	EXPECT_STREQ("nic 52:54:00:01:02:ab\naddress 10.0.0.2/24\naddress fd00::2/64\n"
+		     "gateway 10.0.0.1\ndns fd00::53\n", text);
+	NEED_TREE();
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", text));
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+	EXPECT_STREQ(text, network);
+	free(text);
+	config.nr_nets = 1;
+	text = network_list(&config);
+	EXPECT_STREQ("", text);
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", text));
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+	free(text);
+	EXPECT_FALSE(strstr(names, "network\n"));
+}
+
 TEST(load_order)
 {
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -132,7 +177,7 @@ TEST(drivers_of_file_systems)
 	const char *at;
 
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "ext4,xfs,btrfs,none"));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "ext4,xfs,btrfs,none", ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -145,14 +190,14 @@ TEST(drivers_of_file_systems)
 	ASSERT_TRUE(at);
 	EXPECT_FALSE(strstr(at + 1, "modules/libcrc32c.ko"));
 
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 	EXPECT_FALSE(strstr(names, "xfs") || strstr(names, "libcrc32c"));
 
 	capture_start();
 	EXPECT_EQ(-E2BIG, initrd_build(&initrd, TREE_VERSION, tree, NULL,
-				       "a-type-with-a-name-of-more-than-31-letters"));
+				       "a-type-with-a-name-of-more-than-31-letters", ""));
 	EXPECT_SAID("rootfstype=: more than 7 types", capture_end());
 }
 
@@ -201,7 +246,7 @@ TEST(guest_module_from_dkms)
 	setenv("SIGMA_LIBDIR", "/no/such/folder", 1);
 	capture_start();
 	/* Beside a user's initrd, sigmad adds nothing else from the tree */
-	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null", "");
+	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null", "", "");
 	EXPECT_STREQ("", capture_end());
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -220,7 +265,7 @@ static int build_with(const char *folder, const char *modules)
 	snprintf(path, sizeof(path), "%s/sigma/%s", dir, folder);
 	setenv("SIGMA_LIBDIR", path, 1);
 	capture_start();
-	error = initrd_build(&initrd, TREE_VERSION, modules, "/dev/null", "xfs");
+	error = initrd_build(&initrd, TREE_VERSION, modules, "/dev/null", "xfs", "");
 	capture_end();
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -262,7 +307,7 @@ TEST(with_a_user_initrd)
 	fputs(theirs, file);
 	fclose(file);
 
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, path, ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, path, "", ""));
 	EXPECT_EQ(0, memcmp(initrd.data, "compressed\0\0" "070701", 18));
 	list(initrd.data + 12, initrd.size - 12);
 	initrd_free(&initrd);
@@ -277,26 +322,26 @@ TEST(what_is_missing)
 	char path[256];
 
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", "/no/such/tree", NULL, ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", "/no/such/tree", NULL, "", ""));
 	EXPECT_SAID("/no/such/tree/modules.dep.bin: No such file", capture_end());
 
 	NEED_TREE();
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL, ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL, "", ""));
 	said = capture_end();
 	EXPECT_SAID("no sigma_guest.ko for Linux 0.0.0", said);
 	EXPECT_SAID(" -k 0.0.0, or in SIGMA's sources", said);
 	capture_start();
-	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL, ""));
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL, "", ""));
 	EXPECT_SAID("the guest's kernel is other", capture_end());
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd", ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd", "", ""));
 	EXPECT_SAID("/no/initrd: cannot open the initrd", capture_end());
 
 	snprintf(path, sizeof(path), "%s/sigma/damaged", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
 	capture_start();
-	EXPECT_EQ(-EINVAL, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
 	EXPECT_SAID("sigma_guest.ko: damaged", capture_end());
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -304,7 +349,7 @@ TEST(what_is_missing)
 	snprintf(path, sizeof(path), "%s/sigma/guest-init", dir);
 	unlink(path);
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, NULL, ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
 	EXPECT_SAID("guest-init: No such file", capture_end());
 }
 

@@ -3,10 +3,14 @@
 #ifndef SIGMA_TEST_KLOG_IMAGE_H
 #define SIGMA_TEST_KLOG_IMAGE_H
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "../../common/memory.h"
 
@@ -40,6 +44,22 @@ enum { STATE_VAR = 8, POSITION = 16, BEGIN = 8, NEXT = 0, TIME = 24, TEXT_LEN = 
 static uint8_t *memory;
 static struct guest_memory mem;
 static uint64_t position, id;
+static uint64_t failing_page = ~0ULL;	/* offset of a page with a memory error */
+
+/* Like that of a guest's memory file */
+ssize_t pread(int fd, void *buffer, size_t len, off_t offset)
+{
+	const uint64_t at = offset;
+
+	if (fd == mem.fd && at < failing_page + PAGE && failing_page < at + len) {
+		len = failing_page > at ? failing_page - at : 0;
+		if (!len) {
+			errno = EIO;
+			return -1;
+		}
+	}
+	return syscall(SYS_pread64, fd, buffer, len, offset);
+}
 
 static inline void put(uint64_t at, uint64_t value)
 {
@@ -91,14 +111,31 @@ static inline void vmcoreinfo(unsigned int levels)
 		DESC_SIZE, STATE_VAR, POSITION, BEGIN, NEXT, INFO_SIZE, TIME, TEXT_LEN);
 }
 
+/* A memory file of zeros, mapped at mem.base */
+static inline void make_file(uint64_t size)
+{
+	mem.fd = memfd_create("memory", MFD_CLOEXEC);
+	mem.size = size;
+	if (mem.fd < 0 || ftruncate(mem.fd, size))
+		abort();
+	mem.base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, mem.fd, 0);
+	if (mem.base == MAP_FAILED)
+		abort();
+}
+
+static inline void unmake(void)
+{
+	memory_close(&mem);
+	memory = NULL;
+}
+
 static inline void make(unsigned int levels)
 {
-	free(memory);
-	memory = aligned_alloc(PAGE, SIZE);
-	memset(memory, 0, SIZE);
-	mem = (struct guest_memory) {
-		.base = memory, .size = SIZE, .nr = 1, .segment = { { PHYS, SIZE, 0 } },
-	};
+	unmake();
+	mem = (struct guest_memory){ .nr = 1, .segment = { { PHYS, SIZE, 0 } } };
+	make_file(SIZE);
+	memory = mem.base;
+	failing_page = ~0ULL;
 
 	vmcoreinfo(levels);
 	map(KERNEL_MAP, PHYS, levels, 2, TOP_TABLE + PAGE);

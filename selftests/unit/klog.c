@@ -198,9 +198,8 @@ TEST(noise)
 		read_log();
 	}
 	EXPECT_TRUE(true);
-	free(memory);
+	unmake();
 	free(text);
-	memory = NULL;
 	text = NULL;
 }
 

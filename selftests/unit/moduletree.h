@@ -12,7 +12,7 @@
  *	DIR/sigma/signed/VERSION/sigma_guest.ko	the first one with a mark of a signature
  *	DIR/sigma/alone/VERSION/sigma_guest.ko	depends on nothing
  *	DIR/dkms/lib/modules/VERSION	the first one with it, as DKMS lays it out
- *	DIR/sigma/guest-init
+ *	DIR/sigma/guest-init, sigma-agent
  */
 #ifndef SIGMA_TEST_MODULETREE_H
 #define SIGMA_TEST_MODULETREE_H
@@ -53,7 +53,8 @@ static const char moduletree_script[] =
 	"module sigma_guest '' depends=; mv $tree/kernel/sigma_guest.ko sigma/alone/$version\n"
 	"head -c 300 sigma/$version/sigma_guest.ko >sigma/damaged/$version/sigma_guest.ko\n"
 	"module sigma_guest '' depends=virtio 1.2.3; mv $tree/kernel/sigma_guest.ko sigma/other\n"
-	"echo 'I am init' >sigma/guest-init\n";
+	"echo 'I am init' >sigma/guest-init\n"
+	"echo 'I am the agent' >sigma/sigma-agent\n";
 
 /** moduletree_make - fill the folder @dir. Return: false when the machine lacks the tools. */
 static inline bool moduletree_make(const char *dir, const char *version)

@@ -431,6 +431,19 @@ TEST(cpu_that_does_not_start)
 	end_and_finish("stop remove destroy close");
 }
 
+TEST(another_layout_of_the_window)
+{
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	ASSERT_EQ(0, make());
+	noted();
+	host.window_version = SIGMA_IOSC_VERSION + 1;
+	EXPECT_EQ(-EPROTO, run());
+	host.window_version = SIGMA_IOSC_VERSION;
+	EXPECT_SAID("sigma.ko has version 3 of the shared memory window, and this sigmad has version 2", said);
+	EXPECT_STREQ("start", noted());
+	end_and_finish("stop remove destroy close");
+}
+
 /* What the guest does */
 
 TEST(reboots)

@@ -15,6 +15,15 @@
 #include "capture.h"
 #include "tap.h"
 
+#define IPV4(text_, ...) { .family = AF_INET, .prefix = 24, .bytes = { __VA_ARGS__ }, .text = text_ }
+
+static const struct guest_addresses both = {
+	.nr = 2, .at = {
+		IPV4("10.9.8.1", 10, 9, 8, 1),
+		{ .family = AF_INET6, .prefix = 64, .bytes = { 0xfd, [15] = 1 }, .text = "fd00::1" },
+	},
+};
+
 static const char *said;
 static char name[TAP_NAME_MAX];
 
@@ -70,12 +79,13 @@ TEST(names)
 
 TEST(with_address)
 {
+	const struct guest_addresses one = { .nr = 1, .at = { IPV4("10.9.8.1", 10, 9, 8, 1) } };
 	struct ifreq ifr = {};
 	int fd, size = 0;
 
 	if (!have_network())
 		return;
-	fd = try_tap((struct guest_net){ .address = "10.9.8.1/24", .mac = { 0xfe, 1, 2, 3, 4, 5 } });
+	fd = try_tap((struct guest_net){ .address = one, .mtu = 1400, .mac = { 0xfe, 1, 2, 3, 4, 5 } });
 	ASSERT_TRUE(fd >= 0);
 	EXPECT_STREQ("sg-demo-0", name);
 	EXPECT_EQ(0, ioctl(fd, TUNGETIFF, &ifr));
@@ -87,11 +97,28 @@ TEST(with_address)
 	EXPECT_TRUE(has_no_ipv6());
 	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 | grep -q 'link/ether fa:01:02:03:04:05 '"));
 
-	EXPECT_EQ(-EBUSY, try_tap((struct guest_net){ .address = "10.9.8.1/24" }));
+	EXPECT_EQ(1400, tap_mtu(fd, NULL));
+
+	EXPECT_EQ(-EBUSY, try_tap((struct guest_net){ .address = one }));
 	EXPECT_TRUE(strstr(said, "another process has it"));
 
 	close(fd);
 	EXPECT_NE(0, system("ip link show dev sg-demo-0 2>/dev/null"));
+}
+
+TEST(with_ipv6)
+{
+	int fd;
+
+	if (!have_network() || access("/proc/sys/net/ipv6", F_OK))
+		return;
+	fd = try_tap((struct guest_net){ .address = both, .mac = { 0x52, 1, 2, 3, 4, 5 } });
+	ASSERT_TRUE(fd >= 0);
+	EXPECT_EQ(0, system("ip -o addr show dev sg-demo-0 up | grep -q 'inet 10.9.8.1/24 '"));
+	EXPECT_EQ(0, system("ip -o addr show dev sg-demo-0 | grep 'inet6 fd00::1/64 ' | grep -qv tentative"));
+	EXPECT_EQ(0, system("ip -6 route get fd00::2 | grep -q 'dev sg-demo-0'"));
+	EXPECT_EQ(0, system("grep -qx 0 /proc/sys/net/ipv6/conf/sg-demo-0/accept_ra"));
+	close(fd);
 }
 
 TEST(with_bridge)
@@ -105,6 +132,21 @@ TEST(with_bridge)
 	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 up | grep 'master br7' | grep -q 'mtu 1400'"));
 	EXPECT_EQ(0, system("ip -o link show dev sg-demo-0 | grep -q 'link/ether fe:01:02:03:04:ab '"));
 	EXPECT_TRUE(has_no_ipv6());
+	EXPECT_EQ(1400, tap_mtu(fd, "br7"));
+	EXPECT_EQ(0, tap_change_mtu(fd, 1450));
+	EXPECT_EQ(1450, tap_mtu(fd, NULL));
+	EXPECT_EQ(0, tap_mtu(fd, "br9"));
+	close(fd);
+
+	/* The bridge's own MTU is not lowered */
+	fd = try_tap((struct guest_net){ .bridge = "br7", .mtu = 1280 });
+	ASSERT_TRUE(fd >= 0);
+	EXPECT_EQ(1400, tap_mtu(fd, NULL));
+	EXPECT_EQ(1400, tap_mtu(fd, "br7"));
+	close(fd);
+	fd = try_tap((struct guest_net){ .bridge = "br7", .mtu = 9000 });
+	ASSERT_TRUE(fd >= 0);
+	EXPECT_EQ(9000, tap_mtu(fd, NULL));
 	close(fd);
 }
 
@@ -116,8 +158,9 @@ TEST(mistakes)
 	EXPECT_TRUE(strstr(said, "demo.guest:7: there is no bridge br9: make it with"));
 	EXPECT_EQ(-EINVAL, try_tap((struct guest_net){ .bridge = "lo" }));
 	EXPECT_TRUE(strstr(said, "not a bridge"));
-	EXPECT_EQ(-EINVAL, try_tap((struct guest_net){ .address = "nonsense" }));
-	EXPECT_TRUE(strstr(said, "demo.guest:7: Address=nonsense"));
+	EXPECT_EQ(-EIO, try_tap((struct guest_net){
+		.address = { .nr = 1, .at = { { .family = AF_INET, .prefix = 33, .text = "x" } } } }));
+	EXPECT_TRUE(strstr(said, "demo.guest:7: cannot give sg-demo-0 the address x/33"));
 	EXPECT_NE(0, system("ip link show dev sg-demo-0 2>/dev/null"));
 }
 

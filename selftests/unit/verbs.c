@@ -51,9 +51,14 @@ PRINTS(show, "show demo", "show --json demo", "show -p State --value demo");
 PRINTS(stats, "stats", "stats --json", "stats --prometheus", "stats --watch demo",
        "stats --watch --json");
 PRINTS(events, "events", "events --json demo");
+PRINTS_NOTHING(exec);		/* agent.c */
+PRINTS_NOTHING(shell);
+PRINTS_NOTHING(cp);
+PRINTS_NOTHING(agent);
 NEEDS_A_REAL_GUEST(console);
 PRINTS(log, "log demo", "log -n 1 demo", "log -f demo", "log -f -n 1 demo");
 NEEDS_A_REAL_GUEST(nmi);
+NEEDS_A_REAL_GUEST(reload);
 NEEDS_A_REAL_GUEST(dump);
 NEEDS_A_REAL_GUEST(disk);
 NEEDS_A_REAL_GUEST(net);

@@ -14,6 +14,7 @@
 #include "../../common/guestfile.h"
 #include "../../daemon/privileges.h"
 #include "../../daemon/virtio/broker.h"
+#include "blk-request.h"
 #include "capture.h"
 #include "qcow2.h"
 #include "tap.h"
@@ -22,7 +23,6 @@
 #define SIZE		64
 #define REQUESTS	16
 #define LEN		4096
-#define PATIENCE	60000		/* ms */
 #define DATA_FILE	(1 << 2)	/* of the incompatible features */
 
 static char dir[] = "/tmp/sigma-qcow2-XXXXXX";
@@ -78,29 +78,6 @@ static bool bring_up(struct guest *guest)
 	       !ring_open(&ring, guest, 0, 0, SIZE) && driver_ok(guest, 0);
 }
 
-/* Send a request. Return: its status, or -1 */
-static int request(struct guest *guest, uint32_t type, uint64_t sector, char data[512])
-{
-	uint64_t at_head = guest_alloc(guest, 4096), at_data = guest_alloc(guest, 4096);
-	struct virtio_blk_outhdr head = { .type = type, .sector = sector };
-	const struct buffer buffers[] = {
-		{ at_head, sizeof(head), 0 },
-		{ at_data, 512, type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0 },
-		{ at_head + sizeof(head), 1, VRING_DESC_F_WRITE },
-	};
-	struct vring_used_elem elem;
-
-	memcpy(at(guest, at_head), &head, sizeof(head));
-	memcpy(at(guest, at_data), data, 512);
-	vring_used_event(&ring.v) = ring.seen;
-	ring_add(&ring, buffers, 3);
-	ring_kick(&ring);
-	if (!ring_take(&ring, PATIENCE, &elem))
-		return -1;
-	memcpy(data, at(guest, at_data), 512);
-	return *(uint8_t *)at(guest, at_head + sizeof(head));
-}
-
 /* The first child of process @parent; 0: there is none */
 static pid_t child_of(pid_t parent)
 {
@@ -126,7 +103,7 @@ static pid_t server(void)
 /* Between capture_start() and capture_end() */
 static void run_until_said(struct guest *guest, const char *text)
 {
-	for (unsigned int i = 0; i < PATIENCE / 100 && !strstr(capture_peek(), text); i++)
+	for (unsigned int i = 0; i < BLK_PATIENCE / 100 && !strstr(capture_peek(), text); i++)
 		guest_run(guest, 100);
 }
 
@@ -145,18 +122,18 @@ TEST(reads_and_writes)
 		EXPECT_TRUE(get_features(guest, 0) & 1ULL << VIRTIO_BLK_F_DISCARD);
 		EXPECT_TRUE(get_features(guest, 0) & 1ULL << VIRTIO_RING_F_EVENT_IDX);
 		ASSERT_TRUE(bring_up(guest));
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 7, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 7, data));
 		EXPECT_STREQ("", data);
 		strcpy(data, "from the first guest");
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 7, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 7, data));
 		EXPECT_EQ(VIRTIO_BLK_S_IOERR,
-			  request(guest, VIRTIO_BLK_T_IN, QCOW2_SIZE / 512, data));
+			  blk_request(guest, &ring, VIRTIO_BLK_T_IN, QCOW2_SIZE / 512, data));
 		/* Again, as for the guest's next kernel, which has another process */
 		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 		EXPECT_EQ(0, server());
 		ASSERT_TRUE(bring_up(guest));
 		memset(data, 0, sizeof(data));
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 7, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 7, data));
 		EXPECT_STREQ("from the first guest", data);
 	}
 	EXPECT_EQ(0, server());
@@ -171,7 +148,7 @@ TEST(reads_and_writes)
 		disk.block_size = 0;
 		EXPECT_TRUE(get_features(guest, 0) & 1ULL << VIRTIO_BLK_F_RO);
 		ASSERT_TRUE(bring_up(guest));
-		EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(guest, VIRTIO_BLK_T_OUT, 8, data));
+		EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 8, data));
 	}
 }
 
@@ -206,7 +183,7 @@ TEST(other_files)
 		abort();
 	if (add_works(guest)) {
 		EXPECT_TRUE(bring_up(guest));
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 		EXPECT_STREQ("from the base", data);
 	}
 	disk.backing = NULL;
@@ -265,8 +242,8 @@ TEST(grows)
 	EXPECT_EQ(1, guest->nr_messages);
 	EXPECT_EQ(SIGMA_MSG_EVENT_CONFIG, guest->message[0].head.id);
 	EXPECT_EQ(4 * QCOW2_SIZE, resize(guest, 0));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 4 * QCOW2_SIZE / 512 - 1, data));
-	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(guest, VIRTIO_BLK_T_IN, 4 * QCOW2_SIZE / 512, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 4 * QCOW2_SIZE / 512 - 1, data));
+	EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 4 * QCOW2_SIZE / 512, data));
 
 	EXPECT_EQ(-EINVAL, resize(guest, QCOW2_SIZE));
 	EXPECT_SAID("has 4194304 bytes already, and does not shrink to 1048576", said);
@@ -282,7 +259,7 @@ TEST(grows)
 	EXPECT_SAID("the guest does not have it now", said);
 	ASSERT_TRUE(bring_up(guest));
 	memset(data, 0, sizeof(data));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 4 * QCOW2_SIZE / 512 - 1, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 4 * QCOW2_SIZE / 512 - 1, data));
 	EXPECT_STREQ("behind the old end", data);
 	EXPECT_EQ(8 * QCOW2_SIZE, resize(guest, 8 * QCOW2_SIZE));
 }
@@ -337,6 +314,15 @@ static void free_bus(struct guest *guest)
 	guest->event = sd_event_unref(guest->event);
 }
 
+/* Give @guest a bus and a state of its own, and make the image */
+static void start_over(struct guest *guest, const char *backing)
+{
+	free_bus(guest);
+	memset(shared, 0, sizeof(*shared));
+	new_bus(guest, false);
+	qcow2_make(image, backing, 0);
+}
+
 /* It ends by itself, which loses nothing. Killed, it loses what it had in memory */
 TEST(ends)
 {
@@ -344,14 +330,11 @@ TEST(ends)
 	char data[512] = "still there";
 	uint32_t now;
 
-	free_bus(guest);
-	memset(shared, 0, sizeof(*shared));
-	new_bus(guest, false);
-	qcow2_make(image, NULL, 0);
+	start_over(guest, NULL);
 	if (!add_works(guest))
 		return;
 	ASSERT_TRUE(bring_up(guest));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 5, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 5, data));
 	ASSERT_TRUE(server());
 	capture_start();
 	kill(server(), SIGTERM);
@@ -359,7 +342,7 @@ TEST(ends)
 	said = capture_end();
 	EXPECT_SAID("qemu-storage-daemon ended, and another one serves", said);
 	memset(data, 0, sizeof(data));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 5, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 5, data));
 	EXPECT_STREQ("still there", data);
 
 	ASSERT_TRUE(server());
@@ -377,7 +360,7 @@ TEST(ends)
 	/* The next kernel of the guest has it again */
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	ASSERT_TRUE(bring_up(guest));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 5, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 5, data));
 	EXPECT_STREQ("still there", data);
 }
 
@@ -426,10 +409,7 @@ TEST(through_the_broker)
 	pid_t broker;
 	FILE *file;
 
-	free_bus(guest);
-	memset(shared, 0, sizeof(*shared));
-	new_bus(guest, false);
-	qcow2_make(image, "/etc/shadow", 0);
+	start_over(guest, "/etc/shadow");
 	file = fopen(base, "w");
 	fputs("from the base", file);
 	fclose(file);
@@ -442,20 +422,20 @@ TEST(through_the_broker)
 		EXPECT_EQ(0, shared->state.unsaved[0]);
 		EXPECT_TRUE(bring_up(guest));
 		EXPECT_EQ(1, shared->state.unsaved[0]);
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 7, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 7, data));
 		/* It ends, and the next kernel of the guest has another one */
 		EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 		EXPECT_EQ(0, child_of(broker));
 		EXPECT_EQ(0, shared->state.unsaved[0]);
 		EXPECT_TRUE(bring_up(guest));
 		memset(data, 0, sizeof(data));
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 7, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 7, data));
 		EXPECT_STREQ("by the broker", data);
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 		EXPECT_STREQ("from the base", data);
 		EXPECT_EQ(2 * QCOW2_SIZE, resize(guest, 2 * QCOW2_SIZE));
 		EXPECT_EQ(VIRTIO_BLK_S_OK,
-			  request(guest, VIRTIO_BLK_T_OUT, 2 * QCOW2_SIZE / 512 - 1, data));
+			  blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 2 * QCOW2_SIZE / 512 - 1, data));
 
 		capture_start();
 		kill(child_of(broker), SIGKILL);
@@ -478,15 +458,12 @@ TEST(broker_dies)
 	char data[512] = "still there";
 	pid_t broker;
 
-	free_bus(guest);
-	memset(shared, 0, sizeof(*shared));
-	new_bus(guest, false);
-	qcow2_make(image, NULL, 0);
+	start_over(guest, NULL);
 	broker = make_broker();
 	if (!add_works(guest))
 		goto close_broker;
 	EXPECT_TRUE(bring_up(guest));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 5, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 5, data));
 	capture_start();
 	kill(broker, SIGKILL);
 	run_until_said(guest, "stopped");
@@ -558,7 +535,7 @@ static void first_one_dies(bool has_broker)
 		EXPECT_EQ(0, status);
 	}
 	used = &shared->ring.v.used->idx;
-	for (unsigned int i = 0; i < PATIENCE / 10 && *used != REQUESTS; i++)
+	for (unsigned int i = 0; i < BLK_PATIENCE / 10 && *used != REQUESTS; i++)
 		usleep(10000);
 	EXPECT_EQ(REQUESTS, *used);
 	for (unsigned int i = 0; i < REQUESTS; i++)
@@ -571,7 +548,7 @@ static void first_one_dies(bool has_broker)
 	ring.seen = REQUESTS;
 	for (unsigned int i = 0; i < REQUESTS; i++) {
 		EXPECT_EQ(VIRTIO_BLK_S_OK,
-			  request(guest, VIRTIO_BLK_T_IN, i * (LEN / 512), data));
+			  blk_request(guest, &ring, VIRTIO_BLK_T_IN, i * (LEN / 512), data));
 		EXPECT_EQ((char)(i + 1), data[0]);
 		EXPECT_EQ((char)(i + 1), data[511]);
 	}
@@ -595,10 +572,7 @@ TEST(both_die)
 	uint32_t now;
 	pid_t pid;
 
-	free_bus(guest);
-	memset(shared, 0, sizeof(*shared));
-	new_bus(guest, false);
-	qcow2_make(image, NULL, 0);
+	start_over(guest, NULL);
 	if (!add_works(guest))
 		return;
 	ASSERT_TRUE(bring_up(guest));

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
+#include "blk-request.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
@@ -111,28 +112,6 @@ static bool bring_up(struct guest *guest)
 	       !ring_open(&ring, guest, 0, 0, SIZE) && driver_ok(guest, 0);
 }
 
-/* Send a request. Return: its status, or -1 */
-static int request(struct guest *guest, uint32_t type, uint64_t sector, char data[512])
-{
-	uint64_t at_head = guest_alloc(guest, 4096), at_data = guest_alloc(guest, 4096);
-	struct virtio_blk_outhdr head = { .type = type, .sector = sector };
-	const struct buffer buffers[] = {
-		{ at_head, sizeof(head), 0 },
-		{ at_data, 512, type == VIRTIO_BLK_T_IN ? VRING_DESC_F_WRITE : 0 },
-		{ at_head + sizeof(head), 1, VRING_DESC_F_WRITE },
-	};
-	struct vring_used_elem elem;
-
-	memcpy(at(guest, at_head), &head, sizeof(head));
-	memcpy(at(guest, at_data), data, 512);
-	ring_add(&ring, buffers, 3);
-	ring_kick(&ring);
-	if (!ring_take(&ring, 5000, &elem))
-		return -1;
-	memcpy(data, at(guest, at_data), 512);
-	return *(uint8_t *)at(guest, at_head + sizeof(head));
-}
-
 TEST(nobody_serves)
 {
 	struct guest *guest GUEST = guest_new();
@@ -162,10 +141,10 @@ TEST(reads_and_writes)
 	/* Again, as for the guest's next kernel */
 	for (unsigned int i = 0; i < 2; i++) {
 		ASSERT_TRUE(bring_up(guest));
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 		EXPECT_STREQ("first sector", data);
-		EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 7, data));
-		EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(guest, VIRTIO_BLK_T_IN, SECTORS, data));
+		EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 7, data));
+		EXPECT_EQ(VIRTIO_BLK_S_IOERR, blk_request(guest, &ring, VIRTIO_BLK_T_IN, SECTORS, data));
 		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	}
 	end();
@@ -225,7 +204,7 @@ TEST(grows_and_does_not_shrink)
 	EXPECT_TRUE(next_kernel(guest, 2 * SECTORS));
 	EXPECT_TRUE(told_after_answer);
 	EXPECT_EQ(2 * SECTORS, capacity(guest));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, SECTORS, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, SECTORS, data));
 	EXPECT_FALSE(next_kernel(guest, SECTORS));
 	said = capture_end();
 	EXPECT_SAID("the back end's disk has 1048576 bytes only now, and the guest was given 2097152", said);
@@ -268,12 +247,12 @@ TEST(growth_is_noticed)
 		SKIP(goto end_server, "this qemu-storage-daemon does not say that its disk has grown");
 	EXPECT_SAID("has grown to 2097152 bytes, and the guest was told", capture_end());
 	EXPECT_EQ(2 * SECTORS, capacity(guest));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_OUT, 2 * SECTORS - 1, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_OUT, 2 * SECTORS - 1, data));
 	capture_start();
 	say("{\"execute\": \"block_resize\", \"arguments\": {\"node-name\": \"d\", \"size\": 1048576}}\n");
 	run_until_said(guest, "the back end's disk has 1048576 bytes only now");
 	EXPECT_EQ(2 * SECTORS, capacity(guest));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 end_server:
 	end();
 }
@@ -288,7 +267,7 @@ TEST(ends_and_comes_again)
 		return;
 	ASSERT_EQ(0, add(guest));
 	ASSERT_TRUE(bring_up(guest));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 	capture_start();
 	end();
 	guest_run(guest, 200);
@@ -310,7 +289,7 @@ TEST(ends_and_comes_again)
 	ASSERT_TRUE(bring_up(guest));
 	EXPECT_EQ(STATUS_FEATURES | VIRTIO_CONFIG_S_DRIVER_OK, get_status(guest, 0));
 	EXPECT_TRUE(!virtio_bus_stopped(guest->bus, 0));
-	EXPECT_EQ(VIRTIO_BLK_S_OK, request(guest, VIRTIO_BLK_T_IN, 0, data));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 0, data));
 	end();
 }
 

@@ -19,6 +19,7 @@
 
 #include "../../common/guestfile.h"
 #include "capture.h"
+#include "disk-image.h"
 #include "tap.h"
 #include "virtio-guest.h"
 
@@ -28,24 +29,6 @@
 #define PATIENCE	10000		/* ms */
 #define NO_ANSWER	0xff
 #define W		VRING_DESC_F_WRITE
-
-static char image[] = "/tmp/sigma-blk-XXXXXX";
-
-static void __attribute__((constructor)) make_image(void)
-{
-	int fd = mkstemp(image);
-
-	if (fd < 0) {
-		perror(image);
-		exit(EXIT_FAILURE);
-	}
-	close(fd);
-}
-
-static void __attribute__((destructor)) remove_image(void)
-{
-	unlink(image);
-}
 
 /* Fill the image with 0xaa, so that zeroes are seen */
 static void fill_image(off_t size)

@@ -19,6 +19,7 @@
 #include "../../daemon/virtio/buffers.h"
 #include "../../daemon/virtio/disk.h"
 #include "capture.h"
+#include "disk-image.h"
 #include "tap.h"
 #include "virtio-guest.h"
 
@@ -125,24 +126,6 @@ int ioctl(int fd, unsigned long request, ...)
 		return 0;
 	}
 	return fake.block_size ? fake_ioctl(request, data) : syscall(SYS_ioctl, fd, request, data);
-}
-
-static char image[] = "/tmp/sigma-disk-XXXXXX";
-
-static void __attribute__((constructor)) make_image(void)
-{
-	int fd = mkstemp(image);
-
-	if (fd < 0) {
-		perror(image);
-		exit(EXIT_FAILURE);
-	}
-	close(fd);
-}
-
-static void __attribute__((destructor)) remove_image(void)
-{
-	unlink(image);
 }
 
 /* Make the image anew, with these bytes and zeros around them */

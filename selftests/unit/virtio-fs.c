@@ -113,14 +113,17 @@ static int fuse(struct guest *guest, uint32_t opcode, uint64_t node, const void 
 	return answer->error;
 }
 
+static uint32_t asked, granted;		/* FUSE_* flags of FUSE_INIT */
+
 static int fuse_init(struct guest *guest)
 {
 	struct fuse_init_in arg = {
-		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096,
+		.major = FUSE_KERNEL_VERSION, .minor = 31, .max_readahead = 4096, .flags = asked,
 	};
 	struct fuse_init_out reply = { 0 };
 	int error = fuse(guest, FUSE_INIT, 0, &arg, 16, &reply, sizeof(reply));
 
+	granted = reply.flags & asked;
 	return error ?: reply.major != FUSE_KERNEL_VERSION;
 }
 
@@ -235,20 +238,25 @@ TEST(configuration)
 	EXPECT_FALSE(get_features(guest, 0) & 1ULL << 30);
 }
 
+/* As after each start of the guest: bring the share up, and read a file */
+static bool reads_greeting(struct guest *guest)
+{
+	char text[32] = "";
+
+	return bring_up(guest) && !fuse_init(guest) && !read_file(guest, text, sizeof(text)) &&
+	       !strcmp(text, "hello, guest");
+}
+
 TEST(reads_and_writes)
 {
 	struct guest *guest GUEST = guest_new();
-	char text[32] = "";
 	uint32_t now;
 
 	/* Twice: the guest's next kernel knows none of the first one's files */
 	if (!add_works(guest))
 		return;
 	for (unsigned int i = 0; i < 2; i++) {
-		ASSERT_TRUE(bring_up(guest));
-		ASSERT_EQ(0, fuse_init(guest));
-		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
-		EXPECT_STREQ("hello, guest", text);
+		ASSERT_TRUE(reads_greeting(guest));
 		EXPECT_EQ(0, make_file(guest));
 		EXPECT_EQ(0, unlink("made"));
 		capture_start();
@@ -259,16 +267,41 @@ TEST(reads_and_writes)
 	}
 }
 
+/* Does virtiofsd have ACLs for a kernel that has them? */
+static bool has_acls(struct guest *guest)
+{
+	asked = FUSE_POSIX_ACL | FUSE_DONT_MASK | FUSE_SETXATTR_EXT;
+	if (!bring_up(guest) || fuse_init(guest))
+		TAP_FAIL("no answer");
+	asked = 0;
+	return granted & FUSE_POSIX_ACL;
+}
+
+TEST(acls)
+{
+	struct guest *guest GUEST = guest_new();
+
+	config.share[0].acl = config.share[0].submounts = true;
+	if (add_works(guest))
+		EXPECT_TRUE(has_acls(guest));
+	config.share[0].acl = config.share[0].submounts = false;
+}
+
+TEST(no_acls)
+{
+	struct guest *guest GUEST = guest_new();
+
+	if (add_works(guest))
+		EXPECT_FALSE(has_acls(guest));
+}
+
 TEST(read_only)
 {
 	struct guest *guest GUEST = guest_new();
-	char text[32] = "";
 
 	config.share[0].read_only = true;
-	if (add_works(guest) && bring_up(guest)) {
-		EXPECT_EQ(0, fuse_init(guest));
-		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
-		EXPECT_STREQ("hello, guest", text);
+	if (add_works(guest)) {
+		EXPECT_TRUE(reads_greeting(guest));
 		EXPECT_EQ(-EROFS, make_file(guest));
 		EXPECT_EQ(-1, access("made", F_OK));
 	}
@@ -278,16 +311,12 @@ TEST(read_only)
 static void serve_twice(void)
 {
 	struct guest *guest GUEST = guest_new();
-	char text[32] = "";
 	uint32_t now;
 
 	if (!add_works(guest))
 		return;
 	for (unsigned int i = 0; i < 2; i++) {
-		ASSERT_TRUE(bring_up(guest));
-		ASSERT_EQ(0, fuse_init(guest));
-		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
-		EXPECT_STREQ("hello, guest", text);
+		ASSERT_TRUE(reads_greeting(guest));
 		ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	}
 }
@@ -340,10 +369,7 @@ TEST(as_another_user)
 		SKIP(return, "needs root, and a user nobody");
 	config.starter = user->pw_uid;
 	if (add_works(guest)) {
-		ASSERT_TRUE(bring_up(guest));
-		EXPECT_EQ(0, fuse_init(guest));
-		EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
-		EXPECT_STREQ("hello, guest", text);
+		ASSERT_TRUE(reads_greeting(guest));
 		EXPECT_EQ(0, make_file(guest));
 		EXPECT_EQ(0, stat("made", &st));
 		EXPECT_EQ(user->pw_uid, st.st_uid);

@@ -141,13 +141,24 @@ static FILE *passt_arguments(struct guest *guest, int *error)
 	return file;
 }
 
-TEST(loopback_is_the_hosts)
+TEST(arguments)
 {
 	struct guest *guest GUEST = guest_new();
 	char text[512] = "";
 	int error = 0;
-	FILE *file = passt_arguments(guest, &error);
+	FILE *file;
 
+	config.net[0].nr_forwards = 2;
+	config.net[0].forward[0] = (struct guest_forward){
+		.address = "::1", .host_port = 8080, .guest_port = 80,
+	};
+	config.net[0].forward[1] = (struct guest_forward){
+		.udp = true, .host_port = 53, .guest_port = 5353,
+	};
+	config.net[0].mtu = 9000;
+	file = passt_arguments(guest, &error);
+	config.net[0].mtu = 0;
+	config.net[0].nr_forwards = 0;
 	if (!file && (error == -EPERM || strstr(said, "of its own")))
 		SKIP(return, "no namespaces for passt");
 	ASSERT_TRUE(file);
@@ -156,6 +167,8 @@ TEST(loopback_is_the_hosts)
 	EXPECT_SAID(" --no-map-gw ", text);
 	EXPECT_SAID(" --map-guest-addr=169.254.1.2 ", text);
 	EXPECT_SAID(" --dns-forward=169.254.1.1 ", text);
+	EXPECT_SAID(" -t ::1/8080:80 -u 53:5353 ", text);
+	EXPECT_SAID(" --mtu=9000 ", text);
 }
 
 TEST(features)

@@ -22,6 +22,7 @@
 #include <sys/syscall.h>
 
 #include "../../common/guestfile.h"
+#include "../../daemon/virtio/tap.h"
 #include "capture.h"
 #include "tap.h"
 #include "virtio-guest.h"
@@ -589,6 +590,86 @@ static bool delete_link(const char *name)
 	rtnl_link_put(link);
 	nl_socket_free(sock);
 	return deleted;
+}
+
+/* The MTU that a driver reads when it starts */
+static unsigned int mtu_of(struct guest *guest)
+{
+	struct sigma_msg_config msg = { .offset = offsetof(struct virtio_net_config, mtu), .length = 2 };
+
+	if (ask(guest, 0, SIGMA_MSG_GET_CONFIG, 0, &msg, sizeof(msg), &msg, sizeof(msg)))
+		return 0;
+	return msg.data[0] | msg.data[1] << 8;
+}
+
+static void set_mtu(struct guest *guest, const char *link, unsigned int mtu)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "ip link set %s mtu %u", link, mtu);
+	if (system(command))
+		abort();
+	capture_start();
+	guest_run(guest, 0);
+	said = capture_end();
+}
+
+TEST(mtu_of_a_bridge)
+{
+	struct guest *guest GUEST = guest_new();
+	struct nic nic = { .guest = guest };
+	struct guest_net net = wanted;
+	char command[64];
+	struct ifreq ifr;
+	uint32_t now;
+	int tap = open_tap(&ifr);
+
+	snprintf(command, sizeof(command), "ip link set %.16s master br5", tap < 0 ? "" : ifr.ifr_name);
+	if (tap < 0 || system("ip link add br5 type bridge && ip link set br5 mtu 1500") ||
+	    system(command))
+		SKIP(return, "no tap for this user, or no bridge");
+	net.bridge = "br5";
+	ASSERT_EQ(0, guest_add_tap(guest, tap, &net));
+	EXPECT_EQ(1500, mtu_of(guest));
+	nic_start(&nic, F_MERGEABLE | F(VIRTIO_NET_F_MTU));
+
+	/* Upwards the tap follows at once, and the guest with its next driver */
+	set_mtu(guest, "br5", 2000);
+	EXPECT_SAID("net0: br5 has an MTU of 2000 now; the guest's NIC keeps that of 1500", said);
+	EXPECT_EQ(2000, tap_mtu(tap, NULL));
+	EXPECT_EQ(1500, mtu_of(guest));
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(2000, mtu_of(guest));
+
+	nic_start(&nic, F_MERGEABLE | F(VIRTIO_NET_F_MTU));
+	set_mtu(guest, "br5", 1400);
+	EXPECT_SAID("warning: net0: br5 has an MTU of 1400, and the guest's NIC one of 2000", said);
+	EXPECT_EQ(2000, tap_mtu(tap, NULL));
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(1400, mtu_of(guest));
+	EXPECT_EQ(1400, tap_mtu(tap, NULL));
+	set_mtu(guest, "br5", 1400);
+	EXPECT_STREQ("", said);
+}
+
+TEST(mtu_of_the_guest_file)
+{
+	struct guest *guest GUEST = guest_new();
+	struct nic nic = { .guest = guest };
+	struct guest_net net = wanted;
+	struct ifreq ifr;
+	uint32_t now;
+	int tap = open_tap(&ifr);
+
+	if (tap < 0)
+		SKIP(return, "no tap for this user");
+	net.mtu = 9000;
+	capture_start();
+	ASSERT_EQ(0, guest_add_tap(guest, tap, &net));
+	EXPECT_SAID("the tap has an MTU of 1500, and the guest's NIC one of 9000", capture_end());
+	nic_start(&nic, F_MERGEABLE | F(VIRTIO_NET_F_MTU));
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_EQ(9000, mtu_of(guest));
 }
 
 TEST(lost_tap_of_vhost)

@@ -332,7 +332,7 @@ TEST(taken_and_not_counted)
 /* The device still carries out what the killed sigmad has asked it for. A pause is 20 ms */
 TEST(requests_that_take_long)
 {
-	/* Nobody else may write: see disk.c */
+	/* Nobody else may write: see disk_lock.c */
 	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = 201, .l_len = 1 };
 	struct queue_state *queue;
 	struct guest *guest GUEST = idle(&queue);

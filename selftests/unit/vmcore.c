@@ -19,7 +19,7 @@ static uint8_t low[SIGMA_LOW_SIZE];
 static struct elf_prstatus cpus[NR_CPUS];
 static struct vmcoreinfo info;
 static struct vmcore core;
-static uint64_t told, stop_at;
+static uint64_t told, stop_at, failed;
 
 static uint8_t *file;
 static size_t file_size;
@@ -56,7 +56,7 @@ static int write_core(bool sparse)
 	if (fd >= 0)
 		close(fd);
 	fd = memfd_create("core", MFD_CLOEXEC);
-	error = vmcore_write(&core, fd, sparse);
+	error = vmcore_write(&core, fd, sparse, &failed);
 	fstat(fd, &st);
 	file_size = st.st_size;
 	file = mmap(NULL, file_size, PROT_READ, MAP_SHARED, fd, 0);
@@ -158,19 +158,22 @@ TEST(notes)
 
 TEST(two_segments_of_which_the_second_has_the_kernel)
 {
-	static uint8_t bytes[SIZE + PAGE];
+	struct guest_memory kernel;
 
 	make_core(4);
-	memset(bytes, 'x', PAGE);
-	memcpy(bytes + PAGE, memory, SIZE);
+	kernel = mem;
 	mem = (struct guest_memory) {
-		.base = bytes, .size = sizeof(bytes), .nr = 2,
-		.segment = { { PHYS - PAGE * 4, PAGE, 0 }, { PHYS, SIZE, PAGE } },
+		.nr = 2, .segment = { { PHYS - PAGE * 4, PAGE, 0 }, { PHYS, SIZE, PAGE } },
 	};
+	make_file(SIZE + PAGE);
+	memset(mem.base, 'x', PAGE);
+	memcpy(mem.base + PAGE, kernel.base, SIZE);
+	memory_close(&kernel);
+	memory = mem.base + PAGE;
 	ASSERT_EQ(0, vmcoreinfo_find(&info, &mem));
 	ASSERT_EQ(0, write_core(false));
 	/* Without the direct mapping's address the first segment has no virtual one */
-	expect_load(2, PHYS - PAGE * 4, 0, PAGE, bytes);
+	expect_load(2, PHYS - PAGE * 4, 0, PAGE, mem.base);
 	expect_load(3, PHYS, 0, SIZE, memory);
 	expect_load(4, PHYS, KERNEL_MAP, 2 << 20, memory);
 }
@@ -222,6 +225,29 @@ TEST(zeros_are_holes)
 	free(dense);
 }
 
+/* The dump goes on after a page that cannot be read, and says so */
+TEST(page_with_a_memory_error)
+{
+	static const uint64_t pages[] = { 0, TEXT, SIZE / 2 + PAGE, SIZE - PAGE };
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+		make_core(4);
+		memset(memory + pages[i], 'x', PAGE);
+		failing_page = pages[i];
+		ASSERT_EQ(0, vmcoreinfo_find(&info, &mem));
+		ASSERT_EQ(0, write_core(i % 2));
+		EXPECT_EQ(1, failed);
+		memset(memory + pages[i], 0, PAGE);
+		expect_load(2, PHYS, DIRECT_MAP + PHYS, SIZE, memory);
+	}
+	failing_page = VMCOREINFO;
+	EXPECT_EQ(-ENOENT, vmcoreinfo_find(&info, &mem));
+	make_core(4);
+	ASSERT_EQ(0, vmcoreinfo_find(&info, &mem));
+	ASSERT_EQ(0, write_core(true));
+	EXPECT_EQ(0, failed);
+}
+
 TEST(write_that_is_ended)
 {
 	make_core(4);
@@ -233,7 +259,7 @@ TEST(write_that_is_ended)
 	stop_at = ~0ULL;
 	close(fd);
 	fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	EXPECT_EQ(-ENOSPC, vmcore_write(&core, fd, false));
+	EXPECT_EQ(-ENOSPC, vmcore_write(&core, fd, false, &failed));
 }
 
 /* Random page tables cause no crash or endless loop, and only the guest's memory is written */
@@ -256,8 +282,7 @@ TEST(hostile_tables)
 	}
 	munmap(file, file_size);
 	close(fd);
-	free(memory);
-	memory = NULL;
+	unmake();
 }
 
 TEST_HARNESS_MAIN

@@ -36,7 +36,7 @@
  *	SRBDS_CTRL			the same. The host has set it for both; without it a kernel
  *					reports in sysfs that the state is unknown
  *	TSC_ADJUST			the same. Kernels need it to trust the TSC, or tsc=reliable,
- *					which daemon/load/bootparams.c passes
+ *					which daemon/load/cmdline.c passes
  *	MCOMMIT, upper address ignore	decide_efer() refuses their bits of EFER
  *	extended APIC space		for IBS and machine checks; its registers follow those of
  *					x2APIC, which msr.c allows

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Faults for tests: see fault.h. */
-#include <linux/errno.h>
+#include <linux/err.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
@@ -8,12 +8,12 @@
 
 #include "fault.h"
 
-static DEFINE_MUTEX(fault_lock);	/* keeps two guests that are made from counting at once */
+static DEFINE_MUTEX(fault_lock);	/* keeps two callers from counting at once */
 static unsigned int fail_nth;
 module_param(fail_nth, uint, 0600);
-MODULE_PARM_DESC(fail_nth, "for tests: the step of making a guest that fails, once; 0: none (default 0)");
+MODULE_PARM_DESC(fail_nth, "for tests: the step that fails, once; 0: none (default 0)");
 
-int sigma_fault(void)
+static int count(const void *caller)
 {
 	bool fails;
 
@@ -26,6 +26,16 @@ int sigma_fault(void)
 	mutex_unlock(&fault_lock);
 	if (!fails)
 		return 0;
-	pr_info("fail_nth: this step fails\n");
+	pr_info("fail_nth: the step at %pS fails\n", caller);
 	return -ENOMEM;
+}
+
+int sigma_fault(void)
+{
+	return count(__builtin_return_address(0));
+}
+
+void *sigma_fault_ptr(void)
+{
+	return ERR_PTR(count(__builtin_return_address(0)));
 }

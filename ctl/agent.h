@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Programs in a guest, run by its agent as if they were processes of the host.
+ *
+ *	agent.c			the connection to the agent, by way of sigmad
+ *	agent_request.c		what the agent is told about the program
+ *	agent_run.c		the program's streams, signals and end
+ *	agent_terminal.c	this terminal, as that of the program
+ */
+#ifndef SIGMACTL_AGENT_H
+#define SIGMACTL_AGENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <termios.h>
+
+#include "../common/agent.h"
+#include "../common/relay.h"
+
+enum agent_tty {
+	AGENT_TTY_AUTO,		/* if stdout is a terminal; streams that are none stay what they are */
+	AGENT_TTY_ALWAYS,	/* all three streams are one, also if there is none here */
+	AGENT_TTY_NEVER,
+};
+
+/**
+ * struct agent_program - a program to be run
+ * @argv: ends with NULL; with @shell, what follows the shell's name
+ * @env: variables NAME=VALUE; ends with NULL; may be NULL
+ * @bare: these are all; otherwise the agent adds HOME, USER, LOGNAME, SHELL and PATH
+ * @shell: run the user's login shell
+ * @workdir: NULL: the user's home, or with @bare, /
+ * @user: "USER" or "USER:GROUP", names or numbers of the guest; NULL: root
+ * @ids: NULL, or in place of @user: UID, GID, and the supplementary groups; @nr_ids of them all
+ * @umask: -1: the guest's default
+ * @timeout: 0, or the microseconds after which it gets SIGTERM; 10 s later it gets SIGKILL
+ * @limits: this process's limits become the program's
+ */
+struct agent_program {
+	char *const *argv;
+	char *const *env;
+	bool bare, shell;
+	const char *workdir, *user;
+	const uint32_t *ids;
+	unsigned int nr_ids;
+	int umask;
+	bool limits;
+	uint64_t timeout;
+	enum agent_tty tty;
+};
+
+/**
+ * struct agent_end - how it ended: by @signal, or, if that is 0, with the exit status @status
+ * @timed_out: it got SIGTERM, since its timeout was over
+ */
+struct agent_end {
+	int status, signal;
+	bool timed_out;
+};
+
+/* agent.c */
+
+/**
+ * agent_connect - connect to the agent of a guest
+ * @deadline: on CLOCK_MONOTONIC: until then, wait for an agent that does not listen yet
+ *
+ * Return: a socket, ready for agent_run(); or a reported -errno.
+ */
+int agent_connect(const char *name, uint64_t deadline);
+
+/* agent_run.c */
+
+/**
+ * agent_run - run a program, connected to this process's streams and terminal, until it ends
+ * @name: of the guest, for messages
+ * @socket: of agent_connect(); it is closed
+ * @end: out
+ *
+ * Signals that this process gets go to the program. Blocks them and ignores SIGPIPE for the rest of
+ * this process. When stdout has no reader any more, the program gets SIGPIPE.
+ *
+ * Return: 0; or a reported -errno: then @end has one of AGENT_STATUS_*.
+ */
+int agent_run(const char *name, int socket, const struct agent_program *program,
+	      struct agent_end *end);
+
+/** agent_exit - end as the program did: returns an exit status, or ends this process by a signal */
+int agent_exit(const struct agent_end *end);
+
+/* agent_request.c */
+
+struct agent_terminal_here;
+
+/**
+ * agent_send_request - tell the agent about the program, to START
+ * @terminal: of this process, which is to be the program's; or NULL
+ * @ignored: bit N - 1: the program ignores signal N
+ *
+ * Return: 0, -E2BIG, or another -errno of the connection; not reported.
+ */
+int agent_send_request(struct relay *relay, const struct agent_program *program,
+		       const struct agent_terminal_here *terminal, uint64_t ignored);
+
+/* agent_terminal.c */
+
+/**
+ * struct agent_terminal_here - the terminal of this process
+ * @in, @out: to read keys and to write output; -1: there is none
+ * @streams: bits 1 << AGENT_STDIN and so on: the program's streams that are its terminal
+ * @raw: it is in raw mode now
+ * @before: its mode before, if @has_mode
+ */
+struct agent_terminal_here {
+	int in, out;
+	unsigned int streams;
+	bool raw, has_mode;
+	struct termios before;
+};
+
+/** agent_terminal_open - find it. Return: the program gets a terminal */
+bool agent_terminal_open(struct agent_terminal_here *terminal, enum agent_tty tty);
+void agent_terminal_close(struct agent_terminal_here *terminal);
+
+/** agent_terminal_take, agent_terminal_give_back - put it into raw mode, and undo that */
+void agent_terminal_take(struct agent_terminal_here *terminal);
+void agent_terminal_give_back(struct agent_terminal_here *terminal);
+
+/** agent_terminal_size - its size; false: it has none */
+bool agent_terminal_size(const struct agent_terminal_here *terminal, struct agent_size *size);
+
+#endif

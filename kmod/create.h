@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Creating and destroying guests, and the list of them. */
+#ifndef _SIGMA_CREATE_H
+#define _SIGMA_CREATE_H
+
+#include <linux/types.h>
+
+#include "uapi/sigma.h"
+
+struct sigma_guest;
+
+/**
+ * struct sigma_device_node - how a guest gets its device node; chardev.c knows
+ * @add: make the node of the guest, and its files in sysfs. May sleep. Return: 0 or -errno
+ * @del: remove both. May sleep
+ */
+struct sigma_device_node {
+	int (*add)(struct sigma_guest *guest);
+	void (*del)(struct sigma_guest *guest);
+};
+
+/** sigma_guest_create - SIGMA_CREATE; may sleep long. Return: 0, or -errno with @args->why set */
+int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node);
+
+/** sigma_guest_destroy - SIGMA_DESTROY; may sleep. Return: 0, -ENOENT, -EBUSY or -EIO */
+int sigma_guest_destroy(const char *name);
+
+/**
+ * sigma_guest_gathering - the first guest for which memory is gathered now
+ * @name: out: its name, SIGMA_NAME_MAX bytes; "": none
+ *
+ * Return: bytes that it has so far.
+ */
+u64 sigma_guest_gathering(char *name);
+
+/** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
+void sigma_guests_close(bool close);
+
+/**
+ * sigma_guests_close_if_none - as sigma_guests_close(true), unless a guest exists
+ *
+ * A guest that is being made does not exist yet: it is given up. Return: closed.
+ */
+bool sigma_guests_close_if_none(void);
+
+/** sigma_guests_stop_all - park every lent CPU; @kexec: kexec starts another kernel. May sleep. */
+void sigma_guests_stop_all(bool kexec);
+
+#endif

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=3 mem=3G timeout=600
+#
+# sigmactl run -- CMD: a program on a kernel of its own is a process of the host as to its files,
+# streams, signals and exit status, and CPU and memory are back when it has ended, however it ends.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+
+MIB=100
+[ -x /usr/lib/qemu/virtiofsd ] || skip_all "no virtiofsd in this machine"
+work=/srv/work
+made=/srv/made
+
+# run [OPTION]... -- CMD: without a network, and with a kernel that need not be unpacked first
+run() { sigmactl run --kernel="$VMLINUX" --memory=256M --net=none "--append=mitigations=off" "$@"; }
+# begin -- CMD: the same, in place of a subshell in the background, so that $! is sigmactl itself
+begin() { exec sigmactl run --kernel="$VMLINUX" --memory=256M --net=none "--append=mitigations=off" "$@"; }
+# ends STATUS COMMAND: it has this exit status
+ends() { local status=0; "${@:2}" || status=$?; [ $status = "$1" ]; }
+sum() { sha256sum | cut -d ' ' -f 1; }
+no_guests() { [ -z "$(sigmactl list --no-legend)" ]; }
+is_back() { until_true 60 no_guests && host_is_as_before; }
+no_servers() { ! pgrep -x virtiofsd; }
+
+mkdir -p $work $made
+cd $work || exit
+remember_host
+
+# ---- a process of the host
+check "exit status and streams of a program" eval '
+	printf "a\nb\n" | ends 3 run -- sh -c "uname -n; cat; echo problem >&2; exit 3" >out 2>err &&
+	grep -x a out && grep -x b out && grep problem err && ! grep problem out'
+check "CPU and memory are back when it returns" host_is_as_before
+check "the program has the same folder, user, groups, mask, limits and environment" eval '
+	(umask 027 && ulimit -n 321 && A="b  c" sigmactl run -- \
+		sh -c "pwd; id; umask; ulimit -n; echo \"\$A\"; id -u >made; mkfifo fifo; chown 7:8 fifo") >out &&
+	{ echo $work; id; echo 0027; echo 321; echo "b  c"; } | diff - out'
+check "what it wrote is on the host, with its owner and mode" eval '
+	[ "$(cat made)" = 0 ] && [ "$(stat -c %u:%g:%a made)" = 0:0:640 ] &&
+	[ "$(stat -c %u:%g:%F fifo)" = 7:8:fifo ]'
+check "the guest has no more than it was given" eval '
+	run --cpus=1 -- sh -c "nproc; ls /run /tmp; cat /proc/1/comm" >out && cat out && grep -x 1 out &&
+	grep -x init out && ! grep sigma/ out'
+head -c ${MIB}M /dev/urandom >$made/data
+check "$MIB MiB go through it unchanged" eval '
+	[ "$(run -- cat <$made/data | sum)" = "$(sum <$made/data)" ]'
+check "it reads a pipe to its end, and is told when nobody reads any more" eval '
+	seq 1000000 | run -- sh -c "wc -l; trap \"\" PIPE; yes 2>/dev/null || true" | head -n 2 >out &&
+	grep -x 1000000 out'
+check "a program that is not there" eval 'ends 127 run -- /no/such/program 2>err && grep "/no/such" err'
+check "a program that cannot be executed" eval '
+	echo text >plain && ends 126 run -- ./plain 2>err && grep plain err'
+# shellcheck disable=SC2016 # expanded in the guest
+check "a program that dies of a signal" ends 143 run -- sh -c 'kill -TERM $$'
+check "CPU and memory are back after all of these" host_is_as_before
+
+# ---- other roots
+check "--overlay: what the program writes stays in the guest" eval '
+	run --overlay --share=$made -- sh -c "echo x >made; rm -r /srv/work/fifo; touch $made/kept; ls" &&
+	[ "$(cat made)" = 0 ] && [ -p fifo ] && [ -e $made/kept ]'
+check "--read-only: it cannot write" eval '
+	run --read-only -- sh -c "! touch made" 2>err && grep -i "read-only" err'
+
+# ---- how it ends
+check "--timeout ends a program" ends 124 run --timeout=2 -- sleep 1000
+begin -- sh -c 'trap "exit 9" TERM; touch started; while :; do sleep 1; done' &
+check "a program runs in the background" until_true 120 [ -e started ]
+check "it gets the signals of sigmactl" eval 'kill -TERM $!; ends 9 wait $!'
+rm started
+begin -- sh -c 'touch started; exec sleep 1000' &
+check "another one runs" until_true 120 [ -e started ]
+check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
+check "no virtiofsd is left" no_servers
+begin -- true &
+check "a start that is killed takes nothing" eval 'sleep 1; kill -9 $!; is_back'
+check "the guest's kernel panics: an error, and everything is back" eval '
+	ends 125 run -- sh -c "echo c >/proc/sysrq-trigger" 2>err && grep panicked err && is_back'
+check "with --keep the guest goes on, until it is stopped" eval '
+	run --keep --name=kept -- true && sigmactl list | grep "kept *running" &&
+	sigmactl stop kept && is_back'
+
+# ---- what is refused
+refuse "a folder that the guest has its own of" "of its own" sh -c "cd /run && sigmactl run -- true"
+refuse "no command" "no command behind" sigmactl run --
+refuse "too much memory" "Memory=" run --memory=100G -- true
+refuse "no CPU is free" "CPU" run --cpus=64 -- true
+check "a refused run has exit status 125" ends 125 run --memory=100G -- true
+check "nothing was taken by these" host_is_as_before
+
+# ---- several
+check "five runs in a row" eval 'for i in 1 2 3 4 5; do run -- true || break; done; [ $i = 5 ]'
+check "two at once" eval '
+	run -- sh -c "echo one; sleep 1" >one & first=$!
+	run -- sh -c "echo two" >two && wait $first && [ "$(cat one two)" = "$(printf "one\ntwo")" ]'
+check "everything is back" is_back
+check "no file of these runs is left" eval '[ -z "$(ls /run/sigma/.run)" ] && no_servers'
+finish
