@@ -224,7 +224,7 @@ fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
 $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
 
 # The guest's first program has no library, either
-$(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,agent.o cmdline.o dhcp.o partition.o \
+$(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,agent.o cmdline.o dhcp.o file.o partition.o \
 		      root.o super.o system.o)
 
 # What it makes of exits, for AMD CPUs and for Intel's: fuzz targets guard-svm and guard-vmx

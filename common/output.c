@@ -18,6 +18,7 @@ static int failure;	/* the errno of the first write that failed, UNKNOWN, or 0 *
 
 void output_open(void)
 {
+	static char buffer[BUFFER_SIZE];
 	/* The opposite direction: what uses a stream that is not there fails, as it should */
 	static const int modes[] = {
 		[STDIN_FILENO] = O_WRONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_RDONLY,
@@ -28,7 +29,7 @@ void output_open(void)
 			return;
 	/* stdio does not tell why a write failed that it made by itself; with room it makes none */
 	if (!isatty(STDOUT_FILENO))
-		setvbuf(stdout, NULL, _IOFBF, BUFFER_SIZE);
+		setvbuf(stdout, buffer, _IOFBF, sizeof(buffer));
 }
 
 void output_fail(int error)

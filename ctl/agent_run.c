@@ -314,6 +314,7 @@ static int on_exited(struct run *run, const uint8_t *payload, size_t size)
 	run->end->status = exited.status;
 	run->end->signal = exited.signal;
 	run->state = EXITED;
+	run->deadline = 0;
 	return 0;
 }
 

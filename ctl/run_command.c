@@ -8,13 +8,16 @@
  * Afterwards agent_run() passes them on. When the program has ended, the agent closes the last
  * connection and ends, and the guest writes what it has not written yet and switches itself off.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -81,27 +84,58 @@ static int choose_name(struct run *run)
 	return complain(-EEXIST, "run: no free name for the guest; give one by --name=NAME");
 }
 
-static int write_file(const struct run *run, char path[PATH_MAX])
+/* Remove the files of earlier ones that were killed: those in use are locked */
+static void remove_left(void)
+{
+	DIR *folder = opendir(FOLDER);
+	struct dirent *entry;
+	int fd;
+
+	while (folder && (entry = readdir(folder))) {
+		fd = entry->d_name[0] == '.' ? -1 :
+		     openat(dirfd(folder), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (!flock(fd, LOCK_EX | LOCK_NB))
+			unlinkat(dirfd(folder), entry->d_name, 0);
+		close(fd);
+	}
+	if (folder)
+		closedir(folder);
+}
+
+/* Return: the file, locked, to be closed after it was unlinked; or NULL, reported */
+static FILE *write_file(const struct run *run, char path[PATH_MAX])
 {
 	char *text = run_guest_text(&run->options, run_guest_memory());
-	int error = 0;
-	FILE *file;
+	char unnamed[64];
+	FILE *file = NULL;
+	int fd;
 
 	if (!text)
-		return -ENOMEM;
+		return NULL;
 	snprintf(path, PATH_MAX, FOLDER "/%s" GUEST_SUFFIX, run->name);
 	if (rundir_prepare() || (mkdir(FOLDER, 0700) && errno != EEXIST)) {
-		error = complain(-errno, "run: cannot make " FOLDER ": %s", strerror(errno));
+		complain(-errno, "run: cannot make " FOLDER ": %s", strerror(errno));
 		goto free_text;
 	}
-	file = fopen(path, "we");
-	if (!file || fputs(text, file) < 0 || fflush(file))
-		error = complain(-errno, "run: cannot write %s: %s", path, strerror(errno));
-	if (file)
-		fclose(file);
+	remove_left();
+	/* It has no name before it is locked */
+	fd = open(FOLDER, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	file = fd < 0 ? NULL : fdopen(fd, "w");
+	snprintf(unnamed, sizeof(unnamed), "/proc/self/fd/%d", fd);
+	if (!file || flock(fd, LOCK_EX) || fputs(text, file) < 0 || fflush(file) ||
+	    linkat(AT_FDCWD, unnamed, AT_FDCWD, path, AT_SYMLINK_FOLLOW)) {
+		complain(-errno, "run: cannot write %s: %s", path, strerror(errno));
+		if (file)
+			fclose(file);
+		else if (fd >= 0)
+			close(fd);
+		file = NULL;
+	}
 free_text:
 	free(text);
-	return error;
+	return file;
 }
 
 /* The guest */
@@ -111,10 +145,12 @@ static int start(struct run *run)
 	char path[PATH_MAX], name[SIGMA_NAME_MAX];
 	int ends[2], status;
 	sigset_t none;
+	FILE *file;
 
 	if (pipe2(ends, O_CLOEXEC))
 		return complain(-errno, "run: no pipe: %s", strerror(errno));
-	if (write_file(run, path)) {
+	file = write_file(run, path);
+	if (!file) {
 		close(ends[0]);
 		close(ends[1]);
 		return -EIO;
@@ -122,6 +158,7 @@ static int start(struct run *run)
 	status = sigmad_begin(path, name, ends[0], &run->sigmad, NULL);
 	close(ends[0]);
 	unlink(path);
+	fclose(file);
 	run->caller = ends[1];
 	if (status) {
 		/* It was waited for, and has reported */

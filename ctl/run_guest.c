@@ -38,11 +38,24 @@ uint64_t run_guest_memory(void)
 	return MAX(MAX(pool, half) & ~(2 * MIB - 1), MEMORY_LEAST);
 }
 
-/* A path of a guest file is absolute. One that is not there is reported by sigmad */
+/* Would the guest file say something else with this path? */
+static bool breaks_line(const char *path)
+{
+	return strpbrk(path, "\n\r") || strstr(path, " ;") || strstr(path, "\t;");
+}
+
+/*
+ * A path of a guest file is absolute. One that is not there is reported by sigmad. A link may lead to
+ * a name that no guest file can have. Then the path stays as it was given, and was checked.
+ */
 static void print_path(FILE *out, const char *key, const char *path)
 {
 	char *absolute = path ? realpath(path, NULL) : NULL;
 
+	if (absolute && breaks_line(absolute)) {
+		free(absolute);
+		absolute = NULL;
+	}
 	if (path)
 		fprintf(out, "%s=%s\n", key, absolute ?: path);
 	free(absolute);

@@ -185,7 +185,8 @@ static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned lon
 	    alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
 			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
 		return false;
-	if (has_memory_error(pfn, nr)) {
+	/* Other guests may have taken from this zone since the first check */
+	if (has_memory_error(pfn, nr) || !leaves_enough(page_zone(pfn_to_page(pfn)), 0)) {
 		give_pages_back(pfn, nr);
 		return false;
 	}

@@ -100,9 +100,13 @@ static int send(const struct entry_order *order)
 	mutex_lock(&start_lock);
 	token = sigma_entry_tell(order);
 	err = sipi(cpu, token);
-	/* A CPU in SMM misses both start-up IPIs. One that arrives late finds the same orders */
+	/*
+	 * A CPU in SMM misses both start-up IPIs. One that arrives late finds the same orders. The
+	 * token is a new one, since the CPU may have arrived just before this reset.
+	 */
 	for (int i = 0; i < INIT_TRIES && err; i++) {
 		sigma_cpu_reset(&cpu, 1);
+		token = sigma_entry_tell(order);
 		err = sipi(cpu, token);
 	}
 	/* A CPU that has not arrived must not arrive later, and find the orders for another one */

@@ -385,10 +385,11 @@ refuse "rebooting a guest that does not run is refused" "no such guest" sigmactl
 
 # ---- after an upgrade, the module that is loaded may be the old one
 echo 0.0 >/tmp/version
+printf '[Guest]\nKernel=/nowhere\n' >/tmp/version.guest
 mount --bind /tmp/version /sys/module/sigma/version
 refuse "a start warns of a sigma.ko of another version" \
 	"sigma.ko is version 0.0, and this sigmad is version [0-9.]*; stop all guests, then 'modprobe -r sigma" \
-	sigmactl start /nowhere/g.guest
+	sigmactl start /tmp/version.guest
 check "sigmactl check warns of it" eval \
 	'sigmactl check >/tmp/said; grep "warn  *module .*sigma.ko is version 0.0" /tmp/said'
 umount /sys/module/sigma/version

@@ -115,7 +115,7 @@ check "reload: what needs another start is said" eval \
 	reloads "disk $dir/a.img: has other keys now, which takes effect .*" && ! grep added /tmp/said'
 sed -i 's/Memory=128M/Memory=much/' /etc/sigma/g.guest
 refuse "reload: a mistake is told with its line" "g.guest:[0-9]*: Memory=much" ctl reload g
-check "reload: the guest has the disk as before" [ "$(in_guest 1 'cat /sys/block/vdb/serial')" = new ]
+check "reload: the guest has the disk as before" [ "$(in_guest 1 'cat /sys/block/vdb/serial; echo')" = new ]
 check "reload: another disk is added without a section" ctl disk add g $dir/b.img
 cp /tmp/g.guest /etc/sigma/g.guest
 check "reload: the disk that lost its section goes, and the other one stays" eval \

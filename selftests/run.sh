@@ -21,7 +21,8 @@ begin() { exec sigmactl run --kernel="$VMLINUX" --memory=256M --net=none "--appe
 ends() { local status=0; "${@:2}" || status=$?; [ $status = "$1" ]; }
 sum() { sha256sum | cut -d ' ' -f 1; }
 no_guests() { [ -z "$(sigmactl list --no-legend)" ]; }
-is_back() { until_true 60 no_guests && host_is_as_before; }
+is_over() { no_guests && ! pgrep -x sigmad; }
+is_back() { until_true 60 is_over && host_is_as_before; }
 no_servers() { ! pgrep -x virtiofsd; }
 
 mkdir -p $work $made

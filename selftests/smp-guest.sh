@@ -26,7 +26,7 @@ for run in "6.1 no" "6.12 no" "7.2 no" "6.12 full"; do
 		"for i in 1 2 3 4; do taskset -c \$((i % 2)) true; done; grep -E '^ *(RES|CAL):' /proc/interrupts | \
 		awk '{ n += \$2 + \$3 } END { exit !n }'"
 	refuse "$what: a CPU that the guest could not start again stays online" "not supported" \
-		in_guest 1 "echo 0 >/sys/devices/system/cpu/cpu1/online"
+		in_guest_bash 1 "echo 0 >/sys/devices/system/cpu/cpu1/online"
 	check "$what: the guest still has two CPUs" [ "$(in_guest 1 nproc)" = 2 ]
 	check "$what: the guest stops" sigmactl stop g
 	check "$what: the guest is gone" wait_gone g

@@ -58,7 +58,7 @@ load()
 {
 	local end=$((SECONDS + ${LOAD_SECONDS:-1})) rounds=0
 	until [ $rounds -gt 0 ] && [ $SECONDS -ge $end ]; do
-		GUEST_TIMEOUT=120 in_guest 1 "$LOAD" && load_network || return
+		GUEST_TIMEOUT=120 in_guest_bash 1 "$LOAD" && load_network || return
 		rounds=$((rounds + 1))
 	done
 	echo "$rounds rounds of load" | tee /tmp/rounds

@@ -51,7 +51,8 @@ static const char *served_path(const struct guest_share *share)
 /* For struct backend_command: called in the new process, before exec */
 static const char *prepare(const void *data)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	/* What the host mounts later would come here with its own flags, and could be written to */
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
 	const struct guest_share *share = data;
 	const char *path = served_path(share);
 

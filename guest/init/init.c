@@ -98,16 +98,10 @@ static int mount_all(void)
 
 static int read_cmdline(struct cmdline *cmdline)
 {
-	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
-	ssize_t len;
+	ssize_t len = file_read("/proc/cmdline", cmdline->text, sizeof(cmdline->text));
 
-	if (fd < 0)
-		return -errno;
-	len = read(fd, cmdline->text, sizeof(cmdline->text) - 1);
-	close(fd);
 	if (len < 0)
-		return -EIO;
-	cmdline->text[len] = '\0';
+		return len;
 	cmdline_parse(cmdline);
 	return 0;
 }

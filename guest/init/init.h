@@ -11,6 +11,7 @@
  *	partition.c	finds a partition in the partition table of a disk
  *	super.c		reads the UUID and the label of a file system
  *	cmdline.c	parses the kernel's command line
+ *	file.c		reads small text files
  *	network.c	gives NICs their addresses, and tells programs the DNS servers
  */
 #ifndef SIGMA_INIT_H
@@ -101,6 +102,16 @@ void cmdline_parameters(const struct cmdline *cmdline, const char *path, char ou
 
 /** value_of - the value if @word is "NAME=value", or NULL when it is another option */
 const char *value_of(const char *word, const char *name);
+
+/* file.c */
+
+/**
+ * file_read - read a small text file
+ * @text: out: its first @size - 1 bytes and a null byte, if the file could be opened
+ *
+ * Return: the number of bytes, or -errno.
+ */
+ssize_t file_read(const char *path, char *text, size_t size);
 
 /* init.c */
 

@@ -56,15 +56,10 @@ static char servers[SERVERS_MAX];	/* of DNS, with blanks between them */
 static bool has_mac(const char *name, const char *mac)
 {
 	char path[sizeof(NICS) + IFNAMSIZ + 16], found[32] = "";
-	int fd;
 
 	snprintf(path, sizeof(path), NICS "/%.*s/address", IFNAMSIZ, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (file_read(path, found, sizeof(found)) < 0)
 		return false;
-	if (read(fd, found, sizeof(found) - 1) < 0)
-		*found = '\0';
-	close(fd);
 	found[strcspn(found, "\n")] = '\0';
 	return !strcmp(found, mac);
 }
@@ -239,14 +234,9 @@ void network_start(unsigned int seconds)
 	static char text[1 << 16];
 	char *rest = text, *line, *value;
 	struct nic nic = { 0 };
-	int fd = open(LIST, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
 
-	if (fd < 0)
+	if (file_read(LIST, text, sizeof(text)) < 0)
 		return;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[len < 0 ? 0 : len] = '\0';
 	while ((line = strsep(&rest, "\n"))) {
 		value = strchr(line, ' ');
 		if (!value)

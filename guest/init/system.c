@@ -127,16 +127,10 @@ static void make_links(void)
 static void take_hostname(void)
 {
 	char name[65];
-	int fd = open(HOSTNAME_FILE, O_RDONLY | O_CLOEXEC);
-	ssize_t len;
+	size_t len;
 
-	if (fd < 0)
+	if (file_read(HOSTNAME_FILE, name, sizeof(name)) < 0)
 		return;
-	len = read(fd, name, sizeof(name) - 1);
-	close(fd);
-	if (len <= 0)
-		return;
-	name[len] = '\0';
 	len = strcspn(name, " \t\n#");
 	if (len)
 		sethostname(name, len);

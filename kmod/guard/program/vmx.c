@@ -396,7 +396,7 @@ static void fill(struct guard_event *event, struct guard_frame *frame)
 		fill_notify(event);
 		break;
 	case EXIT_REASON_INIT_SIGNAL:
-		/* The host takes its CPU back: another INIT follows (cpu.c) */
+		/* The host takes its CPU back: another INIT follows (startup.c) */
 		event->kind = GUARD_EVENT_INIT;
 		break;
 	case EXIT_REASON_EPT_VIOLATION:
