@@ -39,7 +39,6 @@
  * @id: its slot on the bus
  * @config_size: bytes of configuration space
  * @queues: virtqueues it has
- * @lost: a disk whose back end is gone, which was handled
  */
 struct sigma_virtio_device {
 	struct virtio_device vdev;
@@ -47,7 +46,6 @@ struct sigma_virtio_device {
 	u16 id;
 	u32 config_size;
 	u32 queues;
-	bool lost;
 };
 
 /* A virtqueue's doorbells: to the host (kick), and to this guest (call); in virtqueue.priv */
@@ -61,6 +59,11 @@ struct sigma_queue {
 static struct sigma_virtio_device *to_svd(struct virtio_device *vdev)
 {
 	return container_of(vdev, struct sigma_virtio_device, vdev);
+}
+
+static struct sigma_disk *disk_of(const struct sigma_virtio_device *svd)
+{
+	return &svd->guest->bus.device[svd->id].disk;
 }
 
 static int ask(struct sigma_virtio_device *svd, u8 id, const void *out, size_t out_len,
@@ -200,7 +203,6 @@ static void sigma_virtio_reset(struct virtio_device *vdev)
 		dev_err_ratelimited(&vdev->dev, "cannot be reset, trying again\n");
 		msleep(RESET_RETRY_MS);
 	}
-	to_svd(vdev)->lost = false;
 }
 
 static u64 sigma_virtio_get_features(struct virtio_device *vdev)
@@ -371,6 +373,7 @@ static void sigma_virtio_del_vqs(struct virtio_device *vdev)
 	struct sigma_virtio_device *svd = to_svd(vdev);
 	struct virtqueue *vq, *next;
 
+	sigma_disk_detach(disk_of(svd));
 	list_for_each_entry(vq, &vdev->vqs, list)
 		stop_queue(svd, vq);
 	/* queue_called() may still run on another CPU */
@@ -401,6 +404,8 @@ static int sigma_virtio_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 			return PTR_ERR(vqs[i]);
 		}
 	}
+	if (vdev->id.device == VIRTIO_ID_BLOCK)
+		sigma_disk_attach(disk_of(to_svd(vdev)), vdev);
 	return 0;
 }
 
@@ -477,7 +482,11 @@ struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
 
 void sigma_virtio_remove(struct sigma_virtio_device *svd)
 {
+	struct sigma_disk *disk = disk_of(svd);
+
+	sigma_disk_leave(disk, &svd->vdev);
 	unregister_virtio_device(&svd->vdev);
+	sigma_disk_left(disk);
 }
 
 bool sigma_virtio_in_use(struct sigma_virtio_device *svd)
@@ -487,13 +496,5 @@ bool sigma_virtio_in_use(struct sigma_virtio_device *svd)
 
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd)
 {
-	struct sigma_msg_device_status msg;
-
 	virtio_config_changed(&svd->vdev);
-	if (svd->vdev.id.device == VIRTIO_ID_BLOCK && !svd->lost &&
-	    !ask(svd, SIGMA_MSG_GET_STATUS, NULL, 0, &msg, sizeof(msg)) &&
-	    le32_to_cpu(msg.status) & SIGMA_STATUS_LOST) {
-		svd->lost = true;
-		sigma_disk_lost(&svd->vdev);
-	}
 }
