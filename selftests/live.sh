@@ -256,6 +256,36 @@ check "the guest reads from the qcow2 image what it wrote" eval "
 check "the qcow2 image is removed, and its storage daemon ends" \
 	eval "ctl disk rm g $dir/own.qcow2 && no_storage"
 
+# ---- faults of the host below raw images: no room, an image that is cut, one that is removed
+writes() { in_guest 1 "dd if=/run/data of=/dev/$1 bs=1M seek=$2 oflag=direct conv=fsync status=none"; }
+reads() { in_guest 1 "dd if=/dev/$1 bs=1M skip=$2 count=1 iflag=direct | cmp - /run/data"; }
+small=/run/small
+mkdir $small
+mount -t tmpfs -o size=4M small $small
+truncate -s 8M $small/full.img $dir/cut.img
+check "disks are added in a small file system and in a large one" eval \
+	'ctl disk add g $small/full.img && ctl disk add g $dir/cut.img && comes /dev/vdc'
+check "no room: the guest writes while there is room" writes vdb 0
+head -c 8M /dev/zero >$small/filler 2>/dev/null
+refuse "no room: the guest's next write fails" "error|space" writes vdb 4
+check "no room: sigmactl status says so" status_says "had no room on the host"
+check "no room: the guest still has what it wrote before" reads vdb 0
+rm $small/filler
+check "no room: with room again, the guest writes again" eval 'writes vdb 4 && reads vdb 4'
+check "cut: the guest writes to its image" eval 'writes vdc 0 && writes vdc 6'
+truncate -s 4M $dir/cut.img
+refuse "cut: the guest cannot read what is gone" "error" reads vdc 6
+check "cut: sigmactl status says so" status_says "has become smaller"
+check "cut: the guest still has what is left" reads vdc 0
+truncate -s 8M $dir/cut.img
+check "cut: with its size back, the guest writes there again" eval 'writes vdc 6 && reads vdc 6'
+rm $small/full.img $dir/cut.img
+check "removed: the guest still writes to its images and reads them" eval '
+	for disk in vdb vdc; do writes $disk 2 && reads $disk 2 || return; done'
+check "removed: sigmactl status says so" status_says "was removed on the host"
+check "the disks are removed, and nothing holds their files" eval \
+	'ctl disk rm g $small/full.img && ctl disk rm g $dir/cut.img && umount $small'
+
 # ---- a NIC
 links=$(host_links)
 check "a NIC is added" ctl net add g address=10.9.2.1/24

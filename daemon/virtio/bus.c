@@ -338,6 +338,15 @@ const char *virtio_bus_stopped(const struct virtio_bus *bus, unsigned int id)
 	return "stopped, since its back end has died; restart the guest, or remove it with --force and add it again";
 }
 
+const char *virtio_bus_trouble(const struct virtio_bus *bus, unsigned int id)
+{
+	struct virtio_device *dev = bus->table.device[id];
+
+	if (!dev || !dev->ops->trouble || __atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE))
+		return NULL;
+	return dev->ops->trouble(dev);
+}
+
 int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_memory *mem,
 		   const struct virtio_bus_ops *ops, void *data)
 {
