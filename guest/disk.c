@@ -4,14 +4,14 @@
  *
  * Nobody is left who could say which requests were done, so each one that is in flight has failed,
  * and so does each one from now on. virtio_blk has no time limit and would wait for ever, and the
- * programs with it. So the requests are ended here, through the interfaces of the block layer alone,
- * as a driver ends them whose hardware has died (nvme_cancel_request()). The disk stays until it is
- * removed or the guest restarts. What virtio_blk and the virtqueue have allocated for these requests
- * stays, too: some KiB for each at most.
+ * programs with it. So the requests are ended here, through the interfaces of the block layer
+ * alone, as a driver ends them whose hardware has died (nvme_cancel_request()). The disk stays
+ * until it is removed or the guest restarts. What virtio_blk and the virtqueue have allocated for
+ * these requests stays, too: some KiB for each at most.
  *
- * sigmad says SIGMA_STATUS_LOST only when nobody accesses the virtqueues and buffers any more. It is
- * true until the device is reset and has new virtqueues. sigma_disk.lock keeps the old ones from before
- * sigmad is asked until the requests are ended, so what fails is never a request to another back end.
+ * sigmad says SIGMA_STATUS_LOST only when nobody accesses the virtqueues and buffers any more. It
+ * is true until the device is reset and has new virtqueues. sigma_disk.lock keeps the old ones from
+ * before sigmad is asked until the requests are ended. So no request to another back end fails.
  */
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
@@ -100,7 +100,7 @@ static void lose(struct sigma_disk *disk)
 	virtio_break_device(vdev);
 	/* An interrupt of the queues may still complete requests on another CPU */
 	synchronize_rcu();
-	/* Its driver's requests begin when it is a child of @vdev, and may end when it is none any more */
+	/* Requests begin when it is a child of @vdev, and may end when it is none any more */
 	dev = disk->leaving ? get_device(disk->leaving) : find_disk(vdev);
 	if (dev) {
 		nr = fail_requests(dev_to_disk(dev)->queue);

@@ -102,7 +102,7 @@ struct sigma_iosc {
  * @work: asks sigmad whether the back end is gone
  */
 struct sigma_disk {
-	struct mutex lock;		/* held while sigmad is asked, and while requests are failed */
+	struct mutex lock;		/* held while sigmad is asked and requests are failed */
 	struct virtio_device *vdev;
 	struct device *leaving;
 	bool lost;
