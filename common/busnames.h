@@ -24,8 +24,8 @@
 #define SIGMA_BUS_DEVICES	"a(ussasb)"
 
 /*
- * Type of the property StoppedDevices: number, and what is wrong and what to do, to be put after
- * the device's name
+ * Type of the properties StoppedDevices and TroubledDevices: number, and what is wrong and what to
+ * do, to be put after the device's name
  */
 #define SIGMA_BUS_STOPPED	"a(us)"
 

@@ -318,14 +318,15 @@ int client_wait_end(sd_bus *bus, uint64_t deadline);
  * struct served_device - a device of the guest that can be removed
  * @keys: "Key=value", ends with NULL
  * @leaving: unplug pending: the guest was asked to release it and has not done so yet
- * @stopped: NULL; or what is wrong with it and what to do
+ * @stopped: NULL; or what is wrong with it, so that it has stopped, and what to do
+ * @trouble: the same of one that works on
  */
 struct served_device {
 	uint32_t id;
 	const char *kind, *name;
 	char **keys;
 	int leaving;
-	const char *stopped;
+	const char *stopped, *trouble;
 };
 
 /**

@@ -35,16 +35,38 @@ static int read_device(sd_bus_message *reply, struct served *served)
 	return 1;
 }
 
-/* The property follows Devices */
+static struct served_device *find_device(struct served *served, uint32_t id)
+{
+	for (unsigned int i = 0; i < served->nr_devices; i++)
+		if (served->device[i].id == id)
+			return &served->device[i];
+	return NULL;
+}
+
+/* This property and the next follow Devices */
 static int read_stopped(sd_bus_message *reply, struct served *served)
 {
+	struct served_device *device;
 	const char *why;
 	uint32_t id;
 	int ret = sd_bus_message_read(reply, "(us)", &id, &why);
 
-	for (unsigned int i = 0; i < served->nr_devices && ret > 0; i++)
-		if (served->device[i].id == id)
-			served->device[i].stopped = why;
+	device = ret > 0 ? find_device(served, id) : NULL;
+	if (device)
+		device->stopped = why;
+	return ret;
+}
+
+static int read_trouble(sd_bus_message *reply, struct served *served)
+{
+	struct served_device *device;
+	const char *why;
+	uint32_t id;
+	int ret = sd_bus_message_read(reply, "(us)", &id, &why);
+
+	device = ret > 0 ? find_device(served, id) : NULL;
+	if (device)
+		device->trouble = why;
 	return ret;
 }
 
@@ -109,6 +131,8 @@ static int read_property(sd_bus_message *reply, struct served *served)
 		return served_read_devices(reply, served);
 	if (!strcmp(name, "StoppedDevices"))
 		return read_array(reply, served, SIGMA_BUS_STOPPED, read_stopped);
+	if (!strcmp(name, "TroubledDevices"))
+		return read_array(reply, served, SIGMA_BUS_STOPPED, read_trouble);
 	if (!strcmp(name, "Counters"))
 		return read_array(reply, served, SIGMA_BUS_COUNTERS, read_counters);
 	return sd_bus_message_skip(reply, "v");

@@ -28,6 +28,8 @@ static void add_devices(struct json_object *object, const struct served *served)
 		json_object_object_add(entry, "leaving", json_object_new_boolean(device->leaving));
 		json_object_object_add(entry, "stopped", device->stopped ?
 				       json_object_new_string(device->stopped) : NULL);
+		json_object_object_add(entry, "trouble", device->trouble ?
+				       json_object_new_string(device->trouble) : NULL);
 		for (char **key = device->keys; key && *key; key++) {
 			char *value = strchr(*key, '=');
 
@@ -139,6 +141,7 @@ static void print_devices(const struct served *served)
 {
 	for (unsigned int i = 0; i < served->nr_devices; i++) {
 		const struct served_device *device = &served->device[i];
+		const char *wrong = device->stopped ?: device->trouble;
 
 		printf("%s%" PRIu32 " %s %s", i ? "            " : "   Devices: ", device->id,
 		       device->kind, device->name);
@@ -149,9 +152,9 @@ static void print_devices(const struct served *served)
 				printf(" %s", *key);
 		}
 		puts(device->leaving ? " (unplug pending: the guest has not released it yet)" : "");
-		if (device->stopped)
+		if (wrong)
 			printf("            %sdevice %" PRIu32 " %s%s\n", colour(COLOUR_RED),
-			       device->id, device->stopped, colour(COLOUR_NONE));
+			       device->id, wrong, colour(COLOUR_NONE));
 	}
 }
 

@@ -283,19 +283,31 @@ int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const 
 	return ret < 0 ? ret : sd_bus_message_close_container(reply);
 }
 
-int bus_get_stopped(sd_bus *bus, const char *path, const char *interface, const char *property,
-		    sd_bus_message *reply, void *data, sd_bus_error *error)
+/* @wrong: what is wrong with a device, or NULL */
+static int append_wrong(sd_bus_message *reply, const struct bus_devices *devices,
+			const char *(*wrong)(const struct virtio_bus *bus, unsigned int id))
 {
 	int ret = sd_bus_message_open_container(reply, 'a', "(us)");
-	const struct bus_devices *devices = data;
 	const char *why;
 
 	for (unsigned int id = 0; id < SIGMA_DEVICES && ret >= 0; id++) {
-		why = virtio_bus_stopped(devices->machine->devices, id);
+		why = wrong(devices->machine->devices, id);
 		if (why)
 			ret = sd_bus_message_append(reply, "(us)", id, why);
 	}
 	return ret < 0 ? ret : sd_bus_message_close_container(reply);
+}
+
+int bus_get_stopped(sd_bus *bus, const char *path, const char *interface, const char *property,
+		    sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	return append_wrong(reply, data, virtio_bus_stopped);
+}
+
+int bus_get_troubled(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	return append_wrong(reply, data, virtio_bus_trouble);
 }
 
 int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,

@@ -37,6 +37,8 @@ int bus_get_devices(sd_bus *bus, const char *path, const char *interface, const 
 		    sd_bus_message *reply, void *data, sd_bus_error *error);
 int bus_get_stopped(sd_bus *bus, const char *path, const char *interface, const char *property,
 		    sd_bus_message *reply, void *data, sd_bus_error *error);
+int bus_get_troubled(sd_bus *bus, const char *path, const char *interface, const char *property,
+		     sd_bus_message *reply, void *data, sd_bus_error *error);
 int bus_get_counters(sd_bus *bus, const char *path, const char *interface, const char *property,
 		     sd_bus_message *reply, void *data, sd_bus_error *error);
 

@@ -276,6 +276,7 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_PROPERTY("Devices", SIGMA_BUS_DEVICES, bus_get_devices, DEVICES,
 			SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("StoppedDevices", SIGMA_BUS_STOPPED, bus_get_stopped, DEVICES, 0),
+	SD_BUS_PROPERTY("TroubledDevices", SIGMA_BUS_STOPPED, bus_get_troubled, DEVICES, 0),
 	SD_BUS_PROPERTY("Counters", SIGMA_BUS_COUNTERS, bus_get_counters, DEVICES, 0),
 	SD_BUS_SIGNAL_WITH_ARGS("StateChanged", SD_BUS_ARGS("s", state), 0),
 	SD_BUS_VTABLE_END

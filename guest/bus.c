@@ -9,6 +9,9 @@
  * Removing a device takes as long as its driver has requests in flight. So each device is removed
  * in a work item of its own, and no other device waits for it. The removal ends with a rescan,
  * which informs sigmad.
+ *
+ * Registering a disk takes until its partition table is read, and disks are registered in their
+ * order. So disk.c has work items of its own, by which those reads and removals can fail.
  */
 #include <linux/bitmap.h>
 #include <linux/delay.h>
@@ -38,6 +41,7 @@ static void config_event(struct sigma_guest *guest, u16 id)
 		return;
 	set_bit(id, guest->bus.config_changed);
 	queue_work(guest->bus.wq, &guest->bus.work);
+	queue_work(guest->bus.lost_wq, &guest->bus.device[id].disk.work);
 }
 
 void sigma_bus_event(struct sigma_guest *guest, const union sigma_message *msg, size_t len)
@@ -222,9 +226,16 @@ int sigma_bus_open(struct sigma_guest *guest)
 	bus->wq = sigma_fault() ? NULL : alloc_workqueue("sigma_bus", WQ_UNBOUND, 0);
 	if (!bus->wq)
 		return -ENOMEM;
+	bus->lost_wq = sigma_fault() ? NULL :
+		       alloc_workqueue("sigma_lost", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!bus->lost_wq) {
+		destroy_workqueue(bus->wq);
+		return -ENOMEM;
+	}
 	INIT_WORK(&bus->work, bus_work);
 	for (unsigned int id = 0; id < SIGMA_DEVICES; id++) {
 		bus->device[id].guest = guest;
+		sigma_disk_init(&bus->device[id].disk);
 		INIT_WORK(&bus->device[id].remove_work, remove_device_work);
 	}
 	return 0;

@@ -6,6 +6,7 @@
  *	iosc.c		doorbell dispatch and the control rings
  *	bus.c		which devices exist; hotplug and unplug
  *	virtio.c	the virtio transport of one device
+ *	disk.c		fails the requests of a disk whose back end is gone
  *	console.c	the kernel log in shared memory
  *	power.c		parks the CPU wherever this kernel would reset the machine
  *	machine-ops.c	the table by which a kernel restarts and ends
@@ -39,6 +40,7 @@
 struct device;
 struct machine_ops;
 struct sigma_virtio_device;
+struct virtio_device;
 
 /**
  * struct sigma_doorbell_user - the callback for a doorbell
@@ -92,8 +94,25 @@ struct sigma_iosc {
 };
 
 /**
+ * struct sigma_disk - the disk in a slot of the bus, see disk.c
+ * @lock: protects all but @work
+ * @vdev: has virtqueues; NULL: there is none, or it is no disk
+ * @leaving: its block device, which is being removed; or NULL
+ * @lost: its back end is gone, and its requests were failed
+ * @work: asks sigmad whether the back end is gone
+ */
+struct sigma_disk {
+	struct mutex lock;		/* held while sigmad is asked and requests are failed */
+	struct virtio_device *vdev;
+	struct device *leaving;
+	bool lost;
+	struct work_struct work;
+};
+
+/**
  * struct sigma_bus_device - a device slot on the bus
  * @guest: the guest
+ * @disk: the device, if it is a disk that its driver uses
  * @svd: the device that is registered in this slot, or NULL
  * @remove_work: removes the device
  * @leaving: unplug is pending: @remove_work was queued. While this is true, @remove_work owns @svd
@@ -103,6 +122,7 @@ struct sigma_iosc {
  */
 struct sigma_bus_device {
 	struct sigma_guest *guest;
+	struct sigma_disk disk;
 	struct sigma_virtio_device *svd;
 	struct work_struct remove_work;
 	bool leaving;
@@ -113,6 +133,7 @@ struct sigma_bus_device {
 /**
  * struct sigma_bus - the devices that sigmad offers
  * @wq: runs @work and the work items of the devices; they may wait as long as sigmad is silent
+ * @lost_wq: runs sigma_disk.work. Its disks may be those that have to be written to for free memory
  * @work: does a @rescan, and handles @config_changed
  * @greeted: sigmad has answered SIGMA_BUS_HELLO
  * @rescan: devices may have been added, or are to be removed
@@ -120,7 +141,7 @@ struct sigma_bus_device {
  * @device: the slots
  */
 struct sigma_bus {
-	struct workqueue_struct *wq;
+	struct workqueue_struct *wq, *lost_wq;
 	struct work_struct work;
 	bool greeted;
 	atomic_t rescan;
@@ -223,6 +244,24 @@ bool sigma_virtio_in_use(struct sigma_virtio_device *svd);
 
 /** sigma_virtio_config_changed - notify the driver that the configuration changed */
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd);
+
+/* disk.c: functions that may sleep, unless they say otherwise */
+
+/** sigma_disk_init - make an empty slot */
+void sigma_disk_init(struct sigma_disk *disk);
+
+/** sigma_disk_attach - @vdev has its virtqueues now, and its driver may use it */
+void sigma_disk_attach(struct sigma_disk *disk, struct virtio_device *vdev);
+
+/** sigma_disk_detach - the virtqueues are about to be freed, if there are any */
+void sigma_disk_detach(struct sigma_disk *disk);
+
+/** sigma_disk_leave - @vdev is about to be unregistered; call sigma_disk_left() afterwards */
+void sigma_disk_leave(struct sigma_disk *disk, struct virtio_device *vdev);
+void sigma_disk_left(struct sigma_disk *disk);
+
+/** sigma_disk_in_use - is it a disk that is open, for example mounted? */
+bool sigma_disk_in_use(struct virtio_device *vdev);
 
 /* console.c */
 void sigma_console_open(struct sigma_guest *guest);

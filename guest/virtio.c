@@ -15,7 +15,6 @@
  * confirmed the reset, or refused it because there is no such device. While sigmad is silent the
  * reset waits, as that of virtio-pci does, until sigmad is restarted, or the host stops this guest.
  */
-#include <linux/blkdev.h>
 #include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/kernel.h>
@@ -60,6 +59,11 @@ struct sigma_queue {
 static struct sigma_virtio_device *to_svd(struct virtio_device *vdev)
 {
 	return container_of(vdev, struct sigma_virtio_device, vdev);
+}
+
+static struct sigma_disk *disk_of(const struct sigma_virtio_device *svd)
+{
+	return &svd->guest->bus.device[svd->id].disk;
 }
 
 static int ask(struct sigma_virtio_device *svd, u8 id, const void *out, size_t out_len,
@@ -369,6 +373,7 @@ static void sigma_virtio_del_vqs(struct virtio_device *vdev)
 	struct sigma_virtio_device *svd = to_svd(vdev);
 	struct virtqueue *vq, *next;
 
+	sigma_disk_detach(disk_of(svd));
 	list_for_each_entry(vq, &vdev->vqs, list)
 		stop_queue(svd, vq);
 	/* queue_called() may still run on another CPU */
@@ -399,6 +404,8 @@ static int sigma_virtio_find_vqs(struct virtio_device *vdev, unsigned int nvqs,
 			return PTR_ERR(vqs[i]);
 		}
 	}
+	if (vdev->id.device == VIRTIO_ID_BLOCK)
+		sigma_disk_attach(disk_of(to_svd(vdev)), vdev);
 	return 0;
 }
 
@@ -475,18 +482,16 @@ struct sigma_virtio_device *sigma_virtio_add(struct sigma_guest *guest, u16 id)
 
 void sigma_virtio_remove(struct sigma_virtio_device *svd)
 {
-	unregister_virtio_device(&svd->vdev);
-}
+	struct sigma_disk *disk = disk_of(svd);
 
-static int is_open_disk(struct device *dev, void *data)
-{
-	return dev->class && !strcmp(dev->class->name, "block") &&
-	       disk_openers(dev_to_disk(dev));
+	sigma_disk_leave(disk, &svd->vdev);
+	unregister_virtio_device(&svd->vdev);
+	sigma_disk_left(disk);
 }
 
 bool sigma_virtio_in_use(struct sigma_virtio_device *svd)
 {
-	return device_for_each_child(&svd->vdev.dev, NULL, is_open_disk);
+	return sigma_disk_in_use(&svd->vdev);
 }
 
 void sigma_virtio_config_changed(struct sigma_virtio_device *svd)

@@ -65,9 +65,11 @@ head -c $((3 * MIB)) /dev/urandom >$dir/fixed.img
 truncate -s 5M $dir/loop.img
 modprobe loop
 loop=$(losetup --find --show $dir/loop.img)
-images=(disk=/dev/vdb "disk=$dir/data.img" "disk=$dir/holes.img"
+# The root's sectors have 4 KiB, which its file system must know
+root=$(losetup --find --show --sector-size 4096 /dev/vdb)
+images=(disk="$root" "disk=$dir/data.img" "disk=$dir/holes.img"
 	"disk=$dir/fixed.img" line=ReadOnly=yes disk="$loop")
-sizes="$(blockdev --getsz /dev/vdb) 16384 65536 6144 10240"
+sizes="$(blockdev --getsz "$root") 16384 65536 6144 10240"
 for ((i = 5; i < DISKS; i++)); do
 	truncate -s $((100 + i))K "$dir/$i.img"
 	images+=(disk="$dir/$i.img")
@@ -86,6 +88,8 @@ check "the guest has exactly these $DISKS disks" [ "$(in_guest 1 'ls -v /sys/blo
 check "the disks are in the order of the file" \
 	[ "$(in_guest 1 "for d in $(xargs <<<"$names"); do cat /sys/block/\$d/size; done" |
 	     xargs)" = "$sizes" ]
+check "the guest has booted from a disk with sectors of 4 KiB" \
+	[ "$(in_guest 1 'cat /sys/block/vda/queue/logical_block_size')" = 4096 ]
 serials=$(for ((i = 0; i < DISKS; i++)); do echo "sigma-$i"; done)
 check "each disk has its serial number" \
 	[ "$(in_guest 1 "for d in $(xargs <<<"$names"); do cat /sys/block/\$d/serial; echo; done" |
@@ -204,6 +208,6 @@ check "no lock on the file of g is left" is_free $dir/data.img
 refuse "a raw disk with a header by a guest is refused, and not converted" \
 	"$dir/data.img is a qcow2 image, or a raw disk to which a guest .*Format=raw; do not convert" \
 	refused disk=$dir/data.img
-check "the block device of g can be detached" losetup -d "$loop"
+check "the block devices of g can be detached" losetup -d "$loop" "$root"
 check "the host has the CPUs back, and no guest is left" [ "$(online) $(guests)" = "0-2 " ]
 finish

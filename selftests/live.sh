@@ -177,13 +177,20 @@ check "the guest overwrites the first 64 KiB of the disk" \
 check "the snapshot is exported by NBD" eval '
 	qmp nbd-server-start "addr: {type: \"unix\", data: {path: \"/run/nbd\"}}" &&
 	qmp block-export-add "type: \"nbd\", id: \"old\", \"node-name\": \"base\", name: \"old\""'
-qemu-storage-daemon --blockdev driver=nbd,node-name=old,read-only=on,export=old,server.type=unix,server.path=/run/nbd \
-	--export type=vhost-user-blk,id=old,node-name=old,addr.type=unix,addr.path=/run/old &
-nbd_client=$!
-check "another storage daemon serves the snapshot" until_true 20 test -S /run/old
+serve_snapshot()
+{
+	rm -f /run/old
+	qemu-storage-daemon --blockdev driver=nbd,node-name=old,read-only=on,export=old,server.type=unix,server.path=/run/nbd \
+		--export type=vhost-user-blk,id=old,node-name=old,addr.type=unix,addr.path=/run/old &
+	nbd_client=$!
+	until_true 20 test -S /run/old
+}
+# first_mib DISK: print the checksum of what the guest reads from there
+first_mib() { in_guest 1 "head -c $MIB /dev/$1 | sha256sum | cut -d ' ' -f 1"; }
+read_disk() { in_guest 1 "dd if=/dev/$1 of=/dev/null bs=4096 count=1 iflag=direct"; }
+check "another storage daemon serves the snapshot" serve_snapshot
 check "the snapshot's disk is added" eval 'ctl disk add g Socket=/run/old && comes /dev/vdc'
-check "the guest reads its first data from the snapshot" [ "$(in_guest 1 \
-	"head -c $MIB /dev/vdc | sha256sum | cut -d ' ' -f 1")" = "$wrote" ]
+check "the guest reads its first data from the snapshot" [ "$(first_mib vdc)" = "$wrote" ]
 check "the guest reads its last data from the qcow2 image" [ "$(in_guest_bash 1 \
 	"head -c 64K /dev/vdb | tr -d '\0' | wc -c; head -c $MIB /dev/vdb | tail -c 960K |
 		cmp - <(tail -c 960K /run/data) && echo same")" = $'0\nsame' ]
@@ -191,21 +198,93 @@ refuse "the disk of another program is not made larger" "make it larger there" \
 	ctl disk resize g /run/qcow2 16M
 check "both disks of the storage daemons are removed" \
 	eval 'ctl disk rm g /run/old && ctl disk rm g /run/qcow2'
+
+# ---- a disk that is registered just when its back end dies
+in_flight() { in_guest 1 "grep -v '^ *0 *0$' /sys/block/$1/inflight"; }
+kill -STOP "$storage_PID"
+check "a disk is added whose back end waits for a program that hangs" eval \
+	'ctl disk add g Socket=/run/old && comes /sys/block/vdb && until_true 20 in_flight vdb'
+kill -9 $nbd_client
+wait $nbd_client
+check "the back end dies, and the guest has the next disk" \
+	eval "ctl disk add g $dir/b.img && comes /dev/vdc"
+refuse "the guest cannot read from the disk without a back end" "error" read_disk vdb
+check "it is removed, and added with its back end started again" eval '
+	kill -CONT "$storage_PID" && ctl disk rm --force g /run/old && ctl disk rm g $dir/b.img &&
+	serve_snapshot && ctl disk add g Socket=/run/old && comes /dev/vdb &&
+	[ "$(first_mib vdb)" = "$wrote" ] && ctl disk rm g /run/old'
 kill $nbd_client "$storage_PID"
 wait $nbd_client
 
 # ---- a qcow2 image that sigmad has served
-no_storage() { [ -z "$(pgrep -f ^/usr/bin/qemu-storage-daemon)" ]; }
+storage_pid() { pgrep -f ^/usr/bin/qemu-storage-daemon; }
+no_storage() { [ -z "$(storage_pid)" ]; }
 make_qcow2 $dir/own.qcow2 8
 check "a qcow2 image is added" ctl disk add g $dir/own.qcow2 Format=qcow2
 check "the guest writes to the qcow2 image that sigmad has served" eval 'comes /dev/vdb &&
 	in_guest 1 "dd if=/run/data of=/dev/vdb bs=64K oflag=direct conv=fsync status=none"'
-check "the qcow2 image is removed, and its storage daemon ends" \
-	eval "ctl disk rm g $dir/own.qcow2 && no_storage"
+check "the qcow2 image is made larger while the guest has it" eval \
+	'ctl disk resize g $dir/own.qcow2 16M && until_true 20 has_sectors vdb 32768'
+
+# ---- its storage daemon dies with requests of the guest in flight
+status_says() { ctl status g | grep "$1" >/dev/null; }
+# hang FILE: the daemon stops, and a program in the guest waits for it. FILE comes when that fails
+hang()
+{
+	kill -STOP "$(storage_pid)" && in_guest 1 "(dd if=/dev/zero of=/dev/vdb bs=64K seek=32 count=32
+		oflag=direct || : >$1) >/dev/null 2>&1 &" && until_true 20 in_flight vdb
+}
+check "a program in the guest writes to a disk whose storage daemon hangs" hang /run/failed
+check "the daemon is killed, and the program gets an error" \
+	eval 'kill -9 $(storage_pid) && comes /run/failed'
+refuse "a program that reads from the disk later gets one, too" "error" read_disk vdb
+check "sigmactl status names the disk and what to do" eval \
+	'status_says "its back end has died.*remove it with --force" &&
+	[ "$(ctl status --json g | jq -r ".devices[] | select(.stopped).name")" = $dir/own.qcow2 ]'
+check "the disk is removed and added again, and the guest has what it had flushed" eval "
+	ctl disk rm --force g $dir/own.qcow2 && ctl disk add g $dir/own.qcow2 Format=qcow2 &&
+	comes /dev/vdb && [ \"\$(first_mib vdb)\" = $wrote ]"
+check "it hangs once more, and the guest removes the disk while a program waits" eval '
+	hang /run/failed_again && { ctl disk rm --force g $dir/own.qcow2 & } &&
+	until_true 20 has_not /sys/block/vdb'
+check "the daemon is killed, the removal ends, and the program gets an error" eval '
+	kill -9 $(storage_pid) && comes /run/failed_again && until_true 20 is_free $dir/own.qcow2 &&
+	no_storage && [ "$(names)" = "$(names | xargs -n 1 | grep -v own.qcow2 | xargs)" ]'
 check "the guest reads from the qcow2 image what it wrote" eval "
 	ctl disk add g --read-only $dir/own.qcow2 Format=qcow2 && comes /dev/vdb &&
-	[ \"\$(in_guest 1 'head -c $MIB /dev/vdb | sha256sum | cut -d \" \" -f 1')\" = $wrote ] &&
-	ctl disk rm g $dir/own.qcow2"
+	[ \"\$(first_mib vdb)\" = $wrote ]"
+check "the qcow2 image is removed, and its storage daemon ends" \
+	eval "ctl disk rm g $dir/own.qcow2 && no_storage"
+
+# ---- faults of the host below raw images: no room, an image that is cut, one that is removed
+writes() { in_guest 1 "dd if=/run/data of=/dev/$1 bs=1M seek=$2 oflag=direct conv=fsync status=none"; }
+reads() { in_guest 1 "dd if=/dev/$1 bs=1M skip=$2 count=1 iflag=direct | cmp - /run/data"; }
+small=/run/small
+mkdir $small
+mount -t tmpfs -o size=4M small $small
+truncate -s 8M $small/full.img $dir/cut.img
+check "disks are added in a small file system and in a large one" eval \
+	'ctl disk add g $small/full.img && ctl disk add g $dir/cut.img && comes /dev/vdc'
+check "no room: the guest writes while there is room" writes vdb 0
+head -c 8M /dev/zero >$small/filler 2>/dev/null
+refuse "no room: the guest's next write fails" "error|space" writes vdb 4
+check "no room: sigmactl status says so" status_says "had no room on the host"
+check "no room: the guest still has what it wrote before" reads vdb 0
+rm $small/filler
+check "no room: with room again, the guest writes again" eval 'writes vdb 4 && reads vdb 4'
+check "cut: the guest writes to its image" eval 'writes vdc 0 && writes vdc 6'
+truncate -s 4M $dir/cut.img
+refuse "cut: the guest cannot read what is gone" "error" reads vdc 6
+check "cut: sigmactl status says so" status_says "has become smaller"
+check "cut: the guest still has what is left" reads vdc 0
+truncate -s 8M $dir/cut.img
+check "cut: with its size back, the guest writes there again" eval 'writes vdc 6 && reads vdc 6'
+rm $small/full.img $dir/cut.img
+check "removed: the guest still writes to its images and reads them" eval '
+	for disk in vdb vdc; do writes $disk 2 && reads $disk 2 || return; done'
+check "removed: sigmactl status says so" status_says "was removed on the host"
+check "the disks are removed, and nothing holds their files" eval \
+	'ctl disk rm g $small/full.img && ctl disk rm g $dir/cut.img && umount $small'
 
 # ---- a NIC
 links=$(host_links)

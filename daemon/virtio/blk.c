@@ -38,9 +38,12 @@ static struct blk *to_blk(struct virtio_device *dev)
 	return (struct blk *)((char *)dev - offsetof(struct blk, dev));
 }
 
+/* -ERANGE, -E2BIG, -EROFS: the guest's mistake, not the host's failure */
 static uint8_t failure(struct blk *blk, const char *what, uint64_t sector, uint64_t len,
 		       int error)
 {
+	if (error != -ERANGE && error != -E2BIG && error != -EROFS)
+		__atomic_store_n(&blk->error, -error, __ATOMIC_RELAXED);
 	ratelimit_warn(&blk->failed, "disk %u (%s): %s of %llu bytes at sector %llu failed: %s; the guest was told",
 		       blk->slot, blk->disk.path, what, (unsigned long long)len,
 		       (unsigned long long)sector, error == -ERANGE ?
@@ -298,12 +301,35 @@ static void blk_destroy(struct virtio_device *dev)
 	free(blk);
 }
 
+static const char *blk_trouble(struct virtio_device *dev)
+{
+	const struct blk *blk = to_blk(dev);
+	uint64_t size;
+
+	if (*blk->disk.failed)
+		return "cannot be flushed, so what the guest wrote may be lost; find the cause in the host's kernel log, then stop the guest and check the disk";
+	if (!disk_look(&blk->disk, &size) && size < blk->disk.size)
+		return "has become smaller, and what the guest does behind its end fails; make it as large again";
+	if (disk_removed(&blk->disk))
+		return "was removed on the host, and its data are lost when the guest stops; save them in the guest";
+	switch (__atomic_load_n(&blk->error, __ATOMIC_RELAXED)) {
+	case 0:
+		return NULL;
+	case ENOSPC:
+	case EDQUOT:
+		return "had no room on the host for what the guest wrote, and the guest was told; make room there";
+	default:
+		return "has failed requests of the guest; see the log of sigmad for the reason";
+	}
+}
+
 static const struct virtio_device_ops blk_ops = {
 	.name		= "blk",
 	.device_id	= VIRTIO_ID_BLOCK,
 	.start		= blk_start,
 	.reset		= blk_reset,
 	.resize		= blk_resize,
+	.trouble	= blk_trouble,
 	.destroy	= blk_destroy,
 };
 

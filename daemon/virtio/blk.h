@@ -26,6 +26,7 @@ struct blk {
 	bool write_back;		/* false: each write is flushed before it is answered */
 	struct blk_worker *worker;	/* from start to reset */
 	struct ratelimit failed, sized;
+	int error;			/* of the last request that the host failed; any thread */
 	struct growth growth;
 };
 

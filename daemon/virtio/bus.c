@@ -334,8 +334,17 @@ const char *virtio_bus_stopped(const struct virtio_bus *bus, unsigned int id)
 	if (!dev->lost)
 		return "stopped, see the log of sigmad for the reason; restart the guest, or remove it and add it again";
 	if (dev->ops->device_id == VIRTIO_ID_BLOCK)
-		return "stopped, since its back end has died: its requests are not answered, and what was written since the last flush may be lost; stop the guest and check the disk";
-	return "stopped, since its back end has died; restart the guest";
+		return "stopped, since its back end has died: all its requests fail, and what was written since the last flush may be lost; stop the guest and check the disk, or remove it with --force, check it and add it again";
+	return "stopped, since its back end has died; restart the guest, or remove it with --force and add it again";
+}
+
+const char *virtio_bus_trouble(const struct virtio_bus *bus, unsigned int id)
+{
+	struct virtio_device *dev = bus->table.device[id];
+
+	if (!dev || !dev->ops->trouble || __atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE))
+		return NULL;
+	return dev->ops->trouble(dev);
 }
 
 int virtio_bus_new(struct virtio_bus **out, sd_event *event, const struct guest_memory *mem,

@@ -95,6 +95,14 @@ const char *virtio_bus_counters(const struct virtio_bus *bus, unsigned int id,
  */
 const char *virtio_bus_stopped(const struct virtio_bus *bus, unsigned int id);
 
+/**
+ * virtio_bus_trouble - is there something wrong with device @id, which works on?
+ *
+ * Return: what is wrong and what to do, to be put after the device's name; NULL: it works, or it is
+ * stopped.
+ */
+const char *virtio_bus_trouble(const struct virtio_bus *bus, unsigned int id);
+
 /** virtio_bus_next - the number that the next device will get, or -ENOSPC */
 int virtio_bus_next(const struct virtio_bus *bus);
 

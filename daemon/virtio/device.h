@@ -76,6 +76,8 @@ struct virtio_device_ops {
 	void (*kick)(struct virtio_device *dev, struct virtqueue *vq);
 	/* Of each disk: it grows; see virtio_bus_resize() */
 	int (*resize)(struct virtio_device *dev, uint64_t *size);
+	/* What is wrong with a device that goes on, see virtio_bus_trouble(); may be NULL */
+	const char *(*trouble)(struct virtio_device *dev);
 	/* After reset: free @dev and all that the back end owns */
 	void (*destroy)(struct virtio_device *dev);
 };

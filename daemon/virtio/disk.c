@@ -363,6 +363,13 @@ int disk_look(const struct disk *disk, uint64_t *size)
 	return 0;
 }
 
+bool disk_removed(const struct disk *disk)
+{
+	struct stat st;
+
+	return !disk->block_device && !fstat(disk->fd, &st) && !st.st_nlink;
+}
+
 int disk_resize(struct disk *disk, uint64_t size)
 {
 	uint64_t now;

@@ -85,6 +85,9 @@ static inline uint64_t disk_size(const struct disk *disk)
 	return __atomic_load_n(&disk->size, __ATOMIC_RELAXED);
 }
 
+/** disk_removed - is it a file that has no name any more? */
+bool disk_removed(const struct disk *disk);
+
 /** disk_fd - file to use for a transfer at @offset: the one with O_DIRECT if the alignment fits */
 int disk_fd(const struct disk *disk, uint64_t offset, const struct vq_buffers *buf);
 

@@ -355,7 +355,7 @@ TEST(ends)
 	/* The guest may fail what is in flight, and the person who asks learns what to do */
 	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
 	EXPECT_EQ(DEVICE_LOST, shared->state.device[0].broken);
-	EXPECT_SAID("since its back end has died: its requests", virtio_bus_stopped(guest->bus, 0));
+	EXPECT_SAID("since its back end has died: all its requests fail", virtio_bus_stopped(guest->bus, 0));
 	EXPECT_EQ(0, server());
 	/* The next kernel of the guest has it again */
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));

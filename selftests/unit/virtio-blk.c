@@ -347,6 +347,7 @@ TEST(failed_flush_is_not_forgotten)
 	__atomic_store_n(&flush_error, EIO, __ATOMIC_RELEASE);
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
+	EXPECT_SAID("cannot be flushed", virtio_bus_trouble(guest->bus, 0));
 	/* Data that is on the disk can still be read and written */
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
@@ -392,6 +393,7 @@ TEST(failed_write_fails_alone)
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
 	__atomic_store_n(&writes_fail, false, __ATOMIC_RELEASE);
 	ASSERT_TRUE(guest);
+	EXPECT_SAID("had no room on the host", virtio_bus_trouble(guest->bus, 0));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_FLUSH, 0, 0));
 }
@@ -670,11 +672,28 @@ TEST(file_that_shrank)
 	struct guest *guest GUEST = disk_new(&disk, false);
 	uint32_t written;
 
+	EXPECT_TRUE(!virtio_bus_trouble(guest->bus, 0));
 	if (truncate(image, 512))
 		abort();
+	EXPECT_SAID("has become smaller", virtio_bus_trouble(guest->bus, 0));
 	EXPECT_EQ(VIRTIO_BLK_S_IOERR, do_request(&disk, VIRTIO_BLK_T_IN, 0, 1024, &written));
 	EXPECT_EQ(512, written);	/* that much, but not the status after the gap */
 	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
+}
+
+TEST(file_that_was_removed)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+
+	ASSERT_TRUE(guest);
+	if (unlink(image))
+		abort();
+	EXPECT_SAID("was removed on the host", virtio_bus_trouble(guest->bus, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	/* For the next test */
+	if (close(creat(image, 0600)))
+		abort();
 }
 
 static uint32_t generation(struct guest *guest)
