@@ -110,13 +110,17 @@ static int on_connected(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
-/* The agent takes connections from no other ports. One may be in use for another guest */
+/*
+ * The agent takes connections from no other ports. One may be in use for another guest, and that of
+ * the last connection is not used again at once, since the guest may not have closed that one yet.
+ */
 static int bind_port(int fd)
 {
+	static unsigned int next;
 	struct sockaddr_vm address = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY };
 
 	for (unsigned int i = 0; i < PORTS; i++) {
-		address.svm_port = AGENT_HOST_PORT_MAX - i;
+		address.svm_port = AGENT_HOST_PORT_MAX - next++ % PORTS;
 		if (!bind(fd, (const struct sockaddr *)&address, sizeof(address)))
 			return 0;
 		if (errno != EADDRINUSE)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=3G timeout=600
+# rig: smp=3 mem=3G timeout=720
 #
 # sigmactl run -- CMD: a program on a kernel of its own is a process of the host as to its files,
 # streams, signals and exit status, and CPU and memory are back when it has ended, however it ends.
