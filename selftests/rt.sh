@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G kernel=rt timeout=300 in=matrix
+# rig: smp=2 mem=2G kernel=rt timeout=600 in=matrix
 #
 # Host and guest have kernels with real-time preemption, where spinlocks may sleep and doorbells are
 # handled in threads. A lock taken where sleeping is not allowed is a BUG in the kernel's log; that of
-# the host is looked at when the machine has ended.
+# the host is looked at when the machine has ended. CYCLES= says how often the guest starts again.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
+: "${CYCLES:=10}"
 
 is_realtime() { grep PREEMPT_RT /proc/version; }
 # The names of a kernel's threads may be cut off after 15 characters
@@ -15,7 +16,7 @@ host_has_thread() { grep -h '^irq/[0-9]*-SIGMA' /proc/[0-9]*/comm; }
 guest_has_thread() { in_guest 1 "grep -h '^irq/[0-9]*-sigma' /proc/[0-9]*/comm"; }
 load_disk()
 {
-	in_guest 1 'dd if=/dev/vda of=/dev/null bs=4k count=4096 iflag=direct &&
+	GUEST_TIMEOUT=120 in_guest 1 'dd if=/dev/vda of=/dev/null bs=4k count=1024 iflag=direct &&
 		dd if=/dev/urandom of=/root/file bs=64k count=64 oflag=direct && sync'
 }
 # Disk and network at once: doorbells of several queues, both ways
@@ -33,6 +34,19 @@ hears_channel()
 	[ "$(within 20 cat /dev/iosc/g/1 2>/dev/null)" = "from the guest" ]
 }
 log_is_clean() { ! sigmactl log g | grep 'BUG:'; }
+booted_or_panicked() { another_boot 1 "$1" || [ "$(state g)" = panicked ]; }
+# A guest that does not answer in time has no ID, and then any answer would be that of another boot
+has_boot_id() { id=$(boot_id 1) && [ -n "$id" ]; }
+# Doorbells arrive while the guest goes down, and while it boots
+starts_again()
+{
+	local id
+
+	until_true 20 has_boot_id || return
+	in_guest 1 "(cat /dev/vda >/dev/null & sleep 0.5; busybox reboot -f) >/dev/null 2>&1 &" >/dev/null
+	until_true "$GUEST_BOOT" booted_or_panicked "$id" && [ "$(state g)" != panicked ] ||
+		last_words g "up again"
+}
 
 remember_host
 check "the host's kernel has real-time preemption" is_realtime
@@ -51,11 +65,12 @@ check "sigmactl nmi sends the guest an NMI" sigmactl nmi g
 check "the guest logs where it was" until_true 20 guest_logged g "NMI from the host"
 check "the guest's log is clean" log_is_clean
 
-id=$(boot_id 1)
-in_guest 1 "(sleep 0.5; busybox reboot -f) >/dev/null 2>&1 &" >/dev/null
-check "the guest restarts" until_true "$GUEST_BOOT" another_boot 1 "$id"
-check "disk and network carry load again" load_both
-check "the guest's log is clean again" log_is_clean
+# Once an interrupt in the wrong moment of a boot made one start of four a panic
+for i in $(seq "$CYCLES"); do
+	check "start $i of $CYCLES: the guest is up again" starts_again &&
+		check "start $i of $CYCLES: disk and network carry load" load_both &&
+		check "start $i of $CYCLES: the guest's log is clean" log_is_clean || break
+done
 in_guest 1 "(sleep 0.5; echo c >/proc/sysrq-trigger) >/dev/null 2>&1 &" >/dev/null
 check "the guest's state becomes panicked" wait_state g panicked
 check "the log has the guest's last words" guest_logged g "sysrq triggered crash"
