@@ -204,8 +204,8 @@ in_flight() { in_guest 1 "grep -v '^ *0 *0$' /sys/block/$1/inflight"; }
 kill -STOP "$storage_PID"
 check "a disk is added whose back end waits for a program that hangs" eval \
 	'ctl disk add g Socket=/run/old && comes /sys/block/vdb && until_true 20 in_flight vdb'
-kill -9 $nbd_client
-wait $nbd_client
+kill -9 "$nbd_client"
+wait "$nbd_client"
 check "the back end dies, and the guest has the next disk" \
 	eval "ctl disk add g $dir/b.img && comes /dev/vdc"
 refuse "the guest cannot read from the disk without a back end" "error" read_disk vdb
@@ -213,8 +213,8 @@ check "it is removed, and added with its back end started again" eval '
 	kill -CONT "$storage_PID" && ctl disk rm --force g /run/old && ctl disk rm g $dir/b.img &&
 	serve_snapshot && ctl disk add g Socket=/run/old && comes /dev/vdb &&
 	[ "$(first_mib vdb)" = "$wrote" ] && ctl disk rm g /run/old'
-kill $nbd_client "$storage_PID"
-wait $nbd_client
+kill "$nbd_client" "$storage_PID"
+wait "$nbd_client"
 
 # ---- a qcow2 image that sigmad has served
 storage_pid() { pgrep -f ^/usr/bin/qemu-storage-daemon; }

@@ -13,6 +13,7 @@ static void begin(void)
 {
 	char command[128];
 
+	ASSERT_EQ(0, library_load(LIBARCHIVE, library_functions));
 	if (!strstr(folder, "XXXXXX")) {
 		snprintf(command, sizeof(command), "rm -rf %s/*", folder);
 		ASSERT_EQ(0, system(command));
