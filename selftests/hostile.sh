@@ -55,6 +55,8 @@ attack()
 
 # as_wanted BACK_END: sigmad's own back ends stop after each attempt on a queue. The others may
 # forgive some attempts, without any gain for the guest. A console writes out whatever it is given.
+# vhost complains of an index that jumps, but has taken it: if it is kicked once more before the device is
+# stopped, it goes through the ring up to there.
 as_wanted()
 {
 	awk -F ': ' -v back_end="$1" -v attempts=$ATTEMPTS -v on_queues=$ON_QUEUES '
@@ -69,6 +71,8 @@ as_wanted()
 		if (back_end !~ /^(blk|net|rng|console)$/ && attempt ~ \
 		    /^(an indirect table in another|an indirect table with a next one|a request that is none)$/)
 			return "(broken|answered|passed over|silent)"
+		if (back_end ~ /^(net-vhost|vsock)$/ && attempt == "an available index that jumps")
+			return "(broken|answered)"
 		return NR <= on_queues ? "broken" : "refused"
 	}
 	$2 !~ "^" wanted($1) "$" { print; bad = 1 }
