@@ -23,8 +23,8 @@
 #				of selftests/cpus/models. Takes about an hour
 #	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
 #				hosts of other sizes and settings, and tests of such; T=NAME: one of
-#				selftests/matrix/machines, or of the tests with
-#				in=matrix. Writes docs/machines.md
+#				selftests/matrix/machines, or of the tests with in=matrix. Writes
+#				docs/machines.md
 #	make soak		guests that start, work, meet faults of all kinds and end, drawn from
 #				SEED= for MINUTES= (10), in a virtual machine; table and build/soak.json
 #	make reliability	docs/reliability.md, from the logs of what ran

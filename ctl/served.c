@@ -43,15 +43,23 @@ static struct served_device *find_device(struct served *served, uint32_t id)
 	return NULL;
 }
 
-/* This property and the next follow Devices */
+/* A device, NULL if Devices, which comes before, did not have it, and what is wrong with it */
+static int read_wrong(sd_bus_message *reply, struct served *served, struct served_device **device,
+		      const char **why)
+{
+	uint32_t id;
+	int ret = sd_bus_message_read(reply, "(us)", &id, why);
+
+	*device = ret > 0 ? find_device(served, id) : NULL;
+	return ret;
+}
+
 static int read_stopped(sd_bus_message *reply, struct served *served)
 {
 	struct served_device *device;
 	const char *why;
-	uint32_t id;
-	int ret = sd_bus_message_read(reply, "(us)", &id, &why);
+	int ret = read_wrong(reply, served, &device, &why);
 
-	device = ret > 0 ? find_device(served, id) : NULL;
 	if (device)
 		device->stopped = why;
 	return ret;
@@ -61,10 +69,8 @@ static int read_trouble(sd_bus_message *reply, struct served *served)
 {
 	struct served_device *device;
 	const char *why;
-	uint32_t id;
-	int ret = sd_bus_message_read(reply, "(us)", &id, &why);
+	int ret = read_wrong(reply, served, &device, &why);
 
-	device = ret > 0 ? find_device(served, id) : NULL;
 	if (device)
 		device->trouble = why;
 	return ret;

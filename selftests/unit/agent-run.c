@@ -15,6 +15,7 @@
 
 #include "../../common/output.h"
 #include "../../ctl/agent.h"
+#include "stream.h"
 #include "tap.h"
 
 #define TIMED_OUT	124
@@ -114,24 +115,6 @@ static uint32_t hear(const struct client *client, enum agent_type wanted)
 	return UINT32_MAX;
 }
 
-/* All that comes until the end, or until there is @until */
-static const char *read_text(int fd, const char *until)
-{
-	static char text[4096];
-	size_t len = 0;
-	ssize_t got;
-
-	*text = '\0';
-	while (len < sizeof(text) - 1 && !(until && strstr(text, until))) {
-		got = read(fd, text + len, sizeof(text) - 1 - len);
-		if (got <= 0)
-			break;
-		len += got;
-		text[len] = '\0';
-	}
-	return text;
-}
-
 static int null_device(void)
 {
 	return open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -181,9 +164,9 @@ TEST(keys_that_the_guest_refuses)
 	say_started(&client);
 	say(&client, AGENT_SHUT, AGENT_TTY, NULL, 0);
 	say(&client, AGENT_DATA, AGENT_TTY, "heard", 5);
-	EXPECT_TRUE(strstr(read_text(master, "heard"), "heard"));
+	EXPECT_TRUE(strstr(stream_read(master, "heard"), "heard"));
 	EXPECT_EQ((ssize_t)sizeof(leave), write(master, leave, sizeof(leave)));
-	EXPECT_TRUE(strstr(read_text(master, "Ctrl-]"), "g: left by Ctrl-]"));
+	EXPECT_TRUE(strstr(stream_read(master, "Ctrl-]"), "g: left by Ctrl-]"));
 	EXPECT_EQ(125, end(&client));
 	EXPECT_EQ(0, tcgetattr(slave, &mode));
 	EXPECT_TRUE(mode.c_lflag & ECHO);
@@ -207,7 +190,7 @@ static int ends_with(int out, unsigned int status, unsigned int number, const ch
 	say(&client, AGENT_DATA, AGENT_STDOUT, "x", 1);
 	EXPECT_EQ(0, hear(&client, AGENT_SHUT));
 	say_exited(&client, status, number);
-	*said = read_text(messages[0], NULL);
+	*said = stream_read(messages[0], NULL);
 	close(messages[0]);
 	return end(&client);
 }

@@ -17,6 +17,7 @@
 
 #include "../../ctl/agent.h"
 #include "../../guest/agent/agent.h"
+#include "stream.h"
 #include "tap.h"
 
 #define MUCH		(100UL << 20)
@@ -130,24 +131,6 @@ static int end(struct job *job)
 	return WIFSIGNALED(how) ? 128 + WTERMSIG(how) : WEXITSTATUS(how);
 }
 
-/* All that comes until the end of the stream, or until @until is there */
-static const char *hear(int fd, const char *until)
-{
-	static char text[1 << 16];
-	size_t len = 0;
-	ssize_t got;
-
-	*text = '\0';
-	while (len < sizeof(text) - 1 && !(until && strstr(text, until))) {
-		got = read(fd, text + len, sizeof(text) - 1 - len);
-		if (got <= 0)
-			break;
-		len += got;
-		text[len] = '\0';
-	}
-	return text;
-}
-
 #define BEGIN(job, script) do {						\
 	if (geteuid())							\
 		SKIP(return, "the agent is root");			\
@@ -159,8 +142,8 @@ TEST(output_and_status)
 	struct job job;
 
 	BEGIN(&job, "echo out; echo err >&2; exit 7");
-	EXPECT_STREQ("out\n", hear(job.out, NULL));
-	EXPECT_STREQ("err\n", hear(job.err, NULL));
+	EXPECT_STREQ("out\n", stream_read(job.out, NULL));
+	EXPECT_STREQ("err\n", stream_read(job.err, NULL));
 	EXPECT_EQ(7, end(&job));
 }
 
@@ -184,19 +167,20 @@ TEST(what_is_not_there)
 		SKIP(return, "the agent is root");
 	ASSERT_TRUE(begin_program(&job, &program));
 	EXPECT_STREQ("sigmactl: g: cannot run no-such-program: No such file or directory\n",
-		     hear(job.err, NULL));
+		     stream_read(job.err, NULL));
 	EXPECT_EQ(127, end(&job));
 	program.argv = folder;
 	ASSERT_TRUE(begin_program(&job, &program));
 	EXPECT_EQ(126, end(&job));
 	program.user = "nobody-at-all";
 	ASSERT_TRUE(begin_program(&job, &program));
-	EXPECT_TRUE(strstr(hear(job.err, NULL), "nobody-at-all: the guest has no such user"));
+	EXPECT_TRUE(strstr(stream_read(job.err, NULL),
+			   "nobody-at-all: the guest has no such user"));
 	EXPECT_EQ(125, end(&job));
 	program.user = NULL;
 	program.workdir = "/no/such";
 	ASSERT_TRUE(begin_program(&job, &program));
-	EXPECT_TRUE(strstr(hear(job.err, NULL), "/no/such: No such file"));
+	EXPECT_TRUE(strstr(stream_read(job.err, NULL), "/no/such: No such file"));
 	EXPECT_EQ(125, end(&job));
 }
 
@@ -260,9 +244,9 @@ TEST(output_closes_before_the_end)
 	struct job job;
 
 	BEGIN(&job, "echo a; exec >&-; read line; echo $line >&2");
-	EXPECT_STREQ("a\n", hear(job.out, NULL));
+	EXPECT_STREQ("a\n", stream_read(job.out, NULL));
 	EXPECT_EQ(5, write(job.in, "word\n", 5));
-	EXPECT_STREQ("word\n", hear(job.err, NULL));
+	EXPECT_STREQ("word\n", stream_read(job.err, NULL));
 	EXPECT_EQ(0, end(&job));
 }
 
@@ -271,7 +255,7 @@ TEST(nobody_reads)
 	struct job job;
 
 	BEGIN(&job, "yes");
-	EXPECT_EQ('y', *hear(job.out, "y"));
+	EXPECT_EQ('y', *stream_read(job.out, "y"));
 	close_end(&job.out);
 	EXPECT_EQ(128 + SIGPIPE, end(&job));
 }
@@ -282,7 +266,7 @@ TEST(program_does_not_read)
 	char line[4096] = "";
 
 	BEGIN(&job, "exec <&-; echo closed; sleep 1000");
-	EXPECT_STREQ("closed\n", hear(job.out, "\n"));
+	EXPECT_STREQ("closed\n", stream_read(job.out, "\n"));
 	signal(SIGPIPE, SIG_IGN);
 	while (write(job.in, line, sizeof(line)) > 0)
 		;
@@ -297,7 +281,7 @@ TEST(what_a_background_process_holds_open)
 	pid_t behind;
 
 	BEGIN(&job, "sleep 1000 & echo $!");
-	EXPECT_EQ(1, sscanf(hear(job.out, NULL), "%d", &behind));
+	EXPECT_EQ(1, sscanf(stream_read(job.out, NULL), "%d", &behind));
 	EXPECT_EQ(0, end(&job));
 	EXPECT_EQ(0, kill(behind, SIGKILL));
 }
@@ -307,11 +291,11 @@ TEST(signals_arrive)
 	struct job job;
 
 	BEGIN(&job, "trap 'echo usr1' USR1; trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.05; done");
-	EXPECT_STREQ("up\n", hear(job.out, "\n"));
+	EXPECT_STREQ("up\n", stream_read(job.out, "\n"));
 	kill(job.client, SIGUSR1);
-	EXPECT_STREQ("usr1\n", hear(job.out, "\n"));
+	EXPECT_STREQ("usr1\n", stream_read(job.out, "\n"));
 	kill(job.client, SIGTERM);
-	EXPECT_STREQ("bye\n", hear(job.out, "\n"));
+	EXPECT_STREQ("bye\n", stream_read(job.out, "\n"));
 	EXPECT_EQ(3, end(&job));
 }
 
@@ -321,13 +305,13 @@ TEST(stop_and_continue)
 	int how;
 
 	BEGIN(&job, "echo up; read line; echo $line");
-	EXPECT_STREQ("up\n", hear(job.out, "\n"));
+	EXPECT_STREQ("up\n", stream_read(job.out, "\n"));
 	kill(job.client, SIGTSTP);
 	ASSERT_EQ(job.client, waitpid(job.client, &how, WUNTRACED));
 	EXPECT_TRUE(WIFSTOPPED(how));
 	EXPECT_EQ(3, write(job.in, "on\n", 3));
 	kill(job.client, SIGCONT);
-	EXPECT_STREQ("on\n", hear(job.out, "\n"));
+	EXPECT_STREQ("on\n", stream_read(job.out, "\n"));
 	EXPECT_EQ(0, end(&job));
 }
 
@@ -344,7 +328,7 @@ TEST(host_is_gone)
 	struct job job;
 
 	BEGIN(&job, "trap '' HUP TERM; sleep 1000 & echo $$ $!; wait");
-	ASSERT_EQ(2, sscanf(hear(job.out, "\n"), "%d %d", &shell, &child));
+	ASSERT_EQ(2, sscanf(stream_read(job.out, "\n"), "%d %d", &shell, &child));
 	kill(job.client, SIGKILL);
 	EXPECT_EQ(128 + SIGKILL, end(&job));
 	EXPECT_TRUE(is_gone(shell));
@@ -370,7 +354,7 @@ TEST(surroundings)
 	snprintf(expected, sizeof(expected), "/usr\n0027\n1234\n1235\n1235 1236 1237\nb=c-\n%llu\n",
 		 (unsigned long long)limit.rlim_cur);
 	ASSERT_TRUE(begin_program(&job, &program));
-	EXPECT_STREQ(expected, hear(job.out, NULL));
+	EXPECT_STREQ(expected, stream_read(job.out, NULL));
 	EXPECT_EQ(0, end(&job));
 }
 
@@ -458,11 +442,11 @@ TEST(terminal)
 	struct job job;
 
 	BEGIN_TTY(&job, "trap 'stty size' WINCH; tty; stty size; until read -t 0.1 line; do :; done; echo got-$line");
-	EXPECT_TRUE(strstr(hear(job.out, "33 111"), "/dev/pts/"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "33 111"), "/dev/pts/"));
 	ioctl(job.out, TIOCSWINSZ, &size);
-	EXPECT_TRUE(strstr(hear(job.out, "20 40"), "20 40"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "20 40"), "20 40"));
 	press(&job, "word\r");
-	EXPECT_TRUE(strstr(hear(job.out, "got-word"), "word\r\ngot-word"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "got-word"), "word\r\ngot-word"));
 	EXPECT_EQ(0, end(&job));
 }
 
@@ -472,19 +456,19 @@ TEST(keys_that_make_signals)
 	struct job job;
 
 	BEGIN_TTY(&job, "trap 'echo caught' INT; echo up; until read -t 0.1 a; do :; done; echo end-$a");
-	hear(job.out, "up");
+	stream_read(job.out, "up");
 	press(&job, interrupt);
-	EXPECT_TRUE(strstr(hear(job.out, "caught"), "caught"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "caught"), "caught"));
 	press(&job, "x\r");
-	EXPECT_TRUE(strstr(hear(job.out, "end-"), "end-"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "end-"), "end-"));
 	end(&job);
 
 	BEGIN_TTY(&job, "echo up; read a; echo end-$a");
-	hear(job.out, "up");
+	stream_read(job.out, "up");
 	press(&job, suspend);
-	EXPECT_TRUE(strstr(hear(job.out, "stopped"), "stopped"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "stopped"), "stopped"));
 	press(&job, "x\r");
-	EXPECT_TRUE(strstr(hear(job.out, "end-x"), "end-x"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "end-x"), "end-x"));
 	EXPECT_EQ(0, end(&job));
 }
 
@@ -499,7 +483,7 @@ TEST(terminal_without_keys)
 	ASSERT_TRUE(begin_program(&job, &program));
 	EXPECT_EQ(5, write(job.in, "word\n", 5));
 	close_end(&job.in);
-	EXPECT_STREQ("word\r\nword\r\n0 0\r\n", hear(job.out, NULL));
+	EXPECT_STREQ("word\r\nword\r\n0 0\r\n", stream_read(job.out, NULL));
 	EXPECT_EQ(0, end(&job));
 }
 
@@ -509,9 +493,9 @@ TEST(keys_that_leave)
 	struct job job;
 
 	BEGIN_TTY(&job, "stty raw -echo; echo up; sleep 1000");
-	hear(job.out, "up");
+	stream_read(job.out, "up");
 	press(&job, leave);
-	EXPECT_TRUE(strstr(hear(job.out, "Ctrl-]"), "g: left by Ctrl-]"));
+	EXPECT_TRUE(strstr(stream_read(job.out, "Ctrl-]"), "g: left by Ctrl-]"));
 	EXPECT_EQ(125, end(&job));
 }
 
