@@ -72,6 +72,7 @@ check "the OOM killer prefers others to sigmad and virtiofsd" eval '[ -900 = "$(
 	for pid in $(property MainPID) $(pgrep -x virtiofsd); do
 		cat /proc/$pid/oom_score_adj
 	done | sort -u)" ]'
+check "systemd-oomd leaves sigmad alone" has ManagedOOMPreference omit
 check "sigmad has shed its privileges" has_shed "$(property MainPID)"
 check "the broker's unit runs virtiofsd" eval \
 	'[ "$(ps -o unit= -p "$(pgrep -x virtiofsd | head -n 1)" | grep -c "^sigma-broker@")" = 1 ]'
