@@ -20,7 +20,8 @@ GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
 QUICK=cryptomgr.notests
 PATIENCE=5		# factor for the limits below, which suit an idle machine
 OUTPUT=$(mktemp)
-checks=0 failures=0
+checks=0 failures=0 last_result=$SECONDS
+SLOW_SECONDS=10		# a check that takes as long says so
 
 # say TEXT...: print lines for people
 say()
@@ -39,15 +40,20 @@ skip_all()
 	exit 4
 }
 
-# result STATUS TEXT: print one check; where it failed, print the output of its command, too
+# result STATUS TEXT: print one check, and how long it and what came before it took, where that was
+# long; where it failed, print the output of its command, too
 result()
 {
+	local took=$((SECONDS - last_result))
+
+	last_result=$SECONDS
 	checks=$((checks + 1))
 	if [ "$1" = 0 ]; then
 		if [ -n "${PRETTY:-}" ]; then
 			echo "  ok    $2"
 		else
 			echo "ok $checks - $2"
+			[ "$took" -lt $SLOW_SECONDS ] || say "$took s"
 		fi
 		return 0
 	fi
@@ -473,6 +479,19 @@ wait_logged()
 segments()
 {
 	sed -n "s/^ *\([0-9a-f]*-[0-9a-f]*\) : SIGMA guest $1$/\1/p" /proc/iomem
+}
+
+# overlap NAME...: does memory of a guest overlap that of another? Sorted by address, each piece
+# ends before the next one begins; the addresses get equal lengths for that
+overlap()
+{
+	local name
+
+	for name in "$@"; do
+		segments "$name"
+	done | sed 's/[0-9a-f]*/0000000000000000&/g; s/0*\([0-9a-f]\{16\}\)/\1/g' | sort |
+		awk -F - -v guests=$# '$1 <= last { found = 1 } { last = $2 }
+			END { exit !found && NR >= guests }'
 }
 
 # guard_exits NAME: a line "REASON COUNT" for each reason of VM exits
