@@ -18,6 +18,8 @@ LOGS=$TOP/build/logs
 KERNELS="6.1 6.12 7.2"
 MORE_KERNELS="rt rt6.1"	# for the tests that ask for them
 LINT_KERNEL=6.12	# its tree has the tools of "lint", too
+# Modules are compiled with these. Others would have "lint" compile them anew
+MODULES_CFLAGS="-Werror -g0"
 
 # What a healthy kernel never logs
 BAD_LOG='BUG:|WARNING:|Oops|general protection|blocked for more than|rcu.*stall|soft lockup'
