@@ -208,7 +208,7 @@ $(O)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
 
-$(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
+$(O)/common/profile.o $(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
 
 FORCE:
 
@@ -221,7 +221,7 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
-$(O)/sanitized/selftests/unit/manual.o: sigma_cflags += -DSOURCES='"$(CURDIR)"'
+$(addprefix $(O)/sanitized/selftests/unit/,manual.o profile.o): sigma_cflags += -DSOURCES='"$(CURDIR)"'
 
 # The agent is linked with what it talks to
 $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
@@ -314,6 +314,7 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
 	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init/init $(DESTDIR)$(LIBDIR)/guest-init
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(LIBDIR) $(O)/guest/agent/sigma-agent
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(LIBDIR)/profiles profiles/*.conf
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
@@ -376,7 +377,7 @@ endef
 
 # From a copy of the sources, since dpkg-buildpackage leaves its files in them and beside them. The
 # package is built like anywhere else, so without the variables of this make
-DEB_SOURCES := COPYING Kbuild LICENSES Makefile common ctl daemon debian docs guest kmod lib packaging udev
+DEB_SOURCES := COPYING Kbuild LICENSES Makefile common ctl daemon debian docs guest kmod lib packaging profiles udev
 deb: | needs
 	$(Q)rm -rf $(O)/deb
 	$(Q)mkdir -p $(O)/deb/source

@@ -140,7 +140,7 @@ struct verb {
 	title("This machine")						\
 	verb(check) verb(pool)						\
 	title("Guest files")						\
-	verb(edit) verb(enable) verb(disable)				\
+	verb(edit) verb(enable) verb(disable) verb(profiles)		\
 	title("Life of a guest")					\
 	verb(run) verb(start) verb(stop) verb(kill) verb(reboot)	\
 	verb(reload) verb(wait)						\

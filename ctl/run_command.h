@@ -38,23 +38,24 @@ struct run_share {
 /**
  * struct run_options - the command line of 'sigmactl run -- CMD'
  * @name: of the guest; NULL: one is made up
- * @cpus, @memory, @kernel, @guard: values of the guest file's keys; NULL: the default
+ * @cpus, @memory, @kernel, @guard, @profile: values of the guest file's keys; NULL: the default
  * @append: words for the kernel's command line, or NULL
  * @root: the folder that is the root
  * @bridge: of RUN_NET_BRIDGE
  * @publish: values of Forward=
+ * @unchanging: nobody else changes the root and the shares meanwhile
  * @timeout: microseconds; 0: none
  * @command: the program and its arguments; ends with NULL
  */
 struct run_options {
-	const char *name, *cpus, *memory, *kernel, *guard, *append, *root, *bridge;
+	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge;
 	enum guest_root_writes writes;
 	enum run_net net;
 	char *publish[GUEST_FORWARDS_MAX];
 	unsigned int nr_publish;
 	struct run_share shares[RUN_SHARES_MAX];
 	unsigned int nr_shares;
-	bool tmp_from_host, keep, verbose;
+	bool tmp_from_host, unchanging, keep, verbose;
 	uint64_t timeout;
 	char **command;
 };

@@ -21,6 +21,8 @@ const char run_options_help[] =
 "      --read-only           the guest cannot write to the root\n"
 "      --overlay             what it writes to the root stays in its memory\n"
 "      --rootfs=DIR          another root than the host's\n"
+"      --unchanging          nobody else changes files of the root and the shares meanwhile: the\n"
+"                            guest keeps in its memory what it has read\n"
 "      --share=DIR[:PATH]    a folder of the host that it can write to, at PATH, a folder that is\n"
 "                            there, or in /run or /tmp; may be repeated\n"
 "      --tmp-from-host       /tmp is the host's\n"
@@ -28,6 +30,8 @@ const char run_options_help[] =
 "      --publish=[tcp:|udp:][ADDRESS:]PORT:PORT   a port of the host that leads to one of the\n"
 "                            guest; may be repeated\n"
 "      --kernel=FILE         another kernel than the host's\n"
+"      --profile=NAME|FILE   fit the guest to a kind of work: latency, throughput, jvm, database,\n"
+"                            hpc, or another one that 'sigmactl profiles' shows\n"
 "      --append=WORDS        more words for the kernel's command line\n"
 "      --guard=KIND          full, memory, no, or auto, the strongest one\n"
 "      --name=NAME           the guest's name (run-XXXX)\n"
@@ -38,7 +42,7 @@ const char run_options_help[] =
 
 enum {
 	CPUS = 256, MEMORY, READ_ONLY, OVERLAY, ROOTFS, SHARE, TMP_FROM_HOST, NET, PUBLISH, KERNEL,
-	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE
+	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE, PROFILE, UNCHANGING
 };
 
 static const struct option known[] = {
@@ -52,6 +56,8 @@ static const struct option known[] = {
 	{ "net", required_argument, NULL, NET },
 	{ "publish", required_argument, NULL, PUBLISH },
 	{ "kernel", required_argument, NULL, KERNEL },
+	{ "profile", required_argument, NULL, PROFILE },
+	{ "unchanging", no_argument, NULL, UNCHANGING },
 	{ "append", required_argument, NULL, APPEND },
 	{ "guard", required_argument, NULL, GUARD },
 	{ "name", required_argument, NULL, NAME },
@@ -176,6 +182,11 @@ static int take_option(struct run_options *options, int opt)
 		return check_text("publish", optarg) ?: add_publish(options, optarg);
 	case KERNEL:
 		return set_text(&options->kernel, "kernel", optarg);
+	case PROFILE:
+		return set_text(&options->profile, "profile", optarg);
+	case UNCHANGING:
+		options->unchanging = true;
+		return 0;
 	case APPEND:
 		return set_text(&options->append, "append", optarg);
 	case GUARD:

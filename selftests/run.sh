@@ -43,9 +43,12 @@ check "the program has the same folder, user, groups, mask, limits and environme
 check "what it wrote is on the host, with its owner and mode" eval '
 	[ "$(cat made)" = 0 ] && [ "$(stat -c %u:%g:%a made)" = 0:0:640 ] &&
 	[ "$(stat -c %u:%g:%F fifo)" = 7:8:fifo ]'
+printf '[Memory]\nHugePages=8\nTransparentHugePages=never\n[Sysctl]\nvm.max_map_count=77777\n' >my.conf
 check "the guest has no more than it was given" eval '
-	run --cpus=1 -- sh -c "nproc; ls /run /tmp; cat /proc/1/comm" >out && cat out && grep -x 1 out &&
-	grep -x init out && ! grep sigma/ out'
+	run --cpus=1 --profile=./my.conf -- sh -c "nproc; ls /run /tmp; cat /proc/1/comm
+		cat /proc/sys/vm/max_map_count /proc/sys/vm/nr_hugepages /sys/kernel/mm/transparent_hugepage/enabled" \
+		>out && cat out && grep -x 1 out && grep -x init out && ! grep sigma/ out'
+check "and what a profile says" eval 'grep -x 77777 out && grep -x 8 out && grep "\[never\]" out'
 # mmap() of a file, and read() of another one to there
 cat >dirty.pl <<-'END'
 	open F, "+<mapped"; $page = syscall(9, 0, 4096, 3, 1, fileno F, 0);
@@ -94,8 +97,12 @@ begin -- sh -c 'trap "exit 9" TERM; touch started; while :; do sleep 1; done' &
 check "a program runs in the background" until_true 120 [ -e started ]
 check "it gets the signals of sigmactl" eval 'kill -TERM $!; ends 9 wait $!'
 rm started
-begin -- sh -c 'touch started; exec sleep 1000' &
+echo old >word
+begin --unchanging --name=still -- sh -c 'cat word; touch started; exec sleep 1000' &
 check "another one runs" until_true 120 [ -e started ]
+echo new >word.new && mv word.new word
+check "with --unchanging, what it has read does not come from the host again" eval '
+	[ "$(sigmactl exec still -- cat $work/word)" = old ]'
 check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
 check "no virtiofsd is left" no_servers
 begin -- true &
@@ -111,12 +118,18 @@ refuse "a folder that the guest has its own of" "of its own" sh -c "cd /run && s
 refuse "no command" "no command behind" sigmactl run --
 refuse "too much memory" "Memory=" run --memory=100G -- true
 refuse "no CPU is free" "CPU" run --cpus=64 -- true
+printf '[Kernel]\nTicks=full\n' >bad.conf
+refuse "a profile with a mistake" "bad.conf:2: Ticks=: no setting of .Kernel.; it has" \
+	run --profile=./bad.conf -- true
 refuse "a share at a folder that the host lacks" "no folder /no-such" run --share=$made:/no-such -- true
 check "a refused run has exit status 125" ends 125 run --memory=100G -- true
 check "nothing was taken by these" host_is_as_before
 
 # ---- several
-check "five runs in a row" eval 'for i in 1 2 3 4 5; do run -- true || break; done; [ $i = 5 ]'
+check "five runs in a row, with the profiles that come with SIGMA" eval '
+	for profile in $(sigmactl profiles --no-legend | cut -d " " -f 1) end; do
+		[ $profile = end ] || run --profile=$profile -- sh -c "dmesg; ! dmesg | grep \"set sysctl\"" || break
+	done >out && [ $profile = end ] && [ "$(grep -c "Command line:" out)" -ge 5 ]'
 check "two at once" eval '
 	run -- sh -c "echo one; sleep 1" >one & first=$!
 	run -- sh -c "echo two" >two && wait $first && [ "$(cat one two)" = "$(printf "one\ntwo")" ]'

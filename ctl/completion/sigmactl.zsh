@@ -62,6 +62,11 @@ _sigmactl()
 		compset -P '*='
 		compadd '^A' '^]' none
 		return
+	elif [[ $words[CURRENT] == --profile=* ]]; then
+		compset -P '*='
+		compadd ${(f)"$(sigmactl profiles --no-legend 2>/dev/null | awk '{ print $1 }')"}
+		_files -g '*.conf'
+		return
 	elif [[ $words[CURRENT] == -* ]]; then
 		_sigmactl_options $verb
 		return
@@ -70,7 +75,7 @@ _sigmactl()
 	:0|help:1)		_sigmactl_verbs ;;
 	start:1|run:1)		_sigmactl_names off; _files -g '*.guest' ;;
 	edit:1|enable:1|disable:1|show:1)	_sigmactl_names all ;;
-	check:*|list:*)	;;
+	check:*|list:*|profiles:*)	;;
 	pool:1)			compadd add restore ;;
 	disk:1)			compadd add rm resize ;;
 	net:1|share:1)		compadd add rm ;;

@@ -141,6 +141,30 @@ TEST(guest_file)
 	run_options_free(&options);
 }
 
+TEST(profile_and_cache)
+{
+	char *text;
+
+	ASSERT_EQ(0, PARSE("--net=none", "--profile=jvm", "--unchanging", "--share=/srv", "--", "true"));
+	text = run_guest_text(&options, 300ULL << 20);
+	ASSERT_TRUE(text);
+	EXPECT_SAID("\nProfile=jvm\nRoot=/\nRootCache=always\n", text);
+	EXPECT_SAID("Tag=run-0\nCache=always\n", text);
+	free(text);
+	run_options_free(&options);
+
+	/* A path in the guest file is absolute */
+	ASSERT_EQ(0, PARSE("--net=none", "--profile=../etc/passwd", "--", "true"));
+	if (chdir("/usr"))
+		TAP_FAIL("no /usr");
+	text = run_guest_text(&options, 300ULL << 20);
+	ASSERT_TRUE(text);
+	EXPECT_SAID("\nProfile=/etc/passwd\n", text);
+	free(text);
+	run_options_free(&options);
+	EXPECT_REFUSED("--profile= is empty", "--profile=", "--", "true");
+}
+
 TEST(memory_by_default)
 {
 	uint64_t memory = run_guest_memory();

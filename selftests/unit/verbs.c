@@ -39,6 +39,7 @@ PRINTS(pool, "pool", "pool --json");
 PRINTS(edit, "edit demo");
 PRINTS_NOTHING(enable);		/* systemctl prints */
 PRINTS_NOTHING(disable);
+PRINTS(profiles, "profiles", "profiles --json");
 NEEDS_A_REAL_GUEST(run);	/* for its console see terminal.c */
 PRINTS(start, "start demo");
 PRINTS_NOTHING(stop);
