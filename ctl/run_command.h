@@ -6,6 +6,8 @@
  *	run_command.c		starts the guest, has its agent run the program, gives all back
  *	run_options.c		the options
  *	run_guest.c		composes the guest's file
+ *	run_root.c		the root that --rootfs= names, which it may have to unpack
+ *	unpack.c image.c	archives; images of containers
  */
 #ifndef SIGMACTL_RUN_COMMAND_H
 #define SIGMACTL_RUN_COMMAND_H
@@ -40,12 +42,12 @@ struct run_share {
  * @name: of the guest; NULL: one is made up
  * @cpus, @memory, @kernel, @guard, @profile: values of the guest file's keys; NULL: the default
  * @append: words for the kernel's command line, or NULL
- * @root: the folder that is the root
+ * @root: the folder that is the root, or what it is to be unpacked from
  * @bridge: of RUN_NET_BRIDGE
  * @publish: values of Forward=
  * @unchanging: nobody else changes the root and the shares meanwhile
  * @timeout: microseconds; 0: none
- * @command: the program and its arguments; ends with NULL
+ * @command: the program and its arguments; ends with NULL; empty: that of the image
  */
 struct run_options {
 	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge;

@@ -21,6 +21,9 @@ const char run_options_help[] =
 "      --read-only           the guest cannot write to the root\n"
 "      --overlay             what it writes to the root stays in its memory\n"
 "      --rootfs=DIR          another root than the host's\n"
+"      --rootfs=TAR|IMAGE[:TAG]   a root that is unpacked, and removed when the guest is gone: a tar\n"
+"                            archive, or an OCI image, as a folder or an archive. Without CMD, the\n"
+"                            image's program runs; user, folder and environment are the image's\n"
 "      --unchanging          nobody else changes files of the root and the shares meanwhile: the\n"
 "                            guest keeps in its memory what it has read\n"
 "      --share=DIR[:PATH]    a folder of the host that it can write to, at PATH, a folder that is\n"
@@ -236,7 +239,7 @@ static int check(const struct run_options *options)
 {
 	int error = 0;
 
-	if (!*options->command)
+	if (!*options->command && !strcmp(options->root, "/"))
 		return complain(-EINVAL, "run: there is no command behind --; write 'sigmactl run -- CMD', such as 'sigmactl run -- uname -a'");
 	if (options->name && !guestfile_name_valid(options->name, strlen(options->name)))
 		return complain(-EINVAL, "run: --name=%s: " GUEST_NAME_RULE, options->name);

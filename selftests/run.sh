@@ -81,6 +81,31 @@ check "--read-only: it cannot write" eval '
 	run --read-only -- sh -c "! touch made && ! touch $other/made" 2>err &&
 	[ "$(grep -ci "read-only" err)" = 2 ]'
 
+# ---- roots that are unpacked
+# put FILE: where an image has it, by its digest, in $sum
+put() { sum=$(sha256sum "$1" | cut -d ' ' -f 1) && mv "$1" "image/blobs/sha256/$sum"; }
+mkdir -p tree/bin tree/etc upper/etc image/blobs/sha256
+cp "$(command -v busybox)" tree/bin/busybox
+ln -s busybox tree/bin/sh
+touch tree/etc/lower upper/etc/upper upper/etc/.wh.lower
+tar -czf root.tar.gz -C tree .
+check "an archive is the root, and the host's files are not there" eval '
+	run --rootfs=root.tar.gz -- sh -c "busybox ls /etc /srv; echo x >/made && busybox cat /made" >out 2>&1
+	cat out && grep -x lower out && grep -x x out && ! grep work out'
+cp root.tar.gz lower.layer && put lower.layer && layers="{\"digest\": \"sha256:$sum\"}"
+tar -cf upper.layer -C upper . && put upper.layer && layers="$layers, {\"digest\": \"sha256:$sum\"}"
+# shellcheck disable=SC2016 # expanded in the guest
+printf '{"config": {"User": "7:8", "WorkingDir": "/srv/new", "Env": ["PATH=/bin", "A=image"], %s}}' \
+	'"Entrypoint": ["sh", "-c"], "Cmd": ["busybox id -u; pwd; echo $A; busybox ls /etc"]' >config && put config
+echo "{\"config\": {\"digest\": \"sha256:$sum\"}, \"layers\": [$layers]}" >manifest && put manifest
+echo "{\"manifests\": [{\"digest\": \"sha256:$sum\"}]}" >image/index.json
+echo '{"imageLayoutVersion": "1.0.0"}' >image/oci-layout
+tar -cf image.tar -C image .
+check "the program of an image runs, as its user, in its folder, with its environment" eval '
+	run --rootfs=image.tar -- >out 2>&1; cat out
+	printf "7\n/srv/new\nimage\n" | cmp - <(head -n 3 out) && grep -x upper out && ! grep lower out'
+check "what was unpacked is gone" eval '[ -z "$(ls /var/lib/sigma/roots)" ]'
+
 # ---- how it ends
 check "--timeout ends a program" ends 124 run --timeout=2 -- sleep 1000
 # The parent is the agent. Without it, nothing in the guest answers the host
@@ -105,7 +130,7 @@ check "with --unchanging, what it has read does not come from the host again" ev
 	[ "$(sigmactl exec still -- cat $work/word)" = old ]'
 check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
 check "no virtiofsd is left" no_servers
-begin -- true &
+begin --rootfs=root.tar.gz -- true &
 check "a start that is killed takes nothing" eval 'sleep 1; kill -9 $!; is_back'
 check "the guest's kernel panics: an error, and everything is back" eval '
 	ends 125 run -- sh -c "echo c >/proc/sysrq-trigger" 2>err && grep panicked err && is_back'
@@ -134,5 +159,5 @@ check "two at once" eval '
 	run -- sh -c "echo one; sleep 1" >one & first=$!
 	run -- sh -c "echo two" >two && wait $first && [ "$(cat one two)" = "$(printf "one\ntwo")" ]'
 check "everything is back" is_back
-check "no file of these runs is left" eval '[ -z "$(ls /run/sigma/.run)" ] && no_servers'
+check "no file of these runs is left" eval '[ -z "$(find /run/sigma/.run /var/lib/sigma/roots -mindepth 1)" ] && no_servers'
 finish

@@ -105,6 +105,14 @@ TEST(place_of_a_share)
 	run_options_free(&options);
 }
 
+/* That of an image, perhaps */
+TEST(no_command)
+{
+	EXPECT_EQ(0, PARSE("--rootfs=image", "--"));
+	run_options_free(&options);
+	EXPECT_REFUSED("no command behind --", "--rootfs=/", "--");
+}
+
 /* What would be other lines of the guest file, or a comment in it */
 TEST(no_value_leaves_its_line)
 {
