@@ -173,8 +173,8 @@ $(O)/guest/init/init: $(wildcard guest/init/*.[ch]) | needs
 		-o $@ $(filter %.c,$^)
 
 # static, too, since it runs in any guest
-agent_src := $(wildcard guest/agent/*.c) common/relay.c
-$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/relay.h \
+agent_src := $(wildcard guest/agent/*.c) common/relay.c common/cachelist.c
+$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/cachelist.h common/relay.h \
 			      common/version.h | needs
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
@@ -226,6 +226,8 @@ $(addprefix $(O)/sanitized/selftests/unit/,manual.o profile.o): sigma_cflags += 
 # The agent is linked with what it talks to
 $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
 		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
+
+$(O)/unit/cache: $(O)/sanitized/guest/agent/cache.o
 
 fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
 $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)

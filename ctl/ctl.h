@@ -147,7 +147,7 @@ struct verb {
 	title("What guests do")						\
 	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
 	title("Talk to a guest")					\
-	verb(exec) verb(shell) verb(cp) verb(agent)			\
+	verb(exec) verb(shell) verb(cp) verb(agent) verb(cache)	\
 	verb(console) verb(log) verb(nmi) verb(dump)			\
 	title("Devices of a guest that runs")				\
 	verb(disk) verb(net) verb(share)

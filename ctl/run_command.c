@@ -27,6 +27,7 @@
 #include "../common/control.h"
 #include "../common/gueststate.h"
 #include "agent.h"
+#include "cache.h"
 #include "ctl.h"
 #include "run_command.h"
 #include "run_root.h"
@@ -44,6 +45,7 @@
  * struct run - one run
  * @name: of the guest
  * @root: what --rootfs= names
+ * @cache: descriptor of the list that --cache= names; -1: none
  * @term: the variable TERM of a program of an image
  * @caller: the end of the pipe that tells sigmad that this process lives
  * @sigmad: its process ID; 0: there is none
@@ -54,6 +56,7 @@ struct run {
 	char name[SIGMA_NAME_MAX];
 	struct run_root root;
 	char term[128];
+	int cache;
 	int caller;
 	pid_t sigmad;
 	uint64_t begun, last;
@@ -335,6 +338,17 @@ static int take_image(struct run *run, struct agent_program *program, char ***en
 	return 0;
 }
 
+/* Without it the program is slower, and no more */
+static void fill_cache(struct run *run)
+{
+	if (run->cache < 0)
+		return;
+	if (cache_load(run->name, run->cache, run->options.verbose ? STDERR_FILENO : -1, AGENT_TIMEOUT))
+		complain(0, "%s: begins without the cache of %s", run->name, run->options.cache);
+	else
+		tell_step(run, "its page cache is filled");
+}
+
 static int run_program(struct run *run, const char *workdir, struct agent_end *end)
 {
 	const mode_t mask = umask(0);
@@ -378,6 +392,7 @@ static int do_run(struct run *run, const char *workdir, struct agent_end *end)
 	error = wait_driver(run);
 	if (!error) {
 		tell_step(run, "its driver is up");
+		fill_cache(run);
 		error = run_program(run, workdir, end);
 	}
 	if (error)
@@ -404,6 +419,7 @@ static int open_root(struct run *run)
 	error = run_root_open(&run->root, run->options.root, run->name);
 	if (error)
 		return error;
+	run->options.unpacked = run->root.lock >= 0;
 	if (*run->options.command || (run->root.has_image && *run->root.image.argv)) {
 		run->options.root = run->root.path;
 		tell_step(run, "its root is there");
@@ -415,6 +431,17 @@ static int open_root(struct run *run)
 	return error;
 }
 
+/* The list of --cache=. 0, or a reported -errno */
+static int open_cache(struct run *run)
+{
+	if (!run->options.cache)
+		return 0;
+	if (!run->options.unchanging && !run->options.unpacked)
+		return complain(-EINVAL, "run: --cache= without --unchanging: each file that is opened would be read from the host again; give --unchanging, too, if nobody changes files of the root meanwhile");
+	run->cache = cache_open(run->options.cache);
+	return run->cache < 0 ? run->cache : 0;
+}
+
 static int check_user(void)
 {
 	if (!geteuid())
@@ -424,7 +451,7 @@ static int check_user(void)
 
 int run_command(int argc, char **argv)
 {
-	struct run run = { .caller = -1, .root.lock = -1, .begun = clock_now(CLOCK_MONOTONIC) };
+	struct run run = { .caller = -1, .root.lock = -1, .cache = -1, .begun = clock_now(CLOCK_MONOTONIC) };
 	struct agent_end end = {};
 	char here[PATH_MAX];
 	const char *workdir = here;
@@ -446,10 +473,13 @@ int run_command(int argc, char **argv)
 	unsetenv("SUDO_UID");
 	unsetenv("PKEXEC_UID");
 	if (!choose_name(&run) && !open_root(&run)) {
-		status = do_run(&run, workdir, &end);
+		if (!open_cache(&run))
+			status = do_run(&run, workdir, &end);
 		run_root_close(&run.root, run.options.keep && !status);
 	}
 free_options:
+	if (run.cache >= 0)
+		close(run.cache);
 	run_options_free(&run.options);
 	if (status)
 		return status;

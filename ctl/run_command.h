@@ -46,18 +46,20 @@ struct run_share {
  * @bridge: of RUN_NET_BRIDGE
  * @publish: values of Forward=
  * @unchanging: nobody else changes the root and the shares meanwhile
+ * @unpacked: the root was unpacked for this guest alone
+ * @cache: path of a list of what the guest is to read before, or NULL
  * @timeout: microseconds; 0: none
  * @command: the program and its arguments; ends with NULL; empty: that of the image
  */
 struct run_options {
-	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge;
+	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge, *cache;
 	enum guest_root_writes writes;
 	enum run_net net;
 	char *publish[GUEST_FORWARDS_MAX];
 	unsigned int nr_publish;
 	struct run_share shares[RUN_SHARES_MAX];
 	unsigned int nr_shares;
-	bool tmp_from_host, unchanging, keep, verbose;
+	bool tmp_from_host, unchanging, unpacked, keep, verbose;
 	uint64_t timeout;
 	char **command;
 };

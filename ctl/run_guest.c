@@ -128,7 +128,7 @@ char *run_guest_text(const struct run_options *options, uint64_t memory)
 	else
 		print_key(out, "Profile", options->profile);
 	print_path(out, "Root", options->root);
-	if (options->unchanging)
+	if (options->unchanging || options->unpacked)
 		fputs("RootCache=always\n", out);
 	fprintf(out, "RootWrites=%s\nVSock=yes\n",
 		options->writes == ROOT_WRITES_NO ? "no" :

@@ -26,6 +26,8 @@ const char run_options_help[] =
 "                            image's program runs; user, folder and environment are the image's\n"
 "      --unchanging          nobody else changes files of the root and the shares meanwhile: the\n"
 "                            guest keeps in its memory what it has read\n"
+"      --cache=FILE          before CMD begins, the guest reads what this list of 'sigmactl cache\n"
+"                            save' has; with --unchanging, or a root that was unpacked\n"
 "      --share=DIR[:PATH]    a folder of the host that it can write to, at PATH, a folder that is\n"
 "                            there, or in /run or /tmp; may be repeated\n"
 "      --tmp-from-host       /tmp is the host's\n"
@@ -45,7 +47,7 @@ const char run_options_help[] =
 
 enum {
 	CPUS = 256, MEMORY, READ_ONLY, OVERLAY, ROOTFS, SHARE, TMP_FROM_HOST, NET, PUBLISH, KERNEL,
-	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE, PROFILE, UNCHANGING
+	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE, PROFILE, UNCHANGING, CACHE
 };
 
 static const struct option known[] = {
@@ -61,6 +63,7 @@ static const struct option known[] = {
 	{ "kernel", required_argument, NULL, KERNEL },
 	{ "profile", required_argument, NULL, PROFILE },
 	{ "unchanging", no_argument, NULL, UNCHANGING },
+	{ "cache", required_argument, NULL, CACHE },
 	{ "append", required_argument, NULL, APPEND },
 	{ "guard", required_argument, NULL, GUARD },
 	{ "name", required_argument, NULL, NAME },
@@ -187,6 +190,8 @@ static int take_option(struct run_options *options, int opt)
 		return set_text(&options->kernel, "kernel", optarg);
 	case PROFILE:
 		return set_text(&options->profile, "profile", optarg);
+	case CACHE:
+		return set_text(&options->cache, "cache", optarg);
 	case UNCHANGING:
 		options->unchanging = true;
 		return 0;

@@ -123,11 +123,17 @@ check "a program runs in the background" until_true 120 [ -e started ]
 check "it gets the signals of sigmactl" eval 'kill -TERM $!; ends 9 wait $!'
 rm started
 echo old >word
-begin --unchanging --name=still -- sh -c 'cat word; touch started; exec sleep 1000' &
+head -c 8M /dev/urandom >$work/big
+begin --unchanging --name=still -- sh -c 'cat word big >/dev/null; touch started; exec sleep 1000' &
 check "another one runs" until_true 120 [ -e started ]
 echo new >word.new && mv word.new word
 check "with --unchanging, what it has read does not come from the host again" eval '
 	[ "$(sigmactl exec still -- cat $work/word)" = old ]'
+check "what it has in its page cache is listed" eval '
+	sigmactl cache save still list $work && grep -x "0-2047 $work/big" list'
+check "and is still there when it is loaded" eval '
+	sigmactl cache load still list >out && grep "MiB, were read" out'
+refuse "a list that is none" "my.conf: no list" sigmactl cache load still my.conf
 check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
 check "no virtiofsd is left" no_servers
 begin --rootfs=root.tar.gz -- true &
@@ -135,8 +141,11 @@ check "a start that is killed takes nothing" eval 'sleep 1; kill -9 $!; is_back'
 check "the guest's kernel panics: an error, and everything is back" eval '
 	ends 125 run -- sh -c "echo c >/proc/sysrq-trigger" 2>err && grep panicked err && is_back'
 check "with --keep the guest goes on, until it is stopped" eval '
-	run --keep --name=kept -- true && sigmactl list | grep "kept *running" &&
+	run --keep --name=kept --unchanging --cache=list -- fincore -nb -o RES $work/big >out &&
+	sigmactl list | grep "kept *running" &&
 	sigmactl stop kept 2>err && ! grep "switch itself off" err && is_back'
+check "with --cache, a file is in the cache before the program begins" grep 8388608 out
+refuse "a cache that would be thrown away" "give --unchanging, too" run --cache=list -- true
 
 # ---- what is refused
 refuse "a folder that the guest has its own of" "of its own" sh -c "cd /run && sigmactl run -- true"

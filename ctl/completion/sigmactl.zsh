@@ -86,6 +86,9 @@ _sigmactl()
 		elif [[ $verb != net ]]; then
 			_files
 		fi ;;
+	cache:1)		compadd save load ;;
+	cache:2)		_sigmactl_names on ;;
+	cache:3)		_files ;;
 	agent:1)		compadd install ;;
 	agent:2)		_files -/ ;;
 	cp:1|cp:2)		_sigmactl_names on; _files ;;

@@ -95,11 +95,11 @@ TEST(an_archive)
 
 TEST(an_image)
 {
-	static const char *const whats[] = { "image", "image:new", "image.tar", "image.tar:new" };
+	static const char *const given[] = { "image", "image:new", "image.tar", "image.tar:new" };
 
 	NEED_ROOT();
-	for (size_t i = 0; i < sizeof(whats) / sizeof(*whats); i++) {
-		ASSERT_EQ(0, open_root(whats[i]));
+	for (size_t i = 0; i < sizeof(given) / sizeof(*given); i++) {
+		ASSERT_EQ(0, open_root(given[i]));
 		EXPECT_TRUE(has("bin/true") && has("new/folder") && root.has_image);
 		EXPECT_STREQ("/bin/true", root.image.argv[0]);
 		EXPECT_TRUE(access(RUN_ROOTS "/unit/layout", F_OK));
@@ -111,7 +111,7 @@ TEST(an_image)
 
 TEST(what_cannot_be_a_root)
 {
-	static const char *const whats[][2] = {
+	static const char *const given[][2] = {
 		{ "none", "No such file or directory; give a folder, a tar archive, or an OCI image" },
 		{ "none:tag", "No such file or directory" },
 		{ "/dev/null", "neither a folder nor a file" },
@@ -123,9 +123,9 @@ TEST(what_cannot_be_a_root)
 	};
 
 	NEED_ROOT();
-	for (size_t i = 0; i < sizeof(whats) / sizeof(*whats); i++) {
-		EXPECT_TRUE(open_root(whats[i][0]) < 0);
-		EXPECT_SAID(whats[i][1], said);
+	for (size_t i = 0; i < sizeof(given) / sizeof(*given); i++) {
+		EXPECT_TRUE(open_root(given[i][0]) < 0);
+		EXPECT_SAID(given[i][1], said);
 		EXPECT_TRUE(access(RUN_ROOTS "/unit", F_OK));
 	}
 }

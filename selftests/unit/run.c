@@ -170,6 +170,16 @@ TEST(profile_and_cache)
 	EXPECT_SAID("\nProfile=/etc/passwd\n", text);
 	free(text);
 	run_options_free(&options);
+	/* A root that is unpacked is the guest's alone */
+	ASSERT_EQ(0, PARSE("--net=none", "--share=/srv", "--cache=list", "--", "true"));
+	EXPECT_STREQ("list", options.cache);
+	options.unpacked = true;
+	text = run_guest_text(&options, 300ULL << 20);
+	ASSERT_TRUE(text);
+	EXPECT_SAID("\nRootCache=always\n", text);
+	EXPECT_TRUE(!strstr(text, "\nCache=always\n"));
+	free(text);
+	run_options_free(&options);
 	EXPECT_REFUSED("--profile= is empty", "--profile=", "--", "true");
 }
 

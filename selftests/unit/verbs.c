@@ -56,6 +56,7 @@ PRINTS_NOTHING(exec);		/* agent.c */
 PRINTS_NOTHING(shell);
 PRINTS_NOTHING(cp);
 PRINTS_NOTHING(agent);
+PRINTS_NOTHING(cache);
 NEEDS_A_REAL_GUEST(console);
 PRINTS(log, "log demo", "log -n 1 demo", "log -f demo", "log -f -n 1 demo");
 NEEDS_A_REAL_GUEST(nmi);
