@@ -228,20 +228,20 @@ static void set_root_cache(struct parser *parser, const char *value)
 		parser->config->root_cache = cache;
 }
 
-/* A guest that runs has its command line, and is served also where its profile is gone */
+/* A guest that runs has its command line, and is served whatever has become of its profile */
 static void set_profile(struct parser *parser, const char *value)
 {
 	char why[512];
 	int error;
 
-	if (parser->running && profile_path(value, (char[PATH_MAX]){}))
-		return;
 	if (strchr(value, '/') && *value != '/') {
 		wrong(parser, -EINVAL, "Profile=%s: give the name of a profile, or an absolute path",
 		      value);
 		return;
 	}
 	error = profile_load(&parser->config->profile, value, why, sizeof(why));
+	if (parser->running)
+		return;
 	if (error == -ENOENT)
 		wrong(parser, error, "Profile=%s: %s", value, why);
 	else if (error)

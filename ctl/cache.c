@@ -137,7 +137,9 @@ static int save(const char *name, const char *path, char **folders)
 
 	if (snprintf(new, sizeof(new), "%s" NEW, path) >= (int)sizeof(new))
 		return complain(-ENAMETOOLONG, "%s: the path is too long", path);
-	out = fopen(new, "we");
+	/* What is left of one that was killed; and no link of others is followed */
+	unlink(new);
+	out = fopen(new, "wxe");
 	if (!out)
 		return complain(-errno, "%s: %s", new, strerror(errno));
 	error = receive(name, folders, out);

@@ -10,6 +10,7 @@
  */
 #include <archive.h>
 #include <archive_entry.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -376,6 +377,22 @@ static int pass(struct unpacker *unpacker, int fd, bool layer,
 	return error;
 }
 
+static bool has_files(int root)
+{
+	int fd = openat(root, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	bool found = !dir;
+
+	while (dir && !found && (entry = readdir(dir)))
+		found = strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	return found;
+}
+
 int unpack(int root, int fd, const char *name, bool layer, struct unpack_report *report)
 {
 	struct unpacker unpacker = { .root = root, .archive = name, .report = report };
@@ -392,7 +409,8 @@ int unpack(int root, int fd, const char *name, bool layer, struct unpack_report 
 				name);
 	before = uselocale(names);
 	mask = umask(022);
-	if (layer)
+	/* The lowest one has nothing to remove, and is often the largest */
+	if (layer && has_files(root))
 		error = pass(&unpacker, fd, layer, take_whiteout);
 	error = error ?: pass(&unpacker, fd, layer, take_file);
 	umask(mask);

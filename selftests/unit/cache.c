@@ -15,7 +15,7 @@
 #define PAGE	4096UL
 #define PAGES	64
 
-static char path[] = "build-cache-XXXXXX";	/* here, since what is in memory anyway is left out */
+static char path[] = "/var/tmp/sigma-cache-XXXXXX";
 static const char *said;
 
 static int open_text(const char *text)
@@ -149,7 +149,8 @@ static int load(char *const *trees)
 
 TEST(what_is_saved_is_loaded)
 {
-	char folder[] = "./build-tree-XXXXXX", file[64], list[64], whole[PATH_MAX], text[PATH_MAX + 64];
+	/* Not in /tmp, since what is in memory anyway is left out */
+	char folder[] = "/var/tmp/sigma-tree-XXXXXX", file[64], list[64], whole[PATH_MAX], text[PATH_MAX + 64];
 	char *trees[] = { whole, NULL };
 	bool is[PAGES];
 	FILE *f;

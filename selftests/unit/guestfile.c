@@ -425,6 +425,10 @@ TEST(shares)
 TEST(profiles_and_caches)
 {
 	FILE *file = fopen("my.conf", "w");
+	char config_text[256];
+
+	snprintf(config_text, sizeof(config_text), "[Guest]\nKernel=%s/vmlinuz\nProfile=%s/my.conf\n", dir,
+		 dir);
 
 	fputs("[Kernel]\nMitigations=off\n[Share]\nCache=always\n", file);
 	fclose(file);
@@ -443,6 +447,11 @@ TEST(profiles_and_caches)
 	fclose(file);
 	EXPECT_WRONG(KERNEL "Profile=@/my.conf\n", 3, "cannot be used");
 	EXPECT_SAID("my.conf:2: Tick=no", said);
+	/* A guest that runs is served all the same */
+	capture_start();
+	EXPECT_EQ(0, guestfile_parse(&config, "./web.guest", config_text, strlen(config_text)));
+	capture_end();
+	guestfile_free(&config);
 	unlink("my.conf");
 	EXPECT_EQ(-ENOENT, load(KERNEL "Profile=@/my.conf\n"));
 	EXPECT_SAID("web.guest:3: Profile=", said);
