@@ -29,6 +29,7 @@
 #define WHITEOUT	".wh."
 #define RESERVED	".wh..wh."	/* these are about no file */
 #define OPAQUE		".wh..wh..opq"
+#define TRUNCATED	"Truncated input file"	/* archive_read_consume() of libarchive */
 
 /* No filter that runs a program */
 #define FUNCTIONS(f)								\
@@ -54,9 +55,14 @@ struct place {
 	char name[NAME_MAX + 1];
 };
 
-/** struct unpacker - one archive; @entry: the present one; @path: its path, for messages */
+/**
+ * struct unpacker - one archive
+ * @layer: it is one of an image
+ * @entry: the present one; @path: its path, for messages
+ */
 struct unpacker {
 	int root;
+	bool layer;
 	const char *archive;
 	struct archive *in;
 	struct archive_entry *entry;
@@ -108,11 +114,23 @@ static int find_place(int root, const char *path, bool make, struct place *place
 
 /* Contents and attributes */
 
+/*
+ * "umoci insert" leaves out what pads the last file and ends an archive. Programs in Go accept that. A
+ * layer is what its digest says, so nothing was lost on the way. Only the text of libarchive tells this
+ * from other errors.
+ */
+static bool lacks_padding(const struct unpacker *unpacker)
+{
+	return unpacker->layer &&
+	       !strncmp(sym_archive_error_string(unpacker->in) ?: "", TRUNCATED, strlen(TRUNCATED));
+}
+
 static int copy_data(const struct unpacker *unpacker, int fd)
 {
+	const la_int64_t whole = sym_archive_entry_size(unpacker->entry);
 	const char *block;
 	const void *data;
-	la_int64_t at;
+	la_int64_t at = 0;
 	ssize_t written;
 	size_t size;
 	int ret;
@@ -124,11 +142,11 @@ static int copy_data(const struct unpacker *unpacker, int fd)
 				return -errno ?: -EIO;
 		}
 	}
-	if (ret != ARCHIVE_EOF)
+	if (ret != ARCHIVE_EOF && !(at == whole && lacks_padding(unpacker)))
 		return complain(-EBADMSG, "%s: %s: %s", unpacker->archive, unpacker->path,
 				sym_archive_error_string(unpacker->in));
 	/* It may end with a hole */
-	return ftruncate(fd, sym_archive_entry_size(unpacker->entry)) ? -errno : 0;
+	return ftruncate(fd, whole) ? -errno : 0;
 }
 
 /* Others are about the host's security modules, or about overlays. 0, also without support, or -errno */
@@ -293,12 +311,12 @@ static bool is_whiteout(const char *path)
 	return !strncmp(slash ? slash + 1 : path, WHITEOUT, strlen(WHITEOUT));
 }
 
-static int take_file(const struct unpacker *unpacker, bool layer)
+static int take_file(const struct unpacker *unpacker)
 {
 	struct place place;
 	int error;
 
-	if (layer && is_whiteout(unpacker->path))
+	if (unpacker->layer && is_whiteout(unpacker->path))
 		return 0;
 	error = find_place(unpacker->root, unpacker->path, true, &place);
 	if (error)
@@ -309,7 +327,7 @@ static int take_file(const struct unpacker *unpacker, bool layer)
 	return error && error != -EBADMSG ? fail(unpacker, error) : error;
 }
 
-static int take_whiteout(const struct unpacker *unpacker, bool layer)
+static int take_whiteout(const struct unpacker *unpacker)
 {
 	const char *name;
 	struct place place;
@@ -361,16 +379,14 @@ static int read_entry(struct unpacker *unpacker)
 	return 0;
 }
 
-static int pass(struct unpacker *unpacker, int fd, bool layer,
-		int (*take)(const struct unpacker *unpacker, bool layer))
+static int pass(struct unpacker *unpacker, int fd, int (*take)(const struct unpacker *unpacker))
 {
 	int ret = ARCHIVE_OK, error = open_archive(unpacker, fd);
 
 	while (!error && (ret = sym_archive_read_next_header(unpacker->in, &unpacker->entry)) >=
-	       ARCHIVE_WARN && ret != ARCHIVE_EOF) {
-		error = read_entry(unpacker) ?: take(unpacker, layer);
-	}
-	if (!error && ret != ARCHIVE_EOF)
+	       ARCHIVE_WARN && ret != ARCHIVE_EOF)
+		error = read_entry(unpacker) ?: take(unpacker);
+	if (!error && ret != ARCHIVE_EOF && !lacks_padding(unpacker))
 		error = complain(-EBADMSG, "%s: no tar archive, or a damaged one: %s",
 				 unpacker->archive, sym_archive_error_string(unpacker->in));
 	sym_archive_read_free(unpacker->in);
@@ -395,7 +411,7 @@ static bool has_files(int root)
 
 int unpack(int root, int fd, const char *name, bool layer, struct unpack_report *report)
 {
-	struct unpacker unpacker = { .root = root, .archive = name, .report = report };
+	struct unpacker unpacker = { .root = root, .layer = layer, .archive = name, .report = report };
 	int error = library_load(LIBARCHIVE, library_functions);
 	locale_t names, before;
 	mode_t mask;
@@ -411,8 +427,8 @@ int unpack(int root, int fd, const char *name, bool layer, struct unpack_report 
 	mask = umask(022);
 	/* The lowest one has nothing to remove, and is often the largest */
 	if (layer && has_files(root))
-		error = pass(&unpacker, fd, layer, take_whiteout);
-	error = error ?: pass(&unpacker, fd, layer, take_file);
+		error = pass(&unpacker, fd, take_whiteout);
+	error = error ?: pass(&unpacker, fd, take_file);
 	umask(mask);
 	uselocale(before);
 	freelocale(names);

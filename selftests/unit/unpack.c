@@ -365,4 +365,24 @@ TEST(what_is_no_archive)
 	EXPECT_TRUE(close_archive(false) < 0);
 }
 
+/* As "umoci insert" makes layers; and one whose last file is not whole */
+TEST(layers_without_an_end)
+{
+	for (int i = 0; i < 2; i++) {
+		begin();
+		open_archive(ARCHIVE_FILTER_NONE);
+		FILE_AT("a");
+		archive_write_close(out);
+		/* Headers of the attributes and of the file, and the attributes */
+		EXPECT_EQ(0, ftruncate(fd, 3 * 512 + 4 - i));
+		EXPECT_EQ(i ? -EBADMSG : 0, close_archive(true));
+		begin();
+		open_archive(ARCHIVE_FILTER_NONE);
+		FILE_AT("a");
+		archive_write_close(out);
+		EXPECT_EQ(0, ftruncate(fd, 3 * 512 + 4 - i));
+		EXPECT_EQ(-EBADMSG, close_archive(false));
+	}
+}
+
 TEST_HARNESS_MAIN
