@@ -234,7 +234,7 @@ $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
 
 # The guest's first program has no library, either
 $(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,agent.o cmdline.o dhcp.o file.o partition.o \
-		      root.o super.o system.o)
+		      readahead.o root.o super.o system.o)
 
 # What it makes of exits, for AMD CPUs and for Intel's: fuzz targets guard-svm and guard-vmx
 guard_program := $(O)/sanitized/kmod/guard/program

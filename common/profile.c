@@ -19,11 +19,14 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "parse.h"
 #include "profile.h"
 
 #define COUNT(array)	(sizeof(array) / sizeof(*(array)))
 #define LINE_SIZE	200	/* of inih's buffer (INI_MAX_LINE) */
 #define HUGE_PAGES_MAX	(1UL << 30)
+#define READAHEAD_UNIT	4096U
+#define READAHEAD_MAX	(16ULL << 20)
 
 /**
  * struct reader - state of the reading of one file
@@ -180,6 +183,19 @@ static void set_cache(struct reader *reader, const char *value)
 		reader->profile->cache = cache;
 }
 
+/* For guest/init, which mounts these shares */
+static void set_readahead(struct reader *reader, const char *value)
+{
+	uint64_t size;
+	char *end;
+
+	if (parse_size(value, &end, &size) || *end || size % READAHEAD_UNIT || size > READAHEAD_MAX)
+		wrong(reader, "ReadAhead=%s: give a multiple of 4K, up to %lluM", value,
+		      READAHEAD_MAX >> 20);
+	else
+		fprintf(reader->words, " sigma.readahead=%llu", (unsigned long long)size >> 10);
+}
+
 /* A sysctl has any name; only the guest's kernel knows which there are */
 static void set_sysctl(struct reader *reader, const char *name, const char *value)
 {
@@ -213,6 +229,7 @@ static const struct {
 	{ "Memory", "HugePageSize", set_huge_size },
 	{ "Memory", "TransparentHugePages", set_transparent },
 	{ "Share", "Cache", set_cache },
+	{ "Share", "ReadAhead", set_readahead },
 };
 
 static bool is_section(const char *name)

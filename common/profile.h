@@ -7,7 +7,8 @@
  *	[Kernel]	CommandLine=, repeatable; Tick=full|idle|periodic; Mitigations=auto|off
  *	[Memory]	HugePages=COUNT|PERCENT%; HugePageSize=2M|1G; TransparentHugePages=
  *	[Sysctl]	NAME=VALUE for each sysctl of the guest's kernel
- *	[Share]		Cache=auto|always|never, for the root that Root= names, and for each share
+ *	[Share]		Cache=auto|always|never, for the root that Root= names, and for each share;
+ *			ReadAhead=SIZE
  *
  * sigma.guest(5) says what they mean.
  */

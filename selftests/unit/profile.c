@@ -62,6 +62,7 @@ TEST(settings_become_words)
 	EXPECT_WORDS(" a=1 \"b=2 3\" c", "[Kernel]\nCommandLine=a=1 \"b=2 3\"\nCommandLine=c ; why\n");
 	EXPECT_WORDS(" nohz=off mitigations=off", "[Kernel]\nTick=periodic\nMitigations=off\n");
 	EXPECT_WORDS(" transparent_hugepage=madvise", "[Memory]\nTransparentHugePages=madvise\n");
+	EXPECT_WORDS(" sigma.readahead=1024", "[Share]\nReadAhead=1M\n");
 	EXPECT_WORDS(" sysctl.vm.swappiness=1 \"sysctl.net.ipv4.tcp_rmem=1 2 3\"",
 		     "[Sysctl]\nvm.swappiness=1\nnet.ipv4.tcp_rmem = 1 2 3\n");
 }
@@ -97,6 +98,9 @@ TEST(mistakes)
 	EXPECT_WRONG("[Memory]\nHugePageSize=4K\nHugePages=1\n", 2, "none of 2M and 1G");
 	EXPECT_WRONG("[Memory]\nHugePageSize=1G\n", 2, "without HugePages=");
 	EXPECT_WRONG("[Share]\nCache=maybe\n", 2, "none of auto, always and never");
+	EXPECT_WRONG("[Share]\nReadAhead=1\n", 2, "a multiple of 4K, up to 16M");
+	EXPECT_WRONG("[Share]\nReadAhead=32M\n", 2, "a multiple of 4K");
+	EXPECT_WRONG("[Share]\nReadAhead=1Mx\n", 2, "a multiple of 4K");
 	EXPECT_WRONG("[Sysctl]\nswappiness=1\n", 2, "no name of a sysctl");
 	EXPECT_WRONG("[Sysctl]\nvm.swap piness=1\n", 2, "no name of a sysctl");
 	EXPECT_WRONG("[Sysctl]\nvm.swappiness=\n", 2, "no value of a sysctl");
