@@ -173,8 +173,8 @@ $(O)/guest/init/init: $(wildcard guest/init/*.[ch]) | needs
 		-o $@ $(filter %.c,$^)
 
 # static, too, since it runs in any guest
-agent_src := $(wildcard guest/agent/*.c) common/relay.c
-$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/relay.h \
+agent_src := $(wildcard guest/agent/*.c) common/relay.c common/cachelist.c
+$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/cachelist.h common/relay.h \
 			      common/version.h | needs
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
@@ -208,7 +208,7 @@ $(O)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
 
-$(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
+$(O)/common/profile.o $(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
 
 FORCE:
 
@@ -221,18 +221,20 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
-$(O)/sanitized/selftests/unit/manual.o: sigma_cflags += -DSOURCES='"$(CURDIR)"'
+$(addprefix $(O)/sanitized/selftests/unit/,manual.o profile.o): sigma_cflags += -DSOURCES='"$(CURDIR)"'
 
 # The agent is linked with what it talks to
 $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
 		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
+
+$(O)/unit/cache: $(O)/sanitized/guest/agent/cache.o
 
 fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
 $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
 
 # The guest's first program has no library, either
 $(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,agent.o cmdline.o dhcp.o file.o partition.o \
-		      root.o super.o system.o)
+		      readahead.o root.o super.o system.o)
 
 # What it makes of exits, for AMD CPUs and for Intel's: fuzz targets guard-svm and guard-vmx
 guard_program := $(O)/sanitized/kmod/guard/program
@@ -314,6 +316,7 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
 	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init/init $(DESTDIR)$(LIBDIR)/guest-init
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(LIBDIR) $(O)/guest/agent/sigma-agent
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(LIBDIR)/profiles profiles/*.conf
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/udev/rules.d udev/90-sigma.rules
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
@@ -376,7 +379,7 @@ endef
 
 # From a copy of the sources, since dpkg-buildpackage leaves its files in them and beside them. The
 # package is built like anywhere else, so without the variables of this make
-DEB_SOURCES := COPYING Kbuild LICENSES Makefile common ctl daemon debian docs guest kmod lib packaging udev
+DEB_SOURCES := COPYING Kbuild LICENSES Makefile common ctl daemon debian docs guest kmod lib packaging profiles udev
 deb: | needs
 	$(Q)rm -rf $(O)/deb
 	$(Q)mkdir -p $(O)/deb/source

@@ -44,6 +44,34 @@ enum guest_device {
 	GUEST_DEVICE_KINDS
 };
 
+/* How long a guest keeps what it has read of a share */
+enum guest_cache {
+	CACHE_DEFAULT,		/* the profile's, or else CACHE_AUTO */
+	CACHE_AUTO,		/* a second; and a file's data while nobody changes it */
+	CACHE_ALWAYS,		/* for ever: nobody but this guest changes the share */
+	CACHE_NEVER,
+};
+
+/**
+ * struct guest_profile - what a profile sets (common/profile.h); all is 0: nothing
+ * @name: NULL: there is none
+ * @summary: for people, or NULL
+ * @words: for the kernel's command line, each behind a blank
+ * @full_tick: no tick on a CPU that runs one task, but on the first CPU
+ * @huge_pages, @huge_percent: one of them is not 0: pages to reserve, or a part of the memory
+ * @huge_1g: their size is 1 GiB, and not 2 MiB
+ * @cache: of shares that have none of their own
+ */
+struct guest_profile {
+	char *name, *summary, *words;
+	bool full_tick, huge_1g;
+	unsigned long huge_pages;
+	unsigned int huge_percent;
+	enum guest_cache cache;
+};
+
+#define PROFILE_HUGE_PERCENT_MAX	90U
+
 enum guest_format {
 	FORMAT_AUTO,		/* raw, and refused if it looks like another format */
 	FORMAT_RAW,
@@ -110,6 +138,7 @@ struct guest_share {
 	bool read_only;
 	bool xattr, acl;	/* extended attributes; POSIX ACLs, which are some of these */
 	bool submounts;		/* tell the guest which folders are mount points */
+	enum guest_cache cache;
 	unsigned int line;
 };
 
@@ -158,6 +187,8 @@ struct guest_config {
 	char *cmdline;		/* "" when not given */
 	char *root;		/* folder of the host that is the root, or NULL */
 	enum guest_root_writes root_writes;
+	enum guest_cache root_cache;
+	struct guest_profile profile;
 	bool split_cores;
 	bool host_modules;	/* offer the guest the folder of its kernel's modules */
 	enum sigma_guard_kind guard;

@@ -21,6 +21,7 @@
 #include "guestfile.h"
 #include "guestparser.h"
 #include "log.h"
+#include "profile.h"
 
 #define CONTROL_NAME		"control"	/* /dev/sigma/control is not a guest */
 #define MEMORY_DEFAULT		(512ULL << 20)
@@ -358,5 +359,6 @@ void guestfile_free(struct guest_config *config)
 	free(config->modules);
 	free(config->cmdline);
 	free(config->root);
+	profile_free(&config->profile);
 	memset(config, 0, sizeof(*config));
 }

@@ -71,7 +71,7 @@ void guestfile_absent(struct parser *parser, unsigned int line, int error, const
 /* Report a mistake in the present line */
 #define wrong(parser, error, ...) guestfile_mistake(parser, (parser)->line, error, __VA_ARGS__)
 
-#define SECTION_KEYS_MAX 16
+#define SECTION_KEYS_MAX 24
 
 /**
  * struct guest_key - a key of a section

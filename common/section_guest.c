@@ -11,6 +11,7 @@
 #include "guard.h"
 #include "guestparser.h"
 #include "parse.h"
+#include "profile.h"
 
 #define MEMORY_MIN	(128ULL << 20)	/* kernel, initrd and room to unpack them */
 
@@ -216,6 +217,38 @@ static void set_root_writes(struct parser *parser, const char *value)
 	      value);
 }
 
+static void set_root_cache(struct parser *parser, const char *value)
+{
+	int cache = profile_cache_from_name(value);
+
+	if (cache < 0)
+		wrong(parser, -EINVAL, "RootCache=%s: none of auto, always and never; give one of them",
+		      value);
+	else
+		parser->config->root_cache = cache;
+}
+
+/* A guest that runs has its command line, and is served whatever has become of its profile */
+static void set_profile(struct parser *parser, const char *value)
+{
+	char why[512];
+	int error;
+
+	if (strchr(value, '/') && *value != '/') {
+		wrong(parser, -EINVAL, "Profile=%s: give the name of a profile, or an absolute path",
+		      value);
+		return;
+	}
+	error = profile_load(&parser->config->profile, value, why, sizeof(why));
+	if (parser->running)
+		return;
+	if (error == -ENOENT)
+		wrong(parser, error, "Profile=%s: %s", value, why);
+	else if (error)
+		wrong(parser, error, "Profile=%s: cannot be used; correct that profile, or choose another one",
+		      value);
+}
+
 static void set_split_cores(struct parser *parser, const char *value)
 {
 	guestkeys_bool(parser, "SplitCores", &parser->config->split_cores, value);
@@ -271,6 +304,8 @@ const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "CommandLine", set_cmdline, KEY_CONTINUES },
 	{ "Root", set_root, KEY_ONCE },
 	{ "RootWrites", set_root_writes, KEY_ONCE },
+	{ "RootCache", set_root_cache, KEY_ONCE },
+	{ "Profile", set_profile, KEY_ONCE },
 	{ "SplitCores", set_split_cores, KEY_ONCE },
 	{ "VSock", set_vsock, KEY_ONCE },
 	{ "Guard", set_guard, KEY_ONCE },
@@ -295,6 +330,9 @@ static void finish_root(struct parser *parser)
 	if (config->root_line && config->initrd)
 		guestfile_mistake(parser, config->root_line, -EINVAL,
 				  "Root=: an Initrd= does not find this root; leave one of the two out");
+	if (!config->root_line && config->root_cache)
+		guestfile_mistake(parser, 0, -EINVAL,
+				  "RootCache= without Root=; name the folder that is the root, or leave RootCache= out");
 	if (!config->root_line && config->root_writes != ROOT_WRITES_YES)
 		guestfile_mistake(parser, 0, -EINVAL,
 				  "RootWrites= without Root=; name the folder that is the root, or leave RootWrites= out");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "guestparser.h"
+#include "profile.h"
 
 static struct guest_share *this_share(struct parser *parser)
 {
@@ -53,6 +54,17 @@ static void set_submounts(struct parser *parser, const char *value)
 	guestkeys_bool(parser, "Submounts", &this_share(parser)->submounts, value);
 }
 
+static void set_cache(struct parser *parser, const char *value)
+{
+	int cache = profile_cache_from_name(value);
+
+	if (cache < 0)
+		wrong(parser, -EINVAL, "Cache=%s: none of auto, always and never; give one of them",
+		      value);
+	else
+		this_share(parser)->cache = cache;
+}
+
 const struct guest_key guest_share_keys[SECTION_KEYS_MAX] = {
 	{ "Path", set_path, KEY_ONCE },
 	{ "Tag", set_tag, KEY_ONCE },
@@ -60,6 +72,7 @@ const struct guest_key guest_share_keys[SECTION_KEYS_MAX] = {
 	{ "Xattr", set_xattr, KEY_ONCE },
 	{ "ACL", set_acl, KEY_ONCE },
 	{ "Submounts", set_submounts, KEY_ONCE },
+	{ "Cache", set_cache, KEY_ONCE },
 };
 
 void guest_share_reset(struct guest_share *share)
@@ -105,6 +118,8 @@ void guest_share_finish(struct parser *parser)
 			guestfile_mistake(parser, share->line, -EINVAL,
 					  "Path=%s: virtiofsd does not accept a comma in a path; rename the folder, or give a link to it",
 					  share->path);
+		if (!share->cache)
+			share->cache = config->profile.cache;
 		if (!*share->tag)
 			default_tag(parser, share);
 		for (unsigned int j = 0; *share->tag && j < config->nr_shares; j++) {

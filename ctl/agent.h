@@ -5,6 +5,7 @@
  *	agent.c			the connection to the agent, by way of sigmad
  *	agent_request.c		what the agent is told about the program
  *	agent_run.c		the program's streams, signals and end
+ *	agent_spawn.c		a program in a process of its own, whose streams are files or pipes
  *	agent_signals.c		signals of this process that are for the program
  *	agent_terminal.c	this terminal, as that of the program
  */
@@ -95,6 +96,18 @@ int agent_run(const char *name, int socket, const struct agent_program *program,
 
 /** agent_exit - end as the program did: returns an exit status, or ends this process by a signal */
 int agent_exit(const struct agent_end *end);
+
+/* agent_spawn.c */
+
+/**
+ * agent_spawn - run a program as root of the guest, with a process here as its client
+ * @in, @out: its streams, or -1: none
+ * @usec: how long to wait for the agent
+ *
+ * Return: the process ID, which ends with the program's exit status or with AGENT_STATUS_FAILED; or a
+ * reported -errno.
+ */
+pid_t agent_spawn(const char *name, char **argv, int in, int out, uint64_t usec);
 
 /* agent_request.c */
 

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sigmactl agent: puts the agent into a root folder. The folder may be the file system of a guest,
- * which can have any links in it, so each path is resolved as the guest would, with this root.
+ * sigmactl agent: puts the agent into a root folder, which may be the file system of a guest.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ctl.h"
+#include "in_root.h"
 
 #define UNIT		"sigma-agent.service"
 #define PROGRAM		"sigma-agent"
@@ -22,36 +20,6 @@
 #define UNITS_OF_GUEST	"/etc/systemd/system"
 #define WANTS		UNITS_OF_GUEST "/multi-user.target.wants"
 #define NEW		".new"
-
-static int open_in(int root, const char *path, int flags)
-{
-	const struct open_how how = {
-		.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
-	};
-
-	return syscall(SYS_openat2, root, path, &how, sizeof(how));
-}
-
-/* Open a folder, and make those on the way to it that are not there. A descriptor, or -errno */
-static int make_folder(int root, const char *path)
-{
-	char part[PATH_MAX], *slash;
-	int parent, fd = open_in(root, "/", O_PATH | O_DIRECTORY);
-
-	snprintf(part, sizeof(part), "%s/", path);
-	for (slash = strchr(part + 1, '/'); slash && fd >= 0; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		parent = fd;
-		fd = open_in(root, part, O_PATH | O_DIRECTORY);
-		if (fd < 0 && errno == ENOENT && !mkdirat(parent, strrchr(part, '/') + 1, 0755))
-			fd = open_in(root, part, O_PATH | O_DIRECTORY);
-		if (fd < 0)
-			fd = -errno;
-		close(parent);
-		*slash = '/';
-	}
-	return fd;
-}
 
 static int copy_all(int from, int to)
 {
@@ -90,7 +58,7 @@ static int copy_file(const char *source, int folder, const char *name, mode_t mo
 static int install_file(int root, const char *source, const char *folder, const char *name,
 			mode_t mode)
 {
-	int error, fd = make_folder(root, folder);
+	int error, fd = in_root_make_folder(root, folder);
 
 	if (fd < 0)
 		return complain(fd, "%s: cannot make this folder there: %s", folder, strerror(-fd));
@@ -102,7 +70,7 @@ static int install_file(int root, const char *source, const char *folder, const 
 /* What "systemctl enable" does */
 static int enable(int root)
 {
-	int error = 0, fd = make_folder(root, WANTS);
+	int error = 0, fd = in_root_make_folder(root, WANTS);
 
 	if (fd < 0)
 		return complain(fd, WANTS ": cannot make this folder there: %s", strerror(-fd));

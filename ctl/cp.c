@@ -67,32 +67,6 @@ static void parse(struct place *place, const char *text)
 	place->path = colon[1] ? colon + 1 : ".";
 }
 
-/* Run a command in the guest; @in, @out: its streams, or -1. The process ID, or a reported -errno */
-static pid_t spawn(const char *name, char **argv, int in, int out)
-{
-	const struct agent_program program = { .argv = argv, .umask = -1, .tty = AGENT_TTY_NEVER };
-	int null, socket = agent_connect(name, clock_deadline(CONNECT_USEC));
-	struct agent_end end;
-	pid_t pid;
-
-	if (socket < 0)
-		return socket;
-	pid = fork();
-	if (pid) {
-		close(socket);
-		return pid < 0 ? complain(-errno, "no process: %s", strerror(errno)) : pid;
-	}
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	dup2(in >= 0 ? in : null, STDIN_FILENO);
-	dup2(out >= 0 ? out : null, STDOUT_FILENO);
-	/* The other ends of the pipes */
-	for (int fd = STDERR_FILENO + 1; fd < 64; fd++)
-		if (fd != socket)
-			close(fd);
-	agent_run(name, socket, &program, &end);
-	_exit(end.signal ? AGENT_STATUS_FAILED : end.status);
-}
-
 /* 0; or -EIO: the command failed in the guest and has said why */
 static int wait_command(const char *name, pid_t pid)
 {
@@ -110,7 +84,7 @@ static int wait_command(const char *name, pid_t pid)
 static int is_folder(const char *name, const char *path)
 {
 	char *argv[] = { "test", "-d", (char *)path, NULL };
-	pid_t pid = spawn(name, argv, -1, -1);
+	pid_t pid = agent_spawn(name, argv, -1, -1, CONNECT_USEC);
 	int how;
 
 	if (pid < 0)
@@ -232,7 +206,7 @@ static int to_guest(const char *path, const struct place *to)
 	choose_target(to->path, folder, source, into, as);
 	if (pipe2(ends, O_CLOEXEC))
 		return complain(EXIT_FAILED, "no pipe: %s", strerror(errno));
-	pid = spawn(to->name, argv, ends[0], -1);
+	pid = agent_spawn(to->name, argv, ends[0], -1, CONNECT_USEC);
 	close(ends[0]);
 	if (pid < 0) {
 		close(ends[1]);
@@ -330,7 +304,7 @@ static int from_guest(const struct place *from, const char *path)
 		return complain(EXIT_FAILED, "/: a whole root cannot be copied; name what is in it");
 	if (pipe2(ends, O_CLOEXEC))
 		return complain(EXIT_FAILED, "no pipe: %s", strerror(errno));
-	pid = spawn(from->name, argv, -1, ends[1]);
+	pid = agent_spawn(from->name, argv, -1, ends[1], CONNECT_USEC);
 	close(ends[1]);
 	if (pid < 0) {
 		close(ends[0]);

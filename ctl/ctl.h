@@ -140,14 +140,14 @@ struct verb {
 	title("This machine")						\
 	verb(check) verb(pool)						\
 	title("Guest files")						\
-	verb(edit) verb(enable) verb(disable)				\
+	verb(edit) verb(enable) verb(disable) verb(profiles)		\
 	title("Life of a guest")					\
 	verb(run) verb(start) verb(stop) verb(kill) verb(reboot)	\
 	verb(reload) verb(wait)						\
 	title("What guests do")						\
 	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
 	title("Talk to a guest")					\
-	verb(exec) verb(shell) verb(cp) verb(agent)			\
+	verb(exec) verb(shell) verb(cp) verb(agent) verb(cache)	\
 	verb(console) verb(log) verb(nmi) verb(dump)			\
 	title("Devices of a guest that runs")				\
 	verb(disk) verb(net) verb(share)

@@ -222,6 +222,7 @@ DEFINE_VERB(run) = {
 "  sigmactl run -- uname -a\n"
 "  sigmactl run --cpus=2 --memory=2G -- make -j2\n"
 "  sigmactl run --overlay -- sh -c 'rm -rf /usr; ls /'     nothing of that reaches the host\n"
+"  sigmactl run --rootfs=debian.oci.tar --                 the program of an OCI image\n"
 "  sigmactl run --publish=8080:80 -- nginx -g 'daemon off;'\n"
 "  tar c . | sigmactl run -- xz -9 >all.tar.xz\n"
 "\n"

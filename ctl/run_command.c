@@ -27,8 +27,10 @@
 #include "../common/control.h"
 #include "../common/gueststate.h"
 #include "agent.h"
+#include "cache.h"
 #include "ctl.h"
 #include "run_command.h"
+#include "run_root.h"
 
 #define FOLDER		RUNDIR "/.run"		/* guest files, until sigmad has read them */
 #define NAME_TRIES	16
@@ -42,6 +44,9 @@
 /**
  * struct run - one run
  * @name: of the guest
+ * @root: what --rootfs= names
+ * @cache: descriptor of the list that --cache= names; -1: none
+ * @term: the variable TERM of a program of an image
  * @caller: the end of the pipe that tells sigmad that this process lives
  * @sigmad: its process ID; 0: there is none
  * @begun, @last: times on CLOCK_MONOTONIC: of the start, and of the last step that was told
@@ -49,6 +54,9 @@
 struct run {
 	struct run_options options;
 	char name[SIGMA_NAME_MAX];
+	struct run_root root;
+	char term[128];
+	int cache;
 	int caller;
 	pid_t sigmad;
 	uint64_t begun, last;
@@ -300,6 +308,47 @@ static void clean_environment(void)
 		unsetenv(own[i]);
 }
 
+/* As podman(1) does: the image says who and where, and this process's environment stays here */
+static int take_image(struct run *run, struct agent_program *program, char ***env)
+{
+	const struct image *image = &run->root.image;
+	const bool has_term = isatty(STDOUT_FILENO) && getenv("TERM");
+	unsigned int nr = 0;
+
+	while (image->env[nr])
+		nr++;
+	*env = calloc(nr + 2, sizeof(**env));
+	if (!*env)
+		return complain(-ENOMEM, "run: out of memory");
+	/* In front, so that it counts */
+	if (has_term) {
+		snprintf(run->term, sizeof(run->term), "TERM=%s", getenv("TERM"));
+		(*env)[0] = run->term;
+	}
+	memcpy(*env + has_term, image->env, nr * sizeof(**env));
+	program->env = *env;
+	program->bare = false;
+	program->ids = NULL;
+	program->nr_ids = 0;
+	program->umask = -1;
+	program->user = image->user;
+	program->workdir = image->workdir ?: "/";
+	if (!*program->argv)
+		program->argv = image->argv;
+	return 0;
+}
+
+/* Without it the program is slower, and no more */
+static void fill_cache(struct run *run)
+{
+	if (run->cache < 0)
+		return;
+	if (cache_load(run->name, run->cache, run->options.verbose ? STDERR_FILENO : -1, AGENT_TIMEOUT))
+		complain(0, "%s: begins without the cache of %s", run->name, run->options.cache);
+	else
+		tell_step(run, "its page cache is filled");
+}
+
 static int run_program(struct run *run, const char *workdir, struct agent_end *end)
 {
 	const mode_t mask = umask(0);
@@ -308,6 +357,7 @@ static int run_program(struct run *run, const char *workdir, struct agent_end *e
 		.limits = true, .tty = AGENT_TTY_AUTO, .last = !run->options.keep,
 		.timeout = run->options.timeout, .grace = GRACE,
 	};
+	char **env = NULL;
 	uint32_t *ids;
 	int socket, error, nr;
 
@@ -319,12 +369,14 @@ static int run_program(struct run *run, const char *workdir, struct agent_end *e
 	program.nr_ids = nr;
 	clean_environment();
 	program.env = environ;
-	socket = agent_connect(run->name, clock_deadline(AGENT_TIMEOUT));
-	error = socket < 0 ? socket : 0;
+	error = run->root.has_image ? take_image(run, &program, &env) : 0;
+	socket = error ? -1 : agent_connect(run->name, clock_deadline(AGENT_TIMEOUT));
+	error = error ?: socket < 0 ? socket : 0;
 	if (!error) {
 		tell_step(run, "its agent answers");
 		error = agent_run(run->name, socket, &program, end);
 	}
+	free(env);
 	free(ids);
 	return error;
 }
@@ -340,6 +392,7 @@ static int do_run(struct run *run, const char *workdir, struct agent_end *end)
 	error = wait_driver(run);
 	if (!error) {
 		tell_step(run, "its driver is up");
+		fill_cache(run);
 		error = run_program(run, workdir, end);
 	}
 	if (error)
@@ -354,6 +407,41 @@ static int do_run(struct run *run, const char *workdir, struct agent_end *end)
 	return error && !end->timed_out ? RUN_FAILED : 0;
 }
 
+/* The root, and, with an image, its program. 0, or a reported -errno */
+static int open_root(struct run *run)
+{
+	int error;
+
+	if (!strcmp(run->options.root, "/")) {
+		run_root_remove_left();
+		return 0;
+	}
+	error = run_root_open(&run->root, run->options.root, run->name);
+	if (error)
+		return error;
+	run->options.unpacked = run->root.lock >= 0;
+	if (*run->options.command || (run->root.has_image && *run->root.image.argv)) {
+		run->options.root = run->root.path;
+		tell_step(run, "its root is there");
+		return 0;
+	}
+	error = complain(-EINVAL, "run: there is no command behind --, and %s has none, either; write 'sigmactl run --rootfs=%s -- CMD'",
+			 run->options.root, run->options.root);
+	run_root_close(&run->root, false);
+	return error;
+}
+
+/* The list of --cache=. 0, or a reported -errno */
+static int open_cache(struct run *run)
+{
+	if (!run->options.cache)
+		return 0;
+	if (!run->options.unchanging && !run->options.unpacked)
+		return complain(-EINVAL, "run: --cache= without --unchanging: each file that is opened would be read from the host again; give --unchanging, too, if nobody changes files of the root meanwhile");
+	run->cache = cache_open(run->options.cache);
+	return run->cache < 0 ? run->cache : 0;
+}
+
 static int check_user(void)
 {
 	if (!geteuid())
@@ -363,7 +451,7 @@ static int check_user(void)
 
 int run_command(int argc, char **argv)
 {
-	struct run run = { .caller = -1, .begun = clock_now(CLOCK_MONOTONIC) };
+	struct run run = { .caller = -1, .root.lock = -1, .cache = -1, .begun = clock_now(CLOCK_MONOTONIC) };
 	struct agent_end end = {};
 	char here[PATH_MAX];
 	const char *workdir = here;
@@ -384,9 +472,14 @@ int run_command(int argc, char **argv)
 	/* These are about who has called sudo, and the guest has the rights of this process */
 	unsetenv("SUDO_UID");
 	unsetenv("PKEXEC_UID");
-	if (!choose_name(&run))
-		status = do_run(&run, workdir, &end);
+	if (!choose_name(&run) && !open_root(&run)) {
+		if (!open_cache(&run))
+			status = do_run(&run, workdir, &end);
+		run_root_close(&run.root, run.options.keep && !status);
+	}
 free_options:
+	if (run.cache >= 0)
+		close(run.cache);
 	run_options_free(&run.options);
 	if (status)
 		return status;

@@ -6,6 +6,8 @@
  *	run_command.c		starts the guest, has its agent run the program, gives all back
  *	run_options.c		the options
  *	run_guest.c		composes the guest's file
+ *	run_root.c		the root that --rootfs= names, which it may have to unpack
+ *	unpack.c image.c	archives; images of containers
  */
 #ifndef SIGMACTL_RUN_COMMAND_H
 #define SIGMACTL_RUN_COMMAND_H
@@ -38,23 +40,26 @@ struct run_share {
 /**
  * struct run_options - the command line of 'sigmactl run -- CMD'
  * @name: of the guest; NULL: one is made up
- * @cpus, @memory, @kernel, @guard: values of the guest file's keys; NULL: the default
+ * @cpus, @memory, @kernel, @guard, @profile: values of the guest file's keys; NULL: the default
  * @append: words for the kernel's command line, or NULL
- * @root: the folder that is the root
+ * @root: the folder that is the root, or what it is to be unpacked from
  * @bridge: of RUN_NET_BRIDGE
  * @publish: values of Forward=
+ * @unchanging: nobody else changes the root and the shares meanwhile
+ * @unpacked: the root was unpacked for this guest alone
+ * @cache: path of a list of what the guest is to read before, or NULL
  * @timeout: microseconds; 0: none
- * @command: the program and its arguments; ends with NULL
+ * @command: the program and its arguments; ends with NULL; empty: that of the image
  */
 struct run_options {
-	const char *name, *cpus, *memory, *kernel, *guard, *append, *root, *bridge;
+	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge, *cache;
 	enum guest_root_writes writes;
 	enum run_net net;
 	char *publish[GUEST_FORWARDS_MAX];
 	unsigned int nr_publish;
 	struct run_share shares[RUN_SHARES_MAX];
 	unsigned int nr_shares;
-	bool tmp_from_host, keep, verbose;
+	bool tmp_from_host, unchanging, unpacked, keep, verbose;
 	uint64_t timeout;
 	char **command;
 };

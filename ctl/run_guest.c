@@ -123,7 +123,13 @@ char *run_guest_text(const struct run_options *options, uint64_t memory)
 		fprintf(out, "Memory=%lluM\n", (unsigned long long)(memory / MIB));
 	print_path(out, "Kernel", options->kernel);
 	print_key(out, "Guard", options->guard);
+	if (options->profile && strchr(options->profile, '/'))
+		print_path(out, "Profile", options->profile);
+	else
+		print_key(out, "Profile", options->profile);
 	print_path(out, "Root", options->root);
+	if (options->unchanging || options->unpacked)
+		fputs("RootCache=always\n", out);
 	fprintf(out, "RootWrites=%s\nVSock=yes\n",
 		options->writes == ROOT_WRITES_NO ? "no" :
 		options->writes == ROOT_WRITES_OVERLAY ? "overlay" : "yes");
@@ -131,7 +137,8 @@ char *run_guest_text(const struct run_options *options, uint64_t memory)
 	if (nic)
 		print_network(out, options);
 	for (unsigned int i = 0; i < options->nr_shares; i++)
-		fprintf(out, "[Share]\nPath=%s\nTag=run-%u\n", options->shares[i].path, i);
+		fprintf(out, "[Share]\nPath=%s\nTag=run-%u\n%s", options->shares[i].path, i,
+			options->unchanging ? "Cache=always\n" : "");
 	failed = ferror(out);
 	if (!fclose(out) && !failed)
 		return text;

@@ -21,6 +21,13 @@ const char run_options_help[] =
 "      --read-only           the guest cannot write to the root\n"
 "      --overlay             what it writes to the root stays in its memory\n"
 "      --rootfs=DIR          another root than the host's\n"
+"      --rootfs=TAR|IMAGE[:TAG]   a root that is unpacked, and removed when the guest is gone: a tar\n"
+"                            archive, or an OCI image, as a folder or an archive. Without CMD, the\n"
+"                            image's program runs; user, folder and environment are the image's\n"
+"      --unchanging          nobody else changes files of the root and the shares meanwhile: the\n"
+"                            guest keeps in its memory what it has read\n"
+"      --cache=FILE          before CMD begins, the guest reads what this list of 'sigmactl cache\n"
+"                            save' has; with --unchanging, or a root that was unpacked\n"
 "      --share=DIR[:PATH]    a folder of the host that it can write to, at PATH, a folder that is\n"
 "                            there, or in /run or /tmp; may be repeated\n"
 "      --tmp-from-host       /tmp is the host's\n"
@@ -28,6 +35,8 @@ const char run_options_help[] =
 "      --publish=[tcp:|udp:][ADDRESS:]PORT:PORT   a port of the host that leads to one of the\n"
 "                            guest; may be repeated\n"
 "      --kernel=FILE         another kernel than the host's\n"
+"      --profile=NAME|FILE   fit the guest to a kind of work: latency, throughput, jvm, database,\n"
+"                            hpc, or another one that 'sigmactl profiles' shows\n"
 "      --append=WORDS        more words for the kernel's command line\n"
 "      --guard=KIND          full, memory, no, or auto, the strongest one\n"
 "      --name=NAME           the guest's name (run-XXXX)\n"
@@ -38,7 +47,7 @@ const char run_options_help[] =
 
 enum {
 	CPUS = 256, MEMORY, READ_ONLY, OVERLAY, ROOTFS, SHARE, TMP_FROM_HOST, NET, PUBLISH, KERNEL,
-	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE
+	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE, PROFILE, UNCHANGING, CACHE
 };
 
 static const struct option known[] = {
@@ -52,6 +61,9 @@ static const struct option known[] = {
 	{ "net", required_argument, NULL, NET },
 	{ "publish", required_argument, NULL, PUBLISH },
 	{ "kernel", required_argument, NULL, KERNEL },
+	{ "profile", required_argument, NULL, PROFILE },
+	{ "unchanging", no_argument, NULL, UNCHANGING },
+	{ "cache", required_argument, NULL, CACHE },
 	{ "append", required_argument, NULL, APPEND },
 	{ "guard", required_argument, NULL, GUARD },
 	{ "name", required_argument, NULL, NAME },
@@ -176,6 +188,13 @@ static int take_option(struct run_options *options, int opt)
 		return check_text("publish", optarg) ?: add_publish(options, optarg);
 	case KERNEL:
 		return set_text(&options->kernel, "kernel", optarg);
+	case PROFILE:
+		return set_text(&options->profile, "profile", optarg);
+	case CACHE:
+		return set_text(&options->cache, "cache", optarg);
+	case UNCHANGING:
+		options->unchanging = true;
+		return 0;
 	case APPEND:
 		return set_text(&options->append, "append", optarg);
 	case GUARD:
@@ -225,7 +244,7 @@ static int check(const struct run_options *options)
 {
 	int error = 0;
 
-	if (!*options->command)
+	if (!*options->command && !strcmp(options->root, "/"))
 		return complain(-EINVAL, "run: there is no command behind --; write 'sigmactl run -- CMD', such as 'sigmactl run -- uname -a'");
 	if (options->name && !guestfile_name_valid(options->name, strlen(options->name)))
 		return complain(-EINVAL, "run: --name=%s: " GUEST_NAME_RULE, options->name);

@@ -58,6 +58,9 @@ static void compare(const struct guest_config *old, const struct guest_config *n
 		{ "Modules=", differ(old->modules, new->modules) },
 		{ "HostModules=", old->host_modules != new->host_modules },
 		{ "CommandLine=", differ(old->cmdline, new->cmdline) },
+		{ "Profile=", differ(old->profile.name, new->profile.name) ||
+			      differ(old->profile.words, new->profile.words) },
+		{ "RootCache=", old->root_cache != new->root_cache },
 		{ "SplitCores=", old->split_cores != new->split_cores },
 		{ "VSock=", old->vsock.off != new->vsock.off || old->vsock.cid != new->vsock.cid },
 		{ "Guard=", old->guard != new->guard },

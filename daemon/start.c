@@ -132,15 +132,19 @@ static bool has_share(const struct guest_config *config, const char *tag)
 static int share_root(struct machine *machine)
 {
 	const struct guest_config *config = machine->config;
-	char keys[PATH_MAX + 64];
+	static const char *const caches[] = {
+		[CACHE_DEFAULT] = "", [CACHE_AUTO] = "Cache=auto\n",
+		[CACHE_ALWAYS] = "Cache=always\n", [CACHE_NEVER] = "Cache=never\n",
+	};
+	char keys[PATH_MAX + 96];
 	int id;
 
 	if (!config->root || has_share(config, ROOT_TAG))
 		return 0;
 	/* An overlay does not cross folders that the share announces as mount points */
-	snprintf(keys, sizeof(keys), "Path=%s\nTag=" ROOT_TAG "\nSubmounts=%s\nReadOnly=%s\n", config->root,
+	snprintf(keys, sizeof(keys), "Path=%s\nTag=" ROOT_TAG "\nSubmounts=%s\nReadOnly=%s\n%s", config->root,
 		 config->root_writes == ROOT_WRITES_OVERLAY ? "no" : "yes",
-		 config->root_writes == ROOT_WRITES_YES ? "no" : "yes");
+		 config->root_writes == ROOT_WRITES_YES ? "no" : "yes", caches[config->root_cache]);
 	id = devices_make_one(machine, GUEST_SHARE, keys);
 	return id < 0 ? id : 0;
 }

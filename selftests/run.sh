@@ -42,9 +42,13 @@ check "the program has the same folder, user, groups, mask, limits and environme
 check "what it wrote is on the host, with its owner and mode" eval '
 	[ "$(cat made)" = 0 ] && [ "$(stat -c %u:%g:%a made)" = 0:0:640 ] &&
 	[ "$(stat -c %u:%g:%F fifo)" = 7:8:fifo ]'
+printf '[Share]\nReadAhead=256K\n[Memory]\nHugePages=8\nTransparentHugePages=never\n[Sysctl]\nvm.max_map_count=77777\n' >my.conf
 check "the guest has no more than it was given" eval '
-	run --cpus=1 -- sh -c "nproc; ls /run /tmp; cat /proc/1/comm" >out && cat out && grep -x 1 out &&
-	grep -x init out && ! grep sigma/ out'
+	run --cpus=1 --profile=./my.conf -- sh -c "nproc; ls /run /tmp; cat /proc/1/comm
+		cat /proc/sys/vm/max_map_count /proc/sys/vm/nr_hugepages /sys/kernel/mm/transparent_hugepage/enabled
+		cat /sys/class/bdi/0:*/read_ahead_kb" \
+		>out && cat out && grep -x 1 out && grep -x init out && ! grep sigma/ out'
+check "and what a profile says" eval 'grep -x 77777 out && grep -x 8 out && grep -x 256 out && grep "\[never\]" out'
 # mmap() of a file, and read() of another one to there
 cat >dirty.pl <<-'END'
 	open F, "+<mapped"; $page = syscall(9, 0, 4096, 3, 1, fileno F, 0);
@@ -77,8 +81,33 @@ check "--read-only: it cannot write" eval '
 	run --read-only -- sh -c "! touch made && ! touch $other/made" 2>err &&
 	[ "$(grep -ci "read-only" err)" = 2 ]'
 
+# ---- roots that are unpacked
+# put FILE: where an image has it, by its digest, in $sum
+put() { sum=$(sha256sum "$1" | cut -d ' ' -f 1) && mv "$1" "image/blobs/sha256/$sum"; }
+mkdir -p tree/bin tree/etc upper/etc image/blobs/sha256
+cp "$(command -v busybox)" tree/bin/busybox
+ln -s busybox tree/bin/sh
+touch tree/etc/lower upper/etc/upper upper/etc/.wh.lower
+tar -czf root.tar.gz -C tree .
+cp root.tar.gz lower.layer && put lower.layer && layers="{\"digest\": \"sha256:$sum\"}"
+tar -cf upper.layer -C upper . && put upper.layer && layers="$layers, {\"digest\": \"sha256:$sum\"}"
+# shellcheck disable=SC2016 # expanded in the guest
+printf '{"config": {"User": "7:8", "WorkingDir": "/srv/new", "Env": ["PATH=/bin", "A=image"], %s}}' \
+	'"Entrypoint": ["sh", "-c"], "Cmd": ["busybox id -u; pwd; echo $A; busybox ls /etc"]' >config && put config
+echo "{\"config\": {\"digest\": \"sha256:$sum\"}, \"layers\": [$layers]}" >manifest && put manifest
+echo "{\"manifests\": [{\"digest\": \"sha256:$sum\"}]}" >image/index.json
+echo '{"imageLayoutVersion": "1.0.0"}' >image/oci-layout
+tar -cf image.tar -C image .
+check "the program of an image runs, as its user, in its folder, with its environment" eval '
+	run --rootfs=image.tar -- >out; cat out
+	printf "7\n/srv/new\nimage\n" | cmp - <(head -n 3 out) && grep -x upper out && ! grep lower out'
+check "what was unpacked is gone" eval '[ -z "$(ls /var/lib/sigma/roots)" ]'
+
 # ---- how it ends
-check "--timeout ends a program" ends 124 run --timeout=2 -- sleep 1000
+check "--timeout ends a program" eval '
+	ends 124 run --timeout=2 --rootfs=root.tar.gz -- sh -c "echo /etc/* /srv/* >/made
+		busybox cat /made; busybox sleep 1000" >out'
+check "whose root was an archive, and not the host's" grep -x "/etc/lower /srv/\*" out
 # The parent is the agent. Without it, nothing in the guest answers the host
 # shellcheck disable=SC2016 # expanded in the guest
 check "--timeout ends a guest that does not answer" \
@@ -93,32 +122,51 @@ begin -- sh -c 'trap "exit 9" TERM; touch started; while :; do sleep 1; done' &
 check "a program runs in the background" until_true 120 [ -e started ]
 check "it gets the signals of sigmactl" eval 'kill -TERM $!; ends 9 wait $!'
 rm started
-begin -- sh -c 'touch started; exec sleep 1000' &
+echo old >word
+head -c 8M /dev/urandom >$work/big
+begin --unchanging --name=still -- sh -c 'cat word big >/dev/null; touch started; exec sleep 1000' &
 check "another one runs" until_true 120 [ -e started ]
+echo new >word.new && mv word.new word
+check "with --unchanging, what it has read does not come from the host again" eval '
+	[ "$(sigmactl exec still -- cat $work/word)" = old ]'
+check "what it has in its page cache is listed" eval '
+	sigmactl cache save still list $work && grep -x "0-2047 $work/big" list'
+check "and is still there when it is loaded" eval '
+	sigmactl cache load still list >out && grep "MiB, were read" out'
+refuse "a list that is none" "my.conf: no list" sigmactl cache load still my.conf
 check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
 check "no virtiofsd is left" no_servers
-begin -- true &
+begin --rootfs=root.tar.gz -- true &
 check "a start that is killed takes nothing" eval 'sleep 1; kill -9 $!; is_back'
 check "the guest's kernel panics: an error, and everything is back" eval '
 	ends 125 run -- sh -c "echo c >/proc/sysrq-trigger" 2>err && grep panicked err && is_back'
 check "with --keep the guest goes on, until it is stopped" eval '
-	run --keep --name=kept -- true && sigmactl list | grep "kept *running" &&
+	run --keep --name=kept --unchanging --cache=list -- fincore -nb -o RES $work/big >out &&
+	sigmactl list | grep "kept *running" &&
 	sigmactl stop kept 2>err && ! grep "switch itself off" err && is_back'
+check "with --cache, a file is in the cache before the program begins" grep 8388608 out
+refuse "a cache that would be thrown away" "give --unchanging, too" run --cache=list -- true
 
 # ---- what is refused
 refuse "a folder that the guest has its own of" "of its own" sh -c "cd /run && sigmactl run -- true"
 refuse "no command" "no command behind" sigmactl run --
 refuse "too much memory" "Memory=" run --memory=100G -- true
 refuse "no CPU is free" "CPU" run --cpus=64 -- true
+printf '[Kernel]\nTicks=full\n' >bad.conf
+refuse "a profile with a mistake" "bad.conf:2: Ticks=: no setting of .Kernel.; it has" \
+	run --profile=./bad.conf -- true
 refuse "a share at a folder that the host lacks" "no folder /no-such" run --share=$made:/no-such -- true
 check "a refused run has exit status 125" ends 125 run --memory=100G -- true
 check "nothing was taken by these" host_is_as_before
 
 # ---- several
-check "five runs in a row" eval 'for i in 1 2 3 4 5; do run -- true || break; done; [ $i = 5 ]'
+check "five runs in a row, with the profiles that come with SIGMA" eval '
+	for profile in $(sigmactl profiles --no-legend | cut -d " " -f 1) end; do
+		[ $profile = end ] || run --profile=$profile -- sh -c "dmesg; ! dmesg | grep \"set sysctl\"" || break
+	done >out && [ $profile = end ] && [ "$(grep -c "Command line:" out)" -ge 5 ]'
 check "two at once" eval '
 	run -- sh -c "echo one; sleep 1" >one & first=$!
 	run -- sh -c "echo two" >two && wait $first && [ "$(cat one two)" = "$(printf "one\ntwo")" ]'
 check "everything is back" is_back
-check "no file of these runs is left" eval '[ -z "$(ls /run/sigma/.run)" ] && no_servers'
+check "no file of these runs is left" eval '[ -z "$(find /run/sigma/.run /var/lib/sigma/roots -mindepth 1)" ] && no_servers'
 finish

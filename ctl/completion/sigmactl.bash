@@ -40,7 +40,7 @@ _sigmactl()
 		-t)	# of these verbs it has no value
 			[[ " ${words[*]} " == " "@(exec|shell)" "* ]] || i=$((i + 1)) ;;
 		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|\
-		--cpus|--kernel|--guard|--append|--name|--rootfs|--share|--net|--publish)
+		--cpus|--kernel|--guard|--profile|--cache|--append|--name|--rootfs|--share|--net|--publish)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
 		-*|=)	;;
@@ -64,9 +64,13 @@ _sigmactl()
 		choices="^A ^] none" ;;
 	--guard)
 		choices="auto full memory no" ;;
+	--profile)
+		choices=$(sigmactl profiles --no-legend 2>/dev/null | awk '{ print $1 }')
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -X '!*.conf' -- "$cur"; compgen -d -- "$cur") ;;
 	--net)
 		choices="user none bridge=" ;;
-	--kernel|--rootfs|--share)
+	--kernel|--rootfs|--share|--cache)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--cpus|--append|--name|--publish)
@@ -113,7 +117,7 @@ _sigmactl_argument()
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.guest' -- "$cur"; compgen -d -- "$cur") ;;
 	edit:1|enable:1|disable:1|show:1)
 		choices=$(_sigmactl_names all) ;;
-	check:*|list:*)
+	check:*|list:*|profiles:*)
 		;;
 	pool:1)
 		choices="add restore" ;;
@@ -130,6 +134,13 @@ _sigmactl_argument()
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi ;;
+	cache:1)
+		choices="save load" ;;
+	cache:2)
+		choices=$(_sigmactl_names on) ;;
+	cache:3)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	agent:1)
 		choices=install ;;
 	agent:2)

@@ -62,6 +62,11 @@ _sigmactl()
 		compset -P '*='
 		compadd '^A' '^]' none
 		return
+	elif [[ $words[CURRENT] == --profile=* ]]; then
+		compset -P '*='
+		compadd ${(f)"$(sigmactl profiles --no-legend 2>/dev/null | awk '{ print $1 }')"}
+		_files -g '*.conf'
+		return
 	elif [[ $words[CURRENT] == -* ]]; then
 		_sigmactl_options $verb
 		return
@@ -70,7 +75,7 @@ _sigmactl()
 	:0|help:1)		_sigmactl_verbs ;;
 	start:1|run:1)		_sigmactl_names off; _files -g '*.guest' ;;
 	edit:1|enable:1|disable:1|show:1)	_sigmactl_names all ;;
-	check:*|list:*)	;;
+	check:*|list:*|profiles:*)	;;
 	pool:1)			compadd add restore ;;
 	disk:1)			compadd add rm resize ;;
 	net:1|share:1)		compadd add rm ;;
@@ -81,6 +86,9 @@ _sigmactl()
 		elif [[ $verb != net ]]; then
 			_files
 		fi ;;
+	cache:1)		compadd save load ;;
+	cache:2)		_sigmactl_names on ;;
+	cache:3)		_files ;;
 	agent:1)		compadd install ;;
 	agent:2)		_files -/ ;;
 	cp:1|cp:2)		_sigmactl_names on; _files ;;

@@ -234,6 +234,25 @@ static void print_rest(FILE *out, const char *cmdline)
 		fprintf(out, " %s", word.text);
 }
 
+/* What fits the guest to its work. The user's words follow, so they count */
+static void print_profile(FILE *out, const struct guest_config *config, unsigned int nr_cpus)
+{
+	const struct guest_profile *profile = &config->profile;
+	const uint64_t size = profile->huge_1g ? 1ULL << 30 : 2ULL << 20;
+	const uint64_t pages = profile->huge_pages ?:
+			       config->memory / size * profile->huge_percent / 100;
+
+	fputs(profile->words ?: "", out);
+	/* The first CPU keeps its tick, for timekeeping and for the callbacks of the others */
+	if (profile->full_tick && nr_cpus > 1)
+		fprintf(out, " nohz_full=1-%u", nr_cpus - 1);
+	/* Also as the default: mmap(2) with MAP_HUGETLB and no size then takes these */
+	if (pages)
+		fprintf(out, " default_hugepagesz=%s hugepagesz=%s hugepages=%llu",
+			profile->huge_1g ? "1G" : "2M", profile->huge_1g ? "1G" : "2M",
+			(unsigned long long)pages);
+}
+
 /* For guest/init: the root that Root= names. The user's words follow, so their ro counts */
 static void print_root(FILE *out, const struct guest_config *config)
 {
@@ -305,6 +324,7 @@ char *cmdline_build(const struct guest_config *config, const struct sigma_info *
 	if (has_modules_share(config, kernel))
 		fputs(" sigma.modules=" MODULES_TAG, out);
 	print_root(out, config);
+	print_profile(out, config, info->nr_cpus);
 	print_parameters(out, config->cmdline);
 	blacklist = print_blacklist(out, config->cmdline);
 	if (!kernel_lists_bsp(kernel))
@@ -323,9 +343,10 @@ char *cmdline_build(const struct guest_config *config, const struct sigma_info *
 	}
 	if (len > max) {
 		log_error(-E2BIG,
-			  "%s: CommandLine= is %zu characters too long: %s takes %zu, of which SIGMA needs %zu; shorten it",
-			  config->file, len - max,
-			  config->kernel, max, len - strlen(config->cmdline));
+			  "%s: CommandLine= is %zu characters too long: %s takes %zu, of which SIGMA%s%s needs %zu; shorten it",
+			  config->file, len - max, config->kernel, max,
+			  config->profile.name ? ", with the profile " : "",
+			  config->profile.name ?: "", len - strlen(config->cmdline));
 		free(cmdline);
 		return NULL;
 	}

@@ -44,6 +44,7 @@ struct request {
 		struct {
 			char path[PATH_MAX], tag[GUEST_TAG_MAX + 1];
 			bool read_only, xattr, acl, submounts;
+			enum guest_cache cache;
 		} share;
 		struct {
 			uint16_t mtu;
@@ -294,6 +295,7 @@ int broker_share(struct backend *server, sd_event *event, const struct guest_sha
 	request.share.xattr = share->xattr;
 	request.share.acl = share->acl;
 	request.share.submounts = share->submounts;
+	request.share.cache = share->cache;
 	return start(server, event, "virtiofsd", &request, none, why);
 }
 
@@ -364,11 +366,12 @@ static int serve_share(struct backend *server, struct request *request, char *wh
 	struct guest_share share = {
 		.path = request->share.path, .read_only = request->share.read_only,
 		.xattr = request->share.xattr, .acl = request->share.acl,
-		.submounts = request->share.submounts,
+		.submounts = request->share.submounts, .cache = request->share.cache,
 	};
 
 	if (!is_text(request->share.path, sizeof(request->share.path)) ||
-	    !is_text(request->share.tag, sizeof(request->share.tag)) || *share.path != '/')
+	    !is_text(request->share.tag, sizeof(request->share.tag)) || *share.path != '/' ||
+	    (unsigned int)share.cache > CACHE_NEVER)
 		return -EINVAL;
 	/* The older virtiofsd would take what follows for options of its own */
 	if (strchr(share.path, ','))

@@ -80,6 +80,19 @@ static void wanted_options(const struct guest_share *share, bool wanted[NR_OPTIO
 	wanted[SUBMOUNTS] = share->submounts;
 }
 
+/* Both programs have "auto" by default. What is "none" to the older one is "never" to the other */
+static const char *cache_option(const struct guest_share *share, bool separate)
+{
+	switch (share->cache) {
+	case CACHE_ALWAYS:
+		return "cache=always,";
+	case CACHE_NEVER:
+		return separate ? "cache=never," : "cache=none,";
+	default:
+		return "cache=auto,";
+	}
+}
+
 /* @argv: up to a NULL, behind which there is room. The program in Rust announces by default */
 static void add_separate(char *argv[], const struct guest_share *share)
 {
@@ -107,9 +120,9 @@ static void join(char *to, size_t size, const struct guest_share *share)
 	bool wanted[NR_OPTIONS];
 
 	wanted_options(share, wanted);
-	snprintf(to, size, "%s%s%slog_level=err,source=%s", wanted[XATTR] ? options[XATTR] : "",
+	snprintf(to, size, "%s%s%s%slog_level=err,source=%s", wanted[XATTR] ? options[XATTR] : "",
 		 wanted[ACL] ? options[ACL] : "", wanted[SUBMOUNTS] ? options[SUBMOUNTS] : "",
-		 served_path(share));
+		 cache_option(share, false), served_path(share));
 }
 
 int virtiofsd_find(char path[PATH_MAX])
@@ -123,9 +136,10 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 		    uid_t starter, char why[BACKEND_WHY_MAX])
 {
 	char path[PATH_MAX], folder[PATH_MAX + 128], fd_option[16], serves[GUEST_TAG_MAX + 8];
-	char *separate[7 + NR_OPTIONS] = {
+	char cache[32];
+	char *separate[8 + NR_OPTIONS] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "--log-level=error",
-		folder,
+		cache, folder,
 	};
 	char *joined[] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "-o", folder, NULL
@@ -152,6 +166,8 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 		return error;
 	}
 	if (is_separate) {
+		snprintf(cache, sizeof(cache), "--%s", cache_option(share, true));
+		cache[strcspn(cache, ",")] = '\0';
 		snprintf(folder, sizeof(folder), "--shared-dir=%s", served_path(share));
 		add_separate(separate, share);
 	} else {

@@ -8,7 +8,8 @@
  *	request.c	collects what the host says about the program
  *	program.c	starts the program
  *	user.c		users and groups of the guest
- *	pty.c	the program's terminal
+ *	pty.c		the program's terminal
+ *	cache.c		lists and fills the guest's page cache
  */
 #ifndef SIGMA_GUEST_AGENT_H
 #define SIGMA_GUEST_AGENT_H
@@ -133,6 +134,14 @@ void program_hang_up(void);
 
 /** program_kill - end all processes of this session; those that left it are no part of it */
 void program_kill(void);
+
+/* cache.c */
+
+/** cache_save - write a list of what is cached of the files of @trees, to stdout. Its exit status */
+int cache_save(char *const *trees);
+
+/** cache_load_list - read what the list on stdin has. Its exit status */
+int cache_load_list(void);
 
 /* session.c */
 

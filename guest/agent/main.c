@@ -148,12 +148,18 @@ int main(int argc, char *argv[])
 	uint8_t key[AGENT_KEY_SIZE];
 	int listener;
 
+	if (argc > 2 && !strcmp(argv[1], "--cache-save"))
+		return cache_save(argv + 2);
+	if (argc == 2 && !strcmp(argv[1], "--cache-load"))
+		return cache_load_list();
 	once = argc == 2 && !strcmp(argv[1], "--once");
 	if (argc > 1 && !once) {
-		puts("Usage: sigma-agent [--once]\n"
+		puts("Usage: sigma-agent [--once | --cache-save FOLDER... | --cache-load]\n"
 		     "Run programs in this SIGMA guest for sigmactl on the host (" SIGMA_VERSION ").\n"
 		     "\n"
-		     "  --once  end with the program of 'sigmactl run'");
+		     "  --once        end with the program of 'sigmactl run'\n"
+		     "  --cache-save  list what the page cache has of the files in folders\n"
+		     "  --cache-load  read what the list on stdin has into the page cache");
 		return strcmp(argv[1], "--help") ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	open_streams();

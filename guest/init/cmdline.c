@@ -59,6 +59,7 @@ static void parse_word(struct cmdline *cmdline, char *word)
 		{ "rootflags",	&cmdline->flags },
 		{ "init",	&cmdline->init },
 		{ "sigma.modules", &cmdline->modules },
+		{ "sigma.readahead", &cmdline->readahead },
 	};
 	const char *value;
 
@@ -101,6 +102,7 @@ void cmdline_parse(struct cmdline *cmdline)
 	cmdline->flags = NULL;
 	cmdline->init = NULL;
 	cmdline->modules = NULL;
+	cmdline->readahead = NULL;
 	cmdline->overlay = false;
 	cmdline->run = false;
 	cmdline->nr_shares = 0;

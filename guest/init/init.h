@@ -4,6 +4,7 @@
  *
  *	init.c		mounts file systems, loads modules, switches to the root file system
  *	share.c		mounts a root that is a share, also below an overlay
+ *	readahead.c	the read-ahead of shares
  *	agent.c		starts the agent (guest/agent/)
  *	system.c	the system of 'sigmactl run', which has no other init: mounts, agent, power-off
  *	dhcp.c		the NIC's address in that system
@@ -73,6 +74,7 @@ pid_t agent_start(int file, bool once);
  *	it goes on when the program has ended
  * @tmp_from_host: sigma.tmp=host: /tmp is the root's
  * @shares: sigma.share=TAG:PATH, as often as given: a share to mount in the root, with sigma.run
+ * @readahead: value of sigma.readahead=, KiB that are read ahead of a share, or NULL
  * @network: sigma.net=dhcp: the NIC gets its address by DHCP
  * @read_only: "ro", the default, or "rw", whichever came last
  * @root_timeout: seconds to wait for @root
@@ -81,7 +83,7 @@ pid_t agent_start(int file, bool once);
  * @text: the command line, which cmdline_parse() modifies
  */
 struct cmdline {
-	const char *root, *fstype, *flags, *init, *modules;
+	const char *root, *fstype, *flags, *init, *modules, *readahead;
 	bool read_only, overlay, run, keep, tmp_from_host, network;
 	unsigned int root_timeout, nr_shares;
 	char *shares[CMDLINE_SHARES_MAX];
@@ -122,6 +124,11 @@ void init_load_list(const char *name, const struct cmdline *cmdline);
 
 /** share_mount_root - mount the share that root= names at NEWROOT; 0 or a reported -errno */
 int share_mount_root(const struct cmdline *cmdline);
+
+/* readahead.c */
+
+/** readahead_set - of the share that is mounted @at, as @cmdline says. What fails is logged */
+void readahead_set(const struct cmdline *cmdline, const char *at);
 
 /* system.c */
 

@@ -72,6 +72,7 @@ int share_mount_root(const struct cmdline *cmdline)
 			 strerror(-share.err), cmdline->root);
 		return share.err;
 	}
+	readahead_set(cmdline, share.at);
 	if (cmdline->overlay)
 		share.err = mount_overlay(cmdline);
 	if (!share.err)

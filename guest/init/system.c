@@ -101,7 +101,9 @@ static int mount_shares(const struct cmdline *cmdline)
 		mkdir(share.at, 0755);
 		root_wait(mount_share, &share, cmdline->root_timeout);
 		err = share.err;
-		if (err)
+		if (!err)
+			readahead_set(cmdline, share.at);
+		else
 			init_say(LEVEL_ERROR, "cannot mount a share at %s: %s%s", share.at,
 				 strerror(-err), err == -ENOENT ?
 				 "; the root must have this folder" : "");

@@ -354,6 +354,29 @@ TEST(a_folder_as_root)
 	EXPECT_SAID("unit.guest:7: CommandLine=: root=/dev/vda, and Root= in line 5", capture_end());
 }
 
+/* In front of the user's words, which the kernel then obeys */
+TEST(a_profile)
+{
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	config.cmdline = "mitigations=auto";
+	config.profile = (struct guest_profile) {
+		.words = " nohz=on mitigations=off", .full_tick = true, .huge_percent = 50,
+	};
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(strstr(cmdline(), " nohz=on mitigations=off nohz_full=1-1 default_hugepagesz=2M hugepagesz=2M hugepages=20 mitigations=auto pci=off"));
+
+	/* A single CPU keeps its tick, and half of the memory is less than a page */
+	info.nr_cpus = 1;
+	config.profile.huge_1g = true;
+	capture_start();
+	ASSERT_EQ(0, load());
+	capture_end();
+	EXPECT_TRUE(!strstr(cmdline(), "nohz_full") && !strstr(cmdline(), "hugepages"));
+}
+
 TEST(the_users_words_do_not_undo_what_protects_the_machine)
 {
 	static const struct {

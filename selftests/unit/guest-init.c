@@ -252,11 +252,12 @@ TEST(command_line)
 	static struct cmdline cmdline;
 
 	strcpy(cmdline.text, "ro root=/dev/vda root=PARTLABEL=\"the root\" rootfstype=xfs rw "
-	       "sigma.modules=m -- root=x\n");
+	       "sigma.modules=m sigma.readahead=64 -- root=x\n");
 	cmdline_parse(&cmdline);
 	EXPECT_STREQ("PARTLABEL=the root", cmdline.root);
 	EXPECT_STREQ("xfs", cmdline.fstype);
 	EXPECT_STREQ("m", cmdline.modules);
+	EXPECT_STREQ("64", cmdline.readahead);
 	EXPECT_FALSE(cmdline.read_only);
 	EXPECT_FALSE(cmdline.run || cmdline.overlay || cmdline.network || cmdline.nr_shares);
 }

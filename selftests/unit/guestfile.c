@@ -422,6 +422,44 @@ TEST(shares)
 	rmdir("a,b");
 }
 
+TEST(profiles_and_caches)
+{
+	FILE *file = fopen("my.conf", "w");
+	char config_text[256];
+
+	snprintf(config_text, sizeof(config_text), "[Guest]\nKernel=%s/vmlinuz\nProfile=%s/my.conf\n", dir,
+		 dir);
+
+	fputs("[Kernel]\nMitigations=off\n[Share]\nCache=always\n", file);
+	fclose(file);
+	/* The cache of a profile is for shares that have none of their own, also those above it */
+	ASSERT_EQ(0, load("[Share]\nPath=@/modules\nTag=a\n[Share]\nPath=@/modules\nTag=b\nCache=never\n"
+			  KERNEL "Root=@/modules\nRootCache=auto\nProfile=@/my.conf\n"));
+	EXPECT_STREQ(" mitigations=off", config.profile.words);
+	EXPECT_EQ(CACHE_ALWAYS, config.share[0].cache);
+	EXPECT_EQ(CACHE_NEVER, config.share[1].cache);
+	EXPECT_EQ(CACHE_AUTO, config.root_cache);
+	guestfile_free(&config);
+	EXPECT_WRONG("[Share]\nPath=@/modules\nCache=yes\n" KERNEL, 3, "none of auto, always and never");
+
+	file = fopen("my.conf", "w");
+	fputs("[Kernel]\nTick=no\n", file);
+	fclose(file);
+	EXPECT_WRONG(KERNEL "Profile=@/my.conf\n", 3, "cannot be used");
+	EXPECT_SAID("my.conf:2: Tick=no", said);
+	/* A guest that runs is served all the same */
+	capture_start();
+	EXPECT_EQ(0, guestfile_parse(&config, "./web.guest", config_text, strlen(config_text)));
+	capture_end();
+	guestfile_free(&config);
+	unlink("my.conf");
+	EXPECT_EQ(-ENOENT, load(KERNEL "Profile=@/my.conf\n"));
+	EXPECT_SAID("web.guest:3: Profile=", said);
+	EXPECT_EQ(-ENOENT, load(KERNEL "Profile=none\n"));
+	EXPECT_SAID("no file of this name in", said);
+	EXPECT_WRONG(KERNEL "Profile=./my.conf\n", 3, "an absolute path");
+}
+
 TEST(root)
 {
 	ASSERT_EQ(0, load(KERNEL));
@@ -442,6 +480,9 @@ TEST(root)
 	EXPECT_WRONG(KERNEL "Root=/a,b\n", 3, "comma");
 	EXPECT_WRONG(KERNEL "Root=/\nRootWrites=maybe\n", 4, "none of yes, no and overlay");
 	EXPECT_WRONG(KERNEL "Root=/\nInitrd=@/initrd\n", 3, "leave one of the two out");
+	EXPECT_WRONG(KERNEL "Root=/\nRootCache=maybe\n", 4, "none of auto, always and never");
+	EXPECT_EQ(-EINVAL, load(KERNEL "RootCache=always\n"));
+	EXPECT_SAID("RootCache= without Root=", said);
 	EXPECT_EQ(-EINVAL, load(KERNEL "RootWrites=no\n"));
 	EXPECT_SAID("without Root=", said);
 }

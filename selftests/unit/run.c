@@ -105,6 +105,14 @@ TEST(place_of_a_share)
 	run_options_free(&options);
 }
 
+/* That of an image, perhaps */
+TEST(no_command)
+{
+	EXPECT_EQ(0, PARSE("--rootfs=image", "--"));
+	run_options_free(&options);
+	EXPECT_REFUSED("no command behind --", "--rootfs=/", "--");
+}
+
 /* What would be other lines of the guest file, or a comment in it */
 TEST(no_value_leaves_its_line)
 {
@@ -139,6 +147,40 @@ TEST(guest_file)
 		     "Forward=tcp:80:81\n[Share]\nPath=/srv/a b\nTag=run-0\n", text);
 	free(text);
 	run_options_free(&options);
+}
+
+TEST(profile_and_cache)
+{
+	char *text;
+
+	ASSERT_EQ(0, PARSE("--net=none", "--profile=jvm", "--unchanging", "--share=/srv", "--", "true"));
+	text = run_guest_text(&options, 300ULL << 20);
+	ASSERT_TRUE(text);
+	EXPECT_SAID("\nProfile=jvm\nRoot=/\nRootCache=always\n", text);
+	EXPECT_SAID("Tag=run-0\nCache=always\n", text);
+	free(text);
+	run_options_free(&options);
+
+	/* A path in the guest file is absolute */
+	ASSERT_EQ(0, PARSE("--net=none", "--profile=../etc/passwd", "--", "true"));
+	if (chdir("/usr"))
+		TAP_FAIL("no /usr");
+	text = run_guest_text(&options, 300ULL << 20);
+	ASSERT_TRUE(text);
+	EXPECT_SAID("\nProfile=/etc/passwd\n", text);
+	free(text);
+	run_options_free(&options);
+	/* A root that is unpacked is the guest's alone */
+	ASSERT_EQ(0, PARSE("--net=none", "--share=/srv", "--cache=list", "--", "true"));
+	EXPECT_STREQ("list", options.cache);
+	options.unpacked = true;
+	text = run_guest_text(&options, 300ULL << 20);
+	ASSERT_TRUE(text);
+	EXPECT_SAID("\nRootCache=always\n", text);
+	EXPECT_TRUE(!strstr(text, "\nCache=always\n"));
+	free(text);
+	run_options_free(&options);
+	EXPECT_REFUSED("--profile= is empty", "--profile=", "--", "true");
 }
 
 TEST(memory_by_default)

@@ -39,6 +39,7 @@ PRINTS(pool, "pool", "pool --json");
 PRINTS(edit, "edit demo");
 PRINTS_NOTHING(enable);		/* systemctl prints */
 PRINTS_NOTHING(disable);
+PRINTS(profiles, "profiles", "profiles --json");
 NEEDS_A_REAL_GUEST(run);	/* for its console see terminal.c */
 PRINTS(start, "start demo");
 PRINTS_NOTHING(stop);
@@ -55,6 +56,7 @@ PRINTS_NOTHING(exec);		/* agent.c */
 PRINTS_NOTHING(shell);
 PRINTS_NOTHING(cp);
 PRINTS_NOTHING(agent);
+PRINTS_NOTHING(cache);
 NEEDS_A_REAL_GUEST(console);
 PRINTS(log, "log demo", "log -n 1 demo", "log -f demo", "log -f -n 1 demo");
 NEEDS_A_REAL_GUEST(nmi);
