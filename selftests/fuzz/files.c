@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Files that people give to sigmad: guest files, keys of a device that is added, files of the pool,
- * kernel images and initrds. The first byte of an input says which, and the rest is the file. Of an
+ * kernel images and initrds, images of disks. The first byte of an input says which, and the rest is the file. Of an
  * image only what differs from a good one is there: places and bytes.
  */
 #include <errno.h>
@@ -12,12 +12,14 @@
 #include "../../common/guestfile.h"
 #include "../../common/pool.h"
 #include "../../daemon/load/load.h"
+#include "../../daemon/virtio/format.h"
 #include "../unit/image.h"
 #include "fuzz.h"
 
 FUZZ_TARGET(1000);
 
-enum file { FILE_GUEST, FILE_KEYS, FILE_POOL, FILE_IMAGE, FILE_KERNEL, FILE_INITRD, NR_FILES };
+enum file { FILE_GUEST, FILE_KEYS, FILE_POOL, FILE_IMAGE, FILE_KERNEL, FILE_INITRD, FILE_DISK,
+	    NR_FILES };
 
 #define GUEST	"\0"
 #define KEYS	"\1"		/* and the kind of device */
@@ -25,6 +27,7 @@ enum file { FILE_GUEST, FILE_KEYS, FILE_POOL, FILE_IMAGE, FILE_KERNEL, FILE_INIT
 #define IMAGE	3
 #define KERNEL	4
 #define INITRD	"\5"
+#define DISK	"\6"
 
 #define TEXT_MAX	8192
 #define LOAD_MAX	(64UL << 20)	/* of kernels that are loaded here */
@@ -138,6 +141,19 @@ static void open_image(struct input *in)
 	open_kernel(image, size);
 }
 
+static void open_disk(const void *bytes, size_t size)
+{
+	const struct format *format;
+	int fd;
+
+	write_file(bytes, size);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	FUZZ_CHECK(fd >= 0);
+	format = format_recognise(fd);
+	FUZZ_CHECK(!format || (*format->name && *format->remedy));
+	close(fd);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
@@ -163,6 +179,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case FILE_INITRD:
 		initrd_unpacked(in.at, in.left, UNPACKED_MAX);
+		break;
+	case FILE_DISK:
+		open_disk(in.at, in.left);
 		break;
 	}
 	fuzz_end();
@@ -197,6 +216,11 @@ CASE(elf, KERNEL, 0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
 	1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x81, 0xff, 0xff, 0xff, 0xff,
 	0, 0, 0, 1, 0, 0, 0, 0, 0x78, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0,
 	'L', 'i', 'n', 'u', 'x', ' ', 'v', 'e', 'r', 's', 'i', 'o', 'n', ' ', '6', '.', '1', '.', '0', ' ', 0)
+CASE(qcow2, DISK "QFI\xfb\0\0\0\3\0\0\0\0\0\0\0\x70\0\0\0\5/a/b")
+CASE(vmdk, DISK "KDMV\1\0\0\0")
+CASE(vhdx, DISK "vhdxfile")
+CASE(gzip, DISK "\x1f\x8b\x08")
+CASE(iso, DISK "CD001")
 CASE(cpio, INITRD "0707010000000100000000000000000000000000000000000000000000000500000000000000000000"
 	"0000000000000000000200000000a\0\0\0hello\0\0\0\0\0\x1f\x8b\x08\0\0\0\0\0\0\3")
 CASE(cpio_sizes, INITRD "07070100000001000000000000000000000000000000000000000000ffffffff00000000000000"
