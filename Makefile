@@ -425,7 +425,7 @@ check-debug:
 	$(Q)selftests/rig/check --debug $(T)
 
 check-faults:
-	$(Q)selftests/rig/check kdump guest-faults
+	$(Q)selftests/rig/check kdump host-faults guest-faults
 
 check-load:
 	$(Q)selftests/rig/packages

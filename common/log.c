@@ -17,6 +17,7 @@
 
 #include "assert.h"
 #include "log.h"
+#include "text.h"
 
 #define LOG_LINE_MAX 8192	/* has room for a path and what is wrong with it */
 #define LOG_FILE_MAX (256 * 1024)	/* bytes of the file, and of the older one */
@@ -123,9 +124,12 @@ static void write_line(const char *line, size_t len)
 	pthread_mutex_unlock(&log_file.lock);
 }
 
+/* A message may quote a file or an argument of any bytes, and terminals obey some of them */
 static void log_line(const char *level, const char *kind, const char *fmt, va_list ap)
 {
-	char line[LOG_LINE_MAX];
+	char line[LOG_LINE_MAX], clean[LOG_LINE_MAX + TEXT_HELD_MAX + 1];
+	struct text_filter filter = {};
+	size_t size;
 	int len, more;
 
 	len = snprintf(line, sizeof(line), "%s%s: %s%s%s", log_to_journal ? level : "",
@@ -136,8 +140,10 @@ static void log_line(const char *level, const char *kind, const char *fmt, va_li
 	len += more;
 	if (len > (int)sizeof(line) - 2)
 		len = sizeof(line) - 2;
-	line[len++] = '\n';
-	write_line(line, len);
+	size = text_clean(&filter, line, len, clean);
+	size += text_clean_end(&filter, clean + size);
+	clean[size++] = '\n';
+	write_line(clean, size);
 }
 
 void log_info(const char *fmt, ...)

@@ -87,6 +87,7 @@ static void end_progress(const struct progress *progress)
 }
 
 #define NOTIFY_PREFIX ".start-"
+#define QUEUE_MAX 64	/* messages that wait: more than net.unix.max_dgram_qlen, which is 10 */
 
 static struct sockaddr_un notify_address = { .sun_family = AF_UNIX };
 
@@ -252,6 +253,19 @@ static void interrupt(int pidfd)
 	pidfd_send_signal(pidfd, SIGINT, NULL, 0);
 }
 
+/*
+ * sigmad has ended: did it say READY=1 before? There are as many messages as wait in a socket at most,
+ * so that a program of root which sends without end holds nobody up.
+ */
+static bool was_ready(int notify, pid_t pid, struct progress *progress)
+{
+	bool ready = false;
+
+	for (unsigned int i = 0; i < QUEUE_MAX && !ready; i++)
+		ready = is_ready(notify, pid, progress);
+	return ready;
+}
+
 /* 0: the guest is started; -ECHILD: sigmad ended; -EINTR: we ended it; or another -errno */
 static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 {
@@ -280,11 +294,13 @@ static int wait_ready(const char *name, int notify, int signals, pid_t pid)
 			if (read(signals, &info, sizeof(info)) == sizeof(info))
 				interrupt(fds[2].fd);
 			interrupted = true;
-		} else if (fds[0].revents) {
-			if (is_ready(notify, pid, &progress) && !interrupted)
-				result = 0;
 		} else if (fds[2].revents) {
-			result = interrupted ? -EINTR : -ECHILD;
+			if (interrupted)
+				result = -EINTR;
+			else
+				result = was_ready(notify, pid, &progress) ? 0 : -ECHILD;
+		} else if (is_ready(notify, pid, &progress) && !interrupted) {
+			result = 0;
 		}
 	}
 	close(fds[2].fd);

@@ -2,11 +2,13 @@
 /*
  * Reports to the service manager: see notify.h.
  *
- * A send waits while the reader has not read the last ones, ten in all (net.unix.max_dgram_qlen).
- * systemd always reads. sigmactl may be stopped (Ctrl-Z), or has seen READY=1 and reads no more; it
- * must not stop the event loop. So it gets only a few of the reports that are not important, which
- * leaves room for READY=1 and the states in which guests end. While there is no room it gets none.
+ * A socket holds ten reports that nobody has read yet (net.unix.max_dgram_qlen). systemd always reads.
+ * sigmactl may be stopped (Ctrl-Z), or has seen READY=1 and reads no more; it must not stop the event
+ * loop. So it gets only a few of the reports that are not important, which leaves room for READY=1 and
+ * the states in which guests end. These are tried for a while, since other programs of root may fill
+ * its socket, too.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -25,11 +27,14 @@
 
 #define NEEDLESS_MAX	5	/* reports */
 #define REPORT_MAX	512
+#define TRIES_MAX	200	/* as long as a sigmad lives */
+#define TRY_MS		10
 
 static struct {
 	bool systemd;
 	unsigned int needless;	/* reports so far that sigmactl can do without */
-	int fd;			/* connected to sigmactl's socket, only to look for room; or -1 */
+	unsigned int tries;	/* so far, to send what sigmactl needs */
+	int fd;			/* connected to sigmactl's socket; or -1 */
 } manager = { .fd = -1 };
 
 static void connect_manager(void)
@@ -51,12 +56,13 @@ static void connect_manager(void)
 	}
 }
 
-/* Nobody but this thread sends to the socket, so what is true here is true at the send */
-static bool has_room(void)
+static void tell_sigmactl(bool needed, const char *text)
 {
 	struct pollfd socket = { .fd = manager.fd, .events = POLLOUT };
 
-	return manager.fd < 0 || poll(&socket, 1, 0) > 0;
+	while (send(manager.fd, text, strlen(text), MSG_NOSIGNAL) < 0 && errno == EAGAIN && needed &&
+	       manager.tries++ < TRIES_MAX)
+		poll(&socket, 1, TRY_MS);
 }
 
 /* @needed: by sigmactl */
@@ -68,12 +74,13 @@ static void report(bool needed, const char *fmt, ...)
 
 	if (!manager.systemd && !needed && manager.needless++ >= NEEDLESS_MAX)
 		return;
-	if (!manager.systemd && !has_room())
-		return;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	sd_notify(0, text);
+	if (!manager.systemd && manager.fd >= 0)
+		tell_sigmactl(needed, text);
+	else
+		sd_notify(0, text);
 }
 
 #define PATIENCE_USEC	300000000ULL	/* TimeoutStartSec= of sigma@.service begins again */
@@ -124,7 +131,7 @@ void notify_observe(struct observers *observers, bool service)
 	};
 
 	manager.systemd = service;
-	manager.needless = 0;
+	manager.needless = manager.tries = 0;
 	if (!service)
 		connect_manager();
 	observers_add(observers, &ops, NULL);

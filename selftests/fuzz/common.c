@@ -13,6 +13,9 @@
 #include "fuzz.h"
 
 #define MESSAGE_MAX	1024	/* bytes */
+#define QUOTES_MAX	8192	/* with a line of a file */
+
+bool fuzz_any_bytes;
 
 static unsigned int messages;
 static time_t began;
@@ -61,12 +64,12 @@ void fuzz_check_messages(unsigned int limits)
 /* Called by any thread */
 static void message(const char *fmt, va_list ap)
 {
-	char text[MESSAGE_MAX];
+	char text[QUOTES_MAX];
 	int len = vsnprintf(text, sizeof(text), fmt, ap);
 
-	FUZZ_CHECK(len > 0 && len < (int)sizeof(text));
+	FUZZ_CHECK(len > 0 && len < (fuzz_any_bytes ? QUOTES_MAX : MESSAGE_MAX));
 	for (int i = 0; i < len; i++)
-		FUZZ_CHECK(text[i] >= ' ' && text[i] <= '~');
+		FUZZ_CHECK(fuzz_any_bytes || (text[i] >= ' ' && text[i] <= '~'));
 	__atomic_fetch_add(&messages, 1, __ATOMIC_ACQ_REL);
 	if (getenv("FUZZ_LOG"))
 		fprintf(stderr, "%s\n", text);

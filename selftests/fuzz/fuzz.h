@@ -6,6 +6,7 @@
 #ifndef SIGMA_FUZZ_H
 #define SIGMA_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,6 +98,9 @@ static inline uint16_t take16(struct input *in)
 /** fuzz_begin, fuzz_end - around each input */
 void fuzz_begin(void);
 void fuzz_end(void);
+
+/* Messages may quote what is no ASCII: common/log.c, which is not linked, takes control characters out */
+extern bool fuzz_any_bytes;
 
 /** fuzz_messages - number of sigmad's messages since fuzz_begin(); shown when $FUZZ_LOG is set */
 unsigned int fuzz_messages(void);

@@ -4,7 +4,6 @@
  * changes indices and bytes between reads, and messages are copied out.
  */
 #include <errno.h>
-#include <stdbool.h>
 
 #include "../../kmod/shared/record.h"
 #include "fuzz.h"

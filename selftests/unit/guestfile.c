@@ -647,6 +647,9 @@ TEST(bad_memory)
 
 TEST(bad_paths)
 {
+	/* What a terminal would obey is not said */
+	EXPECT_EQ(-ENOENT, load("[Guest]\nKernel=/\x1b[2J\xff\n"));
+	EXPECT_SAID("./web.guest:2: Kernel=/?[2J?: No such file", said);
 	EXPECT_EQ(-ENOENT, load("[Guest]\nKernel=@/none\n"));
 	EXPECT_SAID("web.guest:2: Kernel=", said);
 	EXPECT_SAID("No such file", said);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Reports to a sigmactl that reads none of them: sigmad goes on, and what counts is not lost. */
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../../common/gueststate.h"
 #include "../../daemon/notify.h"
@@ -58,6 +61,30 @@ TEST(nobody_reads)
 	EXPECT_TRUE(strstr(text, "STATUS=Step 0.\n"));
 	EXPECT_TRUE(strstr(text, "\nREADY=1\n"));
 	EXPECT_TRUE(strstr(text, GUEST_STATE_VARIABLE "panicked\nSTOPPING=1\n"));
+	close(fd);
+	unlink(addr.sun_path);
+}
+
+/* Other programs have filled the socket, and the reader is slow */
+TEST(no_room_for_a_while)
+{
+	int fd = listen_here(false), other = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0), how;
+	pid_t reader;
+
+	ASSERT_TRUE(fd >= 0 && other >= 0);
+	while (sendto(other, "READY=0", 7, 0, (struct sockaddr *)&addr, sizeof(addr)) > 0)
+		;
+	ASSERT_EQ(EAGAIN, errno);
+	reader = fork();
+	if (!reader) {
+		for (*text = '\0'; !strstr(text, "READY=1\n"); read_all(fd))
+			usleep(200000);
+		_exit(0);
+	}
+	observers_ready(&observers);
+	EXPECT_EQ(reader, waitpid(reader, &how, 0));
+	EXPECT_EQ(0, how);
+	close(other);
 	close(fd);
 	unlink(addr.sun_path);
 }
