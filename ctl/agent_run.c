@@ -93,8 +93,8 @@ static void stop(struct run *run)
 }
 
 /*
- * The program has exited, and nobody takes its output. It cannot get signals any more, so they have their
- * usual effect on this process, which is done once the caller has tidied up.
+ * The program has exited, and nobody takes its output. It cannot get signals any more, so they have
+ * their usual effect on this process, which is done once the caller has tidied up.
  */
 static void obey_signals(struct run *run)
 {

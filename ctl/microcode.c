@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Microcode that was loaded while the machine runs, for 'sigmactl check': see ctl.h. It does not reach
- * lent CPUs, so these have an older revision than the host's, until the guest has ended and the host
- * onlines them. A CPU of the host may have another one, too.
+ * Microcode that was loaded while the machine runs, for 'sigmactl check': see ctl.h. It does not
+ * reach lent CPUs, so these have an older revision than the host's, until the guest has ended and the
+ * host onlines them. A CPU of the host may have another one, too.
  */
 #include <glob.h>
 #include <inttypes.h>
@@ -16,7 +16,7 @@
 
 #define KEY	"microcode"
 
-/* The oldest and newest revision of the CPUs that are online; false: the CPU has none that is known */
+/* The oldest and newest revision of the CPUs that are online; false: it is not known */
 static bool read_host(const char *cpuinfo, uint32_t *oldest, uint32_t *newest)
 {
 	FILE *file = fopen(cpuinfo, "re");

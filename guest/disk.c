@@ -4,9 +4,9 @@
  *
  * Nobody is left who could say which requests were done, so each one that is in flight has failed,
  * and so does each one from now on. virtio_blk has no time limit and would wait for ever, and the
- * programs with it. So the requests are ended here, through the interfaces of the block layer and of
- * virtqueues alone, as a driver ends them whose hardware has died (nvme_cancel_request()). The disk
- * stays until it is removed or the guest restarts.
+ * programs with it. So the requests are ended here, through the interfaces of the block layer and
+ * of virtqueues alone, as a driver ends them whose hardware has died (nvme_cancel_request()). The
+ * disk stays until it is removed or the guest restarts.
  *
  * sigmad says SIGMA_STATUS_LOST only when nobody accesses the virtqueues and buffers any more. It
  * is true until the device is reset and has new virtqueues. sigma_disk.lock keeps the old ones from
@@ -57,10 +57,10 @@ static struct device *find_disk(struct virtio_device *vdev)
 }
 
 /*
- * virtio_blk completes a request with data itself, and frees what it has allocated for it. It takes the
- * byte where the device would have put the status for the result, so the data are marked before: the error
- * of a bio stays. A part of a flush is then followed by another request, which fails. The others have
- * nothing that is to be freed.
+ * virtio_blk completes a request with data itself, and frees what it has allocated for it. It takes
+ * the byte where the device would have put the status for the result, so the data are marked before:
+ * the error of a bio stays. A part of a flush is then followed by another request, which fails. The
+ * others have nothing that is to be freed.
  */
 static void end_request(struct request *request)
 {

@@ -5,7 +5,7 @@
  *	state			created, booting, running, ... (enum sigma_state)
  *	cpus			the host's numbers of its CPUs, "2,3", boot CPU first
  *	memory			bytes
- *	microcode		the oldest microcode revision of its CPUs, as when the host had them:
+ *	microcode		the oldest microcode revision of its CPUs, as the host left them:
  *				hexadecimal, as in /proc/cpuinfo; "0x0": unknown
  *	heartbeat		counted by the guest's driver
  *	release			kernel release that the guest's driver reported

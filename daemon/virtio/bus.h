@@ -115,8 +115,8 @@ int virtio_bus_next(const struct virtio_bus *bus);
  * guest's transport is not up, it is called before this function returns; else it may be called at
  * any time later.
  *
- * Return: 0; or a reported -errno: with @force, a back end hangs that keeps the guest from releasing it. The
- * unplug stays pending.
+ * Return: 0; or a reported -errno: with @force, a back end that hangs keeps the guest from releasing
+ * it. The unplug stays pending.
  */
 int virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force);
 

@@ -214,8 +214,8 @@ static bool features_acceptable(const struct virtio_device *dev)
 }
 
 /*
- * The device could not be started, and the reason was logged. Its requests would wait for ever, and so
- * would the guest's kernel, which reads the partition table of a disk.
+ * The device could not be started, and the reason was logged. Its requests would wait for ever, and
+ * so would the guest's kernel, which reads the partition table of a disk.
  */
 static void lose(struct virtio_device *dev)
 {

@@ -80,8 +80,8 @@ struct virtio_device_ops {
 	/* Of each disk: it grows; see virtio_bus_resize() */
 	int (*resize)(struct virtio_device *dev, uint64_t *size);
 	/*
-	 * The guest is to release it, come what may: a back end that does not answer is ended, so that
-	 * requests in flight do not keep it. 0, or -errno with the reason: it goes on. May be NULL
+	 * The guest is to release it, come what may: a back end that does not answer is ended, so
+	 * that requests in flight do not keep it. 0, or a reported -errno: it goes on. May be NULL
 	 */
 	int (*release)(struct virtio_device *dev);
 	/* What is wrong with a device that goes on, see virtio_bus_trouble(); may be NULL */

@@ -108,7 +108,8 @@ static const char *net_trouble(struct virtio_device *dev)
 	unsigned int mtu = le16toh(net->config.mtu);
 	const char *where = *net->bridge ? net->bridge : "the tap";
 
-	if (!mtu || !net->host_mtu || net->host_mtu == mtu || (net->host_mtu > mtu && net->mtu_given))
+	if (!mtu || !net->host_mtu || net->host_mtu == mtu ||
+	    (net->host_mtu > mtu && net->mtu_given))
 		return NULL;
 	if (net->host_mtu < mtu)
 		snprintf(net->trouble, sizeof(net->trouble), "has an MTU of %u, and %s one of %u: longer frames of the guest may get lost; %s",

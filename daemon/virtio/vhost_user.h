@@ -40,8 +40,8 @@ bool vhost_user_alive(const struct vhost_user *vu);
 /**
  * vhost_user_answers - is a back end that has queues still there to serve them?
  *
- * Waits, with a timeout. If there is no answer, the back end is told to end: nothing else is sent to it,
- * and when it closes the connection, the device is lost as if it had died.
+ * Waits, with a timeout. If there is no answer, the back end is told to end: nothing else is sent to
+ * it, and when it closes the connection, the device is lost as if it had died.
  */
 bool vhost_user_answers(struct vhost_user *vu);
 

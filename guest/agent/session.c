@@ -151,8 +151,8 @@ static int take_request(struct session *session, unsigned int type, const uint8_
 }
 
 /*
- * The program has ended, and the host does not take the rest of its output. Whoever waits for that wants
- * no more of it: this signal would have ended a program that still writes.
+ * The program has ended, and the host does not take the rest of its output. Whoever waits for that
+ * wants no more of it: this signal would have ended a program that still writes.
  */
 static void give_up_output(struct session *session, int number)
 {

@@ -267,7 +267,7 @@ TEST(goes_on_after_the_end)
 	close(null);
 }
 
-/* sigmactl, whose output nobody takes, of a program that has exited. @out: both ends of its stdout */
+/* sigmactl, whose output nobody takes, of a program that has exited. @out: its stdout, both ends */
 static bool begin_unread(struct client *client, int out[2])
 {
 	static const uint8_t data[MUCH];
