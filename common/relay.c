@@ -201,7 +201,9 @@ void relay_finish(struct relay *relay)
 
 static bool wants_read(const struct relay *relay, const struct inlet *inlet)
 {
-	return inlet->fd >= 0 && inlet->credit && relay_has_room(relay, RELAY_PIECE + RELAY_CONTROL);
+	/* Its end needs no credit */
+	return inlet->fd >= 0 && (inlet->credit || !inlet->left) &&
+	       relay_has_room(relay, RELAY_PIECE + RELAY_CONTROL);
 }
 
 /* Read a piece right into the queue */

@@ -84,9 +84,10 @@ int agent_connect(const char *name, uint64_t deadline);
  * @end: out
  *
  * Until the program runs, signals have their usual effect. From then on they go to the program: they
- * are blocked, and SIGPIPE is ignored, for the rest of this process. When stdout cannot be written
- * any more, the program gets SIGPIPE. Unless that is for want of a reader, output_close() has the
- * message, and @end does not say that all is well.
+ * are blocked, and SIGPIPE is ignored, for the rest of this process. When the program has exited and
+ * its output is not all written, a signal that would end this process is in @end. When stdout cannot
+ * be written any more, the program gets SIGPIPE. Unless that is for want of a reader, output_close()
+ * has the message, and @end does not say that all is well.
  *
  * Return: 0; or a reported -errno: then @end has one of AGENT_STATUS_*. -ETIMEDOUT: the program was
  * to end by its timeout, and the guest did not do that.
@@ -172,6 +173,9 @@ void agent_terminal_close(struct agent_terminal_here *terminal);
 /** agent_terminal_take, agent_terminal_give_back - put it into raw mode, and undo that */
 void agent_terminal_take(struct agent_terminal_here *terminal);
 void agent_terminal_give_back(struct agent_terminal_here *terminal);
+
+/** agent_terminal_take_signals - the same, but keys like Ctrl-C make signals of this process */
+void agent_terminal_take_signals(struct agent_terminal_here *terminal);
 
 /** agent_terminal_size - its size; false: it has none */
 bool agent_terminal_size(const struct agent_terminal_here *terminal, struct agent_size *size);

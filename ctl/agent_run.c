@@ -25,7 +25,12 @@
 #define LEAVE_KEYS	3	/* so often in LEAVE_USEC, the key ends the connection */
 #define LEAVE_USEC	USEC_PER_SEC
 
-enum state { WAITING, RUNNING, EXITED, FAILED };
+enum state {
+	WAITING, RUNNING,
+	EXITED,			/* the rest of its output is being written */
+	LEFT,			/* that was given up, because of a signal */
+	FAILED,
+};
 
 /**
  * struct run - a program that runs
@@ -85,6 +90,29 @@ static void stop(struct run *run)
 	/* Also if this process could not stop, as one that no shell controls */
 	run->signals.pending |= agent_signal_bit(SIGCONT);
 	run->resized = run->has_terminal;
+}
+
+/*
+ * The program has exited, and nobody takes its output. It cannot get signals any more, so they have
+ * their usual effect on this process, which is done once the caller has tidied up.
+ */
+static void obey_signals(struct run *run)
+{
+	static const int without_effect[] = { SIGCONT, SIGWINCH, SIGURG };
+
+	for (size_t i = 0; i < sizeof(without_effect) / sizeof(*without_effect); i++)
+		run->signals.pending &= ~agent_signal_bit(without_effect[i]);
+	if (run->signals.pending & agent_signal_bit(SIGTSTP)) {
+		run->signals.pending &= ~agent_signal_bit(SIGTSTP);
+		agent_terminal_give_back(&run->terminal);
+		agent_signals_stop(SIGTSTP, false);
+		agent_terminal_take_signals(&run->terminal);
+	}
+	if (!run->signals.pending)
+		return;
+	*run->end = (struct agent_end) { .signal = ffsll(run->signals.pending),
+					 .timed_out = run->end->timed_out };
+	run->state = LEFT;
 }
 
 static void send_pending(struct run *run)
@@ -291,6 +319,8 @@ static int on_exited(struct run *run, const uint8_t *payload, size_t size)
 	run->end->signal = exited.signal;
 	run->state = EXITED;
 	run->deadline = 0;
+	/* These were for the program */
+	run->signals.pending = 0;
 	/* A guest that goes on sending does not keep this process */
 	relay_finish(run->relay);
 	return 0;
@@ -325,7 +355,7 @@ static const struct relay_ops ops = {
 
 static bool is_done(const struct run *run)
 {
-	return run->state == FAILED ||
+	return run->state == FAILED || run->state == LEFT ||
 	       (run->state == EXITED && relay_outlets_done(run->relay));
 }
 
@@ -377,6 +407,8 @@ static int talk(struct run *run)
 		error = step(run);
 		if (error)
 			return error;
+		if (run->state == EXITED)
+			agent_terminal_take_signals(&run->terminal);
 		nr = relay_prepare(run->relay, fds);
 		fds[nr] = (struct pollfd) { .fd = run->signals.fd, .events = POLLIN };
 		fds[nr + 1] = (struct pollfd) { .fd = run->keys_unsent ? run->terminal.in : -1,
@@ -392,6 +424,8 @@ static int talk(struct run *run)
 			return error;
 		if (fds[nr].revents)
 			take_signals(run);
+		if (run->state == EXITED)
+			obey_signals(run);
 		if (fds[nr + 1].revents)
 			read_unsent_keys(run);
 		if (run->stopped && run->state == RUNNING)

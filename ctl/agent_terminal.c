@@ -80,6 +80,17 @@ void agent_terminal_take(struct agent_terminal_here *terminal)
 	terminal->raw = !tcsetattr(terminal->in, TCSANOW, &raw);
 }
 
+void agent_terminal_take_signals(struct agent_terminal_here *terminal)
+{
+	struct termios mode;
+
+	agent_terminal_take(terminal);
+	if (!terminal->raw || tcgetattr(terminal->in, &mode) || mode.c_lflag & ISIG)
+		return;
+	mode.c_lflag |= ISIG;
+	tcsetattr(terminal->in, TCSANOW, &mode);
+}
+
 void agent_terminal_give_back(struct agent_terminal_here *terminal)
 {
 	if (terminal->raw)

@@ -269,6 +269,11 @@ static void check_mtus(void)
 	globfree(&taps);
 }
 
+static void check_microcode(void)
+{
+	microcode_check("/proc/cpuinfo", "/sys/class/sigma/*/microcode");
+}
+
 /* When the host panics, a restart of the machine ends the guests. When does it restart? */
 static void check_panic(void)
 {
@@ -319,8 +324,8 @@ static int run(const struct options *options, char **args)
 	static void (* const checks[])(void) = {
 		installed_module, check_devices, installed_signature, check_cpus, check_apic, check_tsc,
 		check_hypervisor, check_memory, check_kernel, installed_initrd, check_network,
-		check_user_network, check_bridges, check_mtus, check_panic,
-		check_guard,
+		check_user_network, check_bridges, check_mtus,
+		check_microcode, check_panic, check_guard,
 	};
 
 	if (options->given & OPT_JSON && options->given & OPT_REPORT)

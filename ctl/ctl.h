@@ -16,6 +16,7 @@
  *	terminal.c	a person's terminal, connected to a guest's console
  *	vmcore.c	a guest's memory as an ELF core
  *	finding.c installed.c	the findings of 'sigmactl check', and those about what is installed
+ *	microcode.c	its finding about microcode
  *	report.c	output of 'sigmactl check --report'
  *	prometheus.c	output of 'sigmactl stats --prometheus'
  *	library.c	loads libraries that few verbs need
@@ -473,6 +474,15 @@ void text_print(const char *text, size_t len);
 
 /** text_print_stream - print the next piece of a stream likewise */
 void text_print_stream(struct text_filter *filter, const char *text, size_t len);
+
+/* microcode.c */
+
+/**
+ * microcode_check - find CPUs with older microcode than others
+ * @cpuinfo: path of /proc/cpuinfo
+ * @guests: pattern of the files .../NAME/microcode of sigma.ko
+ */
+void microcode_check(const char *cpuinfo, const char *guests);
 
 /* report.c */
 

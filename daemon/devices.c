@@ -359,9 +359,9 @@ int devices_remove(struct machine *machine, unsigned int id, bool force)
 
 	if (error)
 		return error;
-	virtio_bus_remove(machine->devices, id, force);
+	error = virtio_bus_remove(machine->devices, id, force);
 	observers_devices(&machine->observers);
-	return 0;
+	return error;
 }
 
 int devices_resize(struct machine *machine, unsigned int id, uint64_t *size)

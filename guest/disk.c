@@ -4,10 +4,9 @@
  *
  * Nobody is left who could say which requests were done, so each one that is in flight has failed,
  * and so does each one from now on. virtio_blk has no time limit and would wait for ever, and the
- * programs with it. So the requests are ended here, through the interfaces of the block layer
- * alone, as a driver ends them whose hardware has died (nvme_cancel_request()). The disk stays
- * until it is removed or the guest restarts. What virtio_blk and the virtqueue have allocated for
- * these requests stays, too: some KiB for each at most.
+ * programs with it. So the requests are ended here, through the interfaces of the block layer and
+ * of virtqueues alone, as a driver ends them whose hardware has died (nvme_cancel_request()). The
+ * disk stays until it is removed or the guest restarts.
  *
  * sigmad says SIGMA_STATUS_LOST only when nobody accesses the virtqueues and buffers any more. It
  * is true until the device is reset and has new virtqueues. sigma_disk.lock keeps the old ones from
@@ -57,20 +56,40 @@ static struct device *find_disk(struct virtio_device *vdev)
 	return found;
 }
 
+/*
+ * virtio_blk completes a request with data itself, and frees what it has allocated for it. It takes
+ * the byte where the device would have put the status for the result, so the data are marked before:
+ * the error of a bio stays. A part of a flush is then followed by another request, which fails. The
+ * others have nothing that is to be freed.
+ */
+static void end_request(struct request *request)
+{
+	struct bio *bio;
+
+	if (!request->bio || (request->end_io && !(request->rq_flags & RQF_FLUSH_SEQ))) {
+		blk_mq_end_request(request, BLK_STS_IOERR);
+		return;
+	}
+	__rq_for_each_bio(bio, request)
+		bio->bi_status = BLK_STS_IOERR;
+	blk_mq_complete_request(request);
+}
+
 static bool fail_request(struct request *request, void *data)
 {
 	unsigned int *nr = data;
 
 	if (blk_mq_request_started(request) && !blk_mq_request_completed(request)) {
-		blk_mq_end_request(request, BLK_STS_IOERR);
+		end_request(request);
 		(*nr)++;
 	}
 	return true;
 }
 
 /* Return: number of requests that were in flight */
-static unsigned int fail_requests(struct request_queue *queue)
+static unsigned int fail_requests(struct virtio_device *vdev, struct request_queue *queue)
 {
+	struct virtqueue *vq;
 	unsigned int nr = 0;
 
 	/* virtio_blk has removed it, unless there are requests. This keeps its tags */
@@ -78,7 +97,12 @@ static unsigned int fail_requests(struct request_queue *queue)
 		return 0;
 	/* No request is on its way into a virtqueue while these are ended */
 	blk_mq_quiesce_queue(queue);
+	/* Frees their descriptors */
+	virtio_device_for_each_vq(vdev, vq)
+		while (virtqueue_detach_unused_buf(vq))
+			;
 	blk_mq_tagset_busy_iter(queue->tag_set, fail_request, &nr);
+	blk_mq_tagset_wait_completed_request(queue->tag_set);
 	blk_mq_unquiesce_queue(queue);
 	/* virtio_blk had stopped it if the virtqueue was full */
 	blk_mq_start_stopped_hw_queues(queue, true);
@@ -103,7 +127,7 @@ static void lose(struct sigma_disk *disk)
 	/* Requests begin when it is a child of @vdev, and may end when it is none any more */
 	dev = disk->leaving ? get_device(disk->leaving) : find_disk(vdev);
 	if (dev) {
-		nr = fail_requests(dev_to_disk(dev)->queue);
+		nr = fail_requests(vdev, dev_to_disk(dev)->queue);
 		put_device(dev);
 	}
 	dev_err(&vdev->dev, "the host's back end of this disk has died: %u requests have failed, and all others will; check the disk\n",

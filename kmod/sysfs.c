@@ -5,6 +5,8 @@
  *	state			created, booting, running, ... (enum sigma_state)
  *	cpus			the host's numbers of its CPUs, "2,3", boot CPU first
  *	memory			bytes
+ *	microcode		the oldest microcode revision of its CPUs, as the host left them:
+ *				hexadecimal, as in /proc/cpuinfo; "0x0": unknown
  *	heartbeat		counted by the guest's driver
  *	release			kernel release that the guest's driver reported
  *	doorbells_sent		doorbells that the host rang for the guest, and
@@ -35,6 +37,7 @@
 #include <linux/slab.h>
 #include <linux/string_helpers.h>
 #include <linux/sysfs.h>
+#include <asm/processor.h>
 
 #include "guard/guard.h"
 #include "cpu.h"
@@ -65,6 +68,17 @@ static ssize_t cpus_show(struct device *dev, struct device_attribute *attr, char
 	return len + sysfs_emit_at(buf, len, "\n");
 }
 static DEVICE_ATTR_RO(cpus);
+
+static ssize_t microcode_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct sigma_guest *guest = to_guest(dev);
+	u32 oldest = U32_MAX;
+
+	for (unsigned int i = 0; i < guest->view.nr_cpus; i++)
+		oldest = min(oldest, cpu_data(guest->view.cpus[i]).microcode);
+	return sysfs_emit(buf, "0x%x\n", oldest);
+}
+static DEVICE_ATTR_RO(microcode);
 
 static ssize_t memory_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -325,6 +339,7 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_cpus.attr,
 	&dev_attr_memory.attr,
+	&dev_attr_microcode.attr,
 	&dev_attr_heartbeat.attr,
 	&dev_attr_release.attr,
 	&dev_attr_doorbells_sent.attr,

@@ -159,6 +159,8 @@ check "Ctrl-] leaves sigmactl run with success" leaves
 check "sigmactl run says how to come back to the console" \
 	sees "g: goes on in the background; 'sigmactl console g'"
 check "the guest's user space answers" wait_guest 1
+check "the microcode of its CPU is that of the host" [ "$(cat /sys/class/sigma/g/microcode)" = \
+	"$(awk '/^microcode/ { print $3; exit }' /proc/cpuinfo)" ]
 check "sigmactl events told each step of the start" \
 	eval 'hears ".state == \"created\"" && hears ".state == \"booting\"" && hears ".state == \"running\""'
 check "sigmactl events told that sigmad serves the guest" \

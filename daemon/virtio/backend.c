@@ -179,7 +179,7 @@ static int on_log(sd_event_source *source, int fd, uint32_t revents, void *data)
 
 static void warn_end(struct backend *backend, const struct backend_fate *fate)
 {
-	if (backend->finishes && fate->killed)
+	if (backend->finishes && fate->killed && !backend->hangs)
 		ratelimit_warn(&backend->warned, "%s: %s did not finish its requests within %u s and was killed: what it had not written yet is lost; check the disk",
 			       backend->serves, backend->name, FINISH_MS / 1000);
 	else if (fate->code == CLD_EXITED && fate->status)
@@ -201,9 +201,9 @@ struct backend_fate backend_reap(struct backend *backend)
 	struct backend_fate fate = {};
 	siginfo_t info;
 
-	if (backend->finishes)
+	if (backend->finishes && !backend->hangs)
 		pidfd_send_signal(backend->pid_fd, SIGTERM, NULL, 0);
-	if (!backend_await(backend)) {
+	if (backend->hangs || !backend_await(backend)) {
 		pidfd_send_signal(backend->pid_fd, SIGKILL, NULL, 0);
 		fate.killed = true;
 	}

@@ -42,12 +42,13 @@ struct backend_fate {
 /**
  * struct backend - a back end, which may run or not; zero to begin with
  * @pid: 0: it does not run
+ * @hangs: it does not answer, so backend_end() kills it at once
  * @stuck: it was to end, and does not even die
  * @warned: limits warnings about its output and how it ended; kept when it is started again
  */
 struct backend {
 	pid_t pid;
-	bool stuck;
+	bool hangs, stuck;
 	struct ratelimit warned;
 	/* private to backend.c */
 	const char *name;

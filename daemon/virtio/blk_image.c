@@ -155,6 +155,7 @@ static const struct virtio_device_ops image_ops = {
 	.elsewhere	= true,
 	.start		= process_device_start,
 	.reset		= process_device_reset,
+	.release	= process_device_release,
 	.resize		= image_resize,
 	.destroy	= image_destroy,
 };

@@ -95,9 +95,23 @@ static int blk_socket_start(struct virtio_device *dev)
 		}
 	}
 	error = vhost_user_start(&blk->link, dev);
-	if (error)
-		blk_socket_reset(dev);
+	if (error) {
+		vhost_user_stop(&blk->link);
+		if (!vhost_user_close(&blk->link))
+			virtio_device_failed(dev, "its back end may still have the guest's memory");
+	}
 	return error;
+}
+
+/* The program is not sigmad's, and may still access the guest's memory */
+static int blk_socket_release(struct virtio_device *dev)
+{
+	struct blk_socket *blk = to_blk_socket(dev);
+
+	if (!vhost_user_alive(&blk->link) || vhost_user_answers(&blk->link))
+		return 0;
+	return log_error(-ETIMEDOUT, "disk %s: the program that serves it does not answer; end it or let it go on, and the guest releases the disk",
+			 blk->path);
 }
 
 static int blk_socket_resize(struct virtio_device *dev, uint64_t *size)
@@ -133,6 +147,7 @@ static const struct virtio_device_ops blk_socket_ops = {
 	.elsewhere	= true,
 	.start		= blk_socket_start,
 	.reset		= blk_socket_reset,
+	.release	= blk_socket_release,
 	.resize		= blk_socket_resize,
 	.destroy	= blk_socket_destroy,
 };

@@ -62,6 +62,7 @@ struct request {
 		struct {
 			unsigned int slot;
 			pid_t pid;	/* a broker that died may have had another one there */
+			bool hangs;
 		} end;
 	};
 };
@@ -233,7 +234,8 @@ static int ask(struct request *request, struct answer *answer, int fds[NR_FDS])
 /* For struct backend: what the broker started ends with it, if that is gone */
 static struct backend_fate end(struct backend *backend)
 {
-	struct request request = { .what = END, .end = { backend->slot, backend->pid } };
+	struct request request = { .what = END, .end = {
+		backend->slot, backend->pid, backend->hangs } };
 	int fds[NR_FDS] = { -1 };
 	struct answer answer;
 
@@ -469,6 +471,7 @@ static void do_end(const struct request *request, struct answer *answer)
 	server = &servers[request->end.slot];
 	if (!server->pid || server->pid != request->end.pid)
 		return;
+	server->hangs = request->end.hangs;
 	answer->fate = backend_reap(server);
 	server->pid = 0;
 }

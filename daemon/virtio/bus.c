@@ -276,9 +276,10 @@ int virtio_device_add(struct virtio_making *making, struct virtio_device *dev)
 	return error;
 }
 
-void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
+int virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
 {
 	struct virtio_device *dev = bus->table.device[id];
+	bool release = force && dev->started && dev->ops->release;
 
 	if (force || dev->state->leaving == DEVICE_STAYS)
 		dev->state->leaving = force ? DEVICE_LEAVES : DEVICE_LEAVES_UNUSED;
@@ -286,6 +287,7 @@ void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force)
 		send_device_event(bus, id, false);
 	else
 		end_unplug(bus, dev, 0);
+	return bus->greeted && release ? dev->ops->release(dev) : 0;
 }
 
 int virtio_bus_resize(struct virtio_bus *bus, unsigned int id, uint64_t *size)

@@ -114,8 +114,11 @@ int virtio_bus_next(const struct virtio_bus *bus);
  * answers, so that it can write what it has cached. ops->released tells the result. If the
  * guest's transport is not up, it is called before this function returns; else it may be called at
  * any time later.
+ *
+ * Return: 0; or a reported -errno: with @force, a back end that hangs keeps the guest from releasing
+ * it. The unplug stays pending.
  */
-void virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force);
+int virtio_bus_remove(struct virtio_bus *bus, unsigned int id, bool force);
 
 /** virtio_bus_state - what is persisted of the devices */
 struct virtio_state *virtio_bus_state(struct virtio_bus *bus);

@@ -213,6 +213,18 @@ static bool features_acceptable(const struct virtio_device *dev)
 	       dev->negotiated & (1ULL << VIRTIO_F_VERSION_1);
 }
 
+/*
+ * The device could not be started, and the reason was logged. Its requests would wait for ever, and
+ * so would the guest's kernel, which reads the partition table of a disk.
+ */
+static void lose(struct virtio_device *dev)
+{
+	if (__atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE))
+		return;
+	dev->lost = true;
+	set_broken(dev);
+}
+
 int device_set_status(struct virtio_device *dev, uint32_t status)
 {
 	uint32_t added;
@@ -239,9 +251,8 @@ int device_set_status(struct virtio_device *dev, uint32_t status)
 	}
 	dev->status |= added;
 
-	/* device_start() has logged the reason, which may not be the driver's fault */
 	if (added & VIRTIO_CONFIG_S_DRIVER_OK && device_start(dev) < 0)
-		set_broken(dev);
+		lose(dev);
 	dev->state->status = dev->status;
 	return 0;
 }
@@ -427,8 +438,9 @@ int device_resume(struct virtio_device *dev)
 		return error;
 	if (!ret)
 		ret = resume_queues(dev);
-	if (!ret && dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !dev->state->broken)
-		ret = device_start(dev);
+	if (!ret && dev->status & VIRTIO_CONFIG_S_DRIVER_OK && !dev->state->broken &&
+	    device_start(dev) < 0)
+		lose(dev);
 	dev->lost = dev->lost || dev->state->broken == DEVICE_LOST;
 	if (ret || dev->state->broken)
 		set_broken(dev);

@@ -68,7 +68,10 @@ struct virtio_device_ops {
 	const char *name;		/* "blk", for messages */
 	uint32_t device_id;		/* virtio 1.2 section 5 */
 	bool elsewhere;			/* sigmad does not serve the queues: no counters */
-	/* At DRIVER_OK: serve the queues that are set up; 0, or -errno, with a warning */
+	/*
+	 * At DRIVER_OK: serve the queues that are set up; 0, or -errno, with a warning. Then nobody
+	 * accesses the queues, or virtio_device_failed() was called
+	 */
 	int (*start)(struct virtio_device *dev);
 	/* After start: stop. On return no queue is accessed any more, as the caller removes them */
 	void (*reset)(struct virtio_device *dev);
@@ -76,6 +79,11 @@ struct virtio_device_ops {
 	void (*kick)(struct virtio_device *dev, struct virtqueue *vq);
 	/* Of each disk: it grows; see virtio_bus_resize() */
 	int (*resize)(struct virtio_device *dev, uint64_t *size);
+	/*
+	 * The guest is to release it, come what may: a back end that does not answer is ended, so
+	 * that requests in flight do not keep it. 0, or a reported -errno: it goes on. May be NULL
+	 */
+	int (*release)(struct virtio_device *dev);
 	/* What is wrong with a device that goes on, see virtio_bus_trouble(); may be NULL */
 	const char *(*trouble)(struct virtio_device *dev);
 	/* After reset: free @dev and all that the back end owns */

@@ -53,6 +53,7 @@ static const struct virtio_device_ops fs_ops = {
 	.elsewhere	= true,
 	.start		= process_device_start,
 	.reset		= process_device_reset,
+	.release	= process_device_release,
 	.destroy	= fs_destroy,
 };
 

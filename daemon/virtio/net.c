@@ -13,7 +13,7 @@
  * Linux reads the MTU of a virtio NIC only as it probes the device: virtnet_config_changed_work() in
  * drivers/net/virtio_net.c of 6.1 to 7.2 looks at the status alone. And the device must not change
  * an MTU that a driver has (virtio 1.2, 5.1.4.1). So a change of the bridge's MTU reaches the guest
- * when its driver starts again, and till then the log says what may get lost.
+ * when its driver starts again, and till then log and 'sigmactl status' say what may get lost.
  */
 #include <endian.h>
 #include <errno.h>
@@ -50,6 +50,7 @@ struct net {
 	char bridge[IFNAMSIZ];		/* ""; or the name of the bridge that has the tap */
 	uint16_t mtu_given;		/* MTU=, or 0 */
 	unsigned int host_mtu;		/* of the bridge, or else of the tap, when last seen */
+	char trouble[160];		/* of net_trouble() */
 	int links_fd;			/* netlink: changes of the host's links */
 	sd_event_source *links;
 };
@@ -99,6 +100,25 @@ static void say_mtu(const struct net *net)
 	else if (net->host_mtu > mtu && !net->mtu_given)
 		log_info("net%u: %s has an MTU of %u now; the guest's NIC keeps that of %u until the guest restarts",
 			 net->dev.id, where, net->host_mtu, mtu);
+}
+
+static const char *net_trouble(struct virtio_device *dev)
+{
+	struct net *net = to_net(dev);
+	unsigned int mtu = le16toh(net->config.mtu);
+	const char *where = *net->bridge ? net->bridge : "the tap";
+
+	if (!mtu || !net->host_mtu || net->host_mtu == mtu ||
+	    (net->host_mtu > mtu && net->mtu_given))
+		return NULL;
+	if (net->host_mtu < mtu)
+		snprintf(net->trouble, sizeof(net->trouble), "has an MTU of %u, and %s one of %u: longer frames of the guest may get lost; %s",
+			 mtu, where, net->host_mtu,
+			 net->mtu_given ? "correct MTU=" : "restart the guest");
+	else
+		snprintf(net->trouble, sizeof(net->trouble), "keeps its MTU of %u until the guest restarts, and %s has one of %u now",
+			 mtu, where, net->host_mtu);
+	return net->trouble;
 }
 
 /* A bridge drops what is longer than the MTU of the port, so the tap follows it upwards */
@@ -264,6 +284,7 @@ static const struct virtio_device_ops net_ops = {
 	.start		= net_start,
 	.reset		= net_reset,
 	.kick		= net_kick,
+	.trouble	= net_trouble,
 	.destroy	= net_destroy,
 };
 
@@ -273,6 +294,7 @@ static const struct virtio_device_ops vhost_net_ops = {
 	.elsewhere	= true,
 	.start		= net_start,
 	.reset		= vhost_net_reset,
+	.trouble	= net_trouble,
 	.destroy	= net_destroy,
 };
 

@@ -82,6 +82,7 @@ static const struct virtio_device_ops net_ops = {
 	.elsewhere	= true,
 	.start		= net_start,
 	.reset		= net_reset,
+	.release	= process_device_release,
 	.destroy	= net_destroy,
 };
 

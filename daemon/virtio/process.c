@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "../../common/log.h"
 #include "process.h"
 #include "state.h"
 
@@ -159,6 +160,19 @@ static void replace(struct virtio_device *dev)
 		       device->lost);
 }
 
+int process_device_release(struct virtio_device *dev)
+{
+	struct process_device *device = to_process(dev);
+
+	if (!vhost_user_alive(&device->link) || vhost_user_answers(&device->link))
+		return 0;
+	log_warning("%s: %s does not answer and is killed, since the guest is to release the device",
+		    device->backend.serves, device->program);
+	device->backend.hangs = true;
+	replace(dev);
+	return 0;
+}
+
 int process_device_start(struct virtio_device *dev)
 {
 	struct process_device *device = to_process(dev);
@@ -184,7 +198,10 @@ int process_device_start(struct virtio_device *dev)
 		}
 	}
 	error = hand_over(device);
-	if (error)
+	if (error) {
 		process_device_reset(dev);
+		if (device->backend.stuck)
+			stop(device, "does not end");
+	}
 	return error;
 }

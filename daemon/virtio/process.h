@@ -60,5 +60,6 @@ void process_device_disconnect(struct process_device *device);
 /* For struct virtio_device_ops */
 int process_device_start(struct virtio_device *dev);
 void process_device_reset(struct virtio_device *dev);
+int process_device_release(struct virtio_device *dev);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef SIGMA_VHOST_LINK_H
 #define SIGMA_VHOST_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
@@ -48,6 +49,7 @@ struct vhost_user {
 	sd_event_source *socket_source;
 	int channel;			/* what the back end sends unasked; -1: nothing */
 	sd_event_source *channel_source;
+	bool ending;			/* it did not answer, and was told to end */
 	int error_fd;			/* eventfd: the back end cannot use a ring or buffer */
 	sd_event_source *error_source;
 };

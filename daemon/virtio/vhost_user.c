@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/param.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "vhost_user.h"
 
 #define CLOSE_SECONDS	2	/* for the back end to release the guest's memory */
+#define ANSWER_SECONDS	10U	/* somebody waits for it, and for what comes after it */
 
 int vhost_user_connect(const char *path)
 {
@@ -131,19 +133,22 @@ static void unwatch(struct vhost_user *vu)
 	vu->error_fd = -1;
 }
 
-void vhost_user_close(struct vhost_user *vu)
+bool vhost_user_close(struct vhost_user *vu)
 {
+	bool closed;
+
 	unwatch(vu);
 	if (vu->fd < 0)
-		return;
+		return true;
 	shutdown(vu->fd, SHUT_WR);
 	vu_begin(vu, CLOSE_SECONDS);
-	vu_wait(vu, POLLRDHUP);
+	closed = !vu_wait(vu, POLLRDHUP);
 	close(vu->fd);
 	vu->fd = -1;
 	if (vu->channel >= 0)
 		close(vu->channel);
 	vu->channel = -1;
+	return closed;
 }
 
 bool vhost_user_alive(const struct vhost_user *vu)
@@ -151,6 +156,20 @@ bool vhost_user_alive(const struct vhost_user *vu)
 	struct pollfd socket = { .fd = vu->fd, .events = POLLRDHUP };
 
 	return vu->fd >= 0 && !poll(&socket, 1, 0);
+}
+
+bool vhost_user_answers(struct vhost_user *vu)
+{
+	uint64_t features;
+
+	if (vu->ending)
+		return false;
+	vu_begin(vu, MIN(vhost_user_seconds, ANSWER_SECONDS));
+	if (!vu_ask_number(vu, VU_GET_FEATURES, &features))
+		return true;
+	shutdown(vu->fd, SHUT_WR);
+	vu->ending = true;
+	return false;
 }
 
 int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t size)
@@ -247,7 +266,14 @@ static int on_socket(sd_event_source *source, int fd, uint32_t revents, void *da
 	struct vhost_user *vu = data;
 	struct virtio_device *dev = vu->dev;
 	bool ended = revents & (EPOLLRDHUP | EPOLLHUP);
+	uint8_t rest[64];
 
+	/* An answer that comes too late */
+	if (!ended && vu->ending) {
+		while (recv(fd, rest, sizeof(rest), MSG_DONTWAIT) > 0)
+			;
+		return 0;
+	}
 	if (ended && vu->lost) {
 		vu->lost(dev);
 		return 0;

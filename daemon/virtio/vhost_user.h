@@ -30,12 +30,20 @@ int vhost_user_open(struct vhost_user *vu, const char *name, int fd);
  * vhost_user_close - end the connection
  *
  * Waits until the back end has closed it, too, which it does after it has released the guest's
- * memory. The wait has a timeout.
+ * memory. The wait has a timeout. Return: it has closed it, or there was no connection.
  */
-void vhost_user_close(struct vhost_user *vu);
+bool vhost_user_close(struct vhost_user *vu);
 
 /** vhost_user_alive - is it connected, and has the back end not closed the connection? */
 bool vhost_user_alive(const struct vhost_user *vu);
+
+/**
+ * vhost_user_answers - is a back end that has queues still there to serve them?
+ *
+ * Waits, with a timeout. If there is no answer, the back end is told to end: nothing else is sent to
+ * it, and when it closes the connection, the device is lost as if it had died.
+ */
+bool vhost_user_answers(struct vhost_user *vu);
 
 /** vhost_user_get_config - read the first @size bytes of config space; 0, or -errno and @vu->why */
 int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t size);

@@ -150,6 +150,20 @@ static int take_request(struct session *session, unsigned int type, const uint8_
 	return ret > 0 ? start(session) : ret;
 }
 
+/*
+ * The program has ended, and the host does not take the rest of its output. Whoever waits for that
+ * wants no more of it: this signal would have ended a program that still writes.
+ */
+static void give_up_output(struct session *session, int number)
+{
+	if (number == SIGCONT || number == SIGTSTP || number == SIGWINCH || number == SIGURG)
+		return;
+	for (int i = AGENT_STDOUT; i <= AGENT_TTY; i++)
+		if (session->relay->inlet[i].fd >= 0)
+			relay_end_inlet(session->relay, i, 0);
+	session->exited = (struct agent_exited) { .signal = htole32(number) };
+}
+
 static int take_signal(struct session *session, const uint8_t *payload, size_t size)
 {
 	uint32_t number;
@@ -163,6 +177,8 @@ static int take_signal(struct session *session, const uint8_t *payload, size_t s
 	/* Once the program was waited for, its number may be another process's */
 	if (session->state == STATE_RUNNING)
 		program_signal(&session->program, number);
+	else
+		give_up_output(session, number);
 	return 0;
 }
 

@@ -24,6 +24,8 @@
 #define MUCH		(100 << 10)	/* more than a pipe takes */
 #define FLOOD		(4 << 20)
 #define FLOOD_FRAMES	4096
+#define SIGNALS_TRIES	600
+#define SIGNALS_USEC	50000
 #define FLOOD_MS	2000		/* nobody takes it any more */
 
 /* sigmactl, and the agent's end of the connection */
@@ -263,6 +265,93 @@ TEST(goes_on_after_the_end)
 	EXPECT_EQ(5, end(&client));
 	close(out[0]);
 	close(null);
+}
+
+/* sigmactl, whose output nobody takes, of a program that has exited. @out: its stdout, both ends */
+static bool begin_unread(struct client *client, int out[2])
+{
+	static const uint8_t data[MUCH];
+	const int null = null_device();
+	struct pollfd closed = { .events = 0 };
+	int in[2];
+
+	if (pipe2(in, O_CLOEXEC) || pipe2(out, O_CLOEXEC) ||
+	    !begin(client, &simple, (const int[]){ in[0], out[1], null }))
+		return false;
+	close(in[0]);
+	close(null);
+	say_started(client);
+	say(client, AGENT_DATA, AGENT_STDOUT, data, sizeof(data));
+	say_exited(client, 5, 0);
+	/* It reads no more for a program that has exited */
+	closed.fd = in[1];
+	poll(&closed, 1, -1);
+	close(in[1]);
+	return closed.revents & POLLERR;
+}
+
+TEST(signal_while_nobody_takes_the_output)
+{
+	static uint8_t data[MUCH];
+	struct client client;
+	ssize_t len, got = 0;
+	int out[2], how;
+
+	ASSERT_TRUE(begin_unread(&client, out));
+	kill(client.pid, SIGTERM);
+	EXPECT_EQ(128 + SIGTERM, end(&client));
+	close(out[0]);
+	close(out[1]);
+
+	/* It stops and goes on, and then all of the output is there */
+	ASSERT_TRUE(begin_unread(&client, out));
+	close(out[1]);
+	kill(client.pid, SIGWINCH);
+	kill(client.pid, SIGTSTP);
+	ASSERT_EQ(client.pid, waitpid(client.pid, &how, WUNTRACED));
+	EXPECT_TRUE(WIFSTOPPED(how));
+	kill(client.pid, SIGCONT);
+	while ((len = read(out[0], data, sizeof(data))) > 0)
+		got += len;
+	EXPECT_EQ((ssize_t)sizeof(data), got);
+	EXPECT_EQ(5, end(&client));
+	close(out[0]);
+}
+
+static bool makes_signals(int terminal)
+{
+	struct termios mode;
+
+	for (unsigned int i = 0; i < SIGNALS_TRIES; i++) {
+		if (!tcgetattr(terminal, &mode) && mode.c_lflag & ISIG && !(mode.c_lflag & ECHO))
+			return true;
+		usleep(SIGNALS_USEC);
+	}
+	return false;
+}
+
+/* Its keys are for this process then. Its output stays as the program wrote it */
+TEST(keys_while_a_terminal_takes_no_output)
+{
+	static const uint8_t data[MUCH];
+	struct client client;
+	struct termios mode;
+	int master, slave;
+
+	ASSERT_EQ(0, openpty(&master, &slave, NULL, NULL, NULL));
+	ASSERT_TRUE(begin(&client, &simple, (const int[]){ slave, slave, slave }));
+	say_started(&client);
+	say(&client, AGENT_DATA, AGENT_TTY, data, sizeof(data));
+	say_exited(&client, 0, 0);
+	EXPECT_TRUE(makes_signals(slave));
+	EXPECT_EQ(0, tcgetattr(slave, &mode));
+	EXPECT_FALSE(mode.c_oflag & OPOST);
+	kill(client.pid, SIGINT);
+	EXPECT_EQ(128 + SIGINT, end(&client));
+	EXPECT_EQ(0, tcgetattr(slave, &mode));
+	EXPECT_TRUE(mode.c_lflag & ECHO);
+	close(master);
+	close(slave);
 }
 
 /* What an agent that is none may say: the bytes of frames. The exit status of sigmactl */

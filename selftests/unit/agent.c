@@ -299,6 +299,32 @@ TEST(signals_arrive)
 	EXPECT_EQ(3, end(&job));
 }
 
+/* Is it gone after some of these signals? One is for the agent, which has the rest of the output */
+static bool ends_of(pid_t pid, int number)
+{
+	siginfo_t info = {};
+
+	for (unsigned int i = 0; i < 600 && !info.si_pid; i++) {
+		kill(pid, number);
+		usleep(50000);
+		waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	}
+	return info.si_pid;
+}
+
+/* More than sigmactl takes, and less than a program can write that nobody reads */
+TEST(signal_while_output_waits_in_the_guest)
+{
+	struct job job;
+
+	BEGIN(&job, "read go; head -c 300000 /dev/zero; echo written >&2");
+	EXPECT_EQ(4096, fcntl(job.out, F_SETPIPE_SZ, 4096));
+	EXPECT_EQ(3, write(job.in, "go\n", 3));
+	EXPECT_STREQ("written\n", stream_read(job.err, "\n"));
+	EXPECT_TRUE(ends_of(job.client, SIGTERM));
+	EXPECT_EQ(128 + SIGTERM, end(&job));
+}
+
 TEST(stop_and_continue)
 {
 	struct job job;

@@ -14,6 +14,7 @@
 #include "../../common/guestfile.h"
 #include "../../daemon/privileges.h"
 #include "../../daemon/virtio/broker.h"
+#include "../../daemon/virtio/vhost_link.h"
 #include "blk-request.h"
 #include "capture.h"
 #include "qcow2.h"
@@ -364,6 +365,67 @@ TEST(ends)
 	EXPECT_STREQ("still there", data);
 }
 
+/* Its requests would wait for ever, so the guest fails them */
+TEST(cannot_be_started_again)
+{
+	struct guest *guest GUEST = guest_new();
+	char data[512] = "";
+	uint32_t now;
+
+	start_over(guest, NULL);
+	if (!add_works(guest))
+		return;
+	ASSERT_TRUE(bring_up(guest));
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	if (truncate(image, 0))
+		abort();
+	capture_start();
+	EXPECT_FALSE(bring_up(guest));
+	said = capture_end();
+	EXPECT_SAID("blk0: cannot be served: qemu-storage-daemon", said);
+	EXPECT_TRUE(get_status(guest, 0) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	EXPECT_EQ(DEVICE_LOST, shared->state.device[0].broken);
+	qcow2_make(image, NULL, 0);
+	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
+	EXPECT_FALSE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	ASSERT_TRUE(bring_up(guest));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 5, data));
+}
+
+/* The guest's driver is removed from a disk whose qemu-storage-daemon does not go on */
+static void is_removed(struct guest *guest, pid_t init)
+{
+	struct sigma_bus_hello hello;
+	char data[512] = "";
+
+	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
+	EXPECT_EQ(0, virtio_bus_remove(guest->bus, 0, true));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, blk_request(guest, &ring, VIRTIO_BLK_T_IN, 5, data));
+	ASSERT_TRUE(child_of(init));
+	kill(child_of(init), SIGSTOP);
+	vhost_user_seconds = 1;
+	capture_start();
+	EXPECT_EQ(0, virtio_bus_remove(guest->bus, 0, true));
+	said = capture_end();
+	vhost_user_seconds = VHOST_USER_SECONDS;
+	EXPECT_SAID("qemu-storage-daemon does not answer and is killed", said);
+	EXPECT_SAID("blk0: stopped: qemu-storage-daemon died, so requests for", said);
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+}
+
+TEST(hangs_when_it_is_removed)
+{
+	struct guest *guest GUEST = guest_new();
+
+	start_over(guest, NULL);
+	if (!add_works(guest))
+		return;
+	ASSERT_TRUE(bring_up(guest));
+	is_removed(guest, server());
+	EXPECT_EQ(0, server());
+}
+
 /* Write request @i fills its own block with @i + 1 */
 static void add_write(struct guest *guest, unsigned int i)
 {
@@ -442,6 +504,10 @@ TEST(through_the_broker)
 		run_until_said(guest, "blk0: stopped");
 		EXPECT_SAID("blk0: stopped: qemu-storage-daemon died, so requests for", capture_end());
 		EXPECT_EQ(1, shared->state.unsaved[0]);
+		EXPECT_EQ(0, set_status(guest, 0, 0, &now));
+		EXPECT_TRUE(bring_up(guest));
+		is_removed(guest, child_of(broker));
+		EXPECT_EQ(0, child_of(broker));
 	}
 	disk.backing = NULL;
 	free_bus(guest);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
+#include "../../daemon/virtio/vhost_link.h"
 #include "blk-request.h"
 #include "capture.h"
 #include "tap.h"
@@ -257,6 +258,34 @@ end_server:
 	end();
 }
 
+/* It is not sigmad's, which cannot end it */
+TEST(hangs_when_it_is_removed)
+{
+	struct guest *guest GUEST = guest_new();
+	struct sigma_bus_hello hello;
+
+	if (!serve())
+		return;
+	ASSERT_EQ(0, add(guest));
+	ASSERT_TRUE(bring_up(guest));
+	ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello));
+	kill(server, SIGSTOP);
+	vhost_user_seconds = 1;
+	for (unsigned int i = 0; i < 2; i++) {
+		capture_start();
+		EXPECT_EQ(-ETIMEDOUT, virtio_bus_remove(guest->bus, 0, true));
+		EXPECT_SAID("does not answer; end it or let it go on, and the guest releases", capture_end());
+	}
+	vhost_user_seconds = VHOST_USER_SECONDS;
+	EXPECT_FALSE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	/* It answers too late, and ends as it was told */
+	capture_start();
+	kill(server, SIGCONT);
+	run_until_said(guest, "blk0: stopped: the back end ended");
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
+	end();
+}
+
 TEST(ends_and_comes_again)
 {
 	struct guest *guest GUEST = guest_new();
@@ -283,6 +312,7 @@ TEST(ends_and_comes_again)
 	said = capture_end();
 	EXPECT_SAID("blk0: /tmp/sigma-socket-", said);
 	EXPECT_SAID(": Connection refused; start the back end", said);
+	EXPECT_TRUE(get_status(guest, 0) & SIGMA_STATUS_LOST);
 
 	ASSERT_TRUE(serve());
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));

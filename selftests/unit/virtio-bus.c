@@ -314,7 +314,8 @@ TEST(start_that_fails_breaks_the_device)
 	capture_start();
 	EXPECT_FALSE(driver_ok(guest, 0));
 	EXPECT_STREQ("", capture_end());	/* the driver is not blamed */
-	EXPECT_EQ(DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET, get_status(guest, 0));
+	EXPECT_EQ(DRIVER_OK | VIRTIO_CONFIG_S_NEEDS_RESET | SIGMA_STATUS_LOST,
+		  get_status(guest, 0));
 	EXPECT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(0, probe->resets);
 	probe->start_error = 0;

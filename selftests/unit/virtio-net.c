@@ -638,13 +638,16 @@ TEST(mtu_of_a_bridge)
 	EXPECT_SAID("net0: br5 has an MTU of 2000 now; the guest's NIC keeps that of 1500", said);
 	EXPECT_EQ(2000, tap_mtu(tap, NULL));
 	EXPECT_EQ(1500, mtu_of(guest));
+	EXPECT_SAID("keeps its MTU of 1500 until the guest restarts, and br5 has one of 2000", virtio_bus_trouble(guest->bus, 0));
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(2000, mtu_of(guest));
+	EXPECT_TRUE(!virtio_bus_trouble(guest->bus, 0));
 
 	nic_start(&nic, F_MERGEABLE | F(VIRTIO_NET_F_MTU));
 	set_mtu(guest, "br5", 1400);
 	EXPECT_SAID("warning: net0: br5 has an MTU of 1400, and the guest's NIC one of 2000", said);
 	EXPECT_EQ(2000, tap_mtu(tap, NULL));
+	EXPECT_SAID("has an MTU of 2000, and br5 one of 1400: longer frames", virtio_bus_trouble(guest->bus, 0));
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(1400, mtu_of(guest));
 	EXPECT_EQ(1400, tap_mtu(tap, NULL));
@@ -670,6 +673,7 @@ TEST(mtu_of_the_guest_file)
 	nic_start(&nic, F_MERGEABLE | F(VIRTIO_NET_F_MTU));
 	ASSERT_EQ(0, set_status(guest, 0, 0, &now));
 	EXPECT_EQ(9000, mtu_of(guest));
+	EXPECT_SAID("one of 1500: longer frames of the guest may get lost; correct MTU=", virtio_bus_trouble(guest->bus, 0));
 }
 
 TEST(lost_tap_of_vhost)
