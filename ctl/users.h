@@ -68,10 +68,13 @@ struct users_limit {
 	uint64_t memory;
 };
 
-/** struct users_limits - for one user, and for all users together; of @all, 0: the default */
+/** struct users_limits - for one user, and for all users together; @all may have the values below */
 struct users_limits {
 	struct users_limit user, all;
 };
+
+#define USERS_HALF_OF_CPUS	UINT32_MAX	/* of the host's */
+#define USERS_HALF_OF_MEMORY	UINT64_MAX
 
 /**
  * users_limits_read - the limits for a user

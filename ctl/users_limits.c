@@ -15,9 +15,11 @@
 
 #define GIB	(1ULL << 30)
 
-/* Without the file, or a line of it that says otherwise. 0 of all users: see users_taken.c */
+/* Without the file, or a line of it that says otherwise */
 static const struct users_limit of_one = { .cpus = 1, .guests = 1, .memory = GIB };
-static const struct users_limit of_all = { .guests = 4 };
+static const struct users_limit of_all = {
+	.cpus = USERS_HALF_OF_CPUS, .guests = 4, .memory = USERS_HALF_OF_MEMORY,
+};
 
 /* From the weakest section to the strongest; the first [Group] of the file counts */
 enum rank { ANYBODY, OF_GROUP, OF_USER };

@@ -77,15 +77,14 @@ static int count(const char *folder, uid_t uid, bool (*exists)(const char *name)
 	return 0;
 }
 
-/* Without a limit in the file, half of the CPUs and of the memory stay the host's */
 static struct users_limit limit_of_all(const struct users_limit *given, const struct users_limit *all)
 {
 	const uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
 	struct users_limit limit = *given;
 
-	if (!limit.cpus)
+	if (limit.cpus == USERS_HALF_OF_CPUS)
 		limit.cpus = (sysconf(_SC_NPROCESSORS_ONLN) + all->cpus) / 2;
-	if (!limit.memory)
+	if (limit.memory == USERS_HALF_OF_MEMORY)
 		limit.memory = memory / 2;
 	return limit;
 }

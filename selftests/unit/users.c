@@ -181,7 +181,7 @@ TEST(no_file)
 	EXPECT_EQ(1, limits.user.cpus);
 	EXPECT_EQ(1, limits.user.guests);
 	EXPECT_EQ(1024 * MIB, limits.user.memory);
-	EXPECT_EQ(0, limits.all.cpus);
+	EXPECT_EQ(USERS_HALF_OF_CPUS, limits.all.cpus);
 	EXPECT_EQ(4, limits.all.guests);
 }
 
@@ -190,12 +190,12 @@ TEST(sections)
 	if (geteuid())
 		SKIP(return, "needs root, whose file it is");
 	write_conf("# comment\n[User 54321]\nCPUs=7\n[Default]\nCPUs=2\nMemory=2G\nGuests=3\n"
-		   "[Group 54401]\nCPUs=5\n[All]\nCPUs=9\nMemory=8G\n");
+		   "[Group 54401]\nCPUs=5\n[All]\nCPUs=0\nMemory=8G\n");
 	ASSERT_EQ(0, read_limits(&alice));
 	EXPECT_EQ(7, limits.user.cpus);
 	EXPECT_EQ(1, limits.user.guests);
 	EXPECT_EQ(1024 * MIB, limits.user.memory);
-	EXPECT_EQ(9, limits.all.cpus);
+	EXPECT_EQ(0, limits.all.cpus);
 	EXPECT_EQ(4, limits.all.guests);
 	ASSERT_EQ(0, read_limits(&bob));
 	EXPECT_EQ(2, limits.user.cpus);
