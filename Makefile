@@ -128,7 +128,7 @@ modules: | needs
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.service \
-	 sigma-end@.service sigma-pool.service sigma-agent.service)
+	 sigma-end@.service sigma-pool.service sigma-agent.service sigma-run.service)
 
 user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/guest/agent/sigma-agent $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
       $(units)
@@ -232,6 +232,9 @@ $(O)/unit/cache: $(O)/sanitized/guest/agent/cache.o
 fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
 $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
 
+# Of sigmactl, what root reads of a user
+$(O)/unit/fuzz-users $(O)/fuzz/users: $(O)/sanitized/ctl/users_request.o
+
 # The guest's first program has no library, either
 $(O)/unit/guest-init: $(addprefix $(O)/sanitized/guest/init/,agent.o cmdline.o dhcp.o file.o partition.o \
 		      readahead.o root.o super.o system.o)
@@ -321,7 +324,7 @@ install-user: user
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 udev/sigma.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/sigma.conf
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/systemd/system $(units) udev/sigma.slice \
-		udev/sigma-broker.socket
+		udev/sigma-broker.socket udev/sigma-run.socket
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)ln -sf ../sigma-agent.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
@@ -370,7 +373,7 @@ uninstall:
 	$(if $(DESTDIR),,$(forget))
 
 define forget
-$(Q)if [ -d /run/systemd/system ]; then systemctl stop sigma-broker.socket 2>/dev/null || :; fi
+$(Q)if [ -d /run/systemd/system ]; then systemctl stop sigma-run.socket sigma-run.service sigma-broker.socket 2>/dev/null || :; fi
 $(Q)rm -rf /run/sigma
 $(Q)depmod $(KVERSION)
 $(Q)ldconfig

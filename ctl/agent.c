@@ -8,6 +8,7 @@
 #include "../common/busnames.h"
 #include "agent.h"
 #include "ctl.h"
+#include "users_service.h"
 
 #define AGAIN_NSEC	20000000	/* between two tries */
 #define ANSWER_USEC	(10 * USEC_PER_SEC)	/* for sigmad, which waits two seconds for the guest */
@@ -48,11 +49,16 @@ int agent_connect(const char *name, uint64_t deadline)
 	const struct timespec pause = { .tv_nsec = AGAIN_NSEC };
 	sd_bus_error error = SD_BUS_ERROR_NULL;
 	sd_bus *bus;
-	int ret;
+	int ret, fd;
 
 	if (guest_check(name))
 		return -ENOENT;
 	ret = client_open(&bus, name, clock_deadline(ANSWER_USEC));
+	if (ret && client_seen(ret) == SIGMAD_DENIED) {
+		fd = users_join(name);
+		if (fd != -EACCES)
+			return fd;
+	}
 	if (ret)
 		return client_complain(ret, name, ret);
 	for (;;) {

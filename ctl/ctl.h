@@ -379,11 +379,21 @@ uint64_t served_uptime(const struct served *served);
 /* sigmad.c */
 
 /**
+ * struct sigmad_bond - of a sigmad to the process that starts it
+ * @caller: the end of a pipe whose other end only this process has: when that is closed, sigmad
+ *	    stops the guest at once
+ * @owner: NULL, or the user that the guest belongs to, of owner_format()
+ */
+struct sigmad_bond {
+	int caller;
+	const char *owner;
+};
+
+/**
  * sigmad_begin - start a guest, with a sigmad that is a child of this process
  * @guest: NAME or FILE
  * @name: out: the guest's name
- * @caller: -1, or the end of a pipe whose other end only this process has: when that is closed,
- *	    sigmad stops the guest at once
+ * @bond: NULL, or how it is bound to this process
  * @pid: out: process ID of sigmad
  * @notify: NULL, or out: the socket that sigmad reports to. Close it soon, since sigmad blocks when
  *	    the socket is full
@@ -391,8 +401,8 @@ uint64_t served_uptime(const struct served *served);
  * Blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT for the rest of this process. Return: EXIT_OK when the
  * guest's CPU has begun; or another exit status, with a message.
  */
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], int caller, pid_t *pid,
-		 int *notify);
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigmad_bond *bond,
+		 pid_t *pid, int *notify);
 
 /** sigmad_last_state - the last state of the guest that waits in the socket; -ENOMSG: none */
 int sigmad_last_state(int notify, pid_t pid);

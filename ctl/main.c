@@ -14,6 +14,7 @@
 #include "../common/output.h"
 #include "../common/version.h"
 #include "ctl.h"
+#include "users.h"
 
 #define TIMEOUT_SEC_MAX	86400
 #define LINES_MAX	1000000
@@ -366,5 +367,8 @@ int main(int argc, char **argv)
 {
 	output_open();
 	log_as("sigmactl");
+	/* No verb: people start it by its socket */
+	if (argc == 2 && !strcmp(argv[1], "--serve-users"))
+		return users_serve();
 	return output_close(command(argc, argv));
 }

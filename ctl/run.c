@@ -15,6 +15,7 @@
 #include "../common/gueststate.h"
 #include "ctl.h"
 #include "run_command.h"
+#include "users.h"
 
 #define ANSWER_TIMEOUT	(10 * USEC_PER_SEC)	/* for sigmad */
 #define STOP_TIMEOUT	(30 * USEC_PER_SEC)	/* for the guest */
@@ -161,7 +162,7 @@ static int run(const struct options *options, char **args)
 	int notify, console, error, status;
 	bool gone;
 
-	status = sigmad_begin(args[0], name, -1, &job.sigmad, &notify);
+	status = sigmad_begin(args[0], name, NULL, &job.sigmad, &notify);
 	if (status == EXIT_NO_GUEST)
 		complain(0, "to run a command of this name, write 'sigmactl run -- %s'", args[0]);
 	if (status)
@@ -202,6 +203,46 @@ close_bus:
 	return status;
 }
 
+/* run -- CMD */
+
+static int check_workdir(const struct run_options *options, const char *workdir)
+{
+	const char *own = run_own_folder(options, workdir);
+
+	if (!own)
+		return 0;
+	return complain(-EINVAL, "run: the working directory is %s, and the guest has a %s of its own; change to another folder%s",
+			workdir, own, strcmp(own, "/tmp") ? "" : ", or give --tmp-from-host");
+}
+
+static int run_command(int argc, char **argv)
+{
+	struct run_options options;
+	struct agent_end end = {};
+	char here[PATH_MAX];
+	const char *workdir = here;
+	int status = RUN_FAILED;
+
+	if (run_options_parse(&options, argc, argv))
+		goto free_options;
+	if (strcmp(options.root, "/")) {
+		workdir = "/";
+	} else if (!getcwd(here, sizeof(here))) {
+		complain(0, "run: cannot find the working directory: %s; change to another one",
+			 strerror(errno));
+		goto free_options;
+	} else if (check_workdir(&options, here)) {
+		goto free_options;
+	}
+	status = geteuid() ? users_run(&options, workdir, &end) :
+			     run_as_root(&options, workdir, &end);
+free_options:
+	run_options_free(&options);
+	if (status)
+		return status;
+	return end.timed_out ? RUN_TIMED_OUT : agent_exit(&end);
+}
+
 DEFINE_VERB(run) = {
 	.name = "run",
 	.args = "-- CMD|NAME",
@@ -212,7 +253,8 @@ DEFINE_VERB(run) = {
 "standard streams, terminal, signals and exit status. No guest file and no image is needed. The\n"
 "guest's root is the host's, and its kernel is the host's, unless options say otherwise; /proc, /sys,\n"
 "/dev, /run and /tmp are its own. Its network leads out by passt, from the host's address. When the\n"
-"command has ended, or this process was killed, CPU and memory are back.\n"
+"command has ended, or this process was killed, CPU and memory are back. Root may do this, and, with\n"
+"their own rights, members of the group sigma-run: see sigma-run.conf(5).\n"
 "\n"
 "The exit status is that of the command. 124: --timeout is over; 125: it was not run, and a message\n"
 "says why; 126: it cannot be executed; 127: there is no such command. If it dies of a signal, this\n"

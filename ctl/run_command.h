@@ -2,12 +2,14 @@
 /*
  * sigmactl run -- CMD: a program on a core and a kernel of its own.
  *
- *	run.c			the verb: its help, and 'sigmactl run NAME'
- *	run_command.c		starts the guest, has its agent run the program, gives all back
+ *	run.c			the verb: its help, who may, and 'sigmactl run NAME'
+ *	run_command.c		as root: starts the guest, has its agent run the program, gives all back
+ *	run_life.c		the guest, from its start until CPUs and memory are back
  *	run_options.c		the options
  *	run_guest.c		composes the guest's file
  *	run_root.c		the root that --rootfs= names, which it may have to unpack
  *	unpack.c image.c	archives; images of containers
+ *	users.h			the same for users who are not root
  */
 #ifndef SIGMACTL_RUN_COMMAND_H
 #define SIGMACTL_RUN_COMMAND_H
@@ -16,6 +18,8 @@
 #include <stdint.h>
 
 #include "../common/guestconfig.h"
+#include "agent.h"
+#include "image.h"
 
 /* Exit statuses of sigmactl itself, as timeout(1) and env(1) have them. 126 and 127 are the agent's */
 enum {
@@ -87,10 +91,70 @@ extern const char run_options_help[];
  */
 char *run_guest_text(const struct run_options *options, uint64_t memory);
 
+/** run_guest_has_net - is there to be a NIC? Without a passt there is none, and a message says so */
+bool run_guest_has_net(const struct run_options *options);
+
 /** run_guest_memory - the memory that a guest gets by default: 1 GiB, or less on a small machine */
 uint64_t run_guest_memory(void);
 
-/** run_command - the whole of it; the exit status */
-int run_command(int argc, char **argv);
+/**
+ * struct run_life - a guest that has one program to run
+ * @caller: the end of the pipe that tells sigmad that this process lives
+ * @sigmad: its process ID; 0: there is none
+ */
+struct run_life {
+	char name[SIGMA_NAME_MAX];
+	int caller;
+	pid_t sigmad;
+};
+
+/** run_life_name - make a name up, PREFIX-XXXX; 0 or a reported -errno */
+int run_life_name(struct run_life *life, const char *prefix);
+
+/**
+ * run_life_start - start the guest, @life->name
+ * @text: the guest file
+ * @owner: NULL, or the user it belongs to, of owner_format()
+ *
+ * Return: 0 or a reported -errno.
+ */
+int run_life_start(struct run_life *life, const char *text, const char *owner);
+
+/** run_life_wait - wait until its driver is up; 0 or a reported -errno */
+int run_life_wait(struct run_life *life);
+
+/**
+ * run_life_give_back - give CPUs and memory back
+ * @off: the guest is about to switch itself off
+ *
+ * Return: all is back, or it was reported that it is not.
+ */
+bool run_life_give_back(struct run_life *life, bool off);
+
+/** run_life_report - report why the guest ended, when it did not end by itself */
+void run_life_report(const struct run_life *life);
+
+/** struct run_steps - --verbose: times on CLOCK_MONOTONIC: of the start, and of the last step */
+struct run_steps {
+	bool verbose;
+	uint64_t begun, last;
+};
+
+/** run_step - with --verbose, say that a step was done */
+void run_step(struct run_steps *steps, const char *name, const char *what);
+
+/**
+ * run_program - run the command as if it were a process of this host, until it ends
+ * @image: NULL, or the image that the root was made of: it says who the program is, and where
+ * @name: of the guest
+ * @socket: of agent_connect(); it is closed
+ *
+ * Return: as agent_run().
+ */
+int run_program(const struct run_options *options, const struct image *image, const char *name,
+		int socket, const char *workdir, struct agent_end *end);
+
+/** run_as_root - all of it, as root. Return: the exit status, unless @end has another one: 0 */
+int run_as_root(const struct run_options *options, const char *workdir, struct agent_end *end);
 
 #endif

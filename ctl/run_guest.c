@@ -91,8 +91,7 @@ static void print_network(FILE *out, const struct run_options *options)
 		print_key(out, "Forward", options->publish[i]);
 }
 
-/* Is there to be a NIC? */
-static bool choose_net(const struct run_options *options)
+bool run_guest_has_net(const struct run_options *options)
 {
 	char path[PATH_MAX], why[256];
 
@@ -107,7 +106,7 @@ static bool choose_net(const struct run_options *options)
 
 char *run_guest_text(const struct run_options *options, uint64_t memory)
 {
-	const bool nic = choose_net(options);
+	const bool nic = run_guest_has_net(options);
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);

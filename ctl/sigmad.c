@@ -149,10 +149,12 @@ static int make_notify_socket(void)
 	return error;
 }
 
-/* @caller: -1, or what sigmad gets as stdin, by which it notices our end */
-static int spawn_sigmad(const char *path, const char *guest, int caller, pid_t *pid)
+/* By its stdin sigmad notices our end */
+static int spawn_sigmad(const char *path, const char *guest, const struct sigmad_bond *bond,
+			pid_t *pid)
 {
-	char *argv[] = { "sigmad", "--background", "--", (char *)guest, NULL, NULL };
+	char *argv[8] = { "sigmad", "--background" };
+	unsigned int nr = 2;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
 	sigset_t none;
@@ -160,12 +162,17 @@ static int spawn_sigmad(const char *path, const char *guest, int caller, pid_t *
 
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&files);
-	if (caller >= 0) {
-		argv[2] = "--with-caller";
-		argv[3] = "--";
-		argv[4] = (char *)guest;
-		posix_spawn_file_actions_adddup2(&files, caller, STDIN_FILENO);
+	if (bond) {
+		argv[nr++] = "--with-caller";
+		posix_spawn_file_actions_adddup2(&files, bond->caller, STDIN_FILENO);
 	}
+	if (bond && bond->owner) {
+		argv[nr++] = "--for";
+		argv[nr++] = (char *)bond->owner;
+	}
+	argv[nr++] = "--";
+	argv[nr++] = (char *)guest;
+	argv[nr] = NULL;
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
@@ -362,7 +369,8 @@ static int check(const char *guest, char name[SIGMA_NAME_MAX])
 	return status;
 }
 
-static int begin(const char *guest, const char *name, int notify, int caller, pid_t *pid)
+static int begin(const char *guest, const char *name, int notify,
+		 const struct sigmad_bond *bond, pid_t *pid)
 {
 	int signals, error, status = EXIT_FAILED;
 	char sigmad[PATH_MAX];
@@ -372,7 +380,7 @@ static int begin(const char *guest, const char *name, int notify, int caller, pi
 	signals = open_signals();
 	if (signals < 0)
 		return complain(EXIT_FAILED, "cannot catch signals: %s", strerror(errno));
-	error = spawn_sigmad(sigmad, guest, caller, pid);
+	error = spawn_sigmad(sigmad, guest, bond, pid);
 	if (error) {
 		complain(0, "cannot run %s: %s", sigmad, strerror(-error));
 		goto close_signals;
@@ -406,7 +414,8 @@ int sigmad_last_state(int notify, pid_t pid)
 	return state;
 }
 
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], int caller, pid_t *pid, int *out)
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigmad_bond *bond,
+		 pid_t *pid, int *out)
 {
 	int notify, status = check(guest, name);
 
@@ -421,7 +430,7 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], int caller, pid_t
 		return complain(EXIT_FAILED, "cannot make a socket for sigmad to report to: %s%s",
 				strerror(-notify),
 				notify == -EACCES ? "; only root starts guests" : "");
-	status = begin(guest, name, notify, caller, pid);
+	status = begin(guest, name, notify, bond, pid);
 	if (!status && out) {
 		*out = notify;
 	} else {

@@ -10,7 +10,7 @@ static int run(const struct options *options, char **args)
 	pid_t pid;
 	int status;
 
-	status = sigmad_begin(args[0], name, -1, &pid, NULL);
+	status = sigmad_begin(args[0], name, NULL, &pid, NULL);
 	if (!status && !guest_view(&view, name))
 		printf("%s: started on cpu %s with %s\n", name, view.cpus,
 		       text_size(size, view.memory));
@@ -29,7 +29,7 @@ DEFINE_VERB(start) = {
 "gives everything back. On a terminal, a slow start shows what it is doing, and how much memory\n"
 "the guest has so far.\n"
 "\n"
-"Only root starts guests. The group sigma may use guests that run.\n"
+"Only root starts guests of a file. The group sigma may use guests that run.\n"
 "\n"
 "A guest file, which can be pasted as it is. All keys are optional:\n"
 "\n"

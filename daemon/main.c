@@ -39,6 +39,7 @@
 #include "../common/control.h"
 #include "../common/log.h"
 #include "../common/output.h"
+#include "../common/owner.h"
 #include "../common/rundir.h"
 #include "../common/version.h"
 #include "../common/versions.h"
@@ -91,6 +92,8 @@ static const char help[] =
 "                      that the guest file names and that are not there yet\n"
 "  --with-caller       for 'sigmactl run': stop the guest at once when the process that has the\n"
 "                      other end of stdin has ended, unless it wrote a byte before\n"
+"  --for=UID:GID:GROUP,...  for 'sigmactl run' of a user: the guest belongs to them, so virtiofsd\n"
+"                      and passt run as them, and it gets no other devices\n"
 "  --broker            for sigmad itself and sigma-broker@.service, without a NAME: start\n"
 "                      virtiofsd, passt and qemu-storage-daemon for the sigmad that has the\n"
 "                      other end of stdin\n"
@@ -111,7 +114,8 @@ static const char help[] =
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	bool background, broker, with_caller;
+	bool background, broker, with_caller, owned;
+	struct owner owner;
 	uint64_t device_timeout;
 	struct supervisor_options supervisor;
 };
@@ -139,7 +143,7 @@ static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, DEVICE_TIMEOUT,
-	       BACKGROUND, SERVICE, WITH_CALLER, BROKER };
+	       BACKGROUND, SERVICE, WITH_CALLER, FOR, BROKER };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
@@ -150,6 +154,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "background", no_argument, NULL, BACKGROUND },
 		{ "service", no_argument, NULL, SERVICE },
 		{ "with-caller", no_argument, NULL, WITH_CALLER },
+		{ "for", required_argument, NULL, FOR },
 		{ "broker", no_argument, NULL, BROKER },
 		{}
 	};
@@ -198,6 +203,14 @@ static int parse_options(struct options *options, int argc, char **argv)
 		case WITH_CALLER:
 			options->with_caller = true;
 			break;
+		case FOR:
+			if (owner_parse(optarg, &options->owner)) {
+				log_error(-EINVAL, "--for=%s: give UID:GID:GROUP,..., numbers, of a user other than root",
+					  optarg);
+				return EXIT_USAGE;
+			}
+			options->owned = true;
+			break;
 		case BROKER:
 			options->broker = true;
 			break;
@@ -205,6 +218,11 @@ static int parse_options(struct options *options, int argc, char **argv)
 			fputs("See 'sigmad --help'.\n", stderr);
 			return EXIT_USAGE;
 		}
+	}
+	/* A broker of systemd's, and a take-over of it, would be for root */
+	if (options->owned && supervisor->service) {
+		log_error(-EINVAL, "--for= and --service exclude each other; give one of them");
+		return EXIT_USAGE;
 	}
 	if (options->broker && argc == optind)
 		return -1;
@@ -394,24 +412,24 @@ static int serve(struct supervisor *supervisor, bool background)
 }
 
 /* Return: the exit status */
-static int be_broker(void)
+static int be_broker(const struct owner *owner)
 {
 	if (privileges_of_broker())
 		return EXIT_FAILURE;
-	broker_serve(STDIN_FILENO);
+	broker_serve(STDIN_FILENO, owner);
 	return EXIT_SUCCESS;
 }
 
 /* Before anything of the guest is read. Return: 0, or a reported -errno */
-static int give_up_privileges(bool service)
+static int give_up_privileges(bool service, const struct owner *owner)
 {
 	int error = 0;
 
 	if (service)
 		broker_is_service();
 	else
-		error = broker_start();
-	return error ?: privileges_shed();
+		error = broker_start(owner);
+	return error ?: privileges_shed(owner);
 }
 
 /* Their interface is meant to fit all the same, and a guest that failed could else not be started again */
@@ -429,6 +447,7 @@ int main(int argc, char **argv)
 	struct machine *machine = &supervisor.machine;
 	struct guest_config config = {};
 	struct options options;
+	const struct owner *owner;
 	struct late late = { .waits = notify_waits };
 	struct bus *bus = NULL;
 	bool made = false;
@@ -443,10 +462,11 @@ int main(int argc, char **argv)
 	/* stderr is that of the program that is going to run */
 	if (options.with_caller)
 		log_brief();
+	owner = options.owned ? &options.owner : NULL;
 	oom_protect();
 	if (options.broker)
-		return be_broker();
-	if (give_up_privileges(options.supervisor.service))
+		return be_broker(owner);
+	if (give_up_privileges(options.supervisor.service, owner))
 		return EXIT_FAILURE;
 	found = takeover_find(machine, &config, options.guest);
 	if (found < 0)
@@ -457,7 +477,7 @@ int main(int argc, char **argv)
 	if (!found) {
 		if (late_load(&late, &config, options.guest))
 			return not_made(&late, options.supervisor.service);
-		config.starter = backend_caller();
+		config.starter = owner ? owner->uid : backend_caller();
 		machine->config = &config;
 	}
 	log_open(config.name);

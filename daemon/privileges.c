@@ -36,6 +36,9 @@ static const unsigned int sigmad_keeps[] = {
 	CAP_NET_BIND_SERVICE,	/* the port of AF_VSOCK from which it connects to the agent */
 };
 
+/* Such a guest has no device that is not there from the start, no tap, and files of root alone */
+static const unsigned int owned_keeps[] = { CAP_CHOWN, CAP_NET_BIND_SERVICE };
+
 /* The unit sigma-broker@.service has the same list */
 static const unsigned int broker_keeps[] = {
 	/* virtiofsd does to the files of a share what root of the guest does to them */
@@ -186,14 +189,15 @@ static int report(int error)
 				 strerror(-error)) : 0;
 }
 
-int privileges_shed(void)
+int privileges_shed(bool owned)
 {
 	const struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	int error;
 
 	/* In place of CAP_IPC_LOCK, for io_uring. blk_uring.c reports a limit that is too low */
 	setrlimit(RLIMIT_MEMLOCK, &all);
-	error = keep(sigmad_keeps, COUNT(sigmad_keeps));
+	error = owned ? keep(owned_keeps, COUNT(owned_keeps)) :
+			keep(sigmad_keeps, COUNT(sigmad_keeps));
 	return report(error ?: filter_calls());
 }
 

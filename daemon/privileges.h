@@ -13,8 +13,15 @@
 #ifndef SIGMA_PRIVILEGES_H
 #define SIGMA_PRIVILEGES_H
 
-/** privileges_shed - keep what sigmad needs, for good. Return: 0, or a reported -errno */
-int privileges_shed(void);
+#include <stdbool.h>
+
+/**
+ * privileges_shed - keep what sigmad needs, for good
+ * @owned: the guest has an owner other than root, and with that less that root has to do
+ *
+ * Return: 0, or a reported -errno.
+ */
+int privileges_shed(bool owned);
 
 /** privileges_of_broker - keep what those that it starts need. Return: 0, or a reported -errno */
 int privileges_of_broker(void);

@@ -11,6 +11,16 @@ remember_host
 
 check "sigmactl check reports that guests are not guarded, and why" eval \
 	'sigmactl check | grep -E "guard +no: .*SVM"'
+useradd alice
+mkdir -p /run/sigma
+systemd-socket-activate --seqpacket --listen=/run/sigma/.run-socket sigmactl --serve-users 2>/dev/null &
+service=$!
+until_true 30 [ -S /run/sigma/.run-socket ] && chmod 666 /run/sigma/.run-socket
+refuse "sigmactl run of a user is refused, with the reason and the remedy" \
+	"only with the guard full.*has the guard no: .*neither AMD SVM.*'sudo sigmactl run" \
+	env -C /srv setpriv --reuid=alice --regid=alice --init-groups sigmactl run --net=none -- true
+kill $service
+rm /run/sigma/.run-socket
 for guard in memory full; do
 	guest g guard=$guard disk=/dev/vdb
 	refuse "Guard=$guard is refused with the line of the file and the reason" \

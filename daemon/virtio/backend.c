@@ -52,6 +52,18 @@ explain(char why[BACKEND_WHY_MAX], int error, const char *fmt, ...)
 	return error;
 }
 
+static const struct owner *the_owner;
+
+void backend_own(const struct owner *owner)
+{
+	the_owner = owner;
+}
+
+const struct owner *backend_owner(void)
+{
+	return the_owner;
+}
+
 uid_t backend_caller(void)
 {
 	const char *text = getenv("SUDO_UID") ?: getenv("PKEXEC_UID");
@@ -77,6 +89,15 @@ static int find_identity(struct identity *who, const struct backend_command *com
 				.uid = command->uid, .gid = command->gid, .drop_groups = true,
 			};
 		who->mapped = true;
+		return 0;
+	}
+	if (the_owner) {
+		who->uid = the_owner->uid;
+		who->gid = the_owner->gid;
+		who->owner = the_owner;
+		who->plain = command->plain;
+		who->drop_groups = !who->plain;
+		who->mapped = !who->plain;
 		return 0;
 	}
 	if (starter && starter != who->uid) {
@@ -321,7 +342,7 @@ static int run(struct backend *backend, const struct backend_command *command,
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_NEWPID | CLONE_NEWNS |
 			 (who->mapped ? CLONE_NEWUSER : 0) |
-			 (command->confined ? CLONE_NEWNET | CLONE_NEWIPC : 0),
+			 (command->confined || who->plain ? CLONE_NEWNET | CLONE_NEWIPC : 0),
 		.pidfd = (uintptr_t)&backend->pid_fd,
 		.exit_signal = SIGCHLD,
 	};

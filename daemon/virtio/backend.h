@@ -7,6 +7,10 @@
  * under sudo or pkexec the back end is put into a user namespace in which this person is root and
  * no other user exists. If root itself started the guest, there is no such namespace.
  *
+ * A guest of a user, which root's service started for them, has an owner (backend_own()). Its back
+ * ends have the rights of the process that asked for it. virtiofsd then is in no user namespace:
+ * it sees who owns each file, and has the owner's groups.
+ *
  * A back end that is confined always has such a namespace, for a user that the caller names. It
  * has no capability even there, and no network.
  *
@@ -23,6 +27,7 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "../../common/owner.h"
 #include "backend_command.h"
 #include "ratelimit.h"
 
@@ -63,6 +68,15 @@ struct backend {
 	size_t line_len;
 	char said[256];			/* its last line of output */
 };
+
+/**
+ * backend_own - from now on, back ends run as @owner, and no starter is asked for
+ * @owner: must stay
+ */
+void backend_own(const struct owner *owner);
+
+/** backend_owner - the owner of the guest; NULL: it has none */
+const struct owner *backend_owner(void);
 
 /** backend_caller - user ID of the person who started sigmad, also by sudo or pkexec */
 uid_t backend_caller(void);

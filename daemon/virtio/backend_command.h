@@ -32,6 +32,8 @@ struct backend_note {
  *	     allowed there, since sigmad has threads. Return: NULL, or what failed, with errno set
  * @data: for @prepare
  * @confined: run it confined, as the user @uid and the group @gid
+ * @plain: for the owner of the guest (backend_own()): run it as a process of theirs in the user
+ *	   namespace of the host, with these capabilities, a mask, and without a network
  * @finishes: it finishes its requests at SIGTERM
  * @note: NULL, or for a process that finishes: written when it has ended with status 0, before its
  *	  @files are closed
@@ -46,6 +48,7 @@ struct backend_command {
 	const char *(*prepare)(const void *data);
 	const void *data;
 	bool confined, finishes;
+	uint64_t plain;
 	const struct backend_note *note;
 	uid_t uid;
 	gid_t gid;

@@ -9,9 +9,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -83,6 +87,71 @@ static void leave_init(const struct backend_command *command)
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 }
 
+/*
+ * virtiofsd drops its supplementary groups, which root must. To a user they are rights, and where a
+ * file keeps a group out, they take rights away. So setgroups() does nothing from here on.
+ */
+static int keep_groups(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setgroups, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = sizeof(code) / sizeof(*code), .filter = code };
+
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* No more than the capabilities @kept, whatever is executed. It takes the effective CAP_SETPCAP */
+static int bound_capabilities(uint64_t kept)
+{
+	for (unsigned int i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++)
+		if (!(kept >> i & 1) && prctl(PR_CAPBSET_DROP, i))
+			return -1;
+	return 0;
+}
+
+/*
+ * Keep the capabilities @kept alone, also across exec by a program of a user other than root. A user
+ * has none, so the kernel does not let them trace this process, and take the guest's memory from it.
+ */
+static int keep_capabilities(uint64_t kept)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {};
+
+	for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].permitted = kept >> 32 * i;
+		data[i].effective = data[i].permitted;
+		data[i].inheritable = data[i].permitted;
+	}
+	if (syscall(SYS_capset, &header, data))
+		return -1;
+	for (unsigned int i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++)
+		if (kept >> i & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0))
+			return -1;
+	return 0;
+}
+
+/* Become the owner, with their groups, as if they had started it. Root prepared it before */
+static void become_owner(const struct backend_command *command, const struct owner *owner)
+{
+	if (bound_capabilities(command->plain))
+		fail("cannot give up capabilities");
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) ||
+	    syscall(SYS_setgroups, owner->nr_groups, owner->groups) ||
+	    syscall(SYS_setresgid, owner->gid, owner->gid, owner->gid) ||
+	    syscall(SYS_setresuid, owner->uid, owner->uid, owner->uid) ||
+	    prctl(PR_SET_PDEATHSIG, SIGKILL))
+		fail(BACKEND_NO_IDENTITY);
+	if (keep_capabilities(command->plain))
+		fail("cannot give up capabilities");
+	if (keep_groups())
+		fail("cannot keep its groups");
+}
+
 void backend_exec(const struct backend_command *command, const struct identity *who,
 		  const int fds[NR_FDS])
 {
@@ -134,6 +203,8 @@ void backend_exec(const struct backend_command *command, const struct identity *
 	what = command->prepare ? command->prepare(command->data) : NULL;
 	if (what)
 		fail(what);
+	if (who->plain)
+		become_owner(command, who->owner);
 	execve(command->argv[0], command->argv, program_environment);
 	fail("cannot be run");
 	_exit(126);

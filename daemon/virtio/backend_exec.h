@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "../../common/owner.h"
 #include "backend_command.h"
 
 #define BACKEND_NO_IDENTITY	"cannot become the user that it should run as"
@@ -16,11 +17,15 @@
  */
 enum { NOTHING, LOG, REPORT, GO, NOTE, GIVEN, NR_FDS = GIVEN + 1 + BACKEND_FILES };
 
-/* struct identity - the user that the process runs as; @mapped: in a user namespace */
+/*
+ * struct identity - the user that the process runs as; @mapped: in a user namespace; @plain: as
+ * @owner, all of whose groups it has
+ */
 struct identity {
 	uid_t uid;
 	gid_t gid;
-	bool mapped, drop_groups;
+	bool mapped, drop_groups, plain;
+	const struct owner *owner;
 };
 
 /* struct report - what failed before exec; @what: address of a string, valid in both processes */

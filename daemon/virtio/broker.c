@@ -31,6 +31,8 @@
 #define SOCKET		RUNDIR "/.broker"	/* of sigma-broker.socket */
 #define SERVERS_MAX	(GUEST_SHARES_MAX + GUEST_NETS_MAX + GUEST_DISKS_MAX)
 #define VERSION_MAX	32
+#define FOR_OWNER	"--for="
+#define PORT_LEAST	1024	/* for a guest's owner, as for any program of theirs */
 
 enum what { SERVE_SHARE = 1, SERVE_NET, SERVE_DISK, END };
 /* Files of an answer; a request to serve a disk has the image, and those that it says behind it */
@@ -83,9 +85,9 @@ static bool is_service;
 /* sigmad's side */
 
 /* Only what was there before sigmad had anything of a guest is in the new process */
-static void __attribute__((noreturn)) become_broker(int fd)
+static void __attribute__((noreturn)) become_broker(int fd, char *for_owner)
 {
-	char *argv[] = { "sigmad-broker", "--broker", NULL };
+	char *argv[] = { "sigmad-broker", "--broker", for_owner, NULL };
 	int null = open("/dev/null", O_RDWR);
 
 	if (null < 0 || dup2(fd, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
@@ -99,15 +101,18 @@ static void __attribute__((noreturn)) become_broker(int fd)
 	_exit(127);
 }
 
-int broker_start(void)
+int broker_start(const struct owner *owner)
 {
+	char text[sizeof(FOR_OWNER) + OWNER_TEXT_MAX] = FOR_OWNER;
 	int ends[2], error;
 
+	if (owner)
+		owner_format(owner, text + strlen(FOR_OWNER));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return log_error(-errno, "no socket for the broker: %s", strerror(errno));
 	broker_pid = fork();
 	if (!broker_pid)
-		become_broker(ends[1]);
+		become_broker(ends[1], owner ? text : NULL);
 	error = broker_pid < 0 ? log_error(-errno, "cannot make the process that starts virtiofsd, passt and qemu-storage-daemon: %s",
 					   strerror(errno)) : 0;
 	close(ends[1]);
@@ -378,6 +383,10 @@ static int serve_share(struct backend *server, struct request *request, char *wh
 	/* The older virtiofsd would take what follows for options of its own */
 	if (strchr(share.path, ','))
 		return -EINVAL;
+	if (backend_owner() && strcmp(share.path, "/")) {
+		snprintf(why, BACKEND_WHY_MAX, "the guest of a user has no share but the host's root");
+		return -EPERM;
+	}
 	memcpy(share.tag, request->share.tag, sizeof(share.tag));
 	return virtiofsd_start(server, NULL, &share, request->starter, why);
 }
@@ -404,6 +413,10 @@ static int serve_net(struct backend *server, const struct request *request, char
 		if (!is_text(forward->address, sizeof(forward->address)) ||
 		    (*forward->address && !is_address(forward->address)))
 			return -EINVAL;
+		if (backend_owner() && forward->host_port < PORT_LEAST) {
+			snprintf(why, BACKEND_WHY_MAX, "port %u of the host is root's", forward->host_port);
+			return -EPERM;
+		}
 	}
 	return passt_start(server, NULL, &net, request->starter, why);
 }
@@ -421,6 +434,10 @@ static int serve_disk(struct backend *server, struct request *request, const int
 	};
 	unsigned int nr = 0;
 
+	if (backend_owner()) {
+		snprintf(why, BACKEND_WHY_MAX, "the guest of a user has no disk");
+		return -EPERM;
+	}
 	if (!is_text(request->disk.path, sizeof(request->disk.path)) ||
 	    (storage.block_size != 512 && storage.block_size != 4096))
 		return -EINVAL;
@@ -493,7 +510,7 @@ static void finish(void)
 			waitid(P_PIDFD, servers[i].pid_fd, &info, WEXITED);
 }
 
-void broker_serve(int fd)
+void broker_serve(int fd, const struct owner *owner)
 {
 	struct request request;
 	struct answer answer;
@@ -504,6 +521,7 @@ void broker_serve(int fd)
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	prctl(PR_SET_NAME, "sigmad-broker");
+	backend_own(owner);
 	while (receive(fd, &request, sizeof(request), files) == sizeof(request)) {
 		memset(fds, -1, sizeof(fds));
 		answer = (struct answer){};

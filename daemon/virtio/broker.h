@@ -16,11 +16,18 @@
 #define SIGMA_BROKER_H
 
 #include "../../common/guestfile.h"
+#include "../../common/owner.h"
 #include "backend.h"
 #include "storage.h"
 
-/** broker_start - start a broker as a child. Return: 0, or a reported -errno */
-int broker_start(void);
+/**
+ * broker_start - start a broker as a child
+ * @owner: NULL, or the guest's owner. The broker then starts nothing else than a virtiofsd for the
+ *	   host's root and a passt, both as this user, whatever sigmad asks for
+ *
+ * Return: 0, or a reported -errno.
+ */
+int broker_start(const struct owner *owner);
 
 /** broker_is_service - have systemd start the broker, once it is needed */
 void broker_is_service(void);
@@ -31,8 +38,11 @@ void broker_use(int fd);
 /** broker_close - end the broker and all that it started */
 void broker_close(void);
 
-/** broker_serve - be the broker of whoever has the other end of socket @fd, until it is closed */
-void broker_serve(int fd);
+/**
+ * broker_serve - be the broker of whoever has the other end of socket @fd, until it is closed
+ * @owner: as for broker_start()
+ */
+void broker_serve(int fd, const struct owner *owner);
 
 /**
  * broker_share - have a virtiofsd started for @share; backend_end() ends it

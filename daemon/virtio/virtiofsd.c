@@ -8,11 +8,16 @@
  * virtiofsd makes the folder the root of its mount namespace, which it cannot do with the folder that
  * is the root already. So the host's root is mounted a second time.
  *
+ * If the guest has an owner other than root, the share is the host's root, as they see it. virtiofsd
+ * is a process of theirs, and needs no sandbox against more rights. What is hidden from it is what it
+ * could use against itself, or the guest for another thing than files: processes, devices, sockets.
+ *
  * There are two programs of this name with different options: the older one in C, of QEMU up to 7.2
  * (as in Debian 12), and the one in Rust.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +33,14 @@
 #define PROGRAM		"virtiofsd"
 #define HOST_ROOT	RUNDIR "/.root"	/* where the host's root is mounted a second time */
 #define FILES_MAX	1000000		/* virtiofsd has each file open that the guest has cached */
+#define OWNER_FILES_MAX	65536		/* the same, where the guest has an owner */
+#define MODE_NOTHING	"mode=555,size=4k,nr_inodes=2"
+
+/* What it has of its owner's guest: what it needs to begin, and one by which nobody may trace it */
+#define MARK		(1ULL << CAP_NET_BIND_SERVICE)
+#define TO_BEGIN	(1ULL << CAP_SYS_CHROOT | 1ULL << CAP_SETPCAP)
+#define MARK_ALONE	"modcaps=+net_bind_service:-chown:-dac_override:-fowner:-fsetid:-setgid:" \
+			"-setuid:-mknod:-setfcap,sandbox=chroot,"
 
 /* Is it the one in Rust? Only that one has this capability */
 static bool has_separate_options(char *path)
@@ -67,6 +80,33 @@ static const char *prepare(const void *data)
 	return NULL;
 }
 
+static bool hide(const char *folder)
+{
+	const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC;
+
+	return !mount("tmpfs", folder, "tmpfs", flags, MODE_NOTHING) || errno == ENOENT;
+}
+
+/* The same, where the guest has an owner. It is still root that does this */
+static const char *prepare_owned(const void *data)
+{
+	const struct guest_share *share = data;
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID };
+
+	if (share->read_only) {
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+		attr.propagation = MS_PRIVATE;
+	}
+	if (mount("/", HOST_ROOT, NULL, MS_BIND | MS_REC, NULL))
+		return "cannot mount the root once more";
+	if (mount_setattr(AT_FDCWD, HOST_ROOT, AT_RECURSIVE, &attr, sizeof(attr)))
+		return "cannot keep devices out of the root";
+	if (!hide(HOST_ROOT "/proc") || !hide(HOST_ROOT "/sys") || !hide(HOST_ROOT "/dev") ||
+	    !hide(HOST_ROOT "/run"))
+		return "cannot hide what is no file from the guest";
+	return NULL;
+}
+
 /*
  * The options that the share's keys ask for. ACLs are extended attributes: neither program takes
  * --posix-acl alone.
@@ -93,7 +133,15 @@ static const char *cache_option(const struct guest_share *share, bool separate)
 	}
 }
 
-/* @argv: up to a NULL, behind which there is room. The program in Rust announces by default */
+/* @argv: up to a NULL, behind which there is room */
+static void add_one(char *argv[], char *option)
+{
+	while (*argv)
+		argv++;
+	*argv = option;
+}
+
+/* The program in Rust announces by default */
 static void add_separate(char *argv[], const struct guest_share *share)
 {
 	static char *const options[NR_OPTIONS][2] = {
@@ -104,11 +152,9 @@ static void add_separate(char *argv[], const struct guest_share *share)
 	bool wanted[NR_OPTIONS];
 
 	wanted_options(share, wanted);
-	while (*argv)
-		argv++;
 	for (unsigned int i = 0; i < NR_OPTIONS; i++)
 		if (options[i][wanted[i]])
-			*argv++ = options[i][wanted[i]];
+			add_one(argv, options[i][wanted[i]]);
 }
 
 /* The argument of -o */
@@ -120,7 +166,8 @@ static void join(char *to, size_t size, const struct guest_share *share)
 	bool wanted[NR_OPTIONS];
 
 	wanted_options(share, wanted);
-	snprintf(to, size, "%s%s%s%slog_level=err,source=%s", wanted[XATTR] ? options[XATTR] : "",
+	snprintf(to, size, "%s%s%s%s%slog_level=err,source=%s", backend_owner() ? MARK_ALONE : "",
+		 wanted[XATTR] ? options[XATTR] : "",
 		 wanted[ACL] ? options[ACL] : "", wanted[SUBMOUNTS] ? options[SUBMOUNTS] : "",
 		 cache_option(share, false), served_path(share));
 }
@@ -135,9 +182,9 @@ int virtiofsd_find(char path[PATH_MAX])
 int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_share *share,
 		    uid_t starter, char why[BACKEND_WHY_MAX])
 {
-	char path[PATH_MAX], folder[PATH_MAX + 128], fd_option[16], serves[GUEST_TAG_MAX + 8];
+	char path[PATH_MAX], folder[PATH_MAX + 256], fd_option[16], serves[GUEST_TAG_MAX + 8];
 	char cache[32];
-	char *separate[8 + NR_OPTIONS] = {
+	char *separate[9 + NR_OPTIONS] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "--log-level=error",
 		cache, folder,
 	};
@@ -158,6 +205,12 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 	}
 	is_separate = has_separate_options(path);
 	command.argv = is_separate ? separate : joined;
+	if (backend_owner()) {
+		/* Only the older one has a sandbox then, and gives up by itself what that takes */
+		command.plain = is_separate ? MARK : MARK | TO_BEGIN;
+		command.prepare = prepare_owned;
+		command.files_max = OWNER_FILES_MAX;
+	}
 	snprintf(serves, sizeof(serves), "share %s", share->tag);
 	snprintf(fd_option, sizeof(fd_option), "--fd=%d", BACKEND_FD);
 	if (is_root(share->path) && mkdir(HOST_ROOT, 0700) && errno != EEXIST) {
@@ -170,6 +223,8 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 		cache[strcspn(cache, ",")] = '\0';
 		snprintf(folder, sizeof(folder), "--shared-dir=%s", served_path(share));
 		add_separate(separate, share);
+		if (backend_owner())
+			add_one(separate, "--sandbox=none");
 	} else {
 		join(folder, sizeof(folder), share);
 	}

@@ -455,7 +455,7 @@ static pid_t make_broker(void)
 	pid = fork();
 	if (!pid) {
 		close(ends[0]);
-		_exit(privileges_of_broker() ? EXIT_FAILURE : (broker_serve(ends[1]), EXIT_SUCCESS));
+		_exit(privileges_of_broker() ? EXIT_FAILURE : (broker_serve(ends[1], NULL), EXIT_SUCCESS));
 	}
 	close(ends[1]);
 	broker_use(ends[0]);

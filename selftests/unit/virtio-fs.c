@@ -9,6 +9,7 @@
 #include <linux/virtio_fs.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,7 +24,6 @@
 #include "virtio-guest.h"
 
 #define SIZE	64
-#define NODE	FUSE_ROOT_ID
 
 static char dir[] = "/tmp/sigma-share-XXXXXX";
 static struct guest_config config = {
@@ -70,11 +70,14 @@ static bool add_works(struct guest *guest)
 	if (strstr(said, "there is no virtiofsd"))
 		SKIP(return false, "no virtiofsd");
 	if (error == -EPERM)
-		SKIP(return false, "no namespaces for virtiofsd");
+		SKIP(return false, said);
 	if (error)
 		TAP_FAIL("%s", said);
 	return !error;
 }
+
+static uint64_t folder = FUSE_ROOT_ID;	/* the node in which the files are */
+static uint32_t sender;			/* UID and GID of the process that makes requests */
 
 /* Without the event index, so that each answer comes with an interrupt */
 static bool bring_up(struct guest *guest)
@@ -94,6 +97,7 @@ static int fuse(struct guest *guest, uint32_t opcode, uint64_t node, const void 
 	uint64_t out = guest_alloc(guest, 4096), in = guest_alloc(guest, 4096);
 	struct fuse_in_header head = {
 		.len = sizeof(head) + len, .opcode = opcode, .unique = 42, .nodeid = node,
+		.uid = sender, .gid = sender,
 	};
 	struct fuse_out_header *answer = at(guest, in);
 	const struct buffer buffers[] = {
@@ -138,7 +142,7 @@ static int make_file(struct guest *guest)
 		struct fuse_open_out open;
 	} reply;
 
-	return fuse(guest, FUSE_CREATE, NODE, &arg, offsetof(typeof(arg), name) + 5, &reply,
+	return fuse(guest, FUSE_CREATE, folder, &arg, offsetof(typeof(arg), name) + 5, &reply,
 		    sizeof(reply));
 }
 
@@ -151,7 +155,7 @@ static int read_file(struct guest *guest, char *text, size_t size)
 	struct fuse_open_out opened;
 	int error;
 
-	error = fuse(guest, FUSE_LOOKUP, NODE, "greeting", 9, &entry, sizeof(entry));
+	error = fuse(guest, FUSE_LOOKUP, folder, "greeting", 9, &entry, sizeof(entry));
 	if (!error)
 		error = fuse(guest, FUSE_OPEN, entry.nodeid, &open, sizeof(open), &opened,
 			     sizeof(opened));
@@ -331,7 +335,7 @@ TEST(through_the_broker)
 	pid = fork();
 	if (!pid) {
 		close(ends[0]);
-		_exit(privileges_of_broker() ? EXIT_FAILURE : (broker_serve(ends[1]), EXIT_SUCCESS));
+		_exit(privileges_of_broker() ? EXIT_FAILURE : (broker_serve(ends[1], NULL), EXIT_SUCCESS));
 	}
 	close(ends[1]);
 	broker_use(ends[0]);
@@ -388,6 +392,111 @@ TEST(as_another_user)
 		chmod(dir, 0777);
 	}
 	config.starter = 0;
+}
+
+/* The node of @name in @node; 0: there is none */
+static uint64_t find(struct guest *guest, uint64_t node, const char *name)
+{
+	struct fuse_entry_out entry;
+
+	return fuse(guest, FUSE_LOOKUP, node, name, strlen(name) + 1, &entry, sizeof(entry)) ? 0 :
+	       entry.nodeid;
+}
+
+/* Can the user @uid trace a virtiofsd that a child of this process has started? */
+static bool traceable(pid_t broker, uid_t uid)
+{
+	char path[64];
+	int pid, status = -1;
+	FILE *list;
+	pid_t child;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", broker, broker);
+	list = fopen(path, "re");
+	if (!list || fscanf(list, "%d", &pid) != 1)
+		TAP_FAIL("it has not started a process");
+	fclose(list);
+	child = fork();
+	if (!child)
+		_exit(setresgid(uid, uid, uid) || setresuid(uid, uid, uid) || kill(pid, 0) ||
+		      !ptrace(PTRACE_SEIZE, pid, NULL, NULL) || errno != EPERM);
+	waitpid(child, &status, 0);
+	return status;
+}
+
+#define OWNER	65533		/* neither needs to have an entry in a table of users */
+#define COLLEAGUES	65532
+
+/* A guest of a user: virtiofsd is a process of theirs, and serves nothing but the host's root */
+static void serve_owner(struct guest *guest, pid_t broker)
+{
+	char text[32] = "";
+	struct stat st;
+
+	EXPECT_TRUE(add(guest));
+	EXPECT_SAID("has no share but the host's root", said);
+	config.share[0].path = "/";
+	if (!add_works(guest))
+		return;
+	ASSERT_TRUE(bring_up(guest) && !fuse_init(guest));
+	EXPECT_FALSE(traceable(broker, OWNER));
+	folder = find(guest, find(guest, FUSE_ROOT_ID, "tmp"), dir + strlen("/tmp/"));
+	ASSERT_TRUE(folder);
+	sender = OWNER;
+	EXPECT_EQ(0, make_file(guest));
+	EXPECT_EQ(0, stat("made", &st));
+	EXPECT_EQ(OWNER, st.st_uid);
+	EXPECT_EQ(OWNER, st.st_gid);
+	unlink("made");
+	/* The guest's root, or another user of it, is nobody else to the host */
+	sender = 0;
+	EXPECT_TRUE(make_file(guest) < 0 || (!stat("made", &st) && st.st_uid == OWNER));
+	unlink("made");
+	sender = OWNER + 1;
+	EXPECT_EQ(-EPERM, make_file(guest));
+	EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
+	EXPECT_STREQ("hello, guest", text);
+	chmod("greeting", 0600);
+	sender = 0;
+	EXPECT_EQ(-EACCES, read_file(guest, text, sizeof(text)));
+	/* Their groups count, also where these keep them out */
+	EXPECT_EQ(0, chown("greeting", 0, COLLEAGUES));
+	chmod("greeting", 0640);
+	EXPECT_EQ(0, read_file(guest, text, sizeof(text)));
+	chmod("greeting", 0604);
+	EXPECT_EQ(-EACCES, read_file(guest, text, sizeof(text)));
+	chmod("greeting", 0644);
+	EXPECT_EQ(0, chown("greeting", 0, 0));
+	EXPECT_EQ(0, find(guest, find(guest, FUSE_ROOT_ID, "proc"), "self"));
+	EXPECT_EQ(0, find(guest, find(guest, FUSE_ROOT_ID, "dev"), "null"));
+}
+
+TEST(for_the_owner_of_the_guest)
+{
+	static const struct owner owner = {
+		.uid = OWNER, .gid = OWNER, .nr_groups = 1, .groups = { COLLEAGUES },
+	};
+	struct guest *guest GUEST = guest_new();
+	int ends[2], status = -1;
+	pid_t pid;
+
+	if (geteuid())
+		SKIP(return, "needs root");
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
+	pid = fork();
+	if (!pid) {
+		close(ends[0]);
+		_exit(privileges_of_broker() ? EXIT_FAILURE : (broker_serve(ends[1], &owner), EXIT_SUCCESS));
+	}
+	close(ends[1]);
+	broker_use(ends[0]);
+	serve_owner(guest, pid);
+	config.share[0].path = dir;
+	folder = FUSE_ROOT_ID;
+	sender = 0;
+	broker_close();
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
 }
 
 TEST(killed)
