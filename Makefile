@@ -364,7 +364,7 @@ uninstall:
 	$(Q)rm -rf $(O)/installed
 	$(Q)$(MAKE) install DESTDIR=$(abspath $(O)/installed)
 	$(Q)cd $(O)/installed && find . ! -type d -exec rm -f $(abspath $(DESTDIR))/{} \;
-	$(Q)cd $(O)/installed && find . -depth -type d -name '*sigma' \
+	$(Q)cd $(O)/installed && find . -depth -type d \( -name '*sigma' -o -path '*/sigma/*' \) \
 		-exec rmdir --ignore-fail-on-non-empty $(abspath $(DESTDIR))/{} \;
 	$(Q)rm -r $(O)/installed
 	$(if $(DESTDIR),,$(forget))
