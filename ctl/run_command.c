@@ -341,9 +341,11 @@ static int take_image(struct run *run, struct agent_program *program, char ***en
 /* Without it the program is slower, and no more */
 static void fill_cache(struct run *run)
 {
+	const int out = run->options.verbose ? STDERR_FILENO : -1;
+
 	if (run->cache < 0)
 		return;
-	if (cache_load(run->name, run->cache, run->options.verbose ? STDERR_FILENO : -1, AGENT_TIMEOUT))
+	if (cache_load(run->name, run->cache, out, AGENT_TIMEOUT))
 		complain(0, "%s: begins without the cache of %s", run->name, run->options.cache);
 	else
 		tell_step(run, "its page cache is filled");
@@ -451,7 +453,8 @@ static int check_user(void)
 
 int run_command(int argc, char **argv)
 {
-	struct run run = { .caller = -1, .root.lock = -1, .cache = -1, .begun = clock_now(CLOCK_MONOTONIC) };
+	struct run run = { .caller = -1, .root.lock = -1, .cache = -1,
+			   .begun = clock_now(CLOCK_MONOTONIC) };
 	struct agent_end end = {};
 	char here[PATH_MAX];
 	const char *workdir = here;
