@@ -223,9 +223,9 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 
 $(addprefix $(O)/sanitized/selftests/unit/,manual.o profile.o): sigma_cflags += -DSOURCES='"$(CURDIR)"'
 
-# The agent is linked with what it talks to
+# The agent is linked with what it talks to; $(O)/unit/cache has its page cache
 $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
-		   $(filter-out guest/agent/main.c,$(wildcard guest/agent/*.c)))
+		   $(filter-out guest/agent/main.c guest/agent/cache.c,$(wildcard guest/agent/*.c)))
 
 $(O)/unit/cache: $(O)/sanitized/guest/agent/cache.o
 
@@ -367,7 +367,7 @@ uninstall:
 	$(Q)rm -rf $(O)/installed
 	$(Q)$(MAKE) install DESTDIR=$(abspath $(O)/installed)
 	$(Q)cd $(O)/installed && find . ! -type d -exec rm -f $(abspath $(DESTDIR))/{} \;
-	$(Q)cd $(O)/installed && find . -depth -type d -name '*sigma' \
+	$(Q)cd $(O)/installed && find . -depth -type d \( -name '*sigma' -o -path '*/sigma/*' \) \
 		-exec rmdir --ignore-fail-on-non-empty $(abspath $(DESTDIR))/{} \;
 	$(Q)rm -r $(O)/installed
 	$(if $(DESTDIR),,$(forget))

@@ -171,10 +171,11 @@ int run_program(const struct run_options *options, const struct image *image, co
 /* Without it the program is slower, and no more */
 static void fill_cache(struct run *run)
 {
+	const int out = run->options.verbose ? STDERR_FILENO : -1;
+
 	if (run->cache < 0)
 		return;
-	if (cache_load(run->life.name, run->cache, run->options.verbose ? STDERR_FILENO : -1,
-		       AGENT_TIMEOUT))
+	if (cache_load(run->life.name, run->cache, out, AGENT_TIMEOUT))
 		complain(0, "%s: begins without the cache of %s", run->life.name, run->options.cache);
 	else
 		tell_step(run, "its page cache is filled");

@@ -56,7 +56,8 @@ struct run_share {
  * @command: the program and its arguments; ends with NULL; empty: that of the image
  */
 struct run_options {
-	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge, *cache;
+	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge;
+	const char *cache;
 	enum guest_root_writes writes;
 	enum run_net net;
 	char *publish[GUEST_FORWARDS_MAX];

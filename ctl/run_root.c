@@ -104,7 +104,8 @@ static int make_folder(struct run_root *root)
 	if (fchmod(roots, 0700) || mkdirat(roots, root->name, 0700))
 		error = -errno;
 	if (!error) {
-		root->lock = openat(roots, root->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		root->lock = openat(roots, root->name,
+				    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (root->lock < 0 || flock(root->lock, LOCK_EX | LOCK_NB))
 			error = -errno;
 	}

@@ -411,7 +411,9 @@ static bool has_files(int root)
 
 int unpack(int root, int fd, const char *name, bool layer, struct unpack_report *report)
 {
-	struct unpacker unpacker = { .root = root, .layer = layer, .archive = name, .report = report };
+	struct unpacker unpacker = {
+		.root = root, .layer = layer, .archive = name, .report = report,
+	};
 	int error = library_load(LIBARCHIVE, library_functions);
 	locale_t names, before;
 	mode_t mask;

@@ -118,13 +118,13 @@ sigmactl exec both -- sh -c "touch $work/go; sleep 1000" 2>joined &
 check "what exec runs in its guest ends with it" eval 'ends 125 wait $! && grep "ended before" joined'
 check "nothing waited for that" eval '! grep "in time" err && is_back'
 rm started
-begin -- sh -c 'trap "exit 9" TERM; touch started; while :; do sleep 1; done' &
+begin -- sh -c 'trap "exit 9" TERM; touch started; while :; do sleep 1; done' 2>begun &
 check "a program runs in the background" until_true 120 [ -e started ]
 check "it gets the signals of sigmactl" eval 'kill -TERM $!; ends 9 wait $!'
 rm started
 echo old >word
 head -c 8M /dev/urandom >$work/big
-begin --unchanging --name=still -- sh -c 'cat word big >/dev/null; touch started; exec sleep 1000' &
+begin --unchanging --name=still -- sh -c 'cat word big >/dev/null; touch started; exec sleep 1000' 2>begun &
 check "another one runs" until_true 120 [ -e started ]
 echo new >word.new && mv word.new word
 check "with --unchanging, what it has read does not come from the host again" eval '
@@ -136,7 +136,7 @@ check "and is still there when it is loaded" eval '
 refuse "a list that is none" "my.conf: no list" sigmactl cache load still my.conf
 check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
 check "no virtiofsd is left" no_servers
-begin --rootfs=root.tar.gz -- true &
+begin --rootfs=root.tar.gz -- true 2>begun &
 check "a start that is killed takes nothing" eval 'sleep 1; kill -9 $!; is_back'
 check "the guest's kernel panics: an error, and everything is back" eval '
 	ends 125 run -- sh -c "echo c >/proc/sysrq-trigger" 2>err && grep panicked err && is_back'

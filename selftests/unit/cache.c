@@ -125,7 +125,8 @@ static bool prepare(int fd)
 }
 
 /* The agent in a process of its own, with these streams; its exit status */
-static int agent(int (*what)(char *const *trees), char *const *trees, const char *in, const char *out)
+static int agent(int (*what)(char *const *trees), char *const *trees, const char *in,
+		 const char *out)
 {
 	pid_t pid = fork();
 	int how;
