@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=300
+# rig: smp=2 mem=2G timeout=400
 #
 # Wrong input is refused with its place and the reason, and nothing is taken from the host
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
 
+WILD_CALLS=300
 file=/etc/sigma/g.guest
 image=/boot/vmlinuz-$(uname -r)
 
@@ -142,6 +143,11 @@ done
 refuse "destroy: a guest that does not exist is refused" \
 	"no such" ioctls destroy nobody
 check "ioctls: the host is as before" host_is_as_before
+seed=$RANDOM
+check "ioctls: three programs call at random at once (seed $seed)" \
+	within 200 /usr/lib/sigma-rig/wildcalls $seed $WILD_CALLS
+say "$(grep succeeded "$OUTPUT")"
+check "ioctls: the host is as before the calls at random" host_is_as_before
 
 # ---- the ioctls of a guest's own device
 guest g disk=/dev/vdb
