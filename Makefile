@@ -428,7 +428,7 @@ check-debug:
 	$(Q)selftests/rig/check --debug $(T)
 
 check-faults:
-	$(Q)selftests/rig/check kdump host-faults guest-faults
+	$(Q)selftests/rig/check kdump kexec host-faults sigmad-killed guest-ends guest-faults
 
 check-load:
 	$(Q)selftests/rig/packages

@@ -33,8 +33,8 @@ unintended()
 	awk '/sysrq: Trigger a crash/ { crashed = dying = 1 }
 	     dying { dying = !/Linux version/; next }
 	     crashed && /No irq handler for vector/ { next }
-	     /invoked oom-killer/ { short = 1 }
-	     short { short = !/Out of memory: Killed/; next }
+	     /invoked oom-killer|page allocation failure: .*__GFP_RETRY_MAYFAIL.*__GFP_MOVABLE/ { short = 1 }
+	     short { short = !/Out of memory: Killed|pages hwpoisoned/; next }
 	     { print }' "$1"
 }
 

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=2 mem=2G timeout=500 by-name=yes
+#
+# sigmad is killed before the guest boots, while it boots, and while it hangs. The next sigmad does what
+# the killed one would have done. How it is killed while the guest works on disk and network is in
+# verify.sh.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+
+AWAY=20			# seconds without interrupts
+modules=/run/modules.img
+mke2fs -q -t ext4 -d /usr/lib/sigma-rig $modules 4M
+
+guest g memory=128M disk=/dev/vdb disk=$modules line=ReadOnly=yes net=1
+boot()
+{
+	sigmactl start g && wait_guest 1 &&
+		in_guest 1 "mkdir -p /run/modules && mount -o ro /dev/vdb /run/modules"
+}
+# later COMMAND: in the background, since the kernel that should answer hangs
+later() { in_guest 1 "(sleep 0.5; $1) >/dev/null 2>&1 </dev/null &"; }
+is() { [ "$(state g)" = "$1" ]; }
+reaches() { until_true "$GUEST_BOOT" is "$1" || last_words g "$1"; }
+hangs() { later "insmod /run/modules/hang.ko seconds=$AWAY" && reaches unresponsive; }
+the_sigmad() { pgrep -x sigmad; }
+kill_the_sigmad() { local pid; pid=$(the_sigmad) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"; }
+all_back() { wait_gone g && host_is_as_before; }
+
+check "a guest runs, and is killed" eval 'boot && sigmactl kill g && wait_gone g'
+remember_host
+
+for at in created booting; do
+	sigmactl start g </dev/null >/tmp/said 2>&1 &
+	starter=$!
+	check "$at: sigmad is killed" eval 'until_true 60 is $at && kill_the_sigmad'
+	wait $starter
+	check "$at: the next sigmad takes the guest over, or starts it" sigmactl start g
+	check "$at: the guest answers" wait_guest 1
+	check "$at: it stops, and the host has everything back" eval 'sigmactl stop g && all_back'
+done
+
+check "unresponsive: the guest is up" boot
+check "unresponsive: it hangs for a while" hangs
+check "unresponsive: sigmad is killed" kill_the_sigmad
+check "unresponsive: the next sigmad takes the guest over" sigmactl start g
+check "unresponsive: the guest is back, and answers" eval 'reaches running && wait_guest 1'
+check "unresponsive: it stops, and the host has everything back" eval 'sigmactl stop g && all_back'
+finish
