@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/param.h>
 
+#include "../common/meminfo.h"
 #include "../common/program.h"
 #include "ctl.h"
 #include "run_command.h"
@@ -14,24 +15,9 @@
 #define MEMORY_MOST	(1024 * MIB)
 #define MEMORY_LEAST	(256 * MIB)	/* below that, let sigmad say that there is too little */
 
-/* /proc/meminfo: MemAvailable, in bytes; 0: it is not known */
-static uint64_t available(void)
-{
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[128];
-
-	while (file && !kib && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
-			kib = 0;
-	if (file)
-		fclose(file);
-	return kib << 10;
-}
-
 uint64_t run_guest_memory(void)
 {
-	uint64_t pool = guests_control_number("pool_free"), half = available() / 2;
+	uint64_t pool = guests_control_number("pool_free"), half = meminfo_available() / 2;
 
 	if (pool >= MEMORY_MOST || half >= MEMORY_MOST)
 		return MEMORY_MOST;

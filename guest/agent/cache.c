@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "../../common/cachelist.h"
+#include "../../common/meminfo.h"
 #include "agent.h"
 
 #define FOLDERS_OPEN	32
@@ -200,16 +201,9 @@ int cache_save(char *const *trees)
 /* What reads may fill, in pages */
 static uint64_t budget(void)
 {
-	FILE *file = fopen("/proc/meminfo", "re");
-	unsigned long long kib = 0;
-	char line[128];
+	const uint64_t available = meminfo_available();
 
-	while (file && !kib && fgets(line, sizeof(line), file))
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) != 1)
-			kib = 0;
-	if (file)
-		fclose(file);
-	return (kib << 10) > SPARE ? ((kib << 10) - SPARE) / CACHELIST_PAGE : 0;
+	return available > SPARE ? (available - SPARE) / CACHELIST_PAGE : 0;
 }
 
 /*

@@ -10,12 +10,13 @@
 #include "../../ctl/cache.h"
 #include "../../guest/agent/agent.h"
 #include "capture.h"
+#include "scratch-file.h"
 #include "tap.h"
 
 #define PAGE	4096UL
 #define PAGES	64
 
-static char path[] = "/var/tmp/sigma-cache-XXXXXX";
+SCRATCH_FILE(path, "/var/tmp/sigma-cache-XXXXXX");
 static const char *said;
 
 static int open_text(const char *text)
@@ -29,22 +30,6 @@ static int open_text(const char *text)
 	fd = cache_open(path);
 	said = capture_end();
 	return fd;
-}
-
-static void __attribute__((constructor)) make_file(void)
-{
-	int fd = mkstemp(path);
-
-	if (fd < 0) {
-		perror(path);
-		exit(EXIT_FAILURE);
-	}
-	close(fd);
-}
-
-static void __attribute__((destructor)) remove_file(void)
-{
-	unlink(path);
 }
 
 TEST(a_good_list)

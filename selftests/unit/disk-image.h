@@ -3,26 +3,8 @@
 #ifndef SIGMA_TEST_DISK_IMAGE_H
 #define SIGMA_TEST_DISK_IMAGE_H
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "scratch-file.h"
 
-static char image[] = "/tmp/sigma-disk-XXXXXX";
-
-static void __attribute__((constructor)) make_image(void)
-{
-	int fd = mkstemp(image);
-
-	if (fd < 0) {
-		perror(image);
-		exit(EXIT_FAILURE);
-	}
-	close(fd);
-}
-
-static void __attribute__((destructor)) remove_image(void)
-{
-	unlink(image);
-}
+SCRATCH_FILE(image, "/tmp/sigma-disk-XXXXXX");
 
 #endif

@@ -10,6 +10,7 @@
 #include "../../ctl/image.h"
 #include "../../ctl/in_root.h"
 #include "capture.h"
+#include "scratch-folder.h"
 #include "tap.h"
 
 #define TEXT_SIZE	4096
@@ -17,26 +18,8 @@
 			" \"WorkingDir\": \"/srv\", \"Env\": [\"PATH=/bin\", \"A=b c\"]," \
 			" \"Entrypoint\": [\"/bin/sh\", \"-c\"], \"Cmd\": [\"true\"]}}"
 
-static char folder[] = "/tmp/sigma-image-XXXXXX";
 static struct image image;
 static const char *said;
-
-static void __attribute__((constructor)) make_folder(void)
-{
-	if (!mkdtemp(folder) || chdir(folder)) {
-		perror(folder);
-		exit(EXIT_FAILURE);
-	}
-}
-
-static void __attribute__((destructor)) remove_folder(void)
-{
-	int here = open(".", O_RDONLY | O_DIRECTORY);
-
-	in_root_empty(here);
-	close(here);
-	rmdir(folder);
-}
 
 static void put(const char *path, const char *text)
 {

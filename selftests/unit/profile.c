@@ -5,27 +5,12 @@
 
 #include "../../common/profile.h"
 #include "capture.h"
+#include "scratch-file.h"
 #include "tap.h"
 
-static char path[] = "/tmp/sigma-unit-XXXXXX";
+SCRATCH_FILE(path, "/tmp/sigma-profile-XXXXXX");
 static struct guest_profile profile;
 static const char *said;
-
-static void __attribute__((constructor)) make_file(void)
-{
-	int fd = mkstemp(path);
-
-	if (fd < 0) {
-		perror(path);
-		exit(EXIT_FAILURE);
-	}
-	close(fd);
-}
-
-static void __attribute__((destructor)) remove_file(void)
-{
-	unlink(path);
-}
 
 /* Read a profile with this text; capture the messages */
 static int load(const char *text)

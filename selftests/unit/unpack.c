@@ -15,30 +15,21 @@
 #include "../../ctl/in_root.h"
 #include "../../ctl/unpack.h"
 #include "capture.h"
+#include "scratch-folder.h"
 #include "tap.h"
 
-static char folder[] = "/tmp/sigma-unpack-XXXXXX";
 static struct unpack_report report;
 static struct archive *out;
 static const char *said;
 static int fd, root = -1;
 
-static void __attribute__((constructor)) make_folder(void)
+/* For the names in archives that the test writes */
+static void __attribute__((constructor)) choose_charset(void)
 {
-	/* For the names in archives that the test writes */
-	if (!mkdtemp(folder) || chdir(folder) || !setlocale(LC_CTYPE, "C.UTF-8")) {
-		perror(folder);
+	if (!setlocale(LC_CTYPE, "C.UTF-8")) {
+		perror("C.UTF-8");
 		exit(EXIT_FAILURE);
 	}
-}
-
-static void __attribute__((destructor)) remove_folder(void)
-{
-	int here = open(".", O_RDONLY | O_DIRECTORY);
-
-	in_root_empty(here);
-	close(here);
-	rmdir(folder);
 }
 
 /* An empty root, beside a file that must stay as it is */
