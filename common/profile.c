@@ -10,6 +10,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,13 +57,16 @@ wrong(struct reader *reader, const char *fmt, ...)
 	reader->error = log_error(-EINVAL, "%s:%u: %s", reader->path, reader->line, text);
 }
 
-/* Words that the kernel takes as they are. Their quotation marks are closed, and none is "--" */
+/*
+ * Words that the kernel takes as they are. Their quotation marks are closed, and none is "--". The
+ * byte 0xa0 is a blank to the kernel (lib/ctype.c)
+ */
 static bool are_words(const char *text)
 {
 	bool quoted = false, first = true;
 
 	for (; *text; text++) {
-		if (iscntrl((unsigned char)*text) && *text != '\t')
+		if ((iscntrl((unsigned char)*text) && *text != '\t') || *text == '\xa0')
 			return false;
 		if (first && !quoted && (!strncmp(text, "--", 2) || !strncmp(text, "\"--", 3)) &&
 		    strchr(" \t\"", text[*text == '"' ? 3 : 2]))
@@ -438,7 +442,7 @@ int profile_load(struct guest_profile *profile, const char *name, char *why, siz
 {
 	struct reader reader = { .profile = profile };
 	char path[PATH_MAX];
-	int error;
+	int error, fd;
 
 	*profile = (struct guest_profile) {};
 	if (profile_path(name, path)) {
@@ -446,7 +450,9 @@ int profile_load(struct guest_profile *profile, const char *name, char *why, siz
 		return -ENOENT;
 	}
 	reader.path = path;
-	reader.file = fopen(path, "re");
+	/* O_NONBLOCK: it may be a pipe */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	reader.file = fd < 0 ? NULL : fdopen(fd, "r");
 	if (!reader.file)
 		return log_error(-errno, "%s: %m; change its permissions", path);
 	profile->name = strdup(name);

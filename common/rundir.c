@@ -3,7 +3,9 @@
  * /run/sigma/NAME: see rundir.h. The process whose SIGMA_CREATE succeeded owns the name. A folder
  * that exists already is therefore a dead sigmad's, and is removed.
  */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -115,6 +117,41 @@ void rundir_remove(const char *name)
 	remove_dir(path);
 }
 
+/* The name of the one whose guest ended first, if there are more than RUNDIR_LAST_MAX. False: not so */
+static bool find_surplus(char name[SIGMA_NAME_MAX])
+{
+	DIR *folder = opendir(RUNDIR_LAST);
+	struct timespec oldest = {};
+	struct dirent *entry;
+	unsigned int nr = 0;
+	struct stat st;
+
+	while (folder && (entry = readdir(folder))) {
+		if (*entry->d_name == '.' || strlen(entry->d_name) >= SIGMA_NAME_MAX ||
+		    fstatat(dirfd(folder), entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
+			continue;
+		if (!nr++ || st.st_ctim.tv_sec < oldest.tv_sec ||
+		    (st.st_ctim.tv_sec == oldest.tv_sec && st.st_ctim.tv_nsec < oldest.tv_nsec)) {
+			oldest = st.st_ctim;
+			strcpy(name, entry->d_name);
+		}
+	}
+	if (folder)
+		closedir(folder);
+	return nr > RUNDIR_LAST_MAX;
+}
+
+static void remove_surplus(void)
+{
+	char name[SIGMA_NAME_MAX], path[RUNDIR_PATH_MAX];
+
+	/* One more comes at a time; others may do the same meanwhile */
+	for (unsigned int i = 0; i < RUNDIR_LAST_MAX && find_surplus(name); i++) {
+		snprintf(path, sizeof(path), RUNDIR_LAST "/%s", name);
+		remove_dir(path);
+	}
+}
+
 void rundir_retire(const char *name)
 {
 	char path[RUNDIR_PATH_MAX], last[RUNDIR_PATH_MAX];
@@ -129,4 +166,5 @@ void rundir_retire(const char *name)
 		log_warning("cannot keep the logs as %s: %s", last, strerror(errno));
 		remove_dir(path);
 	}
+	remove_surplus();
 }

@@ -10,7 +10,7 @@
  *	state		state for a sigmad that takes over if this one dies (daemon/state.c)
  *
  * After the guest's end the logs are in /run/sigma/.last/NAME, until the next guest of this name
- * ends.
+ * ends, or RUNDIR_LAST_MAX others have.
  */
 #ifndef SIGMA_RUNDIR_H
 #define SIGMA_RUNDIR_H
@@ -23,6 +23,7 @@
 #define RUNDIR		"/run/sigma"
 #define RUNDIR_GROUP	"sigma"
 #define RUNDIR_LAST	RUNDIR "/.last"	/* no guest's name begins with a dot */
+#define RUNDIR_LAST_MAX	32		/* /run is memory, and 'sigmactl run' makes names up */
 #define RUNDIR_PATH_MAX	(sizeof(RUNDIR) + SIGMA_NAME_MAX + 32)
 
 /** rundir_path - "/run/sigma/NAME/FILE" */

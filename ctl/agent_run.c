@@ -424,7 +424,8 @@ static int talk(struct run *run)
 			return error;
 		if (fds[nr].revents)
 			take_signals(run);
-		if (run->state == EXITED)
+		/* All of its output is written: the status is that of the program */
+		if (run->state == EXITED && !relay_outlets_done(run->relay))
 			obey_signals(run);
 		if (fds[nr + 1].revents)
 			read_unsent_keys(run);

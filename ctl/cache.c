@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -124,6 +125,9 @@ static int receive(const char *name, char **folders, FILE *out)
 	}
 	error = copy_list(in, out, name);
 	fclose(in);
+	/* What the guest sends is no list, and need not end */
+	if (error)
+		kill(pid, SIGKILL);
 	status = wait_agent(pid);
 	return error ?: status;
 }
@@ -132,9 +136,12 @@ static int receive(const char *name, char **folders, FILE *out)
 static int save(const char *name, const char *path, char **folders)
 {
 	char new[PATH_MAX];
+	struct stat st;
 	int error;
 	FILE *out;
 
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return complain(-EINVAL, "%s: no regular file; give the path of a file", path);
 	if (snprintf(new, sizeof(new), "%s" NEW, path) >= (int)sizeof(new))
 		return complain(-ENAMETOOLONG, "%s: the path is too long", path);
 	/* What is left of one that was killed; and no link of others is followed */

@@ -57,7 +57,8 @@ static void remove_all_left(int roots)
 		fd = openat(roots, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		if (!flock(fd, LOCK_EX | LOCK_NB))
+		/* Its guest may have come, and its user have gone, before the lock was free */
+		if (!flock(fd, LOCK_EX | LOCK_NB) && !control_has_guest(entry->d_name))
 			remove_folder(entry->d_name);
 		close(fd);
 	}
@@ -212,13 +213,18 @@ static int unpack_root(struct run_root *root, int fd, bool archive, const char *
 		       const char *tag)
 {
 	struct unpack_report report = {};
+	/* The root is searched by users of the guest, whatever the mask of its starter */
+	const mode_t mask = umask(022);
 	int error = make_folder(root);
 
-	if (error)
+	if (error) {
+		umask(mask);
 		return complain(error, RUN_ROOTS "/%s: cannot make it: %s", root->name,
 				strerror(-error));
+	}
 	error = archive ? unpack_archive(root, fd, what, tag, &report) :
 			  unpack_image(root, fd, what, tag, &report);
+	umask(mask);
 	if (!error && report.devices)
 		complain(0, "%s: %u device files are left out; the guest has a /dev of its own", what,
 			 report.devices);

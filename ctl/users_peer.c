@@ -26,40 +26,70 @@ static int open_peer(int socket, pid_t pid)
 
 	if (!getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len))
 		return pidfd;
-	return pidfd_open(pid, 0);
+	return errno == ENOPROTOOPT ? pidfd_open(pid, 0) : -1;
 }
 
-static bool same_namespace(pid_t pid, const char *kind)
+static bool same_file(pid_t pid, const char *name)
 {
 	char path[64];
 	struct stat own, other;
 
-	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	snprintf(path, sizeof(path), "/proc/self/%s", name);
 	if (stat(path, &own))
 		return false;
-	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	return !stat(path, &other) && own.st_dev == other.st_dev && own.st_ino == other.st_ino;
 }
 
-/* Files, network and users are those of the service. So a sandbox has no way out by it */
-static int check_namespaces(int socket, pid_t pid, char why[USERS_WHY_MAX])
+/*
+ * Is the process the user's, by each of its four IDs? io_uring connects with rights that another process
+ * of other namespaces has lent it, and a program with a set-user-ID bit has two users
+ */
+static bool is_of(pid_t pid, const char *kind, uint32_t id)
 {
+	char path[64], line[256];
+	unsigned int ids[4];
+	bool same = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, kind, strlen(kind)) ||
+		    sscanf(line + strlen(kind), "%u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) != 4)
+			continue;
+		same = ids[0] == id && ids[1] == id && ids[2] == id && ids[3] == id;
+		break;
+	}
+	if (file)
+		fclose(file);
+	return same;
+}
+
+/* Files, network and users are those of the service. So a sandbox has no way out by it */
+static int check_process(int socket, const struct ucred *peer, char why[USERS_WHY_MAX])
+{
+	const pid_t pid = peer->pid;
 	struct pollfd process = { .fd = open_peer(socket, pid), .events = POLLIN };
-	bool same;
+	bool same, theirs;
 	int error = 0;
 
 	if (process.fd < 0) {
 		snprintf(why, USERS_WHY_MAX, "sigmactl has ended");
 		return -ESRCH;
 	}
-	same = same_namespace(pid, "mnt") && same_namespace(pid, "net") &&
-	       same_namespace(pid, "user");
+	same = same_file(pid, "ns/mnt") && same_file(pid, "ns/net") && same_file(pid, "ns/user") &&
+	       same_file(pid, "root");
+	theirs = is_of(pid, "Uid:", peer->uid) && is_of(pid, "Gid:", peer->gid);
 	/* If it lives now, it was the process of this ID until now */
 	if (poll(&process, 1, 0)) {
 		snprintf(why, USERS_WHY_MAX, "sigmactl has ended");
 		error = -ESRCH;
 	} else if (!same) {
-		snprintf(why, USERS_WHY_MAX, "sigmactl is in a container or a sandbox: it has mounts, a network or users of its own, and the guest would have the host's; run it outside");
+		snprintf(why, USERS_WHY_MAX, "sigmactl is in a container or a sandbox: it has a root, mounts, a network or users of its own, and the guest would have the host's; run it outside");
+		error = -EPERM;
+	} else if (!theirs) {
+		snprintf(why, USERS_WHY_MAX, "sigmactl runs with the rights of more than one user or group; run it as one user");
 		error = -EPERM;
 	}
 	close(process.fd);
@@ -90,5 +120,5 @@ int users_peer(int socket, struct owner *owner, char why[USERS_WHY_MAX])
 		snprintf(why, USERS_WHY_MAX, "root needs no service to start guests");
 		return -EINVAL;
 	}
-	return check_namespaces(socket, peer.pid, why);
+	return check_process(socket, &peer, why);
 }

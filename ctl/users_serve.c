@@ -31,6 +31,7 @@
 #define CONNECTIONS_MAX	256
 #define OF_ONE_USER	8		/* of these */
 #define REQUEST_SEC	10		/* to send the request, or to take an answer */
+#define RETRY_SEC	5		/* to remove a guest that is held */
 #define AGENT_TIMEOUT	(120 * USEC_PER_SEC)	/* from the driver to the agent */
 #define JOIN_TIMEOUT	(5 * USEC_PER_SEC)
 #define MEMORY_UNIT	(2ULL << 20)
@@ -221,6 +222,16 @@ static bool wait_end(const struct serving *serving)
 	return off;
 }
 
+/*
+ * sigmad may have died, and a file system of the user that never answers may have kept virtiofsd, and so the
+ * guest's memory: the guest is removed once that has ended, whether the user is still there or not.
+ */
+static void remove_guest(const char *name)
+{
+	while (control_has_guest(name) && guest_remove(name) < 0)
+		sleep(RETRY_SEC);
+}
+
 static int start_guest(struct serving *serving)
 {
 	const struct users_request *request = &serving->request;
@@ -243,12 +254,11 @@ static int start_guest(struct serving *serving)
 		error = bring_up(serving);
 	if (!error)
 		off = wait_end(serving);
-	if (run_life_give_back(&serving->life, off)) {
-		users_give_back(NOTES, serving->life.name);
-		answer(serving, error ? USERS_FAILED : USERS_ENDED, "", -1);
-	} else {
-		answer(serving, USERS_FAILED, "", -1);
-	}
+	if (!run_life_give_back(&serving->life, off))
+		error = -EBUSY;
+	answer(serving, error ? USERS_FAILED : USERS_ENDED, "", -1);
+	remove_guest(serving->life.name);
+	users_give_back(NOTES, serving->life.name);
 	return EXIT_OK;
 }
 

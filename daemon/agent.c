@@ -17,7 +17,7 @@
 
 #define KEY_FILE	"agent"
 #define CALLS_MAX	64	/* connections that are being made */
-#define PORTS		512	/* AGENT_HOST_PORT_MAX and those below it */
+#define PORTS		256	/* AGENT_HOST_PORT_MAX and those below it; for users, those below these */
 
 /** struct call - a call of OpenAgent that waits for its connection */
 struct call {
@@ -110,6 +110,13 @@ static int on_connected(sd_event_source *source, int fd, uint32_t revents, void 
 	return 0;
 }
 
+static bool of_user;
+
+void agent_of_user(void)
+{
+	of_user = true;
+}
+
 /*
  * The agent takes connections from no other ports. One may be in use for another guest, and that of
  * the last connection is not used again at once, since the guest may not have closed that one yet.
@@ -120,7 +127,7 @@ static int bind_port(int fd)
 	struct sockaddr_vm address = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY };
 
 	for (unsigned int i = 0; i < PORTS; i++) {
-		address.svm_port = AGENT_HOST_PORT_MAX - next++ % PORTS;
+		address.svm_port = AGENT_HOST_PORT_MAX - next++ % PORTS - (of_user ? PORTS : 0);
 		if (!bind(fd, (const struct sockaddr *)&address, sizeof(address)))
 			return 0;
 		if (errno != EADDRINUSE)

@@ -13,6 +13,13 @@
 #include "../common/agent.h"
 #include "machine.h"
 
+/**
+ * agent_of_user - the guest belongs to a user other than root
+ *
+ * Its connections come from ports of their own, so users who hold many leave some for other guests.
+ */
+void agent_of_user(void);
+
 /** agent_key_make - make the key of the next start and persist it; 0 or a reported -errno */
 int agent_key_make(const char *name, uint8_t key[AGENT_KEY_SIZE]);
 

@@ -45,6 +45,7 @@
 #include "../common/versions.h"
 #include "virtio/backend.h"
 #include "virtio/broker.h"
+#include "agent.h"
 #include "bus.h"
 #include "journal.h"
 #include "late.h"
@@ -463,6 +464,8 @@ int main(int argc, char **argv)
 	if (options.with_caller)
 		log_brief();
 	owner = options.owned ? &options.owner : NULL;
+	if (owner)
+		agent_of_user();
 	oom_protect();
 	if (options.broker)
 		return be_broker(owner);

@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +30,8 @@
 /* Both are closed by exec */
 #define REPORT_FD	(BACKEND_FD + 1 + BACKEND_FILES)	/* struct report */
 #define NOTE_FD		(REPORT_FD + 1)
+
+#define MEMLOCK_BYTES	(8U << 20)	/* the kernel's default */
 
 static void fail(const char *what)
 {
@@ -135,6 +138,18 @@ static int keep_capabilities(uint64_t kept)
 	return 0;
 }
 
+/* What sigmad has of these is not for a process of a user: protection from the OOM killer, locked memory */
+static int be_ordinary(void)
+{
+	const struct rlimit limit = { .rlim_cur = MEMLOCK_BYTES, .rlim_max = MEMLOCK_BYTES };
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC), error;
+
+	error = fd < 0 || write(fd, "0", 1) != 1 || setrlimit(RLIMIT_MEMLOCK, &limit);
+	if (fd >= 0)
+		close(fd);
+	return error ? -1 : 0;
+}
+
 /* Become the owner, with their groups, as if they had started it. Root prepared it before */
 static void become_owner(const struct backend_command *command, const struct owner *owner)
 {
@@ -200,6 +215,8 @@ void backend_exec(const struct backend_command *command, const struct identity *
 		fail("cannot give up capabilities");
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
 		fail("cannot have mounts of its own");
+	if (who->plain && be_ordinary())
+		fail("cannot get the limits of a user's process");
 	what = command->prepare ? command->prepare(command->data) : NULL;
 	if (what)
 		fail(what);

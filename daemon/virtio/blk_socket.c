@@ -96,7 +96,6 @@ static int blk_socket_start(struct virtio_device *dev)
 	}
 	error = vhost_user_start(&blk->link, dev);
 	if (error) {
-		vhost_user_stop(&blk->link);
 		if (!vhost_user_close(&blk->link))
 			virtio_device_failed(dev, "its back end may still have the guest's memory");
 	}

@@ -87,20 +87,33 @@ static bool hide(const char *folder)
 	return !mount("tmpfs", folder, "tmpfs", flags, MODE_NOTHING) || errno == ENOENT;
 }
 
-/* The same, where the guest has an owner. It is still root that does this */
+/*
+ * The same, where the guest has an owner. It is still root that does this. The virtiofsd in Rust has no
+ * sandbox then, and hands names of a hostile guest to mkdirat(2) and its like as they come, also "/x" and
+ * "../x": so what is not below the folder that is served cannot be written to. And what the host mounts later
+ * does not come here.
+ */
 static const char *prepare_owned(const void *data)
 {
 	const struct guest_share *share = data;
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID };
+	const uint64_t kept_out = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
+	struct mount_attr served = { .attr_set = kept_out, .propagation = MS_PRIVATE };
+	struct mount_attr rest = {
+		.attr_set = kept_out | MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE,
+	};
+	int tree;
 
-	if (share->read_only) {
-		attr.attr_set |= MOUNT_ATTR_RDONLY;
-		attr.propagation = MS_PRIVATE;
-	}
-	if (mount("/", HOST_ROOT, NULL, MS_BIND | MS_REC, NULL))
+	if (share->read_only)
+		served.attr_set |= MOUNT_ATTR_RDONLY;
+	tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (tree < 0)
 		return "cannot mount the root once more";
-	if (mount_setattr(AT_FDCWD, HOST_ROOT, AT_RECURSIVE, &attr, sizeof(attr)))
+	if (mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &served, sizeof(served)) ||
+	    mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &rest, sizeof(rest)))
 		return "cannot keep devices out of the root";
+	if (move_mount(tree, "", AT_FDCWD, HOST_ROOT, MOVE_MOUNT_F_EMPTY_PATH))
+		return "cannot mount the root once more";
+	close(tree);
 	if (!hide(HOST_ROOT "/proc") || !hide(HOST_ROOT "/sys") || !hide(HOST_ROOT "/dev") ||
 	    !hide(HOST_ROOT "/run"))
 		return "cannot hide what is no file from the guest";

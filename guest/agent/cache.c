@@ -263,11 +263,14 @@ static bool read_range(int fd, uint64_t first, uint64_t last, uint64_t size)
 
 static void load_file(const struct cachelist_file *file, struct readahead *readahead, uint64_t room)
 {
-	int fd = open_quietly(file->path);
 	bool whole = true;
 	struct stat st;
+	int fd = -1;
 
-	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	/* The list may come from another guest: no device is opened, and nothing of /proc or /sys is read */
+	if (!lstat(file->path, &st) && S_ISREG(st.st_mode))
+		fd = open_quietly(file->path);
+	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || !is_stored(fd)) {
 		left_out++;
 		goto close;
 	}

@@ -99,10 +99,12 @@ TEST(no_setting_leaves_its_word)
 {
 	EXPECT_WRONG("[Kernel]\nCommandLine=a -- b\n", 2, "a word --");
 	EXPECT_WRONG("[Kernel]\nCommandLine=--\n", 2, "a word --");
+	EXPECT_WRONG("[Kernel]\nCommandLine=a\xa0-- b\n", 2, "a word --");
 	EXPECT_WRONG("[Kernel]\nCommandLine=a \"--\" b\n", 2, "a word --");
 	EXPECT_WRONG("[Kernel]\nCommandLine=a=\"b\n", 2, "not closed");
 	EXPECT_WRONG("[Sysctl]\nkernel.x=a\"b\n", 2, "no value of a sysctl");
 	EXPECT_WRONG("[Sysctl]\nkernel.x=-- a\n", 2, "no value of a sysctl");
+	EXPECT_WRONG("[Sysctl]\nkernel.x=a\xa0--\n", 2, "no value of a sysctl");
 	EXPECT_WORDS(" a--b --c", "[Kernel]\nCommandLine=a--b --c\n");
 }
 

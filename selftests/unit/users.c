@@ -314,11 +314,29 @@ TEST(of_a_dead_process)
 
 /* Who is at the other end */
 
+/* In a process of its own, with alice's rights but for its real group: what users_peer() says */
+static int as_alice(gid_t real)
+{
+	struct owner owner;
+	int ends[2], status = -1, error;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (setgroups(alice.nr_groups, alice.groups) || setresgid(real, alice.gid, alice.gid) ||
+		    setresuid(alice.uid, alice.uid, alice.uid) ||
+		    socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends))
+			_exit(255);
+		error = users_peer(ends[0], &owner, why);
+		_exit(error ? -error : memcmp(&owner, &alice, sizeof(owner)) ? 254 : 0);
+	}
+	waitpid(pid, &status, 0);
+	return WEXITSTATUS(status);
+}
+
 TEST(peer)
 {
-	int ends[2], status = -1;
 	struct owner owner;
-	pid_t pid;
+	int ends[2];
 
 	if (geteuid())
 		SKIP(return, "needs root");
@@ -328,14 +346,8 @@ TEST(peer)
 	close(ends[0]);
 	close(ends[1]);
 	/* A pair that a user has made is from them to them */
-	pid = fork();
-	if (!pid)
-		_exit(setgroups(alice.nr_groups, alice.groups) || setresgid(1, alice.gid, alice.gid) ||
-		      setresuid(alice.uid, alice.uid, alice.uid) ||
-		      socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) ||
-		      users_peer(ends[0], &owner, why) || memcmp(&owner, &alice, sizeof(owner)));
-	waitpid(pid, &status, 0);
-	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, as_alice(alice.gid));
+	EXPECT_EQ(EPERM, as_alice(alice.gid + 1));
 }
 
 TEST_HARNESS_MAIN
