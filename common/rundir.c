@@ -117,7 +117,7 @@ void rundir_remove(const char *name)
 	remove_dir(path);
 }
 
-/* The name of the one whose guest ended first, if there are more than RUNDIR_LAST_MAX. False: not so */
+/* Whose guest ended first, if there are more than RUNDIR_LAST_MAX; false: there are not */
 static bool find_surplus(char name[SIGMA_NAME_MAX])
 {
 	DIR *folder = opendir(RUNDIR_LAST);

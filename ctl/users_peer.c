@@ -42,7 +42,7 @@ static bool same_file(pid_t pid, const char *name)
 }
 
 /*
- * Is the process the user's, by each of its four IDs? io_uring connects with rights that another process
+ * Is the process the user's, by each of its four IDs? io_uring connects with rights that a process
  * of other namespaces has lent it, and a program with a set-user-ID bit has two users
  */
 static bool is_of(pid_t pid, const char *kind, uint32_t id)

@@ -223,8 +223,9 @@ static bool wait_end(const struct serving *serving)
 }
 
 /*
- * sigmad may have died, and a file system of the user that never answers may have kept virtiofsd, and so the
- * guest's memory: the guest is removed once that has ended, whether the user is still there or not.
+ * sigmad may have died, and a file system of the user that never answers may have kept virtiofsd,
+ * and so the guest's memory: the guest is removed once that has ended, whether the user is still
+ * there or not.
  */
 static void remove_guest(const char *name)
 {

@@ -17,7 +17,7 @@
 
 #define KEY_FILE	"agent"
 #define CALLS_MAX	64	/* connections that are being made */
-#define PORTS		256	/* AGENT_HOST_PORT_MAX and those below it; for users, those below these */
+#define PORTS		256	/* up to AGENT_HOST_PORT_MAX; for users, those below these */
 
 /** struct call - a call of OpenAgent that waits for its connection */
 struct call {

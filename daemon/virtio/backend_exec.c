@@ -138,7 +138,7 @@ static int keep_capabilities(uint64_t kept)
 	return 0;
 }
 
-/* What sigmad has of these is not for a process of a user: protection from the OOM killer, locked memory */
+/* Protection from the OOM killer and locked memory without limit are sigmad's, not a user's */
 static int be_ordinary(void)
 {
 	const struct rlimit limit = { .rlim_cur = MEMLOCK_BYTES, .rlim_max = MEMLOCK_BYTES };

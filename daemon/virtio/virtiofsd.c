@@ -88,10 +88,10 @@ static bool hide(const char *folder)
 }
 
 /*
- * The same, where the guest has an owner. It is still root that does this. The virtiofsd in Rust has no
- * sandbox then, and hands names of a hostile guest to mkdirat(2) and its like as they come, also "/x" and
- * "../x": so what is not below the folder that is served cannot be written to. And what the host mounts later
- * does not come here.
+ * The same, where the guest has an owner. It is still root that does this. The virtiofsd in Rust has
+ * no sandbox then, and hands names of a hostile guest to mkdirat(2) and its like as they come, also
+ * "/x" and "../x": so what is not below the folder that is served cannot be written to. And what the
+ * host mounts later does not come here.
  */
 static const char *prepare_owned(const void *data)
 {

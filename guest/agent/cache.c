@@ -267,7 +267,7 @@ static void load_file(const struct cachelist_file *file, struct readahead *reada
 	struct stat st;
 	int fd = -1;
 
-	/* The list may come from another guest: no device is opened, and nothing of /proc or /sys is read */
+	/* The list may be another guest's: no device is opened, nothing of /proc or /sys is read */
 	if (!lstat(file->path, &st) && S_ISREG(st.st_mode))
 		fd = open_quietly(file->path);
 	if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || !is_stored(fd)) {
