@@ -107,8 +107,11 @@ static int start_another(struct process_device *device)
 		return error;
 	}
 	error = hand_over(device);
-	if (error)
+	if (error) {
+		/* It may have the guest's memory already, and the device is about to be lost */
+		process_device_reset(dev);
 		return error;
+	}
 	for (unsigned int i = 0; i < dev->nr_queues; i++) {
 		/* The last process may have consumed a kick, or left out an interrupt */
 		if (dev->queue[i].size) {
