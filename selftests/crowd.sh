@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=12 mem=6G timeout=1800 in=matrix
+#
+# Ten guests at once on twelve CPUs: all start, are served and end together, and the two CPUs that
+# the host has left share their doorbells.
+
+. "$(dirname "$0")/lib.sh"
+need_sigma
+remember_host
+
+GUESTS=$(seq 1 10)
+NAMES=$(seq -s " " -f g%g 1 10)
+
+each() { for i in $GUESTS; do "$@" "$i" || return; done; }
+# all COMMAND...: run it for each guest, all at once
+all()
+{
+	local i pids=() failed=0
+
+	for i in $GUESTS; do
+		"$@" "g$i" &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || failed=$((failed + 1))
+	done
+	[ $failed = 0 ] || { echo "$failed failed"; return 1; }
+}
+is_running() { [ "$(state "g$1")" = running ] || { echo "g$1: $(state "g$1")"; return 1; }; }
+cpus() { cat /sys/class/sigma/g*/cpus | sort -u | wc -l; }
+doorbells_go_to()
+{
+	local i
+
+	for i in $GUESTS; do
+		cat "/proc/irq/$(awk -v name="SIGMA guest g$i" '$0 ~ name "$" { sub(":", "", $1); print $1 }' \
+			/proc/interrupts)/effective_affinity_list"
+	done | sort | uniq -c | awk '{ print $1 }' | sort -n | xargs
+}
+load() { in_guest "$1" 'dd if=/dev/vda of=/dev/null bs=64k count=256 iflag=direct'; }
+loads()
+{
+	local i pids=()
+
+	for i in $GUESTS; do
+		GUEST_TIMEOUT=120 load "$i" >/dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do
+		wait "$i" || return
+	done
+}
+end_half()
+{
+	case ${1#g} in
+	*[02468])	sigmactl kill "$1" ;;
+	*)		sigmactl stop "$1" ;;
+	esac
+}
+
+for i in $GUESTS; do
+	guest "g$i" disk=/dev/vdb line=ReadOnly=yes "net=$i"
+done
+seconds=$SECONDS
+check "ten guests start at the same time" all sigmactl start
+check "the user space of each answers" each wait_guest
+say "they took $((SECONDS - seconds)) s together"
+check "all ten run" each is_running
+check "each has a CPU of its own" [ "$(cpus)" = 10 ]
+check "their memory does not overlap" eval "! overlap $NAMES"
+check "the host's two CPUs take the doorbells of five guests each" [ "$(doorbells_go_to)" = "5 5" ]
+check "each reads from its disk, all at once" loads
+check "a guest is killed and starts again beside the others" eval \
+	'sigmactl kill g10 && wait_gone g10 && sigmactl start g10'
+check "it answers, and so does each of the others" each wait_guest
+check "half of them are stopped and half are killed, all at once" all end_half
+check "all are gone" all wait_gone
+check "the host has the CPUs and the memory back" host_is_as_before
+check "the module can be unloaded" rmmod sigma
+finish
