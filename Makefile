@@ -174,8 +174,8 @@ $(O)/guest/init/init: $(wildcard guest/init/*.[ch]) | needs
 
 # static, too, since it runs in any guest
 agent_src := $(wildcard guest/agent/*.c) common/relay.c common/cachelist.c
-$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/cachelist.h common/relay.h \
-			      common/version.h | needs
+$(O)/guest/agent/sigma-agent: $(agent_src) guest/agent/agent.h common/agent.h common/cachelist.h \
+			      common/meminfo.h common/relay.h common/version.h | needs
 	@mkdir -p $(@D)
 	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Os \
 		-ffunction-sections -fdata-sections -Wl,--gc-sections -static -s -o $@ $(agent_src)
