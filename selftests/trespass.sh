@@ -156,6 +156,7 @@ reach_out()
 	status=$?
 	check "all $(grep -c '^[^#]' /tmp/wild) attempts of programs/wild.c end as expected" \
 		[ $status = 0 ]
+	[ $status = 0 ] || say "$(grep -E '^#|DONE|CHANGED|READ|REFUSED|WRONG' /tmp/wild)"
 	say "$(cat /tmp/wild)"
 	check "the host has the CPUs and the memory back" host_is_as_before
 }

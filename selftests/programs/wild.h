@@ -43,10 +43,13 @@ struct params {
 	uint64_t result;		/* 0x28 */
 	uint64_t found;			/* 0x30: table of 32-bit words; result has their number */
 	uint8_t idtr[10];		/* 0x38 */
-	uint8_t gdtr[10];		/* 0x42 */
+	uint8_t gdtr[10];		/* 0x42: the GDT that the guest starts with */
+	uint8_t unused[4];
+	uint64_t first_cr3;		/* 0x50: the page tables that the guest starts on */
 };
 _Static_assert(offsetof(struct params, idtr) == 0x38, "the code has the offsets");
 _Static_assert(offsetof(struct params, gdtr) == 0x42, "the code has the offsets");
+_Static_assert(offsetof(struct params, first_cr3) == 0x50, "the code has the offsets");
 
 /* RSI has struct params. The label hit_* is the instruction that violates. */
 asm(".pushsection .rodata\n"
@@ -55,6 +58,9 @@ asm(".pushsection .rodata\n"
     ".macro begin name\n"
     ".globl \\name\n"
     "\\name:\n"
+    "	sgdt 0x42(%rsi)\n"
+    "	mov %cr3, %rax\n"
+    "	mov %rax, 0x50(%rsi)\n"
     "	mov 0x00(%rsi), %rax\n"
     "	mov %rax, %cr3\n"
     "	mov 0x08(%rsi), %rsp\n"
@@ -135,12 +141,7 @@ asm(".pushsection .rodata\n"
     "	mov %rax, 0x28(%rsi)\n"
     "	jmp end\n"
 
-    /* Report the page tables and the GDT that the guest starts with */
-    ".globl do_look\n"
-    "do_look:\n"
-    "	mov %cr3, %rax\n"
-    "	mov %rax, 0x28(%rsi)\n"
-    "	sgdt 0x42(%rsi)\n"
+    "begin do_nothing\n"
     "	jmp end\n"
 
     /* Try to write all bits inverted to each MSR of a range; the table gets those that took it */
@@ -304,7 +305,7 @@ asm(".pushsection .rodata\n"
     ".popsection\n");
 
 extern const uint8_t code_start[], code_end[], refused[], stepped[];
-extern const uint8_t do_read[], do_write[], do_run[], do_walk[], do_send[], do_scan[], do_look[],
+extern const uint8_t do_read[], do_write[], do_run[], do_walk[], do_send[], do_scan[], do_nothing[],
 		     do_registers[], do_ports[], do_inherit[], do_leave[], do_count[],
 		     do_apic_off[], do_step[];
 extern const uint32_t left_msrs[], left_msrs_end[];
