@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -168,8 +169,29 @@ char *cmdline_value(const char *cmdline, const char *name)
 	return last.text ? strndup(last.text, last.len) : NULL;
 }
 
-static void warn_of_parameter(const struct guest_config *config, struct word word)
+/* The two that give words: the profile first, since the user's words override its own */
+#define SOURCES		2
+
+static const char *words_of(const struct guest_config *config, unsigned int source)
 {
+	return source ? config->cmdline : config->profile.words ?: "";
+}
+
+/* Where the words of @source are written */
+static const char *place_of(const struct guest_config *config, unsigned int source, char *buf,
+			    size_t size)
+{
+	if (source)
+		snprintf(buf, size, "%s:%u: CommandLine=", config->file, config->cmdline_line);
+	else
+		snprintf(buf, size, "%s: Profile=%s", config->file, config->profile.name);
+	return buf;
+}
+
+static void warn_of_parameter(const struct guest_config *config, unsigned int source,
+			      struct word word)
+{
+	char place[PATH_MAX + 64];
 	struct word value;
 
 	for (size_t i = 0; i < COUNT(cmdline_last); i++) {
@@ -178,9 +200,9 @@ static void warn_of_parameter(const struct guest_config *config, struct word wor
 		if (has_name(word, last->name, &value) &&
 		    (value.len != strlen(last->value) ||
 		     memcmp(value.text, last->value, value.len)))
-			log_warning("%s:%u: CommandLine=: %.*s has no effect: a guest needs %s=%s, or it could reset the machine or harm the host; leave it out",
-				    config->file, config->cmdline_line, (int)word.len, word.text,
-				    last->name, last->value);
+			log_warning("%s: %.*s has no effect: a guest needs %s=%s, or it could reset the machine or harm the host; leave it out",
+				    place_of(config, source, place, sizeof(place)), (int)word.len,
+				    word.text, last->name, last->value);
 	}
 }
 
@@ -188,17 +210,17 @@ static void warn_of_parameters(const struct guest_config *config)
 {
 	struct word word;
 
-	for_each_parameter(word, config->cmdline)
-		warn_of_parameter(config, word);
+	for (unsigned int source = 0; source < SOURCES; source++)
+		for_each_parameter(word, words_of(config, source))
+			warn_of_parameter(config, source, word);
 }
 
-/* Return: the length of the joined list */
-static size_t print_blacklist(FILE *out, const char *cmdline)
+/* Print the modules that these words list. Return: the number of characters */
+static size_t print_listed(FILE *out, const char *cmdline)
 {
-	size_t len = strlen(BLACKLIST_MODULES);
 	struct word word, value;
+	size_t len = 0;
 
-	fputs(" " BLACKLIST "=" BLACKLIST_MODULES, out);
 	for_each_parameter(word, cmdline) {
 		if (!has_name(word, BLACKLIST, &value))
 			continue;
@@ -209,6 +231,17 @@ static size_t print_blacklist(FILE *out, const char *cmdline)
 		fprintf(out, ",%.*s", (int)value.len, value.text);
 		len += 1 + value.len;
 	}
+	return len;
+}
+
+/* Return: the length of the joined list */
+static size_t print_blacklist(FILE *out, const struct guest_config *config)
+{
+	size_t len = strlen(BLACKLIST_MODULES);
+
+	fputs(" " BLACKLIST "=" BLACKLIST_MODULES, out);
+	for (unsigned int source = 0; source < SOURCES; source++)
+		len += print_listed(out, words_of(config, source));
 	return len;
 }
 
@@ -326,7 +359,7 @@ char *cmdline_build(const struct guest_config *config, const struct sigma_info *
 	print_root(out, config);
 	print_profile(out, config, info->nr_cpus);
 	print_parameters(out, config->cmdline);
-	blacklist = print_blacklist(out, config->cmdline);
+	blacklist = print_blacklist(out, config);
 	if (!kernel_lists_bsp(kernel))
 		fprintf(out, " disable_cpu_apicid=%u", info->bsp_apic_id);
 	print_rest(out, config->cmdline);
@@ -395,14 +428,16 @@ static bool wants_signatures(struct word word)
 /* A user's initrd may have a sigma_guest.ko of its own */
 int cmdline_check_signature(const struct guest_config *config, const struct initrd *initrd)
 {
+	char place[PATH_MAX + 64];
 	struct word word;
 
 	if (config->initrd || initrd->driver_signed)
 		return 0;
-	for_each_parameter(word, config->cmdline)
-		if (wants_signatures(word))
-			return log_error(-EKEYREJECTED, "%s:%u: CommandLine=: with %.*s the guest's kernel refuses sigma_guest.ko, which has no signature; sign it with a key that this kernel knows, or leave the word out",
-					 config->file, config->cmdline_line, (int)word.len,
-					 word.text);
+	for (unsigned int source = 0; source < SOURCES; source++)
+		for_each_parameter(word, words_of(config, source))
+			if (wants_signatures(word))
+				return log_error(-EKEYREJECTED, "%s: with %.*s the guest's kernel refuses sigma_guest.ko, which has no signature; sign it with a key that this kernel knows, or leave the word out",
+						 place_of(config, source, place, sizeof(place)),
+						 (int)word.len, word.text);
 	return 0;
 }

@@ -418,6 +418,24 @@ TEST(lists_of_modules_are_joined)
 		     strrchr(cmdline(), ' '));
 }
 
+TEST(the_words_of_a_profile_are_looked_at_as_well)
+{
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 80, 0 });
+	config.cmdline = "module_blacklist=nouveau";
+	config.profile = (struct guest_profile) {
+		.name = "mine", .words = " pci=conf1 module_blacklist=floppy",
+	};
+	capture_start();
+	ASSERT_EQ(0, load());
+	EXPECT_SAID("unit.guest: Profile=mine: pci=conf1 has no effect: a guest needs pci=off",
+		    capture_end());
+	EXPECT_TRUE(strstr(cmdline(), " pci=conf1 "));
+	EXPECT_TRUE(follows(" pci=off", " pci=conf1 "));
+	EXPECT_STREQ(" module_blacklist=intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel,floppy,nouveau",
+		     strrchr(cmdline(), ' '));
+}
+
 TEST(a_list_of_modules_that_the_kernel_would_ignore)
 {
 	/* With a comma, and what no guest may load, 1024 characters */
