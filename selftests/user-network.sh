@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=450
+# rig: smp=3 mem=2G timeout=450 tree=passt
 #
 # A NIC in user mode: passt gives the guest an address, connects as the user who started the guest,
 # and forwards ports of the host. A restart of the guest or of sigmad comes with a new passt.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
+. "$(dirname "$0")/passt.sh"
 
 MIB=8
 SOMEBODY=1 NOBODY=65534
@@ -15,18 +16,7 @@ GATEWAY=192.0.2.1	# nobody has it
 HOST=169.254.1.2	# the host, in the guest
 HERE6=2001:db8::10	# as HERE
 THERE6=2001:db8:1::1	# another address of the host, which the guest does not have
-program=/usr/bin/passt
-files=/opt/passt
 
-# The passt of Debian 12 lacks vhost-user. A later one runs with its own C library.
-[ -e "$TREES/passt/usr/bin/passt" ] || skip_all "no passt in this machine"
-mkdir -p $files
-cp -L "$TREES"/passt/usr/{bin/passt,lib64/ld-linux-x86-64.so.2,lib/x86_64-linux-gnu/libc.so.6} $files
-install_passt()
-{
-	printf '#!/bin/sh\nexec %s --library-path %s %s "$@"\n' $files/ld-linux-x86-64.so.2 $files \
-		$files/passt >$program && chmod +x $program
-}
 passt() { pgrep -f "$files/passt --foreground"; }
 no_passt() { [ -z "$(passt)" ]; }
 user() { awk '$1 == "Uid:" { print $2 }' "/proc/$(passt)/status"; }
@@ -90,13 +80,13 @@ guest g ${KERNEL:+kernel=$KERNEL} disk=/dev/vdb net=1 line=[Network] line=User=y
 remember_host
 
 # ---- without passt
-rm -f $program
+rm -f "$program"
 refuse "User=yes is refused where there is no passt" \
 	"g.guest:[0-9]+: User=yes: there is no passt; install" \
 	sigmactl start g
 check "sigmactl check reports that there is no passt" \
 	eval 'sigmactl check | grep "User=yes.*there is no passt"'
-printf '#!/bin/sh\necho "passt: unrecognized option" >&2; exit 1\n' >$program && chmod +x $program
+printf '#!/bin/sh\necho "passt: unrecognized option" >&2; exit 1\n' >"$program" && chmod +x "$program"
 refuse "User=yes is refused with a passt that is too old" \
 	"User=yes: $program: does not support vhost-user" sigmactl start g
 check "the refused starts took nothing from the host" host_is_as_before
@@ -166,12 +156,12 @@ check "sigmad logs that passt ended and that it started another one" \
 check "another passt runs" [ "$(passt)" != "$first" ]
 check "g receives from the server with the new passt" until_true 20 fetches
 check "the forwarded port reaches g with the new passt" until_true 20 answers 127.0.0.1 2207
-mv $program $program.away
+mv "$program" "$program".away
 check "passt is killed where no other one can be started" kill -9 "$(passt)"
 check "sigmad logs that the NIC is stopped" \
 	until_true 10 sigmad_said "net[0-9]*: stopped: passt ended"
 check "the NIC in g loses its carrier" until_true 10 carrier_gone
-mv $program.away $program
+mv "$program".away "$program"
 check "the heartbeat of g rises" beats g
 check "g is killed" eval 'sigmactl kill g && wait_gone g'
 check "no passt is left after the kill" no_passt
