@@ -34,7 +34,9 @@
 #				with CC=clang, and an O of its own, for libFuzzer
 #	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
 #				T=net: one of boot, block, file and net; T=iosc: channels
-#				beside pipe, AF_UNIX and vsock; T=guard: what a guard costs
+#				beside pipe, AF_UNIX and vsock; T=guard: what a guard costs;
+#				T=run: programs in guests and elsewhere, or one of its items:
+#				T="run start"
 #	make rings		O/bench/rings: split beside packed virtqueues
 #	make demo		the whole thing on show, in a virtual machine
 #	make shell		a shell in the virtual machine
