@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4 mem=2G timeout=700 cpu=max,-la57
+# rig: smp=4 mem=2G timeout=700 cpu=max,-la57 in=matrix
 #
 # Interrupts without end. NMIs to lent CPUs, wherever they wait, and from a guest's CPU to another one
 # while they are stopped, must not reset the machine. Beside doorbells host and guest go on.
