@@ -38,9 +38,12 @@ cat >sum.c <<-'END'
 	static __attribute__((noinline)) int add(int a, int b) { return a + b; }
 	int main(int argc, char **argv) { printf("%d\n", add(atoi(argv[1]), atoi(argv[argc - 1]))); }
 END
+ip link add br0 type bridge && ip addr add $ADDRESS/24 dev br0 && ip link set br0 up
+ip route add default via 192.0.2.1
 remember_host
 
 # ---- a build
+# shellcheck disable=SC2034 # used by eval
 objects="build/common/owner.o build/common/lock.o build/common/reason.o build/common/rundir.o"
 # shellcheck disable=SC2016 # expanded in the guest
 check "make -j of some files of this project, on two CPUs" eval '
@@ -72,8 +75,6 @@ check "perf stat counts for a program" eval '
 	run -- perf stat -e task-clock,context-switches -o counts true && grep "task-clock" counts'
 
 # ---- a server
-ip link add br0 type bridge && ip addr add $ADDRESS/24 dev br0 && ip link set br0 up
-ip route add default via 192.0.2.1
 sends() { iperf3 -c $ADDRESS -p 5201 -n 4M >client; }
 sigmactl run "--kernel=$VMLINUX" --append=mitigations=off --net=user --publish=5201:5201 -- \
 	iperf3 -s --one-off >server 2>err &
@@ -86,7 +87,8 @@ database() {
 		--init-groups $pg/postgres -D $work/data -c unix_socket_directories=/tmp \
 		-c listen_addresses= -c shared_buffers=32MB
 }
-psql() { sigmactl exec db -- setpriv --reuid=postgres psql -h /tmp -AtX "$@"; }
+as_postgres() { sigmactl exec db -- env -C / setpriv --reuid=postgres "$@"; }
+psql() { as_postgres psql -h /tmp -AtX "$@"; }
 answers() { [ "$(psql -d "$1" -c 'SELECT 1')" = 1 ]; }
 sums() { psql -d bench -c 'SELECT (SELECT sum(abalance) FROM pgbench_accounts) -
 	(SELECT sum(delta) FROM pgbench_history), (SELECT sum(bbalance) FROM pgbench_branches) -
@@ -105,8 +107,8 @@ server=$!
 check "it is up in another guest" until_true 120 answers postgres
 check "pgbench fills it" eval '
 	psql -d postgres -c "CREATE DATABASE bench" &&
-	sigmactl exec db -- setpriv --reuid=postgres pgbench -h /tmp -i -s 1 bench'
-sigmactl exec db -- setpriv --reuid=postgres pgbench -h /tmp -c 4 -T 1000 bench >bench.log 2>&1 &
+	as_postgres pgbench -h /tmp -i -s 1 bench'
+sigmactl exec db -- env -C / setpriv --reuid=postgres pgbench -h /tmp -c 4 -T 1000 bench >bench.log 2>&1 &
 client=$!
 check "transactions are done" until_true 120 has_history 200
 committed=$(history)
@@ -121,8 +123,8 @@ say "$(grep -E 'recovery|redo' db.log)"
 check "it had not been shut down" grep "not properly shut down" db.log
 check "no transaction that was there is lost" [ "$(history)" -ge "$committed" ]
 check "and none is there by half" [ "$(sums)" = "0|0|0" ]
-check "tables and indices are without damage" sigmactl exec db -- setpriv --reuid=postgres \
-	pg_amcheck -h /tmp --install-missing --heapallindexed -d bench
+check "tables and indices are without damage" as_postgres \
+	$pg/pg_amcheck -h /tmp --install-missing --heapallindexed -d bench
 check "SIGTERM ends it in order" eval 'kill -TERM $server; wait $server && grep "is shut down" db.log'
 check "everything is back" is_back
 
