@@ -133,7 +133,7 @@ check "everything is back" is_back
 printf 'a kernel and its guest\na guest\nthe kernel\n' >line
 mkdir texts
 for _ in $(seq 200); do cat line line; done >texts/some
-classes=$(printf '%s:' $java/lucene8-*.jar)
+classes=$(printf "%s:" $java/lucene-{core,analyzers-common}-*.jar)
 # search RUN...: make an index and count its lines, by the command RUN
 search()
 {
