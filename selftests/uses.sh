@@ -177,11 +177,11 @@ check "no guest is left" is_back
 check "a program that goes to the background is ended with its guest" eval '
 	run -- sh -c "setsid sleep 1000 & echo begun" >out && grep begun out && is_back'
 mkdir gone && cd gone && rmdir $work/gone || exit
-refuse "a folder that is not there any more" "sigmactl:.*folder" sigmactl run "${lean[@]}" -- true
+refuse "a folder that is not there any more" "sigmactl: run: .*working directory" sigmactl run "${lean[@]}" -- true
 cd $work || exit
 as_nobody() { setpriv --reuid=nobody --regid=nogroup --clear-groups "$@"; }
-refuse "a user without rights" "sigmactl:.*sigma-run" as_nobody sigmactl run "${lean[@]}" -- true
-check "has the exit status 125" ends 125 as_nobody sigmactl run "${lean[@]}" -- true
+refuse "a user without rights" "sigmactl: run:.*sigma-run" as_nobody sigmactl run -- true
+check "has the exit status 125" ends 125 as_nobody sigmactl run -- true
 check "four at once" eval '
 	jobs=(); for i in 1 2 3 4; do run --memory=256M -- sh -c "sleep 5; echo $i" >out.$i & jobs+=($!); done
 	for i in 1 2 3 4; do wait ${jobs[i-1]} && [ "$(cat out.$i)" = $i ] || exit; done'
