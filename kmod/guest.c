@@ -259,7 +259,7 @@ int sigma_guest_close(struct sigma_guest *guest)
 	mutex_lock(&guest->lock);
 	err = atomic_read(&guest->memory_files) ? -EBUSY : stop_locked(guest);
 	if (!err)
-		guest->gone = true;
+		WRITE_ONCE(guest->gone, true);
 	mutex_unlock(&guest->lock);
 	if (!err)
 		wake_up_interruptible(&guest->wait);

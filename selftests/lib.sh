@@ -18,7 +18,7 @@ VMLINUX=/run/vmlinux
 GUEST_BOOT=120		# seconds that a guest has to reach a state or its user space
 # The kernel's self-tests of its ciphers are a tenth of an emulated boot
 QUICK=cryptomgr.notests
-PATIENCE=5		# factor for the limits below, which suit an idle machine
+: "${PATIENCE:=5}"	# factor for the limits below, which suit an idle machine
 OUTPUT=$(mktemp)
 checks=0 failures=0 last_result=$SECONDS
 SLOW_SECONDS=10		# a check that takes as long says so

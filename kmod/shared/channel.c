@@ -90,7 +90,8 @@ static void end_session(struct sigma_channel_end *end, int error)
 	 * Release: the peer sees what this session has produced before it sees the end. `peer` and
 	 * the want words stay as they are.
 	 */
-	smp_store_release(&our_state(end)->session, cpu_to_le32(++end->session));
+	WRITE_ONCE(end->session, end->session + 1);	/* status() reads it without the lock */
+	smp_store_release(&our_state(end)->session, cpu_to_le32(end->session));
 }
 
 /* Join the peer's session, or notice that it ended. Return: the peer's doorbell is to be rung */
@@ -453,7 +454,7 @@ static int channel_open(struct inode *inode, struct file *file)
 	int err = 0;
 
 	spin_lock_irq(&end->lock);
-	if (all->gone) {
+	if (READ_ONCE(all->gone)) {	/* it is one for all ends, which have a lock each */
 		err = -ENODEV;
 	} else if (end->opened) {
 		err = -EBUSY;
@@ -590,7 +591,7 @@ void sigma_channels_del(struct sigma_channels *all)
 		struct sigma_channel_end *end = &all->end[i];
 
 		spin_lock_irq(&end->lock);
-		all->gone = true;
+		WRITE_ONCE(all->gone, true);
 		end_session(end, -EPIPE);
 		spin_unlock_irq(&end->lock);
 		wake_up_interruptible(&end->wait);

@@ -188,8 +188,12 @@ static void drain_leftover(struct work_struct *work)
 {
 	struct sigma_doorbell_rx *rx = container_of(to_delayed_work(work),
 						    struct sigma_doorbell_rx, leftover);
+	unsigned int pause = READ_ONCE(rx->pause);
 
-	if (rx->pause && --rx->pause) {
+	/* The interrupt changes it only while it is 0 */
+	if (pause)
+		WRITE_ONCE(rx->pause, --pause);
+	if (pause) {
 		take_pending(rx);
 		schedule_delayed_work(&rx->leftover, 1);
 		return;

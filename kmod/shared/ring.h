@@ -7,7 +7,8 @@
  * more than SIGMA_RING_SLOTS apart, the peer has broken the ring, which is reported as -EPROTO and
  * does no harm here.
  *
- * The caller serialises calls on one end; no lock is shared with the peer.
+ * The caller serialises puts and gets on one end, but not sigma_ring_room() and sigma_ring_waiting(): a
+ * waiter looks, and is woken once more if the index has changed. No lock is shared with the peer.
  */
 #ifndef _SIGMA_RING_H
 #define _SIGMA_RING_H
@@ -37,7 +38,7 @@ static inline struct sigma_iosc_slot *sigma_ring_slot(const struct sigma_ring_en
 static inline int sigma_ring_room(const struct sigma_ring_end *tx)
 {
 	/* Before a slot is overwritten; pairs with sigma_ring_get() */
-	u32 used = tx->index - le32_to_cpu(smp_load_acquire(&tx->ring->consumed));
+	u32 used = READ_ONCE(tx->index) - le32_to_cpu(smp_load_acquire(&tx->ring->consumed));
 
 	return used > SIGMA_RING_SLOTS ? -EPROTO : (int)(SIGMA_RING_SLOTS - used);
 }
@@ -50,7 +51,7 @@ static inline int sigma_ring_room(const struct sigma_ring_end *tx)
 static inline int sigma_ring_waiting(const struct sigma_ring_end *rx)
 {
 	/* Before a slot is read; pairs with sigma_ring_put() */
-	u32 waiting = le32_to_cpu(smp_load_acquire(&rx->ring->produced)) - rx->index;
+	u32 waiting = le32_to_cpu(smp_load_acquire(&rx->ring->produced)) - READ_ONCE(rx->index);
 
 	return waiting > SIGMA_RING_SLOTS ? -EPROTO : (int)waiting;
 }
@@ -76,7 +77,8 @@ static inline int sigma_ring_put(struct sigma_ring_end *tx, const void *msg, siz
 	slot->length = cpu_to_le32(len);
 	slot->reserved = 0;
 	/* After the slot; pairs with sigma_ring_waiting() */
-	smp_store_release(&tx->ring->produced, cpu_to_le32(++tx->index));
+	WRITE_ONCE(tx->index, tx->index + 1);
+	smp_store_release(&tx->ring->produced, cpu_to_le32(tx->index));
 	return 0;
 }
 
@@ -100,7 +102,8 @@ static inline int sigma_ring_get(struct sigma_ring_end *rx, void *msg)
 		return -EPROTO;
 	memcpy(msg, slot->data, len);
 	/* After the copy; pairs with sigma_ring_room() */
-	smp_store_release(&rx->ring->consumed, cpu_to_le32(++rx->index));
+	WRITE_ONCE(rx->index, rx->index + 1);
+	smp_store_release(&rx->ring->consumed, cpu_to_le32(rx->index));
 	return len;
 }
 
