@@ -13,6 +13,7 @@
 #include "../common/version.h"
 #include "agent.h"
 #include "bus_guest.h"
+#include "bus_sleep.h"
 #include "klog.h"
 
 static const struct machine *machine_of(const struct bus_guest *guest)
@@ -251,6 +252,9 @@ const sd_bus_vtable bus_guest_vtable[] = {
 				method_read_kernel_log, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS("OpenAgent", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", connection),
 				method_open_agent, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS("Sleep", SD_BUS_ARGS("b", keep_cpus, "t", timeout_usec),
+				SD_BUS_NO_RESULT, bus_sleep, OPEN_TO_ALL),
+	SD_BUS_METHOD("Wake", NULL, NULL, bus_wake, OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Reload", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", lines),
