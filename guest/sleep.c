@@ -129,8 +129,8 @@ static void write_msr(u32 msr, u64 value)
 	wrmsr(msr, (u32)value, (u32)(value >> 32));
 }
 
-/* One CPU is left, and its interrupts are off */
-static int enter(suspend_state_t state)
+/* One CPU is left, and its interrupts are off. The types of the two functions cannot be checked by CFI */
+static int __nocfi enter(suspend_state_t state)
 {
 	u64 kept[ARRAY_SIZE(kept_msrs)];
 	bool has[ARRAY_SIZE(kept_msrs)];
