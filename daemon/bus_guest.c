@@ -229,6 +229,7 @@ static int method_open_agent(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 #define OPEN_TO_ALL	SD_BUS_VTABLE_UNPRIVILEGED
+#define SUPERVISOR	offsetof(struct bus_guest, supervisor)
 #define DEVICES		offsetof(struct bus_guest, devices)
 #define CONST		SD_BUS_VTABLE_PROPERTY_CONST
 #define ADDED		SD_BUS_RESULT("u", id, "s", name)
@@ -252,9 +253,10 @@ const sd_bus_vtable bus_guest_vtable[] = {
 				method_read_kernel_log, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS("OpenAgent", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", connection),
 				method_open_agent, OPEN_TO_ALL),
-	SD_BUS_METHOD_WITH_ARGS("Sleep", SD_BUS_ARGS("b", keep_cpus, "t", timeout_usec),
-				SD_BUS_NO_RESULT, bus_sleep, OPEN_TO_ALL),
-	SD_BUS_METHOD("Wake", NULL, NULL, bus_wake, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Sleep", SD_BUS_ARGS("b", keep_cpus, "t", timeout_usec),
+				       SD_BUS_NO_RESULT, bus_sleep, SUPERVISOR, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Wake", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_wake, SUPERVISOR,
+				       OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Reload", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", lines),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The methods Sleep and Wake on D-Bus: see bus_sleep.h. */
-#include "bus_guest.h"
 #include "bus_sleep.h"
+#include "supervisor.h"
 
 static void slept(void *data, int error, const char *why)
 {
@@ -17,7 +17,7 @@ static void slept(void *data, int error, const char *why)
 
 int bus_sleep(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	struct supervisor *supervisor = ((struct bus_guest *)data)->supervisor;
+	struct supervisor *supervisor = *(struct supervisor **)data;
 	char why[REASON_TEXT_MAX];
 	uint64_t timeout_usec;
 	int ret, keep_cpus;
@@ -35,7 +35,7 @@ int bus_sleep(sd_bus_message *m, void *data, sd_bus_error *error)
 
 int bus_wake(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	struct supervisor *supervisor = ((struct bus_guest *)data)->supervisor;
+	struct supervisor *supervisor = *(struct supervisor **)data;
 	char why[REASON_TEXT_MAX];
 	int ret = supervisor_wake(supervisor, why);
 

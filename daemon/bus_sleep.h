@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-/* @data is a struct bus_guest. Sleep is answered once the guest is asleep, or has refused */
+/* @data points to a struct supervisor *. Sleep is answered once the guest is asleep, or has refused */
 int bus_sleep(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_wake(sd_bus_message *m, void *data, sd_bus_error *error);
 
