@@ -34,7 +34,7 @@ struct sigma_guard;
  * @gone: not created yet, or destroyed; then only open files still hold the device
  * @memory_files: open or mapped memory files; SIGMA_DESTROY fails while there are any
  * @view: constant once the guest is created
- * @guard: built for each start; NULL for SIGMA_GUARD_NO
+ * @guard: built for each start and each wake; NULL for SIGMA_GUARD_NO
  * @has_cpus: its CPUs are lent. False once SIGMA_RETURN_CPUS has given them back. Written under the
  *	      lock of all guests and @lock, read under either
  * @split_cores: SIGMA_CREATE_SPLIT_CORES, for when they are lent again
