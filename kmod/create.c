@@ -30,7 +30,7 @@
 #define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
 #define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* one more as the dummy I/O APIC */
 
-static DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, returning CPUs */
+DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, returning CPUs */
 static LIST_HEAD(guests);
 /*
  * Guests that are being made. They have a name, CPUs that are claimed, a window and low memory, and
@@ -200,7 +200,7 @@ static void refuse_memory(const struct sigma_guest *guest, int err, struct sigma
 		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0, sigma_memory_lendable());
 }
 
-static void unclaim_cpus(const u32 *cpus, unsigned int nr)
+void sigma_guests_unclaim(const u32 *cpus, unsigned int nr)
 {
 	sigma_cpu_unclaim(cpus, nr);
 	wake_up_all(&settled);
@@ -257,7 +257,7 @@ exit_iosc:
 put_guest:
 	put_device(&guest->dev);
 unclaim:
-	unclaim_cpus(args->cpus, args->nr_cpus);
+	sigma_guests_unclaim(args->cpus, args->nr_cpus);
 	return err;
 }
 
@@ -276,7 +276,7 @@ static void give_up(struct sigma_guest *guest)
 	leave_making(guest);
 	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
 	sigma_iosc_exit(&guest->iosc);
-	unclaim_cpus(guest->view.cpus, guest->view.nr_cpus);
+	sigma_guests_unclaim(guest->view.cpus, guest->view.nr_cpus);
 	put_device(&guest->dev);
 }
 
@@ -391,75 +391,11 @@ int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node
 	return err;
 }
 
-static void release_cpus(struct sigma_guest *guest)
+void sigma_guest_release_cpus(struct sigma_guest *guest)
 {
-	return_cpus(guest);
-	unclaim_cpus(guest->view.cpus, guest->view.nr_cpus);
-}
-
-int sigma_guest_return_cpus(struct sigma_guest *guest)
-{
-	int ret;
-
-	mutex_lock(&sigma_guests_lock);
-	ret = sigma_guest_leave_cpus(guest);
-	if (ret > 0) {
-		/* As in destroy_locked(): somebody may be about to send an IPI */
-		synchronize_rcu();
-		release_cpus(guest);
-		pr_info("%s: its CPUs are the host's while it sleeps\n", guest->view.name);
-	}
-	mutex_unlock(&sigma_guests_lock);
-	return ret < 0 ? ret : 0;
-}
-
-/* The guest's tables name its CPUs by APIC IDs, which a CPU that was replaced might not have */
-static int check_apic_ids(const struct sigma_view *view, struct sigma_why *why)
-{
-	for (unsigned int i = 0; i < view->nr_cpus; i++)
-		if (sigma_cpu_apic_id(view->cpus[i]) != view->apic_ids[i])
-			return sigma_refuse(why, -EINVAL, SIGMA_REASON_CPU_OTHER, view->cpus[i],
-					    sigma_cpu_apic_id(view->cpus[i]));
-	return 0;
-}
-
-static int lend_again(struct sigma_guest *guest, struct sigma_why *why)
-{
-	const struct sigma_view *view = &guest->view;
-	int err;
-
 	lockdep_assert_held(&sigma_guests_lock);
-	err = sigma_fault() ?: check_apic_ids(view, why);
-	if (!err)
-		err = sigma_cpu_claim(view->cpus, view->nr_cpus, guest->split_cores, why);
-	if (err)
-		return err;
-	err = sigma_cpu_lend(view->cpus, view->nr_cpus, why);
-	if (err)
-		unclaim_cpus(view->cpus, view->nr_cpus);
-	else
-		sigma_guest_take_cpus(guest);
-	return err;
-}
-
-int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why)
-{
-	bool lent = false;
-	int err;
-
-	mutex_lock(&sigma_guests_lock);
-	err = sigma_guest_can_wake(guest);
-	if (!err && !guest->has_cpus) {
-		err = lend_again(guest, why);
-		lent = !err;
-	}
-	if (!err)
-		err = sigma_fault() ?: sigma_guest_resume(guest);
-	/* Sleeping on, or stopped meanwhile; else its CPUs stay with it */
-	if (err && lent && sigma_guest_leave_cpus(guest) > 0)
-		release_cpus(guest);
-	mutex_unlock(&sigma_guests_lock);
-	return err;
+	return_cpus(guest);
+	sigma_guests_unclaim(guest->view.cpus, guest->view.nr_cpus);
 }
 
 static int destroy_locked(struct sigma_guest *guest)
@@ -475,7 +411,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	list_del(&guest->list);
 	sigma_channels_del(&guest->channels);
 	if (guest->has_cpus)
-		release_cpus(guest);
+		sigma_guest_release_cpus(guest);
 	sigma_iosc_exit(&guest->iosc);
 	sigma_guest_quiesce(guest);
 	mutex_lock(&guest->lock);	/* guard_exits in sysfs reads the frames */

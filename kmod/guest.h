@@ -82,10 +82,10 @@ void sigma_guest_nodes(struct sigma_guest *guest, struct sigma_nodes *nodes);
 /** sigma_guest_panic - SIGMA_PANIC. Return: 0, -EPIPE, -EIO or -ENODEV. */
 int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic);
 
-/** sigma_guest_return_cpus - SIGMA_RETURN_CPUS; in create.c. May sleep. Return: 0, -EPIPE, -ENODEV */
+/** sigma_guest_return_cpus - SIGMA_RETURN_CPUS; in sleep.c. May sleep. Return: 0, -EPIPE, -ENODEV */
 int sigma_guest_return_cpus(struct sigma_guest *guest);
 
-/** sigma_guest_wake - SIGMA_WAKE; in create.c. May sleep. Return: 0, or -errno; @why: out */
+/** sigma_guest_wake - SIGMA_WAKE; in sleep.c. May sleep. Return: 0, or -errno; @why: out */
 int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why);
 
 /** sigma_guest_violation - SIGMA_GET_VIOLATION */
@@ -97,7 +97,7 @@ void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *vi
  */
 extern bool sigma_guests_closed;
 
-/* For create.c, which makes guests and destroys them */
+/* For create.c, which makes guests and destroys them, and sleep.c */
 
 /** sigma_guest_init - lock, wait queue and work items of a guest, which cannot be used yet */
 void sigma_guest_init(struct sigma_guest *guest);
