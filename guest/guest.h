@@ -348,8 +348,19 @@ bool sigma_sleep_has_begun(void);
 /** sigma_sleep_asked - the host asks for sleep. Any context. */
 void sigma_sleep_asked(struct sigma_guest *guest);
 
+/** sigma_sleep_freezes - tasks are about to be frozen. May sleep. */
+void sigma_sleep_freezes(void);
+
 /** sigma_sleep_thawed - tasks run again, after a suspend of any result. May sleep. */
 void sigma_sleep_thawed(void);
+
+/**
+ * sigma_sleep_defers - shall the host's wish wait, since tasks are frozen?
+ * @action: enum sigma_power; it is done when tasks run again. A new one replaces an old one
+ *
+ * The kernel runs no helper program meanwhile, so it would switch itself off by force. Any context.
+ */
+bool sigma_sleep_defers(u32 action);
 
 /* machine-check.c */
 

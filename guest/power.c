@@ -131,12 +131,15 @@ static int suspending(struct notifier_block *nb, unsigned long action, void *dat
 {
 	switch (action) {
 	case PM_SUSPEND_PREPARE:
-		if (sigma_sleep_is_possible())
-			return NOTIFY_DONE;
-		return notifier_from_errno(refuse_suspend());
+		if (!sigma_sleep_is_possible())
+			return notifier_from_errno(refuse_suspend());
+		sigma_sleep_freezes();
+		return NOTIFY_DONE;
 	case PM_HIBERNATION_PREPARE:
 		return notifier_from_errno(refuse_suspend());
 	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:		/* /dev/snapshot can suspend, too */
 		sigma_sleep_thawed();
 		return NOTIFY_DONE;
 	default:
@@ -193,6 +196,8 @@ void sigma_power_open(struct sigma_guest *guest)
 
 void sigma_power_event(struct sigma_guest *guest, u32 action)
 {
+	if (action != SIGMA_POWER_SLEEP && sigma_sleep_defers(action))
+		return;
 	switch (action) {
 	case SIGMA_POWER_OFF:
 		dev_info(guest->dev, "the host asks for a power-off\n");

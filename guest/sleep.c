@@ -44,9 +44,12 @@ static struct {
 	u64 *table[LEVELS_MAX];			/* the root first */
 	void (*save)(void);
 	void (*restore)(void);
-	bool begun;				/* from the freezing of tasks on */
+	bool begun;				/* a suspend to "mem", once tasks are frozen */
+	bool frozen;				/* tasks are, or are about to be; in any suspend */
 	bool was_asleep;
 	u32 sleeps;
+	atomic_t asked;				/* the host waits for the result of @work */
+	atomic_t deferred;			/* enum sigma_power, for when tasks run again; or 0 */
 	struct work_struct work;
 } sleep;
 
@@ -104,12 +107,17 @@ static int fill_page(void)
 	page->cr3 = make_tables();
 	page->address = (unsigned long)page;
 	page->awake = (unsigned long)sigma_awake;
-	native_store_gdt(&page->gdt);
+	page->gdt = (struct desc_ptr){
+		.size = GDT_SIZE - 1,
+		/* LTR writes to it, and what GDTR has now may be a read-only view of it */
+		.address = (unsigned long)get_cpu_gdt_rw(smp_processor_id()),
+	};
 	store_idt(&page->idt);
 	return 0;
 }
 
-void sigma_sleep_stop(struct wake_page *page)
+/* The kernel's tracer of returns would wait for that of this function */
+notrace void sigma_sleep_stop(struct wake_page *page)
 {
 	struct sigma_iosc_guest *shared = &sleep.guest->header->guest;
 
@@ -122,6 +130,17 @@ void sigma_sleep_stop(struct wake_page *page)
 	/* An NMI or SMI ends a HLT */
 	for (;;)
 		asm volatile("cli; hlt" : : : "memory");
+}
+
+/* As LTR wants it, until the kernel's own function loads TR once more */
+static void make_tss_available(void)
+{
+	struct desc_struct *gdt = get_cpu_gdt_rw(smp_processor_id());
+	tss_desc tss;
+
+	memcpy(&tss, &gdt[GDT_ENTRY_TSS], sizeof(tss));
+	tss.type = DESC_TSS;
+	native_write_gdt_entry(gdt, GDT_ENTRY_TSS, &tss, DESC_TSS);
 }
 
 static void write_msr(u32 msr, u64 value)
@@ -144,6 +163,7 @@ static int __nocfi enter(suspend_state_t state)
 		write_msr(MSR_IA32_S_CET, 0);
 
 	sleep.save();
+	make_tss_available();
 	sigma_sleep_here(sleep.page);
 	sleep.restore();
 
@@ -188,15 +208,42 @@ static const struct platform_suspend_ops ops = {
 	.end	= end,
 };
 
-/* Tasks run again. A final state that another CPU has reported meanwhile stays */
-void sigma_sleep_thawed(void)
+/* A final state that another CPU has reported meanwhile stays */
+static void report_awake(void)
 {
-	if (!sleep.was_asleep)
-		return;
 	sleep.was_asleep = false;
 	cmpxchg(&sleep.guest->header->guest.state, cpu_to_le32(SIGMA_GUEST_ASLEEP),
 		cpu_to_le32(SIGMA_GUEST_UP));
 	sigma_iosc_ring(sleep.guest, SIGMA_DOORBELL_STATE);
+}
+
+void sigma_sleep_thawed(void)
+{
+	u32 action;
+
+	if (!sigma_sleep_is_possible())
+		return;
+	if (sleep.was_asleep)
+		report_awake();
+	WRITE_ONCE(sleep.frozen, false);
+	smp_mb();	/* pairs with that of sigma_sleep_defers() */
+	action = atomic_xchg(&sleep.deferred, 0);
+	if (action)
+		sigma_power_event(sleep.guest, action);
+}
+
+void sigma_sleep_freezes(void)
+{
+	WRITE_ONCE(sleep.frozen, true);
+}
+
+bool sigma_sleep_defers(u32 action)
+{
+	if (!READ_ONCE(sleep.frozen))
+		return false;
+	atomic_set(&sleep.deferred, action);
+	smp_mb();	/* if they run again by now, whoever takes the action does it */
+	return READ_ONCE(sleep.frozen) || !atomic_xchg(&sleep.deferred, 0);
 }
 
 /* The host asked. If this fails, it learns why, and goes on waiting if it is not told */
@@ -211,6 +258,7 @@ static void sleep_work(struct work_struct *work)
 		.out_len = sizeof(awake),
 	};
 
+	atomic_set(&sleep.asked, 0);
 	if (!err)
 		return;
 	dev_err(sleep.guest->dev, "cannot fall asleep, as the host asks: error %d\n", err);
@@ -219,10 +267,11 @@ static void sleep_work(struct work_struct *work)
 
 void sigma_sleep_asked(struct sigma_guest *guest)
 {
-	if (sigma_sleep_is_possible())
-		queue_work(system_unbound_wq, &sleep.work);
-	else
+	if (!sigma_sleep_is_possible())
 		dev_warn(guest->dev, "the host asks this guest to sleep, which it cannot\n");
+	else if (!atomic_xchg(&sleep.asked, 1))
+		/* A host that asks again before the first result gets that one */
+		queue_work(system_unbound_wq, &sleep.work);
 }
 
 static int prepare(void)

@@ -5,7 +5,7 @@
  * On its way back it has the host's descriptor tables and no IDT for as long as it takes to get from
  * sigma_wake_code to the LIDT below. As in the first instructions of a boot, an NMI or a machine
  * check would be a triple fault there. The host sends NMIs only to a guest that has reported that it
- * is up. IST stacks, which NMIs and machine checks use, work once the kernel's function has loaded TR.
+ * is up.
  */
 #include <linux/linkage.h>
 #include <linux/objtool.h>
@@ -47,7 +47,6 @@ SYM_INNER_LABEL(sigma_awake, SYM_L_GLOBAL)
 	ANNOTATE_NOENDBR
 	movq	WAKE_RSP(%rdi), %rsp
 	lgdt	WAKE_GDT(%rdi)
-	lidt	WAKE_IDT(%rdi)
 	movl	$__KERNEL_DS, %eax
 	movl	%eax, %ss
 	/* What CS was loaded from had the same contents, but interrupts return by way of the GDT */
@@ -67,6 +66,10 @@ SYM_INNER_LABEL(sigma_awake, SYM_L_GLOBAL)
 	movl	WAKE_GS_BASE(%rdi), %eax
 	movl	WAKE_GS_BASE + 4(%rdi), %edx
 	wrmsr
+	/* NMIs and machine checks have stacks of the TSS, so TR comes before the IDT */
+	movl	$(GDT_ENTRY_TSS * 8), %eax
+	ltr	%ax
+	lidt	WAKE_IDT(%rdi)
 	popfq
 	popq	%r15
 	popq	%r14

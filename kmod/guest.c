@@ -164,6 +164,9 @@ static void health_work(struct work_struct *work)
 	}
 	guest->missed_beats = beat == guest->heartbeat ? guest->missed_beats + 1 : 0;
 	guest->heartbeat = beat;
+	/* A guest that falls asleep rings while its local APIC is off, which may be lost */
+	if (guest->missed_beats)
+		schedule_work(&guest->state_work);
 	if (guest->state == SIGMA_STATE_RUNNING && guest->missed_beats >= MISSED_BEATS_MAX)
 		set_state(guest, SIGMA_STATE_UNRESPONSIVE);
 	else if (guest->state == SIGMA_STATE_UNRESPONSIVE && !guest->missed_beats)
@@ -303,27 +306,34 @@ void sigma_guest_take_cpus(struct sigma_guest *guest)
 }
 
 /* Its memory and the window are as it left them. If no CPU reaches it, it sleeps on */
+static int wake_locked(struct sigma_guest *guest)
+{
+	struct sigma_start at;
+	bool la57;
+	int err = check_wake(guest);
+
+	if (err)
+		return err;
+	la57 = guest->wake.flags & SIGMA_WAKE_LA57;
+	if (guest->guard && sigma_guard_build(guest->guard, la57))
+		return -ENOMEM;
+	at = (struct sigma_start){ .entry = guest->wake.page, .boot_params = guest->wake.page };
+	guest->missed_beats = 0;
+	set_state(guest, SIGMA_STATE_BOOTING);
+	err = start_cpus(guest, &at, la57);
+	if (err)
+		park(guest, SIGMA_STATE_ASLEEP);
+	else
+		schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
+	return err;
+}
+
 int sigma_guest_resume(struct sigma_guest *guest)
 {
-	const struct sigma_start at = {
-		.entry = guest->wake.page, .boot_params = guest->wake.page,
-	};
-	bool la57 = guest->wake.flags & SIGMA_WAKE_LA57;
 	int err;
 
 	mutex_lock(&guest->lock);
-	err = check_wake(guest);
-	if (!err && guest->guard && sigma_guard_build(guest->guard, la57))
-		err = -ENOMEM;
-	if (!err) {
-		guest->missed_beats = 0;
-		set_state(guest, SIGMA_STATE_BOOTING);
-		err = start_cpus(guest, &at, la57);
-		if (err)
-			park(guest, SIGMA_STATE_ASLEEP);
-		else
-			schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
-	}
+	err = wake_locked(guest);
 	mutex_unlock(&guest->lock);
 	return err;
 }

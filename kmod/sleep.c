@@ -72,8 +72,10 @@ int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why)
 	if (!err)
 		err = sigma_fault() ?: sigma_guest_resume(guest);
 	/* Sleeping on, or stopped meanwhile; else its CPUs stay with it */
-	if (err && lent && sigma_guest_leave_cpus(guest) > 0)
+	if (err && lent && sigma_guest_leave_cpus(guest) > 0) {
+		synchronize_rcu();	/* as above: it was BOOTING for a moment */
 		sigma_guest_release_cpus(guest);
+	}
 	mutex_unlock(&sigma_guests_lock);
 	return err;
 }
