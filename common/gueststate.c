@@ -18,6 +18,7 @@ const char *guest_state_name(uint32_t state)
 		[SIGMA_STATE_LOST]		= "lost",
 		[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
 		[SIGMA_STATE_CONTAINED]		= "contained",
+		[SIGMA_STATE_ASLEEP]		= "asleep",
 	};
 
 	return state < GUEST_STATES ? names[state] : "unknown";

@@ -7,7 +7,7 @@
 
 #include "../kmod/uapi/sigma.h"
 
-#define GUEST_STATES (SIGMA_STATE_CONTAINED + 1)	/* numbered from 0 */
+#define GUEST_STATES (SIGMA_STATE_ASLEEP + 1)	/* numbered from 0 */
 
 /* sigmad sends this variable by sd_notify(3), with the name of the guest's state. systemd ignores it */
 #define GUEST_STATE_VARIABLE "X_SIGMA_STATE="

@@ -116,6 +116,10 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		say(text, "cpu %u: its APIC ID is %" PRIu64 ", and Linux uses IDs above 254 only with interrupt remapping, which no guest has; choose another one",
 		    cpu, value);
 		break;
+	case SIGMA_REASON_CPU_OTHER:
+		say(text, "cpu %u: has APIC ID %" PRIu64 " now, and had another one when the guest fell asleep; the guest can only be stopped",
+		    cpu, value);
+		break;
 	case SIGMA_REASON_CPU_SIBLING:
 		say(text, "cpu %u: shares a core with cpu %" PRIu64 ", which this guest does not get; give it both, or allow it with SplitCores=yes",
 		    cpu, value);

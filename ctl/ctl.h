@@ -77,6 +77,7 @@ enum {
 	OPT_USER	= 1 << 18,
 	OPT_WORKDIR	= 1 << 19,
 	OPT_ENV		= 1 << 20,
+	OPT_KEEP_CORES	= 1 << 21,
 };
 
 #define PROPERTIES_MAX 32
@@ -144,7 +145,7 @@ struct verb {
 	verb(edit) verb(enable) verb(disable) verb(profiles)		\
 	title("Life of a guest")					\
 	verb(run) verb(start) verb(stop) verb(kill) verb(reboot)	\
-	verb(reload) verb(wait)						\
+	verb(reload) verb(sleep) verb(wake) verb(wait)			\
 	title("What guests do")						\
 	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
 	title("Talk to a guest")					\
@@ -165,6 +166,7 @@ VERBS(VERB_NO_TITLE, VERB_DECLARE)
 /**
  * struct guest_view - a guest in /sys/class/sigma
  * @cpus: "2,3"
+ * @cpus_lent: those of @cpus that it has now; "": none, it is asleep
  * @release: of its kernel; "" until its driver reports it
  * @guard: kind of its guard
  * @panic: its panic message; "" if it has not panicked
@@ -174,6 +176,7 @@ struct guest_view {
 	char name[SIGMA_NAME_MAX];
 	char state[32];
 	char cpus[512];
+	char cpus_lent[512];
 	char release[256];
 	char guard[32];
 	char panic[1024];

@@ -83,6 +83,7 @@ int guest_view(struct guest_view *guest, const char *name)
 		return -ENOENT;
 	snprintf(guest->name, sizeof(guest->name), "%s", name);
 	read_attr(name, "cpus", guest->cpus, sizeof(guest->cpus));
+	read_attr(name, "cpus_lent", guest->cpus_lent, sizeof(guest->cpus_lent));
 	read_attr(name, "release", guest->release, sizeof(guest->release));
 	read_attr(name, "guard", guest->guard, sizeof(guest->guard));
 	read_attr(name, "panic", guest->panic, sizeof(guest->panic));

@@ -26,7 +26,8 @@ static const struct verb *const verbs[] = { VERBS(VERB_NO_TITLE, VERB) };
 #define NR_VERBS (sizeof(verbs) / sizeof(*verbs))
 
 /* Options without a letter */
-enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT, TTY, NO_TTY, USER, WORKDIR, ENV };
+enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT, TTY, NO_TTY, USER, WORKDIR, ENV,
+       KEEP_CORES };
 
 static const struct {
 	struct option option;
@@ -57,6 +58,8 @@ static const struct {
 	  "  -a, --all             also show guest files without a guest" },
 	{ { "property", required_argument, NULL, 'p' }, OPT_PROPERTY,
 	  "  -p, --property=KEY    only this property; may be repeated" },
+	{ { "keep-cores", no_argument, NULL, KEEP_CORES }, OPT_KEEP_CORES,
+	  "      --keep-cores      do not give its CPUs back to the host" },
 	{ { "value", no_argument, NULL, VALUE }, OPT_VALUE,
 	  "      --value           print values without their KEY=" },
 	{ { "watch", no_argument, NULL, 'w' }, OPT_WATCH,

@@ -76,6 +76,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_add_string(object, "name", guest->name);
 	json_add_string(object, "state", guest->state);
 	json_add_string(object, "cpus", guest->cpus);
+	json_add_string(object, "cpus_lent", guest->cpus_lent);
 	json_add_number(object, "memory", guest->memory);
 	json_add_string(object, "guard", guest->guard);
 	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
@@ -191,6 +192,7 @@ static void print_guard(const struct guest_view *guest)
 
 static void print_people(const struct guest_view *guest, const struct served *served)
 {
+	bool is_asleep = !strcmp(guest->state, guest_state_name(SIGMA_STATE_ASLEEP));
 	char size[32];
 
 	printf("%s●%s %s - SIGMA guest\n", colour(colour_of_state(guest->state)),
@@ -202,7 +204,8 @@ static void print_people(const struct guest_view *guest, const struct served *se
 		printf("     Panic: %s\n", guest->panic);
 	print_violation(guest);
 	print_guard(guest);
-	printf("      CPUs: %s\n", guest->cpus);
+	printf("      CPUs: %s%s\n", guest->cpus,
+	       is_asleep && !*guest->cpus_lent ? "; the host has them until it wakes" : "");
 	printf("    Memory: %s\n", text_size(size, guest->memory));
 	printf("    Kernel: %s", guest->release[0] ? guest->release : "(not reported yet)");
 	printf(served->image ? " from %s\n" : "\n", served->image);

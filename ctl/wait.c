@@ -156,6 +156,7 @@ DEFINE_VERB(wait) = {
 "        booting       it was started, but its driver has not reported yet\n"
 "        running       its driver is up\n"
 "        unresponsive  its heartbeat stands still\n"
+"        asleep        it sleeps, and 'sigmactl wake' wakes it\n"
 "        poweroff      it switched itself off\n"
 "        reboot        it asked to be started again\n"
 "        panicked      it panicked and is kept for inspection\n"

@@ -13,6 +13,7 @@
 #include "../common/version.h"
 #include "agent.h"
 #include "bus_guest.h"
+#include "bus_sleep.h"
 #include "klog.h"
 
 static const struct machine *machine_of(const struct bus_guest *guest)
@@ -228,6 +229,7 @@ static int method_open_agent(sd_bus_message *m, void *data, sd_bus_error *error)
 }
 
 #define OPEN_TO_ALL	SD_BUS_VTABLE_UNPRIVILEGED
+#define SUPERVISOR	offsetof(struct bus_guest, supervisor)
 #define DEVICES		offsetof(struct bus_guest, devices)
 #define CONST		SD_BUS_VTABLE_PROPERTY_CONST
 #define ADDED		SD_BUS_RESULT("u", id, "s", name)
@@ -251,6 +253,10 @@ const sd_bus_vtable bus_guest_vtable[] = {
 				method_read_kernel_log, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS("OpenAgent", SD_BUS_NO_ARGS, SD_BUS_RESULT("h", connection),
 				method_open_agent, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Sleep", SD_BUS_ARGS("b", keep_cpus, "t", timeout_usec),
+				       SD_BUS_NO_RESULT, bus_sleep, SUPERVISOR, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Wake", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_wake, SUPERVISOR,
+				       OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Reload", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", lines),

@@ -60,10 +60,18 @@ static void released(void *data, unsigned int id, int error)
 	observers_released(&machine->observers, id, error);
 }
 
+static void awake(void *data, int error)
+{
+	const struct machine *machine = data;
+
+	observers_awake(&machine->observers, error);
+}
+
 static const struct virtio_bus_ops bus_ops = {
 	.send = send_message,
 	.bind = bind_queue,
 	.released = released,
+	.awake = awake,
 };
 
 /* One device */

@@ -351,6 +351,34 @@ static const struct sigma_iosc_guest *guest_page(const struct guest *guest)
 	return &header->guest;
 }
 
+bool guest_can_sleep(const struct guest *guest)
+{
+	return *(const volatile __le32 *)&guest_page(guest)->can_sleep;
+}
+
+int guest_return_cpus(struct guest *guest)
+{
+	return ioctl(guest->fd, SIGMA_RETURN_CPUS) ? -errno : 0;
+}
+
+int guest_wake(struct guest *guest, char why[REASON_TEXT_MAX])
+{
+	struct sigma_wake wake = {};
+	int error = ioctl(guest->fd, SIGMA_WAKE, &wake) ? -errno : 0;
+
+	if (wake.why.reason)
+		reason_text(&wake.why, 0, why);
+	else if (error == -EPIPE)
+		snprintf(why, REASON_TEXT_MAX, "it is not asleep");
+	else if (error == -EFAULT)
+		snprintf(why, REASON_TEXT_MAX, "where it wants to wake is no page of its own memory, or needs a CPU of another kind; it can only be stopped");
+	else if (error == -EIO)
+		snprintf(why, REASON_TEXT_MAX, "a CPU did not answer INIT-SIPI: see dmesg");
+	else
+		snprintf(why, REASON_TEXT_MAX, "%s", strerror(-error));
+	return error;
+}
+
 bool guest_driver_seen(const struct guest *guest)
 {
 	return *(const volatile __le32 *)&guest_page(guest)->state != htole32(SIGMA_GUEST_NONE);

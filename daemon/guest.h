@@ -89,7 +89,16 @@ int guest_send(struct guest *guest, const void *msg, size_t len);
 /** guest_has_room - does the ring to the guest have room for guest_send()? */
 bool guest_has_room(struct guest *guest);
 
-/** guest_ask - ask the guest's driver to power off or reboot; 0 or -errno, not reported */
+/** guest_can_sleep - does the guest's driver obey SIGMA_POWER_SLEEP? */
+bool guest_can_sleep(const struct guest *guest);
+
+/** guest_return_cpus - SIGMA_RETURN_CPUS: the guest is asleep; 0 or -errno, not reported */
+int guest_return_cpus(struct guest *guest);
+
+/** guest_wake - SIGMA_WAKE; 0, or -errno with the reason in @why, not reported */
+int guest_wake(struct guest *guest, char why[REASON_TEXT_MAX]);
+
+/** guest_ask - ask the guest's driver to power off, reboot or sleep; 0 or -errno, not reported */
 int guest_ask(struct guest *guest, enum sigma_power action);
 
 /**

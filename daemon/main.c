@@ -16,6 +16,7 @@
  *	late.c		waits for what the guest file names and is not there yet
  *	start.c takeover.c	make a guest, or take over one that runs
  *	boot.c hang.c	watch the guest boot, and whether it hangs
+ *	sleep.c		asks it to sleep
  *	failure.c savelog.c	say why a guest failed; save its log when it ends
  *	supervisor.c	reacts to the guest's messages and to changes of its state
  *	oom.c		keeps the host's OOM killer away

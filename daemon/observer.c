@@ -83,6 +83,11 @@ void observers_released(const struct observers *observers, unsigned int id, int 
 	call_each(observers, released, id, error);
 }
 
+void observers_awake(const struct observers *observers, int error)
+{
+	call_each(observers, awake, error);
+}
+
 void observers_text(const struct observers *observers, enum guest_stream stream,
 		    const char *text, size_t len)
 {

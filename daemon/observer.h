@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Observers of the guest: D-Bus (bus.c), the service manager (notify.c) and the journal
- * (journal.c). The code that makes and supervises the guest calls them only through struct
+ * (journal.c); the supervisor for what the guest's messages say. The code that makes and supervises the guest calls them only through struct
  * observer_ops and includes none of their headers.
  */
 #ifndef SIGMA_OBSERVER_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OBSERVERS_MAX	4
+#define OBSERVERS_MAX	5
 
 /* Source of text that the guest writes */
 enum guest_stream { STREAM_KERNEL, STREAM_CONSOLE, GUEST_STREAMS };
@@ -27,6 +27,7 @@ enum guest_stream { STREAM_KERNEL, STREAM_CONSOLE, GUEST_STREAMS };
  * @devices: the list of the guest's devices changed
  * @released: the unplug of device @id ended; @error: 0: the guest released the device; -EBUSY: the
  *	      guest has it in use
+ * @awake: the guest was asked to sleep, and could not; @error: its errno value
  * @text: the guest wrote @len bytes
  * @ending: the event loop is about to end
  *
@@ -41,6 +42,7 @@ struct observer_ops {
 	void (*state)(void *data, uint32_t state);
 	void (*devices)(void *data);
 	void (*released)(void *data, unsigned int id, int error);
+	void (*awake)(void *data, int error);
 	void (*text)(void *data, enum guest_stream stream, const char *text, size_t len);
 	void (*ending)(void *data);
 };
@@ -74,6 +76,7 @@ void observers_ready(const struct observers *observers);
 void observers_state(const struct observers *observers, uint32_t state);
 void observers_devices(const struct observers *observers);
 void observers_released(const struct observers *observers, unsigned int id, int error);
+void observers_awake(const struct observers *observers, int error);
 void observers_text(const struct observers *observers, enum guest_stream stream,
 		    const char *text, size_t len);
 void observers_ending(const struct observers *observers);

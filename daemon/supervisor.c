@@ -60,7 +60,9 @@ static bool may_follow(uint32_t from, uint32_t to)
 	if (was == is)
 		return true;
 	if (was & RUNS)
-		return is & (STATE(RUNNING) | STATE(UNRESPONSIVE) | ENDED);
+		return is & (STATE(RUNNING) | STATE(UNRESPONSIVE) | STATE(ASLEEP) | ENDED);
+	if (was == STATE(ASLEEP))
+		return is & (RUNS | ENDED);
 	return is & (STATE(STOPPED) | STATE(LOST));
 }
 
@@ -140,9 +142,33 @@ static void panicked(void *data, const char *text)
 	guest_panic_found(&supervisor->machine.guest, text);
 }
 
+/* After the request the guest ends, or the timer does: see supervisor_power_off() */
+static void ask_to_end(struct supervisor *supervisor)
+{
+	int error = guest_ask(&supervisor->machine.guest, SIGMA_POWER_OFF);
+
+	if (error) {
+		log_warning("the guest cannot be asked to switch itself off (%s) and is stopped",
+			    strerror(-error));
+		supervisor_kill(supervisor);
+	} else {
+		log_info("asked the guest to switch itself off");
+	}
+}
+
+static void on_running(struct supervisor *supervisor)
+{
+	log_info("the guest is running");
+	/* It could not be asked before: its processes were not there yet */
+	if (supervisor->waking && supervisor->ending)
+		ask_to_end(supervisor);
+	supervisor->waking = false;
+}
+
 static void on_state(struct supervisor *supervisor)
 {
 	struct guest *guest = &supervisor->machine.guest;
+	const uint32_t before = supervisor->state;
 
 	if (guest_update(guest)) {
 		end_loop(supervisor, EXIT_FAILURE);
@@ -150,10 +176,11 @@ static void on_state(struct supervisor *supervisor)
 	}
 	announce_state(supervisor);
 	hang_watch(&supervisor->hang);
+	sleep_watch(&supervisor->sleep, before);
 
 	switch (guest->info.state) {
 	case SIGMA_STATE_RUNNING:
-		log_info("the guest is running");
+		on_running(supervisor);
 		break;
 	case SIGMA_STATE_UNRESPONSIVE:
 		log_warning("the guest's heartbeat stands still: the guest hangs, or has its interrupts off; 'sigmactl kill %s' takes everything back",
@@ -236,25 +263,46 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+int supervisor_wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX])
+{
+	int error = guest_wake(&supervisor->machine.guest, why);
+
+	if (error)
+		return error;
+	log_info("the guest wakes up");
+	supervisor->waking = true;
+	/* The next change may come before the event loop looks */
+	on_state(supervisor);
+	return 0;
+}
+
+/* Its processes are to end in order, which they can only do awake */
+static void wake_to_end(struct supervisor *supervisor)
+{
+	char why[REASON_TEXT_MAX];
+
+	if (!supervisor_wake(supervisor, why))
+		return;
+	log_warning("the guest is asleep, cannot be woken to switch itself off, and is stopped: %s", why);
+	supervisor_kill(supervisor);
+}
+
 void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec)
 {
 	struct guest *guest = &supervisor->machine.guest;
 	int error;
 
 	supervisor->ending = true;
-	if (!guest_runs(guest)) {
+	if (guest->info.state == SIGMA_STATE_ASLEEP) {
+		wake_to_end(supervisor);
+	} else if (!guest_runs(guest)) {
 		end_loop(supervisor, is_kept(guest) ? EXIT_FAILURE : EXIT_SUCCESS);
 		return;
+	} else if (!supervisor->waking) {
+		ask_to_end(supervisor);
 	}
-
-	error = guest_ask(guest, SIGMA_POWER_OFF);
-	if (error) {
-		log_warning("the guest cannot be asked to switch itself off (%s) and is stopped",
-			    strerror(-error));
-		supervisor_kill(supervisor);
+	if (!guest_runs(guest))
 		return;
-	}
-	log_info("asked the guest to switch itself off");
 
 	supervisor->power_off = sd_event_source_disable_unref(supervisor->power_off);
 	if (timeout_usec == UINT64_MAX)
@@ -303,8 +351,17 @@ void supervisor_kill(struct supervisor *supervisor)
 
 /* Make, take over, give back */
 
+static void on_awake(void *data, int error)
+{
+	struct supervisor *supervisor = data;
+
+	sleep_failed(&supervisor->sleep, error);
+}
+
 void supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options)
 {
+	static const struct observer_ops ops = { .awake = on_awake };
+
 	supervisor->options = *options;
 	supervisor->boot = (struct boot) {
 		.event = supervisor->machine.event, .name = supervisor->machine.guest.name,
@@ -317,6 +374,10 @@ void supervisor_init(struct supervisor *supervisor, const struct supervisor_opti
 		.timeout = options->hang_timeout, .service = options->service, .failed = fail,
 		.data = supervisor,
 	};
+	supervisor->sleep = (struct sleep) {
+		.event = supervisor->machine.event, .guest = &supervisor->machine.guest,
+	};
+	observers_add(&supervisor->machine.observers, &ops, supervisor);
 }
 
 static int watch(struct supervisor *supervisor)
@@ -380,6 +441,7 @@ int supervisor_end(struct supervisor *supervisor)
 	if (!is_kept(&machine->guest))
 		savelog(machine);
 	sd_event_source_disable_unref(supervisor->power_off);
+	sleep_end(&supervisor->sleep);
 	hang_end(&supervisor->hang);
 	boot_end(&supervisor->boot);
 	sd_event_source_disable_unref(supervisor->messages);

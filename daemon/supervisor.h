@@ -19,6 +19,7 @@
 #include "boot.h"
 #include "hang.h"
 #include "machine.h"
+#include "sleep.h"
 
 /* Exit status of sigmad for a guest that failed */
 #define SUPERVISOR_GUEST_FAILED 3
@@ -45,6 +46,8 @@ struct supervisor_options {
  * @options: as given to supervisor_init()
  * @boot: watches the guest's driver come up
  * @hang: watches a guest whose heartbeat stands still
+ * @sleep: asks the guest to sleep
+ * @waking: the guest was woken, and has not reported yet
  * @state: the guest's state that observers were told last, an enum sigma_state
  * @ending: a client or a signal asked for the guest's end, so its end is no failure
  * @interrupts: number of calls of supervisor_interrupt()
@@ -56,6 +59,8 @@ struct supervisor {
 	struct supervisor_options options;
 	struct boot boot;
 	struct hang hang;
+	struct sleep sleep;
+	bool waking;
 	uint32_t state;
 	bool ending;
 	unsigned int interrupts;
@@ -85,9 +90,13 @@ int supervisor_end(struct supervisor *supervisor);
  * supervisor_power_off - ask the guest to switch itself off, and stop it when it does not
  * @timeout_usec: microseconds that it may take; UINT64_MAX: no limit
  *
- * The event loop ends then. It ends at once when the guest does not run or cannot be asked.
+ * The event loop ends then. It ends at once when the guest does not run or cannot be asked. A guest
+ * that is asleep is woken first.
  */
 void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec);
+
+/** supervisor_wake - wake a guest that is asleep; 0, or -errno with the reason in @why */
+int supervisor_wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX]);
 
 /** supervisor_interrupt - power the guest off at the first call, kill it at the next one */
 void supervisor_interrupt(struct supervisor *supervisor);

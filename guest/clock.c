@@ -7,7 +7,8 @@
  * The clock is set when the driver binds, and compared with the host's once a minute. It is set
  * again only when it is off by more than half a second: then the host's clock was stepped, or a
  * guest without NTP has drifted for hours. A guest that runs NTP never differs that much from a
- * host whose clock is right, so its clock is left alone. NTP programs may use the PTP clock of
+ * host whose clock is right, so its clock is left alone. A guest that wakes up has missed the time of
+ * its sleep, so its clock is set whatever the difference. NTP programs may use the PTP clock of
  * ptp.c as their reference.
  */
 #include <linux/device.h>
@@ -53,9 +54,8 @@ u64 sigma_clock_at(const struct sigma_clock *clock, u64 tsc)
 	return clock->realtime_ns + mul_u64_u32_shr(tsc - clock->tsc, clock->mult, clock->shift);
 }
 
-static void clock_look(struct work_struct *work)
+static void look(struct sigma_guest *guest, s64 tolerance)
 {
-	struct sigma_guest *guest = container_of(work, struct sigma_guest, clock.work);
 	struct sigma_clock clock;
 	struct timespec64 now;
 	s64 off;
@@ -64,7 +64,7 @@ static void clock_look(struct work_struct *work)
 		u64 ns = sigma_clock_at(&clock, rdtsc_ordered());
 
 		off = ns - ktime_get_real_ns();
-		if (abs(off) > TOLERANCE_NS) {
+		if (abs(off) > tolerance) {
 			now = ns_to_timespec64(ns);
 			if (do_settimeofday64(&now))
 				dev_warn(guest->dev, "cannot set the clock to the host's %llu ns\n",
@@ -76,7 +76,19 @@ static void clock_look(struct work_struct *work)
 	} else {
 		dev_warn_once(guest->dev, "the host gives no time of day, the clock is not set\n");
 	}
+}
+
+static void clock_look(struct work_struct *work)
+{
+	struct sigma_guest *guest = container_of(work, struct sigma_guest, clock.work);
+
+	look(guest, TOLERANCE_NS);
 	schedule_delayed_work(&guest->clock, round_jiffies_relative(LOOK_INTERVAL));
+}
+
+void sigma_clock_woken(struct sigma_guest *guest)
+{
+	look(guest, 0);
 }
 
 void sigma_clock_open(struct sigma_guest *guest)

@@ -13,6 +13,9 @@
 
 static int refuse(unsigned int cpu)
 {
+	/* The host takes all CPUs of a guest that is asleep, and has them wait at the mailbox again */
+	if (sigma_sleep_has_begun())
+		return 0;
 	pr_err("sigma_guest: cpu %u stays online: nothing could start it again; to have fewer, start the guest with a lower CPUs=\n",
 	       cpu);
 	return -EOPNOTSUPP;

@@ -15,6 +15,7 @@
  *	nmi.c		a backtrace on an NMI from the host
  *	machine-check.c	broadcast machine checks
  *	ptp.c		the host's clock as a PTP clock
+ *	sleep.c wake.S	sleep, and how the CPU comes back
  *	channel.c doorbell.c apic.c fault.c	shared with sigma.ko
  *
  * There is one struct sigma_guest for as long as the kernel runs. Once bound, the driver stays
@@ -167,6 +168,11 @@ struct sigma_guest {
 	struct ptp_clock_info ptp;
 };
 
+/* main.c */
+
+/** sigma_guard_notify - see SIGMA_GUARD_CALL_UP; for this CPU. Any context. */
+void sigma_guard_notify(struct sigma_guest *guest);
+
 /* iosc.c */
 
 /** sigma_iosc_open - begin to receive doorbells and control messages. Return: 0 or -errno. */
@@ -285,14 +291,27 @@ void sigma_console_flush(void);
  */
 int sigma_machine_ops_replace(const struct machine_ops *ops);
 
+/**
+ * sigma_find_symbol - the address of a symbol of the kernel, or NULL
+ *
+ * That of a function may be behind its ENDBR. May sleep.
+ */
+void *sigma_find_symbol(const char *name);
+
 /** sigma_power_open - install all hooks. If one can't be installed, it parks and doesn't return. */
 void sigma_power_open(struct sigma_guest *guest);
 
-/** sigma_power_event - the host asks for a power-off or reboot, enum sigma_power. Any context. */
+/** sigma_power_prepare - the driver's callback before a suspend of any kind. Return: 0 or -EPERM. */
+int sigma_power_prepare(struct device *dev);
+
+/** sigma_power_event - the host asks for a power-off, reboot or sleep, enum sigma_power. Any context. */
 void sigma_power_event(struct sigma_guest *guest, u32 action);
 
 /* clock.c */
 void sigma_clock_open(struct sigma_guest *guest);
+
+/** sigma_clock_woken - set the clock to the host's, after sleep. May sleep. */
+void sigma_clock_woken(struct sigma_guest *guest);
 
 /* A consistent copy of struct sigma_iosc_clock, where the fields are documented */
 struct sigma_clock {
@@ -314,6 +333,34 @@ void sigma_cpu_open(struct sigma_guest *guest);
 
 /* ptp.c */
 void sigma_ptp_open(struct sigma_guest *guest);
+
+/* sleep.c */
+
+/** sigma_sleep_open - make "mem" a state of this kernel, if the host can wake it. May sleep. */
+void sigma_sleep_open(struct sigma_guest *guest);
+
+/** sigma_sleep_is_possible - has sigma_sleep_open() succeeded? Any context. */
+bool sigma_sleep_is_possible(void);
+
+/** sigma_sleep_has_begun - does this kernel fall asleep, or wake up? Any context. */
+bool sigma_sleep_has_begun(void);
+
+/** sigma_sleep_asked - the host asks for sleep. Any context. */
+void sigma_sleep_asked(struct sigma_guest *guest);
+
+/** sigma_sleep_freezes - tasks are about to be frozen. May sleep. */
+void sigma_sleep_freezes(void);
+
+/** sigma_sleep_thawed - tasks run again, after a suspend of any result. May sleep. */
+void sigma_sleep_thawed(void);
+
+/**
+ * sigma_sleep_defers - shall the host's wish wait, since tasks are frozen?
+ * @action: enum sigma_power; it is done when tasks run again. A new one replaces an old one
+ *
+ * The kernel runs no helper program meanwhile, so it would switch itself off by force. Any context.
+ */
+bool sigma_sleep_defers(u32 action);
 
 /* machine-check.c */
 

@@ -17,11 +17,11 @@
 #define ENDBR_BYTES	4		/* a probe of a function is behind them */
 
 /*
- * The address of a symbol, or NULL. register_kprobe() refuses a probe in data, but stores its address
+ * register_kprobe() refuses a probe in data, but stores its address
  * before that. Calling kallsyms_lookup_name() instead would fault where IBT is on, since nothing in
  * the kernel calls it by its address (objtool then removes its ENDBR).
  */
-static void *find_symbol(const char *name)
+void *sigma_find_symbol(const char *name)
 {
 	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
 
@@ -33,7 +33,7 @@ static void *find_symbol(const char *name)
 /* Is @kernels what <asm/reboot.h> says? One function that is known at its place tells */
 static bool is_machine_ops(const struct machine_ops *kernels)
 {
-	void *known = find_symbol("native_machine_emergency_restart");
+	void *known = sigma_find_symbol("native_machine_emergency_restart");
 	void *entry = kernels->emergency_restart;
 
 	return known == entry || known == entry + ENDBR_BYTES;
@@ -61,7 +61,7 @@ static int write_read_only(void *to, const void *from, size_t size)
 
 int sigma_machine_ops_replace(const struct machine_ops *ops)
 {
-	struct machine_ops *kernels = find_symbol("machine_ops");
+	struct machine_ops *kernels = sigma_find_symbol("machine_ops");
 
 	if (!kernels)
 		return -ENOENT;

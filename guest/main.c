@@ -13,6 +13,7 @@
 #include <linux/io.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/pm.h>
 #include <linux/utsname.h>
 #include <asm/asm.h>
 
@@ -70,8 +71,8 @@ static void beat(struct work_struct *work)
 	schedule_delayed_work(&guest->heartbeat, msecs_to_jiffies(SIGMA_HEARTBEAT_MS));
 }
 
-/* See SIGMA_GUARD_CALL_UP. If the host was wrong about the guard, this only costs an #UD. */
-static void notify_guard(struct sigma_guest *guest)
+/* If the host was wrong about the guard, this only costs an #UD. */
+void sigma_guard_notify(struct sigma_guest *guest)
 {
 	if (!guest->header->guarded)
 		return;
@@ -95,7 +96,7 @@ static void report_up(struct sigma_guest *guest)
 	 * full barrier: a reader that sees the state sees the fields above, too.
 	 */
 	cmpxchg(&shared->state, cpu_to_le32(SIGMA_GUEST_NONE), cpu_to_le32(SIGMA_GUEST_UP));
-	notify_guard(guest);
+	sigma_guard_notify(guest);
 	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
 }
 
@@ -158,6 +159,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	sigma_clock_open(guest);
 	sigma_ptp_open(guest);
 	sigma_nmi_open(guest);
+	sigma_sleep_open(guest);
 
 	err = sigma_iosc_open(guest);
 	if (err) {
@@ -199,11 +201,16 @@ static struct attribute *sigma_guest_attrs[] = {
 };
 ATTRIBUTE_GROUPS(sigma_guest);
 
+static const struct dev_pm_ops sigma_guest_pm = {
+	.prepare = sigma_power_prepare,
+};
+
 static struct platform_driver sigma_guest_driver = {
 	.probe	= sigma_guest_probe,
 	.driver	= {
 		.name			= "sigma_guest",
 		.acpi_match_table	= sigma_guest_ids,
+		.pm			= &sigma_guest_pm,
 		.dev_groups		= sigma_guest_groups,
 		.suppress_bind_attrs	= true,
 	},

@@ -12,7 +12,9 @@
  *	kexec, crash kernel	machine_ops: the next kernel would lack this module at first, and
  *				sigmad's command line
  *	panic			the last panic notifier, see below
- *	suspend, hibernation	refused: nothing could wake this guest
+ *	suspend			"mem" is sleep.c's. Other states are refused, as nothing could wake
+ *				this guest: sigma_power_prepare()
+ *	hibernation		refused, likewise
  *	kexec that comes back	refused by a syscore operation, since it calls none of machine_ops
  *				(KEXEC_PRESERVE_CONTEXT). Suspend ends there, too, at the latest.
  *
@@ -119,24 +121,48 @@ static struct notifier_block panic_hook = {
 	.priority	= INT_MIN,	/* after all other notifiers */
 };
 
+static int refuse_suspend(void)
+{
+	dev_err(power_guest->dev, "suspend refused: nothing could wake this guest\n");
+	return -EPERM;
+}
+
 static int suspending(struct notifier_block *nb, unsigned long action, void *data)
 {
-	if (action != PM_SUSPEND_PREPARE && action != PM_HIBERNATION_PREPARE)
+	switch (action) {
+	case PM_SUSPEND_PREPARE:
+		if (!sigma_sleep_is_possible())
+			return notifier_from_errno(refuse_suspend());
+		sigma_sleep_freezes();
 		return NOTIFY_DONE;
-	dev_err(power_guest->dev, "suspend refused: nothing could wake this guest\n");
-	return notifier_from_errno(-EPERM);
+	case PM_HIBERNATION_PREPARE:
+		return notifier_from_errno(refuse_suspend());
+	case PM_POST_SUSPEND:
+	case PM_POST_HIBERNATION:
+	case PM_POST_RESTORE:		/* /dev/snapshot can suspend, too */
+		sigma_sleep_thawed();
+		return NOTIFY_DONE;
+	default:
+		return NOTIFY_DONE;
+	}
+}
+
+/* The notifier does not learn which state it is. Only that of sleep.c has begun here */
+int sigma_power_prepare(struct device *dev)
+{
+	return sigma_sleep_has_begun() ? 0 : refuse_suspend();
 }
 
 static struct notifier_block suspend_hook = {
 	.notifier_call	= suspending,
 };
 
-static int refuse_suspend(SIGMA_SYSCORE_ARGS)
+static int gate(SIGMA_SYSCORE_ARGS)
 {
-	return -EPERM;
+	return sigma_sleep_has_begun() ? 0 : -EPERM;
 }
 
-SIGMA_DEFINE_SYSCORE(suspend_gate, refuse_suspend);
+SIGMA_DEFINE_SYSCORE(suspend_gate, gate);
 
 static void require_hook(const char *name, int err)
 {
@@ -170,6 +196,8 @@ void sigma_power_open(struct sigma_guest *guest)
 
 void sigma_power_event(struct sigma_guest *guest, u32 action)
 {
+	if (action != SIGMA_POWER_SLEEP && sigma_sleep_defers(action))
+		return;
 	switch (action) {
 	case SIGMA_POWER_OFF:
 		dev_info(guest->dev, "the host asks for a power-off\n");
@@ -178,6 +206,10 @@ void sigma_power_event(struct sigma_guest *guest, u32 action)
 	case SIGMA_POWER_REBOOT:
 		dev_info(guest->dev, "the host asks for a reboot\n");
 		orderly_reboot();
+		break;
+	case SIGMA_POWER_SLEEP:
+		dev_info(guest->dev, "the host asks for sleep\n");
+		sigma_sleep_asked(guest);
 		break;
 	default:
 		dev_warn(guest->dev, "unknown power action %u ignored\n", action);

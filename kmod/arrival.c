@@ -290,7 +290,6 @@ static void fill_data(struct entry_data *data)
 		.limit = ENTRY_GDT_SIZE - 1, .base = address_of(sigma_entry_gdt),
 	};
 	data->efer = sigma_entry_efer();
-	data->cr4 = sigma_entry_cr4();
 	data->xcr0 = all_components();
 	data->far32 = (struct entry_far) { address_of(sigma_entry_code32), ENTRY_CS32 };
 	data->far64 = (struct entry_far) { address_of(sigma_entry_code64), ENTRY_CS64 };
@@ -314,14 +313,16 @@ static bool x2apic_locked(void)
 u32 sigma_entry_tell(const struct entry_order *order)
 {
 	struct entry_data *data = entry_data();
+	bool la57 = order->mode == ENTRY_JUMP_LA57;
 	static u32 token;
 
 	if (!++token)
 		token++;
 	data->token = token;
-	data->mode = order->mode;
+	data->mode = la57 ? ENTRY_JUMP : order->mode;
 	data->apic_id = sigma_cpu_apic_id(order->cpu);
-	data->cr3 = virt_to_phys(order->id->root);
+	data->cr3 = virt_to_phys(la57 ? order->id->root_la57 : order->id->root);
+	data->cr4 = sigma_entry_cr4() | (la57 ? X86_CR4_LA57 : 0);
 	data->target = order->target;
 	data->argument = order->argument;
 	data->stack = stack_of(order->cpu);

@@ -108,13 +108,13 @@ static ssize_t guest_read(struct file *file, char __user *buf, size_t count, lof
 		len = receive(guest, msg);
 		if (len)
 			break;
-		if (!sigma_guest_alive(guest))
+		if (!sigma_guest_lives(guest))
 			return -EPIPE;
 		if (file->f_flags & O_NONBLOCK)
 			return -EAGAIN;
 		err = wait_event_interruptible(guest->wait,
 					       sigma_ring_waiting(&guest->iosc.rx) ||
-					       !sigma_guest_alive(guest) ||
+					       !sigma_guest_lives(guest) ||
 					       READ_ONCE(guest->gone));
 		if (err)
 			return err;
@@ -150,7 +150,7 @@ static ssize_t guest_write(struct file *file, const char __user *buf, size_t cou
 	for (;;) {
 		if (READ_ONCE(guest->gone))
 			return -ENODEV;
-		if (!sigma_guest_alive(guest))
+		if (!sigma_guest_lives(guest))
 			return -EPIPE;
 		err = transmit(guest, msg, count);
 		if (err != -ENOSPC)
@@ -159,7 +159,7 @@ static ssize_t guest_write(struct file *file, const char __user *buf, size_t cou
 			return -EAGAIN;
 		err = wait_event_interruptible(guest->wait,
 					       sigma_ring_room(&guest->iosc.tx) ||
-					       !sigma_guest_alive(guest) ||
+					       !sigma_guest_lives(guest) ||
 					       READ_ONCE(guest->gone));
 		if (err)
 			return err;
@@ -177,7 +177,7 @@ static __poll_t guest_poll(struct file *file, poll_table *pt)
 		return EPOLLERR | EPOLLHUP;
 	if (sigma_ring_waiting(&guest->iosc.rx))
 		events |= EPOLLIN | EPOLLRDNORM;
-	if (sigma_guest_alive(guest) && sigma_ring_room(&guest->iosc.tx))
+	if (sigma_guest_lives(guest) && sigma_ring_room(&guest->iosc.tx))
 		events |= EPOLLOUT | EPOLLWRNORM;
 	if (READ_ONCE(gf->seen) != atomic_read(&guest->state_seq))
 		events |= EPOLLPRI;
@@ -232,6 +232,23 @@ static int ioctl_panic(struct sigma_guest *guest, void __user *arg)
 		return -EFAULT;
 	panic.text[sizeof(panic.text) - 1] = '\0';
 	return sigma_guest_panic(guest, &panic);
+}
+
+static int ioctl_wake(struct sigma_guest *guest, struct sigma_wake __user *argp)
+{
+	struct sigma_wake wake;
+	int err;
+
+	if (copy_from_user(&wake, argp, sizeof(wake)))
+		return -EFAULT;
+	if (wake.flags)
+		return -EINVAL;
+	memset(&wake.why, 0, sizeof(wake.why));
+	err = sigma_guest_wake(guest, &wake.why);
+	/* A guest that was woken runs, whether or not the caller can be told */
+	if (err && copy_to_user(&argp->why, &wake.why, sizeof(wake.why)))
+		return -EFAULT;
+	return err;
 }
 
 static int ioctl_get_violation(struct sigma_guest *guest, void __user *arg)
@@ -320,6 +337,10 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return sigma_guest_nmi(gf->guest);
 	case SIGMA_PANIC:
 		return ioctl_panic(gf->guest, argp);
+	case SIGMA_RETURN_CPUS:
+		return sigma_guest_return_cpus(gf->guest);
+	case SIGMA_WAKE:
+		return ioctl_wake(gf->guest, argp);
 	case SIGMA_GET_VIOLATION:
 		return ioctl_get_violation(gf->guest, argp);
 	case SIGMA_GET_NODES:

@@ -30,7 +30,7 @@
 #define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
 #define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* one more as the dummy I/O APIC */
 
-static DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, returning CPUs */
+DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, returning CPUs */
 static LIST_HEAD(guests);
 /*
  * Guests that are being made. They have a name, CPUs that are claimed, a window and low memory, and
@@ -155,6 +155,7 @@ static struct sigma_guest *new_guest(const struct sigma_create *args,
 	guest->iosc.channels = &guest->channels;
 	guest->iosc.wait = &guest->wait;
 	guest->iosc.state_work = &guest->state_work;
+	guest->split_cores = args->flags & SIGMA_CREATE_SPLIT_CORES;
 	guest->view.nr_cpus = args->nr_cpus;
 	for (unsigned int i = 0; i < guest->view.nr_cpus; i++) {
 		guest->view.cpus[i] = args->cpus[i];
@@ -199,7 +200,7 @@ static void refuse_memory(const struct sigma_guest *guest, int err, struct sigma
 		sigma_refuse(why, err, SIGMA_REASON_GUEST_MEMORY, 0, sigma_memory_lendable());
 }
 
-static void unclaim_cpus(const u32 *cpus, unsigned int nr)
+void sigma_guests_unclaim(const u32 *cpus, unsigned int nr)
 {
 	sigma_cpu_unclaim(cpus, nr);
 	wake_up_all(&settled);
@@ -256,7 +257,7 @@ exit_iosc:
 put_guest:
 	put_device(&guest->dev);
 unclaim:
-	unclaim_cpus(args->cpus, args->nr_cpus);
+	sigma_guests_unclaim(args->cpus, args->nr_cpus);
 	return err;
 }
 
@@ -275,7 +276,7 @@ static void give_up(struct sigma_guest *guest)
 	leave_making(guest);
 	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
 	sigma_iosc_exit(&guest->iosc);
-	unclaim_cpus(guest->view.cpus, guest->view.nr_cpus);
+	sigma_guests_unclaim(guest->view.cpus, guest->view.nr_cpus);
 	put_device(&guest->dev);
 }
 
@@ -390,6 +391,13 @@ int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node
 	return err;
 }
 
+void sigma_guest_release_cpus(struct sigma_guest *guest)
+{
+	lockdep_assert_held(&sigma_guests_lock);
+	return_cpus(guest);
+	sigma_guests_unclaim(guest->view.cpus, guest->view.nr_cpus);
+}
+
 static int destroy_locked(struct sigma_guest *guest)
 {
 	int err;
@@ -402,8 +410,8 @@ static int destroy_locked(struct sigma_guest *guest)
 
 	list_del(&guest->list);
 	sigma_channels_del(&guest->channels);
-	return_cpus(guest);
-	unclaim_cpus(guest->view.cpus, guest->view.nr_cpus);
+	if (guest->has_cpus)
+		sigma_guest_release_cpus(guest);
 	sigma_iosc_exit(&guest->iosc);
 	sigma_guest_quiesce(guest);
 	mutex_lock(&guest->lock);	/* guard_exits in sysfs reads the frames */

@@ -3,11 +3,14 @@
 #ifndef _SIGMA_CREATE_H
 #define _SIGMA_CREATE_H
 
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 #include "uapi/sigma.h"
 
 struct sigma_guest;
+
+extern struct mutex sigma_guests_lock;	/* see create.c */
 
 /**
  * struct sigma_device_node - how a guest gets its device node; chardev.c knows
@@ -32,6 +35,16 @@ int sigma_guest_destroy(const char *name);
  * Return: bytes that it has so far.
  */
 u64 sigma_guest_gathering(char *name);
+
+/**
+ * sigma_guests_unclaim - other guests may have these CPUs, which were claimed and are not lent
+ *
+ * Wakes whoever waits for them. Called with sigma_guests_lock held.
+ */
+void sigma_guests_unclaim(const u32 *cpus, unsigned int nr);
+
+/** sigma_guest_release_cpus - give the guest's CPUs back; with sigma_guests_lock held, may sleep */
+void sigma_guest_release_cpus(struct sigma_guest *guest);
 
 /** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
 void sigma_guests_close(bool close);

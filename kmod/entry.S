@@ -104,8 +104,9 @@ sigma_entry_code32:
 	movl	%eax, %ss
 	leal	ENTRY_STACK_TOP(%ebp), %esp
 
+	/* LA57 can be changed only here, where paging is off (SDM vol. 3A, 4.1.1) */
 	movl	ENTRY_CR4(%ebp), %eax
-	andl	$(X86_CR4_PAE | X86_CR4_MCE), %eax
+	andl	$(X86_CR4_PAE | X86_CR4_MCE | X86_CR4_LA57), %eax
 	movl	%eax, %cr4
 	movl	ENTRY_CR3(%ebp), %eax
 	movl	%eax, %cr3

@@ -42,6 +42,8 @@
 #define ENTRY_PARK		0	/* halt */
 #define ENTRY_JUMP		1	/* jump to target with RSI = argument */
 #define ENTRY_MAILBOX		2	/* wait at the wake-up mailbox at target */
+/* For sigma_cpu_start() alone: as ENTRY_JUMP, with 5-level paging */
+#define ENTRY_JUMP_LA57		3
 
 /* Flags */
 #define ENTRY_XSAVE		1	/* the CPU has XRSTOR */
@@ -184,7 +186,7 @@ struct sigma_frequency;
 /**
  * struct entry_order - what a CPU shall do when it arrives
  * @cpu: the host's number of the CPU
- * @mode: ENTRY_PARK, ENTRY_JUMP or ENTRY_MAILBOX
+ * @mode: ENTRY_PARK, ENTRY_JUMP, ENTRY_MAILBOX or ENTRY_JUMP_LA57
  * @id: page tables, which map the entry pages
  * @target: see struct entry_data
  * @argument: likewise

@@ -6,9 +6,11 @@
  *			RUNNING: its driver reported that it is up
  *	the guest ends	it reports that through shared memory, and its CPUs are parked at once
  *	stop		parks its CPUs, whatever they do
+ *	it falls asleep	ASLEEP: it reports that, too, and where it wants to wake
+ *	wake		BOOTING, as after a start, but it goes on where it fell asleep
  *
  * The guest reports its state in sigma_iosc_guest, which only the guest writes. The host trusts
- * it only to start running or to end. A CPU that cannot be parked makes the guest LOST: the CPU
+ * it only to start running, to fall asleep or to end. A CPU that cannot be parked makes the guest LOST: the CPU
  * may still be running, so neither the guest's memory nor its CPUs are ever returned.
  */
 #include <linux/kobject.h>
@@ -40,6 +42,7 @@ static const char *const state_names[] = {
 	[SIGMA_STATE_LOST]		= "lost",
 	[SIGMA_STATE_UNRESPONSIVE]	= "unresponsive",
 	[SIGMA_STATE_CONTAINED]		= "contained",
+	[SIGMA_STATE_ASLEEP]		= "asleep",
 };
 
 const char *sigma_state_name(enum sigma_state state)
@@ -53,7 +56,7 @@ static void set_state(struct sigma_guest *guest, enum sigma_state state)
 	if (guest->state == state)
 		return;
 	WRITE_ONCE(guest->state, state);
-	if (!sigma_guest_alive(guest))
+	if (!sigma_guest_lives(guest))
 		sigma_channels_down(&guest->channels);
 	atomic_inc(&guest->state_seq);
 	wake_up_interruptible(&guest->wait);
@@ -80,7 +83,14 @@ static int park(struct sigma_guest *guest, enum sigma_state state)
 
 static enum sigma_state reported_state(const struct sigma_guest *guest)
 {
-	switch (le32_to_cpu(READ_ONCE(guest->iosc.header->guest.state))) {
+	const struct sigma_iosc_guest *shared = &guest->iosc.header->guest;
+
+	/* Acquire: what the guest wrote before is read after it */
+	switch (le32_to_cpu(smp_load_acquire(&shared->state))) {
+	case SIGMA_GUEST_ASLEEP:
+		/* One that was woken and has not come back yet has said so before */
+		return le32_to_cpu(READ_ONCE(shared->sleeps)) == guest->wake.sleeps ?
+		       SIGMA_STATE_BOOTING : SIGMA_STATE_ASLEEP;
 	case SIGMA_GUEST_UP:
 		return SIGMA_STATE_RUNNING;
 	case SIGMA_GUEST_POWEROFF:
@@ -110,6 +120,17 @@ static bool contained(struct sigma_guest *guest)
 	return true;
 }
 
+/* SIGMA_WAKE checks what is read here. A guest that wrote nonsense can only be stopped then */
+static void fall_asleep(struct sigma_guest *guest)
+{
+	const struct sigma_iosc_guest *shared = &guest->iosc.header->guest;
+
+	guest->wake.page = le64_to_cpu(READ_ONCE(shared->wake_page));
+	guest->wake.flags = le32_to_cpu(READ_ONCE(shared->wake_flags));
+	guest->wake.sleeps = le32_to_cpu(READ_ONCE(shared->sleeps));
+	park(guest, SIGMA_STATE_ASLEEP);
+}
+
 /* The guest or its guard has rung SIGMA_DOORBELL_STATE */
 static void state_work(struct work_struct *work)
 {
@@ -121,6 +142,8 @@ static void state_work(struct work_struct *work)
 		reported = reported_state(guest);
 		if (reported == SIGMA_STATE_RUNNING)
 			set_state(guest, reported);
+		else if (reported == SIGMA_STATE_ASLEEP)
+			fall_asleep(guest);
 		else if (reported != SIGMA_STATE_BOOTING)
 			park(guest, reported);
 	}
@@ -141,6 +164,9 @@ static void health_work(struct work_struct *work)
 	}
 	guest->missed_beats = beat == guest->heartbeat ? guest->missed_beats + 1 : 0;
 	guest->heartbeat = beat;
+	/* A guest that falls asleep rings while its local APIC is off, which may be lost */
+	if (guest->missed_beats)
+		schedule_work(&guest->state_work);
 	if (guest->state == SIGMA_STATE_RUNNING && guest->missed_beats >= MISSED_BEATS_MAX)
 		set_state(guest, SIGMA_STATE_UNRESPONSIVE);
 	else if (guest->state == SIGMA_STATE_UNRESPONSIVE && !guest->missed_beats)
@@ -164,7 +190,8 @@ void sigma_guest_quiesce(struct sigma_guest *guest)
 	cancel_delayed_work_sync(&guest->health_work);
 }
 
-static int start_cpu(struct sigma_guest *guest, unsigned int i, const struct sigma_start *args)
+static int start_cpu(struct sigma_guest *guest, unsigned int i, const struct sigma_start *args,
+		     bool la57)
 {
 	u64 mailbox = guest->view.iosc_phys + SIGMA_IOSC_MAILBOX_OFF;
 
@@ -172,16 +199,16 @@ static int start_cpu(struct sigma_guest *guest, unsigned int i, const struct sig
 		return sigma_guard_start_cpu(guest->guard, i, args->entry, args->boot_params);
 	if (i)
 		return sigma_cpu_start(guest->view.cpus[i], ENTRY_MAILBOX, &guest->identity, mailbox, 0);
-	return sigma_cpu_start(guest->view.cpus[0], ENTRY_JUMP, &guest->identity, args->entry,
-			       args->boot_params);
+	return sigma_cpu_start(guest->view.cpus[0], la57 ? ENTRY_JUMP_LA57 : ENTRY_JUMP,
+			       &guest->identity, args->entry, args->boot_params);
 }
 
 /* Secondary CPUs first: they must wait at the mailbox before the boot CPU writes to it */
-static int start_cpus(struct sigma_guest *guest, const struct sigma_start *args)
+static int start_cpus(struct sigma_guest *guest, const struct sigma_start *args, bool la57)
 {
 	sigma_cpu_reset(guest->view.cpus, guest->view.nr_cpus);
 	for (unsigned int i = guest->view.nr_cpus; i--; ) {
-		int err = start_cpu(guest, i, args);
+		int err = start_cpu(guest, i, args, la57);
 
 		if (err)
 			return err;
@@ -203,22 +230,110 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 		err = -ESHUTDOWN;
 	} else if (guest->state == SIGMA_STATE_LOST) {
 		err = -EIO;
-	} else if (sigma_guest_alive(guest)) {
+	} else if (sigma_guest_lives(guest)) {
 		err = -EBUSY;
-	} else if (guest->guard && sigma_guard_build(guest->guard)) {
+	} else if (!guest->has_cpus) {
+		err = -ENXIO;
+	} else if (guest->guard && sigma_guard_build(guest->guard, false)) {
 		err = -ENOMEM;
 	} else {
 		sigma_iosc_reset(&guest->iosc);
 		guest->missed_beats = 0;
 		guest->heartbeat = 0;
 		guest->nmis = 0;
+		guest->wake.sleeps = 0;
 		set_state(guest, SIGMA_STATE_BOOTING);
-		err = start_cpus(guest, args);
+		err = start_cpus(guest, args, false);
 		if (err)
 			park(guest, SIGMA_STATE_STOPPED);
 		else
 			schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
 	}
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
+/* The guest wrote the page's address, which must be its own; and the CPU must have what it needs */
+static int check_wake(const struct sigma_guest *guest)
+{
+	if (guest->gone)
+		return -ENODEV;
+	if (guest->state != SIGMA_STATE_ASLEEP)
+		return -EPIPE;
+	if (READ_ONCE(sigma_guests_closed))
+		return -ESHUTDOWN;
+	if (!IS_ALIGNED(guest->wake.page, PAGE_SIZE) ||
+	    !sigma_memory_contains(&guest->memory, guest->wake.page, PAGE_SIZE))
+		return -EFAULT;
+	if (guest->wake.flags & ~SIGMA_WAKE_LA57 ||
+	    (guest->wake.flags & SIGMA_WAKE_LA57 && !guest->identity.root_la57))
+		return -EFAULT;
+	return 0;
+}
+
+int sigma_guest_can_wake(struct sigma_guest *guest)
+{
+	int err;
+
+	mutex_lock(&guest->lock);
+	err = check_wake(guest);
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
+int sigma_guest_leave_cpus(struct sigma_guest *guest)
+{
+	int ret;
+
+	mutex_lock(&guest->lock);
+	if (guest->gone) {
+		ret = -ENODEV;
+	} else if (guest->state != SIGMA_STATE_ASLEEP) {
+		ret = -EPIPE;
+	} else {
+		ret = guest->has_cpus;
+		guest->has_cpus = false;
+	}
+	mutex_unlock(&guest->lock);
+	return ret;
+}
+
+void sigma_guest_take_cpus(struct sigma_guest *guest)
+{
+	mutex_lock(&guest->lock);
+	guest->has_cpus = true;
+	mutex_unlock(&guest->lock);
+}
+
+/* Its memory and the window are as it left them. If no CPU reaches it, it sleeps on */
+static int wake_locked(struct sigma_guest *guest)
+{
+	struct sigma_start at;
+	bool la57;
+	int err = check_wake(guest);
+
+	if (err)
+		return err;
+	la57 = guest->wake.flags & SIGMA_WAKE_LA57;
+	if (guest->guard && sigma_guard_build(guest->guard, la57))
+		return -ENOMEM;
+	at = (struct sigma_start){ .entry = guest->wake.page, .boot_params = guest->wake.page };
+	guest->missed_beats = 0;
+	set_state(guest, SIGMA_STATE_BOOTING);
+	err = start_cpus(guest, &at, la57);
+	if (err)
+		park(guest, SIGMA_STATE_ASLEEP);
+	else
+		schedule_delayed_work(&guest->health_work, HEALTH_PERIOD);
+	return err;
+}
+
+int sigma_guest_resume(struct sigma_guest *guest)
+{
+	int err;
+
+	mutex_lock(&guest->lock);
+	err = wake_locked(guest);
 	mutex_unlock(&guest->lock);
 	return err;
 }
@@ -229,6 +344,8 @@ static int stop_locked(struct sigma_guest *guest)
 
 	if (sigma_guest_alive(guest))
 		err = park(guest, SIGMA_STATE_STOPPED);
+	else if (guest->state == SIGMA_STATE_ASLEEP)
+		set_state(guest, SIGMA_STATE_STOPPED);	/* its CPUs are parked, or the host's */
 	else if (guest->state == SIGMA_STATE_LOST)
 		err = -EIO;
 	sigma_iosc_unbind_all(&guest->iosc);
@@ -249,6 +366,7 @@ void sigma_guest_open(struct sigma_guest *guest)
 {
 	mutex_lock(&guest->lock);
 	WRITE_ONCE(guest->gone, false);
+	guest->has_cpus = true;
 	mutex_unlock(&guest->lock);
 }
 
@@ -269,10 +387,12 @@ int sigma_guest_close(struct sigma_guest *guest)
 void sigma_guest_shut_down(struct sigma_guest *guest, bool kexec)
 {
 	mutex_lock(&guest->lock);
-	if (guest->state != SIGMA_STATE_LOST)
+	if (!guest->has_cpus)
+		set_state(guest, SIGMA_STATE_STOPPED);	/* an INIT would hit the host's */
+	else if (guest->state != SIGMA_STATE_LOST)
 		park(guest, SIGMA_STATE_STOPPED);
 	/* The next kernel may use our pages, so no CPU may execute code in them any more */
-	if (kexec)
+	if (kexec && guest->has_cpus)
 		sigma_cpu_reset(guest->view.cpus, guest->view.nr_cpus);
 	mutex_unlock(&guest->lock);
 }

@@ -34,7 +34,11 @@ struct sigma_guard;
  * @gone: not created yet, or destroyed; then only open files still hold the device
  * @memory_files: open or mapped memory files; SIGMA_DESTROY fails while there are any
  * @view: constant once the guest is created
- * @guard: built for each start; NULL for SIGMA_GUARD_NO
+ * @guard: built for each start and each wake; NULL for SIGMA_GUARD_NO
+ * @has_cpus: its CPUs are lent. False once SIGMA_RETURN_CPUS has given them back. Written under the
+ *	      lock of all guests and @lock, read under either
+ * @split_cores: SIGMA_CREATE_SPLIT_CORES, for when they are lent again
+ * @wake: what the guest wrote when it fell asleep, read once; not checked yet
  */
 struct sigma_guest {
 	struct device dev;
@@ -60,6 +64,13 @@ struct sigma_guest {
 	u64 heartbeat;
 	unsigned int missed_beats;
 	u32 nmis;			/* NMIs sent since the start */
+
+	bool has_cpus, split_cores;
+	struct {
+		u64 page;
+		u32 flags;
+		u32 sleeps;
+	} wake;
 };
 
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
@@ -71,6 +82,12 @@ void sigma_guest_nodes(struct sigma_guest *guest, struct sigma_nodes *nodes);
 /** sigma_guest_panic - SIGMA_PANIC. Return: 0, -EPIPE, -EIO or -ENODEV. */
 int sigma_guest_panic(struct sigma_guest *guest, const struct sigma_panic *panic);
 
+/** sigma_guest_return_cpus - SIGMA_RETURN_CPUS; in sleep.c. May sleep. Return: 0, -EPIPE, -ENODEV */
+int sigma_guest_return_cpus(struct sigma_guest *guest);
+
+/** sigma_guest_wake - SIGMA_WAKE; in sleep.c. May sleep. Return: 0, or -errno; @why: out */
+int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why);
+
 /** sigma_guest_violation - SIGMA_GET_VIOLATION */
 void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation);
 
@@ -80,7 +97,7 @@ void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *vi
  */
 extern bool sigma_guests_closed;
 
-/* For create.c, which makes guests and destroys them */
+/* For create.c, which makes guests and destroys them, and sleep.c */
 
 /** sigma_guest_init - lock, wait queue and work items of a guest, which cannot be used yet */
 void sigma_guest_init(struct sigma_guest *guest);
@@ -95,6 +112,22 @@ void sigma_guest_open(struct sigma_guest *guest);
  */
 int sigma_guest_close(struct sigma_guest *guest);
 
+/**
+ * sigma_guest_leave_cpus - the CPUs of a guest that is asleep are about to be given back
+ *
+ * Return: 1: the caller gives them back; 0: they are back already; -EPIPE: not asleep; -ENODEV.
+ */
+int sigma_guest_leave_cpus(struct sigma_guest *guest);
+
+/** sigma_guest_can_wake - could SIGMA_WAKE succeed, if its CPUs can be lent? Return: 0 or -errno */
+int sigma_guest_can_wake(struct sigma_guest *guest);
+
+/** sigma_guest_take_cpus - the guest's CPUs, which had been given back, are lent again */
+void sigma_guest_take_cpus(struct sigma_guest *guest);
+
+/** sigma_guest_resume - start the CPUs of a guest that is asleep. May sleep. Return: see SIGMA_WAKE */
+int sigma_guest_resume(struct sigma_guest *guest);
+
 /** sigma_guest_quiesce - wait for the work items of a guest that was closed; may sleep */
 void sigma_guest_quiesce(struct sigma_guest *guest);
 
@@ -107,6 +140,12 @@ const char *sigma_state_name(enum sigma_state state);
 static inline bool sigma_guest_alive(const struct sigma_guest *guest)
 {
 	return sigma_state_alive(READ_ONCE(guest->state));
+}
+
+/** sigma_guest_lives - does @guest run, or is it asleep and may run again? */
+static inline bool sigma_guest_lives(const struct sigma_guest *guest)
+{
+	return sigma_state_lives(READ_ONCE(guest->state));
 }
 
 #endif

@@ -19,6 +19,8 @@
 #define LEVELS		4
 #define LARGE_PAGE	0x200000ULL
 #define TABLE_FLAGS	(_PAGE_PRESENT | _PAGE_RW)
+#define PAGING_LEAF	7		/* of CPUID, subleaf 0 */
+#define PAGING_LEAF_LA57 (1 << 16)	/* ECX */
 #define ADDRESS_MASK	0x000ffffffffff000ULL	/* the address in an entry, SDM vol. 3A, 4.5 */
 
 static u64 *new_table(struct sigma_identity *id)
@@ -34,6 +36,7 @@ static u64 *new_table(struct sigma_identity *id)
 int sigma_identity_init(struct sigma_identity *id)
 {
 	INIT_LIST_HEAD(&id->pages);
+	id->root_la57 = NULL;
 	id->root = new_table(id);
 	return id->root ? 0 : -ENOMEM;
 }
@@ -99,6 +102,19 @@ void sigma_identity_free(struct sigma_identity *id)
 		__free_page(page);
 	}
 	id->root = NULL;
+	id->root_la57 = NULL;
+}
+
+/* A guest that was asleep wakes in the mode that it had, which only the CPU's arrival can set */
+static int add_level(struct sigma_identity *id)
+{
+	if (cpuid_eax(0) < PAGING_LEAF || !(cpuid_ecx(PAGING_LEAF) & PAGING_LEAF_LA57))
+		return 0;
+	id->root_la57 = new_table(id);
+	if (!id->root_la57)
+		return -ENOMEM;
+	id->root_la57[0] = virt_to_phys(id->root) | TABLE_FLAGS;
+	return 0;
 }
 
 int sigma_identity_build(struct sigma_identity *id, const struct sigma_view *view)
@@ -113,6 +129,7 @@ int sigma_identity_build(struct sigma_identity *id, const struct sigma_view *vie
 	for (unsigned int i = 0; !err && i < view->nr_segments; i++)
 		err = sigma_identity_map(id, view->segments[i].phys, view->segments[i].size,
 					 SIGMA_IDENTITY_ALL);
+	err = err ?: add_level(id);
 	if (err)
 		sigma_identity_free(id);
 	return err;

@@ -11,6 +11,9 @@ struct sigma_view;
 /** struct sigma_identity - page tables in which virtual and physical addresses agree */
 struct sigma_identity {
 	u64 *root;			/* below 4 GiB */
+	u64 *root_la57;			/* likewise, with one more level; NULL: sigma_identity_build()
+					 * makes it where the CPU has 5-level paging
+					 */
 	struct list_head pages;
 };
 

@@ -258,6 +258,7 @@ void sigma_iosc_reset(struct sigma_iosc *iosc)
 	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
 	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
 	strscpy(header->name, iosc->view->name, sizeof(header->name));
+	header->wakes = cpu_to_le32(1);
 	header->guarded = cpu_to_le32(iosc->view->guard_kind != SIGMA_GUARD_NO);
 	sigma_doorbell_republish(&iosc->doorbell_rx);
 	iosc->rx.index = 0;

@@ -6,6 +6,7 @@
  *	main.c		module, host checks, reboot and suspend
  *	create.c	create and destroy guests; the list of them
  *	guest.c		a guest's life: start, stop, its end; its state
+ *	sleep.c		wake a guest that is asleep; its CPUs go back meanwhile
  *	cpu.c		lend and return CPUs
  *	startup.c	start CPUs by INIT and start-up IPI, park them
  *	entry.S arrival.c	the entry pages, where a started CPU arrives

@@ -21,7 +21,7 @@ void sigma_startup_prepare(unsigned int cpu);
 
 /**
  * sigma_cpu_start - start a CPU in the entry pages, by start-up IPI (SIPI), after sigma_cpu_reset()
- * @mode: ENTRY_JUMP or ENTRY_MAILBOX
+ * @mode: ENTRY_JUMP, ENTRY_MAILBOX or ENTRY_JUMP_LA57; @id has root_la57 for the last one
  * @id: page tables; they must stay valid until sigma_cpu_park()
  * @target: physical address to jump to, or of the wake-up mailbox
  * @argument: value for RSI

@@ -4,6 +4,8 @@
  *
  *	state			created, booting, running, ... (enum sigma_state)
  *	cpus			the host's numbers of its CPUs, "2,3", boot CPU first
+ *	cpus_lent		those of them that it has now: all, or none while it sleeps and
+ *				the host has them
  *	memory			bytes
  *	microcode		the oldest microcode revision of its CPUs, as the host left them:
  *				hexadecimal, as in /proc/cpuinfo; "0x0": unknown
@@ -15,7 +17,7 @@
  *	interrupts_received	the interrupts that came with them, and
  *	interrupts_ns		the time that the host spent on these, in ns, an estimate
  *	guard			what confines it: no, memory or full
- *	guard_exits/NAME	number of VM exits since the start for this reason, one of enum
+ *	guard_exits/NAME	number of VM exits since the start, or since it woke, for this reason, one of enum
  *				guard_exit, see guard/frame.h
  *	panic			the first line of its panic; empty unless it panicked
  *
@@ -68,6 +70,12 @@ static ssize_t cpus_show(struct device *dev, struct device_attribute *attr, char
 	return len + sysfs_emit_at(buf, len, "\n");
 }
 static DEVICE_ATTR_RO(cpus);
+
+static ssize_t cpus_lent_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return READ_ONCE(to_guest(dev)->has_cpus) ? cpus_show(dev, attr, buf) : sysfs_emit(buf, "\n");
+}
+static DEVICE_ATTR_RO(cpus_lent);
 
 static ssize_t microcode_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
@@ -338,6 +346,7 @@ const struct attribute_group *sigma_control_groups[] = {
 static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_cpus.attr,
+	&dev_attr_cpus_lent.attr,
 	&dev_attr_memory.attr,
 	&dev_attr_microcode.attr,
 	&dev_attr_heartbeat.attr,

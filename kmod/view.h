@@ -44,4 +44,10 @@ static inline bool sigma_state_alive(enum sigma_state state)
 	       state == SIGMA_STATE_UNRESPONSIVE;
 }
 
+/** sigma_state_lives - does a guest that is in @state run, or is it asleep and may run again? */
+static inline bool sigma_state_lives(enum sigma_state state)
+{
+	return sigma_state_alive(state) || state == SIGMA_STATE_ASLEEP;
+}
+
 #endif

@@ -112,6 +112,12 @@ static int bus_ping(struct virtio_bus *bus, const union payload *in, union paylo
 	return 0;
 }
 
+static int bus_awake(struct virtio_bus *bus, const union payload *in, union payload *out)
+{
+	bus->ops->awake(bus->data, le32toh(in->awake.error));
+	return 0;
+}
+
 /* @least: bytes of payload that the request must have */
 static const struct {
 	bus_handler handle;
@@ -120,6 +126,7 @@ static const struct {
 	[SIGMA_BUS_HELLO]	= { .handle = bus_hello },
 	[SIGMA_BUS_GET_DEVICES]	= { bus_get_devices, sizeof(struct sigma_bus_devices) },
 	[SIGMA_BUS_PING]	= { .handle = bus_ping },
+	[SIGMA_BUS_AWAKE]	= { bus_awake, sizeof(struct sigma_bus_awake) },
 };
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))

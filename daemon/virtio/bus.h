@@ -15,11 +15,13 @@ struct virtio_bus;
  *	  -errno
  * @released: the result of virtio_bus_remove(): 0: the guest released device @id, which was
  *	      destroyed; -EBUSY: the guest has the device in use, so it stays
+ * @awake: the guest was asked to sleep, and could not; @error: its errno value
  */
 struct virtio_bus_ops {
 	int (*send)(void *data, const void *msg, size_t len);
 	int (*bind)(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd);
 	void (*released)(void *data, unsigned int id, int error);
+	void (*awake)(void *data, int error);
 };
 
 /** virtio_bus_new - make a bus without devices; @data: for @ops. 0 or a reported -errno */

@@ -9,6 +9,7 @@
 union payload {
 	struct sigma_bus_hello hello;
 	struct sigma_bus_devices devices;
+	struct sigma_bus_awake awake;
 	struct sigma_msg_device_info info;
 	struct sigma_msg_features features;
 	struct sigma_msg_config config;

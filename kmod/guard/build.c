@@ -260,11 +260,12 @@ void sigma_guard_free(struct sigma_guard *guard)
 	kfree(guard);
 }
 
-int sigma_guard_build(struct sigma_guard *guard)
+int sigma_guard_build(struct sigma_guard *guard, bool la57)
 {
 	int err;
 
 	sigma_guard_clear(guard);
+	guard->la57 = la57;
 	fill_shared(guard);
 
 	err = sigma_identity_build(&guard->boot, guard->view);

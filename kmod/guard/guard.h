@@ -41,7 +41,7 @@
  *	report.c	why a guest was stopped, and counts of VM exits, for the host
  *	program/	the program on the lent CPU: see program.h; frame.h is what both sides share
  *
- * All of it is made again for each start of a guest, and afterwards the host only reads it, but for
+ * All of it is made again for each start and each wake of a guest, and afterwards the host only reads it, but for
  * struct guard_shared.
  *
  * This header is for the rest of the module. Functions that take a guard may sleep and are called
@@ -91,8 +91,13 @@ struct sigma_guard *sigma_guard_alloc(const struct sigma_view *view);
 /** sigma_guard_free - free what sigma_guard_alloc() returned, or NULL. Without a lock. */
 void sigma_guard_free(struct sigma_guard *guard);
 
-/** sigma_guard_build - make what confines the guest, for a start. Return: 0 or -ENOMEM. */
-int sigma_guard_build(struct sigma_guard *guard);
+/**
+ * sigma_guard_build - make what confines the guest, for a start or a wake
+ * @la57: the boot CPU begins with 5-level paging, which it has
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int sigma_guard_build(struct sigma_guard *guard, bool la57);
 
 /** sigma_guard_clear - free what sigma_guard_build() made; the CPUs are parked. NULL: nothing */
 void sigma_guard_clear(struct sigma_guard *guard);

@@ -49,6 +49,7 @@ extern const struct guard_backend guard_svm, guard_vmx;
  * @view: the guest
  * @backend: SVM or VMX
  * @shared: a page, which is written anew for each start
+ * @la57: the boot CPU begins with 5-level paging
  * @built: the fields below are made for the last start; else they are empty
  * @pages: all single pages that guard_page() has allocated
  * @nested: root of the nested page tables
@@ -62,6 +63,7 @@ struct sigma_guard {
 	const struct sigma_view *view;
 	const struct guard_backend *backend;
 	struct guard_shared *shared;
+	bool la57;
 	bool built;
 	struct list_head pages;
 	u64 *nested;
@@ -70,6 +72,13 @@ struct sigma_guard {
 	struct sigma_identity boot;
 	struct guard_frame *frame[SIGMA_CPUS_MAX];
 };
+
+/** guard_begins_la57 - does the CPU of @frame begin with 5-level paging? */
+static inline bool guard_begins_la57(const struct sigma_guard *guard,
+				     const struct guard_frame *frame)
+{
+	return guard->la57 && !frame->mailbox;
+}
 
 /* nested.c, msr.c */
 

@@ -86,6 +86,7 @@ static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 {
 	struct svm_vmcb *vmcb = phys_to_virt(frame->control);
 	struct guard_shared *shared = guard->shared;
+	bool la57 = guard_begins_la57(guard, frame);
 	static const struct svm_segment code = {
 		.selector = ENTRY_CS64, .attrib = SVM_ATTRIB_CODE64, .limit = U32_MAX,
 	};
@@ -114,8 +115,8 @@ static int svm_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 		.gdtr		= { .base = gdt, .limit = ENTRY_GDT_SIZE - 1 },
 		.efer		= EFER_SVME | EFER_LMA | sigma_entry_efer(),
 		.cr0		= ENTRY_CR0,
-		.cr3		= virt_to_phys(guard->boot.root),
-		.cr4		= sigma_entry_cr4(),
+		.cr3		= virt_to_phys(la57 ? guard->boot.root_la57 : guard->boot.root),
+		.cr4		= sigma_entry_cr4() | (la57 ? X86_CR4_LA57 : 0),
 		.dr6		= DR6_AFTER_RESET,
 		.dr7		= DR7_AFTER_RESET,
 		.rflags		= X86_EFLAGS_FIXED,

@@ -171,7 +171,7 @@ static void add_controls(struct vmx_fields *fields, const struct sigma_guard *gu
 }
 
 /* The CPU's state is that of the 64-bit boot protocol (Documentation/arch/x86/boot.rst) */
-static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard, u64 gdt)
+static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard, bool la57, u64 gdt)
 {
 	enum { ES, CS, SS, DS, FS, GS, LDTR, TR };
 
@@ -185,8 +185,9 @@ static void add_guest(struct vmx_fields *fields, const struct sigma_guard *guard
 	add(fields, GUEST_IDTR_BASE, 0);
 	add(fields, GUEST_IDTR_LIMIT, 0);
 	add(fields, GUEST_CR0, ENTRY_CR0 | read_msr(MSR_IA32_VMX_CR0_FIXED0));
-	add(fields, GUEST_CR3, virt_to_phys(guard->boot.root));
-	add(fields, GUEST_CR4, sigma_entry_cr4() | read_msr(MSR_IA32_VMX_CR4_FIXED0));
+	add(fields, GUEST_CR3, virt_to_phys(la57 ? guard->boot.root_la57 : guard->boot.root));
+	add(fields, GUEST_CR4, sigma_entry_cr4() | (la57 ? X86_CR4_LA57 : 0) |
+	    read_msr(MSR_IA32_VMX_CR4_FIXED0));
 	add(fields, GUEST_IA32_EFER, EFER_LMA | sigma_entry_efer());
 	add(fields, GUEST_IA32_PAT, SIGMA_PAT_AFTER_RESET);
 	add(fields, GUEST_IA32_DEBUGCTL, 0);
@@ -248,7 +249,7 @@ static int vmx_fill(struct sigma_guard *guard, struct guard_frame *frame, u64 gd
 		return err;
 	shared->debugctl = supported_debugctl();
 	add_controls(fields, guard);
-	add_guest(fields, guard, gdt);
+	add_guest(fields, guard, guard_begins_la57(guard, frame), gdt);
 	add_host(fields);
 	*(u32 *)phys_to_virt(frame->control) = revision;
 	*(u32 *)phys_to_virt(frame->region) = revision;

@@ -269,6 +269,14 @@ static irqreturn_t doorbell_interrupt(int irq, void *cookie)
 	return IRQ_HANDLED;
 }
 
+void sigma_doorbell_look(struct sigma_doorbell_rx *rx)
+{
+	sigma_doorbell_republish(rx);
+	/* Doorbells rung before the target was published sent no interrupt */
+	smp_mb();
+	ring_self(rx);
+}
+
 int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsigned int cpu)
 {
 	struct irq_alloc_info info = { .mask = cpumask_of(cpu) };
@@ -304,10 +312,7 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 
 	if (rx->rearm)
 		atomic_inc(&nr_limited);
-	publish(irq_domain_get_irq_data(rx->domain, irq));
-	/* Doorbells rung before the target was published sent no interrupt */
-	smp_mb();
-	ring_self(rx);
+	sigma_doorbell_look(rx);
 	return 0;
 
 free_irqs:

@@ -65,6 +65,13 @@ int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsign
 /** sigma_doorbell_republish - publish the vector again, after the words were overwritten */
 void sigma_doorbell_republish(struct sigma_doorbell_rx *rx);
 
+/**
+ * sigma_doorbell_look - look at what was rung while no interrupt could come
+ *
+ * Publishes the vector again, and sends an interrupt to this end itself. May sleep.
+ */
+void sigma_doorbell_look(struct sigma_doorbell_rx *rx);
+
 /** sigma_doorbell_unlisten - withdraw the vector and free it; no handler runs afterwards */
 void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx);
 

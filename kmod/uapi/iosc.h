@@ -99,14 +99,26 @@ struct sigma_iosc_doorbell {
 	__u8 pad1[32];
 };
 
-/* The state that the guest reports in sigma_iosc_guest.state. It only increases. */
+/* The state that the guest reports in sigma_iosc_guest.state. Nothing follows a final one. */
 enum sigma_guest_state {
 	SIGMA_GUEST_NONE	= 0,	/* sigma_guest.ko has not been loaded yet */
 	SIGMA_GUEST_UP		= 1,	/* sigma_guest.ko is loaded and serves its control rings */
 	SIGMA_GUEST_POWEROFF	= 2,	/* final: parked after power-off or halt */
 	SIGMA_GUEST_REBOOT	= 3,	/* final: parked, asks to be started again */
 	SIGMA_GUEST_PANIC	= 4,	/* final: parked after a panic; see panic_text */
+	/* Asleep: its first CPU halts, the others are offline. After UP, and UP follows. See wake_page */
+	SIGMA_GUEST_ASLEEP	= 5,
 };
+
+/*
+ * Sleep. A guest that falls asleep fills in `wake_page` and `wake_flags`, increments `sleeps`, and
+ * reports SIGMA_GUEST_ASLEEP. The host then takes its CPUs and keeps its memory. To wake the guest,
+ * the host starts the first CPU at the beginning of the wake page, as SIGMA_START does at `entry`,
+ * but with the page's address in RSI; all other CPUs wait at the wake-up mailbox. The guest reports
+ * SIGMA_GUEST_UP once its processes run again. It takes doorbells that were rung meanwhile for rung,
+ * though no interrupt came for them.
+ */
+#define SIGMA_WAKE_LA57		0x1	/* start the first CPU with 5-level paging */
 
 /* Written by the guest; SIGMA_PANIC writes panic_text of a guest that panicked while it booted */
 struct sigma_iosc_guest {
@@ -114,7 +126,11 @@ struct sigma_iosc_guest {
 	__le32 version;			/* SIGMA_IOSC_VERSION of sigma_guest.ko */
 	__le64 heartbeat;		/* incremented every SIGMA_HEARTBEAT_MS */
 	__le32 takes_nmis;		/* 1: it handles the NMIs that the host counts in `nmis` */
-	__u8 pad[44];
+	__le32 can_sleep;		/* 1: it obeys SIGMA_POWER_SLEEP */
+	__le64 wake_page;		/* physical address, page-aligned, in the guest's memory */
+	__le32 wake_flags;		/* SIGMA_WAKE_* */
+	__le32 sleeps;			/* how often it has reported SIGMA_GUEST_ASLEEP */
+	__u8 pad[24];
 	char release[64];		/* utsname release, NUL-terminated */
 	char panic_text[192];		/* first line of the panic, NUL-terminated */
 };
@@ -159,7 +175,9 @@ struct sigma_iosc_header {
 	__le32 guarded;			/* 1: the guest shall do SIGMA_GUARD_CALL_UP */
 	/* written by the host at any time */
 	__le32 nmis;			/* incremented before each NMI that the host sends */
-	__u8 pad0[8];
+	/* constant, as above */
+	__le32 wakes;			/* 1: the host can wake a guest that is asleep */
+	__u8 pad0[4];
 
 	struct sigma_iosc_clock clock;
 	struct sigma_iosc_doorbell to_host;
@@ -243,6 +261,7 @@ enum sigma_bus_id {
 	SIGMA_BUS_HELLO		= 0x01,	/* request: none; response: sigma_bus_hello */
 	SIGMA_BUS_GET_DEVICES	= 0x02,	/* request and response: sigma_bus_devices */
 	SIGMA_BUS_PING		= 0x03,	/* request and response: none */
+	SIGMA_BUS_AWAKE		= 0x04,	/* request: sigma_bus_awake; response: none */
 	SIGMA_BUS_EVENT_DEVICE	= 0x40,	/* event to guest: sigma_bus_event_device */
 	SIGMA_BUS_EVENT_POWER	= 0x41,	/* event to guest: sigma_bus_event_power */
 };
@@ -291,10 +310,17 @@ struct sigma_bus_event_device {
 enum sigma_power {
 	SIGMA_POWER_OFF		= 1,	/* orderly power-off, as by a power button */
 	SIGMA_POWER_REBOOT	= 2,	/* orderly reboot, as by ctrl-alt-del */
+	SIGMA_POWER_SLEEP	= 3,	/* fall asleep, if sigma_iosc_guest.can_sleep is set */
 };
 
 struct sigma_bus_event_power {
 	__le32 action;			/* enum sigma_power */
+	__le32 reserved;
+};
+
+/* After SIGMA_POWER_SLEEP: the guest could not fall asleep, and goes on */
+struct sigma_bus_awake {
+	__le32 error;			/* errno value */
 	__le32 reserved;
 };
 
@@ -356,6 +382,7 @@ _SIGMA_ABI(sigma_iosc_header, clock, 64);
 _SIGMA_ABI(sigma_iosc_header, to_host, 128);
 _SIGMA_ABI(sigma_iosc_header, to_guest, 256);
 _SIGMA_ABI(sigma_iosc_header, guest, 384);
+_SIGMA_ABI(sigma_iosc_guest, wake_page, 24);
 _SIGMA_ABI(sigma_iosc_guest, release, 64);
 _SIGMA_ABI(sigma_iosc_guest, panic_text, 128);
 static_assert(sizeof(struct sigma_iosc_header) <= SIGMA_IOSC_MAILBOX_OFF, "header");

@@ -127,6 +127,9 @@ enum sigma_reason {
 						 * SIGMA_CREATE_ONE_NODE; value: bytes that were
 						 * found there
 						 */
+	SIGMA_REASON_CPU_OTHER		= 46,	/* SIGMA_WAKE: is another one than before: it has
+						 * APIC ID value
+						 */
 };
 
 /**
@@ -196,7 +199,7 @@ struct sigma_pool_add {
 
 enum sigma_state {
 	SIGMA_STATE_CREATED	= 0,	/* CPUs and memory lent, never started */
-	SIGMA_STATE_BOOTING	= 1,	/* started; its driver has not reported yet */
+	SIGMA_STATE_BOOTING	= 1,	/* started or woken; its driver has not reported yet */
 	SIGMA_STATE_RUNNING	= 2,	/* its driver is up */
 	SIGMA_STATE_POWEROFF	= 3,	/* it switched itself off; CPUs parked */
 	SIGMA_STATE_REBOOT	= 4,	/* it asks to be started again; CPUs parked */
@@ -205,6 +208,7 @@ enum sigma_state {
 	SIGMA_STATE_LOST	= 7,	/* a CPU did not answer INIT: nothing is returned */
 	SIGMA_STATE_UNRESPONSIVE = 8,	/* running, but its heartbeat has stopped */
 	SIGMA_STATE_CONTAINED	= 9,	/* its guard stopped it, see SIGMA_GET_VIOLATION; parked */
+	SIGMA_STATE_ASLEEP	= 10,	/* it fell asleep; CPUs parked or given back, memory kept */
 };
 
 /**
@@ -252,6 +256,16 @@ struct sigma_info {
 	__u32 cpus[SIGMA_CPUS_MAX];
 	__u32 apic_ids[SIGMA_CPUS_MAX];
 	struct sigma_segment segments[SIGMA_SEGMENTS_MAX];
+};
+
+/**
+ * struct sigma_wake - argument of SIGMA_WAKE
+ * @flags: 0
+ * @why: out: on EBUSY, EINVAL and ENOMEM the reason, if there is one
+ */
+struct sigma_wake {
+	__u64 flags;
+	struct sigma_why why;
 };
 
 #define SIGMA_NODE_RANGES_MAX	128
@@ -404,7 +418,8 @@ struct sigma_panic {
  *
  * SIGMA_GET_INFO: always succeeds; clears this file's EPOLLPRI.
  * SIGMA_START: reset the IOSC window and start the guest's CPUs.
- *   EBUSY   it runs
+ *   EBUSY   it runs or is asleep
+ *   ENXIO   it was asleep, its CPUs were given back, and it was stopped then
  *   EFAULT  @entry or @boot_params is not in the guest's memory
  *   ENOMEM  no memory for the guard
  *   EIO     a CPU did not answer; the guest is SIGMA_STATE_STOPPED, or SIGMA_STATE_LOST if
@@ -421,6 +436,19 @@ struct sigma_panic {
  *   SIGMA_STOP does. Its state becomes SIGMA_STATE_PANICKED.
  *   EPIPE   it is not SIGMA_STATE_BOOTING
  *   EIO     a CPU did not answer; the guest is SIGMA_STATE_LOST then
+ * SIGMA_RETURN_CPUS: give the CPUs of a guest that is asleep back to the host, which may also lend
+ *   them to other guests. No error when they are back already. The memory stays lent.
+ *   EPIPE   it is not asleep
+ * SIGMA_WAKE: wake a guest that is asleep: lend its CPUs again, if they were given back, and start
+ *   them. It is SIGMA_STATE_BOOTING then, until it reports. After an error it is still asleep,
+ *   unless EIO says otherwise.
+ *   EPIPE   it is not asleep
+ *   EFAULT  where it wants to wake is not a page in its memory, or needs what the CPU lacks
+ *   EBUSY, EINVAL  a CPU cannot be lent, @why tells which and why
+ *   ENOMEM  no memory for the guard
+ *   EIO     a CPU did not answer; the guest is asleep, or SIGMA_STATE_LOST if not all of its CPUs
+ *           could be stopped again
+ *   ESHUTDOWN  the machine is about to restart or to sleep
  * SIGMA_GET_VIOLATION: what the guest did when its guard stopped it. Valid until the next start.
  * SIGMA_GET_NODES: of which NUMA nodes its CPUs and its memory are.
  *   ENOMEM  no memory for a temporary copy
@@ -447,5 +475,7 @@ struct sigma_panic {
 #define SIGMA_PANIC	_IOW(SIGMA_IOC, 0x18, struct sigma_panic)
 #define SIGMA_GET_VIOLATION _IOR(SIGMA_IOC, 0x19, struct sigma_violation)
 #define SIGMA_GET_NODES	_IOR(SIGMA_IOC, 0x1a, struct sigma_nodes)
+#define SIGMA_RETURN_CPUS _IO(SIGMA_IOC, 0x1b)
+#define SIGMA_WAKE	_IOWR(SIGMA_IOC, 0x1c, struct sigma_wake)
 
 #endif

@@ -226,12 +226,13 @@ static int do_panic(void)
 	return ioctl(self.guest, SIGMA_PANIC, place(self.arg, sizeof(self.arg->panic)));
 }
 
-/* SIGMA_STOP, SIGMA_NMI, and those that only tell something */
+/* Those with random bytes, or nothing, as their argument */
 static int do_simple(void)
 {
 	static const unsigned long calls[] = {
 		SIGMA_GET_INFO, SIGMA_STOP, SIGMA_NMI, SIGMA_GET_VIOLATION, SIGMA_GET_NODES,
-		SIGMA_CHANNEL_KICK, _IO(SIGMA_IOC, 0x7f), _IOWR(SIGMA_IOC, 0x7e, char[8192]),
+		SIGMA_RETURN_CPUS, SIGMA_WAKE, SIGMA_CHANNEL_KICK, _IO(SIGMA_IOC, 0x7f),
+		_IOWR(SIGMA_IOC, 0x7e, char[8192]),
 	};
 	unsigned long call = calls[random() % (sizeof(calls) / sizeof(*calls))];
 	const int fds[] = { self.guest, self.guest, self.guest, self.control, self.channel };

@@ -184,7 +184,7 @@ static inline void host_violation(struct sigma_violation *violation)
 static inline void host_stop(void)
 {
 	note("stop");
-	if (host_alive())
+	if (host_alive() || host.state == SIGMA_STATE_ASLEEP)
 		host_change(SIGMA_STATE_STOPPED);
 }
 
@@ -193,6 +193,10 @@ static inline int host_fail(unsigned long request, void *arg)
 {
 	if (request == SIGMA_CREATE)
 		((struct sigma_create *)arg)->why = (struct sigma_why) {
+			.reason = SIGMA_REASON_CPU_LENT, .cpu = 1,
+		};
+	if (request == SIGMA_WAKE)
+		((struct sigma_wake *)arg)->why = (struct sigma_why) {
 			.reason = SIGMA_REASON_CPU_LENT, .cpu = 1,
 		};
 	if (request == SIGMA_START)
@@ -229,6 +233,13 @@ int ioctl(int fd, unsigned long request, ...)
 		return 0;
 	case SIGMA_STOP:
 		host_stop();
+		return 0;
+	case SIGMA_RETURN_CPUS:
+		note("return");
+		return 0;
+	case SIGMA_WAKE:
+		note("wake");
+		host_change(SIGMA_STATE_BOOTING);
 		return 0;
 	case SIGMA_NMI:
 		note("nmi");

@@ -310,6 +310,132 @@ TEST(service_that_ends_before_it_is_ready)
 	finish();
 }
 
+/* A guest that is asked to sleep */
+
+static char why[REASON_TEXT_MAX];
+
+static void slept(void *data, int error, const char *reason)
+{
+	note("slept:%d", error);
+	snprintf(why, sizeof(why), "%s", reason ?: "");
+}
+
+static int ask_to_sleep(bool keep_cpus, uint64_t timeout)
+{
+	return sleep_ask(&supervisor.sleep, keep_cpus, timeout, slept, NULL, why);
+}
+
+static bool begin_sleepy(void)
+{
+	bool runs = begin_running((struct supervisor_options)FOR_PEOPLE);
+
+	host.header->guest.can_sleep = htole32(1);
+	return runs;
+}
+
+TEST(sleeps_wakes_and_goes_on)
+{
+	ASSERT_TRUE(begin_sleepy());
+	ASSERT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_EQ(SIGMA_POWER_SLEEP, asked());
+	EXPECT_EQ(-EALREADY, ask_to_sleep(false, SECOND));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_SAID("the guest is asleep; 'sigmactl wake " HOST_GUEST "' wakes it", said);
+	EXPECT_STREQ("asleep return slept:0", noted());
+	EXPECT_EQ(-EPIPE, ask_to_sleep(false, SECOND));
+	EXPECT_STREQ("it is asleep, not running", why);
+
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+	EXPECT_STREQ("wake booting", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(sleeps_and_keeps_its_cpus)
+{
+	ASSERT_TRUE(begin_sleepy());
+	ASSERT_EQ(0, ask_to_sleep(true, UINT64_MAX));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_SAID("is asleep, and keeps its CPUs", said);
+	EXPECT_STREQ("asleep slept:0", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(falls_asleep_by_itself)
+{
+	ASSERT_TRUE(begin_sleepy());
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(cannot_fall_asleep)
+{
+	ASSERT_TRUE(begin_running((struct supervisor_options)FOR_PEOPLE));
+	host.header->guest.can_sleep = 0;
+	EXPECT_EQ(-EOPNOTSUPP, ask_to_sleep(false, SECOND));
+	EXPECT_SAID("its driver cannot", why);
+
+	host.header->guest.can_sleep = htole32(1);
+	ASSERT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_EQ(GOES_ON, AFTER(observers_awake(&supervisor.machine.observers, EBUSY)));
+	EXPECT_STREQ("slept:-16", noted());
+	EXPECT_SAID("could not fall asleep (Device or resource busy) and runs on", why);
+
+	UNTIL("did not fall asleep in time and runs on", ask_to_sleep(false, MSEC));
+	EXPECT_STREQ("slept:-110", noted());
+	/* It may do so later */
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(ends_instead_of_falling_asleep)
+{
+	ASSERT_TRUE(begin_sleepy());
+	ASSERT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_EQ(GOES_ON, CHANGE(PANICKED));
+	EXPECT_STREQ("panicked slept:-32", noted());
+	EXPECT_STREQ("it is panicked", why);
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(is_woken_to_switch_itself_off)
+{
+	ASSERT_TRUE(begin_sleepy());
+	ASSERT_EQ(GOES_ON, CHANGE(ASLEEP));
+	noted();
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	EXPECT_STREQ("wake booting", noted());
+	/* Before it runs nobody would hear the request */
+	EXPECT_EQ(0, asked());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_EQ(SIGMA_POWER_OFF, asked());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(cannot_be_woken)
+{
+	ASSERT_TRUE(begin_sleepy());
+	ASSERT_EQ(GOES_ON, CHANGE(ASLEEP));
+	noted();
+	host.fails = SIGMA_WAKE;
+	host.error = EBUSY;
+	EXPECT_EQ(-EBUSY, supervisor_wake(&supervisor, why));
+	EXPECT_STREQ("cpu 1: is lent to a guest already", why);
+	EXPECT_EQ(SIGMA_STATE_ASLEEP, supervisor.state);
+
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	EXPECT_SAID("cannot be woken to switch itself off, and is stopped: cpu 1", said);
+	EXPECT_STREQ("stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
 static int fallocate_error;
 static off_t fallocated;
 

@@ -45,6 +45,8 @@ PRINTS(start, "start demo");
 PRINTS_NOTHING(stop);
 PRINTS_NOTHING(kill);
 PRINTS_NOTHING(reboot);
+PRINTS_NOTHING(sleep);
+PRINTS_NOTHING(wake);
 PRINTS_NOTHING(wait);
 PRINTS(list, "list", "list --json", "list --all --no-legend");
 PRINTS(status, "status demo", "status --json demo");

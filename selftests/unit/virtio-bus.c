@@ -71,6 +71,7 @@ static struct probe *probe_new(struct guest *guest, unsigned int queues)
 TEST(hello_ping_devices)
 {
 	struct guest *guest GUEST = guest_new();
+	const struct sigma_bus_awake awake = { .error = EBUSY };
 	struct sigma_bus_devices devices = { 0 };
 	struct sigma_bus_hello hello;
 
@@ -84,6 +85,8 @@ TEST(hello_ping_devices)
 			 sizeof(devices), &devices, sizeof(devices)));
 	EXPECT_EQ(3, devices.present);
 	EXPECT_EQ(0, devices.leaving);
+	EXPECT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_AWAKE, 0, &awake, sizeof(awake), NULL, 0));
+	EXPECT_EQ(EBUSY, guest->awake_error);
 }
 
 TEST(malformed_messages)
@@ -97,6 +100,7 @@ TEST(malformed_messages)
 	EXPECT_EQ(ENODEV, ask(guest, 0, SIGMA_MSG_GET_STATUS, 0xffff, NULL, 0, NULL, 0));
 	EXPECT_EQ(EINVAL, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_PING, 1, NULL, 0, NULL, 0));
 	EXPECT_EQ(EINVAL, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_GET_DEVICES, 0, payload, 15, NULL, 0));
+	EXPECT_EQ(EINVAL, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_AWAKE, 0, payload, 7, NULL, 0));
 	EXPECT_EQ(EOPNOTSUPP, ask(guest, SIGMA_MSG_BUS, 0x3f, 0, NULL, 0, NULL, 0));
 	EXPECT_EQ(EOPNOTSUPP, ask(guest, SIGMA_MSG_BUS, 0, 0, NULL, 0, NULL, 0));
 	EXPECT_EQ(EOPNOTSUPP, ask(guest, 0, 0x0b + 1, 0, NULL, 0, NULL, 0));

@@ -51,6 +51,7 @@ struct guest {
 	unsigned int binds, unbinds;
 	unsigned int released;		/* number of devices that were released */
 	int released_id, release_error;	/* the last released device */
+	int awake_error;		/* that it gave when it could not fall asleep */
 	int send_error, bind_error;	/* errors to return */
 };
 
@@ -92,10 +93,18 @@ static inline void guest_released(void *data, unsigned int id, int error)
 	guest->release_error = error;
 }
 
+static inline void guest_awake(void *data, int error)
+{
+	struct guest *guest = data;
+
+	guest->awake_error = error;
+}
+
 static const struct virtio_bus_ops guest_bus_ops = {
 	.send = guest_send_message,
 	.bind = guest_bind_queue,
 	.released = guest_released,
+	.awake = guest_awake,
 };
 
 /* @gap: bytes between the segments in the mapping, whole pages */

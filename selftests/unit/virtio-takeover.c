@@ -238,6 +238,7 @@ static int second_sigmad(struct guest *guest, typeof(bind_and_die) *bind)
 {
 	const struct virtio_bus_ops ops = {
 		.send = guest_send_message, .bind = bind, .released = guest_released,
+		.awake = guest_awake,
 	};
 	int status;
 	pid_t child;

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sleep: this kernel's state "mem" (Documentation/power/), without firmware. The kernel freezes tasks,
+ * takes all CPUs but one offline, stops clocks and the local APIC, and calls enter(). enter() leaves
+ * behind where it wants to go on (uapi/iosc.h, "Sleep"), tells the host and halts. The host takes the
+ * CPUs and keeps the memory. Virtio devices need nothing: their queues are in memory, and sigmad goes
+ * on serving them.
+ *
+ * The host wakes the guest by starting its first CPU at the wake page, as it once started the kernel:
+ * in 64-bit mode, on page tables that map this guest's memory to itself. The code there switches to
+ * tables with the kernel's half of the address space, which enter() has made. From there the kernel
+ * goes on as after firmware's sleep. Other CPUs come online through the wake-up mailbox.
+ *
+ * The CPU's registers are saved and restored by the kernel's own functions. They are not exported, so
+ * a kprobe tells their addresses. With IBT, a function that is not called by its address may lack the
+ * ENDBR that an indirect call needs, and the probe's address is behind it anyway. So IBT is off for
+ * the calls, as it is for calls of the firmware.
+ */
+#include <linux/device.h>
+#include <linux/mm.h>
+#include <linux/suspend.h>
+#include <asm/cpufeature.h>
+#include <asm/desc.h>
+#include <asm/msr.h>
+#include <asm/pgtable.h>
+#include <asm/processor.h>
+#include <asm/special_insns.h>
+
+#include "../kmod/shared/fault.h"
+#include "guest.h"
+#include "wake.h"
+
+#define LEVELS_MAX	5
+#define ENTRIES		(PAGE_SIZE / sizeof(u64))
+#define ENTRY_SHIFT	9
+#define LARGE_LEVEL	2
+
+/* Registers that neither side restores: INIT leaves them, and the host clears them */
+static const u32 kept_msrs[] = { MSR_IA32_S_CET, MSR_TSC_AUX };
+
+static struct {
+	struct sigma_guest *guest;		/* NULL: this guest cannot sleep */
+	struct wake_page *page;
+	u64 *table[LEVELS_MAX];			/* the root first */
+	void (*save)(void);
+	void (*restore)(void);
+	bool begun;				/* a suspend to "mem", once tasks are frozen */
+	bool frozen;				/* tasks are, or are about to be; in any suspend */
+	bool was_asleep;
+	u32 sleeps;
+	atomic_t asked;				/* the host waits for the result of @work */
+	atomic_t deferred;			/* enum sigma_power, for when tasks run again; or 0 */
+	struct work_struct work;
+} sleep;
+
+bool sigma_sleep_is_possible(void)
+{
+	return sleep.guest;
+}
+
+bool sigma_sleep_has_begun(void)
+{
+	return READ_ONCE(sleep.begun);
+}
+
+static bool has_la57(void)
+{
+	return __read_cr4() & X86_CR4_LA57;
+}
+
+/*
+ * Tables with the kernel's half as it is now, and the large page around the wake page where it is.
+ * The upper half of the root is shared by all address spaces. A large page lies in this guest's
+ * memory, which comes in pieces of this size.
+ */
+static u64 make_tables(void)
+{
+	const u64 phys = virt_to_phys(sleep.page);
+	const u64 *current_root = phys_to_virt(__read_cr3() & CR3_ADDR_MASK);
+	unsigned int level = has_la57() ? 5 : 4, i = 0;
+	u64 *root = sleep.table[0];
+
+	for (unsigned int k = 0; k < LEVELS_MAX; k++)
+		memset(sleep.table[k], 0, PAGE_SIZE);
+	memcpy(root + ENTRIES / 2, current_root + ENTRIES / 2, PAGE_SIZE / 2);
+	for (;; level--, i++) {
+		u64 *entry = &sleep.table[i][phys >> (PAGE_SHIFT + ENTRY_SHIFT * (level - 1)) &
+					     (ENTRIES - 1)];
+
+		if (level == LARGE_LEVEL) {
+			*entry = (phys & PMD_MASK) | _PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED |
+				 _PAGE_DIRTY | _PAGE_PSE;
+			return virt_to_phys(root);
+		}
+		*entry = virt_to_phys(sleep.table[i + 1]) | _PAGE_PRESENT | _PAGE_RW |
+			 _PAGE_ACCESSED;
+	}
+}
+
+static int fill_page(void)
+{
+	struct wake_page *page = sleep.page;
+
+	if (rdmsrq_safe(MSR_EFER, &page->efer) || rdmsrq_safe(MSR_GS_BASE, &page->gs_base))
+		return -EIO;
+	memcpy(page->code, sigma_wake_code, sigma_wake_code_end - sigma_wake_code);
+	page->cr3 = make_tables();
+	page->address = (unsigned long)page;
+	page->awake = (unsigned long)sigma_awake;
+	page->gdt = (struct desc_ptr){
+		.size = GDT_SIZE - 1,
+		/* LTR writes to it, and what GDTR has now may be a read-only view of it */
+		.address = (unsigned long)get_cpu_gdt_rw(smp_processor_id()),
+	};
+	store_idt(&page->idt);
+	return 0;
+}
+
+/* The kernel's tracer of returns would wait for that of this function */
+notrace void sigma_sleep_stop(struct wake_page *page)
+{
+	struct sigma_iosc_guest *shared = &sleep.guest->header->guest;
+
+	WRITE_ONCE(shared->wake_page, cpu_to_le64(virt_to_phys(page)));
+	WRITE_ONCE(shared->wake_flags, cpu_to_le32(has_la57() ? SIGMA_WAKE_LA57 : 0));
+	WRITE_ONCE(shared->sleeps, cpu_to_le32(++sleep.sleeps));
+	/* Release: a host that sees the state sees the rest, too */
+	smp_store_release(&shared->state, cpu_to_le32(SIGMA_GUEST_ASLEEP));
+	sigma_iosc_ring(sleep.guest, SIGMA_DOORBELL_STATE);
+	/* An NMI or SMI ends a HLT */
+	for (;;)
+		asm volatile("cli; hlt" : : : "memory");
+}
+
+/* As LTR wants it, until the kernel's own function loads TR once more */
+static void make_tss_available(void)
+{
+	struct desc_struct *gdt = get_cpu_gdt_rw(smp_processor_id());
+	tss_desc tss;
+
+	memcpy(&tss, &gdt[GDT_ENTRY_TSS], sizeof(tss));
+	tss.type = DESC_TSS;
+	native_write_gdt_entry(gdt, GDT_ENTRY_TSS, &tss, DESC_TSS);
+}
+
+static void write_msr(u32 msr, u64 value)
+{
+	wrmsr(msr, (u32)value, (u32)(value >> 32));
+}
+
+/* One CPU is left, and its interrupts are off. The types of the two functions cannot be checked by CFI */
+static int __nocfi enter(suspend_state_t state)
+{
+	u64 kept[ARRAY_SIZE(kept_msrs)];
+	bool has[ARRAY_SIZE(kept_msrs)];
+	int err = fill_page();
+
+	if (err)
+		return err;
+	for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++)
+		has[i] = !rdmsrq_safe(kept_msrs[i], &kept[i]);
+	if (boot_cpu_has(X86_FEATURE_IBT))
+		write_msr(MSR_IA32_S_CET, 0);
+
+	sleep.save();
+	make_tss_available();
+	sigma_sleep_here(sleep.page);
+	sleep.restore();
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(kept_msrs); i++)
+		if (has[i] && kept[i])
+			write_msr(kept_msrs[i], kept[i]);
+	sleep.was_asleep = true;
+	return 0;
+}
+
+static int valid(suspend_state_t state)
+{
+	return state == PM_SUSPEND_MEM;
+}
+
+static int begin(suspend_state_t state)
+{
+	WRITE_ONCE(sleep.begun, true);
+	return 0;
+}
+
+/* Interrupts are delivered again. Those that came for doorbells meanwhile are lost */
+static void finish(void)
+{
+	if (!sleep.was_asleep)
+		return;
+	sigma_guard_notify(sleep.guest);
+	sigma_clock_woken(sleep.guest);
+	sigma_doorbell_look(&sleep.guest->iosc.doorbell_rx);
+}
+
+static void end(void)
+{
+	WRITE_ONCE(sleep.begun, false);
+}
+
+static const struct platform_suspend_ops ops = {
+	.valid	= valid,
+	.begin	= begin,
+	.enter	= enter,
+	.finish	= finish,
+	.end	= end,
+};
+
+/* A final state that another CPU has reported meanwhile stays */
+static void report_awake(void)
+{
+	sleep.was_asleep = false;
+	cmpxchg(&sleep.guest->header->guest.state, cpu_to_le32(SIGMA_GUEST_ASLEEP),
+		cpu_to_le32(SIGMA_GUEST_UP));
+	sigma_iosc_ring(sleep.guest, SIGMA_DOORBELL_STATE);
+}
+
+void sigma_sleep_thawed(void)
+{
+	u32 action;
+
+	if (!sigma_sleep_is_possible())
+		return;
+	if (sleep.was_asleep)
+		report_awake();
+	WRITE_ONCE(sleep.frozen, false);
+	smp_mb();	/* pairs with that of sigma_sleep_defers() */
+	action = atomic_xchg(&sleep.deferred, 0);
+	if (action)
+		sigma_power_event(sleep.guest, action);
+}
+
+void sigma_sleep_freezes(void)
+{
+	WRITE_ONCE(sleep.frozen, true);
+}
+
+bool sigma_sleep_defers(u32 action)
+{
+	if (!READ_ONCE(sleep.frozen))
+		return false;
+	atomic_set(&sleep.deferred, action);
+	smp_mb();	/* if they run again by now, whoever takes the action does it */
+	return READ_ONCE(sleep.frozen) || !atomic_xchg(&sleep.deferred, 0);
+}
+
+/* The host asked. If this fails, it learns why, and goes on waiting if it is not told */
+static void sleep_work(struct work_struct *work)
+{
+	int err = pm_suspend(PM_SUSPEND_MEM);
+	const struct sigma_bus_awake awake = { .error = cpu_to_le32(-err) };
+	const struct sigma_request request = {
+		.flags = SIGMA_MSG_BUS,
+		.id = SIGMA_BUS_AWAKE,
+		.out = &awake,
+		.out_len = sizeof(awake),
+	};
+
+	atomic_set(&sleep.asked, 0);
+	if (!err)
+		return;
+	dev_err(sleep.guest->dev, "cannot fall asleep, as the host asks: error %d\n", err);
+	sigma_iosc_request(sleep.guest, &request);
+}
+
+void sigma_sleep_asked(struct sigma_guest *guest)
+{
+	if (!sigma_sleep_is_possible())
+		dev_warn(guest->dev, "the host asks this guest to sleep, which it cannot\n");
+	else if (!atomic_xchg(&sleep.asked, 1))
+		/* A host that asks again before the first result gets that one */
+		queue_work(system_unbound_wq, &sleep.work);
+}
+
+static int prepare(void)
+{
+	sleep.save = sigma_find_symbol("save_processor_state");
+	sleep.restore = sigma_find_symbol("restore_processor_state");
+	if (!sleep.save || !sleep.restore)
+		return -ENOENT;
+	sleep.page = sigma_fault() ? NULL : (void *)get_zeroed_page(GFP_KERNEL);
+	if (!sleep.page)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < LEVELS_MAX; i++) {
+		sleep.table[i] = sigma_fault() ? NULL : (void *)get_zeroed_page(GFP_KERNEL);
+		if (sleep.table[i])
+			continue;
+		while (i--)
+			free_page((unsigned long)sleep.table[i]);
+		free_page((unsigned long)sleep.page);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* A guest that cannot sleep goes on. Its suspend is refused: see power.c */
+void sigma_sleep_open(struct sigma_guest *guest)
+{
+	int err;
+
+	if (!READ_ONCE(guest->header->wakes)) {
+		dev_info(guest->dev, "the host's sigma.ko cannot wake this guest, so it cannot sleep\n");
+		return;
+	}
+	err = prepare();
+	if (err) {
+		dev_warn(guest->dev, "this guest cannot sleep: error %d\n", err);
+		return;
+	}
+	INIT_WORK(&sleep.work, sleep_work);
+	sleep.guest = guest;
+	suspend_set_ops(&ops);
+	WRITE_ONCE(guest->header->guest.can_sleep, cpu_to_le32(1));
+}
