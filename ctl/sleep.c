@@ -42,7 +42,8 @@ DEFINE_VERB(sleep) = {
 	.help =
 "The guest's kernel is asked to suspend (state \"mem\"). Then its CPUs are the host's again, and its\n"
 "memory is kept, until 'sigmactl wake' wakes it where it was. With --keep-cores its CPUs stay lent,\n"
-"so that nothing can keep it from waking. A guest may also do this itself, as by 'systemctl suspend'.\n"
+"so that nothing can keep it from waking; without it a guest that is asleep gives them back. A guest\n"
+"may also fall asleep by itself, as by 'systemctl suspend'.\n"
 "\n"
 "A guest that cannot, or does not in time (60 s), runs on; the message tells why.\n"
 "\n"

@@ -30,6 +30,12 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct boot *boot = data;
 
+	if (boot->waking) {
+		/* Its memory is what it slept for, and somebody has just woken it and can decide */
+		log_warning("the guest was woken %" PRIu64 " s ago and has not reported; 'sigmactl log --memory %s' may show why, 'sigmactl kill %s' takes everything back",
+			    boot->timeout / USEC_PER_SEC, boot->name, boot->name);
+		return 0;
+	}
 	log_warning("the guest's driver is not up %" PRIu64 " s after its start: the guest hangs, or has no sigma_guest.ko for its kernel; 'sigmactl log %s' shows how far it came",
 		    boot->timeout / USEC_PER_SEC, boot->name);
 	if (boot->service) {
@@ -80,17 +86,28 @@ static int on_look(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-static void begin(struct boot *boot)
+static int begin_looks(struct boot *boot)
 {
 	int error;
 
-	boot->gave_up = false;
 	bootlog_begin(&boot->log, boot->memory);
 	error = sd_event_add_time_relative(boot->event, &boot->look, CLOCK_MONOTONIC,
 					   BOOTLOG_PERIOD_USEC, 0, on_look, boot);
 	if (error < 0)
 		bootlog_end(&boot->log);
-	else if (boot->timeout != UINT64_MAX)
+	return error;
+}
+
+/* The log of a guest that wakes is that of its life so far, and its driver can report a panic */
+static void begin(struct boot *boot, bool waking)
+{
+	int error = 0;
+
+	boot->gave_up = false;
+	boot->waking = waking;
+	if (!waking)
+		error = begin_looks(boot);
+	if (error >= 0 && boot->timeout != UINT64_MAX)
 		error = sd_event_add_time_relative(boot->event, &boot->timer, CLOCK_MONOTONIC,
 						   boot->timeout, 0, on_timeout, boot);
 	if (error < 0)
@@ -108,15 +125,16 @@ void boot_end(struct boot *boot)
 	boot->look = sd_event_source_disable_unref(boot->look);
 }
 
-void boot_watch(struct boot *boot, uint32_t state)
+void boot_watch(struct boot *boot, uint32_t state, bool waking)
 {
 	if (state == SIGMA_STATE_CREATED)
 		return;
+	/* The driver of a guest that sleeps or wakes has been up */
+	if (state == SIGMA_STATE_RUNNING || state == SIGMA_STATE_UNRESPONSIVE ||
+	    state == SIGMA_STATE_ASLEEP || waking || !is_awaited(boot))
+		boot_ready(boot);
 	if (state != SIGMA_STATE_BOOTING)
 		boot_end(boot);
-	else if (!boot->look)
-		begin(boot);
-	if (state == SIGMA_STATE_RUNNING || state == SIGMA_STATE_UNRESPONSIVE ||
-	    !is_awaited(boot))
-		boot_ready(boot);
+	else if (!boot->look && !boot->timer)
+		begin(boot, waking);
 }

@@ -299,6 +299,11 @@ bool guest_runs(const struct guest *guest)
 	}
 }
 
+bool guest_lives(const struct guest *guest)
+{
+	return guest_runs(guest) || guest->info.state == SIGMA_STATE_ASLEEP;
+}
+
 void guest_warn_of_guard(const struct guest *guest, enum sigma_guard_kind asked)
 {
 	char why[REASON_TEXT_MAX];
@@ -354,6 +359,12 @@ static const struct sigma_iosc_guest *guest_page(const struct guest *guest)
 bool guest_can_sleep(const struct guest *guest)
 {
 	return *(const volatile __le32 *)&guest_page(guest)->can_sleep;
+}
+
+bool guest_wakes(const struct guest *guest)
+{
+	return guest->info.state == SIGMA_STATE_BOOTING &&
+	       *(const volatile __le32 *)&guest_page(guest)->state == htole32(SIGMA_GUEST_ASLEEP);
 }
 
 int guest_return_cpus(struct guest *guest)

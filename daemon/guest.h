@@ -92,6 +92,9 @@ bool guest_has_room(struct guest *guest);
 /** guest_can_sleep - does the guest's driver obey SIGMA_POWER_SLEEP? */
 bool guest_can_sleep(const struct guest *guest);
 
+/** guest_wakes - was the guest woken, and has not reported yet? A guest that lies is watched less */
+bool guest_wakes(const struct guest *guest);
+
 /** guest_return_cpus - SIGMA_RETURN_CPUS: the guest is asleep; 0 or -errno, not reported */
 int guest_return_cpus(struct guest *guest);
 
@@ -114,6 +117,9 @@ int guest_bind_call(struct guest *guest, uint32_t doorbell, int fd);
 
 /** guest_runs - does the guest execute? If not, its CPUs are parked or lost */
 bool guest_runs(const struct guest *guest);
+
+/** guest_lives - does the guest execute, or is it asleep and may execute again? */
+bool guest_lives(const struct guest *guest);
 
 /**
  * guest_warn_of_guard - warn if Guard=auto has chosen a guard other than full

@@ -27,6 +27,13 @@ static void answer(struct sleep *sleep, int error, const char *why)
 		done(sleep->data, error, why);
 }
 
+/* The guest has obeyed, failed or ended. After a timeout it may still do so, as it was asked to */
+static void settle(struct sleep *sleep, int error, const char *why)
+{
+	sleep->keep_cpus = false;
+	answer(sleep, error, why);
+}
+
 static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct sleep *sleep = data;
@@ -39,6 +46,19 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
+/* A guest that sleeps may have kept its CPUs, or its last sigmad was killed before it gave them back */
+static int return_cpus(struct sleep *sleep, sleep_done done, void *data, char why[REASON_TEXT_MAX])
+{
+	int error = guest_return_cpus(sleep->guest);
+
+	if (error)
+		snprintf(why, REASON_TEXT_MAX, "it is asleep, and its CPUs could not be given back to the host: %s",
+			 strerror(-error));
+	else
+		done(data, 0, NULL);
+	return error;
+}
+
 int sleep_ask(struct sleep *sleep, bool keep_cpus, uint64_t timeout_usec, sleep_done done,
 	      void *data, char why[REASON_TEXT_MAX])
 {
@@ -48,6 +68,8 @@ int sleep_ask(struct sleep *sleep, bool keep_cpus, uint64_t timeout_usec, sleep_
 		snprintf(why, REASON_TEXT_MAX, "it was asked already, and has not answered yet");
 		return -EALREADY;
 	}
+	if (sleep->guest->info.state == SIGMA_STATE_ASLEEP && !keep_cpus)
+		return return_cpus(sleep, done, data, why);
 	if (sleep->guest->info.state != SIGMA_STATE_RUNNING) {
 		snprintf(why, REASON_TEXT_MAX, "it is %s, not running",
 			 guest_state_name(sleep->guest->info.state));
@@ -73,19 +95,18 @@ int sleep_ask(struct sleep *sleep, bool keep_cpus, uint64_t timeout_usec, sleep_
 	return 0;
 }
 
-static void fell_asleep(struct sleep *sleep)
+static void fell_asleep(struct sleep *sleep, bool keep)
 {
-	bool keep = sleep->done && sleep->keep_cpus;
 	int error = keep ? 0 : guest_return_cpus(sleep->guest);
 
 	log_info("the guest is asleep%s; 'sigmactl wake %s' wakes it",
 		 keep ? ", and keeps its CPUs" : "", sleep->guest->name);
 	if (error)
 		log_warning("its CPUs could not be given back to the host: %s", strerror(-error));
-	answer(sleep, 0, NULL);
+	settle(sleep, 0, NULL);
 }
 
-void sleep_watch(struct sleep *sleep, uint32_t before)
+void sleep_watch(struct sleep *sleep, uint32_t before, bool keep_cpus)
 {
 	uint32_t state = sleep->guest->info.state;
 	char why[REASON_TEXT_MAX];
@@ -93,10 +114,10 @@ void sleep_watch(struct sleep *sleep, uint32_t before)
 	if (state == before)
 		return;
 	if (state == SIGMA_STATE_ASLEEP) {
-		fell_asleep(sleep);
+		fell_asleep(sleep, keep_cpus || sleep->keep_cpus);
 	} else if (!guest_runs(sleep->guest)) {
 		snprintf(why, sizeof(why), "it is %s", guest_state_name(state));
-		answer(sleep, -EPIPE, why);
+		settle(sleep, -EPIPE, why);
 	}
 }
 
@@ -104,12 +125,11 @@ void sleep_failed(struct sleep *sleep, int error)
 {
 	char why[REASON_TEXT_MAX];
 
-	if (!sleep->done)
-		return;
 	snprintf(why, sizeof(why), "its kernel could not fall asleep (%s) and runs on; 'sigmactl log %s' may show why",
 		 strerror(error), sleep->guest->name);
-	log_warning("the guest was asked to sleep: %s", why);
-	answer(sleep, -EBUSY, why);
+	if (sleep->done)
+		log_warning("the guest was asked to sleep: %s", why);
+	settle(sleep, -EBUSY, why);
 }
 
 void sleep_end(struct sleep *sleep)

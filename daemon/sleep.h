@@ -25,7 +25,7 @@ typedef void (*sleep_done)(void *data, int error, const char *why);
  * @guest: the guest
  * @done: called with @data when it ends; NULL: there is none
  * @timer: runs until then
- * @keep_cpus: the guest's CPUs are not given back while it sleeps
+ * @keep_cpus: the guest's CPUs are not given back while it sleeps; kept when @timer has run out
  */
 struct sleep {
 	sd_event *event;
@@ -43,13 +43,17 @@ struct sleep {
  * @timeout_usec: microseconds that it may take; UINT64_MAX: no limit
  * @why: out: the reason of a failure
  *
- * @done is called later, but not after an error. Return: 0 or -errno, not reported.
+ * A guest that is asleep already gives its CPUs back. @done is called, at once or later, but not after
+ * an error. Return: 0 or -errno, not reported.
  */
 int sleep_ask(struct sleep *sleep, bool keep_cpus, uint64_t timeout_usec, sleep_done done,
 	      void *data, char why[REASON_TEXT_MAX]);
 
-/** sleep_watch - to be called when the guest's state has changed from @before */
-void sleep_watch(struct sleep *sleep, uint32_t before);
+/**
+ * sleep_watch - to be called when the guest's state has changed from @before
+ * @keep_cpus: it is woken at once if it sleeps, so that its CPUs stay lent
+ */
+void sleep_watch(struct sleep *sleep, uint32_t before, bool keep_cpus);
 
 /** sleep_failed - the guest says that it cannot fall asleep; @error: its errno value */
 void sleep_failed(struct sleep *sleep, int error);

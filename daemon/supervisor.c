@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "../common/assert.h"
+#include "../common/gueststate.h"
 #include "../common/log.h"
 #include "failure.h"
 #include "savelog.h"
@@ -25,6 +26,9 @@
 
 /* A year: the sum with the clock cannot overflow */
 #define TIMEOUT_USEC_MAX	(365ULL * 24 * 3600 * 1000000)
+
+/* How often a guest that is to end may fall asleep instead; each time it is woken */
+#define WAKES_TO_END	3
 
 /* Is it kept for people to look at? */
 static bool is_kept(const struct guest *guest)
@@ -73,7 +77,7 @@ static void announce_state(struct supervisor *supervisor)
 	sigma_assert(may_follow(supervisor->state, state));
 	supervisor->state = state;
 	observers_state(&supervisor->machine.observers, state);
-	boot_watch(&supervisor->boot, state);
+	boot_watch(&supervisor->boot, state, supervisor->waking);
 }
 
 static int run(struct supervisor *supervisor)
@@ -83,6 +87,7 @@ static int run(struct supervisor *supervisor)
 	if (error)
 		return error;
 	supervisor->state = SIGMA_STATE_BOOTING;
+	supervisor->waking = false;
 	announce_state(supervisor);
 	return sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
 }
@@ -165,6 +170,8 @@ static void on_running(struct supervisor *supervisor)
 	supervisor->waking = false;
 }
 
+static void wake_to_end(struct supervisor *supervisor);
+
 static void on_state(struct supervisor *supervisor)
 {
 	struct guest *guest = &supervisor->machine.guest;
@@ -176,7 +183,7 @@ static void on_state(struct supervisor *supervisor)
 	}
 	announce_state(supervisor);
 	hang_watch(&supervisor->hang);
-	sleep_watch(&supervisor->sleep, before);
+	sleep_watch(&supervisor->sleep, before, supervisor->ending);
 
 	switch (guest->info.state) {
 	case SIGMA_STATE_RUNNING:
@@ -185,6 +192,10 @@ static void on_state(struct supervisor *supervisor)
 	case SIGMA_STATE_UNRESPONSIVE:
 		log_warning("the guest's heartbeat stands still: the guest hangs, or has its interrupts off; 'sigmactl kill %s' takes everything back",
 			    guest->name);
+		break;
+	case SIGMA_STATE_ASLEEP:
+		if (supervisor->ending)
+			wake_to_end(supervisor);
 		break;
 	case SIGMA_STATE_POWEROFF:
 		log_info("the guest switched itself off");
@@ -221,7 +232,7 @@ static void receive(struct supervisor *supervisor)
 	void *msg = virtio_bus_request(machine->devices);
 	int len;
 
-	if (!guest_has_room(&machine->guest) && guest_runs(&machine->guest)) {
+	if (!guest_has_room(&machine->guest) && guest_lives(&machine->guest)) {
 		sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLOUT);
 		return;
 	}
@@ -263,7 +274,7 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-int supervisor_wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX])
+static int wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX])
 {
 	int error = guest_wake(&supervisor->machine.guest, why);
 
@@ -276,12 +287,30 @@ int supervisor_wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX])
 	return 0;
 }
 
+int supervisor_wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX])
+{
+	const struct guest *guest = &supervisor->machine.guest;
+
+	/* It may have fallen asleep a moment ago, and whoever asked it to is answered first */
+	if (guest_update(&supervisor->machine.guest) || guest->info.state != supervisor->state)
+		on_state(supervisor);
+	if (guest->info.state == SIGMA_STATE_ASLEEP)
+		return wake(supervisor, why);
+	snprintf(why, REASON_TEXT_MAX, "it is %s, not asleep", guest_state_name(guest->info.state));
+	return -EPIPE;
+}
+
 /* Its processes are to end in order, which they can only do awake */
 static void wake_to_end(struct supervisor *supervisor)
 {
 	char why[REASON_TEXT_MAX];
 
-	if (!supervisor_wake(supervisor, why))
+	if (supervisor->wakes_to_end++ == WAKES_TO_END) {
+		log_warning("the guest fell asleep again instead of switching itself off, and is stopped");
+		supervisor_kill(supervisor);
+		return;
+	}
+	if (!wake(supervisor, why))
 		return;
 	log_warning("the guest is asleep, cannot be woken to switch itself off, and is stopped: %s", why);
 	supervisor_kill(supervisor);
@@ -387,6 +416,7 @@ static int watch(struct supervisor *supervisor)
 				    ALWAYS, on_guest, supervisor);
 
 	supervisor->state = machine->guest.info.state;
+	supervisor->waking = guest_wakes(&machine->guest);
 	return error < 0 ? log_error(error, "cannot watch the guest: %s", strerror(-error)) : 0;
 }
 

@@ -48,6 +48,7 @@ struct supervisor_options {
  * @hang: watches a guest whose heartbeat stands still
  * @sleep: asks the guest to sleep
  * @waking: the guest was woken, and has not reported yet
+ * @wakes_to_end: how often it was woken to switch itself off
  * @state: the guest's state that observers were told last, an enum sigma_state
  * @ending: a client or a signal asked for the guest's end, so its end is no failure
  * @interrupts: number of calls of supervisor_interrupt()
@@ -61,6 +62,7 @@ struct supervisor {
 	struct hang hang;
 	struct sleep sleep;
 	bool waking;
+	unsigned int wakes_to_end;
 	uint32_t state;
 	bool ending;
 	unsigned int interrupts;

@@ -67,7 +67,8 @@ check "it falls asleep with its CPUs kept" sigmactl sleep --keep-cores g
 check "it has its CPUs" [ "$(cpus_lent)" = 1,2 ]
 check "status tells that it sleeps" eval 'sigmactl status --json g | jq -e ".state == \"asleep\""'
 refuse "a guest that is asleep runs no programs" "asleep" sigmactl exec g -- true
-refuse "a guest that is asleep cannot be put to sleep" "it is asleep" sigmactl sleep g
+refuse "a guest that is asleep cannot be told to keep its CPUs" "it is asleep" sigmactl sleep --keep-cores g
+check "its CPUs are given back while it sleeps" eval 'sigmactl sleep g && [ -z "$(cpus_lent)" ]'
 check "it wakes up" sigmactl wake g
 refuse "a guest that runs cannot be woken" "not asleep" sigmactl wake g
 

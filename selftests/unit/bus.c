@@ -90,23 +90,23 @@ TEST(panic)
 	guest_state = SIGMA_STATE_RUNNING;
 }
 
-static int call_sleep(void)
+static int call_sleep(bool keep_cpus)
 {
 	return sd_bus_call_method(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Sleep",
-				  NULL, NULL, "bt", 0, SECOND);
+				  NULL, NULL, "bt", keep_cpus, SECOND);
 }
 
 /* The supervisor's own test has those that can */
 TEST(guests_that_cannot_sleep_or_wake)
 {
 	ASSERT_TRUE(begin());
-	EXPECT_EQ(-EOPNOTSUPP, call_sleep());
+	EXPECT_EQ(-EOPNOTSUPP, call_sleep(false));
 	EXPECT_TRUE(call("Wake") < 0);
 	end();
 	guest_state = SIGMA_STATE_ASLEEP;
 	ASSERT_TRUE(begin());
 	EXPECT_STREQ("asleep", get_string("State"));
-	EXPECT_EQ(-EPIPE, call_sleep());
+	EXPECT_EQ(-EPIPE, call_sleep(true));
 	EXPECT_EQ(-EHOSTDOWN, call("OpenAgent"));
 	end();
 	guest_state = SIGMA_STATE_RUNNING;

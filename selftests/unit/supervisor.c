@@ -256,6 +256,27 @@ static uint32_t asked(void)
 	return le32toh(event.power.action);
 }
 
+/* As a kernel writes them: a record's id, and its text in whole words */
+static void log_panic_to_memory(void)
+{
+	static const char banner[] = "Linux version 6.1 \0\0\0\0\0", panic[] = "Kernel panic - not syncing: no root";
+	uint64_t id = 0x3ffffffffffff000, *at;
+
+	at = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, host.memory, 0);
+	ASSERT_TRUE(at != MAP_FAILED);
+	at[0x100] = id++;
+	memcpy(&at[0x101], banner, sizeof(banner) - 1);
+	at[0x104] = id++;
+	memcpy(&at[0x105], panic, sizeof(panic));
+	at[0x10a] = id;
+	munmap(at, HOST_MEMORY);
+}
+
+static void clear_memory(void)
+{
+	EXPECT_EQ(0, ftruncate(host.memory, 0) ?: ftruncate(host.memory, HOST_MEMORY));
+}
+
 /* The life of a guest */
 
 TEST(boots_runs_and_switches_itself_off)
@@ -342,15 +363,68 @@ TEST(sleeps_wakes_and_goes_on)
 	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
 	EXPECT_SAID("the guest is asleep; 'sigmactl wake " HOST_GUEST "' wakes it", said);
 	EXPECT_STREQ("asleep return slept:0", noted());
-	EXPECT_EQ(-EPIPE, ask_to_sleep(false, SECOND));
+	/* Once more: if its CPUs are lent still, they are not then */
+	EXPECT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_STREQ("return slept:0", noted());
+	EXPECT_EQ(-EPIPE, ask_to_sleep(true, SECOND));
 	EXPECT_STREQ("it is asleep, not running", why);
 
 	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
 	EXPECT_STREQ("wake booting", noted());
+	EXPECT_EQ(-EPIPE, supervisor_wake(&supervisor, why));
+	EXPECT_STREQ("it is booting, not asleep", why);
 	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
 	EXPECT_STREQ("running", noted());
 	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
 	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+/* Nobody has seen yet that it sleeps, and whoever asked it to is answered first */
+TEST(woken_as_it_falls_asleep)
+{
+	ASSERT_TRUE(begin_sleepy());
+	ASSERT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_EQ(GOES_ON, AFTER({
+		host_change(SIGMA_STATE_ASLEEP);
+		EXPECT_EQ(0, supervisor_wake(&supervisor, why));
+	}));
+	EXPECT_STREQ("asleep return slept:0 wake booting", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* Its log is that of its life so far, and its memory is what it slept for */
+TEST(wakes_slowly_as_a_service)
+{
+	struct supervisor_options options = SERVICE;
+
+	options.boot_timeout = 2 * BOOTLOG_PERIOD_USEC;
+	ASSERT_TRUE(begin_running(options));
+	log_panic_to_memory();
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_EQ(GOES_ON, UNTIL("was woken 1 s ago and has not reported",
+				 EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+	EXPECT_STREQ("asleep return wake booting", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_STREQ("running", noted());
+	clear_memory();
+	end_and_finish("stop retire destroy close");
+}
+
+/* Then it boots, and its log is looked at */
+TEST(restarts_instead_of_waking)
+{
+	ASSERT_TRUE(begin_sleepy());
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+	EXPECT_EQ(GOES_ON, CHANGE(REBOOT));
+	noted();
+	log_panic_to_memory();
+	EXPECT_EQ(GOES_ON, UNTIL("the guest panicked: no root", (void)0));
+	EXPECT_STREQ("panic panicked", noted());
+	clear_memory();
 	end_and_finish("stop retire destroy close");
 }
 
@@ -393,6 +467,35 @@ TEST(cannot_fall_asleep)
 	end_and_finish("stop retire destroy close");
 }
 
+static void wake_up(void)
+{
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	noted();
+}
+
+TEST(falls_asleep_late)
+{
+	ASSERT_TRUE(begin_sleepy());
+	UNTIL("did not fall asleep in time", ask_to_sleep(true, MSEC));
+	noted();
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_SAID("is asleep, and keeps its CPUs", said);
+	EXPECT_STREQ("asleep", noted());
+	/* That was the request's. By itself it keeps none */
+	wake_up();
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+
+	wake_up();
+	UNTIL("did not fall asleep in time", ask_to_sleep(true, MSEC));
+	EXPECT_EQ(GOES_ON, AFTER(observers_awake(&supervisor.machine.observers, EBUSY)));
+	EXPECT_STREQ("slept:-110", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+	end_and_finish("stop retire destroy close");
+}
+
 TEST(ends_instead_of_falling_asleep)
 {
 	ASSERT_TRUE(begin_sleepy());
@@ -416,6 +519,25 @@ TEST(is_woken_to_switch_itself_off)
 	EXPECT_EQ(SIGMA_POWER_OFF, asked());
 	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
 	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+/* It is asked to end, and so cannot keep itself from it */
+TEST(falls_asleep_instead_of_ending)
+{
+	ASSERT_TRUE(begin_sleepy());
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	for (unsigned int i = 0; i < 3; i++) {
+		EXPECT_EQ(SIGMA_POWER_OFF, asked());
+		EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+		EXPECT_STREQ("asleep wake booting", noted());
+		EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+		EXPECT_STREQ("running", noted());
+	}
+	EXPECT_EQ(SIGMA_POWER_OFF, asked());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(ASLEEP));
+	EXPECT_SAID("fell asleep again instead of switching itself off, and is stopped", said);
+	EXPECT_STREQ("asleep stop stopped ending", noted());
 	end_and_finish("stop retire destroy close");
 }
 
@@ -660,22 +782,6 @@ TEST(panics_when_asked_to_end)
 	end_and_finish("stop retire destroy close");
 }
 
-/* As a kernel writes them: a record's id, and its text in whole words */
-static void log_panic_to_memory(void)
-{
-	static const char banner[] = "Linux version 6.1 \0\0\0\0\0", panic[] = "Kernel panic - not syncing: no root";
-	uint64_t id = 0x3ffffffffffff000, *at;
-
-	at = mmap(NULL, HOST_MEMORY, PROT_READ | PROT_WRITE, MAP_SHARED, host.memory, 0);
-	ASSERT_TRUE(at != MAP_FAILED);
-	at[0x100] = id++;
-	memcpy(&at[0x101], banner, sizeof(banner) - 1);
-	at[0x104] = id++;
-	memcpy(&at[0x105], panic, sizeof(panic));
-	at[0x10a] = id;
-	munmap(at, HOST_MEMORY);
-}
-
 /* Nothing tells of the panic but the guest's memory */
 TEST(panics_while_it_boots)
 {
@@ -684,7 +790,7 @@ TEST(panics_while_it_boots)
 	log_panic_to_memory();
 	EXPECT_EQ(GOES_ON, UNTIL("the guest panicked: no root", (void)0));
 	EXPECT_STREQ("panic panicked", noted());
-	EXPECT_EQ(0, ftruncate(host.memory, 0) ?: ftruncate(host.memory, HOST_MEMORY));
+	clear_memory();
 	end_and_finish("stop retire destroy close");
 }
 
@@ -1000,6 +1106,15 @@ TEST(messages_wait_for_room)
 	EXPECT_FALSE(is_answered());
 	EXPECT_EQ(GOES_ON, loop());
 	EXPECT_TRUE(is_answered());
+	/* Nor is one of a guest that fell asleep meanwhile lost */
+	fill_ring();
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_TRUE(send_hello())));
+	wake_up();
+	empty_ring();
+	EXPECT_FALSE(is_answered());
+	EXPECT_EQ(GOES_ON, loop());
+	EXPECT_TRUE(is_answered());
 	/* And the next one again at once */
 	EXPECT_EQ(GOES_ON, AFTER(EXPECT_TRUE(send_hello())));
 	EXPECT_TRUE(is_answered());
@@ -1066,6 +1181,40 @@ TEST(taken_over)
 	EXPECT_TRUE(is_answered());
 	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
 	EXPECT_STREQ("poweroff ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* Its driver was up, and need not be waited for */
+TEST(taken_over_while_it_sleeps)
+{
+	ASSERT_TRUE(leave_guest(true));
+	host.state = SIGMA_STATE_ASLEEP;
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_STREQ("open asleep ready", noted());
+	EXPECT_EQ(0, run());
+	/* Whether it was to keep its CPUs is not known. Whoever knows can say it again */
+	EXPECT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_STREQ("return slept:0", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(taken_over_while_it_wakes)
+{
+	ASSERT_TRUE(leave_guest(true));
+	host.state = SIGMA_STATE_BOOTING;
+	host.header->guest.state = htole32(SIGMA_GUEST_ASLEEP);
+	ASSERT_TRUE(begin((struct supervisor_options)SERVICE));
+	ASSERT_EQ(0, make());
+	EXPECT_STREQ("open booting ready", noted());
+	EXPECT_EQ(0, run());
+	empty_ring();
+	EXPECT_EQ(GOES_ON, AFTER(supervisor_power_off(&supervisor, UINT64_MAX)));
+	EXPECT_EQ(0, asked());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_EQ(SIGMA_POWER_OFF, asked());
+	EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+	noted();
 	end_and_finish("stop retire destroy close");
 }
 
