@@ -165,7 +165,7 @@ static void health_work(struct work_struct *work)
 	guest->missed_beats = beat == guest->heartbeat ? guest->missed_beats + 1 : 0;
 	guest->heartbeat = beat;
 	/* A guest that falls asleep rings while its local APIC is off, which may be lost */
-	if (guest->missed_beats)
+	if (reported_state(guest) == SIGMA_STATE_ASLEEP)
 		schedule_work(&guest->state_work);
 	if (guest->state == SIGMA_STATE_RUNNING && guest->missed_beats >= MISSED_BEATS_MAX)
 		set_state(guest, SIGMA_STATE_UNRESPONSIVE);
