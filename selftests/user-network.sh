@@ -185,7 +185,7 @@ greeted() { [ "$(within 10 cat </dev/tcp/127.0.0.1/2210)" = hello ]; }
 # shellcheck disable=SC2016 # expanded in the guest
 sigmactl run --kernel="$VMLINUX" --memory=256M --append=mitigations=off --publish=2210:7 -- sh -c '
 	ip -4 -o addr show dev eth0; cat /etc/resolv.conf; bash -c "cat </dev/tcp/$0/5000" | sha256sum
-	exec busybox nc -l -p 7 -e echo hello' $HOST >/run/said &
+	exec busybox nc -l -p 7 -e echo hello' $HOST >/run/said 2>/run/run.err &
 check "a program of sigmactl run is reached at a port of the host" \
 	eval 'until_true 120 greeted && wait $!'
 check "it has the host's address" grep -F " $HERE/24 " /run/said

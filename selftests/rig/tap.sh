@@ -34,6 +34,9 @@ relay()
 
 	while IFS= read -r line; do
 		line=${line%$'\r'}
+		# A program in the background of a test may have shown its progress on the same line
+		line=${line##*$'\r'}
+		line=${line#$'\e[K'}
 		if [[ $line =~ ^(ok|not\ ok)\ *[0-9]*\ *-?\ *(.*)$ ]]; then
 			seen=$((seen + 1))
 			result "${BASH_REMATCH[1]}" "$name: ${BASH_REMATCH[2]}"
