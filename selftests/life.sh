@@ -153,7 +153,7 @@ refuse "a sigmad that crashes fails the start" "died of signal 11" start_and sig
 check "the crashed sigmad's guest is gone or can be killed" eval 'is_gone g || sigmactl kill g'
 check "the host has everything back after the crash" host_is_as_before
 refuse "sigmactl wait refuses an unknown state and lists the known ones" \
-	"created, booting, running" sigmactl wait --state=asleep g
+	"created, booting, running" sigmactl wait --state=drowsy g
 sigmactl start --help | sed -n '/^\[Guest\]/,/^Examples/{/^Examples/d;p}' >/etc/sigma/h.guest
 check "the guest file in the help of sigmactl start works" \
 	eval 'sigmactl start h && sigmactl kill h'
