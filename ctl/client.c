@@ -93,6 +93,14 @@ int client_refused(int status, sd_bus *bus, const char *name, const sd_bus_error
 	return status;
 }
 
+int client_failed(int status, sd_bus *bus, const char *name, int error, const sd_bus_error *why)
+{
+	/* When sigmad has gone, the reason is one that sd-bus makes up */
+	if (sd_bus_is_open(bus) > 0 && sd_bus_error_is_set(why))
+		return client_refused(status, bus, name, why);
+	return client_complain(status, name, error);
+}
+
 /* Microseconds until @deadline; at least 1, since 0 is the default timeout to sd-bus */
 static uint64_t time_left(uint64_t deadline)
 {

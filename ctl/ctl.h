@@ -284,6 +284,15 @@ int client_complain(int status, const char *name, int error);
 int client_refused(int status, sd_bus *bus, const char *name, const sd_bus_error *error);
 
 /**
+ * client_failed - print why a call to sigmad failed
+ * @error: negative errno that the call returned
+ * @why: what sigmad answered, if it did
+ *
+ * Return: @status
+ */
+int client_failed(int status, sd_bus *bus, const char *name, int error, const sd_bus_error *why);
+
+/**
  * client_open - connect to the guest's sigmad
  * @deadline: for this and for the call that follows, on CLOCK_MONOTONIC
  *

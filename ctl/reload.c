@@ -45,10 +45,8 @@ static int run(const struct options *options, char **args)
 				   &reply, NULL);
 	if (error >= 0)
 		error = print_lines(name, reply);
-	if (error < 0 && sd_bus_is_open(bus) > 0 && sd_bus_error_is_set(&why))
-		status = client_refused(EXIT_FAILED, bus, name, &why);
-	else if (error < 0)
-		status = client_complain(EXIT_FAILED, name, error);
+	if (error < 0)
+		status = client_failed(EXIT_FAILED, bus, name, error, &why);
 	sd_bus_error_free(&why);
 	sd_bus_message_unref(reply);
 	sd_bus_close_unref(bus);

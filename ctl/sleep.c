@@ -25,11 +25,8 @@ static int run(const struct options *options, char **args)
 	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Sleep", &why,
 				   NULL, "bt", !!(options->given & OPT_KEEP_CORES), timeout);
 	if (error < 0)
-		status = error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
-	if (why.message)
-		client_refused(status, bus, name, &why);
-	else if (error < 0)
-		client_complain(status, name, error);
+		status = client_failed(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED, bus, name, error,
+				       &why);
 	sd_bus_error_free(&why);
 	sd_bus_close_unref(bus);
 	return status;

@@ -51,13 +51,11 @@ static int run(const struct options *options, char **args)
 	if (error)
 		return client_complain(EXIT_FAILED, name, error);
 	error = ask(bus, deadline, &seen, &why);
-	if (why.message)
-		status = client_refused(EXIT_FAILED, bus, name, &why);
-	else if (error == -ETIMEDOUT)
+	if (error == -ETIMEDOUT && !sd_bus_error_is_set(&why))
 		status = complain(EXIT_TIMEOUT, "%s: was woken, but has not reported after %llu s; 'sigmactl log --memory %s' may show why",
 				  name, (unsigned long long)(timeout / USEC_PER_SEC), name);
 	else if (error)
-		status = client_complain(EXIT_FAILED, name, error);
+		status = client_failed(EXIT_FAILED, bus, name, error, &why);
 	else if (seen != SIGMA_STATE_RUNNING)
 		status = complain(EXIT_FAILED, "%s: was woken, and is %s now; 'sigmactl log %s' may show why",
 				  name, guest_state_name(seen), name);

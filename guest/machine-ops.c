@@ -17,9 +17,9 @@
 #define ENDBR_BYTES	4		/* a probe of a function is behind them */
 
 /*
- * register_kprobe() refuses a probe in data, but stores its address
- * before that. Calling kallsyms_lookup_name() instead would fault where IBT is on, since nothing in
- * the kernel calls it by its address (objtool then removes its ENDBR).
+ * register_kprobe() refuses a probe in data, but stores its address before that. Calling
+ * kallsyms_lookup_name() instead would fault where IBT is on, since nothing in the kernel calls it by
+ * its address (objtool then removes its ENDBR).
  */
 void *sigma_find_symbol(const char *name)
 {

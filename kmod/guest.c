@@ -10,8 +10,8 @@
  *	wake		BOOTING, as after a start, but it goes on where it fell asleep
  *
  * The guest reports its state in sigma_iosc_guest, which only the guest writes. The host trusts
- * it only to start running, to fall asleep or to end. A CPU that cannot be parked makes the guest LOST: the CPU
- * may still be running, so neither the guest's memory nor its CPUs are ever returned.
+ * it only to start running, to fall asleep or to end. A CPU that cannot be parked makes the guest
+ * LOST: the CPU may still be running, so neither the guest's memory nor its CPUs are ever returned.
  */
 #include <linux/kobject.h>
 #include <linux/mm.h>

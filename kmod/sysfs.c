@@ -17,8 +17,8 @@
  *	interrupts_received	the interrupts that came with them, and
  *	interrupts_ns		the time that the host spent on these, in ns, an estimate
  *	guard			what confines it: no, memory or full
- *	guard_exits/NAME	number of VM exits since the start, or since it woke, for this reason, one of enum
- *				guard_exit, see guard/frame.h
+ *	guard_exits/NAME	number of VM exits since the start, or since it woke, for this
+ *				reason, one of enum guard_exit, see guard/frame.h
  *	panic			the first line of its panic; empty unless it panicked
  *
  * /sys/class/sigma/control/:

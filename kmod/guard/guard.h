@@ -41,8 +41,8 @@
  *	report.c	why a guest was stopped, and counts of VM exits, for the host
  *	program/	the program on the lent CPU: see program.h; frame.h is what both sides share
  *
- * All of it is made again for each start and each wake of a guest, and afterwards the host only reads it, but for
- * struct guard_shared.
+ * All of it is made again for each start and each wake of a guest, and afterwards the host only
+ * reads it, but for struct guard_shared.
  *
  * This header is for the rest of the module. Functions that take a guard may sleep and are called
  * under the guest's lock, unless they say otherwise.
