@@ -18,7 +18,8 @@
 #	make check-kgdb		does gdb debug a guest's kernel through its console, and crash open its
 #				dump? Builds a kernel
 #	make check-debug	some tests on a host whose kernel looks for faults of its own: order and
-#				context of locks, use of freed memory; T=NAME as above. Builds a kernel
+#				context of locks, use of freed memory; KERNEL=races: accesses without a
+#				lock; T=NAME as above. Builds a kernel
 #	make check-cpus		hosts and guests of three kernels on CPUs of all kinds; T=MODEL: one
 #				of selftests/cpus/models. Takes about an hour
 #	make matrix		hosts and guests of all kernels, with real-time preemption, too, and
@@ -36,7 +37,7 @@
 #				T=net: one of boot, block, file and net; T=iosc: channels
 #				beside pipe, AF_UNIX and vsock; T=guard: what a guard costs;
 #				T=run: programs in guests and elsewhere, or one of its items:
-#				T="run start"
+#				T="run start"; T=scale: up to eight guests at once, and up to 12 GiB
 #	make rings		O/bench/rings: split beside packed virtqueues
 #	make demo		the whole thing on show, in a virtual machine
 #	make shell		a shell in the virtual machine
@@ -427,7 +428,7 @@ check-kgdb:
 	$(Q)selftests/kgdb/run
 
 check-debug:
-	$(Q)selftests/rig/check --debug $(T)
+	$(Q)DEBUG_KERNEL=$(KERNEL) selftests/rig/check --debug $(T)
 
 check-faults:
 	$(Q)selftests/rig/check kdump kexec host-faults sigmad-killed guest-ends guest-faults

@@ -16,7 +16,7 @@ TREES=$TOP/build/trees
 CACHE=$TOP/build/rig
 LOGS=$TOP/build/logs
 KERNELS="6.1 6.12 7.2"
-MORE_KERNELS="rt rt6.1"	# for the tests that ask for them
+MORE_KERNELS="rt rt6.1 cloud"	# for the tests that ask for them
 LINT_KERNEL=6.12	# its tree has the tools of "lint", too
 # Modules are compiled with these. Others would have "lint" compile them anew
 MODULES_CFLAGS="-Werror -g0"
