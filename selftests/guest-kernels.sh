@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # rig: smp=2 mem=2G timeout=400
 #
-# Unmodified stock guest kernels of three series, one after the other on the same CPU. Each gets a
-# disk, a NIC and a share by hotplug, and loses them by hot-unplug.
+# Unmodified stock guest kernels of three series, one after the other on the same CPU, each from its
+# bzImage and with KASLR. Each gets a disk, a NIC and a share by hotplug, and loses them by hot-unplug.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
@@ -15,6 +15,9 @@ truncate -s 1M $image
 echo "from the host" >$things/note
 finds() { until_true 20 in_guest 1 "test -e /dev/vdb -a -e /sys/class/net/eth1"; }
 mounts() { until_true 20 in_guest 1 "mkdir -p /run/things && mount -t virtiofs things /run/things"; }
+# Where the kernel is, and where it would be without KASLR
+text() { in_guest 1 "sed -n 's/ T _text$//p' /proc/kallsyms"; }
+LINKED=ffffffff81000000
 has_lost() { in_guest 1 "test ! -e /dev/vdb -a ! -e /sys/class/net/eth1 && ! mount -t virtiofs things /run/things"; }
 
 remember_host
@@ -43,15 +46,18 @@ for kernel in 6.1 6.12 7.2; do
 	check "$kernel: the file behind the disk holds what the guest wrote" \
 		eval 'head -n 1 $image | cmp - $things/note'
 	truncate -s 0 $image && truncate -s 1M $image
-	if [ $kernel != 6.1 ]; then	# of which reset-paths tries all ways
-		id=$(boot_id 1)
-		check "$kernel: kprobes and ftrace are off" switch_probes_off 1
-		in_guest 1 "(sleep 0.5; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &" >/dev/null
-		check "$kernel: sysrq-b restarts the guest, not the machine" \
-			until_true "$GUEST_BOOT" another_boot 1 "$id"
-	fi
+	id=$(boot_id 1) at=$(text)
+	check "$kernel: kprobes and ftrace are off" switch_probes_off 1
+	in_guest 1 "(sleep 0.5; echo b >/proc/sysrq-trigger) >/dev/null 2>&1 &" >/dev/null
+	check "$kernel: sysrq-b restarts the guest, not the machine" \
+		until_true "$GUEST_BOOT" another_boot 1 "$id"
+	then=$(text)
+	say "$at, then $then"
+	check "$kernel: the kernel is at addresses drawn at random" \
+		eval '[ -n "$at" ] && [ -n "$then" ] && [ "$at $then" != "$LINKED $LINKED" ]'
 	check "$kernel: the guest stops" sigmactl stop g
 	check "$kernel: the guest is gone" wait_gone g
 done
+check "the kernels are kept as they were unpacked" [ "$(find /var/cache/sigma -name 'kernel-*' | wc -l)" = 3 ]
 check "the host has the CPUs and the memory back" host_is_as_before
 finish

@@ -201,11 +201,14 @@ static int layout_build(struct layout *layout, const struct guest_config *config
 
 static void fill_boot_params(struct boot_params *params, const struct sigma_info *info,
 			     const struct guest_memory *mem, const struct kernel *kernel,
-			     const struct layout *layout, const struct initrd *initrd)
+			     const struct layout *layout, const struct initrd *initrd, bool moved)
 {
 	memset(params, 0, sizeof(*params));
 	params->hdr = kernel->hdr;
 	params->hdr.type_of_loader = LOADER_UNDEFINED;
+	/* The kernel chooses the addresses of its other areas at random, too */
+	if (moved)
+		params->hdr.loadflags |= KASLR_FLAG;
 	params->hdr.ramdisk_image = layout->initrd;
 	params->ext_ramdisk_image = layout->initrd >> 32;
 	params->hdr.ramdisk_size = initrd->size;
@@ -331,6 +334,13 @@ static int check_memory(const struct guest_memory *mem)
 			      nr, nr == 1 ? "" : "s", nr == 1 ? "s" : "ve") : 0;
 }
 
+static void write_kernel(uint8_t *to, const struct kernel *kernel, bool moves)
+{
+	kernel_copy(kernel, to);
+	if (moves)
+		kaslr_move(kernel, to, kaslr_choose(kernel));
+}
+
 int load_guest(const struct load *load, const struct guest_config *config,
 	       const struct sigma_info *info, const struct sigma_nodes *nodes,
 	       const struct guest_memory *mem, struct sigma_start *start)
@@ -340,6 +350,7 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	struct layout layout = { 0 };
 	size_t cmdline_size;
 	char *cmdline;
+	bool moves;
 	int error;
 
 	cmdline = cmdline_build(config, info, kernel);
@@ -364,11 +375,12 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	error = write_acpi(load, info, nodes, mem, layout.acpi);
 	if (error)
 		goto free_cmdline;
-	kernel_copy(kernel, memory_at(mem, layout.kernel, kernel->init_size));
+	moves = kernel->can_move && !cmdline_has(cmdline, "nokaslr");
+	write_kernel(memory_at(mem, layout.kernel, kernel->init_size), kernel, moves);
 	memcpy(memory_at(mem, layout.initrd, initrd->size), initrd->data, initrd->size);
 	memcpy(memory_at(mem, layout.cmdline, cmdline_size), cmdline, cmdline_size);
 	fill_boot_params(memory_at(mem, layout.params, sizeof(struct boot_params)), info, mem,
-			 kernel, &layout, initrd);
+			 kernel, &layout, initrd, moves);
 
 	start->entry = layout.kernel + kernel->entry;
 	start->boot_params = layout.params;

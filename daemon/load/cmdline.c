@@ -169,6 +169,19 @@ char *cmdline_value(const char *cmdline, const char *name)
 	return last.text ? strndup(last.text, last.len) : NULL;
 }
 
+bool cmdline_has(const char *cmdline, const char *name)
+{
+	struct word word, bare;
+
+	for_each_parameter(word, cmdline) {
+		bare = word;
+		unquote(&bare);
+		if (bare.len == strlen(name) && !memcmp(bare.text, name, bare.len))
+			return true;
+	}
+	return false;
+}
+
 /* The two that give words: the profile first, since the user's words override its own */
 #define SOURCES		2
 

@@ -56,9 +56,8 @@ static int not_a_kernel(const struct kernel *kernel, const char *path)
 			 path);
 }
 
-static int read_file(struct kernel *kernel, const char *path)
+static int read_file(struct kernel *kernel, struct stat *st, const char *path)
 {
-	struct stat st;
 	int fd, error;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -66,19 +65,19 @@ static int read_file(struct kernel *kernel, const char *path)
 		return log_error(-errno, "%s: cannot open the kernel: %m", path);
 
 	error = -EINVAL;
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+	if (fstat(fd, st) || !S_ISREG(st->st_mode)) {
 		log_error(error, "%s: not a regular file; Kernel= needs a bzImage or vmlinux",
 			  path);
 		goto close;
 	}
-	if (!st.st_size || (size_t)st.st_size > IMAGE_SIZE_MAX) {
+	if (!st->st_size || (size_t)st->st_size > IMAGE_SIZE_MAX) {
 		log_error(error, "%s: %lld bytes cannot be a kernel%s", path,
-			  (long long)st.st_size,
-			  st.st_size ? "; take debug information out with strip --strip-debug" : "");
+			  (long long)st->st_size,
+			  st->st_size ? "; take debug information out with strip --strip-debug" : "");
 		goto close;
 	}
 
-	kernel->size = st.st_size;
+	kernel->size = st->st_size;
 	kernel->data = malloc(kernel->size);
 	if (!kernel->data) {
 		error = log_error(-ENOMEM, "%s: no memory for its %zu bytes", path, kernel->size);
@@ -138,10 +137,11 @@ static int read_version(struct kernel *kernel, const char *path)
 
 int kernel_open(struct kernel *kernel, const char *path)
 {
+	struct stat st;
 	int error;
 
 	memset(kernel, 0, sizeof(*kernel));
-	error = read_file(kernel, path);
+	error = read_file(kernel, &st, path);
 	if (error)
 		return error;
 
@@ -153,6 +153,8 @@ int kernel_open(struct kernel *kernel, const char *path)
 		error = not_a_kernel(kernel, path);
 	if (!error)
 		error = read_version(kernel, path);
+	if (!error && bzimage_matches(kernel))
+		error = payload_open(kernel, &st, path);
 	if (error)
 		kernel_close(kernel);
 	return error;

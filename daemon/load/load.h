@@ -4,7 +4,10 @@
  *
  *	kernel.c	reads the kernel image and copies it into the guest's memory
  *	bzimage.c	checks a bzImage
+ *	payload.c	unpacks the kernel of a bzImage
+ *	kernelcache.c	keeps it for the next start
  *	vmlinux.c	checks an ELF file
+ *	kaslr.c		moves a kernel to another virtual address
  *	rootfs.c	chooses the file systems whose drivers the initrd gets
  *	modules.c	finds the modules that the initrd gets, in load order
  *	initrd.c	makes the initrd: the user's own one and SIGMA's, one after the other
@@ -20,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "../../common/agent.h"
 #include "../../common/guestfile.h"
@@ -73,7 +77,13 @@ struct kernel_segment {
 	uint64_t to;			/* offset from the kernel's load address */
 };
 
-/** struct kernel - a kernel image, read and checked; a bzImage or a vmlinux */
+/** struct kernel_relocs - places in the kernel that depend on its address: @nr words from @at on */
+struct kernel_relocs {
+	size_t at;			/* in the file */
+	size_t nr;
+};
+
+/** struct kernel - a kernel image, read and checked; a vmlinux, unpacked or not, or a bzImage */
 struct kernel {
 	uint8_t *data;			/* the whole file */
 	size_t size;
@@ -84,6 +94,9 @@ struct kernel {
 	unsigned int nr_segments;
 	struct kernel_segment segment[KERNEL_SEGMENTS_MAX];
 	uint64_t entry;			/* 64-bit entry point; offset from the load address */
+	uint64_t linked_at;		/* of a vmlinux: physical address that it is linked for */
+	bool can_move;			/* it has the lists that follow */
+	struct kernel_relocs relocs64, relocs_percpu, relocs32;
 	struct setup_header hdr;	/* for the boot parameters */
 	size_t version_at, version_end;	/* version text in the file: start, 0: none; limit */
 	char version[128];		/* "6.1.0-50-amd64" */
@@ -109,6 +122,33 @@ bool bzimage_matches(const struct kernel *kernel);
 int bzimage_parse(struct kernel *kernel, const char *path);
 bool vmlinux_matches(const struct kernel *kernel);
 int vmlinux_parse(struct kernel *kernel, const char *path);
+
+/**
+ * payload_open - replace a bzImage, which bzimage_parse() has checked, by the kernel in it
+ * @st: of the file
+ *
+ * A bzImage whose kernel cannot be unpacked here stays as it is. Return: 0 or a reported -errno.
+ */
+int payload_open(struct kernel *kernel, const struct stat *st, const char *path);
+
+/* kernelcache.c: the unpacked kernel of the bzImage @image, whose data is to be freed; is there one? */
+bool kernelcache_load(struct kernel *elf, const struct stat *image);
+void kernelcache_save(const struct kernel *elf, const struct stat *image);
+
+/* kaslr.c */
+
+/** kaslr_find - find the kernel's relocations behind its ELF file, and set can_move */
+void kaslr_find(struct kernel *kernel, const char *path);
+
+/** kaslr_choose - by how much the kernel is to be moved up, at random; 0 if it cannot be moved */
+uint64_t kaslr_choose(const struct kernel *kernel);
+
+/**
+ * kaslr_move - have the kernel run at other virtual addresses than it is linked for, if it can move
+ * @to: where kernel_copy() has written it
+ * @delta: of kaslr_choose(), which are multiples of the kernel's alignment
+ */
+void kaslr_move(const struct kernel *kernel, uint8_t *to, uint64_t delta);
 
 /* rootfs.c */
 
@@ -205,6 +245,9 @@ ssize_t cmdline_check(const struct guest_config *config, const struct kernel *ke
 
 /** cmdline_check_signature - will the kernel load sigma_guest.ko? 0 or a reported -errno */
 int cmdline_check_signature(const struct guest_config *config, const struct initrd *initrd);
+
+/** cmdline_has - is this word among those that the kernel obeys? */
+bool cmdline_has(const char *cmdline, const char *name);
 
 /** cmdline_value - the value of the last NAME= that the kernel obeys, to be freed; or NULL */
 char *cmdline_value(const char *cmdline, const char *name);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A vmlinux: the kernel's own ELF file, as a build makes it. A bzImage contains it compressed. A
- * vmlinux boots sooner, since nothing needs to be decompressed, but without KASLR, which the code
- * of the bzImage does. It is entered as that code does it: at e_entry, in 64-bit mode, with RSI
- * pointing to the boot parameters and all of it identity mapped (arch/x86/kernel/head_64.S,
- * startup_64).
+ * A vmlinux: the kernel's own ELF file, as a build makes it. A bzImage contains it compressed
+ * (payload.c); a build's file has no list of relocations behind it, so there is no KASLR. It is
+ * entered as the code of a bzImage does it: at e_entry, in 64-bit mode, with RSI pointing to the boot
+ * parameters and all of it identity mapped (arch/x86/kernel/head_64.S, startup_64).
  *
  * The segments have physical addresses, but the kernel runs at any distance from them that is a
  * multiple of 2 MiB (arch/x86/boot/startup/map_kernel.c, __startup_64).
@@ -118,6 +117,7 @@ static int read_segments(struct kernel *kernel, const Elf64_Ehdr *elf, const cha
 	for (unsigned int i = 0; i < kernel->nr_segments; i++)
 		kernel->segment[i].to -= start;
 	kernel->entry = elf->e_entry - start;
+	kernel->linked_at = start;
 	kernel->init_size = end - start;
 	return 0;
 }

@@ -47,6 +47,7 @@ static void write_file(const void *bytes, size_t size)
 
 	if (!*path) {
 		FUZZ_CHECK(mkdtemp(dir));
+		setenv("SIGMA_CACHEDIR", "/proc", 1);	/* no unpacked kernel is kept */
 		snprintf(path, sizeof(path), "%s/web.guest", dir);
 		atexit(remove_dir);
 	}
@@ -116,9 +117,13 @@ static void open_kernel(const void *bytes, size_t size)
 	FUZZ_CHECK(kernel.nr_segments && kernel.nr_segments <= KERNEL_SEGMENTS_MAX);
 	FUZZ_CHECK(kernel.alignment && !(kernel.alignment & (kernel.alignment - 1)));
 	FUZZ_CHECK(kernel.entry < kernel.init_size);
+	if (vmlinux_matches(&kernel))
+		kaslr_find(&kernel, path);
 	to = kernel.init_size <= LOAD_MAX ? calloc(1, kernel.init_size) : NULL;
-	if (to)
+	if (to) {
 		kernel_copy(&kernel, to);
+		kaslr_move(&kernel, to, kaslr_choose(&kernel));
+	}
 	free(to);
 	kernel_lists_bsp(&kernel);
 	kernel_close(&kernel);
@@ -216,6 +221,14 @@ CASE(elf, KERNEL, 0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0,
 	1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x81, 0xff, 0xff, 0xff, 0xff,
 	0, 0, 0, 1, 0, 0, 0, 0, 0x78, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0,
 	'L', 'i', 'n', 'u', 'x', ' ', 'v', 'e', 'r', 's', 'i', 'o', 'n', ' ', '6', '.', '1', '.', '0', ' ', 0)
+/* No section headers, and two lists behind the file: the last word names no place in the kernel */
+CASE(elf_relocations, KERNEL, 0x7f, 'E', 'L', 'F', 2, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 62, 0, 1, 0, 0, 0,
+	0, 0, 0, 1, 0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0x8d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 56, 0,
+	1, 0, 64, 0, 0, 0, 0, 0,
+	1, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x81, 0xff, 0xff, 0xff, 0xff,
+	0, 0, 0, 1, 0, 0, 0, 0, 0x78, 0, 0, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0x20, 0, 0, 0, 0, 0,
+	'L', 'i', 'n', 'u', 'x', ' ', 'v', 'e', 'r', 's', 'i', 'o', 'n', ' ', '6', '.', '1', '.', '0', ' ', 0,
+	0, 0, 0, 0, 8, 0, 0, 0x81, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff)
 CASE(qcow2, DISK "QFI\xfb\0\0\0\3\0\0\0\0\0\0\0\x70\0\0\0\5/a/b")
 CASE(vmdk, DISK "KDMV\1\0\0\0")
 CASE(vhdx, DISK "vhdxfile")
