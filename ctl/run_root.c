@@ -222,8 +222,10 @@ static int unpack_root(struct run_root *root, int fd, bool archive, const char *
 		return complain(error, RUN_ROOTS "/%s: cannot make it: %s", root->name,
 				strerror(-error));
 	}
-	error = archive ? unpack_archive(root, fd, what, tag, &report) :
-			  unpack_image(root, fd, what, tag, &report);
+	error = unpack_limit(&report, root->lock);
+	if (!error)
+		error = archive ? unpack_archive(root, fd, what, tag, &report) :
+				  unpack_image(root, fd, what, tag, &report);
 	umask(mask);
 	if (!error && report.devices)
 		complain(0, "%s: %u device files are left out; the guest has a /dev of its own", what,

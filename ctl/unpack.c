@@ -76,6 +76,12 @@ static int fail(const struct unpacker *unpacker, int error)
 			strerror(-error));
 }
 
+/* What is about to be made. 0 or a reported -EOVERFLOW */
+static int count(const struct unpacker *unpacker, unsigned int entries, uint64_t bytes)
+{
+	return unpack_count(unpacker->report, unpacker->archive, unpacker->path, entries, bytes);
+}
+
 /* Copy a path without "/" and "." parts, "a/b"; false: it has a "..", or is too long */
 static bool clean(char out[PATH_MAX], const char *path)
 {
@@ -98,8 +104,8 @@ static bool clean(char out[PATH_MAX], const char *path)
 	return true;
 }
 
-/* @path: a clean one. @make: folders on the way that are not there. 0 or -errno; close the folder */
-static int find_place(int root, const char *path, bool make, struct place *place)
+/* @path: a clean one. 0 or -errno; close the folder */
+static int find_place(int root, const char *path, struct place *place)
 {
 	const char *slash = strrchr(path, '/');
 	char folder[PATH_MAX + 1];
@@ -107,8 +113,27 @@ static int find_place(int root, const char *path, bool make, struct place *place
 	snprintf(folder, sizeof(folder), "/%.*s", slash ? (int)(slash - path) : 0, path);
 	snprintf(place->name, sizeof(place->name), "%s", slash ? slash + 1 : path);
 	place->folder = in_root_open(root, folder, O_PATH | O_DIRECTORY);
-	if (place->folder == -ENOENT && make)
-		place->folder = in_root_make_folder(root, folder);
+	return place->folder < 0 ? place->folder : 0;
+}
+
+/* The same for the present entry. Folders on the way that are not there are made */
+static int make_place(const struct unpacker *unpacker, struct place *place)
+{
+	char folder[PATH_MAX];
+	unsigned int depth = 0;
+	int error = find_place(unpacker->root, unpacker->path, place);
+
+	if (error != -ENOENT)
+		return error;
+	for (const char *at = strchr(unpacker->path, '/'); at; at = strchr(at + 1, '/'))
+		depth++;
+	/* Those that are there count, too. Few archives have no entries for their folders */
+	error = count(unpacker, depth, 0);
+	if (error)
+		return error;
+	snprintf(folder, sizeof(folder), "/%.*s",
+		 (int)(strrchr(unpacker->path, '/') - unpacker->path), unpacker->path);
+	place->folder = in_root_make_folder(unpacker->root, folder);
 	return place->folder < 0 ? place->folder : 0;
 }
 
@@ -133,9 +158,12 @@ static int copy_data(const struct unpacker *unpacker, int fd)
 	la_int64_t at = 0;
 	ssize_t written;
 	size_t size;
-	int ret;
+	int ret, error;
 
 	while ((ret = sym_archive_read_data_block(unpacker->in, &data, &size, &at)) == ARCHIVE_OK) {
+		error = count(unpacker, 0, size);
+		if (error)
+			return error;
 		for (block = data; size; block += written, at += written, size -= written) {
 			written = pwrite(fd, block, size, at);
 			if (written <= 0)
@@ -155,11 +183,15 @@ static int set_xattrs(const struct unpacker *unpacker, int fd)
 	const char *name;
 	const void *value;
 	size_t size;
+	int error;
 
 	sym_archive_entry_xattr_reset(unpacker->entry);
 	while (!sym_archive_entry_xattr_next(unpacker->entry, &name, &value, &size)) {
 		if (!name || (strncmp(name, "user.", 5) && strcmp(name, "security.capability")))
 			continue;
+		error = count(unpacker, 0, size);
+		if (error)
+			return error;
 		if (fsetxattr(fd, name, value, size, 0) && errno != EOPNOTSUPP)
 			return -errno;
 	}
@@ -251,7 +283,7 @@ static int make_hard_link(const struct unpacker *unpacker, const struct place *p
 
 	if (!clean(path, sym_archive_entry_hardlink(unpacker->entry)) || !*path)
 		return -EINVAL;
-	error = find_place(unpacker->root, path, false, &target);
+	error = find_place(unpacker->root, path, &target);
 	if (error)
 		return error;
 	/* Without AT_SYMLINK_FOLLOW: a link to a symbolic link is one to the link itself */
@@ -318,13 +350,13 @@ static int take_file(const struct unpacker *unpacker)
 
 	if (unpacker->layer && is_whiteout(unpacker->path))
 		return 0;
-	error = find_place(unpacker->root, unpacker->path, true, &place);
-	if (error)
-		return fail(unpacker, error);
-	error = make_entry(unpacker, &place);
-	close(place.folder);
-	/* copy_data() has reported it */
-	return error && error != -EBADMSG ? fail(unpacker, error) : error;
+	error = count(unpacker, 1, 0) ?: make_place(unpacker, &place);
+	if (!error) {
+		error = make_entry(unpacker, &place);
+		close(place.folder);
+	}
+	/* copy_data() and count() have reported these */
+	return error && error != -EBADMSG && error != -EOVERFLOW ? fail(unpacker, error) : error;
 }
 
 static int take_whiteout(const struct unpacker *unpacker)
@@ -335,7 +367,7 @@ static int take_whiteout(const struct unpacker *unpacker)
 
 	if (!is_whiteout(unpacker->path))
 		return 0;
-	error = find_place(unpacker->root, unpacker->path, false, &place);
+	error = find_place(unpacker->root, unpacker->path, &place);
 	if (error)	/* the layers below have no such folder */
 		return error == -ENOENT || error == -ENOTDIR ? 0 : fail(unpacker, error);
 	name = place.name + strlen(WHITEOUT);

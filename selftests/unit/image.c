@@ -103,7 +103,7 @@ static void put_index(const char *entries, const char *digest)
 
 static int take(const char *tag)
 {
-	struct unpack_report report = {};
+	struct unpack_report report = { .entries_max = 100, .bytes_max = 1 << 20 };
 	int layout = open("layout", O_RDONLY | O_DIRECTORY), root = open("root", O_RDONLY | O_DIRECTORY);
 	int error;
 

@@ -47,7 +47,7 @@ static void begin(void)
 	if (root >= 0)
 		close(root);
 	root = open("root", O_RDONLY | O_DIRECTORY);
-	report = (struct unpack_report) {};
+	report = (struct unpack_report) { .entries_max = 100, .bytes_max = 1 << 20 };
 }
 
 static bool is_safe(void)
@@ -374,6 +374,121 @@ TEST(layers_without_an_end)
 		EXPECT_EQ(0, ftruncate(fd, 3 * 512 + 4 - i));
 		EXPECT_EQ(-EBADMSG, close_archive(false));
 	}
+}
+
+TEST(too_many_entries)
+{
+	begin();
+	report.entries_max = 3;
+	open_archive(ARCHIVE_FILTER_GZIP);
+	FILE_AT("a");
+	LINK_AT("b", "a");
+	HARD_AT("c", "a");
+	FILE_AT("d");
+	EXPECT_EQ(-EOVERFLOW, close_archive(false));
+	EXPECT_SAID("test.tar: d: the root has more than 3 files", said);
+	EXPECT_SAID("unpack it into a folder yourself", said);
+	EXPECT_TRUE(exists("c") && !exists("d"));
+
+	/* Folders that have no entry count, and so do other archives of the same root */
+	begin();
+	report.entries_max = 5;
+	open_archive(ARCHIVE_FILTER_NONE);
+	FILE_AT("x/y/z");
+	EXPECT_EQ(0, close_archive(true));
+	open_archive(ARCHIVE_FILTER_NONE);
+	FILE_AT("d/e/f/g/h");
+	EXPECT_EQ(-EOVERFLOW, close_archive(true));
+	EXPECT_FALSE(exists("d"));
+}
+
+/* A file of nothing but zeros, which compresses well, in one archive or several */
+static void add_zeros(const char *path, size_t size)
+{
+	struct archive_entry *entry = archive_entry_new();
+	char *zeros = calloc(1, size);
+
+	archive_entry_set_pathname(entry, path);
+	archive_entry_set_mode(entry, S_IFREG | 0644);
+	archive_entry_set_uid(entry, getuid());
+	archive_entry_set_gid(entry, getgid());
+	archive_entry_set_size(entry, size);
+	EXPECT_EQ(ARCHIVE_OK, archive_write_header(out, entry));
+	EXPECT_EQ((la_ssize_t)size, archive_write_data(out, zeros, size));
+	archive_entry_free(entry);
+	free(zeros);
+}
+
+TEST(too_many_bytes)
+{
+	struct stat st;
+
+	begin();
+	open_archive(ARCHIVE_FILTER_GZIP);
+	add_zeros("bomb", 64 << 20);
+	EXPECT_EQ(-EOVERFLOW, close_archive(false));
+	EXPECT_SAID("test.tar: bomb: the root is larger than 1 MiB", said);
+	EXPECT_SAID("make room there, or if you trust it", said);
+	ASSERT_EQ(0, fstatat(root, "bomb", &st, 0));
+	EXPECT_TRUE(st.st_size <= 1 << 20);
+
+	begin();
+	for (int i = 0; i < 2; i++) {
+		open_archive(ARCHIVE_FILTER_GZIP);
+		add_zeros(i ? "b" : "a", 600 << 10);
+		EXPECT_EQ(i ? -EOVERFLOW : 0, close_archive(true));
+	}
+}
+
+/* A sparse file as tar(1) writes it: a hole takes nothing, and each piece of one byte takes a block */
+static void add_sparse(unsigned int pieces, uint64_t size)
+{
+	struct archive_entry *entry = archive_entry_new();
+	const off_t distance = size / pieces;
+	char *whole = calloc(1, size);
+
+	archive_entry_set_pathname(entry, "sparse");
+	archive_entry_set_mode(entry, S_IFREG | 0644);
+	archive_entry_set_uid(entry, getuid());
+	archive_entry_set_gid(entry, getgid());
+	archive_entry_set_size(entry, size);
+	for (unsigned int i = 0; i < pieces; i++)
+		archive_entry_sparse_add_entry(entry, i * distance, 1);
+	EXPECT_EQ(ARCHIVE_OK, archive_write_header(out, entry));
+	EXPECT_EQ((la_ssize_t)size, archive_write_data(out, whole, size));
+	archive_entry_free(entry);
+	free(whole);
+}
+
+TEST(sparse_files)
+{
+	struct stat st;
+
+	begin();
+	open_archive(ARCHIVE_FILTER_GZIP);
+	add_sparse(4, 16 << 20);
+	EXPECT_EQ(0, close_archive(false));
+	ASSERT_EQ(0, fstatat(root, "sparse", &st, 0));
+	EXPECT_EQ(16 << 20, st.st_size);
+	EXPECT_TRUE(st.st_blocks * 512 < 1 << 20);
+
+	begin();
+	open_archive(ARCHIVE_FILTER_GZIP);
+	add_sparse(1000, 16 << 20);
+	EXPECT_EQ(-EOVERFLOW, close_archive(false));
+	EXPECT_SAID("sparse: the root is larger than 1 MiB", said);
+}
+
+TEST(limits_of_this_disk)
+{
+	begin();
+	report = (struct unpack_report) {};
+	EXPECT_EQ(0, unpack_limit(&report, root));
+	EXPECT_TRUE(report.bytes_max > 0 && report.bytes_max <= UNPACK_BYTES_MAX);
+	EXPECT_TRUE(report.entries_max > 0 && report.entries_max <= UNPACK_ENTRIES_MAX);
+	capture_start();
+	EXPECT_EQ(-EBADF, unpack_limit(&report, -1));
+	EXPECT_SAID("cannot see what is free", capture_end());
 }
 
 TEST_HARNESS_MAIN
