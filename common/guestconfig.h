@@ -55,6 +55,7 @@ enum guest_cache {
 /**
  * struct guest_profile - what a profile sets (common/profile.h); all is 0: nothing
  * @name: NULL: there is none
+ * @text: of its file, as it was read
  * @summary: for people, or NULL
  * @words: for the kernel's command line, each behind a blank
  * @full_tick: no tick on a CPU that runs one task, but on the first CPU
@@ -63,7 +64,7 @@ enum guest_cache {
  * @cache: of shares that have none of their own
  */
 struct guest_profile {
-	char *name, *summary, *words;
+	char *name, *text, *summary, *words;
 	bool full_tick, huge_1g;
 	unsigned long huge_pages;
 	unsigned int huge_percent;

@@ -323,19 +323,42 @@ static void finish(struct reader *reader)
 		wrong(reader, "HugePageSize= without HugePages=; say how many there are to be, or leave it out");
 }
 
-static int read_file(struct reader *reader)
+/* Read the file, once, into @profile->text. 0 or a reported -errno */
+static int read_text(struct guest_profile *profile, const char *path, int fd)
+{
+	struct stat st;
+	size_t len = 0;
+	ssize_t got;
+
+	profile->text = calloc(1, PROFILE_MAX + 2);
+	if (!profile->text)
+		return log_error(-ENOMEM, "%s: no memory to read it", path);
+	got = fstat(fd, &st) || !S_ISREG(st.st_mode) ? -1 : 1;
+	while (got > 0 && len <= PROFILE_MAX) {
+		got = read(fd, profile->text + len, PROFILE_MAX + 1 - len);
+		len += got > 0 ? got : 0;
+	}
+	if (got < 0 || len > PROFILE_MAX || strlen(profile->text) != len)
+		return log_error(-EINVAL, "%s: no text of at most %u bytes; this can't be a profile",
+				 path, PROFILE_MAX);
+	return 0;
+}
+
+static int parse(struct reader *reader)
 {
 	struct guest_profile *profile = reader->profile;
-	struct stat st;
+	/* fmemopen() rejects an empty text */
+	const char *text = *profile->text ? profile->text : "\n";
 	size_t len;
 	int line;
 
-	if (fstat(fileno(reader->file), &st) || !S_ISREG(st.st_mode) || st.st_size > PROFILE_MAX)
-		return log_error(-EINVAL, "%s: no file of at most %u bytes; this can't be a profile",
-				 reader->path, PROFILE_MAX);
+	reader->file = fmemopen((void *)text, strlen(text), "r");
 	reader->words = open_memstream(&profile->words, &len);
-	if (!reader->words)
+	if (!reader->file || !reader->words) {
+		if (reader->words)
+			fclose(reader->words);
 		return log_error(-ENOMEM, "%s: no memory to read it", reader->path);
+	}
 	line = ini_parse_stream(next_line, reader, take_key, reader);
 	if (line > 0) {
 		reader->line = line;
@@ -452,12 +475,14 @@ int profile_load(struct guest_profile *profile, const char *name, char *why, siz
 	reader.path = path;
 	/* O_NONBLOCK: it may be a pipe */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	reader.file = fd < 0 ? NULL : fdopen(fd, "r");
-	if (!reader.file)
+	if (fd < 0)
 		return log_error(-errno, "%s: %m; change its permissions", path);
 	profile->name = strdup(name);
-	error = profile->name ? read_file(&reader) : log_error(-ENOMEM, "no memory");
-	fclose(reader.file);
+	error = profile->name ? read_text(profile, path, fd) ?: parse(&reader) :
+		log_error(-ENOMEM, "no memory");
+	close(fd);
+	if (reader.file)
+		fclose(reader.file);
 	if (error)
 		profile_free(profile);
 	return error;
@@ -468,5 +493,6 @@ void profile_free(struct guest_profile *profile)
 	free(profile->name);
 	free(profile->words);
 	free(profile->summary);
+	free(profile->text);
 	*profile = (struct guest_profile) {};
 }

@@ -35,6 +35,22 @@ int profile_load(struct guest_profile *profile, const char *name, char *why, siz
 void profile_free(struct guest_profile *profile);
 
 /**
+ * profile_keep - keep a profile for as long as the guest @guest is there
+ *
+ * Its file may change while the guest runs with what it said. Context: the guest has its folder in RUNDIR.
+ * Return: 0, also without a profile, or a reported -errno.
+ */
+int profile_keep(const struct guest_profile *profile, const char *guest);
+
+/**
+ * profile_load_kept - read the profile that was kept for a guest that runs
+ * @name: as the guest file has it
+ *
+ * Return: as profile_load(); -ENOENT: none was kept.
+ */
+int profile_load_kept(struct guest_profile *profile, const char *name, const char *guest);
+
+/**
  * profile_path - the file of a profile
  *
  * Return: 0, or -ENOENT.

@@ -228,7 +228,10 @@ static void set_root_cache(struct parser *parser, const char *value)
 		parser->config->root_cache = cache;
 }
 
-/* A guest that runs has its command line, and is served whatever has become of its profile */
+/*
+ * A guest that runs has its command line, and the profile that was kept. It is served whatever has become
+ * of that
+ */
 static void set_profile(struct parser *parser, const char *value)
 {
 	char why[512];
@@ -239,9 +242,11 @@ static void set_profile(struct parser *parser, const char *value)
 		      value);
 		return;
 	}
-	error = profile_load(&parser->config->profile, value, why, sizeof(why));
-	if (parser->running)
+	if (parser->running) {
+		profile_load_kept(&parser->config->profile, value, parser->config->name);
 		return;
+	}
+	error = profile_load(&parser->config->profile, value, why, sizeof(why));
 	if (error == -ENOENT)
 		wrong(parser, error, "Profile=%s: %s", value, why);
 	else if (error)

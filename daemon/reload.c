@@ -45,6 +45,14 @@ static bool channels_differ(const struct guest_config *old, const struct guest_c
 	return false;
 }
 
+static bool profiles_differ(const struct guest_profile *old, const struct guest_profile *new)
+{
+	return differ(old->name, new->name) || differ(old->words, new->words) ||
+	       old->full_tick != new->full_tick || old->huge_1g != new->huge_1g ||
+	       old->huge_pages != new->huge_pages || old->huge_percent != new->huge_percent ||
+	       old->cache != new->cache;
+}
+
 static void compare(const struct guest_config *old, const struct guest_config *new, FILE *said)
 {
 	const struct {
@@ -58,8 +66,7 @@ static void compare(const struct guest_config *old, const struct guest_config *n
 		{ "Modules=", differ(old->modules, new->modules) },
 		{ "HostModules=", old->host_modules != new->host_modules },
 		{ "CommandLine=", differ(old->cmdline, new->cmdline) },
-		{ "Profile=", differ(old->profile.name, new->profile.name) ||
-			      differ(old->profile.words, new->profile.words) },
+		{ "Profile=", profiles_differ(&old->profile, &new->profile) },
 		{ "RootCache=", old->root_cache != new->root_cache },
 		{ "SplitCores=", old->split_cores != new->split_cores },
 		{ "VSock=", old->vsock.off != new->vsock.off || old->vsock.cid != new->vsock.cid },

@@ -15,6 +15,7 @@
 
 #include "../common/cpus.h"
 #include "../common/log.h"
+#include "../common/profile.h"
 #include "../common/rundir.h"
 #include "agent.h"
 #include "channels.h"
@@ -223,7 +224,8 @@ int start_make(struct machine *machine)
 	error = rundir_make(config->name);
 	if (error)
 		goto close_memory;
-	error = state_show(machine->state_fd, config->name);
+	error = profile_keep(&config->profile, config->name) ?:
+		state_show(machine->state_fd, config->name);
 	if (error)
 		goto remove_rundir;
 	error = machine_show(machine);

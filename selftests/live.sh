@@ -41,6 +41,11 @@ gzip -k $dir/q.img
 echo "from the host" >$things/note
 # Its slabs have their own numbers, so that it shows whether requests leak
 guest g disk=/dev/vdb net=1 append=slab_nomerge
+mkdir -p /etc/sigma/profiles
+# profile TEXT: what the guest's says
+profile() { printf '[Sysctl]\n%s\n' "$1" >/etc/sigma/profiles/mine.conf; }
+profile vm.swappiness=77
+sed -i 's/^\[Guest\]/&\nProfile=mine/' /etc/sigma/g.guest
 remember_host
 check "the guest starts" ctl start g
 check "the guest's user space answers" wait_guest 1
@@ -106,6 +111,10 @@ losetup -d "$loop"
 reloads() { ctl reload g >/tmp/said && { grep -x "g: $1" /tmp/said || { cat /tmp/said; return 1; }; }; }
 cp /etc/sigma/g.guest /tmp/g.guest
 check "reload: a guest file that is the same changes nothing" reloads "is as its guest file says"
+profile vm.swappiness=78
+check "reload: the guest has the profile as it was when it started" \
+	reloads "Profile=: takes effect when the guest is stopped and started"
+profile vm.swappiness=77
 printf '[Disk]\nPath=%s\nSerial=new\n' $dir/a.img >>/etc/sigma/g.guest
 check "reload: a new section becomes a disk" \
 	eval 'reloads "disk $dir/a.img: was added" && comes /dev/vdb'

@@ -130,6 +130,28 @@ TEST(names)
 	}
 }
 
+/* What is no text is no profile, and nothing of it is taken */
+TEST(what_is_no_text)
+{
+	char why[512], large[4096];
+	FILE *file = fopen(path, "w");
+
+	fwrite("[Kernel]\n\0Tick=x\n", 1, 18, file);
+	fclose(file);
+	capture_start();
+	EXPECT_EQ(-EINVAL, profile_load(&profile, path, why, sizeof(why)));
+	EXPECT_SAID("no text of at most 65536 bytes", capture_end());
+	memset(large, '#', sizeof(large));
+	file = fopen(path, "w");
+	for (size_t at = 0; at <= PROFILE_MAX; at += sizeof(large))
+		fwrite(large, 1, sizeof(large), file);
+	fclose(file);
+	capture_start();
+	EXPECT_EQ(-EINVAL, profile_load(&profile, path, why, sizeof(why)));
+	EXPECT_SAID("no text of at most 65536 bytes", capture_end());
+	EXPECT_WORDS("", "");
+}
+
 /* In the sources, since they need not be installed */
 TEST(those_of_sigma)
 {
