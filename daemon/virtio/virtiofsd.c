@@ -28,6 +28,7 @@
 
 #include "../../common/program.h"
 #include "../../common/rundir.h"
+#include "kernel_mounts.h"
 #include "virtiofsd.h"
 
 #define PROGRAM		"virtiofsd"
@@ -41,6 +42,15 @@
 #define TO_BEGIN	(1ULL << CAP_SYS_CHROOT | 1ULL << CAP_SETPCAP)
 #define MARK_ALONE	"modcaps=+net_bind_service:-chown:-dac_override:-fowner:-fsetid:-setgid:" \
 			"-setuid:-mknod:-setfcap,sandbox=chroot,"
+
+/**
+ * struct served - for the new process, before exec
+ * @hidden: paths that are to be empty, and a NULL; NULL: none
+ */
+struct served {
+	const struct guest_share *share;
+	char **hidden;
+};
 
 /* Is it the one in Rust? Only that one has this capability */
 static bool has_separate_options(char *path)
@@ -66,7 +76,7 @@ static const char *prepare(const void *data)
 {
 	/* What the host mounts later would come here with its own flags, and could be written to */
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE };
-	const struct guest_share *share = data;
+	const struct guest_share *share = ((const struct served *)data)->share;
 	const char *path = served_path(share);
 
 	if (access(share->path, R_OK | X_OK))
@@ -84,7 +94,9 @@ static bool hide(const char *folder)
 {
 	const unsigned long flags = MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC;
 
-	return !mount("tmpfs", folder, "tmpfs", flags, MODE_NOTHING) || errno == ENOENT;
+	/* It may have been a file that was mounted, of which no program makes use */
+	return !mount("tmpfs", folder, "tmpfs", flags, MODE_NOTHING) || errno == ENOENT ||
+	       errno == ENOTDIR;
 }
 
 /*
@@ -95,7 +107,8 @@ static bool hide(const char *folder)
  */
 static const char *prepare_owned(const void *data)
 {
-	const struct guest_share *share = data;
+	const struct served *what = data;
+	const struct guest_share *share = what->share;
 	const uint64_t kept_out = MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID;
 	struct mount_attr served = { .attr_set = kept_out, .propagation = MS_PRIVATE };
 	struct mount_attr rest = {
@@ -117,6 +130,9 @@ static const char *prepare_owned(const void *data)
 	if (!hide(HOST_ROOT "/proc") || !hide(HOST_ROOT "/sys") || !hide(HOST_ROOT "/dev") ||
 	    !hide(HOST_ROOT "/run"))
 		return "cannot hide what is no file from the guest";
+	for (char **path = what->hidden; *path; path++)
+		if (!hide(*path))
+			return "cannot hide what is no file from the guest";
 	return NULL;
 }
 
@@ -204,9 +220,10 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 	char *joined[] = {
 		path, fd_option, "--rlimit-nofile=0", "--thread-pool-size=0", "-o", folder, NULL
 	};
+	struct served what = { .share = share };
 	struct backend_command command = {
 		.name = PROGRAM, .serves = serves, .files_max = FILES_MAX,
-		.prepare = prepare, .data = share,
+		.prepare = prepare, .data = &what,
 	};
 	int connection, error;
 	bool is_separate;
@@ -242,15 +259,22 @@ int virtiofsd_start(struct backend *server, sd_event *event, const struct guest_
 		join(folder, sizeof(folder), share);
 	}
 
+	what.hidden = backend_owner() ? kernel_mounts_find(HOST_ROOT) : NULL;
+	if (backend_owner() && !what.hidden) {
+		error = -errno;
+		snprintf(why, BACKEND_WHY_MAX, "cannot see what is mounted: %s", strerror(errno));
+		return error;
+	}
 	error = backend_sockets(&command.fd, &connection);
 	if (error) {
 		snprintf(why, BACKEND_WHY_MAX, "no socket for " PROGRAM ": %s", strerror(-error));
-		return error;
+		goto free_hidden;
 	}
 	error = backend_start(server, event, &command, starter, why);
 	close(command.fd);
-	if (!error)
-		return connection;
-	close(connection);
-	return error;
+	if (error)
+		close(connection);
+free_hidden:
+	kernel_mounts_free(what.hidden);
+	return error ?: connection;
 }

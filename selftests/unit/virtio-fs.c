@@ -8,7 +8,9 @@
 #include <linux/fuse.h>
 #include <linux/virtio_fs.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +19,7 @@
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
+#include "../../common/rundir.h"
 #include "../../daemon/privileges.h"
 #include "../../daemon/virtio/broker.h"
 #include "capture.h"
@@ -49,6 +52,7 @@ static void __attribute__((destructor)) remove_dir(void)
 {
 	unlink("greeting");
 	unlink("made");
+	rmdir("a container");
 	rmdir(dir);
 }
 
@@ -469,6 +473,17 @@ static void serve_owner(struct guest *guest, pid_t broker)
 	EXPECT_EQ(0, chown("greeting", 0, 0));
 	EXPECT_EQ(0, find(guest, find(guest, FUSE_ROOT_ID, "proc"), "self"));
 	EXPECT_EQ(0, find(guest, find(guest, FUSE_ROOT_ID, "dev"), "null"));
+	/* Also where others are mounted, as in the root of a container */
+	ASSERT_TRUE(find(guest, folder, "a container"));
+	EXPECT_EQ(0, find(guest, find(guest, folder, "a container"), "self"));
+}
+
+/* In the broker's process: a RUNDIR, and a mount of procfs that is there when virtiofsd starts */
+static bool mount_another(void)
+{
+	return !unshare(CLONE_NEWNS) && !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	       !mount("tmpfs", "/run", "tmpfs", 0, NULL) && !mkdir(RUNDIR, 0755) &&
+	       !mount("proc", "a container", "proc", 0, NULL) && !access("a container/self", F_OK);
 }
 
 TEST(for_the_owner_of_the_guest)
@@ -482,11 +497,13 @@ TEST(for_the_owner_of_the_guest)
 
 	if (geteuid())
 		SKIP(return, "needs root");
+	ASSERT_EQ(0, mkdir("a container", 0755));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends));
 	pid = fork();
 	if (!pid) {
 		close(ends[0]);
-		_exit(privileges_of_broker() ? EXIT_FAILURE : (broker_serve(ends[1], &owner), EXIT_SUCCESS));
+		_exit(!mount_another() || privileges_of_broker() ? EXIT_FAILURE :
+		      (broker_serve(ends[1], &owner), EXIT_SUCCESS));
 	}
 	close(ends[1]);
 	broker_use(ends[0]);
