@@ -7,6 +7,7 @@
 #ifndef SIGMA_OWNER_H
 #define SIGMA_OWNER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define OWNER_GROUPS_MAX	256	/* supplementary ones */
@@ -22,6 +23,21 @@ struct owner {
 
 /** owner_format - as text, for owner_parse() */
 void owner_format(const struct owner *owner, char text[OWNER_TEXT_MAX]);
+
+/**
+ * owner_keep - note whose guest @guest is, for a sigmad that would take it over
+ * @owner: NULL: root's
+ *
+ * Context: the guest has its folder in RUNDIR. Return: 0, or a reported -errno.
+ */
+int owner_keep(const struct owner *owner, const char *guest);
+
+/**
+ * owner_is_kept - is it the guest of this user, or with NULL, of root?
+ *
+ * Return: true; or false, reported.
+ */
+bool owner_is_kept(const struct owner *owner, const char *guest);
 
 /** owner_parse - read what owner_format() wrote: 0, or -EINVAL for all else, also for root */
 int owner_parse(const char *text, struct owner *owner);

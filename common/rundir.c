@@ -17,7 +17,7 @@
 #include "rundir.h"
 
 static const char * const logs[] = { "log", "log.1", "sigmad.log", "sigmad.log.1" };
-static const char * const ends[] = { "agent", "bus", "console", "profile", "state", "state.new" };
+static const char * const ends[] = { "agent", "bus", "console", "owner", "profile", "state", "state.new" };
 
 #define NOBODY ((gid_t)-1)
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))

@@ -6,6 +6,7 @@
  *	bus		D-Bus socket, object /org/sigma/Guest (daemon/bus.c)
  *	console		link to the pty of the guest's hvc0
  *	log, log.1	the guest's kernel log, and the older half of it (daemon/guestlog.c)
+ *	owner		whose guest it is, if not root's (common/owner_kept.c)
  *	profile		the profile that it was started with (common/profile_kept.c)
  *	sigmad.log	messages of sigmad, with --background; sigmad.log.1 is the older half
  *	state		state for a sigmad that takes over if this one dies (daemon/state.c)

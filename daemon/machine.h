@@ -27,6 +27,7 @@ struct virtio_bus;
  * @guest: of sigma.ko
  * @load: kernel and initrd, until they are in the guest's memory
  * @memory: the guest's memory, mapped
+ * @owner: the user whose guest it is; NULL: root's
  * @memory_event: see memory_survive()
  * @state: persisted for the next sigmad, in the file @state_fd
  * @state_fd: holds the lock on that file
@@ -34,11 +35,12 @@ struct virtio_bus;
  * @devices: the virtio bus
  * @console: "/dev/pts/N" of hvc0
  *
- * The owner sets @event, @config and @observers; the rest begins as zeros.
+ * Who has it sets @event, @config, @owner and @observers; the rest begins as zeros.
  */
 struct machine {
 	sd_event *event;
 	struct guest_config *config;
+	const struct owner *owner;
 	struct observers observers;
 	struct guest guest;
 	struct load load;

@@ -472,9 +472,10 @@ int main(int argc, char **argv)
 		return be_broker(owner);
 	if (give_up_privileges(options.supervisor.service, owner))
 		return EXIT_FAILURE;
+	machine->owner = owner;
 	found = takeover_find(machine, &config, options.guest);
 	if (found < 0)
-		return found == -EBUSY || found == -ESTALE ? EXIT_FAILURE :
+		return found == -EBUSY || found == -ESTALE || found == -EPERM ? EXIT_FAILURE :
 		       not_taken(options.guest, options.supervisor.service);
 	warn_of_versions();
 	late_begin(&late, options.supervisor.service ? options.device_timeout : 0);

@@ -15,6 +15,7 @@
 
 #include "../common/cpus.h"
 #include "../common/log.h"
+#include "../common/owner.h"
 #include "../common/profile.h"
 #include "../common/rundir.h"
 #include "agent.h"
@@ -224,7 +225,8 @@ int start_make(struct machine *machine)
 	error = rundir_make(config->name);
 	if (error)
 		goto close_memory;
-	error = profile_keep(&config->profile, config->name) ?:
+	error = owner_keep(machine->owner, config->name) ?:
+		profile_keep(&config->profile, config->name) ?:
 		state_show(machine->state_fd, config->name);
 	if (error)
 		goto remove_rundir;

@@ -5,6 +5,7 @@
 
 #include "../common/control.h"
 #include "../common/log.h"
+#include "../common/owner.h"
 #include "../common/rundir.h"
 #include "devices.h"
 #include "takeover.h"
@@ -20,6 +21,9 @@ int takeover_find(struct machine *machine, struct guest_config *config, const ch
 	free(file);
 	if (!control_has_guest(name))
 		return 0;
+	/* Its virtiofsd is going to have the rights of the owner that sigmad has now */
+	if (!owner_is_kept(machine->owner, name))
+		return -EPERM;
 	error = state_take(&machine->state, &machine->state_fd, name);
 	if (error)
 		return error == -ENOENT ? 0 : error;

@@ -7,12 +7,13 @@
 
 /**
  * takeover_find - does the guest exist, without a sigmad?
+ * @machine: @machine->owner is set
  * @guest: its name or file
  * @config: out: the configuration that the guest was made from; the file may have changed since
  *
  * Return: 1: yes, @machine->state is the state that the last sigmad persisted, and @machine->config
  * is @config. Else nothing has changed: 0: no, or it has no state; -EBUSY: it has a sigmad;
- * -ESTALE: it had one of another version; or another negative errno, after which another try may
+ * -ESTALE: it had one of another version; -EPERM: it has another owner; or another negative errno, after which another try may
  * succeed. Errors are reported.
  */
 int takeover_find(struct machine *machine, struct guest_config *config, const char *guest);

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "../../common/gueststate.h"
+#include "../../common/owner.h"
 #include "../../common/version.h"
 #include "../../daemon/supervisor.h"
 #include "../../daemon/takeover.h"
@@ -1301,6 +1302,7 @@ static bool is_taken_over(void)
 TEST(not_taken_over)
 {
 	struct state_header header, other = {};
+	char owner[RUNDIR_PATH_MAX];
 	int fd, bus;
 
 	ASSERT_TRUE(leave_guest(true));
@@ -1312,6 +1314,17 @@ TEST(not_taken_over)
 	EXPECT_EQ(-EBUSY, found());
 	EXPECT_SAID(HOST_GUEST ": exists already, and a sigmad serves it", said);
 	close_bus(bus);
+
+	/* A guest of a user has a virtiofsd with the rights of that user, and of nobody else */
+	ASSERT_EQ(0, owner_keep(&(struct owner){ .uid = 1000, .gid = 100 }, HOST_GUEST));
+	EXPECT_EQ(-EPERM, found());
+	EXPECT_SAID(HOST_GUEST ": is a guest of user 1000, and is not served with the rights of others; 'sigmactl kill "
+		    HOST_GUEST "' ends it", said);
+	rundir_path(owner, HOST_GUEST, "owner");
+	ASSERT_EQ(0, truncate(owner, 0));
+	EXPECT_EQ(-EPERM, found());
+	EXPECT_SAID("cannot see whose guest it is", said);
+	unlink(owner);
 
 	/* Whoever holds the lock does not serve the guest: another try may succeed */
 	EXPECT_EQ(-EAGAIN, found());
