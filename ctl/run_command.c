@@ -54,10 +54,10 @@ static void tell_step(struct run *run, const char *what)
 	run_step(&run->steps, run->life.name, what);
 }
 
-/* With --keep, sigmad does not wait for this process any more */
+/* With --keep, sigmad does not wait for this process any more, and nor does its broker */
 static bool let_go(struct run_life *life)
 {
-	bool done = write(life->caller, "", 1) == 1;
+	bool done = write(life->caller, "\0", 2) == 2;
 
 	close(life->caller);
 	if (done)

@@ -15,6 +15,7 @@
  *	reload.c	reads the guest file again
  *	late.c		waits for what the guest file names and is not there yet
  *	start.c takeover.c	make a guest, or take over one that runs
+ *	orphan.c	ends a guest of which sigmad and its caller were killed
  *	boot.c hang.c	watch the guest boot, and whether it hangs
  *	sleep.c		asks it to sleep
  *	failure.c savelog.c	say why a guest failed; save its log when it ends
@@ -52,6 +53,7 @@
 #include "late.h"
 #include "notify.h"
 #include "oom.h"
+#include "orphan.h"
 #include "privileges.h"
 #include "supervisor.h"
 #include "systembus.h"
@@ -226,7 +228,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 		log_error(-EINVAL, "--for= and --service exclude each other; give one of them");
 		return EXIT_USAGE;
 	}
-	if (options->broker && argc == optind)
+	if (options->broker && argc == optind && !options->with_caller)
 		return -1;
 	if (argc - optind != 1) {
 		log_error(-EINVAL, "name one guest, or the file of one; see 'sigmad --help'");
@@ -413,24 +415,27 @@ static int serve(struct supervisor *supervisor, bool background)
 	return status;
 }
 
-/* Return: the exit status */
-static int be_broker(const struct owner *owner)
+/* Return: the exit status. Standard output is the pipe of a caller: see broker_start() */
+static int be_broker(const struct options *options, const struct owner *owner)
 {
 	if (privileges_of_broker())
 		return EXIT_FAILURE;
 	broker_serve(STDIN_FILENO, owner);
+	/* Not in this process, for whose end sigmad may wait */
+	if (options->with_caller && !fork())
+		orphan_end(options->guest, STDOUT_FILENO);
 	return EXIT_SUCCESS;
 }
 
 /* Before anything of the guest is read. Return: 0, or a reported -errno */
-static int give_up_privileges(bool service, const struct owner *owner)
+static int give_up_privileges(const struct options *options, const struct owner *owner)
 {
 	int error = 0;
 
-	if (service)
+	if (options->supervisor.service)
 		broker_is_service();
 	else
-		error = broker_start(owner);
+		error = broker_start(owner, options->with_caller ? options->guest : NULL);
 	return error ?: privileges_shed(owner);
 }
 
@@ -469,8 +474,8 @@ int main(int argc, char **argv)
 		agent_of_user();
 	oom_protect();
 	if (options.broker)
-		return be_broker(owner);
-	if (give_up_privileges(options.supervisor.service, owner))
+		return be_broker(&options, owner);
+	if (give_up_privileges(&options, owner))
 		return EXIT_FAILURE;
 	machine->owner = owner;
 	found = takeover_find(machine, &config, options.guest);

@@ -23,6 +23,7 @@ ends() { local status=0; "${@:2}" || status=$?; [ $status = "$1" ]; }
 no_guests() { [ -z "$(sigmactl list --no-legend)" ]; }
 is_over() { no_guests && ! pgrep -x sigmad; }
 is_back() { until_true 60 is_over && host_is_as_before; }
+no_brokers() { ! pgrep -x sigmad-broker; }
 no_servers() { ! pgrep -x virtiofsd; }
 
 mkdir -p $work $made $other
@@ -136,6 +137,17 @@ check "and is still there when it is loaded" eval '
 refuse "a list that is none" "my.conf: no list" sigmactl cache load still my.conf
 check "sigmactl is killed, and everything is back" eval 'kill -9 $!; is_back'
 check "no virtiofsd is left" no_servers
+rm started
+begin --name=left -- sh -c 'touch started; exec sleep 1000' 2>begun &
+check "one more runs" until_true 120 [ -e started ]
+check "sigmad is killed, and then sigmactl: everything is back" eval '
+	pid=$!; kill -STOP $pid; kill -9 "$(sigmad_pid left)"; kill -9 $pid; is_back'
+rm started
+begin --keep --name=left -- touch started 2>begun &
+check "one goes on without sigmactl" eval 'until_true 120 [ -e started ] && wait $!'
+check "and without its sigmad" eval '
+	kill -9 "$(sigmad_pid left)" && until_true 60 no_brokers && [ "$(state left)" = running ] &&
+	sigmactl kill left && is_back'
 begin --rootfs=root.tar.gz -- true 2>begun &
 check "a start that is killed takes nothing" eval 'sleep 1; kill -9 $!; is_back'
 check "the guest's kernel panics: an error, and everything is back" eval '

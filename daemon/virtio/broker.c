@@ -85,13 +85,21 @@ static bool is_service;
 /* sigmad's side */
 
 /* Only what was there before sigmad had anything of a guest is in the new process */
-static void __attribute__((noreturn)) become_broker(int fd, char *for_owner)
+static void __attribute__((noreturn)) become_broker(int fd, char *for_owner, const char *caller)
 {
-	char *argv[] = { "sigmad-broker", "--broker", for_owner, NULL };
+	char *argv[6] = { "sigmad-broker", "--broker" };
 	int null = open("/dev/null", O_RDWR);
+	unsigned int nr = 2;
 
-	if (null < 0 || dup2(fd, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
-	    dup2(null, STDERR_FILENO) < 0)
+	if (for_owner)
+		argv[nr++] = for_owner;
+	if (caller) {
+		argv[nr++] = "--with-caller";
+		argv[nr++] = (char *)caller;
+	}
+	/* It prints nothing: its standard output is that pipe */
+	if (null < 0 || dup2(caller ? STDIN_FILENO : null, STDOUT_FILENO) < 0 ||
+	    dup2(fd, STDIN_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
 		_exit(126);
 	setsid();
 	/* The folder that sigmad was started in must not stay in use: see leave_terminal() of ../main.c */
@@ -101,7 +109,7 @@ static void __attribute__((noreturn)) become_broker(int fd, char *for_owner)
 	_exit(127);
 }
 
-int broker_start(const struct owner *owner)
+int broker_start(const struct owner *owner, const char *caller)
 {
 	char text[sizeof(FOR_OWNER) + OWNER_TEXT_MAX] = FOR_OWNER;
 	int ends[2], error;
@@ -112,7 +120,7 @@ int broker_start(const struct owner *owner)
 		return log_error(-errno, "no socket for the broker: %s", strerror(errno));
 	broker_pid = fork();
 	if (!broker_pid)
-		become_broker(ends[1], owner ? text : NULL);
+		become_broker(ends[1], owner ? text : NULL, caller);
 	error = broker_pid < 0 ? log_error(-errno, "cannot make the process that starts virtiofsd, passt and qemu-storage-daemon: %s",
 					   strerror(errno)) : 0;
 	close(ends[1]);

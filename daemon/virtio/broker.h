@@ -24,10 +24,12 @@
  * broker_start - start a broker as a child
  * @owner: NULL, or the guest's owner. The broker then starts nothing else than a virtiofsd for the
  *	   host's root and a passt, both as this user, whatever sigmad asks for
+ * @caller: NULL, or the guest of which standard input is the pipe of --with-caller: it is ended when
+ *	    sigmad and the caller both have (../orphan.h)
  *
  * Return: 0, or a reported -errno.
  */
-int broker_start(const struct owner *owner);
+int broker_start(const struct owner *owner, const char *caller);
 
 /** broker_is_service - have systemd start the broker, once it is needed */
 void broker_is_service(void);
