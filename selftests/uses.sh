@@ -88,13 +88,13 @@ database() {
 		-c listen_addresses= -c shared_buffers=32MB
 }
 as_postgres() { sigmactl exec db -- env -C / setpriv --reuid=postgres "$@"; }
-psql() { as_postgres psql -h /tmp -AtX "$@"; }
-answers() { [ "$(psql -d "$1" -c 'SELECT 1')" = 1 ]; }
-sums() { psql -d bench -c 'SELECT (SELECT sum(abalance) FROM pgbench_accounts) -
+sql() { as_postgres psql -h /tmp -AtX "$@"; }
+answers() { [ "$(sql -d "$1" -c 'SELECT 1')" = 1 ]; }
+sums() { sql -d bench -c 'SELECT (SELECT sum(abalance) FROM pgbench_accounts) -
 	(SELECT sum(delta) FROM pgbench_history), (SELECT sum(bbalance) FROM pgbench_branches) -
 	(SELECT sum(tbalance) FROM pgbench_tellers), (SELECT sum(abalance) FROM pgbench_accounts) -
 	(SELECT sum(bbalance) FROM pgbench_branches)'; }
-history() { psql -d bench -c 'SELECT count(*) FROM pgbench_history'; }
+history() { sql -d bench -c 'SELECT count(*) FROM pgbench_history'; }
 has_history() { [ "$(history)" -gt "$1" ]; }
 
 install -d -o postgres -g postgres -m 700 data
@@ -106,7 +106,7 @@ database >db.log 2>&1 &
 server=$!
 check "it is up in another guest" until_true 120 answers postgres
 check "pgbench fills it" eval '
-	psql -d postgres -c "CREATE DATABASE bench" &&
+	sql -d postgres -c "CREATE DATABASE bench" &&
 	as_postgres pgbench -h /tmp -i -s 1 bench'
 sigmactl exec db -- env -C / setpriv --reuid=postgres pgbench -h /tmp -c 4 -T 1000 bench >bench.log 2>&1 &
 client=$!
@@ -152,8 +152,8 @@ check "cron runs a program in a guest" until_true 240 eval '[ "$(tail -n 1 cron)
 say "$(cat cron)"
 rm /etc/cron.d/nightly
 check "its guest is gone" is_back
-# service LINE...: a service that runs a script of these lines in a guest
-service()
+# make_service LINE...: a service that runs a script of these lines in a guest
+make_service()
 {
 	printf '%s\n' '#!/bin/sh' "$@" >job && chmod +x job
 	printf '%s\n' '[Unit]' 'Wants=modprobe@sigma.service sigma-pool.service' \
@@ -162,12 +162,12 @@ service()
 		"ExecStart=$(command -v sigmactl) run ${lean[*]} --name=report -- ./job" \
 		>/run/systemd/system/report.service && systemctl daemon-reload
 }
-service 'uname -n >report'
+make_service 'uname -n >report'
 check "a service runs a program in a guest" eval 'systemctl start report && grep . report'
-service 'exit 9'
+make_service 'exit 9'
 check "the service has the exit status of the program" eval '
 	! systemctl start report && [ "$(systemctl show -P ExecMainStatus report)" = 9 ]'
-service 'trap "echo stopped >stopped; exit 0" TERM' 'touch ready' 'while :; do sleep 1; done'
+make_service 'trap "echo stopped >stopped; exit 0" TERM' 'touch ready' 'while :; do sleep 1; done'
 check "systemctl stop ends the program in order" eval '
 	systemctl start --no-block report && until_true 120 [ -e ready ] &&
 	systemctl stop report && grep stopped stopped'
