@@ -134,7 +134,7 @@ units := $(addprefix $(O)/,sigma@.service sigma-broker@.service sigma-unserved@.
 	 sigma-end@.service sigma-pool.service sigma-agent.service sigma-run.service)
 
 user: $(O)/sigmad $(O)/sigmactl $(O)/guest/init/init $(O)/guest/agent/sigma-agent $(O)/libiosc.a $(O)/libiosc.so $(O)/libiosc.pc \
-      $(units)
+      $(O)/iosc-idl $(units)
 
 $(O)/daemon/load/sigma.hex: daemon/load/sigma.asl | needs
 	@mkdir -p $(@D)
@@ -188,12 +188,15 @@ LIBIOSC := libiosc.so.1
 
 $(O)/lib/%.o: CFLAGS += -fPIC
 
-$(O)/libiosc.a: $(O)/lib/iosc.o
+iosc_obj := $(patsubst %.c,$(O)/%.o,$(wildcard lib/*.c))
+idl_obj := $(patsubst %.c,$(O)/%.o,$(wildcard lib/idl/*.c))
+
+$(O)/libiosc.a: $(iosc_obj)
 	$(call quiet,AR,$@)rm -f $@ && $(AR) rcs $@ $^
 
-$(O)/$(LIBIOSC): $(O)/lib/iosc.o lib/libiosc.map
+$(O)/$(LIBIOSC): $(iosc_obj) lib/libiosc.map
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,$(@F) -Wl,-z,defs \
-		-Wl,--version-script=lib/libiosc.map -o $@ $<
+		-Wl,--version-script=lib/libiosc.map -o $@ $(iosc_obj)
 
 $(O)/libiosc.so: $(O)/$(LIBIOSC)
 	$(Q)ln -sf $(LIBIOSC) $@
@@ -201,6 +204,18 @@ $(O)/libiosc.so: $(O)/$(LIBIOSC)
 $(O)/libiosc.pc: lib/libiosc.pc.in common/version.h Makefile
 	@mkdir -p $(@D)
 	$(Q)sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' $< >$@
+
+# Makes stubs of interfaces. It looks for iosc.capnp where that is installed
+$(O)/lib/idl/main.o $(O)/sanitized/lib/idl/main.o: sigma_cflags += -DSIGMA_INCLUDEDIR='"$(PREFIX)/include"'
+
+$(O)/iosc-idl: $(idl_obj)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
+
+# The interface of the tests
+stubs := $(addprefix $(O)/stubs/,files.h files-client.h files-server.h files-fuzz.c)
+$(stubs) &: selftests/calls/files.capnp lib/idl/iosc.capnp $(O)/iosc-idl
+	@mkdir -p $(O)/stubs
+	$(call quiet,IDL,$(O)/stubs/files*)$(O)/iosc-idl -f -I lib/idl -o $(O)/stubs $<
 
 $(units): $(O)/%: udev/%.in Makefile
 	@mkdir -p $(@D)
@@ -211,7 +226,7 @@ $(O)/prefix: FORCE
 	@mkdir -p $(@D)
 	@echo $(PREFIX) | cmp -s - $@ || echo $(PREFIX) >$@
 
-$(O)/common/profile.o $(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/libiosc.pc $(units): $(O)/prefix
+$(O)/common/profile.o $(O)/daemon/load/initrd.o $(O)/ctl/agent_install.o $(O)/ctl/check.o $(O)/lib/idl/main.o $(O)/libiosc.pc $(units): $(O)/prefix
 
 FORCE:
 
@@ -231,6 +246,12 @@ $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
 		   $(filter-out guest/agent/main.c guest/agent/cache.c,$(wildcard guest/agent/*.c)))
 
 $(O)/unit/cache: $(O)/sanitized/guest/agent/cache.o
+
+# Those of calls use the library and what iosc-idl makes, and nothing else
+sanitized_iosc := $(call sanitized,$(iosc_obj))
+$(O)/unit/calls $(O)/unit/fuzz-calls $(O)/fuzz/calls: $(sanitized_iosc)
+$(O)/sanitized/selftests/unit/calls.o $(O)/sanitized/selftests/fuzz/calls.o: sigma_cflags += -Ilib -I$(O)/stubs
+$(O)/sanitized/selftests/unit/calls.o $(O)/sanitized/selftests/fuzz/calls.o: | $(stubs)
 
 fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
 $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
@@ -280,7 +301,9 @@ $(O)/programs/%: selftests/programs/%.c | needs
 	$(call quiet,CC,$@)$(CC) $(sigma_cflags) -MF $(O)/selftests/programs/$*.d $(CFLAGS) $(CPPFLAGS) \
 		$(LDFLAGS) -o $@ $< $(filter %.a,$^)
 
-$(O)/programs/channels $(O)/programs/roundtrip: $(O)/libiosc.a
+$(O)/programs/channels $(O)/programs/roundtrip $(O)/programs/calls: $(O)/libiosc.a
+$(O)/programs/calls: sigma_cflags += -Ilib -I$(O)/stubs
+$(O)/programs/calls: | $(stubs)
 $(O)/programs/ioctls $(O)/programs/wild: $(O)/libcommon.a
 
 unit: $(unit_tests)
@@ -465,7 +488,7 @@ shell:
 # Folder by folder: below this one kbuild would take the objects and modules out of build/trees, too
 clean:
 	$(Q)rm -rf $(O)/common $(O)/daemon $(O)/ctl $(O)/guest $(O)/unit $(O)/fuzz $(O)/bench \
-		$(O)/selftests $(O)/sanitized $(libraries) $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* \
+		$(O)/selftests $(O)/sanitized $(libraries) $(O)/sigmad $(O)/sigmactl $(O)/lib $(O)/libiosc.* $(O)/iosc-idl $(O)/stubs \
 		$(units) $(O)/prefix $(O)/deb
 	$(Q)[ ! -d $(KDIR) ] || for folder in kmod guest; do \
 		$(MAKE) -C $(KDIR) M=$(CURDIR)/$$folder clean || exit; \
@@ -473,6 +496,6 @@ clean:
 	$(Q)rm -f modules.order Module.symvers .*.cmd
 
 user_obj := $(common_obj) $(daemon_obj) $(ctl_obj)
--include $(patsubst %.o,%.d,$(O)/lib/iosc.o $(main_obj) $(user_obj) $(call sanitized,$(user_obj))) \
-	 $(wildcard $(O)/sanitized/selftests/*/*.d $(O)/sanitized/kmod/guard/program/*.d \
+-include $(patsubst %.o,%.d,$(iosc_obj) $(idl_obj) $(main_obj) $(user_obj) $(call sanitized,$(user_obj))) \
+	 $(wildcard $(O)/sanitized/lib/*.d $(O)/sanitized/lib/idl/*.d $(O)/sanitized/selftests/*/*.d $(O)/sanitized/kmod/guard/program/*.d \
 		    $(O)/sanitized/guest/*/*.d $(O)/selftests/*/*.d)

@@ -25,35 +25,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../kmod/shared/record.h"
-#include "iosc.h"
+#include "channel.h"
 
 #define DIRECTORY	"/dev/iosc"
 #define SPINS		64	/* between two looks at the clock */
-
-/**
- * struct iosc - an open channel
- * @fd: its device
- * @shared: all of the channel, mapped read-only
- * @ours: the block of this side, mapped once more for writing
- * @theirs: the block of the peer, in @shared
- * @our_state: the session's words of this side, in @shared
- * @their_state: those of the peer, in @shared
- * @reserved: the record of iosc_reserve(); length 0: none
- * @peeked: the record of iosc_peek(); length 0: none
- * @produced: index at which @reserved begins
- * @spin: microseconds to spin before sleeping
- */
-struct iosc {
-	int fd;
-	const struct sigma_channel *shared;
-	struct sigma_channel_block *ours;
-	const struct sigma_channel_block *theirs;
-	const struct sigma_channel_state *our_state, *their_state;
-	struct sigma_record reserved, peeked;
-	uint32_t produced;
-	unsigned int spin;
-};
 
 static uint32_t load(const __le32 *word)
 {
@@ -64,6 +39,50 @@ static void publish(__le32 *word, uint32_t value)
 {
 	__atomic_store_n(word, htole32(value), __ATOMIC_RELEASE);
 }
+
+/* The device of a channel */
+
+static int device_poll(struct iosc *channel, short events, const struct timespec *timeout)
+{
+	struct pollfd pollfd = { .fd = channel->fd, .events = events };
+
+	return ppoll(&pollfd, 1, timeout, NULL) < 0 ? -1 : pollfd.revents;
+}
+
+static void device_kick(struct iosc *channel)
+{
+	ioctl(channel->fd, SIGMA_CHANNEL_KICK);
+}
+
+static bool device_broken(struct iosc *channel)
+{
+	/* This read does not block, since the session is over, and returns the reason */
+	return read(channel->fd, NULL, 0) < 0 && errno == EPROTO;
+}
+
+static ssize_t device_write(struct iosc *channel, const void *message, size_t length)
+{
+	return write(channel->fd, message, length);
+}
+
+static ssize_t device_read(struct iosc *channel, void *buffer, size_t size)
+{
+	return read(channel->fd, buffer, size);
+}
+
+static void device_close(struct iosc *channel)
+{
+	close(channel->fd);
+}
+
+static const struct iosc_bell device = {
+	.poll = device_poll,
+	.kick = device_kick,
+	.broken = device_broken,
+	.write = device_write,
+	.read = device_read,
+	.close = device_close,
+};
 
 /* The kernel permits a writable mapping only of this side's block, so try both */
 static int map(struct iosc *channel)
@@ -100,6 +119,7 @@ struct iosc *iosc_open_path(const char *path)
 
 	if (!channel)
 		return NULL;
+	channel->bell = &device;
 	channel->fd = open(path, O_RDWR | O_CLOEXEC);
 	if (channel->fd < 0)
 		goto free_channel;
@@ -138,7 +158,7 @@ void iosc_close(struct iosc *channel)
 		return;
 	munmap(channel->ours, sizeof(*channel->ours));
 	munmap((void *)channel->shared, sizeof(*channel->shared));
-	close(channel->fd);
+	channel->bell->close(channel);
 	free(channel);
 }
 
@@ -174,29 +194,27 @@ static int fail(int error)
  * Called when the session does not stand. Return: 0 if @events has POLLIN and a message can still
  * be read; -1 with EAGAIN if there is no session yet; else -1 with the error that ended it.
  */
-static int check_session(const struct iosc *channel, short events)
+static int check_session(struct iosc *channel, short events)
 {
-	struct pollfd pollfd = { .fd = channel->fd, .events = events };
+	static const struct timespec now;
+	int seen = channel->bell->poll(channel, events, &now);
 
-	if (poll(&pollfd, 1, 0) < 0)
+	if (seen < 0)
 		return -1;
-	if (pollfd.revents & POLLIN)
+	if (seen & POLLIN)
 		return 0;
-	if (!(pollfd.revents & (POLLHUP | POLLERR)))
+	if (!(seen & (POLLHUP | POLLERR)))
 		return fail(EAGAIN);
-	/* This read does not block, and returns the reason */
-	if (read(channel->fd, NULL, 0) < 0 && errno == EPROTO)
-		return -1;
-	return fail(EPIPE);
+	return fail(channel->bell->broken(channel) ? EPROTO : EPIPE);
 }
 
 /* Called after an index was published: wake the peer if *@want shows that it sleeps */
-static void wake_peer(const struct iosc *channel, const __le32 *want)
+static void wake_peer(struct iosc *channel, const __le32 *want)
 {
 	/* Pairs with the kernel's barrier between its store of the word and its last check */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(want, __ATOMIC_RELAXED))
-		ioctl(channel->fd, SIGMA_CHANNEL_KICK);
+		channel->bell->kick(channel);
 }
 
 /* Waiting */
@@ -213,12 +231,13 @@ static uint64_t microseconds(void)
  * Call @attempt again while it fails with EAGAIN, for at most the time of iosc_set_spin(). Return:
  * the last result of @attempt, which may be -1 with EAGAIN.
  */
-static ssize_t spin(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void *), void *data)
+static ssize_t spin(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void *), void *data,
+		    int flags)
 {
 	ssize_t ret = attempt(channel, data);
 	uint64_t end = 0;
 
-	while (ret < 0 && errno == EAGAIN && channel->spin) {
+	while (ret < 0 && errno == EAGAIN && channel->spin && !(flags & IOSC_DONTWAIT)) {
 		if (channel->spin != IOSC_SPIN_FOREVER && !end)
 			end = microseconds() + channel->spin;
 		for (unsigned int i = 0; i < SPINS && ret < 0 && errno == EAGAIN; i++) {
@@ -235,34 +254,46 @@ static ssize_t spin(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void
 static ssize_t wait_for(struct iosc *channel, ssize_t (*attempt)(struct iosc *, void *),
 			void *data, short events, int flags)
 {
-	struct pollfd pollfd = { .fd = channel->fd, .events = events };
-
 	for (;;) {
-		ssize_t ret = spin(channel, attempt, data);
+		ssize_t ret = spin(channel, attempt, data, flags);
 
 		if (ret >= 0 || errno != EAGAIN || flags & IOSC_DONTWAIT)
 			return ret;
-		if (poll(&pollfd, 1, -1) < 0)
+		if (channel->bell->poll(channel, events, NULL) < 0)
 			return -1;
 	}
 }
 
 /* Sending */
 
-static ssize_t try_reserve(struct iosc *channel, void *data)
+/* Another thread may have room reserved meanwhile */
+static int find_room(struct iosc *channel, size_t length, struct sigma_record *record)
 {
-	const size_t *length = data;
 	int error;
 
 	if (!session_stands(channel))
 		return check_session(channel, 0);
-	channel->produced = le32toh(channel->ours->produced);
-	error = sigma_record_place(channel->produced, load(&channel->theirs->consumed), *length,
-				   &channel->reserved);
+	error = sigma_record_place(le32toh(channel->ours->produced), load(&channel->theirs->consumed),
+				   length, record);
 	if (!error)
 		return 0;
+	if (error != -ENOSPC)
+		return fail(EPROTO);
+	if (channel->bell->full)
+		channel->bell->full(channel);
+	return fail(EAGAIN);
+}
+
+static ssize_t try_reserve(struct iosc *channel, void *data)
+{
+	const size_t *length = data;
+
 	channel->reserved.length = 0;
-	return fail(error == -ENOSPC ? EAGAIN : EPROTO);
+	channel->produced = le32toh(channel->ours->produced);
+	if (!find_room(channel, *length, &channel->reserved))
+		return 0;
+	channel->reserved.length = 0;
+	return -1;
 }
 
 static int check_length(size_t length)
@@ -307,10 +338,10 @@ int iosc_send(struct iosc *channel, const void *message, size_t length, int flag
 	channel->reserved.length = 0;
 	if (check_length(length))
 		return -1;
-	if (spin(channel, try_reserve, &length)) {
+	if (spin(channel, try_reserve, &length, flags)) {
 		if (errno != EAGAIN || flags & IOSC_DONTWAIT)
 			return -1;
-		return write(channel->fd, message, length) < 0 ? -1 : 0;
+		return channel->bell->write(channel, message, length) < 0 ? -1 : 0;
 	}
 	memcpy(channel->ours->data + channel->reserved.offset, message, length);
 	send_reserved(channel);
@@ -331,7 +362,11 @@ static ssize_t try_peek(struct iosc *channel, void *data)
 				  le32toh(channel->ours->consumed), &channel->peeked);
 	if (found > 0)
 		return channel->peeked.length;
-	return fail(found ? EPROTO : EAGAIN);
+	if (found)
+		return fail(EPROTO);
+	if (channel->bell->empty && channel->bell->empty(channel))
+		return try_peek(channel, data);
+	return fail(EAGAIN);
 }
 
 ssize_t iosc_peek(struct iosc *channel, const void **message, int flags)
@@ -355,14 +390,55 @@ int iosc_release(struct iosc *channel)
 
 ssize_t iosc_recv(struct iosc *channel, void *buffer, size_t size, int flags)
 {
-	ssize_t length = spin(channel, try_peek, NULL);
+	ssize_t length = spin(channel, try_peek, NULL, flags);
 
 	if (length < 0 && errno == EAGAIN && !(flags & IOSC_DONTWAIT))
-		return read(channel->fd, buffer, size);
+		return channel->bell->read(channel, buffer, size);
 	if (length < 0)
 		return length;
 	if ((size_t)length > size)
 		return fail(EMSGSIZE);
 	memcpy(buffer, channel->theirs->data + channel->peeked.offset, length);
 	return iosc_release(channel) ? -1 : length;
+}
+
+/* Waiting for either */
+
+static short ready(struct iosc *channel, short events)
+{
+	struct sigma_record room;
+	short seen = 0;
+
+	if (events & POLLIN && (try_peek(channel, NULL) > 0 || errno != EAGAIN))
+		seen |= POLLIN;
+	if (events & POLLOUT && (!find_room(channel, SIGMA_CHANNEL_MSG_MAX, &room) || errno != EAGAIN))
+		seen |= POLLOUT;
+	return seen;
+}
+
+int iosc_wait(struct iosc *channel, short events, const struct timespec *timeout)
+{
+	uint64_t limit = timeout ? timeout->tv_sec * 1000000ULL + timeout->tv_nsec / 1000 : UINT64_MAX;
+	uint64_t begin = 0;
+	short seen = ready(channel, events);
+	int ret;
+
+	while (!seen && channel->spin) {
+		uint64_t spent;
+
+		begin = begin ?: microseconds();
+		for (unsigned int i = 0; i < SPINS && !seen; i++) {
+			__builtin_ia32_pause();
+			seen = ready(channel, events);
+		}
+		spent = microseconds() - begin;
+		if (!seen && spent >= limit)
+			return 0;
+		if (channel->spin != IOSC_SPIN_FOREVER && spent >= channel->spin)
+			break;
+	}
+	if (seen)
+		return seen;
+	ret = channel->bell->poll(channel, events, timeout);
+	return ret < 0 ? -1 : ret & (events | POLLHUP | POLLERR);
 }

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The server's side of calls: one client, see iosc_call.h.
+ *
+ * A call is not looked at before there is room for the longest reply, so an answer never waits: while a
+ * client does not read its replies, its calls stay in its ring, and the server goes on with others. If
+ * the function that answers a call fills the room with events, its reply is held until there is some.
+ */
+#include <poll.h>
+#include <stdlib.h>
+
+#include "callmessage.h"
+#include "handles.h"
+#include "iosc.h"
+
+/**
+ * struct iosc_client - a client of a server
+ * @no_room: the last call was left in the ring, since there was no room for its reply
+ * @answering: the function that runs has the room of its reply
+ * @dropped: messages that were malformed and got no reply
+ * @held_length: bytes of the reply in @held, 0: none
+ */
+struct iosc_client {
+	struct iosc *channel;
+	const struct iosc_service *service;
+	const void *table;
+	void *context;
+	bool no_room, answering;
+	unsigned long dropped;
+	__u32 held_length;
+	__u8 held[IOSC_MESSAGE_MAX] __attribute__((aligned(8)));
+	struct handles handles;
+};
+
+struct iosc_client *iosc_client_new(struct iosc *channel, const struct iosc_service *service,
+				    const void *table, void *context)
+{
+	struct iosc_client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		return NULL;
+	client->channel = channel;
+	client->service = service;
+	client->table = table;
+	client->context = context;
+	return client;
+}
+
+void iosc_client_free(struct iosc_client *client)
+{
+	const struct iosc_service *service;
+
+	if (!client)
+		return;
+	service = client->service;
+	for (unsigned int i = 0; i < IOSC_HANDLES; i++) {
+		struct handle *handle = &client->handles.handle[i];
+
+		if (handle->object && service->gone)
+			service->gone(client->table, client->context, handle->type, handle->object);
+	}
+	free(client);
+}
+
+struct iosc *iosc_client_channel(const struct iosc_client *client)
+{
+	return client->channel;
+}
+
+short iosc_client_events(const struct iosc_client *client)
+{
+	return client->no_room ? POLLOUT : POLLIN;
+}
+
+unsigned long iosc_client_dropped(const struct iosc_client *client)
+{
+	return client->dropped;
+}
+
+__u32 iosc_handle_give(struct iosc_client *client, unsigned int type, void *object)
+{
+	return handles_give(&client->handles, type, object);
+}
+
+void *iosc_handle_find(struct iosc_client *client, unsigned int type, __u32 handle)
+{
+	return handles_find(&client->handles, type, handle);
+}
+
+void *iosc_handle_close(struct iosc_client *client, unsigned int type, __u32 handle)
+{
+	return handles_close(&client->handles, type, handle);
+}
+
+/* Sending */
+
+static void prepare(struct iosc_answer *answer, __u8 *bytes)
+{
+	answer->room = bytes + sizeof(struct iosc_message);
+	answer->size = 0;
+	answer->length = sizeof(struct iosc_message);
+}
+
+/* Return: 0 or a negative errno */
+static int make_room(struct iosc_client *client, struct iosc_answer *answer, __u32 length)
+{
+	__u8 *bytes;
+
+	if (client->answering)
+		return -EBUSY;
+	bytes = iosc_reserve(client->channel, length, IOSC_DONTWAIT);
+	client->no_room = !bytes && errno == EAGAIN;
+	if (!bytes)
+		return -errno;
+	prepare(answer, bytes);
+	return 0;
+}
+
+/* Return: 0 or a negative errno */
+static int send_held(struct iosc_client *client)
+{
+	struct iosc_answer answer;
+	int error = client->held_length ? make_room(client, &answer, client->held_length) : 0;
+
+	if (error || !client->held_length)
+		return error;
+	memcpy((__u8 *)answer.room - sizeof(struct iosc_message), client->held, client->held_length);
+	iosc_commit(client->channel, client->held_length);
+	client->held_length = 0;
+	return 0;
+}
+
+static int send_answer(struct iosc_client *client, const struct iosc_answer *answer,
+		       struct iosc_incoming *head)
+{
+	__u8 *bytes = (__u8 *)answer->room - sizeof(struct iosc_message);
+
+	head->size = answer->size;
+	outgoing(bytes, head);
+	if (bytes == client->held) {
+		client->held_length = answer->length;
+		return 0;
+	}
+	return iosc_commit(client->channel, answer->length) ? -errno : 0;
+}
+
+void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *answer, __u32 length)
+{
+	struct iosc_client *client = request->client;
+
+	/* No room: events have taken it, or the session is over and nobody will read this */
+	if (make_room(client, answer, length))
+		prepare(answer, client->held);
+}
+
+void iosc_answer_lend(const struct iosc_request *request, struct iosc_answer *answer, __u32 length)
+{
+	iosc_answer_begin(request, answer, length);
+	request->client->answering = true;
+}
+
+static __u16 status_of(int result)
+{
+	if (result >= 0)
+		return result < IOSC_STATUS_ERRNO ? result : IOSC_STATUS_ERRNO + EINVAL;
+	return IOSC_STATUS_ERRNO + (-result <= IOSC_ERRNO_MAX ? -result : EINVAL);
+}
+
+int iosc_reply_begin(const struct iosc_request *request, struct iosc_answer *answer, __u32 length)
+{
+	return make_room(request->client, answer, length);
+}
+
+int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer, int result)
+{
+	struct iosc_incoming head = {
+		.id = request->id, .interface = request->interface, .method = request->method,
+		.kind = IOSC_REPLY, .status = status_of(result),
+	};
+	struct iosc_answer bare = { .room = answer->room, .length = sizeof(struct iosc_message) };
+
+	return send_answer(request->client, result ? &bare : answer, &head);
+}
+
+int iosc_event_begin(struct iosc_client *client, struct iosc_answer *answer, __u32 length)
+{
+	return make_room(client, answer, length);
+}
+
+int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer, __u32 interface,
+		    __u16 method)
+{
+	struct iosc_incoming head = {
+		.interface = interface, .method = method, .kind = IOSC_EVENT,
+	};
+
+	return send_answer(client, answer, &head);
+}
+
+/* Receiving */
+
+static int dispatch(struct iosc_client *client, struct iosc_request *request,
+		    const struct iosc_incoming *in, struct iosc_answer *answer)
+{
+	if (in->interface != client->service->interface)
+		return -EPROTOTYPE;
+	return client->service->dispatch(client->table, request, in, answer);
+}
+
+/* Return: 0, or a negative errno; -EAGAIN: there is no room for the reply */
+static int take_call(struct iosc_client *client, struct iosc_request *request,
+		     const struct iosc_incoming *in, int malformed)
+{
+	struct iosc_answer answer = { };
+	int result = make_room(client, &answer, client->service->longest);
+
+	if (result)
+		return result;
+	answer.room = NULL;
+	result = malformed ?: dispatch(client, request, in, &answer);
+	client->answering = false;
+	if (result == IOSC_LATER)
+		return 0;
+	if (!answer.room)
+		iosc_answer_begin(request, &answer, sizeof(struct iosc_message));
+	return iosc_reply_send(request, &answer, result);
+}
+
+static int take_message(struct iosc_client *client, const void *bytes, __u32 length)
+{
+	const struct iosc_service *service = client->service;
+	struct iosc_incoming in = { };
+	struct iosc_request request = { .client = client, .context = client->context };
+	struct iosc_answer nowhere = { };
+	int malformed = incoming(&in, bytes, length);
+
+	request.id = in.id;
+	request.interface = in.interface;
+	request.method = in.method;
+	switch (in.kind) {
+	case IOSC_CALL:
+		return take_call(client, &request, &in, malformed);
+	case IOSC_ONEWAY:
+		request.id = 0;
+		if (malformed || dispatch(client, &request, &in, &nowhere) < 0)
+			client->dropped++;
+		return 0;
+	case IOSC_CANCEL:
+		if (service->cancelled)
+			service->cancelled(client->table, &request);
+		return 0;
+	default:
+		client->dropped++;
+		return 0;
+	}
+}
+
+int iosc_client_serve(struct iosc_client *client, unsigned int most)
+{
+	unsigned int taken = 0;
+
+	while (taken < most) {
+		const void *bytes;
+		int error = send_held(client);
+		ssize_t length = error ? 0 : iosc_peek(client->channel, &bytes, IOSC_DONTWAIT);
+
+		if (error == -EAGAIN)
+			break;
+		if (error)
+			return error;
+		if (length < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (length < 0)
+			return taken ? (int)taken : -errno;
+		error = take_message(client, bytes, length);
+		if (error == -EAGAIN)
+			break;
+		if (error)
+			return error;
+		iosc_release(client->channel);
+		taken++;
+	}
+	return taken;
+}

@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Calls over channels: what the stubs that iosc-idl(1) makes are built on. iosc-calls(7) explains
+ * the model, iosc_call(3) is the manual of what programs use.
+ *
+ * A message is one record of a channel's ring: struct iosc_message, then the fixed part, which is a
+ * struct that iosc-idl laid out, then text, data and lists, each at a multiple of 8. Nobody turns
+ * it into another form. The sender's stub stores into the ring, and the receiver's stub loads each
+ * field once, checks it, and passes on pointers into the ring.
+ *
+ * Functions return 0 or a negative errno, since kernels use stubs, too, and a positive number is an
+ * error that the interface declares. -EPIPE: the peer is gone. -EPROTO: a ring is invalid. Both are
+ * final. All other errors concern one call.
+ */
+#ifndef IOSC_CALL_H
+#define IOSC_CALL_H
+
+#ifdef __KERNEL__
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/string.h>
+#include <linux/types.h>
+#include <asm/byteorder.h>
+#else
+#include <assert.h>
+#include <endian.h>
+#include <errno.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct iosc;
+struct iosc_caller;
+struct iosc_client;
+struct iosc_server;
+
+/* Messages */
+
+enum iosc_kind {
+	IOSC_CALL = 1,			/* client to server; gets a reply */
+	IOSC_ONEWAY = 2,		/* client to server; gets none */
+	IOSC_REPLY = 3,
+	IOSC_EVENT = 4,			/* server to client; gets none */
+	IOSC_CANCEL = 5,		/* client to server: no reply to call @id is wanted any more */
+};
+
+/* Statuses of a reply: 0; 1..IOSC_STATUS_ERRNO - 1: an error of the interface; or this plus an errno */
+#define IOSC_STATUS_ERRNO	0x8000
+#define IOSC_ERRNO_MAX		4095
+
+/**
+ * struct iosc_message - what each message begins with
+ * @id: of the call, chosen by the client; 0 in one-way messages and events
+ * @interface: the low 32 bits of the interface's id
+ * @method: the method's ordinal
+ * @kind: enum iosc_kind
+ * @size: bytes of the fixed part as the sender's version of the interface has it
+ * @status: of a reply, see above; else 0
+ */
+struct iosc_message {
+	__le32 id;
+	__le32 interface;
+	__le16 method;
+	__u8 kind;
+	__u8 reserved;			/* 0 */
+	__le16 size;
+	__le16 status;
+};
+
+/**
+ * struct iosc_incoming - a message that was received
+ * @bytes: in the ring: the peer may change them at any time
+ * @length: bytes, header included; at least the header and the fixed part, rounded up to 8
+ *
+ * The other fields are copies of the header's.
+ */
+struct iosc_incoming {
+	const __u8 *bytes;
+	__u32 length;
+	__u32 id, interface;
+	__u16 method, size, status;
+	__u8 kind;
+};
+
+/* For stubs: bytes and fields in a ring. A load happens once, whatever the compiler thinks */
+
+#ifdef __KERNEL__
+#define iosc_from_le16(value)	le16_to_cpu(value)
+#define iosc_from_le32(value)	le32_to_cpu(value)
+#define iosc_from_le64(value)	le64_to_cpu(value)
+#define iosc_to_le16(value)	cpu_to_le16(value)
+#define iosc_to_le32(value)	cpu_to_le32(value)
+#define iosc_to_le64(value)	cpu_to_le64(value)
+#else
+#define iosc_from_le16(value)	le16toh(value)
+#define iosc_from_le32(value)	le32toh(value)
+#define iosc_from_le64(value)	le64toh(value)
+#define iosc_to_le16(value)	htole16(value)
+#define iosc_to_le32(value)	htole32(value)
+#define iosc_to_le64(value)	htole64(value)
+#endif
+
+#define iosc_load8(field)	(*(const volatile __u8 *)(field))
+#define iosc_load16(field)	iosc_from_le16(*(const volatile __le16 *)(field))
+#define iosc_load32(field)	iosc_from_le32(*(const volatile __le32 *)(field))
+#define iosc_load64(field)	iosc_from_le64(*(const volatile __le64 *)(field))
+#define iosc_store8(field, value)	(*(field) = (value))
+#define iosc_store16(field, value)	(*(field) = iosc_to_le16(value))
+#define iosc_store32(field, value)	(*(field) = iosc_to_le32(value))
+#define iosc_store64(field, value)	(*(field) = iosc_to_le64(value))
+
+static inline __u32 iosc_round(__u32 bytes)
+{
+	return (bytes + 7) & ~7U;
+}
+
+/** iosc_tail - where the variable part of a message with a fixed part of @size bytes begins */
+static inline __u32 iosc_tail(__u32 size)
+{
+	return sizeof(struct iosc_message) + iosc_round(size);
+}
+
+/**
+ * iosc_fixed - the fixed part of a message
+ * @whole: room for @size bytes
+ * @size: bytes of the fixed part in this version of the interface
+ *
+ * A sender of an older version left out the last fields; they are 0. Return: in the ring, or @whole.
+ */
+static inline const void *iosc_fixed(const struct iosc_incoming *in, void *whole, __u32 size)
+{
+	const __u8 *fixed = in->bytes + sizeof(struct iosc_message);
+
+	if (in->size >= size)
+		return fixed;
+	memset(whole, 0, size);
+	memcpy(whole, fixed, in->size);
+	return whole;
+}
+
+/**
+ * iosc_newer - does a message ask for more than this version of the interface knows?
+ *
+ * A sender of a newer version has more fields. They must be 0, since nobody here knows what they mean.
+ */
+static inline bool iosc_newer(const struct iosc_incoming *in, __u32 size)
+{
+	const __u8 *fixed = in->bytes + sizeof(struct iosc_message);
+	__u32 i;
+
+	for (i = size; i < in->size; i++)
+		if (iosc_load8(fixed + i))
+			return true;
+	return false;
+}
+
+static inline void iosc_copy(void *to, const void *from, size_t bytes)
+{
+	if (bytes)
+		memcpy(to, from, bytes);
+}
+
+/** iosc_part - @bytes at @at in the variable part, or NULL where the message is not so long */
+static inline const void *iosc_part(const struct iosc_incoming *in, __u32 at, __u32 bytes)
+{
+	return at <= in->length && bytes <= in->length - at ? in->bytes + at : NULL;
+}
+
+/* The client's side */
+
+/**
+ * struct iosc_method - what stubs say about a method
+ * @interface: the low 32 bits of the interface's id
+ * @method: its ordinal
+ * @size: bytes of the fixed part of its arguments
+ * @errors: the highest error of the interface, 0: it has none
+ * @take: take the results out of a reply with status 0. Called by whichever thread receives it
+ */
+struct iosc_call;
+struct iosc_method {
+	__u32 interface;
+	__u16 method;
+	__u16 size;
+	__u16 errors;
+	int (*take)(struct iosc_call *call, const struct iosc_incoming *reply);
+};
+
+/**
+ * struct iosc_call - a call under way
+ * @done: NULL, or set by the program before the call starts: called when @result is there. The call
+ *	is not touched afterwards. It may start calls, and must not wait for one
+ * @result: 0, an error of the interface, or a negative errno
+ *
+ * The other fields are the library's. A call lives until it is done, in memory of the program.
+ */
+struct iosc_call {
+	void (*done)(struct iosc_call *call);
+	int result;
+	__u32 id;
+	__u32 state;
+	__u32 length;
+	const struct iosc_method *method;
+};
+
+#define IOSC_CALLS_MAX	64		/* under way at once over one channel */
+
+/**
+ * iosc_call_begin - make room in the ring for a call's message
+ * @call: of a one-way message: NULL
+ * @length: of the message, header and fixed part included
+ * @error: out, where NULL is returned
+ *
+ * Waits for a peer and for room, at most the caller's timeout, and receives replies meanwhile. In a
+ * function of the program that a caller calls it does not wait, but fails with -EAGAIN. Return: where the fixed part goes; the caller is
+ * locked until iosc_call_run() or iosc_call_start(). -EBUSY: IOSC_CALLS_MAX calls are under way.
+ */
+void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
+		      const struct iosc_method *method, __u32 length, int *error);
+
+/** iosc_call_run - send it and wait, for at most the caller's timeout. Return: its result */
+int iosc_call_run(struct iosc_caller *caller, struct iosc_call *call);
+
+/** iosc_call_start - send it; @call is that of iosc_call_begin(). Return: 0 or a negative errno */
+int iosc_call_start(struct iosc_caller *caller, struct iosc_call *call);
+
+/**
+ * iosc_call_wait - wait for a call that was started
+ * @milliseconds: at most; -1: without end. Then it is cancelled, and its result is -ETIMEDOUT
+ */
+int iosc_call_wait(struct iosc_caller *caller, struct iosc_call *call, int milliseconds);
+
+/**
+ * iosc_call_cancel - give up a call that another thread waits for, or nobody
+ *
+ * Its result is -ECANCELED. The server is told, and may have done the work nevertheless.
+ * Return: 0; -EALREADY: the call is done.
+ */
+int iosc_call_cancel(struct iosc_caller *caller, struct iosc_call *call);
+
+/**
+ * struct iosc_listener - who gets the events of one interface
+ * @interface: the low 32 bits of its id
+ * @dispatch: made by iosc-idl. Return: 0, or a negative errno for an event that was dropped
+ */
+struct iosc_listener {
+	__u32 interface;
+	int (*dispatch)(const void *table, void *context, const struct iosc_incoming *event);
+};
+
+#ifndef __KERNEL__
+/**
+ * iosc_caller_new - make the client's end of a channel
+ * @channel: stays the program's, which closes it after iosc_caller_free()
+ *
+ * Any number of threads may use a caller. Nothing else may use the channel. NULL: errno.
+ */
+struct iosc_caller *iosc_caller_new(struct iosc *channel);
+
+/** iosc_caller_free - calls that are under way end with -EPIPE. No thread may wait. NULL: nothing */
+void iosc_caller_free(struct iosc_caller *caller);
+
+/** iosc_caller_set_timeout - how long iosc_call_run() waits; -1, the default: without end */
+void iosc_caller_set_timeout(struct iosc_caller *caller, int milliseconds);
+
+/** iosc_caller_listen - have events of @listener passed on to @table, of which the stubs know the type */
+void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *listener,
+			const void *table, void *context);
+
+/** iosc_caller_fd - for poll(2): POLLIN: call iosc_caller_process() */
+int iosc_caller_fd(const struct iosc_caller *caller);
+
+/**
+ * iosc_caller_process - receive what has come: replies of calls without a thread that waits, events
+ *
+ * Does not wait. Return: 0; -EPIPE, -EPROTO: all calls have ended so.
+ */
+int iosc_caller_process(struct iosc_caller *caller);
+
+/** iosc_caller_dropped - messages that were malformed, or no answer to any call */
+unsigned long iosc_caller_dropped(const struct iosc_caller *caller);
+#endif
+
+/* The server's side */
+
+#define IOSC_LATER	0x40000000	/* a function of a server returns it: the reply comes later */
+#define IOSC_HANDLES	256		/* of one client at once */
+
+/**
+ * struct iosc_request - what a function of a server is called for
+ * @client: who called
+ * @context: what the program gave to iosc_client_new() or iosc_server_new()
+ * @id: of the call; 0: nobody wants a reply
+ * @method: its ordinal
+ * @interface: the low 32 bits of the interface's id
+ *
+ * A function that returns IOSC_LATER copies it, and what it needs of its arguments.
+ */
+struct iosc_request {
+	struct iosc_client *client;
+	void *context;
+	__u32 id;
+	__u32 interface;
+	__u16 method;
+};
+
+/**
+ * struct iosc_answer - a reply that is being made
+ * @room: in the ring, where the fixed part goes
+ * @size: out: of the fixed part
+ * @length: out: of the message, header included
+ */
+struct iosc_answer {
+	void *room;
+	__u32 size, length;
+};
+
+/**
+ * struct iosc_service - what iosc-idl makes of the server's side of an interface
+ * @interface: the low 32 bits of its id
+ * @longest: bytes of its longest reply, header included
+ * @dispatch: call the function of the program's table. Return: its result, -ENOSYS, -EBADMSG,
+ *	-EPROTONOSUPPORT, or -EBADF
+ * @cancelled: NULL, or the client does not want the reply to call @id any more
+ * @gone: a handle of a client that has gone, of the type and with the object of iosc_handle_give()
+ */
+struct iosc_service {
+	__u32 interface;
+	__u32 longest;
+	int (*dispatch)(const void *table, struct iosc_request *request,
+			const struct iosc_incoming *in, struct iosc_answer *answer);
+	void (*cancelled)(const void *table, const struct iosc_request *request);
+	void (*gone)(const void *table, void *context, unsigned int type, void *object);
+};
+
+/**
+ * iosc_handle_give - give the client a handle to an object
+ * @type: nonzero
+ *
+ * Return: its number, never 0; 0: the client has IOSC_HANDLES handles.
+ */
+__u32 iosc_handle_give(struct iosc_client *client, unsigned int type, void *object);
+
+/** iosc_handle_find - the object of a handle, or NULL if the client has no such handle of @type */
+void *iosc_handle_find(struct iosc_client *client, unsigned int type, __u32 handle);
+
+/** iosc_handle_close - take the handle back. Return: its object, or NULL as above */
+void *iosc_handle_close(struct iosc_client *client, unsigned int type, __u32 handle);
+
+/**
+ * iosc_answer_begin - for stubs: make room for the reply of a function that has returned
+ * @answer: out: room for @length bytes. There is always some
+ */
+void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *answer, __u32 length);
+
+/** iosc_answer_lend - likewise, for a function that is about to write results to that room itself */
+void iosc_answer_lend(const struct iosc_request *request, struct iosc_answer *answer, __u32 length);
+
+/**
+ * iosc_reply_begin - make room for a reply that comes later
+ * @answer: out: room for @length bytes
+ *
+ * Return: 0; -EAGAIN: the client does not read its replies; try again when iosc_client_events() says.
+ * -EBUSY: a function of this client runs that has text, data or lists as results, and their room is in
+ * use; try again when it has returned. -EPIPE: the client has gone.
+ */
+int iosc_reply_begin(const struct iosc_request *request, struct iosc_answer *answer, __u32 length);
+
+/** iosc_reply_send - send it: @result as a function of a server returns it. Return: 0 or an errno */
+int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer, int result);
+
+/** iosc_event_begin, iosc_event_send - likewise for an event to the client */
+int iosc_event_begin(struct iosc_client *client, struct iosc_answer *answer, __u32 length);
+int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer, __u32 interface,
+		    __u16 method);
+
+#ifndef __KERNEL__
+/**
+ * iosc_client_new - serve one client
+ * @channel: stays the program's, which closes it after iosc_client_free()
+ * @service: from the interface's header
+ * @table: the functions; of the type of the interface's header
+ * @context: for the functions
+ *
+ * One thread at a time may use it. NULL: errno.
+ */
+struct iosc_client *iosc_client_new(struct iosc *channel, const struct iosc_service *service,
+				    const void *table, void *context);
+
+/** iosc_client_free - the server's functions are told of each handle that the client still has */
+void iosc_client_free(struct iosc_client *client);
+
+/** iosc_client_channel - its channel */
+struct iosc *iosc_client_channel(const struct iosc_client *client);
+
+/**
+ * iosc_client_serve - answer what has come
+ * @most: messages; the rest waits
+ *
+ * Does not wait. Return: messages taken; -EPIPE, -EPROTO: the session is over.
+ */
+int iosc_client_serve(struct iosc_client *client, unsigned int most);
+
+/** iosc_client_events - what to poll for: POLLIN, or POLLOUT while the client does not read replies */
+short iosc_client_events(const struct iosc_client *client);
+
+/** iosc_client_dropped - messages that were malformed and got no reply */
+unsigned long iosc_client_dropped(const struct iosc_client *client);
+
+/**
+ * iosc_server_new - serve many clients
+ *
+ * Arguments as of iosc_client_new(). NULL: errno.
+ */
+struct iosc_server *iosc_server_new(const struct iosc_service *service, const void *table,
+				    void *context);
+
+/** iosc_server_free - end all sessions */
+void iosc_server_free(struct iosc_server *server);
+
+/**
+ * iosc_server_add - serve a channel, one client after the other
+ * @path: of its device
+ *
+ * When a session is over the channel is opened again for the next one. Return: 0; -errno of open(2).
+ */
+int iosc_server_add(struct iosc_server *server, const char *path);
+
+/** iosc_server_fd - for poll(2) or sd_event_add_io(3): POLLIN: call iosc_server_process() */
+int iosc_server_fd(const struct iosc_server *server);
+
+/**
+ * iosc_server_process - wait for messages and answer them
+ * @milliseconds: to wait at most; 0: not at all; -1: without end
+ *
+ * Return: messages answered; -EINTR: a signal came; -ENODEV: the guests of all channels are gone.
+ */
+int iosc_server_process(struct iosc_server *server, int milliseconds);
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+#endif
