@@ -239,7 +239,7 @@ $(O)/unit/guard-%: $(O)/sanitized/selftests/unit/guard-%.o $(O)/sanitized/kmod/g
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
-$(addprefix $(O)/sanitized/selftests/unit/,manual.o profile.o): sigma_cflags += -DSOURCES='"$(CURDIR)"'
+$(addprefix $(O)/sanitized/selftests/unit/,idl.o manual.o profile.o): sigma_cflags += -DSOURCES='"$(CURDIR)"'
 
 # The agent is linked with what it talks to; $(O)/unit/cache has its page cache
 $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
@@ -252,6 +252,11 @@ sanitized_iosc := $(call sanitized,$(iosc_obj))
 $(O)/unit/calls $(O)/unit/fuzz-calls $(O)/fuzz/calls: $(sanitized_iosc)
 $(O)/sanitized/selftests/unit/calls.o $(O)/sanitized/selftests/fuzz/calls.o: sigma_cflags += -Ilib -I$(O)/stubs
 $(O)/sanitized/selftests/unit/calls.o $(O)/sanitized/selftests/fuzz/calls.o: | $(stubs)
+
+$(O)/sanitized/iosc-idl: $(call sanitized,$(idl_obj))
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
+
+$(O)/unit/idl: | $(O)/sanitized/iosc-idl
 
 fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
 $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)

@@ -92,10 +92,9 @@ static void put_tail_store(const struct field *field, bool last)
 	if (type->kind == TYPE_BYTES) {
 		put("\tiosc_copy(at, %s, %s);\n", field->name, measure(field));
 	} else {
-		const char *wire = type_wire(type, type->element);
-
 		put("\tfor (size_t i = 0; i < %s; i++) {\n", measure(field));
-		put("\t\t%s *element = (%s *)at + i;\n\n", wire, wire);
+		put("\t\t%s *element = (void *)at;\n\n\t\telement += i;\n",
+		    type_wire(type, type->element));
 		put_store(type, type->element, "(*element)", text("%s[i]", field->name), 2);
 		put("\t}\n");
 	}

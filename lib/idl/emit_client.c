@@ -53,7 +53,7 @@ static void put_take_tail(const struct interface *interface, const struct method
 	put("\tif (call->%s > call->%s_size)\n\t\treturn -ENOBUFS;\n", count, field->name);
 	if (list) {
 		put("\tfor (size_t i = 0; i < call->%s; i++) {\n", count);
-		put("\t\tconst %s *element = (const %s *)part + i;\n\n", type_wire(type, type->element),
+		put("\t\tconst %s *element = part;\n\n\t\telement += i;\n",
 		    type_wire(type, type->element));
 		put_load(type, type->element, text("call->%s[i]", field->name), "(*element)",
 			 "return -EBADMSG", 2);

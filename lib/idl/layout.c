@@ -41,7 +41,8 @@ static uint32_t size_of(enum type_kind kind, const struct type *type, uint32_t *
 
 static void place(struct fields *fields)
 {
-	uint32_t at = 0, tail = 0;
+	uint32_t at = 0;
+	uint64_t tail = 0;
 
 	fields->align = 1;
 	for (unsigned int i = 0; i < fields->count; i++) {
@@ -56,10 +57,11 @@ static void place(struct fields *fields)
 		if (field->type.kind == TYPE_LIST)
 			bytes *= size_of(field->type.element, &field->type, &align);
 		if (field->type.kind >= TYPE_BYTES)
-			tail += bytes < IOSC_MESSAGE_MAX ? round_up(bytes, 8) : IOSC_MESSAGE_MAX;
+			tail += (bytes + 7) / 8 * 8;
 	}
 	fields->size = at;
-	fields->longest = iosc_tail(at) + tail;
+	tail += iosc_tail(at);
+	fields->longest = tail < UINT32_MAX ? tail : UINT32_MAX;
 }
 
 static void place_struct(struct interface *interface, struct named *named)
