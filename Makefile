@@ -36,6 +36,7 @@
 #	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
 #				T=net: one of boot, block, file and net; T=iosc: channels
 #				beside pipe, AF_UNIX and vsock; T=guard: what a guard costs;
+#				T=calls: instructions of stubs, and docs/calls.md;
 #				T=run: programs in guests and elsewhere, or one of its items:
 #				T="run start"; T=scale: up to eight guests at once, and up to 12 GiB
 #	make rings		O/bench/rings: split beside packed virtqueues
@@ -322,6 +323,19 @@ $(O)/bench/%: $(O)/selftests/bench/%.o $(O)/libsigma.a $(O)/libcommon.a
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(daemon_ldlibs)
 
 rings: $(O)/bench/rings
+
+# Stubs of several makers, for "make bench T=calls": their tools are in the tree "stubs"
+$(O)/bench/stubs: $(wildcard selftests/bench/stubs/*.*) $(stubs) $(O)/libiosc.a
+	@mkdir -p $(O)/stubs/bench $(@D)
+	$(call quiet,RPCGEN,$(O)/stubs/bench/xdr*)cp selftests/bench/stubs/xdr.x $(O)/stubs/bench && \
+		cd $(O)/stubs/bench && rm -f xdr.h xdr_routines.c && \
+		rpcgen -M -h -o xdr.h xdr.x && rpcgen -M -c -o xdr_routines.c xdr.x
+	$(call quiet,PROTOC,$(O)/stubs/bench/files.pb-c*)protoc-c --proto_path=selftests/bench/stubs \
+		--c_out=$(O)/stubs/bench selftests/bench/stubs/files.proto
+	$(call quiet,CC,$@)$(CC) -std=gnu11 -Wall -Wextra -Wno-unused-parameter -Wno-unused-variable -Werror \
+		-D_GNU_SOURCE $(CFLAGS) -I$(O)/stubs -I$(O)/stubs/bench -Ilib -I/usr/include/tirpc \
+		-o $@ $(filter selftests/bench/stubs/%.c,$^) $(O)/stubs/bench/xdr_routines.c \
+		$(O)/stubs/bench/files.pb-c.c $(O)/libiosc.a -ltirpc -lprotobuf-c
 
 install: install-modules install-user install-hooks
 

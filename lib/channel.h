@@ -23,6 +23,7 @@
  * @write, @read: send or receive one message, and sleep until that is possible
  * @empty: NULL, or called when the ring was found empty. Return: look again
  * @full: NULL, or called when the ring had no room
+ * @spins: NULL, or called when it was said whether the end ever sleeps
  * @close: release what belongs to the bell
  */
 struct iosc_bell {
@@ -33,6 +34,7 @@ struct iosc_bell {
 	ssize_t (*read)(struct iosc *channel, void *buffer, size_t size);
 	bool (*empty)(struct iosc *channel);
 	void (*full)(struct iosc *channel);
+	void (*spins)(struct iosc *channel, bool for_ever);
 	void (*close)(struct iosc *channel);
 };
 

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 
 #include "callmessage.h"
-#include "handles.h"
 #include "iosc.h"
 
 /**
  * struct iosc_client - a client of a server
  * @no_room: the last call was left in the ring, since there was no room for its reply
- * @answering: the function that runs has the room of its reply
+ * @room: for the reply to the call that is being answered, unless something else was sent meanwhile
+ * @answering: the function that runs has that room
  * @dropped: messages that were malformed and got no reply
  * @held_length: bytes of the reply in @held, 0: none
  */
@@ -25,11 +25,12 @@ struct iosc_client {
 	const struct iosc_service *service;
 	const void *table;
 	void *context;
+	__u8 *room;
 	bool no_room, answering;
 	unsigned long dropped;
 	__u32 held_length;
 	__u8 held[IOSC_MESSAGE_MAX] __attribute__((aligned(8)));
-	struct handles handles;
+	struct iosc_handles handles;
 };
 
 struct iosc_client *iosc_client_new(struct iosc *channel, const struct iosc_service *service,
@@ -53,8 +54,8 @@ void iosc_client_free(struct iosc_client *client)
 	if (!client)
 		return;
 	service = client->service;
-	for (unsigned int i = 0; i < IOSC_HANDLES; i++) {
-		struct handle *handle = &client->handles.handle[i];
+	for (unsigned int i = 0; i < client->handles.used; i++) {
+		const struct iosc_handle *handle = &client->handles.handle[i];
 
 		if (handle->object && service->gone)
 			service->gone(client->table, client->context, handle->type, handle->object);
@@ -77,19 +78,9 @@ unsigned long iosc_client_dropped(const struct iosc_client *client)
 	return client->dropped;
 }
 
-__u32 iosc_handle_give(struct iosc_client *client, unsigned int type, void *object)
+struct iosc_handles *iosc_client_handles(struct iosc_client *client)
 {
-	return handles_give(&client->handles, type, object);
-}
-
-void *iosc_handle_find(struct iosc_client *client, unsigned int type, __u32 handle)
-{
-	return handles_find(&client->handles, type, handle);
-}
-
-void *iosc_handle_close(struct iosc_client *client, unsigned int type, __u32 handle)
-{
-	return handles_close(&client->handles, type, handle);
+	return &client->handles;
 }
 
 /* Sending */
@@ -108,6 +99,7 @@ static int make_room(struct iosc_client *client, struct iosc_answer *answer, __u
 
 	if (client->answering)
 		return -EBUSY;
+	client->room = NULL;
 	bytes = iosc_reserve(client->channel, length, IOSC_DONTWAIT);
 	client->no_room = !bytes && errno == EAGAIN;
 	if (!bytes)
@@ -148,8 +140,9 @@ void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *a
 {
 	struct iosc_client *client = request->client;
 
-	/* No room: events have taken it, or the session is over and nobody will read this */
-	if (make_room(client, answer, length))
+	if (client->room)
+		prepare(answer, client->room);
+	else if (make_room(client, answer, length))	/* nor now, after events; or nobody will read it */
 		prepare(answer, client->held);
 }
 
@@ -216,21 +209,26 @@ static int take_call(struct iosc_client *client, struct iosc_request *request,
 
 	if (result)
 		return result;
+	client->room = (__u8 *)answer.room - sizeof(struct iosc_message);
 	answer.room = NULL;
 	result = malformed ?: dispatch(client, request, in, &answer);
 	client->answering = false;
-	if (result == IOSC_LATER)
-		return 0;
-	if (!answer.room)
-		iosc_answer_begin(request, &answer, sizeof(struct iosc_message));
-	return iosc_reply_send(request, &answer, result);
+	if (result != IOSC_LATER) {
+		if (!answer.room)
+			iosc_answer_begin(request, &answer, sizeof(struct iosc_message));
+		malformed = iosc_reply_send(request, &answer, result);
+	}
+	client->room = NULL;
+	return result == IOSC_LATER ? 0 : malformed;
 }
 
 static int take_message(struct iosc_client *client, const void *bytes, __u32 length)
 {
 	const struct iosc_service *service = client->service;
 	struct iosc_incoming in = { };
-	struct iosc_request request = { .client = client, .context = client->context };
+	struct iosc_request request = {
+		.client = client, .context = client->context, .handles = &client->handles,
+	};
 	struct iosc_answer nowhere = { };
 	int malformed = incoming(&in, bytes, length);
 

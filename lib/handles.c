@@ -1,51 +1,42 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * See handles.h. A number has the place in the table in its low bits, and above them how often the
- * place was used, so that a handle that was closed does not name the next object there.
+ * The handles of a client: see struct iosc_handles. A number has the place in the table in its low bits,
+ * and above them how often the place was used, so that a handle that was closed does not name the next
+ * object there.
  */
-#include "handles.h"
+#include "iosc_call.h"
 
 #define USES_MAX	(UINT32_MAX / IOSC_HANDLES)
 
-__u32 handles_give(struct handles *handles, unsigned int type, void *object)
+__u32 iosc_handle_give(struct iosc_handles *handles, __u32 type, void *object)
 {
-	for (__u32 place = 0; place < IOSC_HANDLES; place++) {
-		struct handle *handle = &handles->handle[place];
+	struct iosc_handle *handle;
+	__u32 place;
 
-		if (handle->object)
-			continue;
-		handle->object = object;
-		handle->type = type;
-		handle->uses = handle->uses < USES_MAX ? handle->uses + 1 : 1;
-		return handle->uses * IOSC_HANDLES + place;
+	if (handles->free) {
+		place = handles->free - 1;
+		handles->free = handles->handle[place].type;
+	} else if (handles->used < IOSC_HANDLES) {
+		place = handles->used++;
+	} else {
+		return 0;
 	}
-	return 0;
+	handle = &handles->handle[place];
+	handle->object = object;
+	handle->type = type;
+	handle->uses = handle->uses < USES_MAX ? handle->uses + 1 : 1;
+	return handle->uses * IOSC_HANDLES + place;
 }
 
-static struct handle *find(const struct handles *handles, unsigned int type, __u32 number)
+void *iosc_handle_close(struct iosc_handles *handles, __u32 type, __u32 number)
 {
-	const struct handle *handle = &handles->handle[number % IOSC_HANDLES];
+	void *object = iosc_handle_find(handles, type, number);
+	__u32 place = number % IOSC_HANDLES;
 
-	if (!handle->object || handle->type != type || handle->uses != number / IOSC_HANDLES)
+	if (!object)
 		return NULL;
-	return (struct handle *)handle;
-}
-
-void *handles_find(const struct handles *handles, unsigned int type, __u32 number)
-{
-	const struct handle *handle = find(handles, type, number);
-
-	return handle ? handle->object : NULL;
-}
-
-void *handles_close(struct handles *handles, unsigned int type, __u32 number)
-{
-	struct handle *handle = find(handles, type, number);
-	void *object;
-
-	if (!handle)
-		return NULL;
-	object = handle->object;
-	handle->object = NULL;
+	handles->handle[place].object = NULL;
+	handles->handle[place].type = handles->free;
+	handles->free = place + 1;
 	return object;
 }

@@ -170,6 +170,8 @@ int iosc_fd(const struct iosc *channel)
 void iosc_set_spin(struct iosc *channel, unsigned int microseconds)
 {
 	channel->spin = microseconds;
+	if (channel->bell->spins)
+		channel->bell->spins(channel, microseconds == IOSC_SPIN_FOREVER);
 }
 
 /* The session */
@@ -316,7 +318,11 @@ static void send_reserved(struct iosc *channel)
 void *iosc_reserve(struct iosc *channel, size_t length, int flags)
 {
 	channel->reserved.length = 0;
-	if (check_length(length) || wait_for(channel, try_reserve, &length, POLLOUT, flags))
+	if (check_length(length))
+		return NULL;
+	/* Mostly there is room */
+	if (try_reserve(channel, &length) && (errno != EAGAIN || flags & IOSC_DONTWAIT ||
+					      wait_for(channel, try_reserve, &length, POLLOUT, flags)))
 		return NULL;
 	return channel->ours->data + channel->reserved.offset;
 }
@@ -371,8 +377,10 @@ static ssize_t try_peek(struct iosc *channel, void *data)
 
 ssize_t iosc_peek(struct iosc *channel, const void **message, int flags)
 {
-	ssize_t length = wait_for(channel, try_peek, NULL, POLLIN, flags);
+	ssize_t length = try_peek(channel, NULL);
 
+	if (length < 0 && errno == EAGAIN && !(flags & IOSC_DONTWAIT))
+		length = wait_for(channel, try_peek, NULL, POLLIN, flags);
 	if (length > 0)
 		*message = channel->theirs->data + channel->peeked.offset;
 	return length;

@@ -127,6 +127,16 @@ static inline __u32 iosc_tail(__u32 size)
 	return sizeof(struct iosc_message) + iosc_round(size);
 }
 
+/* What seldom happens stays out of the way of the rest */
+#define IOSC_SELDOM	static __attribute__((noinline, cold, unused))
+
+IOSC_SELDOM const void *iosc_fixed_older(const struct iosc_incoming *in, void *whole, __u32 size)
+{
+	memset(whole, 0, size);
+	memcpy(whole, in->bytes + sizeof(struct iosc_message), in->size);
+	return whole;
+}
+
 /**
  * iosc_fixed - the fixed part of a message
  * @whole: room for @size bytes
@@ -136,21 +146,11 @@ static inline __u32 iosc_tail(__u32 size)
  */
 static inline const void *iosc_fixed(const struct iosc_incoming *in, void *whole, __u32 size)
 {
-	const __u8 *fixed = in->bytes + sizeof(struct iosc_message);
-
-	if (in->size >= size)
-		return fixed;
-	memset(whole, 0, size);
-	memcpy(whole, fixed, in->size);
-	return whole;
+	return in->size >= size ? in->bytes + sizeof(struct iosc_message) :
+				  iosc_fixed_older(in, whole, size);
 }
 
-/**
- * iosc_newer - does a message ask for more than this version of the interface knows?
- *
- * A sender of a newer version has more fields. They must be 0, since nobody here knows what they mean.
- */
-static inline bool iosc_newer(const struct iosc_incoming *in, __u32 size)
+IOSC_SELDOM bool iosc_has_more(const struct iosc_incoming *in, __u32 size)
 {
 	const __u8 *fixed = in->bytes + sizeof(struct iosc_message);
 	__u32 i;
@@ -160,6 +160,19 @@ static inline bool iosc_newer(const struct iosc_incoming *in, __u32 size)
 			return true;
 	return false;
 }
+
+/**
+ * iosc_newer - does a message ask for more than this version of the interface knows?
+ *
+ * A sender of a newer version has more fields. They must be 0, since nobody here knows what they mean.
+ */
+static inline bool iosc_newer(const struct iosc_incoming *in, __u32 size)
+{
+	return in->size > size && iosc_has_more(in, size);
+}
+
+/* One function for each method: all of them in one would have a large frame, and save all registers */
+#define IOSC_FUNCTION	static __attribute__((noinline, unused))
 
 static inline void iosc_copy(void *to, const void *from, size_t bytes)
 {
@@ -254,6 +267,10 @@ struct iosc_listener {
 	int (*dispatch)(const void *table, void *context, const struct iosc_incoming *event);
 };
 
+/** iosc_caller_listen - have events of @listener passed on to @table, of which the stubs know the type */
+void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *listener,
+			const void *table, void *context);
+
 #ifndef __KERNEL__
 /**
  * iosc_caller_new - make the client's end of a channel
@@ -268,10 +285,6 @@ void iosc_caller_free(struct iosc_caller *caller);
 
 /** iosc_caller_set_timeout - how long iosc_call_run() waits; -1, the default: without end */
 void iosc_caller_set_timeout(struct iosc_caller *caller, int milliseconds);
-
-/** iosc_caller_listen - have events of @listener passed on to @table, of which the stubs know the type */
-void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *listener,
-			const void *table, void *context);
 
 /** iosc_caller_fd - for poll(2): POLLIN: call iosc_caller_process() */
 int iosc_caller_fd(const struct iosc_caller *caller);
@@ -296,6 +309,7 @@ unsigned long iosc_caller_dropped(const struct iosc_caller *caller);
  * struct iosc_request - what a function of a server is called for
  * @client: who called
  * @context: what the program gave to iosc_client_new() or iosc_server_new()
+ * @handles: of the client
  * @id: of the call; 0: nobody wants a reply
  * @method: its ordinal
  * @interface: the low 32 bits of the interface's id
@@ -305,6 +319,7 @@ unsigned long iosc_caller_dropped(const struct iosc_caller *caller);
 struct iosc_request {
 	struct iosc_client *client;
 	void *context;
+	struct iosc_handles *handles;
 	__u32 id;
 	__u32 interface;
 	__u16 method;
@@ -340,18 +355,45 @@ struct iosc_service {
 };
 
 /**
+ * struct iosc_handle - what a number of a client means
+ * @object: the server's; NULL: free
+ * @type: of the object, nonzero; of a free one: the next free one's index plus 1
+ * @uses: how often the place was used: the upper bits of the number, never 0 in a number
+ */
+struct iosc_handle {
+	void *object;
+	__u32 type, uses;
+};
+
+/**
+ * struct iosc_handles - the handles of a client
+ * @free: index plus 1 of a free one, 0: see @used
+ * @used: those from here on were never used
+ */
+struct iosc_handles {
+	__u32 free, used;
+	struct iosc_handle handle[IOSC_HANDLES];
+};
+
+/**
  * iosc_handle_give - give the client a handle to an object
+ * @handles: of the request, or of iosc_client_handles()
  * @type: nonzero
  *
  * Return: its number, never 0; 0: the client has IOSC_HANDLES handles.
  */
-__u32 iosc_handle_give(struct iosc_client *client, unsigned int type, void *object);
+__u32 iosc_handle_give(struct iosc_handles *handles, __u32 type, void *object);
 
 /** iosc_handle_find - the object of a handle, or NULL if the client has no such handle of @type */
-void *iosc_handle_find(struct iosc_client *client, unsigned int type, __u32 handle);
+static inline void *iosc_handle_find(const struct iosc_handles *handles, __u32 type, __u32 number)
+{
+	const struct iosc_handle *handle = &handles->handle[number % IOSC_HANDLES];
+
+	return handle->type == type && handle->uses == number / IOSC_HANDLES ? handle->object : NULL;
+}
 
 /** iosc_handle_close - take the handle back. Return: its object, or NULL as above */
-void *iosc_handle_close(struct iosc_client *client, unsigned int type, __u32 handle);
+void *iosc_handle_close(struct iosc_handles *handles, __u32 type, __u32 number);
 
 /**
  * iosc_answer_begin - for stubs: make room for the reply of a function that has returned
@@ -395,6 +437,9 @@ struct iosc_client *iosc_client_new(struct iosc *channel, const struct iosc_serv
 
 /** iosc_client_free - the server's functions are told of each handle that the client still has */
 void iosc_client_free(struct iosc_client *client);
+
+/** iosc_client_handles - its handles */
+struct iosc_handles *iosc_client_handles(struct iosc_client *client);
 
 /** iosc_client_channel - its channel */
 struct iosc *iosc_client_channel(const struct iosc_client *client);

@@ -127,6 +127,14 @@ static void pair_full(struct iosc *channel)
 		__atomic_store_n(&state->session, htole32(2), __ATOMIC_RELEASE);
 }
 
+/* An end that never sleeps needs no bell */
+static void pair_spins(struct iosc *channel, bool for_ever)
+{
+	struct iosc_pair *pair = channel->pair;
+
+	__atomic_store_n(&pair->states[pair->side].want_data, htole32(!for_ever), __ATOMIC_SEQ_CST);
+}
+
 static void pair_close(struct iosc *channel)
 {
 	struct iosc_pair *pair = channel->pair;
@@ -147,6 +155,7 @@ static const struct iosc_bell pair_bell = {
 	.read = pair_read,
 	.empty = pair_empty,
 	.full = pair_full,
+	.spins = pair_spins,
 	.close = pair_close,
 };
 

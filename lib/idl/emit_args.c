@@ -180,7 +180,7 @@ static void put_handles(const struct interface *interface, const struct fields *
 
 		if (field->type.kind != TYPE_HANDLE || field->closes != closes)
 			continue;
-		put("\t%s = iosc_handle_%s(request->client, %s, iosc_load32(&fixed->%s));\n", field->name,
+		put("\t%s = iosc_handle_%s(request->handles, %s, iosc_load32(&fixed->%s));\n", field->name,
 		    closes ? "close" : "find",
 		    handle_type(interface, field->type.named), field->name);
 		put("\tif (!%s)\n\t\treturn -EBADF;\n", field->name);

@@ -149,7 +149,7 @@ static void put_one(const struct interface *interface, bool events)
 {
 	put("static void one_message(struct iosc_client *client, struct iosc *ends[2], const uint8_t *data,\n");
 	put("\t\t\tsize_t length)\n{\n");
-	put("\tstruct iosc_request request = { .client = client, .id = 1 };\n");
+	put("\tstruct iosc_request request = {\n\t\t.client = client, .handles = iosc_client_handles(client), .id = 1,\n\t};\n");
 	put("\tstruct iosc_answer answer = { };\n");
 	put("\tuint8_t reply[IOSC_MESSAGE_MAX], *bytes = malloc(length + 1);\n");
 	put("\tstruct iosc_message *head = (void *)bytes;\n\tstruct iosc_incoming in = { };\n\n");

@@ -89,7 +89,7 @@ static void put_give(const struct interface *interface, const struct fields *fie
 
 		if (field->type.kind != TYPE_HANDLE)
 			continue;
-		put("\t%s_handle = %s ? iosc_handle_give(request->client, %s, %s) : 0;\n", name, name,
+		put("\t%s_handle = %s ? iosc_handle_give(request->handles, %s, %s) : 0;\n", name, name,
 		    handle_type(interface, field->type.named), name);
 		any = text("%s%s(%s && !%s_handle)", any, *any ? " || " : "", name, name);
 	}
@@ -102,7 +102,7 @@ static void put_give(const struct interface *interface, const struct fields *fie
 
 		if (field->type.kind != TYPE_HANDLE)
 			continue;
-		put("\t\tiosc_handle_close(request->client, %s, %s_handle);\n",
+		put("\t\tiosc_handle_close(request->handles, %s, %s_handle);\n",
 		    handle_type(interface, named), field->name);
 		if (!later)
 			put("\t\tif (%s && server->%s_gone)\n\t\t\tserver->%s_gone(request->context, %s);\n",
@@ -212,7 +212,7 @@ static void put_serve(const struct interface *interface, const struct method *me
 	const struct fields *out = &method->out;
 	bool tail = has_tail(out);
 
-	put("static inline int %s_serve_%s(const struct %s_server *server,\n\t\t\t\tstruct iosc_request *request,\n",
+	put("IOSC_FUNCTION int %s_serve_%s(const struct %s_server *server,\n\t\t\t\tstruct iosc_request *request,\n",
 	    interface->name, method->name, interface->name);
 	put("\t\t\t\tconst struct iosc_incoming *in, struct iosc_answer *answer)\n{\n");
 	put_result_locals(out);
@@ -310,7 +310,7 @@ static void put_event(const struct interface *interface, const struct method *me
 static void put_dispatch(const struct interface *interface)
 {
 	put("/* Call the function for a message */\n");
-	put("static inline int %s_dispatch(const void *server, struct iosc_request *request,\n",
+	put("IOSC_FUNCTION int %s_dispatch(const void *server, struct iosc_request *request,\n",
 	    interface->name);
 	put("\t\t\t\tconst struct iosc_incoming *in, struct iosc_answer *answer)\n{\n");
 	put("\tswitch (in->method) {\n");
