@@ -100,7 +100,8 @@ sanitized = $(patsubst $(O)/%,$(O)/sanitized/%,$(1))
 # each fuzz target is a unit test, too
 unit_tests := $(unit_src:selftests/unit/%.c=$(O)/unit/%) $(fuzz_src:selftests/fuzz/%.c=$(O)/unit/fuzz-%)
 # what the tests run inside of the virtual machines
-programs := $(patsubst selftests/programs/%.c,$(O)/programs/%,$(wildcard selftests/programs/*.c))
+programs := $(patsubst selftests/programs/%.c,$(O)/programs/%,$(wildcard selftests/programs/*.c)) \
+	    $(O)/programs/notes-server $(O)/programs/notes-client
 
 ifneq ($(V),1)
 Q := @
@@ -122,7 +123,8 @@ all: modules user
 goals := $(or $(MAKECMDGOALS),all)
 kinds := $(if $(filter-out modules install-modules,$(goals)),user) \
 	 $(if $(filter all modules install install-modules,$(goals)),modules) \
-	 $(if $(filter deb,$(goals)),deb)
+	 $(if $(filter deb,$(goals)),deb) \
+	 $(if $(filter unit fuzz programs check-unit $(O)/unit/% $(O)/fuzz/% $(O)/programs/%,$(goals)),stubs)
 
 needs:
 	@CC='$(CC)' IASL='$(IASL)' PKG_CONFIG='$(PKG_CONFIG)' KDIR='$(KDIR)' KVERSION='$(KVERSION)' \
@@ -212,11 +214,15 @@ $(O)/lib/idl/main.o $(O)/sanitized/lib/idl/main.o: sigma_cflags += -DSIGMA_INCLU
 $(O)/iosc-idl: $(idl_obj)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
-# The interface of the tests
-stubs := $(addprefix $(O)/stubs/,files.h files-client.h files-server.h files-fuzz.c)
-$(stubs) &: selftests/calls/files.capnp lib/idl/iosc.capnp $(O)/iosc-idl
+# Interfaces of tests and examples
+interfaces := selftests/calls/files.capnp docs/examples/calls/notes.capnp
+stubs := $(foreach name,$(basename $(notdir $(interfaces))),\
+	   $(addprefix $(O)/stubs/$(name),.h -client.h -server.h -fuzz.c))
+$(stubs) &: $(interfaces) lib/idl/iosc.capnp $(O)/iosc-idl
 	@mkdir -p $(O)/stubs
-	$(call quiet,IDL,$(O)/stubs/files*)$(O)/iosc-idl -f -I lib/idl -o $(O)/stubs $<
+	$(call quiet,IDL,$(O)/stubs)for file in $(interfaces); do \
+		$(O)/iosc-idl -f -I lib/idl -o $(O)/stubs $$file || exit; \
+	done
 
 $(units): $(O)/%: udev/%.in Makefile
 	@mkdir -p $(@D)
@@ -312,6 +318,12 @@ $(O)/programs/calls: sigma_cflags += -Ilib -I$(O)/stubs
 $(O)/programs/calls: | $(stubs)
 $(O)/programs/ioctls $(O)/programs/wild: $(O)/libcommon.a
 
+# The example of docs/examples/calls.md, as it says
+$(O)/programs/notes-%: docs/examples/calls/%.c $(O)/libiosc.a | $(stubs)
+	@mkdir -p $(@D)
+	$(call quiet,CC,$@)$(CC) -Wall -Wextra -Wno-unused-parameter -Werror -Ilib -I$(O)/stubs $(CFLAGS) \
+		$(LDFLAGS) -o $@ $< $(O)/libiosc.a
+
 unit: $(unit_tests)
 
 fuzz: $(fuzz_src:selftests/fuzz/%.c=$(O)/fuzz/%)
@@ -361,7 +373,7 @@ install-dkms: install-hooks
 
 install-user: user
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec $(O)/sigmad
-	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl
+	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(O)/sigmactl $(O)/iosc-idl
 	$(Q)$(INSTALL) -D -m 755 $(O)/guest/init/init $(DESTDIR)$(LIBDIR)/guest-init
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(LIBDIR) $(O)/guest/agent/sigma-agent
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(LIBDIR)/profiles profiles/*.conf
@@ -373,7 +385,8 @@ install-user: user
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)ln -sf ../sigma-agent.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h lib/iosc_call.h \
+		lib/idl/iosc.capnp
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/lib $(O)/$(LIBIOSC)
 	$(Q)ln -sf $(LIBIOSC) $(DESTDIR)$(PREFIX)/lib/libiosc.so

@@ -21,7 +21,7 @@ extern "C" {
 #endif
 
 #define IOSC_MESSAGE_MAX	8192	/* bytes */
-#define IOSC_DONTWAIT		1	/* flags: EAGAIN instead of waiting */
+#define IOSC_DONTWAIT		1	/* flags: EAGAIN instead of waiting or spinning */
 #define IOSC_SPIN_FOREVER	(~0U)
 
 struct iosc;

@@ -9,23 +9,22 @@
 . "$(dirname "$0")/lib.sh"
 need_sigma
 
-program=/usr/lib/sigma-rig/calls
-size=$(stat -c %s $program)
+programs=/usr/lib/sigma-rig
+program=$programs/calls
 out=/run/calls
 names=(. a b c)			# guest N answers at number N
 CALLS=3000			# for each of many clients
 CALLS_KILLED=30000		# in whose midst programs are killed
 
-# The guests' root file systems lack the program, so it comes as a disk
-bring_program() { in_guest "$1" "head -c $size /dev/vdb >/run/program && chmod +x /run/program"; }
-guest_up() { wait_guest "$1" && bring_program "$1"; }
+# The guests' root file systems lack the programs, so they come as a disk
+guest_up() { wait_guest "$1" && in_guest "$1" "tar -xf /dev/vdb -C /run"; }
 
-# in_background GUEST NAME VERB ARGUMENT...: run it in the guest; its output goes to $out.NAME
+# in_background GUEST NAME ARGUMENT...: run "calls" in the guest; its output goes to $out.NAME
 in_background()
 {
 	local number=$1 name=$2
 	shift 2
-	in_guest "$number" "(/run/program $* >$out.$name 2>&1; echo \$? >$out.$name.status) \
+	in_guest "$number" "(/run/calls $* >$out.$name 2>&1; echo \$? >$out.$name.status) \
 		>/dev/null 2>&1 </dev/null &"
 }
 said() { until_true 60 grep -q -- "$2" "$out.$1" || { cat "$out.$1"; return 1; }; }
@@ -38,7 +37,7 @@ server_ends() { kill "$server" && wait "$server"; }
 all_of_three() { local n; for n in 1 2 3; do "$@" $n || return; done; }
 
 for number in 1 2 3; do
-	cp $program /run/program.$number && truncate -s 1M /run/program.$number
+	tar -cf /run/program.$number -C $programs calls notes-server notes-client
 done
 guest a kernel=6.1 disk=/dev/vdb line=ReadOnly=yes disk=/run/program.1 net=1
 guest b kernel=6.12 disk=/dev/vdb line=ReadOnly=yes disk=/run/program.2 net=2
@@ -53,7 +52,7 @@ for number in 1 2 3; do
 	name=${names[number]}
 	check "$name: a server runs in the guest" in_background $number server serve /dev/iosc/1
 	check "$name: the host calls each method" within 60 $program drive /dev/iosc/$name/1
-	check "$name: the guest's server ends" in_guest $number "pkill -TERM program"
+	check "$name: the guest's server ends" in_guest $number "pkill -TERM calls"
 	check "$name: it was told of the handle of a client that went, and of cancelled calls" \
 		guest_said $number server "files 0 gone 1 cancelled 2"
 done
@@ -61,7 +60,7 @@ serve_on_host /dev/iosc/{a,b,c}/2
 check "a server of three guests runs on the host" said server open
 for number in 1 2 3; do
 	check "${names[number]}: the guest calls each method" \
-		in_guest $number "timeout 60 /run/program drive /dev/iosc/2"
+		in_guest $number "timeout 60 /run/calls drive /dev/iosc/2"
 done
 check "the host's server ends" server_ends
 check "it was told of handles and of cancelled calls" said server "files 0 gone 3 cancelled 6"
@@ -91,14 +90,14 @@ nonsense()
 }
 check "a guest sends nonsense to the server" nonsense
 check "the server serves the next client of that channel" \
-	in_guest 3 "timeout 60 /run/program drive /dev/iosc/5"
+	in_guest 3 "timeout 60 /run/calls drive /dev/iosc/5"
 check "the server of nine channels ends" server_ends
 
 # ---- programs are killed
 serve_on_host /dev/iosc/{a,b}/6
 check "a guest waits for a reply" in_background 1 waiter wait /dev/iosc/6
 check "it does" guest_said 1 waiter waits
-check "the waiting program is killed" in_guest 1 "pkill -9 program"
+check "the waiting program is killed" in_guest 1 "pkill -9 calls"
 check "another client waits" eval "in_background 1 waiter wait /dev/iosc/6 && guest_said 1 waiter waits"
 check "the server is killed" kill -9 "$server"
 check "the guest's program gets EPIPE" guest_said 1 waiter EPIPE
@@ -122,6 +121,13 @@ for number in 1 2; do
 	check "${names[number]}: each call was answered, or ended with its session" whole $number
 done
 check "the last server ends" server_ends
+
+
+# ---- docs/examples/calls.md
+in_guest 3 "(/run/notes-server /dev/iosc/8) >/dev/null 2>&1 </dev/null &"
+said_in_example() { [ "$(within 60 $programs/notes-client /dev/iosc/c/8 "buy milk" "call home")" = "$1" ]; }
+check "the example of the documentation keeps notes" said_in_example $'1: buy milk\n2: call home'
+check "it keeps them for the next client" said_in_example $'3: buy milk\n4: call home'
 check "the guests stop" eval 'sigmactl stop a && sigmactl stop b && sigmactl stop c'
 check "the host has everything back" host_is_as_before
 finish
