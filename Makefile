@@ -254,16 +254,26 @@ $(O)/unit/agent: $(patsubst guest/agent/%.c,$(O)/sanitized/guest/agent/%.o,\
 
 $(O)/unit/cache: $(O)/sanitized/guest/agent/cache.o
 
-# Those of calls use the library and what iosc-idl makes, and nothing else
+# Those of calls use libiosc and what iosc-idl makes, and nothing else
 sanitized_iosc := $(call sanitized,$(iosc_obj))
-$(O)/unit/calls $(O)/unit/fuzz-calls $(O)/fuzz/calls: $(sanitized_iosc)
-$(O)/sanitized/selftests/unit/calls.o $(O)/sanitized/selftests/fuzz/calls.o: sigma_cflags += -Ilib -I$(O)/stubs
-$(O)/sanitized/selftests/unit/calls.o $(O)/sanitized/selftests/fuzz/calls.o: | $(stubs)
+sanitized_stubs := $(addprefix $(O)/sanitized/selftests/,unit/stubs.o fuzz/stubs.o)
+$(sanitized_stubs): sigma_cflags += -Ilib -I$(O)/stubs
+$(sanitized_stubs): | $(stubs)
+
+$(O)/unit/stubs: $(O)/sanitized/selftests/unit/stubs.o $(sanitized_iosc)
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
+
+$(O)/unit/fuzz-stubs: $(O)/sanitized/selftests/fuzz/stubs.o $(O)/sanitized/selftests/fuzz/main.o $(sanitized_iosc)
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
 $(O)/sanitized/iosc-idl: $(call sanitized,$(idl_obj))
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
-$(O)/unit/idl: | $(O)/sanitized/iosc-idl
+$(O)/unit/idl: $(O)/sanitized/selftests/unit/idl.o $(O)/sanitized/ctl/in_root.o | $(O)/sanitized/iosc-idl
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
 fuzz_agent := $(addprefix $(O)/sanitized/guest/agent/,request.o user.o)
 $(O)/unit/fuzz-agent $(O)/fuzz/agent: $(fuzz_agent)
@@ -296,6 +306,9 @@ $(O)/unit/fuzz-guard-%: $(O)/sanitized/selftests/fuzz/guard-%.o $(guard_program)
 
 ifneq ($(findstring clang,$(CC)),)
 SANITIZE += -fsanitize=fuzzer-no-link
+$(O)/fuzz/stubs: $(O)/sanitized/selftests/fuzz/stubs.o $(sanitized_iosc)
+	@mkdir -p $(@D)
+	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^
 $(O)/fuzz/%: $(O)/sanitized/selftests/fuzz/%.o $(fuzz_obj)
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -fsanitize=fuzzer -o $@ $^ $(daemon_ldlibs)

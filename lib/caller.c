@@ -34,6 +34,7 @@ enum state {
 
 #define PLACE(id)	((id) % IOSC_CALLS_MAX)
 #define FOREVER		INT64_MAX
+#define PROCESS_MAX	256		/* messages in one iosc_caller_process() */
 #define RETRY_NS	1000000		/* for room, while another thread receives */
 
 /**
@@ -427,13 +428,10 @@ static void wait_receiving(struct iosc_caller *caller, struct iosc_call *call, i
 	caller->receiving = true;
 	call->state = WAITS;
 	while (call->state != DONE) {
-		if (receive(caller))
-			continue;
-		if (call->state == DONE)
-			break;
+		/* A server that sends without end does not keep a deadline from passing */
 		if (passed(deadline))
 			give_up(caller, call, -ETIMEDOUT);
-		else
+		else if (!receive(caller) && call->state != DONE)
 			sleep_and_receive(caller, POLLIN, deadline);
 	}
 	pass_role(caller);
@@ -491,7 +489,7 @@ int iosc_caller_process(struct iosc_caller *caller)
 	pthread_mutex_lock(&caller->lock);
 	if (!caller->receiving) {
 		caller->receiving = true;
-		while (receive(caller))
+		for (unsigned int i = 0; i < PROCESS_MAX && receive(caller); i++)
 			;
 		pass_role(caller);
 	}

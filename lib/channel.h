@@ -9,10 +9,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "../kmod/shared/record.h"
-#include "iosc.h"
+
+struct iosc;
 
 /**
  * struct iosc_bell - how an end sleeps and wakes its peer

@@ -54,6 +54,8 @@ void iosc_client_free(struct iosc_client *client)
 	if (!client)
 		return;
 	service = client->service;
+	if (service->left)
+		service->left(client->table, client->context, client);
 	for (unsigned int i = 0; i < client->handles.used; i++) {
 		const struct iosc_handle *handle = &client->handles.handle[i];
 
@@ -253,10 +255,24 @@ static int take_message(struct iosc_client *client, const void *bytes, __u32 len
 	}
 }
 
+/* Is there room again, after there was none? */
+static bool room_again(struct iosc_client *client)
+{
+	struct iosc_answer answer;
+
+	if (make_room(client, &answer, client->service->longest))
+		return false;
+	if (client->service->room)
+		client->service->room(client->table, client->context, client);
+	return !client->no_room;
+}
+
 int iosc_client_serve(struct iosc_client *client, unsigned int most)
 {
 	unsigned int taken = 0;
 
+	if (client->no_room && !room_again(client) && client->no_room)
+		return 0;
 	while (taken < most) {
 		const void *bytes;
 		int error = send_held(client);

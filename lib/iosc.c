@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "iosc.h"
 
 #define DIRECTORY	"/dev/iosc"
 #define SPINS		64	/* between two looks at the clock */

@@ -128,7 +128,7 @@ static inline __u32 iosc_tail(__u32 size)
 }
 
 /* What seldom happens stays out of the way of the rest */
-#define IOSC_SELDOM	static __attribute__((noinline, cold, unused))
+#define IOSC_SELDOM	static __attribute__((__noinline__, __cold__, __unused__))
 
 IOSC_SELDOM const void *iosc_fixed_older(const struct iosc_incoming *in, void *whole, __u32 size)
 {
@@ -172,7 +172,7 @@ static inline bool iosc_newer(const struct iosc_incoming *in, __u32 size)
 }
 
 /* One function for each method: all of them in one would have a large frame, and save all registers */
-#define IOSC_FUNCTION	static __attribute__((noinline, unused))
+#define IOSC_FUNCTION	static __attribute__((__noinline__, __unused__))
 
 static inline void iosc_copy(void *to, const void *from, size_t bytes)
 {
@@ -343,7 +343,9 @@ struct iosc_answer {
  * @dispatch: call the function of the program's table. Return: its result, -ENOSYS, -EBADMSG,
  *	-EPROTONOSUPPORT, or -EBADF
  * @cancelled: NULL, or the client does not want the reply to call @id any more
- * @gone: a handle of a client that has gone, of the type and with the object of iosc_handle_give()
+ * @room: NULL, or a client reads again, for which a reply or an event had no room
+ * @left: NULL, or a client has gone: it and its requests are not to be used any more
+ * @gone: NULL, or a handle that it had, of the type and with the object of iosc_handle_give()
  */
 struct iosc_service {
 	__u32 interface;
@@ -351,6 +353,8 @@ struct iosc_service {
 	int (*dispatch)(const void *table, struct iosc_request *request,
 			const struct iosc_incoming *in, struct iosc_answer *answer);
 	void (*cancelled)(const void *table, const struct iosc_request *request);
+	void (*room)(const void *table, void *context, struct iosc_client *client);
+	void (*left)(const void *table, void *context, struct iosc_client *client);
 	void (*gone)(const void *table, void *context, unsigned int type, void *object);
 };
 
@@ -408,7 +412,8 @@ void iosc_answer_lend(const struct iosc_request *request, struct iosc_answer *an
  * iosc_reply_begin - make room for a reply that comes later
  * @answer: out: room for @length bytes
  *
- * Return: 0; -EAGAIN: the client does not read its replies; try again when iosc_client_events() says.
+ * Return: 0; -EAGAIN: the client does not read its replies; the server's function "room" says when to
+ * try again.
  * -EBUSY: a function of this client runs that has text, data or lists as results, and their room is in
  * use; try again when it has returned. -EPIPE: the client has gone.
  */
@@ -435,7 +440,7 @@ int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer
 struct iosc_client *iosc_client_new(struct iosc *channel, const struct iosc_service *service,
 				    const void *table, void *context);
 
-/** iosc_client_free - the server's functions are told of each handle that the client still has */
+/** iosc_client_free - the server's functions are told that it left, and of each handle that it had */
 void iosc_client_free(struct iosc_client *client);
 
 /** iosc_client_handles - its handles */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "iosc.h"
 
 #define STATES_SIZE	offsetof(struct sigma_channel, block)
 

@@ -34,7 +34,7 @@ guest_said()
 }
 serve_on_host() { $program serve "$@" >$out.server 2>&1 & server=$!; }
 server_ends() { kill "$server" && wait "$server"; }
-all_of_three() { local n; for n in 1 2 3; do "$@" $n || return; done; }
+all_of_three() { local n; for n in 1 2 3; do "$@" "$n" || return; done; }
 
 for number in 1 2 3; do
 	tar -cf /run/program.$number -C $programs calls notes-server notes-client
@@ -47,11 +47,15 @@ start_all() { sigmactl start a & sigmactl start b & sigmactl start c && wait; }
 check "three guests with kernels of three series start" start_all
 check "their user spaces answer" all_of_three guest_up
 
+# ---- in a kernel
+check "a kernel module uses stubs" insmod $programs/stubs.ko
+rmmod stubs
+
 # ---- each method, both ways
 for number in 1 2 3; do
 	name=${names[number]}
 	check "$name: a server runs in the guest" in_background $number server serve /dev/iosc/1
-	check "$name: the host calls each method" within 60 $program drive /dev/iosc/$name/1
+	check "$name: the host calls each method" within 60 $program drive "/dev/iosc/$name/1"
 	check "$name: the guest's server ends" in_guest $number "pkill -TERM calls"
 	check "$name: it was told of the handle of a client that went, and of cancelled calls" \
 		guest_said $number server "files 0 gone 1 cancelled 2"

@@ -53,6 +53,10 @@ static void put_table(const struct interface *interface)
 		    named->name + strlen(interface->name) + 1, named->name,
 		    named->name + strlen(interface->name) + 1);
 	}
+	put("\t/* It has gone: neither it nor its requests may be used any more */\n");
+	put("\tvoid (*left)(void *context, struct iosc_client *client);\n");
+	put("\t/* It reads again, after NAME_reply() or NAME_send() had failed with -EAGAIN */\n");
+	put("\tvoid (*room)(void *context, struct iosc_client *client);\n");
 	put("\t/* The client wants no reply to the call request->id any more, which came or comes later */\n");
 	put("\tvoid (*cancelled)(const struct iosc_request *request);\n};\n\n");
 }
@@ -326,6 +330,15 @@ static void put_dispatch(const struct interface *interface)
 	put("\tdefault:\n\t\treturn -ENOSYS;\n\t}\n}\n\n");
 }
 
+/* A function of the program's that not each program has: @what it is called */
+static void put_told(const struct interface *interface, const char *what)
+{
+	put("static inline void %s_%s(const void *table, void *context, struct iosc_client *client)\n{\n",
+	    interface->name, what);
+	put("\tconst struct %s_server *server = table;\n\n\tif (server->%s)\n", interface->name, what);
+	put("\t\tserver->%s(context, client);\n}\n\n", what);
+}
+
 static void put_gone(const struct interface *interface)
 {
 	put("static inline void %s_gone(const void *table, void *context, unsigned int type, void *object)\n{\n",
@@ -359,6 +372,8 @@ void emit_server(const struct interface *interface)
 			put_reply(interface, method);
 	}
 	put_dispatch(interface);
+	put_told(interface, "left");
+	put_told(interface, "room");
 	if (interface->nr_handles)
 		put_gone(interface);
 	put("static inline void %s_cancelled(const void *table, const struct iosc_request *request)\n{\n",
@@ -370,6 +385,7 @@ void emit_server(const struct interface *interface)
 	put("static const struct iosc_service %s_service = {\n", interface->name);
 	put("\t.interface = %s,\n\t.longest = %u,\n\t.dispatch = %s_dispatch,\n\t.cancelled = %s_cancelled,\n",
 	    upper(interface, "interface"), interface->longest, interface->name, interface->name);
+	put("\t.left = %s_left,\n\t.room = %s_room,\n", interface->name, interface->name);
 	if (interface->nr_handles)
 		put("\t.gone = %s_gone,\n", interface->name);
 	put("};\n");

@@ -45,7 +45,7 @@ static const char *const locals[] = {
 };
 
 static const char *const functions[] = {
-	"cancelled", "dispatch", "gone", "listen", "service", "take_event",
+	"cancelled", "dispatch", "gone", "left", "listen", "room", "service", "take_event",
 };
 
 static int listed(const char *const *list, size_t count, const char *name)

@@ -190,6 +190,25 @@ static void serve_cancelled(const struct iosc_request *request)
 	}
 }
 
+static void client_left(void *context, struct iosc_client *client)
+{
+	struct files *files = context;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < files->nr_waits; i++) {
+		if (files->waits[i].client == client)
+			continue;
+		files->waits[kept] = files->waits[i];
+		files->wanted[kept++] = files->wanted[i];
+	}
+	files->nr_waits = kept;
+}
+
+static void client_has_room(void *context, struct iosc_client *client)
+{
+	answer_waits(context);
+}
+
 static void file_gone(void *context, struct files_file *file)
 {
 	struct files *files = context;
@@ -210,6 +229,8 @@ static const struct files_server server_table = {
 	.sort = serve_sort,
 	.count = serve_count,
 	.await = serve_await,
+	.left = client_left,
+	.room = client_has_room,
 	.file_gone = file_gone,
 	.cancelled = serve_cancelled,
 };

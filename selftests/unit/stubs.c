@@ -405,7 +405,82 @@ TEST(a_client_that_does_not_read)
 	EXPECT_EQ(1, files.gone);
 }
 
+TEST(a_client_goes_before_its_reply_comes)
+{
+	struct files_await_call call = { };
+
+	ASSERT_TRUE(begin());
+	EXPECT_EQ(0, files_await_start(caller, &call, 1));
+	EXPECT_EQ(1, iosc_client_serve(client, 16));
+	EXPECT_EQ(1, files.nr_waits);
+	iosc_client_free(client);
+	client = NULL;
+	EXPECT_EQ(0, files.nr_waits);
+	files.counter = 1;
+	answer_waits(&files);
+	end();
+}
+
+TEST(replies_that_come_later_wait_for_room)
+{
+	static struct files_await_call awaits[WAITERS_MAX / 2];
+	static char entries[16][4096];
+	struct files_get_direntries_call calls[7];
+	struct files_open_call open = { };
+	unsigned int again = 0;
+
+	memset(awaits, 0, sizeof(awaits));
+	memset(calls, 0, sizeof(calls));
+	ASSERT_TRUE(begin());
+	EXPECT_EQ(0, files_open_start(caller, &open, "/", 1, 0, 0));
+	for (unsigned int i = 0; i < WAITERS_MAX / 2; i++)
+		EXPECT_EQ(0, files_await_start(caller, &awaits[i], 1));
+	EXPECT_TRUE(iosc_client_serve(client, 100) > 0);
+	EXPECT_EQ(0, iosc_call_wait(caller, &open.call, -1));
+	/* Nobody reads, and replies fill the ring */
+	for (unsigned int i = 0; i < 7; i++) {
+		calls[i].entries = entries[i];
+		calls[i].entries_size = 4096;
+		EXPECT_EQ(0, files_get_direntries_start(caller, &calls[i], open.file, i));
+	}
+	while (iosc_client_serve(client, 100) > 0)
+		;
+	while (!files_counted_send(client, 0, FILES_KIND_FILE, "", 0))
+		;
+	files.counter = 1;
+	answer_waits(&files);
+	EXPECT_TRUE(files.nr_waits > 0);
+	EXPECT_EQ(POLLOUT, iosc_client_events(client));
+	/* Now somebody does */
+	while (files.nr_waits || iosc_client_events(client) != POLLIN) {
+		EXPECT_EQ(0, iosc_caller_process(caller));
+		EXPECT_TRUE(iosc_client_serve(client, 100) >= 0);
+		ASSERT_TRUE(again++ < 100);
+	}
+	EXPECT_EQ(0, iosc_caller_process(caller));
+	for (unsigned int i = 0; i < WAITERS_MAX / 2; i++)
+		EXPECT_EQ(0, iosc_call_wait(caller, &awaits[i].call, 0));
+	for (unsigned int i = 0; i < 7; i++)
+		EXPECT_EQ(0, iosc_call_wait(caller, &calls[i].call, 0));
+	end();
+}
+
 /* Nonsense */
+
+TEST(a_server_that_sends_without_end)
+{
+	struct raw {
+		struct iosc_message head;
+	} event = { .head = { .kind = IOSC_EVENT } };
+	struct files_null_call call = { };
+
+	ASSERT_TRUE(begin());
+	EXPECT_EQ(0, files_null_start(caller, &call));
+	while (!iosc_send(ends[0], &event, sizeof(event), IOSC_DONTWAIT))
+		;
+	EXPECT_EQ(-ETIMEDOUT, iosc_call_wait(caller, &call.call, 0));
+	end();
+}
 
 struct raw {
 	struct iosc_message head;
