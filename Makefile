@@ -398,7 +398,7 @@ install-user: user
 	$(Q)$(INSTALL) -d $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)ln -sf ../sigma-agent.service $(DESTDIR)$(PREFIX)/lib/systemd/system/multi-user.target.wants
 	$(Q)$(INSTALL) -d $(DESTDIR)/etc/sigma
-	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h lib/iosc_call.h \
+	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/include lib/iosc.h lib/iosc_call.h lib/iosc_message.h \
 		lib/idl/iosc.capnp
 	$(Q)$(INSTALL) -D -m 644 -t $(DESTDIR)$(PREFIX)/lib $(O)/libiosc.a
 	$(Q)$(INSTALL) -D -m 755 -t $(DESTDIR)$(PREFIX)/lib $(O)/$(LIBIOSC)

@@ -13,16 +13,13 @@
  * A call is found by its id: the low bits are its place in the table, the rest is a count, so that
  * a late reply finds nobody.
  */
-#include <limits.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "callmessage.h"
+#include "deadline.h"
 #include "iosc.h"
 
 enum state {
@@ -33,7 +30,6 @@ enum state {
 };
 
 #define PLACE(id)	((id) % IOSC_CALLS_MAX)
-#define FOREVER		INT64_MAX
 #define PROCESS_MAX	256		/* messages in one iosc_caller_process() */
 #define RETRY_NS	1000000		/* for room, while another thread receives */
 
@@ -97,47 +93,6 @@ int iosc_caller_fd(const struct iosc_caller *caller)
 unsigned long iosc_caller_dropped(const struct iosc_caller *caller)
 {
 	return caller->dropped;
-}
-
-/* Time */
-
-static int64_t now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
-static int64_t deadline_after(int milliseconds)
-{
-	return milliseconds < 0 ? FOREVER : now() + milliseconds * 1000000LL;
-}
-
-/* Return: NULL without a deadline, else @left; 0 when it has passed */
-static struct timespec *time_left(int64_t deadline, struct timespec *left)
-{
-	int64_t ns;
-
-	if (deadline == FOREVER)
-		return NULL;
-	ns = deadline - now();
-	ns = ns < 0 ? 0 : ns;
-	left->tv_sec = ns / 1000000000;
-	left->tv_nsec = ns % 1000000000;
-	return left;
-}
-
-static void futex_wait(__u32 *word, __u32 value, int64_t deadline)
-{
-	struct timespec left;
-
-	syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, time_left(deadline, &left), NULL, 0);
-}
-
-static void futex_wake(__u32 *word)
-{
-	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* All from here on is called with the lock held, unless it says otherwise */
@@ -230,7 +185,8 @@ static void take_reply(struct iosc_caller *caller, const struct iosc_incoming *r
 	}
 	if (reply->status)
 		result = result_of(call, reply);
-	else if (reply->interface != call->method->interface || reply->method != call->method->method)
+	else if (reply->interface != call->method->interface ||
+		 reply->method != call->method->method)
 		result = -EBADMSG;
 	else
 		result = call->method->take(call, reply);
@@ -307,11 +263,6 @@ static void wait_for_room(struct iosc_caller *caller, int64_t deadline)
 	caller->receiving = true;
 	sleep_and_receive(caller, POLLIN | POLLOUT, deadline);
 	pass_role(caller);
-}
-
-static bool passed(int64_t deadline)
-{
-	return deadline != FOREVER && now() >= deadline;
 }
 
 static void *reserve(struct iosc_caller *caller, uint32_t length, int *error)
@@ -395,7 +346,9 @@ int iosc_call_start(struct iosc_caller *caller, struct iosc_call *call)
 static void give_up(struct iosc_caller *caller, struct iosc_call *call, int result)
 {
 	struct iosc_incoming head = {
-		.id = call->id, .interface = call->method->interface, .method = call->method->method,
+		.id = call->id,
+		.interface = call->method->interface,
+		.method = call->method->method,
 		.kind = IOSC_CANCEL,
 	};
 	void *message = iosc_reserve(caller->channel, sizeof(struct iosc_message), IOSC_DONTWAIT);

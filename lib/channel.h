@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An open channel, for the files of libiosc: the mapped rings, and the bell by which a side wakes the
- * other and sleeps itself. The bell is the channel's device (iosc.c), or eventfds where both ends
- * belong to programs of one kernel (pair.c).
+ * An open channel, for the files of libiosc: the mapped rings, and the bell by which a side wakes
+ * the other and sleeps itself. The bell is the channel's device (iosc.c), or eventfds where both
+ * ends belong to programs of one kernel (pair.c).
  */
 #ifndef IOSC_CHANNEL_H
 #define IOSC_CHANNEL_H

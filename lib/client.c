@@ -2,9 +2,10 @@
 /*
  * The server's side of calls: one client, see iosc_call.h.
  *
- * A call is not looked at before there is room for the longest reply, so an answer never waits: while a
- * client does not read its replies, its calls stay in its ring, and the server goes on with others. If
- * the function that answers a call fills the room with events, its reply is held until there is some.
+ * A call is not looked at before there is room for the longest reply, so an answer never waits:
+ * while a client does not read its replies, its calls stay in its ring, and the server goes on with
+ * others. If the function that answers a call fills the room with events, its reply is held until
+ * there is some.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -118,7 +119,8 @@ static int send_held(struct iosc_client *client)
 
 	if (error || !client->held_length)
 		return error;
-	memcpy((__u8 *)answer.room - sizeof(struct iosc_message), client->held, client->held_length);
+	memcpy((__u8 *)answer.room - sizeof(struct iosc_message), client->held,
+	       client->held_length);
 	iosc_commit(client->channel, client->held_length);
 	client->held_length = 0;
 	return 0;
@@ -144,7 +146,8 @@ void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *a
 
 	if (client->room)
 		prepare(answer, client->room);
-	else if (make_room(client, answer, length))	/* nor now, after events; or nobody will read it */
+	else if (make_room(client, answer,
+			   length)) /* nor now, after events; or nobody will read it */
 		prepare(answer, client->held);
 }
 
@@ -166,7 +169,8 @@ int iosc_reply_begin(const struct iosc_request *request, struct iosc_answer *ans
 	return make_room(request->client, answer, length);
 }
 
-int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer, int result)
+int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer,
+		    int result)
 {
 	struct iosc_incoming head = {
 		.id = request->id, .interface = request->interface, .method = request->method,

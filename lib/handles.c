@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The handles of a client: see struct iosc_handles. A number has the place in the table in its low bits,
- * and above them how often the place was used, so that a handle that was closed does not name the next
- * object there.
+ * The handles of a client: see struct iosc_handles. A number has the place in the table in its low
+ * bits, and above them how often the place was used, so that a handle that was closed does not name
+ * the next object there.
  */
 #include "iosc_call.h"
 

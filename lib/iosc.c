@@ -276,8 +276,8 @@ static int find_room(struct iosc *channel, size_t length, struct sigma_record *r
 
 	if (!session_stands(channel))
 		return check_session(channel, 0);
-	error = sigma_record_place(le32toh(channel->ours->produced), load(&channel->theirs->consumed),
-				   length, record);
+	error = sigma_record_place(le32toh(channel->ours->produced),
+				   load(&channel->theirs->consumed), length, record);
 	if (!error)
 		return 0;
 	if (error != -ENOSPC)
@@ -322,8 +322,9 @@ void *iosc_reserve(struct iosc *channel, size_t length, int flags)
 	if (check_length(length))
 		return NULL;
 	/* Mostly there is room */
-	if (try_reserve(channel, &length) && (errno != EAGAIN || flags & IOSC_DONTWAIT ||
-					      wait_for(channel, try_reserve, &length, POLLOUT, flags)))
+	if (try_reserve(channel, &length) &&
+	    (errno != EAGAIN || flags & IOSC_DONTWAIT ||
+	     wait_for(channel, try_reserve, &length, POLLOUT, flags)))
 		return NULL;
 	return channel->ours->data + channel->reserved.offset;
 }
@@ -420,14 +421,16 @@ static short ready(struct iosc *channel, short events)
 
 	if (events & POLLIN && (try_peek(channel, NULL) > 0 || errno != EAGAIN))
 		seen |= POLLIN;
-	if (events & POLLOUT && (!find_room(channel, SIGMA_CHANNEL_MSG_MAX, &room) || errno != EAGAIN))
+	if (events & POLLOUT &&
+	    (!find_room(channel, SIGMA_CHANNEL_MSG_MAX, &room) || errno != EAGAIN))
 		seen |= POLLOUT;
 	return seen;
 }
 
 int iosc_wait(struct iosc *channel, short events, const struct timespec *timeout)
 {
-	uint64_t limit = timeout ? timeout->tv_sec * 1000000ULL + timeout->tv_nsec / 1000 : UINT64_MAX;
+	uint64_t limit =
+		timeout ? timeout->tv_sec * 1000000ULL + timeout->tv_nsec / 1000 : UINT64_MAX;
 	uint64_t begin = 0;
 	short seen = ready(channel, events);
 	int ret;

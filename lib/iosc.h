@@ -111,8 +111,8 @@ int iosc_release(struct iosc *channel);
  * @timeout: the longest time; NULL: without end
  *
  * Spins first, as iosc_set_spin() said. Another thread may send meanwhile, and with POLLOUT alone
- * another may receive. Return: those of @events that came, also when the session is over, and the next
- * call then tells; 0: none, which may be too early; -1: errno, EINTR for example.
+ * another may receive. Return: those of @events that came, also when the session is over, and the
+ * next call then tells; 0: none, which may be too early; -1: errno, EINTR for example.
  */
 int iosc_wait(struct iosc *channel, short events, const struct timespec *timeout);
 
@@ -120,9 +120,9 @@ int iosc_wait(struct iosc *channel, short events, const struct timespec *timeout
  * iosc_pair - make both ends of a channel that needs no guest and no device
  * @ends: out
  *
- * For two programs of one kernel, which are related by fork(2), and for tests. The session stands, and
- * is over when one end is closed in all processes that have it. Return: 0; errno of memfd_create(2),
- * eventfd(2), socketpair(2), mmap(2).
+ * For two programs of one kernel, which are related by fork(2), and for tests. The session stands,
+ * and is over when one end is closed in all processes that have it. Return: 0; errno of
+ * memfd_create(2), eventfd(2), socketpair(2), mmap(2).
  */
 int iosc_pair(struct iosc *ends[2]);
 

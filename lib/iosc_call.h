@@ -3,11 +3,6 @@
  * Calls over channels: what the stubs that iosc-idl(1) makes are built on. iosc-calls(7) explains
  * the model, iosc_call(3) is the manual of what programs use.
  *
- * A message is one record of a channel's ring: struct iosc_message, then the fixed part, which is a
- * struct that iosc-idl laid out, then text, data and lists, each at a multiple of 8. Nobody turns
- * it into another form. The sender's stub stores into the ring, and the receiver's stub loads each
- * field once, checks it, and passes on pointers into the ring.
- *
  * Functions return 0 or a negative errno, since kernels use stubs, too, and a positive number is an
  * error that the interface declares. -EPIPE: the peer is gone. -EPROTO: a ring is invalid. Both are
  * final. All other errors concern one call.
@@ -15,22 +10,7 @@
 #ifndef IOSC_CALL_H
 #define IOSC_CALL_H
 
-#ifdef __KERNEL__
-#include <linux/build_bug.h>
-#include <linux/errno.h>
-#include <linux/string.h>
-#include <linux/types.h>
-#include <asm/byteorder.h>
-#else
-#include <assert.h>
-#include <endian.h>
-#include <errno.h>
-#include <linux/types.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#endif
+#include "iosc_message.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,151 +20,6 @@ struct iosc;
 struct iosc_caller;
 struct iosc_client;
 struct iosc_server;
-
-/* Messages */
-
-enum iosc_kind {
-	IOSC_CALL = 1,			/* client to server; gets a reply */
-	IOSC_ONEWAY = 2,		/* client to server; gets none */
-	IOSC_REPLY = 3,
-	IOSC_EVENT = 4,			/* server to client; gets none */
-	IOSC_CANCEL = 5,		/* client to server: no reply to call @id is wanted any more */
-};
-
-/* Statuses of a reply: 0; 1..IOSC_STATUS_ERRNO - 1: an error of the interface; or this plus an errno */
-#define IOSC_STATUS_ERRNO	0x8000
-#define IOSC_ERRNO_MAX		4095
-
-/**
- * struct iosc_message - what each message begins with
- * @id: of the call, chosen by the client; 0 in one-way messages and events
- * @interface: the low 32 bits of the interface's id
- * @method: the method's ordinal
- * @kind: enum iosc_kind
- * @size: bytes of the fixed part as the sender's version of the interface has it
- * @status: of a reply, see above; else 0
- */
-struct iosc_message {
-	__le32 id;
-	__le32 interface;
-	__le16 method;
-	__u8 kind;
-	__u8 reserved;			/* 0 */
-	__le16 size;
-	__le16 status;
-};
-
-/**
- * struct iosc_incoming - a message that was received
- * @bytes: in the ring: the peer may change them at any time
- * @length: bytes, header included; at least the header and the fixed part, rounded up to 8
- *
- * The other fields are copies of the header's.
- */
-struct iosc_incoming {
-	const __u8 *bytes;
-	__u32 length;
-	__u32 id, interface;
-	__u16 method, size, status;
-	__u8 kind;
-};
-
-/* For stubs: bytes and fields in a ring. A load happens once, whatever the compiler thinks */
-
-#ifdef __KERNEL__
-#define iosc_from_le16(value)	le16_to_cpu(value)
-#define iosc_from_le32(value)	le32_to_cpu(value)
-#define iosc_from_le64(value)	le64_to_cpu(value)
-#define iosc_to_le16(value)	cpu_to_le16(value)
-#define iosc_to_le32(value)	cpu_to_le32(value)
-#define iosc_to_le64(value)	cpu_to_le64(value)
-#else
-#define iosc_from_le16(value)	le16toh(value)
-#define iosc_from_le32(value)	le32toh(value)
-#define iosc_from_le64(value)	le64toh(value)
-#define iosc_to_le16(value)	htole16(value)
-#define iosc_to_le32(value)	htole32(value)
-#define iosc_to_le64(value)	htole64(value)
-#endif
-
-#define iosc_load8(field)	(*(const volatile __u8 *)(field))
-#define iosc_load16(field)	iosc_from_le16(*(const volatile __le16 *)(field))
-#define iosc_load32(field)	iosc_from_le32(*(const volatile __le32 *)(field))
-#define iosc_load64(field)	iosc_from_le64(*(const volatile __le64 *)(field))
-#define iosc_store8(field, value)	(*(field) = (value))
-#define iosc_store16(field, value)	(*(field) = iosc_to_le16(value))
-#define iosc_store32(field, value)	(*(field) = iosc_to_le32(value))
-#define iosc_store64(field, value)	(*(field) = iosc_to_le64(value))
-
-static inline __u32 iosc_round(__u32 bytes)
-{
-	return (bytes + 7) & ~7U;
-}
-
-/** iosc_tail - where the variable part of a message with a fixed part of @size bytes begins */
-static inline __u32 iosc_tail(__u32 size)
-{
-	return sizeof(struct iosc_message) + iosc_round(size);
-}
-
-/* What seldom happens stays out of the way of the rest */
-#define IOSC_SELDOM	static __attribute__((__noinline__, __cold__, __unused__))
-
-IOSC_SELDOM const void *iosc_fixed_older(const struct iosc_incoming *in, void *whole, __u32 size)
-{
-	memset(whole, 0, size);
-	memcpy(whole, in->bytes + sizeof(struct iosc_message), in->size);
-	return whole;
-}
-
-/**
- * iosc_fixed - the fixed part of a message
- * @whole: room for @size bytes
- * @size: bytes of the fixed part in this version of the interface
- *
- * A sender of an older version left out the last fields; they are 0. Return: in the ring, or @whole.
- */
-static inline const void *iosc_fixed(const struct iosc_incoming *in, void *whole, __u32 size)
-{
-	return in->size >= size ? in->bytes + sizeof(struct iosc_message) :
-				  iosc_fixed_older(in, whole, size);
-}
-
-IOSC_SELDOM bool iosc_has_more(const struct iosc_incoming *in, __u32 size)
-{
-	const __u8 *fixed = in->bytes + sizeof(struct iosc_message);
-	__u32 i;
-
-	for (i = size; i < in->size; i++)
-		if (iosc_load8(fixed + i))
-			return true;
-	return false;
-}
-
-/**
- * iosc_newer - does a message ask for more than this version of the interface knows?
- *
- * A sender of a newer version has more fields. They must be 0, since nobody here knows what they mean.
- */
-static inline bool iosc_newer(const struct iosc_incoming *in, __u32 size)
-{
-	return in->size > size && iosc_has_more(in, size);
-}
-
-/* One function for each method: all of them in one would have a large frame, and save all registers */
-#define IOSC_FUNCTION	static __attribute__((__noinline__, __unused__))
-
-static inline void iosc_copy(void *to, const void *from, size_t bytes)
-{
-	if (bytes)
-		memcpy(to, from, bytes);
-}
-
-/** iosc_part - @bytes at @at in the variable part, or NULL where the message is not so long */
-static inline const void *iosc_part(const struct iosc_incoming *in, __u32 at, __u32 bytes)
-{
-	return at <= in->length && bytes <= in->length - at ? in->bytes + at : NULL;
-}
 
 /* The client's side */
 
@@ -231,8 +66,9 @@ struct iosc_call {
  * @error: out, where NULL is returned
  *
  * Waits for a peer and for room, at most the caller's timeout, and receives replies meanwhile. In a
- * function of the program that a caller calls it does not wait, but fails with -EAGAIN. Return: where the fixed part goes; the caller is
- * locked until iosc_call_run() or iosc_call_start(). -EBUSY: IOSC_CALLS_MAX calls are under way.
+ * function of the program that a caller calls it does not wait, but fails with -EAGAIN. Return:
+ * where the fixed part goes; the caller is locked until iosc_call_run() or iosc_call_start().
+ * -EBUSY: IOSC_CALLS_MAX calls are under way.
  */
 void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
 		      const struct iosc_method *method, __u32 length, int *error);
@@ -267,7 +103,10 @@ struct iosc_listener {
 	int (*dispatch)(const void *table, void *context, const struct iosc_incoming *event);
 };
 
-/** iosc_caller_listen - have events of @listener passed on to @table, of which the stubs know the type */
+/**
+ * iosc_caller_listen - have events of @listener passed on to @table, of which the stubs know the
+ * type
+ */
 void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *listener,
 			const void *table, void *context);
 
@@ -280,7 +119,9 @@ void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *
  */
 struct iosc_caller *iosc_caller_new(struct iosc *channel);
 
-/** iosc_caller_free - calls that are under way end with -EPIPE. No thread may wait. NULL: nothing */
+/**
+ * iosc_caller_free - calls that are under way end with -EPIPE. No thread may wait. NULL: nothing
+ */
 void iosc_caller_free(struct iosc_caller *caller);
 
 /** iosc_caller_set_timeout - how long iosc_call_run() waits; -1, the default: without end */
@@ -302,7 +143,7 @@ unsigned long iosc_caller_dropped(const struct iosc_caller *caller);
 
 /* The server's side */
 
-#define IOSC_LATER	0x40000000	/* a function of a server returns it: the reply comes later */
+#define IOSC_LATER 0x40000000 /* a function of a server returns it: the reply comes later */
 #define IOSC_HANDLES	256		/* of one client at once */
 
 /**
@@ -393,7 +234,8 @@ static inline void *iosc_handle_find(const struct iosc_handles *handles, __u32 t
 {
 	const struct iosc_handle *handle = &handles->handle[number % IOSC_HANDLES];
 
-	return handle->type == type && handle->uses == number / IOSC_HANDLES ? handle->object : NULL;
+	return handle->type == type && handle->uses == number / IOSC_HANDLES ? handle->object
+									     : NULL;
 }
 
 /** iosc_handle_close - take the handle back. Return: its object, or NULL as above */
@@ -403,24 +245,29 @@ void *iosc_handle_close(struct iosc_handles *handles, __u32 type, __u32 number);
  * iosc_answer_begin - for stubs: make room for the reply of a function that has returned
  * @answer: out: room for @length bytes. There is always some
  */
-void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *answer, __u32 length);
+void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *answer,
+		       __u32 length);
 
-/** iosc_answer_lend - likewise, for a function that is about to write results to that room itself */
+/**
+ * iosc_answer_lend - likewise, for a function that is about to write results to that room itself
+ */
 void iosc_answer_lend(const struct iosc_request *request, struct iosc_answer *answer, __u32 length);
 
 /**
  * iosc_reply_begin - make room for a reply that comes later
  * @answer: out: room for @length bytes
  *
- * Return: 0; -EAGAIN: the client does not read its replies; the server's function "room" says when to
- * try again.
- * -EBUSY: a function of this client runs that has text, data or lists as results, and their room is in
- * use; try again when it has returned. -EPIPE: the client has gone.
+ * Return: 0; -EAGAIN: the client does not read its replies; the server's function "room" says when
+ * to try again. -EBUSY: a function of this client runs that has text, data or lists as results, and
+ * their room is in use; try again when it has returned. -EPIPE: the client has gone.
  */
 int iosc_reply_begin(const struct iosc_request *request, struct iosc_answer *answer, __u32 length);
 
-/** iosc_reply_send - send it: @result as a function of a server returns it. Return: 0 or an errno */
-int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer, int result);
+/**
+ * iosc_reply_send - send it: @result as a function of a server returns it. Return: 0 or an errno
+ */
+int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer,
+		    int result);
 
 /** iosc_event_begin, iosc_event_send - likewise for an event to the client */
 int iosc_event_begin(struct iosc_client *client, struct iosc_answer *answer, __u32 length);
@@ -440,7 +287,9 @@ int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer
 struct iosc_client *iosc_client_new(struct iosc *channel, const struct iosc_service *service,
 				    const void *table, void *context);
 
-/** iosc_client_free - the server's functions are told that it left, and of each handle that it had */
+/**
+ * iosc_client_free - the server's functions are told that it left, and of each handle that it had
+ */
 void iosc_client_free(struct iosc_client *client);
 
 /** iosc_client_handles - its handles */
@@ -457,7 +306,9 @@ struct iosc *iosc_client_channel(const struct iosc_client *client);
  */
 int iosc_client_serve(struct iosc_client *client, unsigned int most);
 
-/** iosc_client_events - what to poll for: POLLIN, or POLLOUT while the client does not read replies */
+/**
+ * iosc_client_events - what to poll for: POLLIN, or POLLOUT while the client does not read replies
+ */
 short iosc_client_events(const struct iosc_client *client);
 
 /** iosc_client_dropped - messages that were malformed and got no reply */
@@ -478,7 +329,8 @@ void iosc_server_free(struct iosc_server *server);
  * iosc_server_add - serve a channel, one client after the other
  * @path: of its device
  *
- * When a session is over the channel is opened again for the next one. Return: 0; -errno of open(2).
+ * When a session is over the channel is opened again for the next one. Return: 0; -errno of
+ * open(2).
  */
 int iosc_server_add(struct iosc_server *server, const char *path);
 

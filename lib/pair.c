@@ -2,8 +2,8 @@
 /*
  * iosc_pair(): two ends of one channel without a device, for programs of one kernel and for tests.
  *
- * The rings are those of ../kmod/uapi/channel.h in a memory file, and libiosc uses them as it does a
- * device's. The session stands from the beginning. In place of doorbells each end has an eventfd,
+ * The rings are those of ../kmod/uapi/channel.h in a memory file, and libiosc uses them as it does
+ * a device's. The session stands from the beginning. In place of doorbells each end has an eventfd,
  * which stays signalled while messages may wait, and one end of a socket pair, on which the kernel
  * shows that the other end was closed or that its last process died. An epoll descriptor over both
  * is what programs poll.
@@ -97,7 +97,9 @@ static bool ring_has_data(const struct iosc *channel)
 	       channel->ours->consumed;
 }
 
-/* The bell is silenced before the ring is looked at again, and rings on if a message came meanwhile */
+/*
+ * The bell is silenced before the ring is looked at again, and rings on if a message came meanwhile
+ */
 static bool pair_empty(struct iosc *channel)
 {
 	struct iosc_pair *pair = channel->pair;

@@ -13,7 +13,7 @@
 #include "iosc.h"
 #include "iosc_call.h"
 
-#define READY_MAX	16	/* clients a round, and messages of one of them: nobody keeps others waiting */
+#define READY_MAX 16 /* clients a round, and messages of one of them: nobody keeps others waiting */
 
 /**
  * struct seat - a channel that is served

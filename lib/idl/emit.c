@@ -18,7 +18,10 @@ void emit_to(FILE *stream)
 	out = stream;
 }
 
-/* Where to break a line that is too long: behind the last comma or plus that fits. Return: 0: nowhere */
+/*
+ * Where to break a line that is too long: behind the last comma or plus that fits. Return: 0:
+ * nowhere
+ */
 static size_t fitting(const char *line)
 {
 	size_t column = 0, best = 0;

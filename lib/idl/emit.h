@@ -2,8 +2,8 @@
 /*
  * Writing C. Each emit_...() writes one file to the stream that emit_to() has set.
  *
- * What names are used: PREFIX is the interface's name. struct PREFIX_METHOD_in and _out are the fixed
- * parts of messages, struct PREFIX_NAME a struct of the schema as programs see it, and struct
+ * What names are used: PREFIX is the interface's name. struct PREFIX_METHOD_in and _out are the
+ * fixed parts of messages, struct PREFIX_NAME a struct of the schema as programs see it, and struct
  * PREFIX_NAME_wire the same in a message.
  */
 #ifndef IDL_EMIT_H
@@ -61,10 +61,10 @@ void put_wire_fields(const struct fields *fields);
 
 /* Who a list of parameters is for */
 enum side {
-	SENDER,			/* values, and what pointers lead to, are copied to a message */
-	REPLIER,		/* likewise, handles are objects */
-	SERVER,			/* from a message: pointers lead into the ring, handles are objects */
-	LISTENER,		/* likewise, handles are numbers */
+	SENDER,	  /* values, and what pointers lead to, are copied to a message */
+	REPLIER,  /* likewise, handles are objects */
+	SERVER,	  /* from a message: pointers lead into the ring, handles are objects */
+	LISTENER, /* likewise, handles are numbers */
 };
 
 /** put_params - ", TYPE NAME" for each field */
@@ -81,11 +81,15 @@ void put_limits(const struct interface *interface, const struct method *method,
 void put_length(const struct interface *interface, const struct method *method,
 		const struct fields *fields, const char *way);
 
-/** put_stores - in a sender: store all fields to "fixed" and behind it; a REPLIER has given handles */
+/**
+ * put_stores - in a sender: store all fields to "fixed" and behind it; a REPLIER has given handles
+ */
 void put_stores(const struct interface *interface, const struct method *method,
 		const struct fields *fields, const char *way, enum side side);
 
-/** put_decode - in a receiver: declare and load the arguments. Returns from it where they are wrong */
+/**
+ * put_decode - in a receiver: declare and load the arguments. Returns from it where they are wrong
+ */
 void put_decode(const struct interface *interface, const struct method *method, enum side side);
 
 void emit_types(const struct interface *interface);

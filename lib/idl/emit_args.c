@@ -19,8 +19,8 @@ void put_params(const struct fields *fields, enum side side)
 				put(", %s %s", type_native(type, type->kind), field->name);
 			break;
 		case TYPE_BYTES:
-			put(", const %s *%s, size_t %s_length", type_native(type, type->kind), field->name,
-			    field->name);
+			put(", const %s *%s, size_t %s_length", type_native(type, type->kind),
+			    field->name, field->name);
 			break;
 		case TYPE_LIST:
 			put(", const %s *%s, size_t %s_count", side <= REPLIER ?
@@ -40,7 +40,8 @@ void put_names(const struct fields *fields)
 
 		put(", %s", field->name);
 		if (field->type.kind >= TYPE_BYTES)
-			put(", %s_%s", field->name, field->type.kind == TYPE_BYTES ? "length" : "count");
+			put(", %s_%s", field->name,
+			    field->type.kind == TYPE_BYTES ? "length" : "count");
 	}
 }
 
@@ -55,7 +56,8 @@ static const char *bytes_of(const struct field *field)
 {
 	if (field->type.kind == TYPE_BYTES)
 		return measure(field);
-	return text("%s * sizeof(%s)", measure(field), type_wire(&field->type, field->type.element));
+	return text("%s * sizeof(%s)", measure(field),
+		    type_wire(&field->type, field->type.element));
 }
 
 static const char *max_of(const struct interface *interface, const struct method *method,
@@ -118,7 +120,9 @@ void put_stores(const struct interface *interface, const struct method *method,
 			put("\tiosc_store32(&fixed->%s, %s_handle);\n", field->name, field->name);
 		} else {
 			put_store(type, type->kind, text("fixed->%s", field->name),
-				  type->kind == TYPE_STRUCT ? text("(*%s)", field->name) : field->name, 1);
+				  type->kind == TYPE_STRUCT ? text("(*%s)", field->name)
+							    : field->name,
+				  1);
 		}
 	}
 	put_padding(fields, "fixed", 1);
@@ -138,8 +142,8 @@ static void put_declarations(const struct fields *fields, enum side side)
 
 		switch (type->kind) {
 		case TYPE_STRUCT:
-			put("\t%s %s_copy, *%s = &%s_copy;\n", type_native(type, type->kind), field->name,
-			    field->name, field->name);
+			put("\t%s %s_copy, *%s = &%s_copy;\n", type_native(type, type->kind),
+			    field->name, field->name, field->name);
 			break;
 		case TYPE_HANDLE:
 			if (side == SERVER)
@@ -148,12 +152,12 @@ static void put_declarations(const struct fields *fields, enum side side)
 				put("\t%s %s;\n", type_native(type, type->kind), field->name);
 			break;
 		case TYPE_BYTES:
-			put("\tconst %s *%s;\n\t__u32 %s;\n", type_native(type, type->kind), field->name,
-			    measure(field));
+			put("\tconst %s *%s;\n\t__u32 %s;\n", type_native(type, type->kind),
+			    field->name, measure(field));
 			break;
 		case TYPE_LIST:
-			put("\tconst %s *%s;\n\t__u32 %s;\n", type_wire(type, type->element), field->name,
-			    measure(field));
+			put("\tconst %s *%s;\n\t__u32 %s;\n", type_wire(type, type->element),
+			    field->name, measure(field));
 			break;
 		default:
 			put("\t%s %s;\n", type_native(type, type->kind), field->name);
@@ -165,7 +169,8 @@ static void put_tail_load(const struct interface *interface, const struct method
 			  const struct field *field, bool last)
 {
 	put("\t%s = iosc_load32(&fixed->%s);\n", measure(field), measure(field));
-	put("\tif (%s > %s)\n\t\treturn -EBADMSG;\n", measure(field), max_of(interface, method, field));
+	put("\tif (%s > %s)\n\t\treturn -EBADMSG;\n", measure(field),
+	    max_of(interface, method, field));
 	put("\t%s = iosc_part(in, at, %s);\n", field->name, bytes_of(field));
 	put("\tif (!%s)\n\t\treturn -EBADMSG;\n", field->name);
 	if (!last)
@@ -180,8 +185,8 @@ static void put_handles(const struct interface *interface, const struct fields *
 
 		if (field->type.kind != TYPE_HANDLE || field->closes != closes)
 			continue;
-		put("\t%s = iosc_handle_%s(request->handles, %s, iosc_load32(&fixed->%s));\n", field->name,
-		    closes ? "close" : "find",
+		put("\t%s = iosc_handle_%s(request->handles, %s, iosc_load32(&fixed->%s));\n",
+		    field->name, closes ? "close" : "find",
 		    handle_type(interface, field->type.named), field->name);
 		put("\tif (!%s)\n\t\treturn -EBADF;\n", field->name);
 	}
@@ -202,7 +207,8 @@ void put_decode(const struct interface *interface, const struct method *method, 
 	if (tails)
 		put("\t__u32 at = iosc_tail(in->size);\n");
 	if (side == SERVER)
-		put("\tint result;\n\n\tif (iosc_newer(in, %s))\n\t\treturn -EPROTONOSUPPORT;\n", size);
+		put("\tint result;\n\n\tif (iosc_newer(in, %s))\n\t\treturn -EPROTONOSUPPORT;\n",
+		    size);
 	else
 		put("\n");
 	for (unsigned int i = 0; i < fields->count; i++) {
@@ -212,8 +218,9 @@ void put_decode(const struct interface *interface, const struct method *method, 
 		if (kind >= TYPE_BYTES)
 			put_tail_load(interface, method, field, !--tails);
 		else if (kind != TYPE_HANDLE || side == LISTENER)
-			put_load(&field->type, kind, kind == TYPE_STRUCT ? text("%s_copy", field->name) :
-				 field->name, text("fixed->%s", field->name), "return -EBADMSG", 1);
+			put_load(&field->type, kind,
+				 kind == TYPE_STRUCT ? text("%s_copy", field->name) : field->name,
+				 text("fixed->%s", field->name), "return -EBADMSG", 1);
 	}
 	if (side != SERVER)
 		return;

@@ -10,11 +10,12 @@ static void put_result_fields(const struct fields *fields)
 		const struct type *type = &field->type;
 
 		if (type->kind == TYPE_BYTES)
-			put("\t%s *%s;\n\tsize_t %s_size, %s_length;\n", type_native(type, type->kind),
-			    field->name, field->name, field->name);
+			put("\t%s *%s;\n\tsize_t %s_size, %s_length;\n",
+			    type_native(type, type->kind), field->name, field->name, field->name);
 		else if (type->kind == TYPE_LIST)
-			put("\t%s *%s;\n\tsize_t %s_size, %s_count;\n", type_native(type, type->element),
-			    field->name, field->name, field->name);
+			put("\t%s *%s;\n\tsize_t %s_size, %s_count;\n",
+			    type_native(type, type->element), field->name, field->name,
+			    field->name);
 		else
 			put("\t%s %s;\n", type_native(type, type->kind), field->name);
 	}
@@ -27,11 +28,12 @@ static void put_result_params(const struct fields *fields)
 		const struct type *type = &field->type;
 
 		if (type->kind == TYPE_BYTES)
-			put(", %s *%s, size_t %s_size, size_t *%s_length", type_native(type, type->kind),
-			    field->name, field->name, field->name);
+			put(", %s *%s, size_t %s_size, size_t *%s_length",
+			    type_native(type, type->kind), field->name, field->name, field->name);
 		else if (type->kind == TYPE_LIST)
-			put(", %s *%s, size_t %s_size, size_t *%s_count", type_native(type, type->element),
-			    field->name, field->name, field->name);
+			put(", %s *%s, size_t %s_size, size_t *%s_count",
+			    type_native(type, type->element), field->name, field->name,
+			    field->name);
 		else
 			put(", %s *%s", type_native(type, type->kind), field->name);
 	}
@@ -43,8 +45,9 @@ static void put_take_tail(const struct interface *interface, const struct method
 	const struct type *type = &field->type;
 	bool list = type->kind == TYPE_LIST;
 	const char *count = text("%s_%s", field->name, list ? "count" : "length");
-	const char *bytes = list ? text("call->%s * sizeof(%s)", count, type_wire(type, type->element)) :
-				   text("call->%s", count);
+	const char *bytes =
+		list ? text("call->%s * sizeof(%s)", count, type_wire(type, type->element))
+		     : text("call->%s", count);
 
 	put("\tcall->%s = iosc_load32(&fixed->%s);\n", count, count);
 	put("\tif (call->%s > %s)\n\t\treturn -EBADMSG;\n", count,
@@ -71,15 +74,16 @@ static void put_take(const struct interface *interface, const struct method *met
 	const char *prefix = text("%s_%s", interface->name, method->name);
 	unsigned int tails = 0;
 
-	put("static inline int %s_take(struct iosc_call *base, const struct iosc_incoming *in)\n{\n", prefix);
+	put("static inline int %s_take(struct iosc_call *base, const struct iosc_incoming *in)\n{\n",
+	    prefix);
 	if (!fields->count) {
 		put("\treturn 0;\n}\n\n");
 		return;
 	}
 	for (unsigned int i = 0; i < fields->count; i++)
 		tails += fields->field[i].type.kind >= TYPE_BYTES;
-	put("\tstruct %s_call *call = (struct %s_call *)base;\n\tstruct %s_out whole;\n", prefix, prefix,
-	    prefix);
+	put("\tstruct %s_call *call = (struct %s_call *)base;\n\tstruct %s_out whole;\n", prefix,
+	    prefix, prefix);
 	put("\tconst struct %s_out *fixed = iosc_fixed(in, &whole, %s);\n", prefix,
 	    upper(interface, text("%s_out_size", method->name)));
 	if (tails)
@@ -98,8 +102,8 @@ static void put_take(const struct interface *interface, const struct method *met
 }
 
 /* @call: the third parameter of the function, or NULL for a one-way message */
-static void put_begin(const struct interface *interface, const struct method *method, const char *name,
-		      bool oneway)
+static void put_begin(const struct interface *interface, const struct method *method,
+		      const char *name, bool oneway)
 {
 	const char *prefix = text("%s_%s", interface->name, method->name);
 	const char *call = oneway ? "NULL" : "&call->call";
@@ -122,7 +126,8 @@ static void put_begin(const struct interface *interface, const struct method *me
 		put("\t__u8 *at;\n");
 	put("\tint error;\n\n");
 	put_limits(interface, method, &method->in);
-	put("\t%siosc_call_begin(caller, %s, &method, ", method->in.count ? "fixed = " : "if (!", call);
+	put("\t%siosc_call_begin(caller, %s, &method, ", method->in.count ? "fixed = " : "if (!",
+	    call);
 	put_length(interface, method, &method->in, "in");
 	put(", &error)%s", method->in.count ? ";\n\tif (!fixed)\n" : ")\n");
 	put("\t\treturn error;\n");
@@ -136,7 +141,8 @@ static void put_start(const struct interface *interface, const struct method *me
 
 	put("/* Start the call, and do not wait: see iosc_call_wait(). The program has set call->call.done");
 	put(" and\n * where texts, data and lists of the results go */\n");
-	put("static inline int %s_start(struct iosc_caller *caller, struct %s_call *call", prefix, prefix);
+	put("static inline int %s_start(struct iosc_caller *caller, struct %s_call *call", prefix,
+	    prefix);
 	put_params(&method->in, SENDER);
 	put(")\n{\n\tint error = %s_begin(caller, call", prefix);
 	put_names(&method->in);
@@ -167,7 +173,8 @@ static void put_sync(const struct interface *interface, const struct method *met
 		const char *name = field->name;
 
 		if (field->type.kind >= TYPE_BYTES)
-			name = text("%s_%s", name, field->type.kind == TYPE_BYTES ? "length" : "count");
+			name = text("%s_%s", name,
+				    field->type.kind == TYPE_BYTES ? "length" : "count");
 		put("\t*%s = call.%s;\n", name, name);
 	}
 	put("\treturn %s;\n}\n\n", out->count ? "0" : "error");
@@ -193,7 +200,8 @@ static void put_event(const struct interface *interface, const struct method *me
 	    interface->name, method->name, interface->name);
 	put("const struct iosc_incoming *in)\n{\n");
 	put_decode(interface, method, LISTENER);
-	put("\tif (!events->%s)\n\t\treturn -ENOSYS;\n\tevents->%s(context", method->name, method->name);
+	put("\tif (!events->%s)\n\t\treturn -ENOSYS;\n\tevents->%s(context", method->name,
+	    method->name);
 	put_names(&method->in);
 	put(");\n\treturn 0;\n}\n\n");
 }
@@ -217,7 +225,8 @@ static void put_events(const struct interface *interface)
 	for (unsigned int i = 0; i < interface->nr_methods; i++)
 		if (interface->method[i].kind == METHOD_EVENT)
 			put_event(interface, &interface->method[i]);
-	put("static inline int %s_take_event(const void *events, void *context,\n", interface->name);
+	put("static inline int %s_take_event(const void *events, void *context,\n",
+	    interface->name);
 	put("\t\t\t\tconst struct iosc_incoming *event)\n{\n\tswitch (event->method) {\n");
 	for (unsigned int i = 0; i < interface->nr_methods; i++)
 		if (interface->method[i].kind == METHOD_EVENT)
@@ -228,8 +237,8 @@ static void put_events(const struct interface *interface)
 	put("static inline void %s_listen(struct iosc_caller *caller, const struct %s_events *events,\n",
 	    interface->name, interface->name);
 	put("\t\t\t\tvoid *context)\n{\n\tstatic const struct iosc_listener listener = {\n");
-	put("\t\t.interface = %s, .dispatch = %s_take_event,\n\t};\n\n", upper(interface, "interface"),
-	    interface->name);
+	put("\t\t.interface = %s, .dispatch = %s_take_event,\n\t};\n\n",
+	    upper(interface, "interface"), interface->name);
 	put("\tiosc_caller_listen(caller, &listener, events, context);\n}\n");
 }
 
@@ -249,7 +258,8 @@ void emit_client(const struct interface *interface)
 			put_call(interface, method);
 		} else if (method->kind == METHOD_ONEWAY) {
 			put_doc(method->doc, text("%s: one-way", method->label), 0);
-			put_begin(interface, method, text("%s_%s", interface->name, method->name), true);
+			put_begin(interface, method, text("%s_%s", interface->name, method->name),
+				  true);
 		} else {
 			events = true;
 		}

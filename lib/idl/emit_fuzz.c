@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * NAME-fuzz.c: a fuzz target for the stubs of an interface. Its messages are in memory of their exact
- * size, so that a sanitizer sees each byte that a stub reads beyond them, and its functions touch all
- * that they are given.
+ * NAME-fuzz.c: a fuzz target for the stubs of an interface. Its messages are in memory of their
+ * exact size, so that a sanitizer sees each byte that a stub reads beyond them, and its functions
+ * touch all that they are given.
  */
 #include <string.h>
 
@@ -17,7 +17,8 @@ static void put_touch(const struct fields *fields, enum side side)
 		if (type->kind == TYPE_BYTES)
 			put("\ttouch(%s, %s_length);\n", field->name, field->name);
 		else if (type->kind == TYPE_LIST)
-			put("\ttouch(%s, %s_count * sizeof(*%s));\n", field->name, field->name, field->name);
+			put("\ttouch(%s, %s_count * sizeof(*%s));\n", field->name, field->name,
+			    field->name);
 		else if (type->kind == TYPE_STRUCT)
 			put("\ttouch(%s, sizeof(*%s));\n", field->name, field->name);
 		else if (type->kind == TYPE_ENUM)
@@ -35,8 +36,8 @@ static void put_fill(const struct interface *interface, const struct method *met
 		const char *max = upper(interface, text("%s_%s_max", method->name, field->name));
 
 		if (field->type.kind == TYPE_BYTES)
-			put("\t*%s_length = drawn %% (%s + 1);\n\tmemset(%s, 0x55, *%s_length);\n", field->name,
-			    max, field->name, field->name);
+			put("\t*%s_length = drawn %% (%s + 1);\n\tmemset(%s, 0x55, *%s_length);\n",
+			    field->name, max, field->name, field->name);
 		else if (field->type.kind == TYPE_LIST)
 			put("\t*%s_count = drawn %% (%s + 1);\n\tmemset(%s, 0, *%s_count * sizeof(*%s));\n",
 			    field->name, max, field->name, field->name, field->name);
@@ -56,11 +57,11 @@ static void put_function(const struct interface *interface, const struct method 
 		const struct type *type = &field->type;
 
 		if (type->kind == TYPE_BYTES)
-			put(", %s *%s, size_t *%s_length", type_native(type, type->kind), field->name,
-			    field->name);
+			put(", %s *%s, size_t *%s_length", type_native(type, type->kind),
+			    field->name, field->name);
 		else if (type->kind == TYPE_LIST)
-			put(", %s *%s, size_t *%s_count", type_wire(type, type->element), field->name,
-			    field->name);
+			put(", %s *%s, size_t *%s_count", type_wire(type, type->element),
+			    field->name, field->name);
 		else if (type->kind == TYPE_HANDLE)
 			put(", struct %s **%s", type->named->name, field->name);
 		else
@@ -99,8 +100,10 @@ static void put_takes(const struct interface *interface)
 				continue;
 			put("\t\tcall.%s_size = drawn %% (%s + 1);\n", field->name,
 			    upper(interface, text("%s_%s_max", method->name, field->name)));
-			put("\t\tcall.%s = malloc(call.%s_size * %s + 1);\n", field->name, field->name,
-			    field->type.kind == TYPE_BYTES ? "1" : text("sizeof(*call.%s)", field->name));
+			put("\t\tcall.%s = malloc(call.%s_size * %s + 1);\n", field->name,
+			    field->name,
+			    field->type.kind == TYPE_BYTES ? "1"
+							   : text("sizeof(*call.%s)", field->name));
 		}
 		put("\t\t%s_%s_take(&call.call, in);\n", interface->name, method->name);
 		for (unsigned int k = 0; k < out->count; k++)
@@ -118,7 +121,8 @@ static void put_tables(const struct interface *interface, bool *events)
 		if (interface->method[i].kind == METHOD_EVENT)
 			*events = true;
 		else
-			put("\t.%s = serve_%s,\n", interface->method[i].name, interface->method[i].name);
+			put("\t.%s = serve_%s,\n", interface->method[i].name,
+			    interface->method[i].name);
 	}
 	put("};\n\n");
 	if (!*events)
@@ -126,7 +130,8 @@ static void put_tables(const struct interface *interface, bool *events)
 	put("static const struct %s_events events = {\n", interface->name);
 	for (unsigned int i = 0; i < interface->nr_methods; i++)
 		if (interface->method[i].kind == METHOD_EVENT)
-			put("\t.%s = hear_%s,\n", interface->method[i].name, interface->method[i].name);
+			put("\t.%s = hear_%s,\n", interface->method[i].name,
+			    interface->method[i].name);
 	put("};\n\n");
 }
 

@@ -12,11 +12,11 @@ static void put_result_params(const struct fields *fields)
 		const struct type *type = &field->type;
 
 		if (type->kind == TYPE_BYTES)
-			put(", %s *%s, size_t *%s_length", type_native(type, type->kind), field->name,
-			    field->name);
+			put(", %s *%s, size_t *%s_length", type_native(type, type->kind),
+			    field->name, field->name);
 		else if (type->kind == TYPE_LIST)
-			put(", %s *%s, size_t *%s_count", type_wire(type, type->element), field->name,
-			    field->name);
+			put(", %s *%s, size_t *%s_count", type_wire(type, type->element),
+			    field->name, field->name);
 		else if (type->kind == TYPE_HANDLE)
 			put(", struct %s **%s", type->named->name, field->name);
 		else
@@ -80,8 +80,8 @@ static const char *max_of(const struct interface *interface, const struct method
 }
 
 /*
- * Give the client a handle to each object: to all or to none. In a reply that comes later objects stay
- * the program's where that fails; else they are gone.
+ * Give the client a handle to each object: to all or to none. In a reply that comes later objects
+ * stay the program's where that fails; else they are gone.
  */
 static void put_give(const struct interface *interface, const struct fields *fields, bool later)
 {
@@ -93,8 +93,8 @@ static void put_give(const struct interface *interface, const struct fields *fie
 
 		if (field->type.kind != TYPE_HANDLE)
 			continue;
-		put("\t%s_handle = %s ? iosc_handle_give(request->handles, %s, %s) : 0;\n", name, name,
-		    handle_type(interface, field->type.named), name);
+		put("\t%s_handle = %s ? iosc_handle_give(request->handles, %s, %s) : 0;\n", name,
+		    name, handle_type(interface, field->type.named), name);
 		any = text("%s%s(%s && !%s_handle)", any, *any ? " || " : "", name, name);
 	}
 	if (!*any)
@@ -125,14 +125,14 @@ static void put_result_locals(const struct fields *fields)
 		const struct type *type = &field->type;
 
 		if (type->kind == TYPE_BYTES)
-			put("\t%s *%s;\n\tsize_t %s = 0;\n", type_native(type, type->kind), field->name,
-			    measure(field));
+			put("\t%s *%s;\n\tsize_t %s = 0;\n", type_native(type, type->kind),
+			    field->name, measure(field));
 		else if (type->kind == TYPE_LIST)
-			put("\t%s *%s;\n\tsize_t %s = 0;\n", type_wire(type, type->element), field->name,
-			    measure(field));
+			put("\t%s *%s;\n\tsize_t %s = 0;\n", type_wire(type, type->element),
+			    field->name, measure(field));
 		else if (type->kind == TYPE_HANDLE)
-			put("\tstruct %s *%s = NULL;\n\t__u32 %s_handle;\n", type->named->name, field->name,
-			    field->name);
+			put("\tstruct %s *%s = NULL;\n\t__u32 %s_handle;\n", type->named->name,
+			    field->name, field->name);
 		else if (type->kind == TYPE_STRUCT)
 			put("\t%s %s = { 0 };\n", type_native(type, type->kind), field->name);
 		else
@@ -152,12 +152,16 @@ static void put_result_names(const struct fields *fields)
 	}
 }
 
-/* Before the function is called: where text, data and lists go, each behind the most of those before */
+/*
+ * Before the function is called: where text, data and lists go, each behind the most of those
+ * before
+ */
 static void put_lend(const struct interface *interface, const struct method *method)
 {
 	const struct fields *out = &method->out;
 
-	put("\tiosc_answer_lend(request, answer, %u);\n\tfixed_out = answer->room;\n", out->longest);
+	put("\tiosc_answer_lend(request, answer, %u);\n\tfixed_out = answer->room;\n",
+	    out->longest);
 	put("\tat_out = (__u8 *)fixed_out + iosc_round(%s);\n",
 	    upper(interface, text("%s_out_size", method->name)));
 	for (unsigned int i = 0; i < out->count; i++) {
@@ -166,7 +170,8 @@ static void put_lend(const struct interface *interface, const struct method *met
 		if (field->type.kind < TYPE_BYTES)
 			continue;
 		put("\t%s = (void *)at_out;\n", field->name);
-		put("\tat_out += iosc_round(%s);\n", bytes_of(field, max_of(interface, method, field)));
+		put("\tat_out += iosc_round(%s);\n",
+		    bytes_of(field, max_of(interface, method, field)));
 	}
 }
 
@@ -188,7 +193,8 @@ static void put_settle(const struct interface *interface, const struct method *m
 		if (field->type.kind < TYPE_BYTES)
 			continue;
 		if (seen++)
-			put("\tmemmove(at_out, %s, %s);\n", field->name, bytes_of(field, measure(field)));
+			put("\tmemmove(at_out, %s, %s);\n", field->name,
+			    bytes_of(field, measure(field)));
 		put("\tat_out += iosc_round(%s);\n", bytes_of(field, measure(field)));
 	}
 }
@@ -200,11 +206,14 @@ static void put_result_stores(const struct fields *out)
 		enum type_kind kind = field->type.kind;
 
 		if (kind >= TYPE_BYTES)
-			put("\tiosc_store32(&fixed_out->%s, %s);\n", measure(field), measure(field));
+			put("\tiosc_store32(&fixed_out->%s, %s);\n", measure(field),
+			    measure(field));
 		else if (kind == TYPE_HANDLE)
-			put("\tiosc_store32(&fixed_out->%s, %s_handle);\n", field->name, field->name);
+			put("\tiosc_store32(&fixed_out->%s, %s_handle);\n", field->name,
+			    field->name);
 		else
-			put_store(&field->type, kind, text("fixed_out->%s", field->name), field->name, 1);
+			put_store(&field->type, kind, text("fixed_out->%s", field->name),
+				  field->name, 1);
 	}
 	put_padding(out, "fixed_out", 1);
 }
@@ -287,7 +296,8 @@ static void put_event(const struct interface *interface, const struct method *me
 {
 	const char *prefix = text("%s_%s", interface->name, method->name);
 
-	put_doc(method->doc, text("%s: send the event; see iosc_event_begin() for errors", method->label), 0);
+	put_doc(method->doc,
+		text("%s: send the event; see iosc_event_begin() for errors", method->label), 0);
 	put("static inline int %s_send(struct iosc_client *client", prefix);
 	put_params(&method->in, SENDER);
 	put(")\n{\n\tstruct iosc_answer answer;\n");
@@ -307,8 +317,8 @@ static void put_event(const struct interface *interface, const struct method *me
 	put("\tanswer.size = %s;\n\tanswer.length = ",
 	    upper(interface, text("%s_in_size", method->name)));
 	put_length(interface, method, &method->in, "in");
-	put(";\n\treturn iosc_event_send(client, &answer, %s, %u);\n}\n\n", upper(interface, "interface"),
-	    method->ordinal);
+	put(";\n\treturn iosc_event_send(client, &answer, %s, %u);\n}\n\n",
+	    upper(interface, "interface"), method->ordinal);
 }
 
 static void put_dispatch(const struct interface *interface)
@@ -325,7 +335,8 @@ static void put_dispatch(const struct interface *interface)
 			continue;
 		put("\tcase %u:\n\t\tif (in->kind != %s)\n\t\t\treturn -EBADMSG;\n", i,
 		    method->kind == METHOD_ONEWAY ? "IOSC_ONEWAY" : "IOSC_CALL");
-		put("\t\treturn %s_serve_%s(server, request, in, answer);\n", interface->name, method->name);
+		put("\t\treturn %s_serve_%s(server, request, in, answer);\n", interface->name,
+		    method->name);
 	}
 	put("\tdefault:\n\t\treturn -ENOSYS;\n\t}\n}\n\n");
 }
@@ -335,7 +346,8 @@ static void put_told(const struct interface *interface, const char *what)
 {
 	put("static inline void %s_%s(const void *table, void *context, struct iosc_client *client)\n{\n",
 	    interface->name, what);
-	put("\tconst struct %s_server *server = table;\n\n\tif (server->%s)\n", interface->name, what);
+	put("\tconst struct %s_server *server = table;\n\n\tif (server->%s)\n", interface->name,
+	    what);
 	put("\t\tserver->%s(context, client);\n}\n\n", what);
 }
 
@@ -378,7 +390,8 @@ void emit_server(const struct interface *interface)
 		put_gone(interface);
 	put("static inline void %s_cancelled(const void *table, const struct iosc_request *request)\n{\n",
 	    interface->name);
-	put("\tconst struct %s_server *server = table;\n\n\tif (server->cancelled)\n", interface->name);
+	put("\tconst struct %s_server *server = table;\n\n\tif (server->cancelled)\n",
+	    interface->name);
 	put("\t\tserver->cancelled(request);\n}\n\n");
 	put("/* For iosc_client_new() and iosc_server_new(), with a table of type struct %s_server */\n",
 	    interface->name);

@@ -24,13 +24,14 @@ static void put_struct(const struct named *named)
 	put("};\n\n/* The same in a message */\nstruct %s_wire {\n", named->name);
 	put_wire_fields(fields);
 	if (fields->size % fields->align)
-		put("\t__u8 pad%u[%u];\n", fields->size, fields->align - fields->size % fields->align);
+		put("\t__u8 pad%u[%u];\n", fields->size,
+		    fields->align - fields->size % fields->align);
 	put("};\n\nstatic_assert(sizeof(struct %s_wire) == %u, \"layout\");\n\n", named->name,
 	    (fields->size + fields->align - 1) / fields->align * fields->align);
 
 	put("/* Load each field once, and check it. Return: 0 or -EBADMSG */\n");
-	put("static inline int %s_read(struct %s *to, const struct %s_wire *from)\n{\n", named->name,
-	    named->name, named->name);
+	put("static inline int %s_read(struct %s *to, const struct %s_wire *from)\n{\n",
+	    named->name, named->name, named->name);
 	for (unsigned int i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->field[i];
 
@@ -38,8 +39,8 @@ static void put_struct(const struct named *named)
 			 text("from->%s", field->name), "return -EBADMSG", 1);
 	}
 	put("\treturn 0;\n}\n\n");
-	put("static inline void %s_write(struct %s_wire *to, const struct %s *from)\n{\n", named->name,
-	    named->name, named->name);
+	put("static inline void %s_write(struct %s_wire *to, const struct %s *from)\n{\n",
+	    named->name, named->name, named->name);
 	for (unsigned int i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->field[i];
 
@@ -54,7 +55,8 @@ static void put_struct(const struct named *named)
 
 static void put_handle(const struct interface *interface, const struct named *named)
 {
-	put_doc(named->doc, text("%s: a handle, which the server has given; 0: none", named->label), 0);
+	put_doc(named->doc, text("%s: a handle, which the server has given; 0: none", named->label),
+		0);
 	put("struct %s_id {\n\tuint32_t value;\n};\n\n#define %s %u\n\n", named->name,
 	    handle_type(interface, named), named->number);
 }
@@ -69,7 +71,8 @@ static void put_message(const struct interface *interface, const struct method *
 
 		if (field->type.kind >= TYPE_BYTES)
 			put("#define %s %u\n",
-			    upper(interface, text("%s_%s_max", method->name, field->name)), field->max);
+			    upper(interface, text("%s_%s_max", method->name, field->name)),
+			    field->max);
 	}
 	if (fields->count) {
 		put("struct %s_%s_%s {\n", interface->name, method->name, way);
@@ -80,10 +83,12 @@ static void put_message(const struct interface *interface, const struct method *
 	for (unsigned int i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->field[i];
 
-		put("static_assert(offsetof(struct %s_%s_%s, %s%s) == %u, \"layout\");\n", interface->name,
-		    method->name, way, field->name,
-		    field->type.kind == TYPE_BYTES ? "_length" :
-		    field->type.kind == TYPE_LIST ? "_count" : "", field->offset);
+		put("static_assert(offsetof(struct %s_%s_%s, %s%s) == %u, \"layout\");\n",
+		    interface->name, method->name, way, field->name,
+		    field->type.kind == TYPE_BYTES  ? "_length"
+		    : field->type.kind == TYPE_LIST ? "_count"
+						    : "",
+		    field->offset);
 	}
 	put("\n");
 }
@@ -99,7 +104,8 @@ void emit_types(const struct interface *interface)
 	    interface->errors ? interface->errors->nr_values - 1 : 0);
 	put("enum %s_method {\n", interface->name);
 	for (unsigned int i = 0; i < interface->nr_methods; i++)
-		put("\t%s = %u,\n", upper(interface, text("method_%s", interface->method[i].name)), i);
+		put("\t%s = %u,\n", upper(interface, text("method_%s", interface->method[i].name)),
+		    i);
 	put("};\n\n");
 	for (const struct named *named = interface->named; named; named = named->next) {
 		if (named->kind == TYPE_ENUM)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Where each field of a message is. The fixed part has the fields in the order of their ordinals, each
- * at a multiple of its own size, so that the compiler's layout of the same struct is this one, and so
- * that a field that is added at the end moves no other. Text, data and lists have their length or count
- * there, and their bytes behind the fixed part, each at a multiple of 8.
+ * Where each field of a message is. The fixed part has the fields in the order of their ordinals,
+ * each at a multiple of its own size, so that the compiler's layout of the same struct is this one,
+ * and so that a field that is added at the end moves no other. Text, data and lists have their
+ * length or count there, and their bytes behind the fixed part, each at a multiple of 8.
  */
 #include "../iosc.h"
 #include "../iosc_call.h"
@@ -106,7 +106,8 @@ void layout(struct interface *interface)
 
 		for (unsigned int k = 0; method->kind == METHOD_EVENT && k < method->in.count; k++)
 			if (method->in.field[k].type.kind == TYPE_HANDLE)
-				mistake(interface->file, text("%s.%s", interface->label, method->label),
+				mistake(interface->file,
+					text("%s.%s", interface->label, method->label),
 					"%s: an event has no handles; send a number that a method has returned",
 					method->in.field[k].label);
 		place(&method->in);

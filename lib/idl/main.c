@@ -67,8 +67,8 @@ static void *parse(const char *file, char *const *includes, size_t *size)
 	posix_spawn_file_actions_addclose(&actions, ends[0]);
 	error = posix_spawnp(&pid, CAPNP, &actions, NULL, argv, environ);
 	if (error)
-		errx(EXIT_FAILURE, "%s: %s: it parses the file; install the package capnproto", CAPNP,
-		     strerror(error));
+		errx(EXIT_FAILURE, "%s: %s: it parses the file; install the package capnproto",
+		     CAPNP, strerror(error));
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
 	bytes = read_all(ends[0], size);
@@ -116,7 +116,8 @@ int main(int argc, char **argv)
 			break;
 		case 'I':
 			if (nr_includes > INCLUDES_MAX)
-				errx(EXIT_FAILURE, "-I %s: at most %d folders", optarg, INCLUDES_MAX);
+				errx(EXIT_FAILURE, "-I %s: at most %d folders", optarg,
+				     INCLUDES_MAX);
 			includes[nr_includes++] = optarg;
 			break;
 		case 'f':

@@ -22,10 +22,28 @@ enum node_tag { NODE_FILE, NODE_STRUCT, NODE_ENUM, NODE_INTERFACE };
 enum {
 	FIELD_TAG = 8, FIELD_FLAGS = 16, FIELD_NAME = 0, FIELD_ANNOTATIONS = 1, FIELD_TYPE = 2,
 };
-enum { METHOD_IN = 8, METHOD_OUT = 16, METHOD_NAME = 0, METHOD_ANNOTATIONS = 1, METHOD_GENERIC = 4 };
+enum {
+	METHOD_IN = 8,
+	METHOD_OUT = 16,
+	METHOD_NAME = 0,
+	METHOD_ANNOTATIONS = 1,
+	METHOD_GENERIC = 4
+};
 enum { TYPE_TAG = 0, TYPE_ID = 8, TYPE_ELEMENT = 0 };
-enum type_tag { TAG_VOID, TAG_BOOL, TAG_INT8, TAG_UINT8 = 6, TAG_FLOAT32 = 10, TAG_FLOAT64, TAG_TEXT,
-		TAG_DATA, TAG_LIST, TAG_ENUM, TAG_STRUCT, TAG_INTERFACE };
+enum type_tag {
+	TAG_VOID,
+	TAG_BOOL,
+	TAG_INT8,
+	TAG_UINT8 = 6,
+	TAG_FLOAT32 = 10,
+	TAG_FLOAT64,
+	TAG_TEXT,
+	TAG_DATA,
+	TAG_LIST,
+	TAG_ENUM,
+	TAG_STRUCT,
+	TAG_INTERFACE
+};
 enum { ANNOTATION_ID = 0, ANNOTATION_VALUE = 0, VALUE_UINT32 = 4 };
 
 /* iosc.capnp */
@@ -131,7 +149,8 @@ static void check_name(struct reader *reader, const char *where, const char *nam
 	const char *why = name_taken(name, is_method);
 
 	if (why)
-		mistake(reader->interface->file, where, "\"%s\" is %s; give it another name", name, why);
+		mistake(reader->interface->file, where, "\"%s\" is %s; give it another name", name,
+			why);
 }
 
 /* Types */
@@ -233,7 +252,8 @@ static void read_type(struct reader *reader, struct type *type, const struct wir
 		break;
 	case TAG_FLOAT32:
 	case TAG_FLOAT64:
-		type->why = "is a floating-point number, which kernels have not; use an integer of a smaller unit";
+		type->why =
+			"is a floating-point number, which kernels have not; use an integer of a smaller unit";
 		break;
 	case TAG_VOID:
 		type->why = "is Void; leave it out, or use Bool";
@@ -249,9 +269,11 @@ static void read_list(struct reader *reader, struct type *type, const struct wir
 
 	read_type(reader, type, &element);
 	type->element = type->kind;
-	if (type->kind == TYPE_BYTES || type->kind == TYPE_HANDLE || wire_u16(&element, 0) == TAG_LIST) {
+	if (type->kind == TYPE_BYTES || type->kind == TYPE_HANDLE ||
+	    wire_u16(&element, 0) == TAG_LIST) {
 		type->kind = TYPE_NONE;
-		type->why = "is a list of texts, data, lists or handles; use a list of structs or numbers, or one call for each";
+		type->why =
+			"is a list of texts, data, lists or handles; use a list of structs or numbers, or one call for each";
 	} else if (type->kind != TYPE_NONE) {
 		type->kind = TYPE_LIST;
 	}
@@ -278,14 +300,17 @@ static void read_field(struct reader *reader, struct field *field, const struct 
 	if (field->type.why)
 		mistake(file, where, "%s", field->type.why);
 	if (wire_u16(in, FIELD_FLAGS) & 1)
-		mistake(file, where, "has a default; leave it out, since what an older program does not send is 0");
+		mistake(file, where,
+			"has a default; leave it out, since what an older program does not send is 0");
 	if (annotated(in, FIELD_ANNOTATIONS, ANNOTATE_MAX, &field->max)) {
 		if (field->type.kind < TYPE_BYTES)
 			mistake(file, where, "$max is for text, data and lists; take it out");
 		else if (!field->max)
-			mistake(file, where, "$max(0) leaves no room; give the most bytes or elements");
+			mistake(file, where,
+				"$max(0) leaves no room; give the most bytes or elements");
 	} else if (field->type.kind >= TYPE_BYTES) {
-		mistake(file, where, "has no maximum; say $Iosc.max(N), with the most bytes or elements");
+		mistake(file, where,
+			"has no maximum; say $Iosc.max(N), with the most bytes or elements");
 	}
 	field->closes = annotated(in, FIELD_ANNOTATIONS, ANNOTATE_CLOSES, NULL);
 	if (field->closes && field->type.kind != TYPE_HANDLE)
@@ -329,14 +354,16 @@ static void read_method(struct reader *reader, struct method *method, const stru
 	read_fields(reader, &method->out, &results, where);
 	method->kind = event ? METHOD_EVENT : oneway ? METHOD_ONEWAY : METHOD_CALL;
 	if (event && oneway)
-		mistake(file, where, "is both $oneway and $event; an event goes from the server to the client");
+		mistake(file, where,
+			"is both $oneway and $event; an event goes from the server to the client");
 	if (method->kind != METHOD_CALL && method->out.count)
 		mistake(file, where, "has results, but %s gets no reply; take one of them away",
 			event ? "an event" : "a one-way message");
 	for (unsigned int i = 0; i < method->in.count; i++)
 		for (unsigned int k = 0; k < method->out.count; k++)
 			if (!strcmp(method->in.field[i].name, method->out.field[k].name))
-				mistake(file, where, "%s: an argument and a result have this name; give one of them another",
+				mistake(file, where,
+					"%s: an argument and a result have this name; give one of them another",
 					method->in.field[i].label);
 	for (unsigned int i = 0; event && i < method->in.count; i++)
 		if (method->in.field[i].closes)
@@ -352,13 +379,15 @@ static void read_errors(struct reader *reader)
 		struct wire_struct node = wire_element(&reader->nodes, i);
 		struct named *named;
 
-		if (wire_u16(&node, NODE_TAG) != NODE_ENUM || wire_u64(&node, NODE_SCOPE) != interface->id ||
+		if (wire_u16(&node, NODE_TAG) != NODE_ENUM ||
+		    wire_u64(&node, NODE_SCOPE) != interface->id ||
 		    !annotated(&node, NODE_ANNOTATIONS, ANNOTATE_ERRORS, NULL))
 			continue;
 		named = named_of(reader, wire_u64(&node, NODE_ID), TYPE_ENUM);
 		named->is_errors = true;
 		if (interface->errors)
-			mistake(interface->file, named->label, "is the second enum of errors after %s; keep one",
+			mistake(interface->file, named->label,
+				"is the second enum of errors after %s; keep one",
 				interface->errors->label);
 		interface->errors = named;
 	}
@@ -374,7 +403,8 @@ static void read_interface(struct reader *reader, const struct wire_struct *node
 	interface->name = name_snake(interface->label);
 	interface->doc = doc_of(reader, interface->id, -1);
 	if (wire_list(node, NODE_SUPERS).count)
-		mistake(interface->file, interface->label, "extends another interface; copy its methods");
+		mistake(interface->file, interface->label,
+			"extends another interface; copy its methods");
 	if (wire_u32(node, NODE_GENERIC) & 1)
 		mistake(interface->file, interface->label, "is generic; give its methods types");
 	interface->nr_methods = methods.count;
@@ -415,12 +445,14 @@ struct interface *schema_read(const char *file, const void *bytes, size_t size)
 		    wire_u64(&node, NODE_SCOPE) != wire_u64(&requested, 0))
 			continue;
 		if (found.message)
-			mistake(file, label_of(&node), "is the second interface after %s; give it a file of its own",
+			mistake(file, label_of(&node),
+				"is the second interface after %s; give it a file of its own",
 				label_of(&found));
 		found = node;
 	}
 	if (!found.message) {
-		mistake(file, "interface", "there is none with methods; declare one at the top level of the file");
+		mistake(file, "interface",
+			"there is none with methods; declare one at the top level of the file");
 		return NULL;
 	}
 	read_interface(&reader, &found);

@@ -19,7 +19,8 @@ static uint64_t word(const uint64_t *at)
 	return le64toh(value);
 }
 
-int wire_open(struct wire_message *message, const void *bytes, size_t size, struct wire_struct *root)
+int wire_open(struct wire_message *message, const void *bytes, size_t size,
+	      struct wire_struct *root)
 {
 	const uint64_t *words = bytes;
 	size_t left = size / 8, head;
@@ -106,8 +107,8 @@ static bool follow(const struct wire_struct *in, unsigned int index, struct targ
 	return target->value;
 }
 
-static struct wire_struct struct_at(const struct wire_message *message, uint32_t segment, int64_t at,
-				    uint64_t value)
+static struct wire_struct struct_at(const struct wire_message *message, uint32_t segment,
+				    int64_t at, uint64_t value)
 {
 	struct wire_struct out = { .message = message, .segment = segment };
 	uint32_t data = value >> 32 & 0xffff, pointers = value >> 48;

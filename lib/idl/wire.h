@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading a message in Cap'n Proto's encoding: structs, lists and texts. The encoding is described at
- * https://capnproto.org/encoding.html. Whatever the message says, nothing outside of it is read:
+ * Reading a message in Cap'n Proto's encoding: structs, lists and texts. The encoding is described
+ * at https://capnproto.org/encoding.html. Whatever the message says, nothing outside of it is read:
  * what is not there, or is not valid, reads as 0 or as empty.
  */
 #ifndef IDL_WIRE_H
@@ -37,8 +37,11 @@ struct wire_message {
 	uint32_t words[WIRE_SEGMENTS];
 };
 
-/** wire_open - find the segments in @size bytes, and the message's root. Return: 0; -1: not valid */
-int wire_open(struct wire_message *message, const void *bytes, size_t size, struct wire_struct *root);
+/**
+ * wire_open - find the segments in @size bytes, and the message's root. Return: 0; -1: not valid
+ */
+int wire_open(struct wire_message *message, const void *bytes, size_t size,
+	      struct wire_struct *root);
 
 /** wire_u16, wire_u32, wire_u64 - a number at @byte of the data section, which is aligned */
 uint16_t wire_u16(const struct wire_struct *in, unsigned int byte);

@@ -43,8 +43,8 @@ static struct files_file *new_file(struct files *files)
 	return file;
 }
 
-static int serve_open(struct iosc_request *request, const char *path, size_t path_length, uint32_t flags,
-		      uint32_t mode, struct files_file **file)
+static int serve_open(struct iosc_request *request, const char *path, size_t path_length,
+		      uint32_t flags, uint32_t mode, struct files_file **file)
 {
 	char copy[FILES_OPEN_PATH_MAX + 1] = "";
 
@@ -72,8 +72,9 @@ static int serve_write(struct iosc_request *request, struct files_file *file, co
 	return 0;
 }
 
-static int serve_get_direntries(struct iosc_request *request, struct files_file *file, uint64_t base,
-				uint64_t *next, void *entries, size_t *entries_length)
+static int serve_get_direntries(struct iosc_request *request, struct files_file *file,
+				uint64_t base, uint64_t *next, void *entries,
+				size_t *entries_length)
 {
 	for (unsigned int i = 0; i < ENTRIES; i++)
 		memset((char *)entries + i * ENTRY_BYTES, 'a' + (base + i) % 26, ENTRY_BYTES);
@@ -82,7 +83,8 @@ static int serve_get_direntries(struct iosc_request *request, struct files_file 
 	return 0;
 }
 
-static int serve_stat(struct iosc_request *request, struct files_file *file, struct files_stat *stat)
+static int serve_stat(struct iosc_request *request, struct files_file *file,
+		      struct files_stat *stat)
 {
 	*stat = (struct files_stat){
 		.size = file->size, .blocks = file->size / 512, .kind = FILES_KIND_FOLDER,
@@ -149,7 +151,8 @@ static void answer_waits(struct files *files)
 	files->nr_waits = kept;
 }
 
-static int serve_count(struct iosc_request *request, uint32_t by, const char *text, size_t text_length)
+static int serve_count(struct iosc_request *request, uint32_t by, const char *text,
+		       size_t text_length)
 {
 	struct files *files = request->context;
 	char copy[FILES_COUNT_TEXT_MAX];
@@ -180,7 +183,8 @@ static void serve_cancelled(const struct iosc_request *request)
 	struct files *files = request->context;
 
 	for (unsigned int i = 0; i < files->nr_waits; i++) {
-		if (files->waits[i].client == request->client && files->waits[i].id == request->id) {
+		if (files->waits[i].client == request->client &&
+		    files->waits[i].id == request->id) {
 			files->cancelled++;
 			files->nr_waits--;
 			files->waits[i] = files->waits[files->nr_waits];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Stubs of iosc-idl in a kernel: client and server of ../calls/files.capnp are both here, and what carries
- * their messages are two buffers. The module loads if each call is answered as it should be.
+ * Stubs of iosc-idl in a kernel: client and server of ../calls/files.capnp are both here, and what
+ * carries their messages are two buffers. The module loads if each call is answered as it should
+ * be.
  */
 #include <linux/module.h>
 
@@ -30,8 +31,8 @@ static struct files_file the_file;
 
 /* The client's side */
 
-void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call, const struct iosc_method *method,
-		      u32 length, int *error)
+void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
+		      const struct iosc_method *method, u32 length, int *error)
 {
 	struct iosc_message *message = (void *)caller->request;
 
@@ -76,8 +77,8 @@ int iosc_call_start(struct iosc_caller *caller, struct iosc_call *call)
 	return -EOPNOTSUPP;
 }
 
-void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *listener, const void *events,
-			void *context)
+void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *listener,
+			const void *events, void *context)
 {
 }
 
@@ -98,7 +99,8 @@ int iosc_reply_begin(const struct iosc_request *request, struct iosc_answer *ans
 	return -EOPNOTSUPP;
 }
 
-int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer, int result)
+int iosc_reply_send(const struct iosc_request *request, const struct iosc_answer *answer,
+		    int result)
 {
 	return -EOPNOTSUPP;
 }
@@ -108,7 +110,8 @@ int iosc_event_begin(struct iosc_client *client, struct iosc_answer *answer, u32
 	return -EOPNOTSUPP;
 }
 
-int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer, u32 interface, u16 method)
+int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer, u32 interface,
+		    u16 method)
 {
 	return -EOPNOTSUPP;
 }
@@ -128,8 +131,8 @@ void *iosc_handle_close(struct iosc_handles *handles, u32 type, u32 number)
 	return object;
 }
 
-static int serve_open(struct iosc_request *request, const char *path, size_t path_length, u32 flags, u32 mode,
-		      struct files_file **file)
+static int serve_open(struct iosc_request *request, const char *path, size_t path_length, u32 flags,
+		      u32 mode, struct files_file **file)
 {
 	*file = &the_file;
 	return path_length && path[0] == '/' ? 0 : FILES_ERROR_NO_SUCH_FILE;
@@ -143,14 +146,17 @@ static int serve_write(struct iosc_request *request, struct files_file *file, co
 	return 0;
 }
 
-static int serve_stat(struct iosc_request *request, struct files_file *file, struct files_stat *stat)
+static int serve_stat(struct iosc_request *request, struct files_file *file,
+		      struct files_stat *stat)
 {
-	*stat = (struct files_stat){ .size = file->size, .kind = FILES_KIND_FOLDER, .readable = true };
+	*stat = (struct files_stat){
+		.size = file->size, .kind = FILES_KIND_FOLDER, .readable = true,
+	};
 	return 0;
 }
 
-static int serve_get_direntries(struct iosc_request *request, struct files_file *file, u64 base, u64 *next,
-				void *entries, size_t *entries_length)
+static int serve_get_direntries(struct iosc_request *request, struct files_file *file, u64 base,
+				u64 *next, void *entries, size_t *entries_length)
 {
 	*next = base + 1;
 	memset(entries, 'x', 100);
@@ -184,9 +190,9 @@ static int __init stubs_init(void)
 	    files_open(&both, "/", 1, 0, 0, &file) || files_null(&both) != -ENOSYS ||
 	    files_write(&both, file, "hello", 5, &written) || written != 5 ||
 	    files_stat(&both, file, &stat) || stat.size != 5 || !stat.readable ||
-	    files_get_direntries(&both, file, 7, &next, entries, sizeof(entries), &length) || next != 8 ||
-	    length != sizeof(entries) || entries[99] != 'x' || files_close(&both, file) ||
-	    files_stat(&both, file, &stat) != -EBADF)
+	    files_get_direntries(&both, file, 7, &next, entries, sizeof(entries), &length) ||
+	    next != 8 || length != sizeof(entries) || entries[99] != 'x' ||
+	    files_close(&both, file) || files_stat(&both, file, &stat) != -EBADF)
 		return -EINVAL;
 	return 0;
 }

@@ -125,8 +125,8 @@ static void drive_lists(struct iosc_caller *caller)
 	uint64_t total;
 	char name[20];
 
-	MUST(!files_sort(caller, numbers, 3, stats, 2, FILES_KIND_FOLDER, &first, &total, sorted, 64,
-			 &count, name, sizeof(name), &length));
+	MUST(!files_sort(caller, numbers, 3, stats, 2, FILES_KIND_FOLDER, &first, &total, sorted,
+			 64, &count, name, sizeof(name), &length));
 	MUST(total == 1361 && count == 3 && sorted[0] == 10 && sorted[1] == 20 && sorted[2] == 30);
 	MUST(length == 6 && !memcmp(name, "sorted", 6));
 }
@@ -142,7 +142,8 @@ static void *drive_thread(void *argument)
 	MUST(!files_open(caller, "/thread", 7, 0, 0, &file));
 	for (unsigned int i = 0; i < THREAD_CALLS; i++)
 		MUST(!files_write(caller, file, data, i, &written) && written == i);
-	MUST(!files_stat(caller, file, &stat) && stat.size == THREAD_CALLS * (THREAD_CALLS - 1) / 2);
+	MUST(!files_stat(caller, file, &stat) &&
+	     stat.size == THREAD_CALLS * (THREAD_CALLS - 1) / 2);
 	MUST(!files_close(caller, file));
 	return NULL;
 }

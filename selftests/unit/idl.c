@@ -13,7 +13,7 @@
 
 #define TOOL	"/../sanitized/iosc-idl"	/* from the folder of this program */
 #define HEAD	"@0xb3a7c0de12345678;\nusing Iosc = import \"/iosc.capnp\";\n"
-#define STRICT	" -Wall -Wextra -Wno-unused-parameter -Werror -fsyntax-only -I" SOURCES "/lib "
+#define STRICT " -Wall -Wextra -Wno-unused-parameter -Werror -fsyntax-only -I" SOURCES "/lib "
 
 static char *tool(void)
 {
@@ -59,51 +59,64 @@ static const struct {
 	const char *body, *said;
 } mistakes[] = {
 	{ "interface X { f @0 (a :Text); }",
-		"a.capnp: X.f: a: has no maximum; say $Iosc.max(N), with the most bytes or elements" },
-	{ "interface X { f @0 (a :Text $Iosc.max(0)); }", "a.capnp: X.f: a: $max(0) leaves no room" },
-	{ "interface X { f @0 (a :UInt8 $Iosc.max(3)); }", "X.f: a: $max is for text, data and lists" },
+	  "a.capnp: X.f: a: has no maximum; say $Iosc.max(N), with the most bytes or elements" },
+	{ "interface X { f @0 (a :Text $Iosc.max(0)); }",
+	  "a.capnp: X.f: a: $max(0) leaves no room" },
+	{ "interface X { f @0 (a :UInt8 $Iosc.max(3)); }",
+	  "X.f: a: $max is for text, data and lists" },
 	{ "interface X { f @0 (a :Data $Iosc.max(9000)); }",
-		"X.f: its message can be 9024 bytes long, and a message has at most 8192; lower a maximum" },
+	  "X.f: its message can be 9024 bytes long, and a message has at most 8192; lower a maximum" },
 	{ "interface X { f @0 () -> (a :List(UInt64) $Iosc.max(1024)); }",
-		"X.f: its reply can be 8216 bytes long" },
+	  "X.f: its reply can be 8216 bytes long" },
 	{ "interface X { f @0 (a :List(UInt64) $Iosc.max(0x20000001)); }",
-		"X.f: its message can be 4294967295 bytes long" },
-	{ "interface X { f @0 (a :Float32); }", "X.f: a: is a floating-point number, which kernels have not" },
+	  "X.f: its message can be 4294967295 bytes long" },
+	{ "interface X { f @0 (a :Float32); }",
+	  "X.f: a: is a floating-point number, which kernels have not" },
 	{ "interface X { f @0 (a :Void); }", "X.f: a: is Void; leave it out" },
 	{ "interface X { f @0 (a :AnyPointer); }", "X.f: a: is AnyPointer or generic; use Data" },
 	{ "interface X { f @0 (a :List(Text) $Iosc.max(3)); }",
-		"X.f: a: is a list of texts, data, lists or handles; use a list of structs" },
-	{ "interface X { f @0 (a :List(List(UInt8)) $Iosc.max(3)); }", "X.f: a: is a list of texts" },
+	  "X.f: a: is a list of texts, data, lists or handles; use a list of structs" },
+	{ "interface X { f @0 (a :List(List(UInt8)) $Iosc.max(3)); }",
+	  "X.f: a: is a list of texts" },
 	{ "interface X { f @0 (a :UInt8 = 3); }", "X.f: a: has a default; leave it out" },
-	{ "interface X { f @0 (error :UInt8); }", "X.f: error: \"error\" is a variable of the stubs" },
+	{ "interface X { f @0 (error :UInt8); }",
+	  "X.f: error: \"error\" is a variable of the stubs" },
 	{ "interface X { f @0 (int :UInt8); }", "X.f: int: \"int\" is a word of C or C++" },
-	{ "interface X { dispatch @0 (); }", "X.dispatch: \"dispatch\" is a function of the stubs" },
-	{ "interface X { f @0 (a :UInt8) -> (a :UInt8); }", "X.f: a: an argument and a result have this name" },
+	{ "interface X { dispatch @0 (); }",
+	  "X.dispatch: \"dispatch\" is a function of the stubs" },
+	{ "interface X { f @0 (a :UInt8) -> (a :UInt8); }",
+	  "X.f: a: an argument and a result have this name" },
 	{ "interface X { f @0 (a :UInt8) -> (b :UInt8) $Iosc.oneway; }",
-		"X.f: has results, but a one-way message gets no reply" },
-	{ "interface X { f @0 () -> (b :UInt8) $Iosc.event; }", "X.f: has results, but an event gets no reply" },
+	  "X.f: has results, but a one-way message gets no reply" },
+	{ "interface X { f @0 () -> (b :UInt8) $Iosc.event; }",
+	  "X.f: has results, but an event gets no reply" },
 	{ "interface X { f @0 () $Iosc.event $Iosc.oneway; }", "X.f: is both $oneway and $event" },
-	{ "interface H {} interface X { f @0 (h :H) $Iosc.event; }", "X.f: h: an event has no handles" },
+	{ "interface H {} interface X { f @0 (h :H) $Iosc.event; }",
+	  "X.f: h: an event has no handles" },
 	{ "interface X { f @0 (a :UInt8 $Iosc.closes); }", "X.f: a: $closes is for handles" },
-	{ "interface H { g @0 (); } interface X { f @0 (h :H); }", "is the second interface after" },
+	{ "interface H { g @0 (); } interface X { f @0 (h :H); }",
+	  "is the second interface after" },
 	{ "interface X { interface H { g @0 (); } f @0 (h :H); }",
-		"X.H: a handle's interface has methods; make them methods of X" },
+	  "X.H: a handle's interface has methods; make them methods of X" },
 	{ "struct S { a @0 :Text; } interface X { f @0 (s :S); }", "S: a: has no maximum" },
 	{ "struct S { a @0 :Text $Iosc.max(3); } interface X { f @0 (s :S); }",
-		"S: a: a struct has no handles, texts, data and lists" },
-	{ "struct S { s @0 :S; } interface X { f @0 (s :S); }", "S: s: a struct cannot contain itself" },
+	  "S: a: a struct has no handles, texts, data and lists" },
+	{ "struct S { s @0 :S; } interface X { f @0 (s :S); }",
+	  "S: s: a struct cannot contain itself" },
 	{ "struct S {} interface X { f @0 (s :S); }", "S: is empty; give it a field" },
-	{ "struct S { union { a @0 :UInt8; b @1 :UInt8; } } interface X { f @0 (s :S); }", "S: has a union" },
-	{ "struct S { g :group { a @0 :UInt8; } } interface X { f @0 (s :S); }", "S: g: is a group" },
+	{ "struct S { union { a @0 :UInt8; b @1 :UInt8; } } interface X { f @0 (s :S); }",
+	  "S: has a union" },
+	{ "struct S { g :group { a @0 :UInt8; } } interface X { f @0 (s :S); }",
+	  "S: g: is a group" },
 	{ "interface X { enum E $Iosc.errors { a @0; } enum F $Iosc.errors { b @0; } f @0 (); }",
-		"X.F: is the second enum of errors after" },
+	  "X.F: is the second enum of errors after" },
 	{ "enum HTTPGet { a @0; } enum HttpGet { a @0; } interface X { f @0 (a :HTTPGet, b :HttpGet); }",
-		"HttpGet: its name in C, x_http_get, is that of HTTPGet" },
+	  "HttpGet: its name in C, x_http_get, is that of HTTPGet" },
 	{ "interface X { f @0 [T] (a :T); }", "X.f: is generic" },
 	{ "interface X(T) { f @0 (a :T); }", "X: is generic" },
 	{ "interface Y { } interface X extends(Y) { f @0 (); }", "X: extends another interface" },
 	{ "struct S { a @0 :UInt8; }", "a.capnp: interface: there is none with methods" },
-	{ "interface X { f @0 (a :Nothing); }", "a.capnp:3:" },		/* the parser's own */
+	{ "interface X { f @0 (a :Nothing); }", "a.capnp:3:" }, /* the parser's own */
 };
 
 TEST(each_mistake_has_its_message)
@@ -164,11 +177,16 @@ TEST(what_it_makes_compiles)
 		SKIP(return, "there is no capnp or no gcc");
 	EXPECT_EQ(0, compile(HEAD, good));
 	EXPECT_STREQ("", capture_buffer);
-	write_text("a.c", "#include \"everything-client.h\"\n", "#include \"everything-server.h\"\n");
+	write_text("a.c", "#include \"everything-client.h\"\n",
+		   "#include \"everything-server.h\"\n");
 	EXPECT_EQ(0, system("gcc -std=gnu11" STRICT "a.c"));
 	EXPECT_EQ(0, system("gcc -std=gnu11 -D_GNU_SOURCE" STRICT "everything-fuzz.c"));
-	EXPECT_EQ(0, system("grep -q EVERYTHING_HTTP_KIND_PUT everything.h && grep -q everything_http_get everything-client.h"));
-	EXPECT_EQ(0, system("! awk '{ gsub(\"\\t\", \"        \"); if (length > 100) print }' *.h | grep ."));
+	EXPECT_EQ(
+		0,
+		system("grep -q EVERYTHING_HTTP_KIND_PUT everything.h && grep -q everything_http_get everything-client.h"));
+	EXPECT_EQ(
+		0,
+		system("! awk '{ gsub(\"\\t\", \"        \"); if (length > 100) print }' *.h | grep ."));
 }
 
 TEST(the_same_file_makes_the_same_headers)

@@ -94,12 +94,13 @@ TEST(arguments_and_results_arrive)
 	EXPECT_EQ(FILES_KIND_FOLDER, stat.kind);
 	EXPECT_EQ(0755, stat.mode);
 	EXPECT_TRUE(stat.readable);
-	EXPECT_EQ(0, files_get_direntries(caller, file, 1, &next, entries, sizeof(entries), &length));
+	EXPECT_EQ(0,
+		  files_get_direntries(caller, file, 1, &next, entries, sizeof(entries), &length));
 	EXPECT_EQ(ENTRIES * ENTRY_BYTES, length);
 	EXPECT_EQ('b', entries[0]);
 	EXPECT_EQ(1 + ENTRIES, next);
-	EXPECT_EQ(0, files_sort(caller, numbers, 3, stats, 2, FILES_KIND_FOLDER, &first, &total, sorted,
-				64, &count, name, sizeof(name), &length));
+	EXPECT_EQ(0, files_sort(caller, numbers, 3, stats, 2, FILES_KIND_FOLDER, &first, &total,
+				sorted, 64, &count, name, sizeof(name), &length));
 	EXPECT_EQ(18 + 300 + 1000 + 1, total);
 	EXPECT_EQ(3, count);
 	EXPECT_TRUE(sorted[0] == 5 && sorted[1] == 6 && sorted[2] == 7);
@@ -123,7 +124,8 @@ TEST(errors_of_the_interface_and_of_calls)
 	EXPECT_EQ(-EMSGSIZE, files_open(caller, entries, FILES_OPEN_PATH_MAX + 1, 0, 0, &file));
 	EXPECT_EQ(-EBADF, files_stat(caller, wrong, &stat));
 	EXPECT_EQ(0, files_open(caller, "/", 1, 0, 0, &file));
-	EXPECT_EQ(-ENOBUFS, files_get_direntries(caller, file, 1, &next, byte, sizeof(byte), &length));
+	EXPECT_EQ(-ENOBUFS,
+		  files_get_direntries(caller, file, 1, &next, byte, sizeof(byte), &length));
 	EXPECT_EQ(0, files_close(caller, file));
 	EXPECT_EQ(-EBADF, files_write(caller, file, byte, 1, &written));
 	EXPECT_EQ(-EBADF, files_close(caller, file));
@@ -534,12 +536,12 @@ TEST(nonsense_is_an_error_of_that_call)
 	message = raw(9, FILES_METHOD_NULL, 0);
 	EXPECT_EQ(-1, send_raw(&message, 16));				/* no such kind */
 	message = raw(IOSC_CALL, FILES_METHOD_OPEN, 65535);
-	EXPECT_EQ(status(-EBADMSG), send_raw(&message, 32));		/* size beyond the message */
+	EXPECT_EQ(status(-EBADMSG), send_raw(&message, 32)); /* size beyond the message */
 	message = raw(IOSC_CALL, FILES_METHOD_OPEN, FILES_OPEN_IN_SIZE);
 	open->path_length = htole32(255);
-	EXPECT_EQ(status(-EBADMSG), send_raw(&message, 40));		/* path beyond the message */
+	EXPECT_EQ(status(-EBADMSG), send_raw(&message, 40)); /* path beyond the message */
 	open->path_length = htole32(0xfffffff8);
-	EXPECT_EQ(status(-EBADMSG), send_raw(&message, 40));		/* path beyond its maximum */
+	EXPECT_EQ(status(-EBADMSG), send_raw(&message, 40)); /* path beyond its maximum */
 	open->path_length = htole32(8);
 	EXPECT_EQ(0, send_raw(&message, 40));
 	EXPECT_EQ(2, iosc_client_dropped(client));
@@ -606,7 +608,7 @@ TEST(a_server_of_nonsense)
 
 	ASSERT_TRUE(begin());
 	EXPECT_EQ(0, answer_raw(&message, 40));
-	EXPECT_EQ(-ETIMEDOUT, answer_raw(&message, 39));	/* too short: as if it had not come */
+	EXPECT_EQ(-ETIMEDOUT, answer_raw(&message, 39)); /* too short: as if it had not come */
 	EXPECT_EQ(-ETIMEDOUT, answer_raw(&message, 1));
 	stat->stat.kind = htole16(2);
 	EXPECT_EQ(-EBADMSG, answer_raw(&message, 40));
@@ -616,7 +618,7 @@ TEST(a_server_of_nonsense)
 	EXPECT_EQ(0, answer_raw(&message, 24));
 	message.head.status = htole16(FILES_ERROR_TOO_MANY_FILES);
 	EXPECT_EQ(FILES_ERROR_TOO_MANY_FILES, answer_raw(&message, 24));
-	message.head.status = htole16(FILES_ERROR_TOO_MANY_FILES + 1);	/* of a newer server */
+	message.head.status = htole16(FILES_ERROR_TOO_MANY_FILES + 1); /* of a newer server */
 	EXPECT_EQ(-EREMOTEIO, answer_raw(&message, 24));
 	message.head.status = htole16(IOSC_STATUS_ERRNO + EPIPE);	/* only we know that */
 	EXPECT_EQ(-EREMOTEIO, answer_raw(&message, 24));

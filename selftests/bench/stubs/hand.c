@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What somebody may write by hand for these four calls alone: one call at a time, one version, a struct
- * for each message, each field read once and checked.
+ * What somebody may write by hand for these four calls alone: one call at a time, one version, a
+ * struct for each message, each field read once and checked.
  */
 #include <errno.h>
 
@@ -182,4 +182,6 @@ static void serve(void)
 
 static const struct piece pieces[] = { { } };
 
-const struct way by_hand = { "by hand", begin, { null, call_open, call_write, call_entries }, serve, pieces };
+const struct way by_hand = {
+	"by hand", begin, { null, call_open, call_write, call_entries }, serve, pieces
+};

@@ -18,16 +18,16 @@ static int serve_null(struct iosc_request *request)
 	return 0;
 }
 
-static int serve_open(struct iosc_request *request, const char *path, size_t path_length, uint32_t flags,
-		      uint32_t mode, struct files_file **opened)
+static int serve_open(struct iosc_request *request, const char *path, size_t path_length,
+		      uint32_t flags, uint32_t mode, struct files_file **opened)
 {
 	the_file.number = work_open(path, path_length, flags, mode);
 	*opened = &the_file;
 	return 0;
 }
 
-static int serve_write(struct iosc_request *request, struct files_file *written_to, const void *data,
-		       size_t data_length, uint32_t *written)
+static int serve_write(struct iosc_request *request, struct files_file *written_to,
+		       const void *data, size_t data_length, uint32_t *written)
 {
 	*written = work_write(data, data_length);
 	return 0;
@@ -107,4 +107,6 @@ static const struct piece pieces[] = {
 	{ },
 };
 
-const struct way by_idl = { "iosc-idl", begin, { call_null, call_open, call_write, call_entries }, serve, pieces };
+const struct way by_idl = {
+	"iosc-idl", begin, { call_null, call_open, call_write, call_entries }, serve, pieces
+};

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stubs FILE: count the instructions that stubs take for a call. A table goes to the standard output,
- * in Markdown, and the figures go to FILE as JSON.
+ * stubs FILE: count the instructions that stubs take for a call. A table goes to the standard
+ * output, in Markdown, and the figures go to FILE as JSON.
  *
- * A call is made over a pair of rings by one process and answered by another. One of the two is run by
- * this one instruction by instruction (ptrace(2)): the client in the first run of a call, the server in
- * the second. An instruction is the stub's unless it is in a function, or in what that calls, that is
- * the channel's or the server's work. One that repeats (rep movsb) counts once. What a channel takes to
- * wait is not counted: the server's message is there, and of the client's only the stub is counted.
+ * A call is made over a pair of rings by one process and answered by another. One of the two is run
+ * by this one instruction by instruction (ptrace(2)): the client in the first run of a call, the
+ * server in the second. An instruction is the stub's unless it is in a function, or in what that
+ * calls, that is the channel's or the server's work. One that repeats (rep movsb) counts once. What
+ * a channel takes to wait is not counted: the server's message is there, and of the client's only
+ * the stub is counted.
  */
 #include <errno.h>
 #include <poll.h>
@@ -21,7 +22,7 @@
 
 #include "stubs.h"
 
-#define WARM	3		/* calls before the one that is counted, so that symbols are bound */
+#define WARM 3 /* calls before the one that is counted, so that symbols are bound */
 #define DEEP	64
 
 static const struct way *const ways[] = { &by_hand, &by_idl, &by_rpcgen, &by_protobuf };
@@ -29,7 +30,8 @@ static const char *const ops[] = { "null", "open", "write", "get_direntries" };
 
 /* The server's work. What the compiler knows of it would make it vanish */
 
-__attribute__((noipa)) uint32_t work_open(const char *path, size_t length, uint32_t flags, uint32_t mode)
+__attribute__((noipa)) uint32_t work_open(const char *path, size_t length, uint32_t flags,
+					  uint32_t mode)
 {
 	return path[length - 1] + flags + mode;
 }
@@ -85,7 +87,8 @@ static void step(pid_t pid, int request, struct user_regs_struct *regs)
 }
 
 /* Of @function, which is called next */
-static void count(pid_t pid, const struct way *way, void (*function)(void), unsigned long counts[NR_PARTS])
+static void count(pid_t pid, const struct way *way, void (*function)(void),
+		  unsigned long counts[NR_PARTS])
 {
 	const struct piece whole[] = { { function, STUB }, { } };
 	struct frame frames[DEEP];
@@ -106,7 +109,8 @@ static void count(pid_t pid, const struct way *way, void (*function)(void), unsi
 				.address = ptrace(PTRACE_PEEKDATA, pid, regs.rsp, NULL),
 			};
 		}
-		while (depth && regs.rip == frames[depth - 1].address && regs.rsp == frames[depth - 1].stack)
+		while (depth && regs.rip == frames[depth - 1].address &&
+		       regs.rsp == frames[depth - 1].stack)
 			depth--;
 		if (depth && regs.rip != last)
 			counts[frames[depth - 1].part]++;

@@ -64,7 +64,8 @@ static ssize_t answer_open(const uint8_t *body, size_t length, uint8_t *to)
 
 	if (!args)
 		return -1;
-	results.file = new_file(work_open((char *)args->path.data, args->path.len, args->flags, args->mode));
+	results.file = new_file(
+		work_open((char *)args->path.data, args->path.len, args->flags, args->mode));
 	open_args__free_unpacked(args, NULL);
 	return open_results__pack(&results, to);
 }

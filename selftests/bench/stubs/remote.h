@@ -74,7 +74,8 @@ static void serve(void)
 	struct head *out = iosc_reserve(channel, sizeof(*out) + LONGEST, 0);
 
 	MUST(room >= (ssize_t)sizeof(*in) && out);
-	length = answer(in->op, (const uint8_t *)(in + 1), room - sizeof(*in), (uint8_t *)(out + 1));
+	length =
+		answer(in->op, (const uint8_t *)(in + 1), room - sizeof(*in), (uint8_t *)(out + 1));
 	out->result = length < 0;
 	iosc_commit(channel, sizeof(*out) + (length < 0 ? 0 : length));
 	iosc_release(channel);

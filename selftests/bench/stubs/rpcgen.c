@@ -74,17 +74,21 @@ static ssize_t answer(enum op op, const uint8_t *body, size_t length, uint8_t *r
 	case OP_OPEN:
 		if (!decode(body, length, (xdrproc_t)xdr_open_args, &opened))
 			return -1;
-		number = new_file(work_open(opened.path, strlen(opened.path), opened.flags, opened.mode));
+		number = new_file(
+			work_open(opened.path, strlen(opened.path), opened.flags, opened.mode));
 		return encode(results, LONGEST, (xdrproc_t)xdr_u_int, &number);
 	case OP_WRITE:
-		if (!decode(body, length, (xdrproc_t)xdr_write_args, &written) || !known(written.file))
+		if (!decode(body, length, (xdrproc_t)xdr_write_args, &written) ||
+		    !known(written.file))
 			return -1;
 		number = work_write(written.data.data_val, written.data.data_len);
 		return encode(results, LONGEST, (xdrproc_t)xdr_u_int, &number);
 	case OP_ENTRIES:
-		if (!decode(body, length, (xdrproc_t)xdr_entries_args, &asked) || !known(asked.file))
+		if (!decode(body, length, (xdrproc_t)xdr_entries_args, &asked) ||
+		    !known(asked.file))
 			return -1;
-		found.entries.entries_len = work_entries(asked.base, bytes, (uint64_t *)&found.next);
+		found.entries.entries_len =
+			work_entries(asked.base, bytes, (uint64_t *)&found.next);
 		return encode(results, LONGEST, (xdrproc_t)xdr_entries_results, &found);
 	default:
 		return -1;

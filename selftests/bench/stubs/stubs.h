@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For "make bench T=calls": the same four calls over the same channel by stubs of several makers. Each
- * has a file with the client's and the server's side; main.c counts their instructions.
+ * For "make bench T=calls": the same four calls over the same channel by stubs of several makers.
+ * Each has a file with the client's and the server's side; main.c counts their instructions.
  */
 #ifndef BENCH_STUBS_H
 #define BENCH_STUBS_H
