@@ -260,7 +260,7 @@ sanitized_stubs := $(addprefix $(O)/sanitized/selftests/,unit/stubs.o fuzz/stubs
 $(sanitized_stubs): sigma_cflags += -Ilib -I$(O)/stubs
 $(sanitized_stubs): | $(stubs)
 
-$(O)/unit/stubs: $(O)/sanitized/selftests/unit/stubs.o $(sanitized_iosc)
+$(O)/unit/stubs $(O)/unit/pair: $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(sanitized_iosc)
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 

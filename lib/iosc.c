@@ -429,28 +429,30 @@ static short ready(struct iosc *channel, short events)
 
 int iosc_wait(struct iosc *channel, short events, const struct timespec *timeout)
 {
-	uint64_t limit =
-		timeout ? timeout->tv_sec * 1000000ULL + timeout->tv_nsec / 1000 : UINT64_MAX;
-	uint64_t begin = 0;
+	uint64_t limit = UINT64_MAX, begin = channel->spin ? microseconds() : 0, spent = 0;
 	short seen = ready(channel, events);
+	struct timespec rest;
 	int ret;
 
-	while (!seen && channel->spin) {
-		uint64_t spent;
-
-		begin = begin ?: microseconds();
+	if (timeout)
+		limit = timeout->tv_sec * 1000000ULL + timeout->tv_nsec / 1000;
+	while (!seen && spent < channel->spin && spent < limit) {
 		for (unsigned int i = 0; i < SPINS && !seen; i++) {
 			__builtin_ia32_pause();
 			seen = ready(channel, events);
 		}
-		spent = microseconds() - begin;
-		if (!seen && spent >= limit)
-			return 0;
-		if (channel->spin != IOSC_SPIN_FOREVER && spent >= channel->spin)
-			break;
+		spent = channel->spin == IOSC_SPIN_FOREVER && !timeout ? 0 : microseconds() - begin;
 	}
 	if (seen)
 		return seen;
+	if (timeout && channel->spin) {
+		limit -= spent < limit ? spent : limit;
+		rest.tv_sec = limit / 1000000;
+		rest.tv_nsec = limit % 1000000 * 1000;
+		timeout = &rest;
+	}
 	ret = channel->bell->poll(channel, events, timeout);
-	return ret < 0 ? -1 : ret & (events | POLLHUP | POLLERR);
+	if (ret < 0)
+		return -1;
+	return ret & (POLLHUP | POLLERR) ? events : ret & events;
 }
