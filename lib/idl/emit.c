@@ -207,6 +207,24 @@ char *handle_type(const struct interface *interface, const struct named *named)
 	return upper(interface, text("type_%s", named->name + strlen(interface->name) + 1));
 }
 
+const char *measure(const struct field *field)
+{
+	return text("%s_%s", field->name, field->type.kind == TYPE_BYTES ? "length" : "count");
+}
+
+const char *bytes_of(const struct field *field, const char *count)
+{
+	if (field->type.kind == TYPE_BYTES)
+		return count;
+	return text("%s * sizeof(%s)", count, type_wire(&field->type, field->type.element));
+}
+
+const char *max_of(const struct interface *interface, const struct method *method,
+		   const struct field *field)
+{
+	return upper(interface, text("%s_%s_max", method->name, field->name));
+}
+
 static uint32_t width(const struct field *field)
 {
 	if (field->type.kind == TYPE_STRUCT) {

@@ -43,6 +43,16 @@ char *upper(const struct interface *interface, const char *part);
 /** handle_type - the number of a handle's type: NAME_TYPE_HANDLE */
 char *handle_type(const struct interface *interface, const struct named *named);
 
+/** measure - what says how long text, data or a list is: "path_length", "list_count" */
+const char *measure(const struct field *field);
+
+/** bytes_of - the expression of its bytes behind the fixed part, where @count is its length or count */
+const char *bytes_of(const struct field *field, const char *count);
+
+/** max_of - NAME_METHOD_FIELD_MAX */
+const char *max_of(const struct interface *interface, const struct method *method,
+		   const struct field *field);
+
 /** put_load - load and check the value @from into @to, whose type programs see; @failed: what to do
  * where it is wrong
  */
@@ -69,6 +79,9 @@ enum side {
 
 /** put_params - ", TYPE NAME" for each field */
 void put_params(const struct fields *fields, enum side side);
+
+/** put_result_params - ", TYPE *NAME" for where a server's function writes its results */
+void put_result_params(const struct fields *fields);
 
 /** put_names - ", NAME" for each of these parameters */
 void put_names(const struct fields *fields);

@@ -45,27 +45,6 @@ void put_names(const struct fields *fields)
 	}
 }
 
-/* "path_length", "list_count" */
-static const char *measure(const struct field *field)
-{
-	return text("%s_%s", field->name, field->type.kind == TYPE_BYTES ? "length" : "count");
-}
-
-/* Its bytes behind the fixed part */
-static const char *bytes_of(const struct field *field)
-{
-	if (field->type.kind == TYPE_BYTES)
-		return measure(field);
-	return text("%s * sizeof(%s)", measure(field),
-		    type_wire(&field->type, field->type.element));
-}
-
-static const char *max_of(const struct interface *interface, const struct method *method,
-			  const struct field *field)
-{
-	return upper(interface, text("%s_%s_max", method->name, field->name));
-}
-
 void put_limits(const struct interface *interface, const struct method *method,
 		const struct fields *fields)
 {
@@ -84,7 +63,7 @@ void put_length(const struct interface *interface, const struct method *method,
 	put("iosc_tail(%s)", upper(interface, text("%s_%s_size", method->name, way)));
 	for (unsigned int i = 0; i < fields->count; i++)
 		if (fields->field[i].type.kind >= TYPE_BYTES)
-			put(" + iosc_round(%s)", bytes_of(&fields->field[i]));
+			put(" + iosc_round(%s)", bytes_of(&fields->field[i], measure(&fields->field[i])));
 }
 
 static void put_tail_store(const struct field *field, bool last)
@@ -101,7 +80,7 @@ static void put_tail_store(const struct field *field, bool last)
 		put("\t}\n");
 	}
 	if (!last)
-		put("\tat += iosc_round(%s);\n", bytes_of(field));
+		put("\tat += iosc_round(%s);\n", bytes_of(field, measure(field)));
 }
 
 void put_stores(const struct interface *interface, const struct method *method,
@@ -132,6 +111,25 @@ void put_stores(const struct interface *interface, const struct method *method,
 	for (unsigned int i = 0; i < fields->count; i++)
 		if (fields->field[i].type.kind >= TYPE_BYTES)
 			put_tail_store(&fields->field[i], !--tails);
+}
+
+void put_result_params(const struct fields *fields)
+{
+	for (unsigned int i = 0; i < fields->count; i++) {
+		const struct field *field = &fields->field[i];
+		const struct type *type = &field->type;
+
+		if (type->kind == TYPE_BYTES)
+			put(", %s *%s, size_t *%s", type_native(type, type->kind), field->name,
+			    measure(field));
+		else if (type->kind == TYPE_LIST)
+			put(", %s *%s, size_t *%s", type_wire(type, type->element), field->name,
+			    measure(field));
+		else if (type->kind == TYPE_HANDLE)
+			put(", struct %s **%s", type->named->name, field->name);
+		else
+			put(", %s *%s", type_native(type, type->kind), field->name);
+	}
 }
 
 static void put_declarations(const struct fields *fields, enum side side)
@@ -171,10 +169,10 @@ static void put_tail_load(const struct interface *interface, const struct method
 	put("\t%s = iosc_load32(&fixed->%s);\n", measure(field), measure(field));
 	put("\tif (%s > %s)\n\t\treturn -EBADMSG;\n", measure(field),
 	    max_of(interface, method, field));
-	put("\t%s = iosc_part(in, at, %s);\n", field->name, bytes_of(field));
+	put("\t%s = iosc_part(in, at, %s);\n", field->name, bytes_of(field, measure(field)));
 	put("\tif (!%s)\n\t\treturn -EBADMSG;\n", field->name);
 	if (!last)
-		put("\tat += iosc_round(%s);\n", bytes_of(field));
+		put("\tat += iosc_round(%s);\n", bytes_of(field, measure(field)));
 }
 
 /* When all else is right, since closing a handle cannot be undone */

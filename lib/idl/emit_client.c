@@ -21,7 +21,7 @@ static void put_result_fields(const struct fields *fields)
 	}
 }
 
-static void put_result_params(const struct fields *fields)
+static void put_room_params(const struct fields *fields)
 {
 	for (unsigned int i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->field[i];
@@ -157,7 +157,7 @@ static void put_sync(const struct interface *interface, const struct method *met
 	put_doc(method->doc, text("%s: call and wait", method->label), 0);
 	put("static inline int %s(struct iosc_caller *caller", prefix);
 	put_params(&method->in, SENDER);
-	put_result_params(out);
+	put_room_params(out);
 	put(")\n{\n\tstruct %s_call call;\n\tint error;\n\n\tcall.call.done = NULL;\n", prefix);
 	for (unsigned int i = 0; i < out->count; i++)
 		if (out->field[i].type.kind >= TYPE_BYTES)

@@ -48,25 +48,9 @@ static void put_fill(const struct interface *interface, const struct method *met
 
 static void put_function(const struct interface *interface, const struct method *method)
 {
-	const struct fields *out = &method->out;
-
 	put("static int serve_%s(struct iosc_request *request", method->name);
 	put_params(&method->in, SERVER);
-	for (unsigned int i = 0; i < out->count; i++) {
-		const struct field *field = &out->field[i];
-		const struct type *type = &field->type;
-
-		if (type->kind == TYPE_BYTES)
-			put(", %s *%s, size_t *%s_length", type_native(type, type->kind),
-			    field->name, field->name);
-		else if (type->kind == TYPE_LIST)
-			put(", %s *%s, size_t *%s_count", type_wire(type, type->element),
-			    field->name, field->name);
-		else if (type->kind == TYPE_HANDLE)
-			put(", struct %s **%s", type->named->name, field->name);
-		else
-			put(", %s *%s", type_native(type, type->kind), field->name);
-	}
+	put_result_params(&method->out);
 	put(")\n{\n");
 	put_touch(&method->in, SERVER);
 	put_fill(interface, method);

@@ -4,26 +4,6 @@
 
 #include "emit.h"
 
-/* A function's results: it writes to where they lead; text, data and lists in the ring itself */
-static void put_result_params(const struct fields *fields)
-{
-	for (unsigned int i = 0; i < fields->count; i++) {
-		const struct field *field = &fields->field[i];
-		const struct type *type = &field->type;
-
-		if (type->kind == TYPE_BYTES)
-			put(", %s *%s, size_t *%s_length", type_native(type, type->kind),
-			    field->name, field->name);
-		else if (type->kind == TYPE_LIST)
-			put(", %s *%s, size_t *%s_count", type_wire(type, type->element),
-			    field->name, field->name);
-		else if (type->kind == TYPE_HANDLE)
-			put(", struct %s **%s", type->named->name, field->name);
-		else
-			put(", %s *%s", type_native(type, type->kind), field->name);
-	}
-}
-
 static void put_table(const struct interface *interface)
 {
 	for (const struct named *named = interface->named; named; named = named->next)
@@ -32,7 +12,9 @@ static void put_table(const struct interface *interface)
 	put("\n/*\n * The functions of a server. Each returns 0, an error of the interface, a negative errno, or\n");
 	put(" * IOSC_LATER, and then somebody calls NAME_reply(). NULL: the client gets -ENOSYS. Pointers to\n");
 	put(" * arguments lead into the ring: the client can change what is there at any time, and it is gone\n");
-	put(" * when the function returns. Results that are text, data or lists have room for their maximum.\n */\n");
+	put(" * when the function returns. Elements of lists are taken out by iosc_load32() and its like, structs\n");
+	put(" * by NAME_read(), which checks them. Results that are text, data or lists have room for their\n");
+	put(" * maximum.\n */\n");
 	put("struct %s_server {\n", interface->name);
 	for (unsigned int i = 0; i < interface->nr_methods; i++) {
 		const struct method *method = &interface->method[i];
@@ -59,24 +41,6 @@ static void put_table(const struct interface *interface)
 	put("\tvoid (*room)(void *context, struct iosc_client *client);\n");
 	put("\t/* The client wants no reply to the call request->id any more, which came or comes later */\n");
 	put("\tvoid (*cancelled)(const struct iosc_request *request);\n};\n\n");
-}
-
-static const char *measure(const struct field *field)
-{
-	return text("%s_%s", field->name, field->type.kind == TYPE_BYTES ? "length" : "count");
-}
-
-static const char *bytes_of(const struct field *field, const char *count)
-{
-	if (field->type.kind == TYPE_BYTES)
-		return count;
-	return text("%s * sizeof(%s)", count, type_wire(&field->type, field->type.element));
-}
-
-static const char *max_of(const struct interface *interface, const struct method *method,
-			  const struct field *field)
-{
-	return upper(interface, text("%s_%s_max", method->name, field->name));
 }
 
 /*
