@@ -257,6 +257,14 @@ bool guest_has_room(struct guest *guest)
 	return poll(&pollfd, 1, 0) == 1 && pollfd.revents & POLLOUT;
 }
 
+static const struct sigma_iosc_guest *guest_page(const struct guest *guest)
+{
+	const struct sigma_iosc_header *header =
+		(const void *)(guest->iosc + SIGMA_IOSC_HEADER_OFF);
+
+	return &header->guest;
+}
+
 int guest_ask(struct guest *guest, enum sigma_power action)
 {
 	struct {
@@ -266,6 +274,9 @@ int guest_ask(struct guest *guest, enum sigma_power action)
 		.msg = { .flags = SIGMA_MSG_BUS, .id = SIGMA_BUS_EVENT_POWER },
 		.power = { .action = htole32(action) },
 	};
+
+	if (action == SIGMA_POWER_SLEEP)
+		event.power.sleeps = *(const volatile __le32 *)&guest_page(guest)->sleeps;
 
 	return guest_send(guest, &event, sizeof(event));
 }
@@ -346,14 +357,6 @@ int guest_panic_found(struct guest *guest, const char *text)
 
 	snprintf(panic.text, sizeof(panic.text), "%s", text);
 	return ioctl(guest->fd, SIGMA_PANIC, &panic) ? -errno : 0;
-}
-
-static const struct sigma_iosc_guest *guest_page(const struct guest *guest)
-{
-	const struct sigma_iosc_header *header =
-		(const void *)(guest->iosc + SIGMA_IOSC_HEADER_OFF);
-
-	return &header->guest;
 }
 
 bool guest_can_sleep(const struct guest *guest)

@@ -55,7 +55,7 @@ void sigma_bus_event(struct sigma_guest *guest, const union sigma_message *msg, 
 	    len == sizeof(struct sigma_bus_event_device))
 		sigma_bus_rescan(guest);
 	else if (bus && msg->head.id == SIGMA_BUS_EVENT_POWER && len == sizeof(*power))
-		sigma_power_event(guest, le32_to_cpu(power->action));
+		sigma_power_event(guest, le32_to_cpu(power->action), le32_to_cpu(power->sleeps));
 	else if (!bus && msg->head.id == SIGMA_MSG_EVENT_CONFIG && !len)
 		config_event(guest, le16_to_cpu(msg->head.device));
 	else

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Keeps the guest's CPUs online. A CPU that goes offline halts in the guest kernel's own idle loop.
- * Only the ACPI wake-up mailbox (ACPI 6.5, 5.2.12.19) could start it again, and a CPU in that loop
- * does not poll it. So kernels before 6.10 would wait for the CPU for ever, with the hotplug lock
- * held; later ones refuse by themselves to take it offline.
+ * Keeps the guest's CPUs online. A CPU that is offline cannot rest: it waits at the ACPI wake-up mailbox
+ * (offline.c), which it has to poll. And kernels from 6.10 on refuse by themselves to take CPUs offline
+ * where the mailbox starts them. Only a suspend may do so, for a moment.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/device.h>
@@ -13,10 +12,9 @@
 
 static int refuse(unsigned int cpu)
 {
-	/* The host takes all CPUs of a guest that is asleep, and has them wait at the mailbox again */
 	if (sigma_sleep_has_begun())
 		return 0;
-	pr_err("sigma_guest: cpu %u stays online: nothing could start it again; to have fewer, start the guest with a lower CPUs=\n",
+	pr_err("sigma_guest: cpu %u stays online: offline it would not rest; to have fewer, start the guest with a lower CPUs=\n",
 	       cpu);
 	return -EOPNOTSUPP;
 }

@@ -11,11 +11,13 @@
  *	power.c		parks the CPU wherever this kernel would reset the machine
  *	machine-ops.c	the table by which a kernel restarts and ends
  *	cpu.c		keeps all CPUs online
+ *	offline.c leave.S	where CPUs wait while the guest falls asleep
  *	clock.c		wall clock
  *	nmi.c		a backtrace on an NMI from the host
  *	machine-check.c	broadcast machine checks
  *	ptp.c		the host's clock as a PTP clock
  *	sleep.c wake.S	sleep, and how the CPU comes back
+ *	tables.c	page tables for CPUs that leave this kernel or come back
  *	channel.c doorbell.c apic.c fault.c	shared with sigma.ko
  *
  * There is one struct sigma_guest for as long as the kernel runs. Once bound, the driver stays
@@ -298,14 +300,25 @@ int sigma_machine_ops_replace(const struct machine_ops *ops);
  */
 void *sigma_find_symbol(const char *name);
 
+/**
+ * sigma_kernel_write - write to variables of the kernel, also where they are mapped read-only
+ *
+ * Context: may sleep. Return: 0 or -errno.
+ */
+int sigma_kernel_write(void *to, const void *from, size_t size);
+
 /** sigma_power_open - install all hooks. If one can't be installed, it parks and doesn't return. */
 void sigma_power_open(struct sigma_guest *guest);
 
 /** sigma_power_prepare - the driver's callback before a suspend of any kind. Return: 0 or -EPERM. */
 int sigma_power_prepare(struct device *dev);
 
-/** sigma_power_event - the host asks for a power-off, reboot or sleep, enum sigma_power. Any context. */
-void sigma_power_event(struct sigma_guest *guest, u32 action);
+/**
+ * sigma_power_event - the host asks for a power-off, a reboot or sleep. Any context.
+ * @action: enum sigma_power
+ * @sleeps: see struct sigma_bus_event_power
+ */
+void sigma_power_event(struct sigma_guest *guest, u32 action, u32 sleeps);
 
 /* clock.c */
 void sigma_clock_open(struct sigma_guest *guest);
@@ -331,6 +344,15 @@ u64 sigma_clock_at(const struct sigma_clock *clock, u64 tsc);
 /* cpu.c */
 void sigma_cpu_open(struct sigma_guest *guest);
 
+/* offline.c */
+
+/**
+ * sigma_offline_open - have CPUs that go offline wait at the mailbox, from now on. May sleep.
+ *
+ * Return: 0 or -errno.
+ */
+int sigma_offline_open(struct sigma_guest *guest);
+
 /* ptp.c */
 void sigma_ptp_open(struct sigma_guest *guest);
 
@@ -345,8 +367,8 @@ bool sigma_sleep_is_possible(void);
 /** sigma_sleep_has_begun - does this kernel fall asleep, or wake up? Any context. */
 bool sigma_sleep_has_begun(void);
 
-/** sigma_sleep_asked - the host asks for sleep. Any context. */
-void sigma_sleep_asked(struct sigma_guest *guest);
+/** sigma_sleep_asked - the host, which knows of @sleeps sleeps, asks for one. Any context. */
+void sigma_sleep_asked(struct sigma_guest *guest, u32 sleeps);
 
 /** sigma_sleep_freezes - tasks are about to be frozen. May sleep. */
 void sigma_sleep_freezes(void);

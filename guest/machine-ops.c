@@ -40,7 +40,7 @@ static bool is_machine_ops(const struct machine_ops *kernels)
 }
 
 /* The kernel's image is mapped read-only, so write through a mapping of our own */
-static int write_read_only(void *to, const void *from, size_t size)
+int sigma_kernel_write(void *to, const void *from, size_t size)
 {
 	const unsigned long first = PHYS_PFN(slow_virt_to_phys(to));
 	const unsigned int nr = PFN_UP(offset_in_page(to) + size);
@@ -67,5 +67,5 @@ int sigma_machine_ops_replace(const struct machine_ops *ops)
 		return -ENOENT;
 	if (!is_machine_ops(kernels))
 		return -EINVAL;
-	return write_read_only(kernels, ops, sizeof(*ops));
+	return sigma_kernel_write(kernels, ops, sizeof(*ops));
 }

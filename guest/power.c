@@ -194,7 +194,7 @@ void sigma_power_open(struct sigma_guest *guest)
 	require_hook("suspend notifier", sigma_fault() ?: register_pm_notifier(&suspend_hook));
 }
 
-void sigma_power_event(struct sigma_guest *guest, u32 action)
+void sigma_power_event(struct sigma_guest *guest, u32 action, u32 sleeps)
 {
 	if (action != SIGMA_POWER_SLEEP && sigma_sleep_defers(action))
 		return;
@@ -209,7 +209,7 @@ void sigma_power_event(struct sigma_guest *guest, u32 action)
 		break;
 	case SIGMA_POWER_SLEEP:
 		dev_info(guest->dev, "the host asks for sleep\n");
-		sigma_sleep_asked(guest);
+		sigma_sleep_asked(guest, sleeps);
 		break;
 	default:
 		dev_warn(guest->dev, "unknown power action %u ignored\n", action);

@@ -9,31 +9,29 @@
  * The host wakes the guest by starting its first CPU at the wake page, as it once started the kernel:
  * in 64-bit mode, on page tables that map this guest's memory to itself. The code there switches to
  * tables with the kernel's half of the address space, which enter() has made. From there the kernel
- * goes on as after firmware's sleep. Other CPUs come online through the wake-up mailbox.
+ * goes on as after firmware's sleep. Other CPUs come online through the wake-up mailbox: offline.c.
  *
  * The CPU's registers are saved and restored by the kernel's own functions. They are not exported, so
  * a kprobe tells their addresses. With IBT, a function that is not called by its address may lack the
  * ENDBR that an indirect call needs, and the probe's address is behind it anyway. So IBT is off for
  * the calls, as it is for calls of the firmware.
  */
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/mm.h>
 #include <linux/suspend.h>
 #include <asm/cpufeature.h>
 #include <asm/desc.h>
 #include <asm/msr.h>
-#include <asm/pgtable.h>
 #include <asm/processor.h>
 #include <asm/special_insns.h>
 
 #include "../kmod/shared/fault.h"
 #include "guest.h"
+#include "tables.h"
 #include "wake.h"
 
-#define LEVELS_MAX	5
-#define ENTRIES		(PAGE_SIZE / sizeof(u64))
-#define ENTRY_SHIFT	9
-#define LARGE_LEVEL	2
+#define RETRY_MS	50
 
 /* Registers that neither side restores: INIT leaves them, and the host clears them */
 static const u32 kept_msrs[] = { MSR_IA32_S_CET, MSR_TSC_AUX };
@@ -41,7 +39,7 @@ static const u32 kept_msrs[] = { MSR_IA32_S_CET, MSR_TSC_AUX };
 static struct {
 	struct sigma_guest *guest;		/* NULL: this guest cannot sleep */
 	struct wake_page *page;
-	u64 *table[LEVELS_MAX];			/* the root first */
+	struct sigma_tables tables;
 	void (*save)(void);
 	void (*restore)(void);
 	bool begun;				/* a suspend to "mem", once tasks are frozen */
@@ -49,6 +47,7 @@ static struct {
 	bool was_asleep;
 	u32 sleeps;
 	atomic_t asked;				/* the host waits for the result of @work */
+	u32 asked_at;				/* the number of sleeps that the host knew of */
 	atomic_t deferred;			/* enum sigma_power, for when tasks run again; or 0 */
 	struct work_struct work;
 } sleep;
@@ -63,40 +62,6 @@ bool sigma_sleep_has_begun(void)
 	return READ_ONCE(sleep.begun);
 }
 
-static bool has_la57(void)
-{
-	return __read_cr4() & X86_CR4_LA57;
-}
-
-/*
- * Tables with the kernel's half as it is now, and the large page around the wake page where it is.
- * The upper half of the root is shared by all address spaces. A large page lies in this guest's
- * memory, which comes in pieces of this size.
- */
-static u64 make_tables(void)
-{
-	const u64 phys = virt_to_phys(sleep.page);
-	const u64 *current_root = phys_to_virt(__read_cr3() & CR3_ADDR_MASK);
-	unsigned int level = has_la57() ? 5 : 4, i = 0;
-	u64 *root = sleep.table[0];
-
-	for (unsigned int k = 0; k < LEVELS_MAX; k++)
-		memset(sleep.table[k], 0, PAGE_SIZE);
-	memcpy(root + ENTRIES / 2, current_root + ENTRIES / 2, PAGE_SIZE / 2);
-	for (;; level--, i++) {
-		u64 *entry = &sleep.table[i][phys >> (PAGE_SHIFT + ENTRY_SHIFT * (level - 1)) &
-					     (ENTRIES - 1)];
-
-		if (level == LARGE_LEVEL) {
-			*entry = (phys & PMD_MASK) | _PAGE_PRESENT | _PAGE_RW | _PAGE_ACCESSED |
-				 _PAGE_DIRTY | _PAGE_PSE;
-			return virt_to_phys(root);
-		}
-		*entry = virt_to_phys(sleep.table[i + 1]) | _PAGE_PRESENT | _PAGE_RW |
-			 _PAGE_ACCESSED;
-	}
-}
-
 static int fill_page(void)
 {
 	struct wake_page *page = sleep.page;
@@ -104,7 +69,10 @@ static int fill_page(void)
 	if (rdmsrq_safe(MSR_EFER, &page->efer) || rdmsrq_safe(MSR_GS_BASE, &page->gs_base))
 		return -EIO;
 	memcpy(page->code, sigma_wake_code, sigma_wake_code_end - sigma_wake_code);
-	page->cr3 = make_tables();
+	sigma_tables_begin(&sleep.tables);
+	/* A large page lies in this guest's memory, which comes in pieces of this size */
+	sigma_tables_map(&sleep.tables, virt_to_phys(page));
+	page->cr3 = sigma_tables_cr3(&sleep.tables);
 	page->address = (unsigned long)page;
 	page->awake = (unsigned long)sigma_awake;
 	page->gdt = (struct desc_ptr){
@@ -122,7 +90,7 @@ notrace void sigma_sleep_stop(struct wake_page *page)
 	struct sigma_iosc_guest *shared = &sleep.guest->header->guest;
 
 	WRITE_ONCE(shared->wake_page, cpu_to_le64(virt_to_phys(page)));
-	WRITE_ONCE(shared->wake_flags, cpu_to_le32(has_la57() ? SIGMA_WAKE_LA57 : 0));
+	WRITE_ONCE(shared->wake_flags, cpu_to_le32(sigma_has_la57() ? SIGMA_WAKE_LA57 : 0));
 	WRITE_ONCE(shared->sleeps, cpu_to_le32(++sleep.sleeps));
 	/* Release: a host that sees the state sees the rest, too */
 	smp_store_release(&shared->state, cpu_to_le32(SIGMA_GUEST_ASLEEP));
@@ -229,7 +197,7 @@ void sigma_sleep_thawed(void)
 	smp_mb();	/* pairs with that of sigma_sleep_defers() */
 	action = atomic_xchg(&sleep.deferred, 0);
 	if (action)
-		sigma_power_event(sleep.guest, action);
+		sigma_power_event(sleep.guest, action, 0);
 }
 
 void sigma_sleep_freezes(void)
@@ -246,10 +214,43 @@ bool sigma_sleep_defers(u32 action)
 	return READ_ONCE(sleep.frozen) || !atomic_xchg(&sleep.deferred, 0);
 }
 
+/*
+ * A request that was on its way when this guest fell asleep reaches it when it wakes. The host has been
+ * obeyed then, and to sleep once more would be wrong.
+ */
+static bool is_stale(void)
+{
+	return READ_ONCE(sleep.asked_at) != READ_ONCE(sleep.sleeps);
+}
+
+/* While the kernel falls asleep by itself, wait for what becomes of that */
+static int obey(void)
+{
+	int err = is_stale() ? 0 : pm_suspend(PM_SUSPEND_MEM);
+
+	while (err == -EBUSY && READ_ONCE(sleep.frozen)) {
+		msleep(RETRY_MS);
+		err = is_stale() ? 0 : pm_suspend(PM_SUSPEND_MEM);
+	}
+	return err;
+}
+
+/* Only this side writes the two fields */
+static void publish_refusal(int error)
+{
+	struct sigma_iosc_guest *shared = &sleep.guest->header->guest;
+
+	WRITE_ONCE(shared->refusal, cpu_to_le32(error));
+	/* Release: a host that sees the number sees the error, too */
+	smp_store_release(&shared->refusals,
+			  cpu_to_le32(le32_to_cpu(READ_ONCE(shared->refusals)) + 1));
+	sigma_iosc_ring(sleep.guest, SIGMA_DOORBELL_STATE);
+}
+
 /* The host asked. If this fails, it learns why, and goes on waiting if it is not told */
 static void sleep_work(struct work_struct *work)
 {
-	int err = pm_suspend(PM_SUSPEND_MEM);
+	int err = obey();
 	const struct sigma_bus_awake awake = { .error = cpu_to_le32(-err) };
 	const struct sigma_request request = {
 		.flags = SIGMA_MSG_BUS,
@@ -262,20 +263,25 @@ static void sleep_work(struct work_struct *work)
 	if (!err)
 		return;
 	dev_err(sleep.guest->dev, "cannot fall asleep, as the host asks: error %d\n", err);
+	publish_refusal(-err);
 	sigma_iosc_request(sleep.guest, &request);
 }
 
-void sigma_sleep_asked(struct sigma_guest *guest)
+void sigma_sleep_asked(struct sigma_guest *guest, u32 sleeps)
 {
-	if (!sigma_sleep_is_possible())
+	if (!sigma_sleep_is_possible()) {
 		dev_warn(guest->dev, "the host asks this guest to sleep, which it cannot\n");
-	else if (!atomic_xchg(&sleep.asked, 1))
+	} else if (!atomic_xchg(&sleep.asked, 1)) {
 		/* A host that asks again before the first result gets that one */
+		WRITE_ONCE(sleep.asked_at, sleeps);
 		queue_work(system_unbound_wq, &sleep.work);
+	}
 }
 
-static int prepare(void)
+static int prepare(struct sigma_guest *guest)
 {
+	int err;
+
 	sleep.save = sigma_find_symbol("save_processor_state");
 	sleep.restore = sigma_find_symbol("restore_processor_state");
 	if (!sleep.save || !sleep.restore)
@@ -283,16 +289,17 @@ static int prepare(void)
 	sleep.page = sigma_fault() ? NULL : (void *)get_zeroed_page(GFP_KERNEL);
 	if (!sleep.page)
 		return -ENOMEM;
-	for (unsigned int i = 0; i < LEVELS_MAX; i++) {
-		sleep.table[i] = sigma_fault() ? NULL : (void *)get_zeroed_page(GFP_KERNEL);
-		if (sleep.table[i])
-			continue;
-		while (i--)
-			free_page((unsigned long)sleep.table[i]);
-		free_page((unsigned long)sleep.page);
-		return -ENOMEM;
-	}
-	return 0;
+	err = sigma_tables_alloc(&sleep.tables, 1);
+	if (err)
+		goto free_page;
+	/* Last, since it stays */
+	err = sigma_offline_open(guest);
+	if (!err)
+		return 0;
+	sigma_tables_free(&sleep.tables);
+free_page:
+	free_page((unsigned long)sleep.page);
+	return err;
 }
 
 /* A guest that cannot sleep goes on. Its suspend is refused: see power.c */
@@ -304,7 +311,7 @@ void sigma_sleep_open(struct sigma_guest *guest)
 		dev_info(guest->dev, "the host's sigma.ko cannot wake this guest, so it cannot sleep\n");
 		return;
 	}
-	err = prepare();
+	err = prepare(guest);
 	if (err) {
 		dev_warn(guest->dev, "this guest cannot sleep: error %d\n", err);
 		return;

@@ -319,6 +319,8 @@ static int wake_locked(struct sigma_guest *guest)
 		return -ENOMEM;
 	at = (struct sigma_start){ .entry = guest->wake.page, .boot_params = guest->wake.page };
 	guest->missed_beats = 0;
+	/* One that was not obeyed before would start the next CPU at once, and where it no longer belongs */
+	sigma_iosc_forget_command(&guest->iosc);
 	set_state(guest, SIGMA_STATE_BOOTING);
 	err = start_cpus(guest, &at, la57);
 	if (err)

@@ -269,6 +269,13 @@ void sigma_iosc_reset(struct sigma_iosc *iosc)
 	sigma_clock_show(&iosc->clock, &header->clock);
 }
 
+void sigma_iosc_forget_command(struct sigma_iosc *iosc)
+{
+	struct sigma_iosc_mailbox *mailbox = iosc->window + SIGMA_IOSC_MAILBOX_OFF;
+
+	WRITE_ONCE(mailbox->command, 0);
+}
+
 static bool is_of_guest(const struct sigma_view *view, unsigned int cpu)
 {
 	for (unsigned int i = 0; i < view->nr_cpus; i++)

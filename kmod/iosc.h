@@ -67,6 +67,8 @@ int sigma_iosc_init(struct sigma_iosc *iosc);	/* the caller has filled in the fi
 void sigma_iosc_exit(struct sigma_iosc *iosc);	/* stops the kernel's use of the window */
 void sigma_iosc_free(struct sigma_iosc *iosc);	/* frees the window; nobody maps it now */
 void sigma_iosc_reset(struct sigma_iosc *iosc);	/* before a start; guest CPUs are parked */
+/* Before a wake, likewise: clear the mailbox's command */
+void sigma_iosc_forget_command(struct sigma_iosc *iosc);
 void sigma_iosc_unbind_all(struct sigma_iosc *iosc);
 int sigma_iosc_bind_kick(struct sigma_iosc *iosc, unsigned int doorbell, int fd);
 int sigma_iosc_bind_call(struct sigma_iosc *iosc, unsigned int doorbell, int fd);

@@ -23,6 +23,14 @@ has_memory()
 	in_guest 1 'md5sum -c /run/sum && cmp /run/noise /root/noise && kill -0 $(cat /run/pid) &&
 		dd if=/dev/vda of=/dev/null bs=1M count=1 iflag=direct'
 }
+# abort LEVEL: a suspend that begins, and goes back once it has come so far
+abort()
+{
+	in_guest_bash 1 "echo 0 >/sys/module/suspend/parameters/pm_test_delay; echo $1 >/sys/power/pm_test && echo mem >/sys/power/state; status=\$?;
+		echo none >/sys/power/pm_test; exit \$status"
+}
+# An event of the bus: SIGMA_POWER_SLEEP, from a host that knows of no sleep yet
+ask_again() { printf '\x02\x41\0\0\0\0\0\0\x03\0\0\0\0\0\0\0' >/dev/sigma/g; }
 has_cpus() { [ "$(in_guest 1 nproc)" = "$1" ]; }
 # The clocks are read one after the other, so one lies between two readings of the other
 clock_is_right()
@@ -38,7 +46,7 @@ answers_at_last() { echo "echo still here" >&7 && within 30 head -n 1 <&7 | grep
 kill_guest() { sigmactl kill g && wait_gone g; }
 
 # ---- each kind of guest, once
-for spec in host/2/no host/1/memory host/2/full 6.12/1/no 7.2/2/no; do
+for spec in host/2/no host/1/memory host/2/full 6.12/2/no 7.2/2/no; do
 	IFS=/ read -r kernel cpus guard <<<"$spec"
 	what="$spec"
 	kernel=${kernel/host/}
@@ -47,6 +55,10 @@ for spec in host/2/no host/1/memory host/2/full 6.12/1/no 7.2/2/no; do
 	check "$what: the guest's user space answers" wait_guest 1
 	check "$what: it has something to keep" make_memory
 	check "$what: a connection to it is open" connect
+	for level in $([ "$cpus" = 1 ] || echo processors core); do
+		check "$what: a suspend that fails at \"$level\" ends" abort "$level"
+		check "$what: it has $cpus CPUs again" has_cpus "$cpus"
+	done
 	check "$what: it falls asleep" sigmactl sleep g
 	check "$what: its state is asleep, and it has no CPUs" eval 'sleeps && [ -z "$(cpus_lent)" ]'
 	check "$what: the host has its CPUs, and uses them" eval '[ "$(online)" = 0-2 ] &&
@@ -77,6 +89,7 @@ check "it falls asleep by itself" wait_state g asleep
 check "the host gets its CPUs" until_true 30 [ -z "$(cpus_lent)" ]
 check "sigmad is killed" kill_sigmad
 check "the next sigmad takes the guest over, and it sleeps on" eval 'sigmactl start g && sleeps'
+check "a request to sleep comes too late" ask_again
 sed 's/^CPUs=.*/CPUs=cpu1/; s/10.9.1/10.9.2/g; /^\[Disk\]/,/^$/d' /etc/sigma/g.guest >/etc/sigma/h.guest
 check "another guest gets one of its CPUs" sigmactl start h
 refuse "it cannot wake then, and is told why" "cpu 1: is lent to a guest already" sigmactl wake g
@@ -84,6 +97,8 @@ check "it sleeps on" sleeps
 check "the other guest is killed" eval 'sigmactl kill h && wait_gone h'
 check "it wakes up" sigmactl wake g
 check "its memory, file, disk and process are as before" has_memory
+check "it has not obeyed the request that came too late" eval 'beats g && [ "$(state g)" = running ] &&
+	! sigmactl log g | grep "cannot fall asleep"'
 check "it falls asleep" sigmactl sleep g
 check "sigmactl stop wakes it, and it switches itself off" eval 'sigmactl stop --timeout=120 g 2>&1 |
 	{ ! grep "was stopped"; }'

@@ -130,7 +130,9 @@ struct sigma_iosc_guest {
 	__le64 wake_page;		/* physical address, page-aligned, in the guest's memory */
 	__le32 wake_flags;		/* SIGMA_WAKE_* */
 	__le32 sleeps;			/* how often it has reported SIGMA_GUEST_ASLEEP */
-	__u8 pad[24];
+	__le32 refusals;		/* how often it could not obey SIGMA_POWER_SLEEP */
+	__le32 refusal;			/* errno value of the last of these; written before @refusals */
+	__u8 pad[16];
 	char release[64];		/* utsname release, NUL-terminated */
 	char panic_text[192];		/* first line of the panic, NUL-terminated */
 };
@@ -315,7 +317,11 @@ enum sigma_power {
 
 struct sigma_bus_event_power {
 	__le32 action;			/* enum sigma_power */
-	__le32 reserved;
+	/*
+	 * SIGMA_POWER_SLEEP: sigma_iosc_guest.sleeps, as the host knows it. A guest that has slept since
+	 * then has obeyed, and ignores the event. Else 0
+	 */
+	__le32 sleeps;
 };
 
 /* After SIGMA_POWER_SLEEP: the guest could not fall asleep, and goes on */
