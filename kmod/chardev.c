@@ -25,6 +25,7 @@
 #include "iosc.h"
 #include "memfile.h"
 #include "pool.h"
+#include "suspend.h"
 #include "sysfs.h"
 
 #define MINORS		256
@@ -124,18 +125,6 @@ static ssize_t guest_read(struct file *file, char __user *buf, size_t count, lof
 	return copy_to_user(buf, msg, len) ? -EFAULT : len;
 }
 
-static int transmit(struct sigma_guest *guest, const void *msg, size_t len)
-{
-	int err;
-
-	mutex_lock(&guest->iosc.tx_lock);
-	err = sigma_ring_put(&guest->iosc.tx, msg, len);
-	mutex_unlock(&guest->iosc.tx_lock);
-	if (!err)
-		sigma_doorbell_ring(&guest->iosc.doorbell_tx, SIGMA_DOORBELL_CONTROL);
-	return err;
-}
-
 static ssize_t guest_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
 {
 	struct sigma_guest *guest = ((struct guest_file *)file->private_data)->guest;
@@ -152,7 +141,7 @@ static ssize_t guest_write(struct file *file, const char __user *buf, size_t cou
 			return -ENODEV;
 		if (!sigma_guest_lives(guest))
 			return -EPIPE;
-		err = transmit(guest, msg, count);
+		err = sigma_iosc_send(&guest->iosc, msg, count);
 		if (err != -ENOSPC)
 			return err ?: count;
 		if (file->f_flags & O_NONBLOCK)
@@ -251,6 +240,25 @@ static int ioctl_wake(struct sigma_guest *guest, struct sigma_wake __user *argp)
 	return err;
 }
 
+static int ioctl_set_suspend(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_suspend_policy args;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	if (args.policy > SIGMA_SUSPEND_STOP || args.reserved)
+		return -EINVAL;
+	return sigma_suspend_set(guest, args.policy);
+}
+
+static int ioctl_get_wake_failure(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_wake_failure failure;
+
+	sigma_suspend_failure(guest, &failure);
+	return copy_to_user(arg, &failure, sizeof(failure)) ? -EFAULT : 0;
+}
+
 static int ioctl_get_violation(struct sigma_guest *guest, void __user *arg)
 {
 	struct sigma_violation violation;
@@ -341,6 +349,10 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return sigma_guest_return_cpus(gf->guest);
 	case SIGMA_WAKE:
 		return ioctl_wake(gf->guest, argp);
+	case SIGMA_SET_SUSPEND:
+		return ioctl_set_suspend(gf->guest, argp);
+	case SIGMA_GET_WAKE_FAILURE:
+		return ioctl_get_wake_failure(gf->guest, argp);
 	case SIGMA_GET_VIOLATION:
 		return ioctl_get_violation(gf->guest, argp);
 	case SIGMA_GET_NODES:

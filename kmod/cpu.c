@@ -58,6 +58,7 @@ static cpumask_t claimed;		/* by sigma_cpu_claim() */
 static cpumask_t lent;			/* changed by atomic bit operations */
 static cpumask_t were_offline;		/* of these, the CPUs that the host had offline */
 static cpumask_t left_parked;		/* were given back, and did not come online then */
+static cpumask_t slept;			/* were offline when the machine slept, perhaps still are */
 /* The guest that has all of its cores for itself, a number for each claim; 0: cores may be split */
 static DEFINE_PER_CPU(unsigned int, owner);	/* valid for claimed CPUs */
 static unsigned int thread_bits;		/* of an APIC ID, for the CPU in its core */
@@ -255,20 +256,35 @@ static int add_cpu_patiently(unsigned int cpu)
 
 /*
  * Let the host bring up a CPU that is new to it, and take it offline again. Where hyperthreads are
- * switched off, the kernel does the second part itself (-ECANCELED).
+ * switched off, the kernel does the second part itself (-ECANCELED). The machine's sleep may reset a
+ * CPU, and the kernel leaves one that was offline as it is.
  */
 static int bring_up_once(unsigned int cpu, struct sigma_why *why)
 {
 	int err;
 
-	if (cpu_data(cpu).initialized)
+	if (cpu_data(cpu).initialized && !cpumask_test_cpu(cpu, &slept))
 		return 0;
-	pr_info("cpu %u: was never online; the host brings it up once, which sets its MTRRs and loads its microcode\n",
-		cpu);
+	if (!cpu_online(cpu))
+		pr_info("cpu %u: was never online%s; the host brings it up once, which sets its MTRRs and loads its microcode\n",
+			cpu, cpumask_test_cpu(cpu, &slept) ? " since the machine slept" : "");
 	err = add_cpu_patiently(cpu);
+	/* What a hyperthread that is switched off has of these, it shares with its core's first one */
+	if (err == -EPERM && cpumask_test_cpu(cpu, &slept))
+		err = 0;
 	if (err < 0 && err != -ECANCELED)
 		return sigma_refuse(why, -EBUSY, SIGMA_REASON_CPU_NEW, cpu, -err);
+	cpumask_clear_cpu(cpu, &slept);
 	return 0;
+}
+
+void sigma_cpu_woken(void)
+{
+	unsigned int cpu;
+
+	for_each_present_cpu(cpu)
+		if (!cpu_online(cpu))
+			cpumask_set_cpu(cpu, &slept);
 }
 
 /*

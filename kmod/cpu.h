@@ -47,6 +47,13 @@ int sigma_cpu_lend(const u32 *cpus, unsigned int nr, struct sigma_why *why);
  */
 int sigma_cpu_return(unsigned int cpu);
 
+/**
+ * sigma_cpu_woken - the machine was asleep, and its processes run again
+ *
+ * CPUs that are offline may have lost what only the kernel's bring-up sets.
+ */
+void sigma_cpu_woken(void);
+
 /** sigma_cpu_lendable - the CPUs that may be lent, if they are not split from their cores */
 void sigma_cpu_lendable(cpumask_t *cpus);
 

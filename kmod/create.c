@@ -38,6 +38,7 @@ static LIST_HEAD(guests);
  */
 static LIST_HEAD(making);
 static DEFINE_MUTEX(making_lock);
+static unsigned int closed_for;			/* SIGMA_CLOSED_FOR_*; under sigma_guests_lock */
 static DECLARE_WAIT_QUEUE_HEAD(settled);	/* claimed CPUs were lent or given up */
 
 static unsigned int count_guests(void)
@@ -440,23 +441,33 @@ int sigma_guest_destroy(const char *name)
 	return err;
 }
 
-void sigma_guests_close(bool close)
+void sigma_guests_close(unsigned int reason)
 {
 	mutex_lock(&sigma_guests_lock);
-	WRITE_ONCE(sigma_guests_closed, close);
+	closed_for |= reason;
+	WRITE_ONCE(sigma_guests_closed, true);
 	mutex_unlock(&sigma_guests_lock);
 }
 
-bool sigma_guests_close_if_none(void)
+void sigma_guests_reopen(unsigned int reason)
 {
-	bool none;
+	lockdep_assert_held(&sigma_guests_lock);
+	closed_for &= ~reason;
+	WRITE_ONCE(sigma_guests_closed, closed_for);
+}
 
-	mutex_lock(&sigma_guests_lock);
-	none = list_empty(&guests);
-	if (none)
-		WRITE_ONCE(sigma_guests_closed, true);
-	mutex_unlock(&sigma_guests_lock);
-	return none;
+int sigma_guests_visit(int (*visit)(struct sigma_guest *guest, void *data), void *data)
+{
+	struct sigma_guest *guest;
+	int err = 0;
+
+	lockdep_assert_held(&sigma_guests_lock);
+	list_for_each_entry(guest, &guests, list) {
+		err = visit(guest, data);
+		if (err)
+			break;
+	}
+	return err;
 }
 
 /*

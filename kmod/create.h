@@ -46,15 +46,26 @@ void sigma_guests_unclaim(const u32 *cpus, unsigned int nr);
 /** sigma_guest_release_cpus - give the guest's CPUs back; with sigma_guests_lock held, may sleep */
 void sigma_guest_release_cpus(struct sigma_guest *guest);
 
-/** sigma_guests_close - from now on refuse (@close), or allow, to create and start guests */
-void sigma_guests_close(bool close);
+/* Why no guest may be created, started or woken now */
+#define SIGMA_CLOSED_FOR_RESTART	0x1
+#define SIGMA_CLOSED_FOR_SLEEP		0x2
 
 /**
- * sigma_guests_close_if_none - as sigma_guests_close(true), unless a guest exists
+ * sigma_guests_close - refuse to create, start and wake guests: SIGMA_CLOSED_FOR_*
  *
- * A guest that is being made does not exist yet: it is given up. Return: closed.
+ * A guest that is being made is given up. May sleep.
  */
-bool sigma_guests_close_if_none(void);
+void sigma_guests_close(unsigned int reason);
+
+/** sigma_guests_reopen - that reason is over; with sigma_guests_lock held */
+void sigma_guests_reopen(unsigned int reason);
+
+/**
+ * sigma_guests_visit - call @visit for each guest until it returns an error, and return that
+ *
+ * Called with sigma_guests_lock held. Guests that are being made are left out.
+ */
+int sigma_guests_visit(int (*visit)(struct sigma_guest *guest, void *data), void *data);
 
 /** sigma_guests_stop_all - park every lent CPU; @kexec: kexec starts another kernel. May sleep. */
 void sigma_guests_stop_all(bool kexec);

@@ -30,6 +30,7 @@
 #define MISSED_BEATS_MAX	2			/* in a row, of HEALTH_PERIOD each */
 
 bool sigma_guests_closed;
+void (*sigma_guest_changed)(struct sigma_guest *guest);
 
 static const char *const state_names[] = {
 	[SIGMA_STATE_CREATED]		= "created",
@@ -60,6 +61,7 @@ static void set_state(struct sigma_guest *guest, enum sigma_state state)
 		sigma_channels_down(&guest->channels);
 	atomic_inc(&guest->state_seq);
 	wake_up_interruptible(&guest->wait);
+	sigma_guest_changed(guest);
 	pr_info("%s: %s\n", guest->view.name, sigma_state_name(state));
 	if (device_is_registered(&guest->dev))
 		kobject_uevent(&guest->dev.kobj, KOBJ_CHANGE);
@@ -140,6 +142,7 @@ static void state_work(struct work_struct *work)
 	mutex_lock(&guest->lock);
 	if (sigma_guest_alive(guest) && !contained(guest)) {
 		reported = reported_state(guest);
+		sigma_guest_changed(guest);		/* it may have refused to sleep */
 		if (reported == SIGMA_STATE_RUNNING)
 			set_state(guest, reported);
 		else if (reported == SIGMA_STATE_ASLEEP)
@@ -242,6 +245,7 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 		guest->heartbeat = 0;
 		guest->nmis = 0;
 		guest->wake.sleeps = 0;
+		guest->suspend.asked = false;
 		set_state(guest, SIGMA_STATE_BOOTING);
 		err = start_cpus(guest, args, false);
 		if (err)

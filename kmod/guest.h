@@ -39,6 +39,10 @@ struct sigma_guard;
  *	      lock of all guests and @lock, read under either
  * @split_cores: SIGMA_CREATE_SPLIT_CORES, for when they are lent again
  * @wake: what the guest wrote when it fell asleep, read once; not checked yet
+ * @suspend: its part in the machine's sleep, for suspend.c. @policy: SIGMA_SET_SUSPEND. @asked: it was
+ *	     asked to fall asleep, or to switch itself off; if it falls asleep, it is to be woken. @refusals:
+ *	     sigma_iosc_guest.refusals at that time. @lent: its CPUs were given back, and are to be lent
+ *	     again. @failure: why it sleeps on
  */
 struct sigma_guest {
 	struct device dev;
@@ -71,7 +75,19 @@ struct sigma_guest {
 		u32 flags;
 		u32 sleeps;
 	} wake;
+	struct sigma_guest_suspend {
+		enum sigma_suspend policy;
+		bool asked, lent;
+		u32 refusals;
+		struct sigma_wake_failure failure;
+	} suspend;
 };
+
+/*
+ * Called with the guest's lock held when its state, or what it says of itself, has changed. suspend.c sets
+ * it before there is a guest.
+ */
+extern void (*sigma_guest_changed)(struct sigma_guest *guest);
 
 int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args);
 int sigma_guest_stop(struct sigma_guest *guest);
@@ -87,6 +103,16 @@ int sigma_guest_return_cpus(struct sigma_guest *guest);
 
 /** sigma_guest_wake - SIGMA_WAKE; in sleep.c. May sleep. Return: 0, or -errno; @why: out */
 int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why);
+
+/** sigma_guest_wake_locked - the same, with sigma_guests_lock held */
+int sigma_guest_wake_locked(struct sigma_guest *guest, struct sigma_why *why);
+
+/**
+ * sigma_guest_lend_again - lend the CPUs again that were given back; with sigma_guests_lock held
+ *
+ * May sleep. Return: 0, or -errno with the reason in @why.
+ */
+int sigma_guest_lend_again(struct sigma_guest *guest, struct sigma_why *why);
 
 /** sigma_guest_violation - SIGMA_GET_VIOLATION */
 void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation);

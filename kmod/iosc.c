@@ -245,6 +245,18 @@ void sigma_iosc_unbind_all(struct sigma_iosc *iosc)
 	mutex_unlock(&iosc->bind_lock);
 }
 
+int sigma_iosc_send(struct sigma_iosc *iosc, const void *msg, size_t len)
+{
+	int err;
+
+	mutex_lock(&iosc->tx_lock);
+	err = sigma_ring_put(&iosc->tx, msg, len);
+	mutex_unlock(&iosc->tx_lock);
+	if (!err)
+		sigma_doorbell_ring(&iosc->doorbell_tx, SIGMA_DOORBELL_CONTROL);
+	return err;
+}
+
 void sigma_iosc_reset(struct sigma_iosc *iosc)
 {
 	struct sigma_iosc_header *header = iosc->header;

@@ -72,6 +72,8 @@ void sigma_iosc_forget_command(struct sigma_iosc *iosc);
 void sigma_iosc_unbind_all(struct sigma_iosc *iosc);
 int sigma_iosc_bind_kick(struct sigma_iosc *iosc, unsigned int doorbell, int fd);
 int sigma_iosc_bind_call(struct sigma_iosc *iosc, unsigned int doorbell, int fd);
+/* Put a control message of 1..SIGMA_MSG_MAX bytes into the ring to the guest. Return: 0 or -ENOSPC */
+int sigma_iosc_send(struct sigma_iosc *iosc, const void *msg, size_t len);
 u64 sigma_iosc_phys(const struct sigma_iosc *iosc);
 
 #endif

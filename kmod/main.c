@@ -3,10 +3,11 @@
  * sigma.ko: lends CPUs and memory of a running host to a second kernel. See uapi/sigma.h for the
  * interface to user space, and ARCHITECTURE.md for the order of locks.
  *
- *	main.c		module, host checks, reboot and suspend
+ *	main.c		module, host checks, reboot
  *	create.c	create and destroy guests; the list of them
  *	guest.c		a guest's life: start, stop, its end; its state
  *	sleep.c		wake a guest that is asleep; its CPUs go back meanwhile
+ *	suspend.c	the machine sleeps: guests fall asleep before, and are woken afterwards
  *	cpu.c		lend and return CPUs
  *	startup.c	start CPUs by INIT and start-up IPI, park them
  *	entry.S arrival.c	the entry pages, where a started CPU arrives
@@ -25,13 +26,11 @@
  *	shared/		what sigma_guest.ko is compiled from as well: doorbells, channels, the
  *			APIC, faults for tests
  *
- * This file checks that the host is fit for guests, and stops them, or refuses, when the host
- * restarts or sleeps.
+ * This file checks that the host is fit for guests, and stops them when the host restarts.
  */
 #include <linux/cc_platform.h>
 #include <linux/module.h>
 #include <linux/reboot.h>
-#include <linux/suspend.h>
 #include <asm/cpufeature.h>
 
 #include "../common/version.h"
@@ -46,6 +45,7 @@
 #include "iosc.h"
 #include "low.h"
 #include "pool.h"
+#include "suspend.h"
 
 static int check_host(void)
 {
@@ -71,38 +71,13 @@ static int on_reboot(struct notifier_block *nb, unsigned long action, void *data
 	/* The text that kernel_kexec() passes; nothing exported tells a kexec from a reboot */
 	bool kexec = data && !strcmp(data, "kexec reboot");
 
-	sigma_guests_close(true);
+	sigma_guests_close(SIGMA_CLOSED_FOR_RESTART);
 	sigma_guests_stop_all(kexec);
 	return NOTIFY_DONE;
 }
 
 static struct notifier_block reboot_notifier = {
 	.notifier_call = on_reboot,
-	.priority = INT_MAX,
-};
-
-/* Sleep resets all CPUs, so the guest would lose the state of its CPUs */
-static int on_suspend(struct notifier_block *nb, unsigned long action, void *data)
-{
-	switch (action) {
-	case PM_SUSPEND_PREPARE:
-	case PM_HIBERNATION_PREPARE:
-		if (sigma_guests_close_if_none())
-			return NOTIFY_DONE;
-		pr_err("cannot sleep while a guest exists; stop it first (sigmactl list)\n");
-		return notifier_from_errno(-EBUSY);
-	case PM_POST_SUSPEND:
-	case PM_POST_HIBERNATION:
-		sigma_guests_close(false);
-		return NOTIFY_DONE;
-	default:
-		return NOTIFY_DONE;
-	}
-}
-
-/* Before the kernel's own, which disables CPU hotplug: a guest that is being destroyed needs that */
-static struct notifier_block suspend_notifier = {
-	.notifier_call = on_suspend,
 	.priority = INT_MAX,
 };
 
@@ -138,16 +113,16 @@ static int __init sigma_init(void)
 	err = sigma_fault() ?: register_reboot_notifier(&reboot_notifier);
 	if (err)
 		goto teardown_channels;
-	err = sigma_fault() ?: register_pm_notifier(&suspend_notifier);
+	err = sigma_fault() ?: sigma_suspend_init();
 	if (err)
 		goto unregister_reboot;
 	err = sigma_chardev_init();
 	if (err)
-		goto unregister_pm;
+		goto exit_suspend;
 	return 0;
 
-unregister_pm:
-	unregister_pm_notifier(&suspend_notifier);
+exit_suspend:
+	sigma_suspend_exit();
 unregister_reboot:
 	unregister_reboot_notifier(&reboot_notifier);
 teardown_channels:
@@ -173,7 +148,7 @@ static void __exit sigma_exit(void)
 	bool vacant;
 
 	sigma_chardev_exit();
-	unregister_pm_notifier(&suspend_notifier);
+	sigma_suspend_exit();
 	unregister_reboot_notifier(&reboot_notifier);
 	sigma_channels_teardown();
 	sigma_iosc_teardown();

@@ -39,7 +39,7 @@ static int check_apic_ids(const struct sigma_view *view, struct sigma_why *why)
 	return 0;
 }
 
-static int lend_again(struct sigma_guest *guest, struct sigma_why *why)
+int sigma_guest_lend_again(struct sigma_guest *guest, struct sigma_why *why)
 {
 	const struct sigma_view *view = &guest->view;
 	int err;
@@ -58,15 +58,15 @@ static int lend_again(struct sigma_guest *guest, struct sigma_why *why)
 	return err;
 }
 
-int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why)
+int sigma_guest_wake_locked(struct sigma_guest *guest, struct sigma_why *why)
 {
 	bool lent = false;
 	int err;
 
-	mutex_lock(&sigma_guests_lock);
+	lockdep_assert_held(&sigma_guests_lock);
 	err = sigma_guest_can_wake(guest);
 	if (!err && !guest->has_cpus) {
-		err = lend_again(guest, why);
+		err = sigma_guest_lend_again(guest, why);
 		lent = !err;
 	}
 	if (!err)
@@ -76,6 +76,15 @@ int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why)
 		synchronize_rcu();	/* as above: it was BOOTING for a moment */
 		sigma_guest_release_cpus(guest);
 	}
+	return err;
+}
+
+int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why)
+{
+	int err;
+
+	mutex_lock(&sigma_guests_lock);
+	err = sigma_guest_wake_locked(guest, why);
 	mutex_unlock(&sigma_guests_lock);
 	return err;
 }

@@ -268,6 +268,35 @@ struct sigma_wake {
 	struct sigma_why why;
 };
 
+/* What becomes of a guest when the machine sleeps; of one that runs then. Others are no hindrance */
+enum sigma_suspend {
+	SIGMA_SUSPEND_REFUSE	= 0,	/* the machine does not sleep. So it is after SIGMA_CREATE */
+	SIGMA_SUSPEND_SLEEP	= 1,	/* it falls asleep before, and is woken afterwards */
+	SIGMA_SUSPEND_STOP	= 2,	/* it switches itself off before, or is stopped */
+};
+
+/**
+ * struct sigma_suspend_policy - argument of SIGMA_SET_SUSPEND
+ * @policy: enum sigma_suspend
+ * @reserved: 0
+ */
+struct sigma_suspend_policy {
+	__u32 policy;
+	__u32 reserved;
+};
+
+/**
+ * struct sigma_wake_failure - argument of SIGMA_GET_WAKE_FAILURE; all fields are out
+ * @error: errno value; 0: there was no failure, or the guest was woken or stopped since
+ * @reserved: 0
+ * @why: as in struct sigma_wake
+ */
+struct sigma_wake_failure {
+	__u32 error;
+	__u32 reserved;
+	struct sigma_why why;
+};
+
 #define SIGMA_NODE_RANGES_MAX	128
 
 /**
@@ -449,6 +478,11 @@ struct sigma_panic {
  *   EIO     a CPU did not answer; the guest is asleep, or SIGMA_STATE_LOST if not all of its CPUs
  *           could be stopped again
  *   ESHUTDOWN  the machine is about to restart or to sleep
+ * SIGMA_SET_SUSPEND: what shall become of the guest when the machine sleeps. The module does it,
+ *   whether or not a process has the device open, before the machine's processes are frozen.
+ *   EINVAL  a field is out of bounds
+ * SIGMA_GET_WAKE_FAILURE: why the guest sleeps on, although it was put to sleep for the machine's
+ *   sleep only. The state counts as changed (EPOLLPRI) when that happens. Always succeeds.
  * SIGMA_GET_VIOLATION: what the guest did when its guard stopped it. Valid until the next start.
  * SIGMA_GET_NODES: of which NUMA nodes its CPUs and its memory are.
  *   ENOMEM  no memory for a temporary copy
@@ -477,5 +511,7 @@ struct sigma_panic {
 #define SIGMA_GET_NODES	_IOR(SIGMA_IOC, 0x1a, struct sigma_nodes)
 #define SIGMA_RETURN_CPUS _IO(SIGMA_IOC, 0x1b)
 #define SIGMA_WAKE	_IOWR(SIGMA_IOC, 0x1c, struct sigma_wake)
+#define SIGMA_SET_SUSPEND _IOW(SIGMA_IOC, 0x1d, struct sigma_suspend_policy)
+#define SIGMA_GET_WAKE_FAILURE _IOR(SIGMA_IOC, 0x1e, struct sigma_wake_failure)
 
 #endif
