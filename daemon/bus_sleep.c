@@ -3,7 +3,8 @@
 #include "bus_sleep.h"
 #include "supervisor.h"
 
-static void slept(void *data, int error, const char *why)
+/* Of a request to sleep, and of one to wake */
+static void settled(void *data, int error, const char *why)
 {
 	sd_bus_message *call = data;
 
@@ -25,7 +26,7 @@ int bus_sleep(sd_bus_message *m, void *data, sd_bus_error *error)
 	ret = sd_bus_message_read(m, "bt", &keep_cpus, &timeout_usec);
 	if (ret < 0)
 		return ret;
-	ret = sleep_ask(&supervisor->sleep, keep_cpus, timeout_usec, slept, sd_bus_message_ref(m),
+	ret = sleep_ask(&supervisor->sleep, keep_cpus, timeout_usec, settled, sd_bus_message_ref(m),
 			why);
 	if (!ret)
 		return 1;
@@ -37,8 +38,10 @@ int bus_wake(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct supervisor *supervisor = *(struct supervisor **)data;
 	char why[REASON_TEXT_MAX];
-	int ret = supervisor_wake(supervisor, why);
+	int ret = supervisor_wake(supervisor, settled, sd_bus_message_ref(m), why);
 
-	return ret ? sd_bus_error_set_errnof(error, ret, "%s", why) :
-		     sd_bus_reply_method_return(m, NULL);
+	if (!ret)
+		return 1;
+	sd_bus_message_unref(m);
+	return sd_bus_error_set_errnof(error, ret, "%s", why);
 }

@@ -46,50 +46,81 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-/* A guest that sleeps may have kept its CPUs, or its last sigmad was killed before it gave them back */
-static int return_cpus(struct sleep *sleep, sleep_done done, void *data, char why[REASON_TEXT_MAX])
+static int give_back(void *data)
 {
-	int error = guest_return_cpus(sleep->guest);
+	struct sleep *sleep = data;
 
-	if (error)
-		snprintf(why, REASON_TEXT_MAX, "it is asleep, and its CPUs could not be given back to the host: %s",
-			 strerror(-error));
-	else
-		done(data, 0, NULL);
-	return error;
+	return guest_return_cpus(sleep->guest);
+}
+
+/* One that was woken meanwhile has its CPUs */
+static void given_back(void *data, int error)
+{
+	struct sleep *sleep = data;
+	char why[REASON_TEXT_MAX];
+
+	if (!error || error == -EPIPE) {
+		settle(sleep, 0, NULL);
+		return;
+	}
+	snprintf(why, sizeof(why), "it is asleep, and its CPUs could not be given back to the host: %s",
+		 strerror(-error));
+	log_warning("%s", why);
+	settle(sleep, error, why);
+}
+
+static int return_cpus(struct sleep *sleep)
+{
+	int error;
+
+	sleep->give_back.run = give_back;
+	sleep->give_back.done = given_back;
+	sleep->give_back.data = sleep;
+	error = calls_add(sleep->calls, &sleep->give_back);
+	return error == -EALREADY ? 0 : error;
+}
+
+static int ask(struct sleep *sleep, bool keep_cpus, uint64_t timeout_usec)
+{
+	int error = guest_ask(sleep->guest, SIGMA_POWER_SLEEP);
+
+	if (!error && timeout_usec != UINT64_MAX)
+		error = sd_event_add_time_relative(sleep->event, &sleep->timer, CLOCK_MONOTONIC,
+						   timeout_usec < TIMEOUT_MAX ? timeout_usec : TIMEOUT_MAX,
+						   0, on_timeout, sleep);
+	if (error < 0)
+		return error;
+	log_info("asked the guest to fall asleep");
+	sleep->keep_cpus = keep_cpus;
+	return 0;
 }
 
 int sleep_ask(struct sleep *sleep, bool keep_cpus, uint64_t timeout_usec, sleep_done done,
 	      void *data, char why[REASON_TEXT_MAX])
 {
+	const uint32_t state = sleep->guest->info.state;
 	int error;
 
 	if (sleep->done) {
 		snprintf(why, REASON_TEXT_MAX, "it was asked already, and has not answered yet");
 		return -EALREADY;
 	}
-	if (sleep->guest->info.state == SIGMA_STATE_ASLEEP && !keep_cpus)
-		return return_cpus(sleep, done, data, why);
-	if (sleep->guest->info.state != SIGMA_STATE_RUNNING) {
-		snprintf(why, REASON_TEXT_MAX, "it is %s, not running",
-			 guest_state_name(sleep->guest->info.state));
+	if (state == SIGMA_STATE_ASLEEP && !keep_cpus) {
+		/* It may have kept them, or its last sigmad was killed before it gave them back */
+		error = return_cpus(sleep);
+	} else if (state != SIGMA_STATE_RUNNING) {
+		snprintf(why, REASON_TEXT_MAX, "it is %s, not running", guest_state_name(state));
 		return -EPIPE;
-	}
-	if (!guest_can_sleep(sleep->guest)) {
+	} else if (!guest_can_sleep(sleep->guest)) {
 		snprintf(why, REASON_TEXT_MAX, "its driver cannot; install the sigma_guest.ko that belongs to this sigma.ko, and start the guest again");
 		return -EOPNOTSUPP;
+	} else {
+		error = ask(sleep, keep_cpus, timeout_usec);
 	}
-	error = guest_ask(sleep->guest, SIGMA_POWER_SLEEP);
-	if (!error && timeout_usec != UINT64_MAX)
-		error = sd_event_add_time_relative(sleep->event, &sleep->timer, CLOCK_MONOTONIC,
-						   timeout_usec < TIMEOUT_MAX ? timeout_usec : TIMEOUT_MAX,
-						   0, on_timeout, sleep);
-	if (error < 0) {
+	if (error) {
 		snprintf(why, REASON_TEXT_MAX, "%s", strerror(-error));
 		return error;
 	}
-	log_info("asked the guest to fall asleep");
-	sleep->keep_cpus = keep_cpus;
 	sleep->done = done;
 	sleep->data = data;
 	return 0;
@@ -97,13 +128,14 @@ int sleep_ask(struct sleep *sleep, bool keep_cpus, uint64_t timeout_usec, sleep_
 
 static void fell_asleep(struct sleep *sleep, bool keep)
 {
-	int error = keep ? 0 : guest_return_cpus(sleep->guest);
+	int error = keep ? 0 : return_cpus(sleep);
 
 	log_info("the guest is asleep%s; 'sigmactl wake %s' wakes it",
 		 keep ? ", and keeps its CPUs" : "", sleep->guest->name);
-	if (error)
-		log_warning("its CPUs could not be given back to the host: %s", strerror(-error));
-	settle(sleep, 0, NULL);
+	if (keep)
+		settle(sleep, 0, NULL);
+	else if (error)
+		given_back(sleep, error);
 }
 
 void sleep_watch(struct sleep *sleep, uint32_t before, bool keep_cpus)

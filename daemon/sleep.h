@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "calls.h"
 #include "guest.h"
 
 /**
@@ -22,6 +23,7 @@ typedef void (*sleep_done)(void *data, int error, const char *why);
 /**
  * struct sleep - the request, if there is one
  * @event: event loop for @timer
+ * @calls: where the guest's CPUs are given back
  * @guest: the guest
  * @done: called with @data when it ends; NULL: there is none
  * @timer: runs until then
@@ -30,11 +32,13 @@ typedef void (*sleep_done)(void *data, int error, const char *why);
 struct sleep {
 	sd_event *event;
 	struct guest *guest;
+	struct calls *calls;
 	/* private to sleep.c */
 	sleep_done done;
 	void *data;
 	sd_event_source *timer;
 	bool keep_cpus;
+	struct call give_back;
 };
 
 /**

@@ -7,6 +7,7 @@
  * here.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -181,6 +182,9 @@ static void on_state(struct supervisor *supervisor)
 		end_loop(supervisor, EXIT_FAILURE);
 		return;
 	}
+	/* sigma.ko wakes it, too, after the machine's sleep */
+	if (before == SIGMA_STATE_ASLEEP && guest->info.state == SIGMA_STATE_BOOTING)
+		supervisor->waking = true;
 	announce_state(supervisor);
 	hang_watch(&supervisor->hang);
 	sleep_watch(&supervisor->sleep, before, supervisor->ending);
@@ -274,45 +278,68 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *data)
 	return 0;
 }
 
-static int wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX])
+static void on_woken(void *data, int error, const char *why)
 {
-	int error = guest_wake(&supervisor->machine.guest, why);
+	struct supervisor *supervisor = data;
 
-	if (error)
-		return error;
-	log_info("the guest wakes up");
-	supervisor->waking = true;
-	/* The next change may come before the event loop looks */
-	on_state(supervisor);
-	return 0;
+	if (!error) {
+		log_info("the guest wakes up");
+		/* It may sleep again before the event loop looks, and has its CPUs then */
+		if (supervisor->state == SIGMA_STATE_ASLEEP)
+			supervisor->state = SIGMA_STATE_BOOTING;
+		return;
+	}
+	supervisor->waking = false;
+	if (!supervisor->ending || supervisor->machine.guest.info.state != SIGMA_STATE_ASLEEP)
+		return;
+	log_warning("the guest is asleep, cannot be woken to switch itself off, and is stopped: %s", why);
+	supervisor_kill(supervisor);
 }
 
-int supervisor_wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX])
+static int wake(struct supervisor *supervisor, wake_done done, void *data)
+{
+	int error = wake_begin(&supervisor->wake, done, data);
+
+	if (!error)
+		supervisor->waking = true;
+	return error;
+}
+
+int supervisor_wake(struct supervisor *supervisor, wake_done done, void *data,
+		    char why[REASON_TEXT_MAX])
 {
 	const struct guest *guest = &supervisor->machine.guest;
+	int error;
 
 	/* It may have fallen asleep a moment ago, and whoever asked it to is answered first */
 	if (guest_update(&supervisor->machine.guest) || guest->info.state != supervisor->state)
 		on_state(supervisor);
-	if (guest->info.state == SIGMA_STATE_ASLEEP)
-		return wake(supervisor, why);
-	snprintf(why, REASON_TEXT_MAX, "it is %s, not asleep", guest_state_name(guest->info.state));
-	return -EPIPE;
+	if (guest->info.state != SIGMA_STATE_ASLEEP) {
+		snprintf(why, REASON_TEXT_MAX, "it is %s, not asleep", guest_state_name(guest->info.state));
+		return -EPIPE;
+	}
+	error = wake(supervisor, done, data);
+	if (error)
+		snprintf(why, REASON_TEXT_MAX, "%s", error == -EALREADY ? "it is being woken already" :
+			 strerror(-error));
+	return error;
 }
 
 /* Its processes are to end in order, which they can only do awake */
 static void wake_to_end(struct supervisor *supervisor)
 {
-	char why[REASON_TEXT_MAX];
+	int error;
 
 	if (supervisor->wakes_to_end++ == WAKES_TO_END) {
 		log_warning("the guest fell asleep again instead of switching itself off, and is stopped");
 		supervisor_kill(supervisor);
 		return;
 	}
-	if (!wake(supervisor, why))
+	error = wake(supervisor, NULL, NULL);
+	if (!error || error == -EALREADY)
 		return;
-	log_warning("the guest is asleep, cannot be woken to switch itself off, and is stopped: %s", why);
+	log_warning("the guest is asleep, cannot be woken to switch itself off, and is stopped: %s",
+		    strerror(-error));
 	supervisor_kill(supervisor);
 }
 
@@ -330,7 +357,7 @@ void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec)
 	} else if (!supervisor->waking) {
 		ask_to_end(supervisor);
 	}
-	if (!guest_runs(guest))
+	if (!guest_lives(guest))
 		return;
 
 	supervisor->power_off = sd_event_source_disable_unref(supervisor->power_off);
@@ -403,8 +430,14 @@ void supervisor_init(struct supervisor *supervisor, const struct supervisor_opti
 		.timeout = options->hang_timeout, .service = options->service, .failed = fail,
 		.data = supervisor,
 	};
+	supervisor->calls = (struct calls) { .event = supervisor->machine.event };
 	supervisor->sleep = (struct sleep) {
 		.event = supervisor->machine.event, .guest = &supervisor->machine.guest,
+		.calls = &supervisor->calls,
+	};
+	supervisor->wake = (struct wake) {
+		.guest = &supervisor->machine.guest, .calls = &supervisor->calls,
+		.woken = on_woken, .owner = supervisor,
 	};
 	observers_add(&supervisor->machine.observers, &ops, supervisor);
 }
@@ -471,6 +504,7 @@ int supervisor_end(struct supervisor *supervisor)
 	if (!is_kept(&machine->guest))
 		savelog(machine);
 	sd_event_source_disable_unref(supervisor->power_off);
+	calls_end(&supervisor->calls);
 	sleep_end(&supervisor->sleep);
 	hang_end(&supervisor->hang);
 	boot_end(&supervisor->boot);

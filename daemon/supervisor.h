@@ -17,9 +17,11 @@
 #include <stdint.h>
 
 #include "boot.h"
+#include "calls.h"
 #include "hang.h"
 #include "machine.h"
 #include "sleep.h"
+#include "wake.h"
 
 /* Exit status of sigmad for a guest that failed */
 #define SUPERVISOR_GUEST_FAILED 3
@@ -46,8 +48,10 @@ struct supervisor_options {
  * @options: as given to supervisor_init()
  * @boot: watches the guest's driver come up
  * @hang: watches a guest whose heartbeat stands still
+ * @calls: calls of sigma.ko that may wait for long
  * @sleep: asks the guest to sleep
- * @waking: the guest was woken, and has not reported yet
+ * @wake: wakes it
+ * @waking: the guest is woken, or was and has not reported yet
  * @wakes_to_end: how often it was woken to switch itself off
  * @state: the guest's state that observers were told last, an enum sigma_state
  * @ending: a client or a signal asked for the guest's end, so its end is no failure
@@ -60,7 +64,9 @@ struct supervisor {
 	struct supervisor_options options;
 	struct boot boot;
 	struct hang hang;
+	struct calls calls;
 	struct sleep sleep;
+	struct wake wake;
 	bool waking;
 	unsigned int wakes_to_end;
 	uint32_t state;
@@ -97,8 +103,15 @@ int supervisor_end(struct supervisor *supervisor);
  */
 void supervisor_power_off(struct supervisor *supervisor, uint64_t timeout_usec);
 
-/** supervisor_wake - wake a guest that is asleep; 0, or -errno with the reason in @why */
-int supervisor_wake(struct supervisor *supervisor, char why[REASON_TEXT_MAX]);
+/**
+ * supervisor_wake - wake a guest that is asleep
+ * @done: called with @data when the wake has begun or failed, but not after an error; may be NULL
+ * @why: out: the reason of an error
+ *
+ * Return: 0 or -errno, not reported.
+ */
+int supervisor_wake(struct supervisor *supervisor, wake_done done, void *data,
+		    char why[REASON_TEXT_MAX]);
 
 /** supervisor_interrupt - power the guest off at the first call, kill it at the next one */
 void supervisor_interrupt(struct supervisor *supervisor);

@@ -169,7 +169,7 @@ static int loop(void)
 {
 	int status = GOES_ON;
 
-	while (step(0))
+	while (step(0) || (supervisor.calls.first && step(PATIENCE)))
 		;
 	sd_event_get_exit_code(supervisor.machine.event, &status);
 	return status;
@@ -365,14 +365,14 @@ TEST(sleeps_wakes_and_goes_on)
 	EXPECT_SAID("the guest is asleep; 'sigmactl wake " HOST_GUEST "' wakes it", said);
 	EXPECT_STREQ("asleep return slept:0", noted());
 	/* Once more: if its CPUs are lent still, they are not then */
-	EXPECT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, ask_to_sleep(false, SECOND))));
 	EXPECT_STREQ("return slept:0", noted());
 	EXPECT_EQ(-EPIPE, ask_to_sleep(true, SECOND));
 	EXPECT_STREQ("it is asleep, not running", why);
 
-	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, NULL, NULL, why))));
 	EXPECT_STREQ("wake booting", noted());
-	EXPECT_EQ(-EPIPE, supervisor_wake(&supervisor, why));
+	EXPECT_EQ(-EPIPE, supervisor_wake(&supervisor, NULL, NULL, why));
 	EXPECT_STREQ("it is booting, not asleep", why);
 	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
 	EXPECT_STREQ("running", noted());
@@ -388,7 +388,7 @@ TEST(woken_as_it_falls_asleep)
 	ASSERT_EQ(0, ask_to_sleep(false, SECOND));
 	EXPECT_EQ(GOES_ON, AFTER({
 		host_change(SIGMA_STATE_ASLEEP);
-		EXPECT_EQ(0, supervisor_wake(&supervisor, why));
+		EXPECT_EQ(0, supervisor_wake(&supervisor, NULL, NULL, why));
 	}));
 	EXPECT_STREQ("asleep return slept:0 wake booting", noted());
 	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
@@ -406,7 +406,7 @@ TEST(wakes_slowly_as_a_service)
 	log_panic_to_memory();
 	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
 	EXPECT_EQ(GOES_ON, UNTIL("was woken 1 s ago and has not reported",
-				 EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+				 EXPECT_EQ(0, supervisor_wake(&supervisor, NULL, NULL, why))));
 	EXPECT_STREQ("asleep return wake booting", noted());
 	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
 	EXPECT_STREQ("running", noted());
@@ -419,7 +419,7 @@ TEST(restarts_instead_of_waking)
 {
 	ASSERT_TRUE(begin_sleepy());
 	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
-	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, NULL, NULL, why))));
 	EXPECT_EQ(GOES_ON, CHANGE(REBOOT));
 	noted();
 	log_panic_to_memory();
@@ -470,7 +470,7 @@ TEST(cannot_fall_asleep)
 
 static void wake_up(void)
 {
-	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, why))));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, NULL, NULL, why))));
 	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
 	noted();
 }
@@ -542,6 +542,19 @@ TEST(falls_asleep_instead_of_ending)
 	end_and_finish("stop retire destroy close");
 }
 
+static void woken(void *data, int error, const char *reason)
+{
+	note("woken:%d", error);
+	snprintf(why, sizeof(why), "%s", reason);
+}
+
+static void wake_twice(void)
+{
+	EXPECT_EQ(0, supervisor_wake(&supervisor, woken, NULL, why));
+	EXPECT_EQ(-EALREADY, supervisor_wake(&supervisor, woken, NULL, why));
+	EXPECT_STREQ("it is being woken already", why);
+}
+
 TEST(cannot_be_woken)
 {
 	ASSERT_TRUE(begin_sleepy());
@@ -549,7 +562,8 @@ TEST(cannot_be_woken)
 	noted();
 	host.fails = SIGMA_WAKE;
 	host.error = EBUSY;
-	EXPECT_EQ(-EBUSY, supervisor_wake(&supervisor, why));
+	EXPECT_EQ(GOES_ON, AFTER(wake_twice()));
+	EXPECT_STREQ("woken:-16", noted());
 	EXPECT_STREQ("cpu 1: is lent to a guest already", why);
 	EXPECT_EQ(SIGMA_STATE_ASLEEP, supervisor.state);
 
@@ -1195,7 +1209,7 @@ TEST(taken_over_while_it_sleeps)
 	EXPECT_STREQ("open asleep ready", noted());
 	EXPECT_EQ(0, run());
 	/* Whether it was to keep its CPUs is not known. Whoever knows can say it again */
-	EXPECT_EQ(0, ask_to_sleep(false, SECOND));
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, ask_to_sleep(false, SECOND))));
 	EXPECT_STREQ("return slept:0", noted());
 	end_and_finish("stop retire destroy close");
 }
