@@ -193,6 +193,7 @@ struct guest_config {
 	bool split_cores;
 	bool host_modules;	/* offer the guest the folder of its kernel's modules */
 	enum sigma_guard_kind guard;
+	enum sigma_suspend suspend;	/* when the machine sleeps */
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */
 	unsigned int numa_line, cpus_line, memory_line, kernel_line, cmdline_line, guard_line,

@@ -307,6 +307,7 @@ static int load(struct guest_config *config, const char *name_or_file, const cha
 	config->nr_cpus = 1;
 	config->memory = MEMORY_DEFAULT;
 	config->guard = SIGMA_GUARD_AUTO;
+	config->suspend = SIGMA_SUSPEND_SLEEP;
 	config->numa_node = NUMA_NODE_ANY;
 	config->host_modules = true;
 

@@ -21,6 +21,8 @@
  *				memory
  *	Guard=auto		the guard that confines the guest: full, memory, no, or auto, the
  *				strongest one of this machine (see sigmactl check)
+ *	Suspend=sleep		when the machine sleeps: the guest does before (sleep), keeps it from
+ *				that (refuse), or is switched off before (stop)
  *	SplitCores=no		yes: hyperthread siblings may be split between host and guest
  *	VSock=			yes, no, or the guest's CID (AF_VSOCK sockets, vsock(7)); default:
  *				yes if the host has vhost_vsock, the CID made from the guest's name

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sigma.ko's reasons in words: see reason.h. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -182,4 +183,20 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		say(text, "sigma.ko gives reason %u, which this program does not know: they are of different versions",
 		    why->reason);
 	}
+}
+
+void reason_of_wake(int error, const struct sigma_why *why, char text[REASON_TEXT_MAX])
+{
+	if (why->reason)
+		reason_text(why, 0, text);
+	else if (error == -EPIPE)
+		snprintf(text, REASON_TEXT_MAX, "it is not asleep");
+	else if (error == -EFAULT)
+		snprintf(text, REASON_TEXT_MAX, "where it wants to wake is no page of its own memory, or needs a CPU of another kind; it can only be stopped");
+	else if (error == -EIO)
+		snprintf(text, REASON_TEXT_MAX, "a CPU did not answer INIT-SIPI: see dmesg");
+	else if (error == -ESHUTDOWN)
+		snprintf(text, REASON_TEXT_MAX, "the machine is about to restart or to sleep");
+	else
+		snprintf(text, REASON_TEXT_MAX, "%s", strerror(-error));
 }

@@ -16,4 +16,10 @@
  */
 void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_TEXT_MAX]);
 
+/**
+ * reason_of_wake - why a guest that is asleep cannot be woken
+ * @error: -errno of SIGMA_WAKE
+ */
+void reason_of_wake(int error, const struct sigma_why *why, char text[REASON_TEXT_MAX]);
+
 #endif

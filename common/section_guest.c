@@ -276,6 +276,22 @@ static void set_guard(struct parser *parser, const char *value)
 		parser->config->guard = kind;
 }
 
+static void set_suspend(struct parser *parser, const char *value)
+{
+	static const char *const names[] = {
+		[SIGMA_SUSPEND_REFUSE] = "refuse", [SIGMA_SUSPEND_SLEEP] = "sleep",
+		[SIGMA_SUSPEND_STOP] = "stop",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (!strcmp(value, names[i])) {
+			parser->config->suspend = i;
+			return;
+		}
+	}
+	wrong(parser, -EINVAL, "Suspend=%s: none of sleep, refuse and stop; give one of them", value);
+}
+
 static void set_vsock(struct parser *parser, const char *value)
 {
 	struct guest_vsock *vsock = &parser->config->vsock;
@@ -314,6 +330,7 @@ const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "SplitCores", set_split_cores, KEY_ONCE },
 	{ "VSock", set_vsock, KEY_ONCE },
 	{ "Guard", set_guard, KEY_ONCE },
+	{ "Suspend", set_suspend, KEY_ONCE },
 };
 
 /* Behind a quotation mark that is not closed, the kernel would not see the words of sigmad */

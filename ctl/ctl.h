@@ -33,6 +33,7 @@
 #include <systemd/sd-bus.h>
 
 #include "../common/guestfile.h"
+#include "../common/reason.h"
 #include "../common/rundir.h"
 #include "../common/text.h"
 #include "../common/violation.h"
@@ -190,6 +191,12 @@ struct guest_view {
 
 /** guest_view - read one guest; 0 or -ENOENT, not reported */
 int guest_view(struct guest_view *guest, const char *name);
+
+/**
+ * guest_wake_failure - why a guest sleeps on after the machine's sleep
+ * @why: out; "": it does not, or its device is not for us
+ */
+void guest_wake_failure(const char *name, char why[REASON_TEXT_MAX]);
 
 /**
  * guest_violation - what a guest did that its guard stopped

@@ -58,18 +58,39 @@ uint64_t guest_gathered(const char *name)
 	return read_number(CONTROL, "gathered");
 }
 
-int guest_violation(const char *name, struct sigma_violation *violation)
+/* Return: the device of a guest that is in @wanted, or -errno */
+static int open_in_state(const char *name, enum sigma_state wanted)
 {
 	char path[sizeof(SIGMA_DEVICES_DIR) + SIGMA_NAME_MAX + 1], state[32];
-	int fd, error;
+	int fd;
 
 	if (!name_valid(name) || read_attr(name, "state", state, sizeof(state)) ||
-	    guest_state_from_name(state) != SIGMA_STATE_CONTAINED)
+	    guest_state_from_name(state) != (int)wanted)
 		return -ENOENT;
 	snprintf(path, sizeof(path), SIGMA_DEVICES_DIR "/%s", name);
 	fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+void guest_wake_failure(const char *name, char why[REASON_TEXT_MAX])
+{
+	int fd = open_in_state(name, SIGMA_STATE_ASLEEP);
+	struct sigma_wake_failure failure = {};
+
+	*why = '\0';
 	if (fd < 0)
-		return -errno;
+		return;
+	if (!ioctl(fd, SIGMA_GET_WAKE_FAILURE, &failure) && failure.error)
+		reason_of_wake(-(int)failure.error, &failure.why, why);
+	close(fd);
+}
+
+int guest_violation(const char *name, struct sigma_violation *violation)
+{
+	int fd = open_in_state(name, SIGMA_STATE_CONTAINED), error;
+
+	if (fd < 0)
+		return fd;
 	error = violation_get(fd, violation);
 	close(fd);
 	return error;

@@ -11,6 +11,9 @@
 "Memory=512M\n" \
 "# May hyperthread siblings be split between host and guest?\n" \
 "SplitCores=no\n" \
+"# When the machine is suspended: the guest sleeps, too (sleep), is stopped (stop), or does not let\n" \
+"# the machine sleep (refuse)\n" \
+"#Suspend=sleep\n" \
 "# Default: the host's own kernel\n" \
 "#Kernel=/boot/vmlinuz-6.1.0-50-amd64\n" \
 "# Default: the folder of that kernel in /lib/modules\n" \

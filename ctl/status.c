@@ -66,6 +66,7 @@ static struct json_object *violation_where(const struct sigma_violation *violati
 
 static void print_json(const struct guest_view *guest, const struct served *served)
 {
+	char sleeps_on[REASON_TEXT_MAX];
 	struct json_object *object = json_object_new_object();
 	struct sigma_violation violation;
 	char what[VIOLATION_WHAT_MAX];
@@ -80,6 +81,8 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_add_number(object, "memory", guest->memory);
 	json_add_string(object, "guard", guest->guard);
 	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
+	guest_wake_failure(guest->name, sleeps_on);
+	json_add_string(object, "wake_failure", *sleeps_on ? sleeps_on : NULL);
 	json_add_string(object, "violation", contained ? what : NULL);
 	json_object_object_add(object, "violation_where",
 			       contained ? violation_where(&violation) : NULL);
@@ -193,11 +196,14 @@ static void print_guard(const struct guest_view *guest)
 static void print_people(const struct guest_view *guest, const struct served *served)
 {
 	bool is_asleep = !strcmp(guest->state, guest_state_name(SIGMA_STATE_ASLEEP));
-	char size[32];
+	char size[32], sleeps_on[REASON_TEXT_MAX];
 
 	printf("%s●%s %s - SIGMA guest\n", colour(colour_of_state(guest->state)),
 	       colour(COLOUR_NONE), guest->name);
 	print_state(guest, served);
+	guest_wake_failure(guest->name, sleeps_on);
+	if (*sleeps_on)
+		printf(" Sleeps on: %s%s%s\n", colour(COLOUR_RED), sleeps_on, colour(COLOUR_NONE));
 	if (served->file)
 		printf("      File: %s\n", served->file);
 	if (guest->panic[0])

@@ -159,6 +159,16 @@ static int get_panic(sd_bus *bus, const char *path, const char *interface, const
 	return sd_bus_message_append(reply, "s", text);
 }
 
+static int get_wake_failure(sd_bus *bus, const char *path, const char *interface, const char *property,
+			    sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	const struct machine *machine = machine_of(data);
+	char why[REASON_TEXT_MAX];
+
+	guest_wake_failure(&machine->guest, why);
+	return sd_bus_message_append(reply, "s", why);
+}
+
 static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
 		       sd_bus_message *reply, void *data, sd_bus_error *error)
 {
@@ -270,6 +280,7 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_PROPERTY("Memory", "t", get_memory, 0, CONST),
 	SD_BUS_PROPERTY("Guard", "s", get_guard, 0, CONST),
 	SD_BUS_PROPERTY("Panic", "s", get_panic, 0, 0),
+	SD_BUS_PROPERTY("WakeFailure", "s", get_wake_failure, 0, 0),
 	SD_BUS_PROPERTY("Kernel", "s", get_kernel, 0, 0),
 	SD_BUS_PROPERTY("Version", "s", get_version, 0, CONST),
 	SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),

@@ -380,17 +380,34 @@ int guest_wake(struct guest *guest, char why[REASON_TEXT_MAX])
 	struct sigma_wake wake = {};
 	int error = ioctl(guest->fd, SIGMA_WAKE, &wake) ? -errno : 0;
 
-	if (wake.why.reason)
-		reason_text(&wake.why, 0, why);
-	else if (error == -EPIPE)
-		snprintf(why, REASON_TEXT_MAX, "it is not asleep");
-	else if (error == -EFAULT)
-		snprintf(why, REASON_TEXT_MAX, "where it wants to wake is no page of its own memory, or needs a CPU of another kind; it can only be stopped");
-	else if (error == -EIO)
-		snprintf(why, REASON_TEXT_MAX, "a CPU did not answer INIT-SIPI: see dmesg");
-	else
-		snprintf(why, REASON_TEXT_MAX, "%s", strerror(-error));
+	if (error)
+		reason_of_wake(error, &wake.why, why);
 	return error;
+}
+
+void guest_set_suspend(struct guest *guest, enum sigma_suspend policy)
+{
+	const struct sigma_suspend_policy args = { .policy = policy };
+
+	guest->suspend = ioctl(guest->fd, SIGMA_SET_SUSPEND, &args) ? SIGMA_SUSPEND_REFUSE : policy;
+}
+
+bool guest_keeps_awake(const struct guest *guest)
+{
+	if (guest->info.state == SIGMA_STATE_RUNNING && guest->suspend == SIGMA_SUSPEND_SLEEP)
+		return !guest_can_sleep(guest);
+	return guest_lives(guest) && guest->suspend == SIGMA_SUSPEND_REFUSE;
+}
+
+bool guest_wake_failure(const struct guest *guest, char why[REASON_TEXT_MAX])
+{
+	struct sigma_wake_failure failure;
+
+	*why = '\0';
+	if (ioctl(guest->fd, SIGMA_GET_WAKE_FAILURE, &failure) || !failure.error)
+		return false;
+	reason_of_wake(-(int)failure.error, &failure.why, why);
+	return true;
 }
 
 bool guest_driver_seen(const struct guest *guest)

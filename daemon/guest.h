@@ -24,6 +24,7 @@
  * @info: as of the last guest_update(); only @info.state changes
  * @nodes: the NUMA nodes of its CPUs and memory; without ranges if sigma.ko is too old to tell
  * @why: sigma.ko's reason at guest_create()
+ * @suspend: what becomes of it when the machine sleeps
  */
 struct guest {
 	char name[SIGMA_NAME_MAX];
@@ -33,6 +34,7 @@ struct guest {
 	struct sigma_info info;
 	struct sigma_nodes nodes;
 	struct sigma_why why;
+	enum sigma_suspend suspend;
 };
 
 /**
@@ -100,6 +102,22 @@ int guest_return_cpus(struct guest *guest);
 
 /** guest_wake - SIGMA_WAKE; 0, or -errno with the reason in @why, not reported */
 int guest_wake(struct guest *guest, char why[REASON_TEXT_MAX]);
+
+/**
+ * guest_set_suspend - SIGMA_SET_SUSPEND: what shall become of it when the machine sleeps
+ *
+ * A sigma.ko that is too old lets no machine with a guest sleep.
+ */
+void guest_set_suspend(struct guest *guest, enum sigma_suspend policy);
+
+/** guest_keeps_awake - may the machine not sleep, for this guest? */
+bool guest_keeps_awake(const struct guest *guest);
+
+/**
+ * guest_wake_failure - does it sleep on, although sigma.ko was to wake it after the machine's sleep?
+ * @why: out: why; else ""
+ */
+bool guest_wake_failure(const struct guest *guest, char why[REASON_TEXT_MAX]);
 
 /** guest_ask - ask the guest's driver to power off, reboot or sleep; 0 or -errno, not reported */
 int guest_ask(struct guest *guest, enum sigma_power action);

@@ -17,7 +17,8 @@
  *	start.c takeover.c	make a guest, or take over one that runs
  *	orphan.c	ends a guest of which sigmad and its caller were killed
  *	boot.c hang.c	watch the guest boot, and whether it hangs
- *	sleep.c		asks it to sleep
+ *	sleep.c wake.c	put it to sleep, and wake it
+ *	calls.c		calls of sigma.ko that may wait for long
  *	failure.c savelog.c	say why a guest failed; save its log when it ends
  *	supervisor.c	reacts to the guest's messages and to changes of its state
  *	oom.c		keeps the host's OOM killer away
@@ -390,14 +391,12 @@ static int make(struct supervisor *supervisor, struct late *late, bool *made)
 		       not_made(late, supervisor->options.service);
 }
 
-static int serve(struct supervisor *supervisor, bool background)
+static int serve(struct supervisor *supervisor, struct systembus *systembus, bool background)
 {
 	struct machine *machine = &supervisor->machine;
-	struct systembus *systembus;
 	int status = EXIT_FAILURE;
 
-	systembus = systembus_open(machine->event, machine->config->name,
-				   supervisor->options.service);
+	systembus_open(systembus, machine->event, supervisor->options.service);
 	if (!supervisor_run(supervisor)) {
 		/* Only the event loop sends the keep-alive messages that systemd expects after the first */
 		sd_event_set_watchdog(machine->event, true);
@@ -456,6 +455,7 @@ int main(int argc, char **argv)
 	struct options options;
 	const struct owner *owner;
 	struct late late = { .waits = notify_waits };
+	struct systembus *systembus;
 	struct bus *bus = NULL;
 	bool made = false;
 	int status, found;
@@ -501,13 +501,15 @@ int main(int argc, char **argv)
 		goto free_config;
 	}
 	supervisor_init(&supervisor, &options.supervisor);
+	systembus = systembus_new(&machine->observers, &machine->guest);
 	if (!catch_signals(&supervisor) &&
 	    (!options.with_caller || !watch_caller(&supervisor)) && !observe(&supervisor, &bus))
 		status = make(&supervisor, &late, &made);
 	if (made)
-		status = serve(&supervisor, options.background);
+		status = serve(&supervisor, systembus, options.background);
 	journal_close();
 	bus_free(bus);
+	systembus_free(systembus);
 	sd_event_unref(machine->event);
 free_config:
 	guestfile_free(&config);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Observers of the guest: D-Bus (bus.c), the service manager (notify.c) and the journal
- * (journal.c); the supervisor for what the guest's messages say. The code that makes and supervises the guest calls them only through struct
+ * (journal.c), systemd-logind and machined (systembus.c); and the supervisor for what the guest's
+ * messages say. The code that makes and supervises the guest calls them only through struct
  * observer_ops and includes none of their headers.
  */
 #ifndef SIGMA_OBSERVER_H
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OBSERVERS_MAX	5
+#define OBSERVERS_MAX	6
 
 /* Source of text that the guest writes */
 enum guest_stream { STREAM_KERNEL, STREAM_CONSOLE, GUEST_STREAMS };

@@ -71,6 +71,7 @@ static void compare(const struct guest_config *old, const struct guest_config *n
 		{ "SplitCores=", old->split_cores != new->split_cores },
 		{ "VSock=", old->vsock.off != new->vsock.off || old->vsock.cid != new->vsock.cid },
 		{ "Guard=", old->guard != new->guard },
+		{ "Suspend=", old->suspend != new->suspend },
 		{ "[Channel]", channels_differ(old, new) },
 	};
 

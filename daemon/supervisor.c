@@ -173,6 +173,17 @@ static void on_running(struct supervisor *supervisor)
 
 static void wake_to_end(struct supervisor *supervisor);
 
+static void on_asleep(struct supervisor *supervisor, uint32_t before)
+{
+	char why[REASON_TEXT_MAX];
+
+	if (supervisor->ending)
+		wake_to_end(supervisor);
+	else if (before == SIGMA_STATE_ASLEEP && guest_wake_failure(&supervisor->machine.guest, why))
+		log_warning("the machine is awake, but the guest sleeps on: %s; 'sigmactl wake %s' tries again",
+			    why, supervisor->machine.guest.name);
+}
+
 static void on_state(struct supervisor *supervisor)
 {
 	struct guest *guest = &supervisor->machine.guest;
@@ -198,8 +209,7 @@ static void on_state(struct supervisor *supervisor)
 			    guest->name);
 		break;
 	case SIGMA_STATE_ASLEEP:
-		if (supervisor->ending)
-			wake_to_end(supervisor);
+		on_asleep(supervisor, before);
 		break;
 	case SIGMA_STATE_POWEROFF:
 		log_info("the guest switched itself off");
@@ -448,6 +458,7 @@ static int watch(struct supervisor *supervisor)
 	int error = sd_event_add_io(machine->event, &supervisor->messages, machine->guest.fd,
 				    ALWAYS, on_guest, supervisor);
 
+	guest_set_suspend(&machine->guest, machine->config->suspend);
 	supervisor->state = machine->guest.info.state;
 	supervisor->waking = guest_wakes(&machine->guest);
 	return error < 0 ? log_error(error, "cannot watch the guest: %s", strerror(-error)) : 0;

@@ -26,9 +26,11 @@
 #define MACHINES_OBJECT	"/org/freedesktop/machine1", "org.freedesktop.machine1.Manager"
 
 struct systembus {
-	sd_bus *bus;
+	const struct guest *guest;
+	sd_bus *bus;		/* NULL: there is none */
 	char name[SIGMA_NAME_MAX];
 	int inhibitor;		/* logind's lock against sleep, until it is closed; -1: none */
+	bool asked;		/* logind was asked for it, and has not answered yet */
 	bool registered;
 };
 
@@ -39,17 +41,47 @@ static void log_failure(const char *what, const sd_bus_error *error)
 		log_info("%s: %s", what, error->message);
 }
 
+static void inhibit_or_not(struct systembus *bus);
+
 static int on_inhibited(sd_bus_message *reply, void *data, sd_bus_error *unused)
 {
 	struct systembus *bus = data;
 	int fd;
 
-	if (sd_bus_message_is_method_error(reply, NULL))
+	bus->asked = false;
+	if (sd_bus_message_is_method_error(reply, NULL)) {
 		log_failure("systemd-logind does not keep the machine from sleeping",
 			    sd_bus_message_get_error(reply));
-	else if (sd_bus_message_read(reply, "h", &fd) > 0)
+		return 0;
+	}
+	if (sd_bus_message_read(reply, "h", &fd) > 0)
 		bus->inhibitor = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	inhibit_or_not(bus);
 	return 0;
+}
+
+/* sigma.ko refuses the sleep, too. But so people are told before, and a lid that is closed does nothing */
+static void inhibit_or_not(struct systembus *bus)
+{
+	char why[SIGMA_NAME_MAX + 64];
+	bool wanted = guest_keeps_awake(bus->guest);
+
+	if (!wanted && bus->inhibitor >= 0) {
+		close(bus->inhibitor);
+		bus->inhibitor = -1;
+	}
+	if (!wanted || bus->inhibitor >= 0 || bus->asked || !bus->bus)
+		return;
+	snprintf(why, sizeof(why), "SIGMA guest %s %s", bus->guest->name,
+		 bus->guest->suspend == SIGMA_SUSPEND_REFUSE ? "is to run on" : "cannot fall asleep");
+	bus->asked = sd_bus_call_method_async(bus->bus, NULL, LOGIN, LOGIN_OBJECT, "Inhibit",
+					      on_inhibited, bus, "ssss", "sleep", "sigmad", why,
+					      "block") >= 0;
+}
+
+static void on_state(void *data, uint32_t state)
+{
+	inhibit_or_not(data);
 }
 
 static int on_registered(sd_bus_message *reply, void *data, sd_bus_error *unused)
@@ -117,48 +149,59 @@ int systembus_check_name(const char *devices, const char *name)
 	return error;
 }
 
-struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit)
+struct systembus *systembus_new(struct observers *observers, const struct guest *guest)
 {
+	static const struct observer_ops ops = { .state = on_state };
 	struct systembus *bus = calloc(1, sizeof(*bus));
-	char why[SIGMA_NAME_MAX + 40];
-	int ret;
 
 	if (!bus)
 		return NULL;
+	bus->guest = guest;
 	bus->inhibitor = -1;
-	machine_name(bus->name, name);
+	observers_add(observers, &ops, bus);
+	return bus;
+}
+
+void systembus_open(struct systembus *bus, sd_event *event, bool is_unit)
+{
+	int ret;
+
+	if (!bus)
+		return;
+	machine_name(bus->name, bus->guest->name);
 	ret = sd_bus_open_system(&bus->bus);
 	if (ret >= 0)
 		ret = sd_bus_attach_event(bus->bus, event, SD_EVENT_PRIORITY_NORMAL);
 	/* The guest is given back, and unregistered, after the event loop has ended */
 	if (ret >= 0)
 		ret = sd_bus_set_close_on_exit(bus->bus, false);
-	snprintf(why, sizeof(why), "SIGMA guest %s would not survive it", name);
-	if (ret >= 0)
-		ret = sd_bus_call_method_async(bus->bus, NULL, LOGIN, LOGIN_OBJECT, "Inhibit",
-					       on_inhibited, bus, "ssss", "sleep", "sigmad", why,
-					       "block");
 	if (ret >= 0 && is_unit)
 		ret = sd_bus_call_method_async(bus->bus, NULL, MACHINES, MACHINES_OBJECT,
 					       "GetMachineByPID", on_looked_up, bus, "u",
 					       (uint32_t)getpid());
-	if (ret >= 0)
-		return bus;
-	systembus_close(bus);
-	return NULL;
+	if (ret < 0)
+		systembus_close(bus);
+	else
+		inhibit_or_not(bus);
 }
 
 void systembus_close(struct systembus *bus)
 {
-	if (!bus)
+	if (!bus || !bus->bus)
 		return;
 	if (bus->registered) {
 		unregister(bus);
 		sd_bus_flush(bus->bus);
 	}
 	sd_bus_detach_event(bus->bus);
-	sd_bus_close_unref(bus->bus);
+	bus->bus = sd_bus_close_unref(bus->bus);
 	if (bus->inhibitor >= 0)
 		close(bus->inhibitor);
+	bus->inhibitor = -1;
+}
+
+void systembus_free(struct systembus *bus)
+{
+	systembus_close(bus);
 	free(bus);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Registers the guest with the host's systemd over the system bus: systemd-logind must not let the
- * machine sleep while the guest exists, and systemd-machined lists the guest as a machine.
+ * machine sleep while the guest runs, if that is to run on or cannot fall asleep, and systemd-machined
+ * lists the guest as a machine.
  *
  * sigmad waits for no answer. Without a bus, logind or machined it goes on without them.
  */
@@ -10,6 +11,9 @@
 
 #include <stdbool.h>
 #include <systemd/sd-event.h>
+
+#include "guest.h"
+#include "observer.h"
 
 struct systembus;
 
@@ -21,16 +25,20 @@ struct systembus;
  */
 int systembus_check_name(const char *devices, const char *name);
 
+/** systembus_new - watch the states of @guest. Return: NULL: there is no memory, and none is needed */
+struct systembus *systembus_new(struct observers *observers, const struct guest *guest);
+
 /**
- * systembus_open - register the guest @name
+ * systembus_open - register the guest, if there is a system bus
+ * @bus: may be NULL, as below
  * @is_unit: this process is the main process of its own systemd unit. Only then is the guest
  *	     registered with machined, which ends the whole unit to end the machine
- *
- * Return: NULL when there is no system bus.
  */
-struct systembus *systembus_open(sd_event *event, const char *name, bool is_unit);
+void systembus_open(struct systembus *bus, sd_event *event, bool is_unit);
 
-/** systembus_close - unregister the guest; @bus may be NULL */
+/** systembus_close - unregister the guest */
 void systembus_close(struct systembus *bus);
+
+void systembus_free(struct systembus *bus);
 
 #endif

@@ -195,6 +195,21 @@ TEST(guard)
 	EXPECT_WRONG(KERNEL "Guard=yes\n", 3, "none of auto, full, memory and no");
 }
 
+TEST(suspend)
+{
+	ASSERT_EQ(0, load(KERNEL));
+	EXPECT_EQ(SIGMA_SUSPEND_SLEEP, config.suspend);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "Suspend=refuse\n"));
+	EXPECT_EQ(SIGMA_SUSPEND_REFUSE, config.suspend);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "Suspend=stop\n"));
+	EXPECT_EQ(SIGMA_SUSPEND_STOP, config.suspend);
+	guestfile_free(&config);
+
+	EXPECT_WRONG(KERNEL "Suspend=no\n", 3, "none of sleep, refuse and stop");
+}
+
 TEST(vsock)
 {
 	ASSERT_EQ(0, load(KERNEL));

@@ -45,6 +45,7 @@ static struct {
 	struct sigma_iosc_header *header;	/* in the window */
 	unsigned long fails;		/* the ioctl that fails with @error, or 0 */
 	int error;
+	struct sigma_wake_failure wake_failure;
 	uint32_t window_version;	/* that sigma.ko writes there */
 	int read_error;			/* of the control messages, or 0 */
 	int load_error;			/* of load_open(), or 0 */
@@ -240,6 +241,11 @@ int ioctl(int fd, unsigned long request, ...)
 	case SIGMA_WAKE:
 		note("wake");
 		host_change(SIGMA_STATE_BOOTING);
+		return 0;
+	case SIGMA_SET_SUSPEND:
+		return 0;
+	case SIGMA_GET_WAKE_FAILURE:
+		*(struct sigma_wake_failure *)arg = host.wake_failure;
 		return 0;
 	case SIGMA_NMI:
 		note("nmi");
