@@ -109,6 +109,34 @@ finish()
 	exit
 }
 
+# The machine's sleep resets the devices of the shares (9p), whose driver does not expect that. So a test
+# of it goes on in memory, where nothing is read from them, and ends the machine itself
+
+# go_on_in_memory SCRIPT: start it anew there
+go_on_in_memory()
+{
+	[ -e /run/sigma-rig ] || skip_all "not in a virtual machine of the rig"
+	[ -z "${IN_MEMORY:-}" ] || return 0
+	mkdir /run/selftests
+	cp lib.sh "$1" /run/selftests
+	cd /run/selftests && IN_MEMORY=yes exec bash "$1"
+}
+
+# finish_in_memory: as finish, for such a test
+finish_in_memory()
+{
+	local status
+
+	(finish)
+	status=$?
+	stty -F /dev/ttyS1 2>/dev/null
+	sleep 1
+	echo "host-init: exit status $status without shares" >/dev/kmsg
+	echo "host-init: done" >/dev/kmsg
+	poweroff -f -f 2>/dev/null || echo o >/proc/sysrq-trigger
+	sleep infinity
+}
+
 # Tests take CPUs and write to disks, so they run only in a machine of the rig, which has a mark
 need_sigma()
 {

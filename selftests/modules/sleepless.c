@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * For sleep.sh: a guest that does not fall asleep as it should.
+ * For sleep.sh and host-sleep.sh: a guest that does not fall asleep as it should.
  *
  *	insmod sleepless.ko how=refuses		its suspend fails
  *	insmod sleepless.ko how=hangs		its suspend begins, and does not go on
+ *	insmod sleepless.ko how=pretends page=N	as "lies", once it is asked to sleep
  *	insmod sleepless.ko how=lies page=N	it says that it is asleep, and wants to wake at address N
  */
 #include <linux/delay.h>
@@ -19,21 +20,6 @@ static char *how = "";
 module_param(how, charp, 0);
 static unsigned long page;
 module_param(page, ulong, 0);
-
-static int on_suspend(struct notifier_block *nb, unsigned long action, void *data)
-{
-	if (action != PM_SUSPEND_PREPARE)
-		return NOTIFY_DONE;
-	pr_info("sleepless: %s\n", how);
-	if (!strcmp(how, "refuses"))
-		return notifier_from_errno(-EBUSY);
-	for (;;)
-		msleep(MSEC_PER_SEC);
-}
-
-static struct notifier_block notifier = {
-	.notifier_call = on_suspend,
-};
 
 static int lie(void)
 {
@@ -54,6 +40,23 @@ static int lie(void)
 	ring(guest, SIGMA_DOORBELL_STATE);
 	return 0;
 }
+
+static int on_suspend(struct notifier_block *nb, unsigned long action, void *data)
+{
+	if (action != PM_SUSPEND_PREPARE)
+		return NOTIFY_DONE;
+	pr_info("sleepless: %s\n", how);
+	if (!strcmp(how, "refuses"))
+		return notifier_from_errno(-EBUSY);
+	if (!strcmp(how, "pretends"))
+		lie();
+	for (;;)
+		msleep(MSEC_PER_SEC);
+}
+
+static struct notifier_block notifier = {
+	.notifier_call = on_suspend,
+};
 
 static int __init sleepless_init(void)
 {

@@ -1,0 +1,154 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# rig: smp=4 mem=2G timeout=600 cpu=max,-la57 append=nohpet append=no_console_suspend
+#
+# The machine sleeps, with guests: they fall asleep before it does, and are woken afterwards, with what
+# they had. One that is to run on, or does not obey, keeps it awake, and the others are woken again.
+#
+# An RTC behind the HPET would not wake the machine.
+
+. "$(dirname "$0")/lib.sh"
+go_on_in_memory "$(basename "$0")"
+need_sigma
+
+pm=/sys/power
+test_delay=/sys/module/suspend/parameters/pm_test_delay
+alarm=/sys/class/rtc/rtc0/wakealarm
+ahead=10			# seconds from the last look of a process to the alarm
+: "${GUEST:=7.2}"		# kernel of the guest with two CPUs
+
+is_running() { [ "$(state "$1")" = running ]; }
+is_asleep() { [ "$(state "$1")" = asleep ]; }
+all_run() { until_true 60 is_running g && until_true 60 is_running h; }
+logged() { dmesg | grep "$1" >/dev/null; }
+suspend() { echo mem >$pm/state; }
+set_alarms() { while :; do echo 0 >$alarm; echo +$ahead >$alarm; sleep 1; done; }
+# The RTC wakes the machine, however long its guests take before. In QEMU it does so from S3 alone
+fall_asleep()
+{
+	local status waker
+	set_alarms &
+	waker=$!
+	suspend
+	status=$?
+	kill $waker
+	return $status
+}
+# give_up LEVEL: a sleep of the machine that is given up once it has come so far (pm_test)
+give_up()
+{
+	local status
+	echo "$1" >$pm/pm_test || return
+	suspend
+	status=$?
+	echo none >$pm/pm_test
+	return $status
+}
+# make_memory N: what must be there after the sleep: memory, a file, and load on disk and network
+make_memory()
+{
+	in_guest "$1" "head -c 262144 /dev/urandom >/run/noise; cp /run/noise /root/noise; sync;
+		md5sum /run/noise >/run/sum;
+		(while :; do dd if=/dev/vda of=/dev/null bs=64k count=16 iflag=direct; cp /run/noise /root/more;
+			sync; ping -c 1 -W 1 10.9.$1.1; done) >/dev/null 2>&1 </dev/null & echo \$! >/run/pid"
+}
+has_memory()
+{
+	in_guest "$1" 'md5sum -c /run/sum && cmp /run/noise /root/noise && kill -0 $(cat /run/pid) &&
+		dd if=/dev/vda of=/dev/null bs=1M count=1 iflag=direct'
+}
+has_cpus() { [ "$(in_guest "$1" nproc)" = "$2" ]; }
+clock_is_right()
+{
+	local before after guest
+	before=$(date +%s) guest=$(in_guest "$1" 'date +%s') after=$(date +%s)
+	echo "guest $guest, host $before to $after"
+	[ "$guest" -ge $((before - 1)) ] && [ "$guest" -le $((after + 1)) ]
+}
+connect() { exec 7<>/dev/tcp/10.9.1.2/7; }
+answers_at_last() { echo "echo still here" >&7 && within 30 head -n 1 <&7 | grep "still here"; }
+# are_well WHAT: nothing was lost, and the CPUs are lent as before
+are_well()
+{
+	check "$1: both guests run again" all_run
+	check "$1: CPUs are lent as before" [ "$(online)" = 0 ]
+	check "$1: memory, files, disks and programs are as before" eval 'has_memory 1 && has_memory 2'
+	check "$1: they have their CPUs" eval 'has_cpus 1 2 && has_cpus 2 1'
+	check "$1: their clocks are the host's" eval 'clock_is_right 1 && clock_is_right 2'
+}
+# spoil HOW: guest h will not sleep as it should
+spoil() { in_guest 2 "insmod /root/sleepless.ko how=$1 page=4096"; }
+unspoil() { in_guest 2 "rmmod sleepless"; }
+
+modprobe rtc_cmos
+module=/usr/lib/sigma-rig/sleepless.ko
+size=$(stat -c %s $module)
+cp $module /tmp/sleepless.disk
+truncate -s %512 /tmp/sleepless.disk
+echo 0 >$test_delay
+
+guest g disk=/dev/vdb net=1 cpus=2 guard=no kernel="$GUEST"
+guest h disk=/dev/vdc disk=/tmp/sleepless.disk net=2 cpus=1 guard=full ${GUEST_6_1:+kernel=6.1}
+check "a guest with kernel $GUEST and two CPUs starts" sigmactl start g
+check "a guest with a guard starts" sigmactl start h
+check "their user space answers" eval 'wait_guest 1 && wait_guest 2'
+check "they have something to keep" eval 'make_memory 1 && make_memory 2'
+check "a connection is open" connect
+check "one copies a module" in_guest 2 "head -c $size /dev/vdb >/root/sleepless.ko"
+
+# ---- the machine does not sleep in the end
+check "the machine's sleep is given up when its processes are frozen" give_up freezer
+are_well "given up at \"freezer\""
+
+check "one will refuse" spoil refuses
+refuse "the machine does not sleep" "busy" give_up freezer
+check "its log says which guest, and why" logged "cannot sleep: guest h: its kernel could not fall asleep (error 16)"
+are_well "one refused"
+check "it will not any more" unspoil
+
+check "guests get little time" eval 'echo 2 >/sys/module/sigma/parameters/suspend_timeout'
+check "one has something to write, and no sigmad" eval 'in_guest 2 "dd if=/dev/urandom of=/root/dirty bs=64k count=8" &&
+	kill -9 $(sigmad_pid h)'
+refuse "the machine does not sleep" "busy" give_up freezer
+check "its log says which guest, and why" logged "cannot sleep: guest h: it did not fall asleep in time"
+check "sigmad comes back" sigmactl start h
+check "the guest falls asleep late, and is woken" until_true 60 eval 'logged "h: asleep" && is_running h'
+echo 30 >/sys/module/sigma/parameters/suspend_timeout
+are_well "one was late"
+
+refuse "the machine does not hibernate" "busy" eval 'echo disk >$pm/state'
+check "its log says why" logged "cannot hibernate: guest .: its memory would not be saved"
+
+# From here on there are no shares any more
+for mode in s2idle deep; do
+	echo $mode >$pm/mem_sleep
+	check "$mode: its sleep is given up as late as can be" give_up core
+	are_well "$mode, given up"
+done
+
+# ---- it sleeps
+for round in 1 2 3; do
+	check "round $round: the machine sleeps, and wakes" fall_asleep
+	check "round $round: the firmware woke it" logged "Waking up from system sleep state S3"
+	dmesg -C
+	are_well "round $round"
+done
+check "the connection is still open" answers_at_last
+exec 7>&-
+
+check "one falls asleep, and keeps its CPUs" sigmactl sleep --keep-cores g
+check "the machine sleeps, and wakes once more" fall_asleep
+check "the one that slept sleeps on, and has its CPUs" eval 'is_asleep g && until_true 30 [ "$(online)" = 0 ]'
+check "the other one runs" until_true 60 is_running h
+check "the first one wakes up" sigmactl wake g
+check "its memory, files, disk and programs are as before" has_memory 1
+
+check "one will pretend to sleep" spoil pretends
+check "the machine sleeps, and wakes" give_up freezer
+check "the guest sleeps on, as status tells" until_true 30 eval \
+	'sigmactl status --json h | jq -e ".wake_failure | test(\"no page of its own memory\")"'
+check "its log tells" eval 'logged "h: sleeps on, though the machine is awake"'
+check "the other one runs" until_true 60 is_running g
+check "both are killed" eval 'sigmactl kill h; sigmactl kill g; wait_gone h && wait_gone g'
+check "the host has its CPUs back" [ "$(online)" = 0-3 ]
+finish_in_memory
