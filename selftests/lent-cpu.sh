@@ -18,6 +18,7 @@ sleep_now() { echo freeze >/sys/power/state; }
 logged() { dmesg | grep "$1" >/dev/null; }
 
 guest g kernel=6.1 cpus=cpu2 disk=/dev/vdb net=1
+sed -i 's/^CPUs=.*/&\nSuspend=refuse/' /etc/sigma/g.guest
 check "a guest on CPU 2 starts" sigmactl start g
 check "CPU 2 is not online in the host" [ "$(online)" = 0-1 ]
 refuse "onlining CPU 2 while the guest boots is refused" "invalid argument" online_it
@@ -34,7 +35,7 @@ check "the kernel log says why CPU 2 stays offline" \
 	logged "cpu 2: lent; the host .*cannot online it"
 refuse "unloading the module is refused" "in use" rmmod sigma
 refuse "suspend is refused" "busy" sleep_now
-check "the kernel log says why the machine cannot sleep" logged "cannot sleep while a guest exists"
+check "the kernel log says why the machine cannot sleep" logged "cannot sleep: guest g: it is to run on"
 check "all CPUs of the host are online after the refused suspend" [ "$(online)" = 0-1 ]
 guest h cpus=cpu2 disk=/dev/vdc
 refuse "a second guest is refused CPU 2" "cpu 2: is lent" sigmactl start h
