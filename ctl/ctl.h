@@ -193,10 +193,10 @@ struct guest_view {
 int guest_view(struct guest_view *guest, const char *name);
 
 /**
- * guest_wake_failure - why a guest sleeps on after the machine's sleep
+ * guest_sleeps_on - why a guest sleeps on after the machine's sleep
  * @why: out; "": it does not, or its device is not for us
  */
-void guest_wake_failure(const char *name, char why[REASON_TEXT_MAX]);
+void guest_sleeps_on(const char *name, char why[REASON_TEXT_MAX]);
 
 /**
  * guest_violation - what a guest did that its guard stopped

@@ -72,7 +72,7 @@ static int open_in_state(const char *name, enum sigma_state wanted)
 	return fd < 0 ? -errno : fd;
 }
 
-void guest_wake_failure(const char *name, char why[REASON_TEXT_MAX])
+void guest_sleeps_on(const char *name, char why[REASON_TEXT_MAX])
 {
 	int fd = open_in_state(name, SIGMA_STATE_ASLEEP);
 	struct sigma_wake_failure failure = {};

@@ -81,7 +81,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_add_number(object, "memory", guest->memory);
 	json_add_string(object, "guard", guest->guard);
 	json_add_string(object, "panic", guest->panic[0] ? guest->panic : NULL);
-	guest_wake_failure(guest->name, sleeps_on);
+	guest_sleeps_on(guest->name, sleeps_on);
 	json_add_string(object, "wake_failure", *sleeps_on ? sleeps_on : NULL);
 	json_add_string(object, "violation", contained ? what : NULL);
 	json_object_object_add(object, "violation_where",
@@ -201,7 +201,7 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	printf("%s●%s %s - SIGMA guest\n", colour(colour_of_state(guest->state)),
 	       colour(COLOUR_NONE), guest->name);
 	print_state(guest, served);
-	guest_wake_failure(guest->name, sleeps_on);
+	guest_sleeps_on(guest->name, sleeps_on);
 	if (*sleeps_on)
 		printf(" Sleeps on: %s%s%s\n", colour(COLOUR_RED), sleeps_on, colour(COLOUR_NONE));
 	if (served->file)

@@ -79,6 +79,13 @@ static inline const char *noted(void)
 	return last;
 }
 
+/** host_tell - sigma.ko tells whoever has the device open that there is something new */
+static inline void host_tell(void)
+{
+	if (host.guest >= 0)
+		send(host.guest, "!", 1, MSG_OOB | MSG_NOSIGNAL);
+}
+
 /** host_change - the guest's state changes; sigma.ko tells whoever has the device open */
 static inline void host_change(uint32_t state)
 {
@@ -87,8 +94,7 @@ static inline void host_change(uint32_t state)
 	host.state = state;
 	if (state == SIGMA_STATE_RUNNING)
 		host.header->guest.state = htole32(SIGMA_GUEST_UP);
-	if (host.guest >= 0)
-		send(host.guest, "!", 1, MSG_OOB | MSG_NOSIGNAL);
+	host_tell();
 }
 
 static inline bool host_alive(void)

@@ -40,6 +40,35 @@ int nanosleep(const struct timespec *span, struct timespec *left)
 	return 0;
 }
 
+/*
+ * The thread of calls.c runs between two events. Else the changes of state that it causes, which are
+ * out-of-band data here, would get lost when sigmad reads in the band at the same time.
+ */
+static void *(*thread_runs)(void *data);
+static void *thread_data;
+
+static void run_thread(void)
+{
+	void *(*run)(void *data) = thread_runs;
+
+	thread_runs = NULL;
+	if (run)
+		run(thread_data);
+}
+
+int pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *data), void *data)
+{
+	thread_runs = run;
+	thread_data = data;
+	return 0;
+}
+
+int pthread_join(pthread_t thread, void **result)
+{
+	run_thread();
+	return 0;
+}
+
 /* An observer; @data: what to put in front of its notes */
 
 static int on_open(void *data)
@@ -161,6 +190,7 @@ static bool step(uint64_t usec)
 {
 	sd_event *event = supervisor.machine.event;
 
+	run_thread();
 	return sd_event_get_state(event) != SD_EVENT_FINISHED && sd_event_run(event, usec) > 0;
 }
 
@@ -169,7 +199,7 @@ static int loop(void)
 {
 	int status = GOES_ON;
 
-	while (step(0) || (supervisor.calls.first && step(PATIENCE)))
+	while (step(0))
 		;
 	sd_event_get_exit_code(supervisor.machine.event, &status);
 	return status;
@@ -504,6 +534,26 @@ TEST(ends_instead_of_falling_asleep)
 	EXPECT_EQ(GOES_ON, CHANGE(PANICKED));
 	EXPECT_STREQ("panicked slept:-32", noted());
 	EXPECT_STREQ("it is panicked", why);
+	end_and_finish("stop retire destroy close");
+}
+
+/* sigma.ko wakes what it has put to sleep for the machine's sleep, or tells why it could not */
+TEST(wakes_with_the_machine)
+{
+	ASSERT_TRUE(begin_sleepy());
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	host.wake_failure = (struct sigma_wake_failure){
+		.error = EBUSY, .why = { .reason = SIGMA_REASON_CPU_LENT, .cpu = 1 },
+	};
+	EXPECT_EQ(GOES_ON, AFTER(host_tell()));
+	EXPECT_SAID("the machine is awake, but the guest sleeps on: cpu 1: is lent to a guest already", said);
+	host.wake_failure = (struct sigma_wake_failure){};
+
+	EXPECT_EQ(GOES_ON, CHANGE(BOOTING));
+	EXPECT_TRUE(supervisor.waking);
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_FALSE(supervisor.waking);
+	noted();
 	end_and_finish("stop retire destroy close");
 }
 
