@@ -43,6 +43,8 @@ check "the unit names its manual pages" eval \
 check "systemd finds the unit's exposure to be 3.0 at most" eval \
 	'systemd-analyze security --no-pager $unit | tail -n 1 | grep -E " ([0-2]\.[0-9]|3\.0) "'
 guest web disk=/dev/vdb net=1 line=[Share] line=Path=$things
+# By default it would fall asleep with the machine, and inhibit nothing
+sed -i "/^Memory=/a Suspend=refuse" /etc/sigma/web.guest
 machinectl list >/dev/null
 remember_host
 check "sigma.ko is unloaded" modprobe -r sigma
