@@ -133,15 +133,6 @@ check "a start that is killed takes nothing" eval 'sleep 2; kill -9 $!; is_back'
 check "which leaves room for the next one" run alice -- true
 begin alice sleep 1000 &
 check "a guest of alice runs" until_true 120 eval '[ "$(state "$(guest_of alice)")" = running ]'
-# Whoever takes a guest over serves it with their own rights. The service would remove it at once
-name=$(guest_of alice)
-pkill -STOP -f serve-users
-check "its sigmad is killed" eval 'pkill -9 -f "sigmad.* $name" && until_true 60 eval "! pgrep -f \"sigmad.* $name\""'
-refuse "root does not serve it in place of alice" "guest of user $(id -u alice), and is not served" sigmactl start "$name"
-pkill -CONT -f serve-users
-check "the service removes it, and everything is back" is_back
-begin alice sleep 1000 &
-check "another guest of alice runs" until_true 120 eval '[ "$(state "$(guest_of alice)")" = running ]'
 check "the service is stopped, and everything is back" eval 'systemctl stop sigma-run.service && is_back'
 check "the socket starts it again" eval '[ "$(run alice -- id -un)" = alice ] && is_back'
 refuse "a guest of root is not alice's" "no guest of this name|may not connect" alice_joins_root
