@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=4 mem=2G timeout=600 cpu=max,-la57 append=no_console_suspend
+# rig: smp=4 mem=2G timeout=600 cpu=max,-la57 append=no_console_suspend in=matrix
 #
 # The machine sleeps, with guests: they fall asleep before it does, and are woken afterwards, with what
 # they had. One that does not obey keeps it awake, and the others are woken again. All is as in a real
