@@ -119,33 +119,25 @@ uint64_t kaslr_choose(const struct kernel *kernel)
 	       kernel->alignment;
 }
 
-static void add32(const struct kernel *kernel, const struct kernel_relocs *relocs, uint8_t *to,
-		  uint32_t delta)
+/* Add @delta to values of @size bytes, at most 8, of a CPU that is little-endian */
+static void add(const struct kernel *kernel, const struct kernel_relocs *relocs, size_t size,
+		uint8_t *to, uint64_t delta)
 {
 	for (size_t i = 0; i < relocs->nr; i++) {
 		uint8_t *at = to + target(kernel, word_at(kernel, relocs->at + i * sizeof(uint32_t)));
-		uint32_t value;
+		uint64_t value = 0;
 
-		memcpy(&value, at, sizeof(value));
+		memcpy(&value, at, size);
 		value += delta;
-		memcpy(at, &value, sizeof(value));
+		memcpy(at, &value, size);
 	}
 }
 
 void kaslr_move(const struct kernel *kernel, uint8_t *to, uint64_t delta)
 {
-	const struct kernel_relocs *relocs = &kernel->relocs64;
-
 	if (!kernel->can_move)
 		return;
-	add32(kernel, &kernel->relocs32, to, delta);
-	add32(kernel, &kernel->relocs_percpu, to, -delta);
-	for (size_t i = 0; i < relocs->nr; i++) {
-		uint8_t *at = to + target(kernel, word_at(kernel, relocs->at + i * sizeof(uint32_t)));
-		uint64_t value;
-
-		memcpy(&value, at, sizeof(value));
-		value += delta;
-		memcpy(at, &value, sizeof(value));
-	}
+	add(kernel, &kernel->relocs64, sizeof(uint64_t), to, delta);
+	add(kernel, &kernel->relocs32, sizeof(uint32_t), to, delta);
+	add(kernel, &kernel->relocs_percpu, sizeof(uint32_t), to, -delta);
 }

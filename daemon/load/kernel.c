@@ -56,6 +56,28 @@ static int not_a_kernel(const struct kernel *kernel, const char *path)
 			 path);
 }
 
+int kernel_read(struct kernel *kernel, int fd, size_t size)
+{
+	kernel->size = size;
+	kernel->data = malloc(size);
+	if (!kernel->data)
+		return -ENOMEM;
+
+	for (size_t done = 0; done < size; ) {
+		ssize_t n = read(fd, kernel->data + done, size - done);
+		int error = n < 0 ? -errno : -ENODATA;
+
+		if (error == -EINTR)
+			continue;
+		if (n <= 0) {
+			kernel_close(kernel);
+			return error;
+		}
+		done += n;
+	}
+	return 0;
+}
+
 static int read_file(struct kernel *kernel, struct stat *st, const char *path)
 {
 	int fd, error;
@@ -77,30 +99,13 @@ static int read_file(struct kernel *kernel, struct stat *st, const char *path)
 		goto close;
 	}
 
-	kernel->size = st->st_size;
-	kernel->data = malloc(kernel->size);
-	if (!kernel->data) {
-		error = log_error(-ENOMEM, "%s: no memory for its %zu bytes", path, kernel->size);
-		goto close;
-	}
-
-	for (size_t done = 0; done < kernel->size; ) {
-		ssize_t n = read(fd, kernel->data + done, kernel->size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			error = log_error(n ? -errno : -EIO, "%s: cannot read: %s", path,
-					  n ? strerror(errno) : "it became shorter meanwhile");
-			goto free;
-		}
-		done += n;
-	}
-	close(fd);
-	return 0;
-
-free:
-	kernel_close(kernel);
+	error = kernel_read(kernel, fd, st->st_size);
+	if (error == -ENOMEM)
+		log_error(error, "%s: no memory for its %zu bytes", path, kernel->size);
+	else if (error == -ENODATA)
+		error = log_error(-EIO, "%s: cannot read: it became shorter meanwhile", path);
+	else if (error)
+		log_error(error, "%s: cannot read: %s", path, strerror(-error));
 close:
 	close(fd);
 	return error;

@@ -56,20 +56,6 @@ static int open_folder(void)
 	return -1;
 }
 
-static bool read_all(int fd, uint8_t *to, size_t size)
-{
-	for (size_t done = 0; done < size; ) {
-		ssize_t n = read(fd, to + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += n;
-	}
-	return true;
-}
-
 static bool write_all(int fd, const uint8_t *from, size_t size)
 {
 	for (size_t done = 0; done < size; ) {
@@ -99,9 +85,7 @@ bool kernelcache_load(struct kernel *elf, const struct stat *image)
 		return false;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size)
 		goto close;
-	elf->size = st.st_size;
-	elf->data = malloc(elf->size);
-	if (!elf->data || !read_all(fd, elf->data, elf->size) || !vmlinux_matches(elf)) {
+	if (kernel_read(elf, fd, st.st_size) || !vmlinux_matches(elf)) {
 		kernel_close(elf);
 		goto close;
 	}

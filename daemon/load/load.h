@@ -105,6 +105,8 @@ struct kernel {
 
 /** kernel_open - read and check the kernel image @path; 0 or a reported -errno */
 int kernel_open(struct kernel *kernel, const char *path);
+/** kernel_read - read @size bytes of @fd into @kernel; 0, -ENODATA if there are fewer, or -errno */
+int kernel_read(struct kernel *kernel, int fd, size_t size);
 /** kernel_copy - write its segments to @to, which has init_size bytes, zeroed */
 void kernel_copy(const struct kernel *kernel, uint8_t *to);
 void kernel_close(struct kernel *kernel);
