@@ -3,6 +3,7 @@
 #ifndef SIGMA_TEST_KERNELFILE_H
 #define SIGMA_TEST_KERNELFILE_H
 
+#include <elf.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,20 @@ static inline int open_bytes(const void *bytes, size_t size)
 	said = capture_end();
 	unlink(path);
 	return error;
+}
+
+/* The header of a kernel with so many program headers at @phoff */
+static inline void elf_header(Elf64_Ehdr *elf, uint64_t entry, uint64_t phoff, unsigned int phnum)
+{
+	memcpy(elf->e_ident, ELFMAG, SELFMAG);
+	elf->e_ident[EI_CLASS] = ELFCLASS64;
+	elf->e_ident[EI_DATA] = ELFDATA2LSB;
+	elf->e_type = ET_EXEC;
+	elf->e_machine = EM_X86_64;
+	elf->e_entry = entry;
+	elf->e_phoff = phoff;
+	elf->e_phentsize = sizeof(Elf64_Phdr);
+	elf->e_phnum = phnum;
 }
 
 /* The test's own "file" is refused with this message */

@@ -47,15 +47,7 @@ static char dir[] = "/tmp/sigma-cache-XXXXXX";
 static void make_elf(void)
 {
 	memset(&elf, 0, sizeof(elf));
-	memcpy(elf.elf.e_ident, ELFMAG, SELFMAG);
-	elf.elf.e_ident[EI_CLASS] = ELFCLASS64;
-	elf.elf.e_ident[EI_DATA] = ELFDATA2LSB;
-	elf.elf.e_type = ET_EXEC;
-	elf.elf.e_machine = EM_X86_64;
-	elf.elf.e_entry = LINKED_AT + 0x70;
-	elf.elf.e_phoff = offsetof(struct elf, segment);
-	elf.elf.e_phentsize = sizeof(Elf64_Phdr);
-	elf.elf.e_phnum = 1;
+	elf_header(&elf.elf, LINKED_AT + 0x70, offsetof(struct elf, segment), 1);
 	elf.elf.e_shoff = offsetof(struct elf, sections);
 	elf.elf.e_shentsize = sizeof(Elf64_Shdr);
 	elf.elf.e_shnum = 2;

@@ -22,15 +22,7 @@ static struct {
 static void good(void)
 {
 	memset(&file, 0, sizeof(file));
-	memcpy(file.elf.e_ident, ELFMAG, SELFMAG);
-	file.elf.e_ident[EI_CLASS] = ELFCLASS64;
-	file.elf.e_ident[EI_DATA] = ELFDATA2LSB;
-	file.elf.e_type = ET_EXEC;
-	file.elf.e_machine = EM_X86_64;
-	file.elf.e_entry = 0x1000070;
-	file.elf.e_phoff = offsetof(typeof(file), segment);
-	file.elf.e_phentsize = sizeof(Elf64_Phdr);
-	file.elf.e_phnum = 3;
+	elf_header(&file.elf, 0x1000070, offsetof(typeof(file), segment), 3);
 	file.segment[0] = (Elf64_Phdr) {
 		.p_type = PT_LOAD, .p_offset = DATA_AT, .p_paddr = 0x1400000,
 		.p_vaddr = 0xffffffff81400000, .p_filesz = SEGMENT_SIZE, .p_memsz = 0x300000,
