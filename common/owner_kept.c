@@ -11,20 +11,12 @@
 
 int owner_keep(const struct owner *owner, const char *guest)
 {
-	char path[RUNDIR_PATH_MAX], text[OWNER_TEXT_MAX];
-	int fd, error = 0;
+	char text[OWNER_TEXT_MAX];
 
 	if (!owner)
 		return 0;
 	owner_format(owner, text);
-	rundir_path(path, guest, "owner");
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		error = log_error(-errno ?: -EIO, "cannot note the owner in %s: %s", path,
-				  strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return error;
+	return rundir_keep(guest, "owner", text, "note the owner");
 }
 
 /* "": it is root's. 0 or -errno */

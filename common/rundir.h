@@ -40,6 +40,14 @@ void rundir_take(const char *name);
 /** rundir_make - make the guest's folder, empty; 0 or a reported negative errno */
 int rundir_make(const char *name);
 
+/**
+ * rundir_keep - write @text into a file of the guest that root alone may read
+ * @what: for the message: "cannot @what in PATH"
+ *
+ * Return: 0 or a reported negative errno.
+ */
+int rundir_keep(const char *name, const char *file, const char *text, const char *what);
+
 /** rundir_share - give @path @mode and the group sigma; without that group, no group has access */
 void rundir_share(const char *path, unsigned int mode);
 
