@@ -54,6 +54,37 @@ static unsigned int count_guests(void)
 	return nr;
 }
 
+static void for_each_window(void (*act)(struct sigma_iosc *iosc))
+{
+	struct sigma_guest *guest;
+
+	lockdep_assert_held(&sigma_guests_lock);
+	list_for_each_entry(guest, &guests, list)
+		act(&guest->iosc);
+	list_for_each_entry(guest, &making, list)
+		act(&guest->iosc);
+}
+
+void sigma_guests_note_doorbells(void)
+{
+	for_each_window(sigma_iosc_note_cpu);
+}
+
+void sigma_guests_keep_doorbells(void)
+{
+	for_each_window(sigma_iosc_keep_cpu);
+}
+
+int sigma_guests_lend_cpus(const struct sigma_guest *guest, struct sigma_why *why)
+{
+	int err;
+
+	sigma_guests_note_doorbells();
+	err = sigma_cpu_lend(guest->view.cpus, guest->view.nr_cpus, why);
+	sigma_guests_keep_doorbells();
+	return err;
+}
+
 static struct sigma_guest *find_guest(const char *name)
 {
 	struct sigma_guest *guest;
@@ -233,6 +264,7 @@ static int begin_making(struct sigma_create *args, const struct sigma_device_nod
 	}
 	guest->node = node;
 
+	sigma_guests_note_doorbells();
 	err = sigma_fault() ?: sigma_iosc_init(&guest->iosc);
 	if (err) {
 		sigma_refuse(why, err, err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT,
@@ -297,7 +329,7 @@ static int finish_making(struct sigma_guest *guest, struct sigma_create *args)
 	if (err)
 		return sigma_refuse(why, err, SIGMA_REASON_PAGE_TABLES, 0, 0);
 
-	err = sigma_cpu_lend(guest->view.cpus, guest->view.nr_cpus, why);
+	err = sigma_guests_lend_cpus(guest, why);
 	if (err)
 		goto free_identity;
 

@@ -9,6 +9,7 @@
 #include "uapi/sigma.h"
 
 struct sigma_guest;
+struct sigma_why;
 
 extern struct mutex sigma_guests_lock;	/* see create.c */
 
@@ -42,6 +43,20 @@ u64 sigma_guest_gathering(char *name);
  * Wakes whoever waits for them. Called with sigma_guests_lock held.
  */
 void sigma_guests_unclaim(const u32 *cpus, unsigned int nr);
+
+/**
+ * sigma_guests_lend_cpus - lend the CPUs that @guest has claimed: see sigma_cpu_lend()
+ *
+ * Interrupts of guests' doorbells that one of them had are spread over those that the host keeps.
+ */
+int sigma_guests_lend_cpus(const struct sigma_guest *guest, struct sigma_why *why);
+
+/*
+ * Around anything else that takes CPUs offline: note which CPU takes each guest's doorbells, and have
+ * it take them again. With sigma_guests_lock held; may sleep
+ */
+void sigma_guests_note_doorbells(void);
+void sigma_guests_keep_doorbells(void);
 
 /** sigma_guest_release_cpus - give the guest's CPUs back; with sigma_guests_lock held, may sleep */
 void sigma_guest_release_cpus(struct sigma_guest *guest);

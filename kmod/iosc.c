@@ -315,6 +315,35 @@ static unsigned int choose_doorbell_cpu(const struct sigma_view *view)
 	return best;
 }
 
+static void count_doorbell_at(struct sigma_iosc *iosc, unsigned int cpu)
+{
+	per_cpu(nr_guests, iosc->doorbell_cpu)--;
+	iosc->doorbell_cpu = cpu;
+	per_cpu(nr_guests, cpu)++;
+}
+
+void sigma_iosc_note_cpu(struct sigma_iosc *iosc)
+{
+	int cpu = sigma_doorbell_cpu(&iosc->doorbell_rx);
+
+	if (cpu >= 0)
+		count_doorbell_at(iosc, cpu);
+}
+
+void sigma_iosc_keep_cpu(struct sigma_iosc *iosc)
+{
+	unsigned int cpu = iosc->doorbell_cpu;
+
+	if (!cpu_online(cpu)) {
+		cpu = choose_doorbell_cpu(iosc->view);
+		count_doorbell_at(iosc, cpu);
+	}
+	if (sigma_doorbell_cpu(&iosc->doorbell_rx) == cpu)
+		return;
+	if (sigma_doorbell_move(&iosc->doorbell_rx, cpu))
+		sigma_iosc_note_cpu(iosc);
+}
+
 int sigma_iosc_init(struct sigma_iosc *iosc)
 {
 	int err;

@@ -52,7 +52,7 @@ struct sigma_iosc {
 	struct sigma_ring_end rx, tx;	/* the control rings */
 	struct mutex rx_lock, tx_lock;
 	struct sigma_doorbell_rx doorbell_rx;
-	unsigned int doorbell_cpu;	/* that @doorbell_rx interrupts at first */
+	unsigned int doorbell_cpu;	/* that @doorbell_rx interrupts, or did when last looked at */
 	struct sigma_doorbell_tx doorbell_tx;
 	struct sigma_clock clock;
 	struct mutex bind_lock;		/* protects the arrays below */
@@ -69,6 +69,13 @@ void sigma_iosc_free(struct sigma_iosc *iosc);	/* frees the window; nobody maps 
 void sigma_iosc_reset(struct sigma_iosc *iosc);	/* before a start; guest CPUs are parked */
 /* Before a wake, likewise: clear the mailbox's command */
 void sigma_iosc_forget_command(struct sigma_iosc *iosc);
+/*
+ * The kernel moves a doorbell's interrupt away from a CPU that goes offline, to any other, and not back.
+ * Before CPUs go offline, note which CPU has it; afterwards, keep it there, or choose another one as
+ * sigma_iosc_init() did. Both with sigma_guests_lock held; may sleep
+ */
+void sigma_iosc_note_cpu(struct sigma_iosc *iosc);
+void sigma_iosc_keep_cpu(struct sigma_iosc *iosc);
 void sigma_iosc_unbind_all(struct sigma_iosc *iosc);
 int sigma_iosc_bind_kick(struct sigma_iosc *iosc, unsigned int doorbell, int fd);
 int sigma_iosc_bind_call(struct sigma_iosc *iosc, unsigned int doorbell, int fd);

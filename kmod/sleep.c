@@ -50,7 +50,7 @@ int sigma_guest_lend_again(struct sigma_guest *guest, struct sigma_why *why)
 		err = sigma_cpu_claim(view->cpus, view->nr_cpus, guest->split_cores, why);
 	if (err)
 		return err;
-	err = sigma_cpu_lend(view->cpus, view->nr_cpus, why);
+	err = sigma_guests_lend_cpus(guest, why);
 	if (err)
 		sigma_guests_unclaim(view->cpus, view->nr_cpus);
 	else

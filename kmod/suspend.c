@@ -272,8 +272,12 @@ static int prepare(bool hibernates)
 		err = have_all_settle();
 	if (!err)
 		err = visit_all(give_back, NULL);
-	if (!err)
+	if (!err) {
+		mutex_lock(&sigma_guests_lock);
+		sigma_guests_note_doorbells();
+		mutex_unlock(&sigma_guests_lock);
 		return 0;
+	}
 	set_preparing(false);
 	bring_back(NULL);
 	return err;
@@ -326,6 +330,7 @@ static void bring_back(struct work_struct *work)
 	mutex_lock(&sigma_guests_lock);
 	if (!preparing) {
 		sigma_guests_reopen(SIGMA_CLOSED_FOR_SLEEP);
+		sigma_guests_keep_doorbells();
 		sigma_guests_visit(bring_one_back, NULL);
 	}
 	mutex_unlock(&sigma_guests_lock);

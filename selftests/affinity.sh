@@ -11,12 +11,8 @@ remember_host
 
 PINGS=20
 
-# irq NAME: print the number of the interrupt; /proc/interrupts is on standard input
-irq() { awk -v name="$1" '$0 ~ name "$" { sub(":", "", $1); print $1; exit }'; }
-host_irq() { irq "SIGMA guest ${1:-g}" </proc/interrupts; }
-goes_to() { cat "/proc/irq/$(host_irq "$1")/effective_affinity_list"; }
-moved_to() { [ "$(goes_to g)" = "$1" ]; }
-move() { echo "$1" >"/proc/irq/$(host_irq)/smp_affinity_list"; }
+moved_to() { [ "$(doorbell_cpu g)" = "$1" ]; }
+move() { echo "$1" >"/proc/irq/$(doorbell_irq g)/smp_affinity_list"; }
 talk() { ping -q -c $PINGS -i 0.02 -W 5 10.9.1.2; }
 guest_move() { in_guest 1 "echo $1 >/proc/irq/\$(grep 'sigma$' /proc/interrupts | cut -d : -f 1 | tr -d ' ')/smp_affinity_list"; }
 cpu1() { echo "$1" >/sys/devices/system/cpu/cpu1/online; }
@@ -42,7 +38,7 @@ check "the guest stops" eval 'sigmactl stop g && wait_gone g'
 guest g cpus=cpu3 disk=/dev/vdb
 guest h cpus=cpu2 disk=/dev/vdc
 check "two guests start" eval 'sigmactl start g && sigmactl start h'
-check "they interrupt different CPUs" [ "$(goes_to g)" != "$(goes_to h)" ]
+check "they interrupt different CPUs" [ "$(doorbell_cpu g)" != "$(doorbell_cpu h)" ]
 check "they are killed" eval 'sigmactl kill g && sigmactl kill h && wait_gone g && wait_gone h'
 check "the host has the CPUs and the memory back" host_is_as_before
 finish

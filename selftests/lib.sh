@@ -522,6 +522,10 @@ overlap()
 			END { exit !found && NR >= guests }'
 }
 
+# doorbell_irq NAME: the host's interrupt that the guest's doorbells are. Its CPU is doorbell_cpu's
+doorbell_irq() { awk -v name="SIGMA guest $1" '$0 ~ name "$" { sub(":", "", $1); print $1; exit }' /proc/interrupts; }
+doorbell_cpu() { cat "/proc/irq/$(doorbell_irq "$1")/effective_affinity_list"; }
+
 # guard_exits NAME: a line "REASON COUNT" for each reason of VM exits
 guard_exits()
 {

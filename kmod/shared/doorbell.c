@@ -277,6 +277,24 @@ void sigma_doorbell_look(struct sigma_doorbell_rx *rx)
 	ring_self(rx);
 }
 
+int sigma_doorbell_cpu(const struct sigma_doorbell_rx *rx)
+{
+	struct irq_data *data = irq_domain_get_irq_data(rx->domain, rx->irq);
+
+	return irqd_is_setaffinity_pending(data) ? -EAGAIN :
+	       (int)cpumask_first(irq_data_get_effective_affinity_mask(data));
+}
+
+int sigma_doorbell_move(struct sigma_doorbell_rx *rx, unsigned int cpu)
+{
+	int err = irq_set_affinity(rx->irq, cpumask_of(cpu));
+
+	/* Before 6.13 it moves in the next interrupt */
+	if (!err)
+		ring_self(rx);
+	return err;
+}
+
 int sigma_doorbell_listen(struct sigma_doorbell_rx *rx, const char *name, unsigned int cpu)
 {
 	struct irq_alloc_info info = { .mask = cpumask_of(cpu) };

@@ -72,6 +72,17 @@ void sigma_doorbell_republish(struct sigma_doorbell_rx *rx);
  */
 void sigma_doorbell_look(struct sigma_doorbell_rx *rx);
 
+/** sigma_doorbell_cpu - the CPU that receives. Return: it, or -EAGAIN while it is about to change */
+int sigma_doorbell_cpu(const struct sigma_doorbell_rx *rx);
+
+/**
+ * sigma_doorbell_move - receive on another CPU, soon
+ *
+ * May sleep. Return: 0, or a negative errno, and nothing has changed: @cpu has no free vector, or is
+ * offline.
+ */
+int sigma_doorbell_move(struct sigma_doorbell_rx *rx, unsigned int cpu);
+
 /** sigma_doorbell_unlisten - withdraw the vector and free it; no handler runs afterwards */
 void sigma_doorbell_unlisten(struct sigma_doorbell_rx *rx);
 
