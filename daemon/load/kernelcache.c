@@ -3,8 +3,9 @@
  * /var/cache/sigma: kernels of bzImages, unpacked, for the next start. To unpack one takes as long as
  * the rest of a guest's boot.
  *
- * A file is named for the bzImage: device, inode, size, and when the inode last changed, which nobody
- * can set. Nothing reads a file that root has not written: the folder is root's, and no one else
+ * A file is named for the bzImage: device, inode, size, and when the inode last changed. Whoever brings a
+ * disk of his own can make all of that up, and devices get other numbers. So behind the kernel the file
+ * has what it was unpacked from, and is used only for a bzImage that has the same. Nothing reads a file that root has not written: the folder is root's, and no one else
  * may write there. It is complete when it has its name. All of it may be removed at any time, and where it
  * cannot be written, nothing is missing but the time.
  */
@@ -26,7 +27,7 @@
 #define CACHE_DIR	"/var/cache/sigma"
 #define PREFIX		"kernel-"
 #define NEW_PREFIX	".new-"		/* not complete yet */
-#define KERNELS_MAX	4		/* of some 50 MiB each; those that were used last stay */
+#define KERNELS_MAX	4		/* of some 60 MiB each; those that were used last stay */
 #define NEW_SECONDS_MAX	600		/* who wrote this file has died */
 #define NAME_SIZE	128
 
@@ -70,7 +71,20 @@ static bool write_all(int fd, const uint8_t *from, size_t size)
 	return true;
 }
 
-bool kernelcache_load(struct kernel *elf, const struct stat *image)
+/*
+ * Was @elf unpacked from @payload, as its end says? Then it becomes the kernel alone. Without a look at
+ * the lengths, a payload that ends with another one would pass for that
+ */
+static bool is_of(struct kernel *elf, const struct payload *payload)
+{
+	if (elf->size != payload->unpacked + (uint64_t)payload->size ||
+	    memcmp(elf->data + payload->unpacked, payload->data, payload->size))
+		return false;
+	elf->size = payload->unpacked;
+	return vmlinux_matches(elf);
+}
+
+bool kernelcache_load(struct kernel *elf, const struct stat *image, const struct payload *payload)
 {
 	int dir = open_folder(), fd = -1;
 	char name[NAME_SIZE];
@@ -85,7 +99,9 @@ bool kernelcache_load(struct kernel *elf, const struct stat *image)
 		return false;
 	if (fstat(fd, &st) || !S_ISREG(st.st_mode) || !st.st_size)
 		goto close;
-	if (kernel_read(elf, fd, st.st_size) || !vmlinux_matches(elf)) {
+	if (kernel_read(elf, fd, st.st_size))
+		goto close;
+	if (!is_of(elf, payload)) {
 		kernel_close(elf);
 		goto close;
 	}
@@ -139,7 +155,7 @@ static void trim(int fd, const char *kept)
 	closedir(dir);
 }
 
-void kernelcache_save(const struct kernel *elf, const struct stat *image)
+void kernelcache_save(const struct kernel *elf, const struct stat *image, const struct payload *payload)
 {
 	char name[NAME_SIZE], new[NAME_SIZE];
 	int dir = open_folder(), fd;
@@ -155,7 +171,8 @@ void kernelcache_save(const struct kernel *elf, const struct stat *image)
 		return;
 	}
 	/* Whoever finds the name after a crash of the machine must find all of the file */
-	if (!write_all(fd, elf->data, elf->size) || fsync(fd) || renameat(dir, new, dir, name)) {
+	if (!write_all(fd, elf->data, elf->size) || !write_all(fd, payload->data, payload->size) ||
+	    fsync(fd) || renameat(dir, new, dir, name)) {
 		log_info("the unpacked kernel is not kept for the next start: %m");
 		unlinkat(dir, new, 0);
 	}

@@ -133,9 +133,32 @@ int vmlinux_parse(struct kernel *kernel, const char *path);
  */
 int payload_open(struct kernel *kernel, const struct stat *st, const char *path);
 
-/* kernelcache.c: the unpacked kernel of the bzImage @image, whose data is to be freed; is there one? */
-bool kernelcache_load(struct kernel *elf, const struct stat *image);
-void kernelcache_save(const struct kernel *elf, const struct stat *image);
+/* kernelcache.c */
+
+/**
+ * struct payload - the kernel in a bzImage
+ * @data: in the file
+ * @size: of it
+ * @unpacked: how many bytes it becomes, as it says itself
+ */
+struct payload {
+	const uint8_t *data;
+	size_t size;
+	uint32_t unpacked;
+};
+
+/**
+ * kernelcache_load - the kernel of a bzImage, as it was unpacked before
+ * @elf: out: its data is to be freed
+ * @image: the file
+ * @payload: what is in it
+ *
+ * Return: is there one?
+ */
+bool kernelcache_load(struct kernel *elf, const struct stat *image, const struct payload *payload);
+
+/** kernelcache_save - keep @elf, which was unpacked. If it cannot be kept, nothing is lost but time */
+void kernelcache_save(const struct kernel *elf, const struct stat *image, const struct payload *payload);
 
 /* kaslr.c */
 

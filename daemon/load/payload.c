@@ -53,27 +53,31 @@ static bool unpack(const uint8_t *data, size_t size, uint8_t *to, size_t to_size
 	return done == to_size;
 }
 
-/* Set @elf to the unpacked payload, to be freed. Return: it could be unpacked, and is an ELF file */
-static bool read_payload(const struct kernel *kernel, struct kernel *elf)
+/* Return: there may be one */
+static bool find_payload(const struct kernel *kernel, struct payload *payload)
 {
 	const uint64_t at = kernel->segment[0].from + (uint64_t)kernel->hdr.payload_offset;
 	const uint64_t size = kernel->hdr.payload_length;
-	uint32_t unpacked;
-	bool is_gzip;
 
 	if (!kernel->hdr.payload_offset || size <= LENGTH_SIZE || at > kernel->size ||
 	    size > kernel->size - at)
 		return false;
-	/* gzip has this length in its own format */
-	is_gzip = !memcmp(kernel->data + at, GZIP_MAGIC, strlen(GZIP_MAGIC));
-	memcpy(&unpacked, kernel->data + at + size - LENGTH_SIZE, LENGTH_SIZE);
-	if (unpacked < sizeof(Elf64_Ehdr) || unpacked > UNPACKED_MAX)
-		return false;
+	payload->data = kernel->data + at;
+	payload->size = size;
+	memcpy(&payload->unpacked, payload->data + size - LENGTH_SIZE, LENGTH_SIZE);
+	return payload->unpacked >= sizeof(Elf64_Ehdr) && payload->unpacked <= UNPACKED_MAX;
+}
 
-	elf->size = unpacked;
+/* Set @elf to the unpacked payload, to be freed. Return: it could be unpacked, and is an ELF file */
+static bool read_payload(const struct payload *payload, struct kernel *elf)
+{
+	/* gzip has the length in its own format */
+	const bool is_gzip = !memcmp(payload->data, GZIP_MAGIC, strlen(GZIP_MAGIC));
+	const size_t size = is_gzip ? payload->size : payload->size - LENGTH_SIZE;
+
+	elf->size = payload->unpacked;
 	elf->data = malloc(elf->size);
-	if (elf->data && unpack(kernel->data + at, is_gzip ? size : size - LENGTH_SIZE, elf->data,
-				elf->size) && vmlinux_matches(elf))
+	if (elf->data && unpack(payload->data, size, elf->data, elf->size) && vmlinux_matches(elf))
 		return true;
 	kernel_close(elf);
 	return false;
@@ -82,14 +86,18 @@ static bool read_payload(const struct kernel *kernel, struct kernel *elf)
 int payload_open(struct kernel *kernel, const struct stat *st, const char *path)
 {
 	struct kernel elf = { 0 };
+	struct payload payload;
+	bool found = find_payload(kernel, &payload);
 	int error;
 
-	if (!kernelcache_load(&elf, st)) {
-		if (!read_payload(kernel, &elf)) {
-			log_info("%s: its code unpacks the kernel in the guest", path);
-			return 0;
-		}
-		kernelcache_save(&elf, st);
+	if (found && !kernelcache_load(&elf, st, &payload)) {
+		found = read_payload(&payload, &elf);
+		if (found)
+			kernelcache_save(&elf, st, &payload);
+	}
+	if (!found) {
+		log_info("%s: its code unpacks the kernel in the guest", path);
+		return 0;
 	}
 	error = vmlinux_parse(&elf, path);
 	if (error) {

@@ -295,36 +295,46 @@ static unsigned int nr_files(void)
 TEST(it_is_kept)
 {
 	struct kernel kept = { .data = (uint8_t *)&elf, .size = sizeof(elf) }, found = {};
+	struct payload payload = { .data = (const uint8_t *)"packed", .size = 6, .unpacked = sizeof(elf) };
+	/* One that it ends with, and another one of its length */
+	const struct payload others[] = {
+		{ .data = payload.data + 1, .size = 5, .unpacked = sizeof(elf) },
+		{ .data = (const uint8_t *)"PACKED", .size = 6, .unpacked = sizeof(elf) },
+	};
 	struct stat st = { .st_ino = 1, .st_size = 7 };
 
 	ASSERT_TRUE(mkdtemp(dir));
 	setenv("SIGMA_CACHEDIR", dir, 1);
 	make_elf();
-	EXPECT_TRUE(!kernelcache_load(&found, &st));
-	kernelcache_save(&kept, &st);
-	ASSERT_TRUE(kernelcache_load(&found, &st));
+	EXPECT_TRUE(!kernelcache_load(&found, &st, &payload));
+	kernelcache_save(&kept, &st, &payload);
+	ASSERT_TRUE(kernelcache_load(&found, &st, &payload));
 	EXPECT_EQ(sizeof(elf), found.size);
 	EXPECT_EQ(0, memcmp(&elf, found.data, sizeof(elf)));
 	kernel_close(&found);
 
+	/* A file with the same name, of another disk */
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		EXPECT_TRUE(!kernelcache_load(&found, &st, &others[i]));
+
 	st.st_ctim.tv_nsec = 1;
-	EXPECT_TRUE(!kernelcache_load(&found, &st));
+	EXPECT_TRUE(!kernelcache_load(&found, &st, &payload));
 	st.st_ctim.tv_nsec = 0;
 	for (unsigned int i = 2; i < 8; i++) {
 		struct stat other = { .st_ino = i };
 
-		kernelcache_save(&kept, &other);
+		kernelcache_save(&kept, &other, &payload);
 		EXPECT_EQ(i < 4 ? i : 4, nr_files());
-		EXPECT_TRUE(kernelcache_load(&found, &other));
+		EXPECT_TRUE(kernelcache_load(&found, &other, &payload));
 		kernel_close(&found);
 	}
 
 	/* A folder that others may write to is not read */
-	kernelcache_save(&kept, &st);
+	kernelcache_save(&kept, &st, &payload);
 	chmod(dir, 0777);
-	EXPECT_TRUE(!kernelcache_load(&found, &st));
+	EXPECT_TRUE(!kernelcache_load(&found, &st, &payload));
 	chmod(dir, 0700);
-	EXPECT_TRUE(kernelcache_load(&found, &st));
+	EXPECT_TRUE(kernelcache_load(&found, &st, &payload));
 	kernel_close(&found);
 	EXPECT_EQ(0, rmdir(dir) ? errno == ENOTEMPTY ? 0 : errno : 1);
 }
