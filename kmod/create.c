@@ -27,9 +27,6 @@
 #include "startup.h"
 #include "why.h"
 
-#define LOW_GUEST_PAGES		(SIGMA_LOW_SIZE >> PAGE_SHIFT)
-#define LOW_LENT_PAGES		(LOW_GUEST_PAGES + 1)	/* one more as the dummy I/O APIC */
-
 DEFINE_MUTEX(sigma_guests_lock);	/* protects `guests`; serialises lending, returning CPUs */
 static LIST_HEAD(guests);
 /*
@@ -145,6 +142,7 @@ static void guest_release(struct device *dev)
 
 	sigma_iosc_free(&guest->iosc);
 	sigma_guard_free(guest->guard);
+	kvfree(guest->suspend.low);
 	kfree(guest);
 }
 
@@ -273,7 +271,7 @@ static int begin_making(struct sigma_create *args, const struct sigma_device_nod
 	}
 	guest->view.iosc_phys = sigma_iosc_phys(&guest->iosc);
 
-	guest->view.low_phys = sigma_fault() ? 0 : sigma_low_lend(LOW_LENT_PAGES);
+	guest->view.low_phys = sigma_fault() ? 0 : sigma_low_lend(SIGMA_LOW_LENT_PAGES);
 	if (!guest->view.low_phys) {
 		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, count_guests());
 		goto exit_iosc;
@@ -307,7 +305,7 @@ static void give_up(struct sigma_guest *guest)
 {
 	lockdep_assert_held(&sigma_guests_lock);
 	leave_making(guest);
-	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
+	sigma_low_return(guest->view.low_phys, SIGMA_LOW_LENT_PAGES);
 	sigma_iosc_exit(&guest->iosc);
 	sigma_guests_unclaim(guest->view.cpus, guest->view.nr_cpus);
 	put_device(&guest->dev);
@@ -452,7 +450,7 @@ static int destroy_locked(struct sigma_guest *guest)
 	mutex_unlock(&guest->lock);
 	sigma_identity_free(&guest->identity);
 	sigma_memory_return(&guest->memory);
-	sigma_low_return(guest->view.low_phys, LOW_LENT_PAGES);
+	sigma_low_return(guest->view.low_phys, SIGMA_LOW_LENT_PAGES);
 	/* Last: once the device is gone, user space may count on everything being returned */
 	guest->node->del(guest);
 	pr_info("%s: destroyed, everything given back\n", guest->view.name);

@@ -42,7 +42,8 @@ struct sigma_guard;
  * @suspend: its part in the machine's sleep, for suspend.c. @policy: SIGMA_SET_SUSPEND. @asked: it was
  *	     asked to fall asleep, or to switch itself off; if it falls asleep, it is to be woken. @refusals:
  *	     sigma_iosc_guest.refusals at that time. @lent: its CPUs were given back, and are to be lent
- *	     again. @failure: why it sleeps on
+ *	     again. @low: what is in its pages below 1 MiB, of sigma_low_copy(), while the machine sleeps;
+ *	     under sigma_guests_lock. @failure: why it sleeps on
  */
 struct sigma_guest {
 	struct device dev;
@@ -79,6 +80,7 @@ struct sigma_guest {
 		enum sigma_suspend policy;
 		bool asked, lent;
 		u32 refusals;
+		void *low;
 		struct sigma_wake_failure failure;
 	} suspend;
 };

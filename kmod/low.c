@@ -21,9 +21,11 @@
 #include <linux/mutex.h>
 #include <linux/page-flags.h>
 #include <linux/sizes.h>
+#include <linux/slab.h>
 #include <asm/cpufeature.h>
 #include <asm/pgtable.h>
 
+#include "shared/fault.h"
 #include "low.h"
 
 #define LOW_FIRST	(SZ_64K >> PAGE_SHIFT)
@@ -72,6 +74,31 @@ void sigma_low_return(u64 phys, unsigned int nr)
 	mutex_lock(&low_lock);
 	bitmap_clear(low_taken, PHYS_PFN(phys), nr);
 	mutex_unlock(&low_lock);
+}
+
+void *sigma_low_copy(u64 phys, unsigned int nr)
+{
+	void *copy = sigma_fault() ? NULL : kvmalloc(nr * PAGE_SIZE, GFP_KERNEL);
+
+	if (copy)
+		memcpy(copy, phys_to_virt(phys), nr * PAGE_SIZE);
+	return copy;
+}
+
+unsigned int sigma_low_repair(u64 phys, unsigned int nr, void *copy)
+{
+	unsigned int repaired = 0;
+
+	for (unsigned int i = 0; copy && i < nr; i++) {
+		void *page = phys_to_virt(phys + i * PAGE_SIZE);
+
+		if (!memcmp(page, copy + i * PAGE_SIZE, PAGE_SIZE))
+			continue;
+		memcpy(page, copy + i * PAGE_SIZE, PAGE_SIZE);
+		repaired++;
+	}
+	kvfree(copy);
+	return repaired;
 }
 
 /* The mark outlives the module: is_lendable() does not take such a page for one of the first MiB */

@@ -19,7 +19,9 @@
  *
  * A guest that obeys too late, when its machine has given up, is woken at once.
  *
- * Memory that guests have stays as it is, as the host's own does. Hibernation would have to save it.
+ * Memory that guests have stays as it is, as the host's own does. Hibernation would have to save it. But
+ * firmware that wakes a machine has been seen to write to pages below 1 MiB, which is why Linux uses none
+ * of them but its own start of a CPU. So what guests and the entry pages have there is kept elsewhere.
  */
 #include <linux/jiffies.h>
 #include <linux/module.h>
@@ -31,7 +33,9 @@
 
 #include "cpu.h"
 #include "create.h"
+#include "entry.h"
 #include "guest.h"
+#include "low.h"
 #include "suspend.h"
 
 #define LOOK_PERIOD	(HZ / 2)	/* should a change of a guest go unnoticed */
@@ -43,6 +47,7 @@ MODULE_PARM_DESC(suspend_timeout, "Seconds that guests have to fall asleep befor
 static atomic_t changes;		/* of any guest */
 static DECLARE_WAIT_QUEUE_HEAD(changed);
 static bool preparing;			/* or asleep; written under sigma_guests_lock */
+static void *entry_copy;		/* of the entry pages; under sigma_guests_lock */
 
 static void bring_back(struct work_struct *work);
 static DECLARE_WORK(bring_back_work, bring_back);
@@ -244,6 +249,32 @@ static int give_back(struct sigma_guest *guest, void *data)
 	return 0;
 }
 
+/* No CPU executes or changes anything there now, nor will before they are repaired */
+static int keep_low(struct sigma_guest *guest, void *data)
+{
+	guest->suspend.low = sigma_low_copy(guest->view.low_phys, SIGMA_LOW_LENT_PAGES);
+	return guest->suspend.low ? 0 :
+	       hinders(guest, "no memory for a copy of what it has below 1 MiB");
+}
+
+static int keep_all_low(void)
+{
+	int err = 0;
+
+	mutex_lock(&sigma_guests_lock);
+	/* Not the stacks: a CPU that rests there takes NMIs in a suspend to idle */
+	if (!entry_copy)
+		entry_copy = sigma_low_copy(sigma_entry_page(), ENTRY_STACKS >> PAGE_SHIFT);
+	if (!entry_copy) {
+		pr_err("this machine cannot sleep: no memory for a copy of pages below 1 MiB\n");
+		err = -ENOMEM;
+	}
+	if (!err)
+		err = sigma_guests_visit(keep_low, NULL);
+	mutex_unlock(&sigma_guests_lock);
+	return err;
+}
+
 static void set_preparing(bool now)
 {
 	mutex_lock(&sigma_guests_lock);
@@ -272,6 +303,8 @@ static int prepare(bool hibernates)
 		err = have_all_settle();
 	if (!err)
 		err = visit_all(give_back, NULL);
+	if (!err)
+		err = keep_all_low();
 	if (!err) {
 		mutex_lock(&sigma_guests_lock);
 		sigma_guests_note_doorbells();
@@ -297,6 +330,17 @@ static void sleeps_on(struct sigma_guest *guest, int err, const struct sigma_why
 		guest->view.name, err, why->reason, why->cpu, guest->view.name);
 }
 
+/* @copy: of sigma_low_copy(), or NULL; freed */
+static void repair(const char *whose, u64 phys, unsigned int nr, void **copy)
+{
+	unsigned int repaired = sigma_low_repair(phys, nr, *copy);
+
+	*copy = NULL;
+	if (repaired)
+		pr_warn("%s: the firmware has overwritten %u of its pages below 1 MiB while this machine slept; they are repaired\n",
+			whose, repaired);
+}
+
 /* Wake it, or give it the CPUs that it had */
 static int bring_one_back(struct sigma_guest *guest, void *data)
 {
@@ -312,6 +356,7 @@ static int bring_one_back(struct sigma_guest *guest, void *data)
 		guest->suspend.asked = false;
 	guest->suspend.lent = false;
 	mutex_unlock(&guest->lock);
+	repair(guest->view.name, guest->view.low_phys, SIGMA_LOW_LENT_PAGES, &guest->suspend.low);
 	if (wake)
 		err = sigma_guest_wake_locked(guest, &why);
 	else if (lend)
@@ -329,6 +374,8 @@ static void bring_back(struct work_struct *work)
 {
 	mutex_lock(&sigma_guests_lock);
 	if (!preparing) {
+		repair("the entry of lent CPUs", sigma_entry_page(), ENTRY_STACKS >> PAGE_SHIFT,
+		       &entry_copy);
 		sigma_guests_reopen(SIGMA_CLOSED_FOR_SLEEP);
 		sigma_guests_keep_doorbells();
 		sigma_guests_visit(bring_one_back, NULL);

@@ -73,6 +73,7 @@ size=$(stat -c %s $module)
 cp $module /tmp/sleepless.disk
 truncate -s %512 /tmp/sleepless.disk
 echo 0 >$test_delay
+insmod "/usr/lib/sigma-rig/$(uname -r)/firmware.ko"
 
 guest g disk=/dev/vdb net=1 cpus=2 guard=no kernel="$GUEST"
 guest h disk=/dev/vdc disk=/tmp/sleepless.disk net=2 cpus=1 guard=full ${GUEST_6_1:+kernel=6.1}
@@ -118,6 +119,13 @@ for round in 1 2 3; do
 done
 check "the connection is still open" answers_at_last
 exec 7>&-
+
+check "the firmware will overwrite what guests and their CPUs' entry have below 1 MiB" \
+	eval 'echo 32 >/sys/module/firmware/parameters/pages'
+check "devices and CPUs of the machine stop, and go on" give_up core
+are_well "overwritten below 1 MiB"
+check "its log tells" eval 'logged "the entry of lent CPUs: the firmware has overwritten 2 of its pages" &&
+	logged "g: the firmware has overwritten 11 of its pages"'
 
 check "one falls asleep, and keeps its CPUs" sigmactl sleep --keep-cores g
 check "devices and CPUs of the machine stop, and go on" give_up core
