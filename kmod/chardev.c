@@ -210,7 +210,7 @@ static int ioctl_start(struct sigma_guest *guest, void __user *arg)
 
 	if (copy_from_user(&start, arg, sizeof(start)))
 		return -EFAULT;
-	return sigma_guest_start(guest, &start);
+	return sigma_suspend_start(guest, &start);
 }
 
 static int ioctl_panic(struct sigma_guest *guest, void __user *arg)

@@ -35,7 +35,7 @@ static LIST_HEAD(guests);
  */
 static LIST_HEAD(making);
 static DEFINE_MUTEX(making_lock);
-static unsigned int closed_for;			/* SIGMA_CLOSED_FOR_*; under sigma_guests_lock */
+static unsigned int closed_for;			/* SIGMA_CLOSED_FOR_*; written under sigma_guests_lock */
 static DECLARE_WAIT_QUEUE_HEAD(settled);	/* claimed CPUs were lent or given up */
 
 static unsigned int count_guests(void)
@@ -474,7 +474,7 @@ int sigma_guest_destroy(const char *name)
 void sigma_guests_close(unsigned int reason)
 {
 	mutex_lock(&sigma_guests_lock);
-	closed_for |= reason;
+	WRITE_ONCE(closed_for, closed_for | reason);
 	WRITE_ONCE(sigma_guests_closed, true);
 	mutex_unlock(&sigma_guests_lock);
 }
@@ -482,8 +482,13 @@ void sigma_guests_close(unsigned int reason)
 void sigma_guests_reopen(unsigned int reason)
 {
 	lockdep_assert_held(&sigma_guests_lock);
-	closed_for &= ~reason;
+	WRITE_ONCE(closed_for, closed_for & ~reason);
 	WRITE_ONCE(sigma_guests_closed, closed_for);
+}
+
+bool sigma_guests_closed_for_restart(void)
+{
+	return READ_ONCE(closed_for) & SIGMA_CLOSED_FOR_RESTART;
 }
 
 int sigma_guests_visit(int (*visit)(struct sigma_guest *guest, void *data), void *data)

@@ -44,6 +44,9 @@ u64 sigma_guest_gathering(char *name);
  */
 void sigma_guests_unclaim(const u32 *cpus, unsigned int nr);
 
+/** sigma_guests_closed_for_restart - is the machine about to restart? */
+bool sigma_guests_closed_for_restart(void);
+
 /**
  * sigma_guests_lend_cpus - lend the CPUs that @guest has claimed: see sigma_cpu_lend()
  *

@@ -23,6 +23,7 @@
  * firmware that wakes a machine has been seen to write to pages below 1 MiB, which is why Linux uses none
  * of them but its own start of a CPU. So what guests and the entry pages have there is kept elsewhere.
  */
+#include <linux/bits.h>
 #include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -46,7 +47,15 @@ MODULE_PARM_DESC(suspend_timeout, "Seconds that guests have to fall asleep befor
 
 static atomic_t changes;		/* of any guest */
 static DECLARE_WAIT_QUEUE_HEAD(changed);
-static bool preparing;			/* or asleep; written under sigma_guests_lock */
+/*
+ * What the machine prepares for, or does: PREPARING_*. A program that hibernates by /dev/snapshot has
+ * begun as soon as it has opened that, and others may suspend meanwhile. Written under sigma_guests_lock
+ */
+static unsigned int preparing;
+#define PREPARING_SUSPEND	BIT(0)
+#define PREPARING_HIBERNATION	BIT(1)
+static bool absent;			/* true from then on until bring_back(); likewise */
+static DECLARE_WAIT_QUEUE_HEAD(back);	/* woken when it becomes false */
 static void *entry_copy;		/* of the entry pages; under sigma_guests_lock */
 
 static void bring_back(struct work_struct *work);
@@ -108,6 +117,11 @@ static int hinders(const struct sigma_guest *guest, const char *why)
 	return -EBUSY;
 }
 
+static int hinders_lost(const struct sigma_guest *guest)
+{
+	return hinders(guest, "a CPU of it did not answer, and may still run");
+}
+
 /* The guest writes can_sleep. One that lies does not obey */
 static int ask(struct sigma_guest *guest)
 {
@@ -156,7 +170,7 @@ static int settle(struct sigma_guest *guest, void *data)
 
 	mutex_lock(&guest->lock);
 	if (guest->state == SIGMA_STATE_LOST) {
-		err = hinders(guest, "a CPU of it did not answer, and may still run");
+		err = hinders_lost(guest);
 	} else if (sigma_guest_alive(guest)) {
 		err = settle_alive(guest);
 		*pending = true;
@@ -168,13 +182,16 @@ static int settle(struct sigma_guest *guest, void *data)
 /* There is no time left */
 static int settle_at_last(struct sigma_guest *guest, void *data)
 {
-	bool alive, stops, booting;
+	bool alive, stops, booting, lost;
 
 	mutex_lock(&guest->lock);
 	alive = sigma_guest_alive(guest);
+	lost = guest->state == SIGMA_STATE_LOST;
 	booting = guest->state == SIGMA_STATE_BOOTING;
 	stops = guest->suspend.policy == SIGMA_SUSPEND_STOP;
 	mutex_unlock(&guest->lock);
+	if (lost)
+		return hinders_lost(guest);
 	if (!alive)
 		return 0;
 	if (!stops)
@@ -275,10 +292,12 @@ static int keep_all_low(void)
 	return err;
 }
 
-static void set_preparing(bool now)
+static void set_preparing(unsigned int now)
 {
 	mutex_lock(&sigma_guests_lock);
 	WRITE_ONCE(preparing, now);
+	if (now)
+		WRITE_ONCE(absent, true);
 	mutex_unlock(&sigma_guests_lock);
 }
 
@@ -290,15 +309,16 @@ static int hinders_hibernation(struct sigma_guest *guest, void *data)
 }
 
 /* From here on no guest is made, started or woken */
-static int prepare(bool hibernates)
+static int prepare(unsigned int what)
 {
+	const unsigned int before = preparing;
 	int err;
 
 	/* Guests that wake up from the last sleep */
 	flush_work(&bring_back_work);
-	set_preparing(true);
+	set_preparing(before | what);
 	sigma_guests_close(SIGMA_CLOSED_FOR_SLEEP);
-	err = visit_all(hibernates ? hinders_hibernation : check, NULL);
+	err = visit_all(what == PREPARING_HIBERNATION ? hinders_hibernation : check, NULL);
 	if (!err)
 		err = have_all_settle();
 	if (!err)
@@ -311,7 +331,7 @@ static int prepare(bool hibernates)
 		mutex_unlock(&sigma_guests_lock);
 		return 0;
 	}
-	set_preparing(false);
+	set_preparing(before);
 	bring_back(NULL);
 	return err;
 }
@@ -350,7 +370,8 @@ static int bring_one_back(struct sigma_guest *guest, void *data)
 
 	mutex_lock(&guest->lock);
 	wake = guest->suspend.asked && guest->state == SIGMA_STATE_ASLEEP;
-	lend = guest->suspend.lent && !guest->has_cpus;
+	/* If the machine restarts meanwhile, the next kernel needs the CPUs */
+	lend = guest->suspend.lent && !guest->has_cpus && !READ_ONCE(sigma_guests_closed);
 	/* One that runs still may obey late, if it was asked to fall asleep: on_change() */
 	if (wake || refused(guest) || guest->suspend.policy != SIGMA_SUSPEND_SLEEP)
 		guest->suspend.asked = false;
@@ -379,29 +400,51 @@ static void bring_back(struct work_struct *work)
 		sigma_guests_reopen(SIGMA_CLOSED_FOR_SLEEP);
 		sigma_guests_keep_doorbells();
 		sigma_guests_visit(bring_one_back, NULL);
+		WRITE_ONCE(absent, false);
+		wake_up_all(&back);
 	}
 	mutex_unlock(&sigma_guests_lock);
 }
 
+/* A guest may restart while the machine falls asleep, and that is no reason to end it */
+int sigma_suspend_start(struct sigma_guest *guest, const struct sigma_start *args)
+{
+	for (;;) {
+		int err;
+
+		if (wait_event_interruptible(back, !READ_ONCE(absent)))
+			return -ERESTARTSYS;
+		err = sigma_guest_start(guest, args);
+		if (err != -ESHUTDOWN || sigma_guests_closed_for_restart())
+			return err;
+	}
+}
+
 static int on_suspend(struct notifier_block *nb, unsigned long action, void *data)
 {
+	unsigned int ended;
+
 	switch (action) {
 	case PM_SUSPEND_PREPARE:
-		return notifier_from_errno(prepare(false));
+		return notifier_from_errno(prepare(PREPARING_SUSPEND));
 	case PM_HIBERNATION_PREPARE:
 	case PM_RESTORE_PREPARE:
-		return notifier_from_errno(prepare(true));
+		return notifier_from_errno(prepare(PREPARING_HIBERNATION));
 	case PM_POST_SUSPEND:
-		sigma_cpu_woken();
-		fallthrough;
+		ended = PREPARING_SUSPEND;
+		break;
 	case PM_POST_HIBERNATION:
 	case PM_POST_RESTORE:
-		set_preparing(false);
-		queue_work(system_unbound_wq, &bring_back_work);
-		return NOTIFY_DONE;
+		ended = PREPARING_HIBERNATION;
+		break;
 	default:
 		return NOTIFY_DONE;
 	}
+	/* A machine that hibernates may also suspend to memory, which has no notification of its own */
+	sigma_cpu_woken();
+	set_preparing(preparing & ~ended);
+	queue_work(system_unbound_wq, &bring_back_work);
+	return NOTIFY_DONE;
 }
 
 /* Before the kernel's own: see above */

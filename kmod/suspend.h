@@ -9,6 +9,13 @@
 
 struct sigma_guest;
 
+/**
+ * sigma_suspend_start - SIGMA_START, when the machine is awake: see sigma_guest_start()
+ *
+ * May sleep as long as the machine does. Return: as that does, or -ERESTARTSYS.
+ */
+int sigma_suspend_start(struct sigma_guest *guest, const struct sigma_start *args);
+
 int sigma_suspend_init(void);
 void sigma_suspend_exit(void);
 

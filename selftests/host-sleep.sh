@@ -77,12 +77,18 @@ insmod "/usr/lib/sigma-rig/$(uname -r)/firmware.ko"
 
 guest g disk=/dev/vdb net=1 cpus=2 guard=no kernel="$GUEST"
 guest h disk=/dev/vdc disk=/tmp/sleepless.disk net=2 cpus=1 guard=full ${GUEST_6_1:+kernel=6.1}
+check "a program begins to hibernate the machine" eval 'exec 9</dev/snapshot'
+check "meanwhile the machine sleeps, and wakes" give_up freezer
+refuse "no guest starts before the program has ended" "about to" sigmactl start g
+exec 9<&-
+
 check "a guest with kernel $GUEST and two CPUs starts" sigmactl start g
 check "a guest with a guard starts" sigmactl start h
 check "their user space answers" eval 'wait_guest 1 && wait_guest 2'
 check "they have something to keep" eval 'make_memory 1 && make_memory 2'
 check "a connection is open" connect
-check "one copies a module" in_guest 2 "head -c $size /dev/vdb >/root/sleepless.ko"
+copy_module() { in_guest 2 "head -c $size /dev/vdb >/root/sleepless.ko"; }
+check "one copies a module" copy_module
 
 # ---- the machine does not sleep in the end
 check "the machine's sleep is given up when its processes are frozen" give_up freezer
@@ -106,6 +112,16 @@ are_well "one was late"
 
 refuse "the machine does not hibernate" "busy" eval 'echo disk >$pm/state'
 check "its log says why" logged "cannot hibernate: guest .: its memory would not be saved"
+
+# While the first one waits for its disk, the second one's sigmad wants to start that again
+check "one will restart when it is to sleep" spoil reboots
+pid=$(sigmad_pid g)
+check "the other one needs a while" kill -STOP "$pid"
+(sleep 5; kill -CONT "$pid") &
+check "the machine's processes are frozen, and go on" give_up freezer
+check "the one that restarted runs when the machine is awake" eval 'wait_guest 2 && all_run'
+check "it is as at first" eval 'copy_module && make_memory 2'
+are_well "one restarted"
 
 # ---- it sleeps, but for the last step, the firmware's. From here on there are no shares any more
 # Suspend to idle takes no CPU offline, and knows no "core"

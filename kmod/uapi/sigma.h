@@ -446,14 +446,15 @@ struct sigma_panic {
  * On /dev/sigma/NAME.
  *
  * SIGMA_GET_INFO: always succeeds; clears this file's EPOLLPRI.
- * SIGMA_START: reset the IOSC window and start the guest's CPUs.
+ * SIGMA_START: reset the IOSC window and start the guest's CPUs. While the machine falls asleep, or is
+ *   asleep, this waits until it is awake.
  *   EBUSY   it runs or is asleep
  *   ENXIO   it was asleep, its CPUs were given back, and it was stopped then
  *   EFAULT  @entry or @boot_params is not in the guest's memory
  *   ENOMEM  no memory for the guard
  *   EIO     a CPU did not answer; the guest is SIGMA_STATE_STOPPED, or SIGMA_STATE_LOST if
  *           not all of its CPUs could be stopped again. Or it was SIGMA_STATE_LOST before
- *   ESHUTDOWN  the machine is about to restart or to sleep
+ *   ESHUTDOWN  the machine is about to restart
  * SIGMA_STOP: stop its CPUs with INIT, whatever they do, and park them. Its memory and
  *   the IOSC window stay as they are. No error when it does not run.
  *   EIO     a CPU did not answer; the guest is SIGMA_STATE_LOST then

@@ -3,6 +3,7 @@
  * For sleep.sh and host-sleep.sh: a guest that does not fall asleep as it should.
  *
  *	insmod sleepless.ko how=refuses		its suspend fails
+ *	insmod sleepless.ko how=reboots		it restarts instead
  *	insmod sleepless.ko how=hangs		its suspend begins, and does not go on
  *	insmod sleepless.ko how=pretends page=N	as "lies", once it is asked to sleep
  *	insmod sleepless.ko how=lies page=N	it says that it is asleep, and wants to wake at address N
@@ -12,6 +13,7 @@
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
+#include <linux/reboot.h>
 #include <linux/suspend.h>
 
 #include "guest.h"
@@ -48,6 +50,8 @@ static int on_suspend(struct notifier_block *nb, unsigned long action, void *dat
 	pr_info("sleepless: %s\n", how);
 	if (!strcmp(how, "refuses"))
 		return notifier_from_errno(-EBUSY);
+	if (!strcmp(how, "reboots"))
+		emergency_restart();
 	if (!strcmp(how, "pretends"))
 		lie();
 	for (;;)
