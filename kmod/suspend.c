@@ -237,9 +237,10 @@ static int have_all_settle(void)
 			return err;
 		if (time_after(jiffies, end))
 			return visit_all(settle_at_last, NULL);
-		if (wait_event_interruptible_timeout(changed, atomic_read(&changes) != seen,
-						     LOOK_PERIOD) < 0) {
-			pr_err("this machine does not sleep: interrupted while its guests fall asleep\n");
+		/* A shell whose child ends gets a signal, which is no reason to stay awake */
+		if (wait_event_killable_timeout(changed, atomic_read(&changes) != seen,
+						LOOK_PERIOD) < 0) {
+			pr_err("this machine does not sleep: who asked for it was killed\n");
 			return -EINTR;
 		}
 	}
