@@ -33,12 +33,9 @@
 #	make check-vmx		some of them in Bochs, guests confined by VMX; T=NAME as above
 #	make fuzz		fuzz targets, in O/fuzz (selftests/fuzz/main.c has their options);
 #				with CC=clang, and an O of its own, for libFuzzer
-#	make bench		SIGMA beside QEMU/KVM, in a virtual machine; ROUNDS=1: fewer;
-#				T=net: one of boot, block, file and net; T=iosc: channels
-#				beside pipe, AF_UNIX and vsock; T=guard: what a guard costs;
-#				T=calls: instructions of stubs, and docs/calls.md;
-#				T=run: programs in guests and elsewhere, or one of its items:
-#				T="run start"; T=scale: up to eight guests at once, and up to 12 GiB
+#	make bench		all that is measured, in virtual machines, and a page of it,
+#				build/bench/report.html. ROUNDS=1: fewer; QUICK=1: little.
+#				T="iosc net": only these: selftests/rig/bench has their names
 #	make rings		O/bench/rings: split beside packed virtqueues
 #	make demo		the whole thing on show, in a virtual machine
 #	make shell		a shell in the virtual machine

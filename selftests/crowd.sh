@@ -27,7 +27,7 @@ all()
 	done
 	[ $failed = 0 ] || { echo "$failed failed"; return 1; }
 }
-is_running() { [ "$(state "g$1")" = running ] || { echo "g$1: $(state "g$1")"; return 1; }; }
+is_running() { [ "$(state "g$1")" = running ] || last_words "g$1" running; }
 cpus() { cat /sys/class/sigma/g*/cpus | sort -u | wc -l; }
 # The interrupts may take one more doorbell to move
 doorbells_are_spread()

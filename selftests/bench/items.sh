@@ -6,7 +6,7 @@
 # result. The programs at the host's end run on the CPUs that both sides leave to the host.
 
 # "iosc" is a script of its own
-ITEMS="boot block file net"
+ITEMS="boot kernel block file net"
 SECONDS_OF_IPERF=3
 SECONDS_OF_PINGPONG=3
 PINGPONG=(fio --output-format=json --name=pingpong --ioengine=net --protocol=tcp --port=9
@@ -14,6 +14,7 @@ PINGPONG=(fio --output-format=json --name=pingpong --ioengine=net --protocol=tcp
 
 declare -A title=(
 	[boot]="Start to user space"
+	[kernel]="LMbench"
 	[block]="Disk in the host's memory (tmpfs)"
 	[file]="Disk in a file of the host (ext4)"
 	[net]="Network, by a tap and vhost-net"
@@ -23,6 +24,20 @@ declare -A title=(
 item_boot()
 {
 	figure "sigmactl start, or QEMU, until it answers" s "$boot_seconds"
+}
+
+# The archive is the beginning of the disk in memory, which is measured later
+item_kernel()
+{
+	local us what
+
+	dd if=/run/lmbench.tar of=$RAM_DISK conv=notrunc status=none && unpack_lmbench /dev/vdb &&
+		GUEST_TIMEOUT=300 in_guest 1 "$LMBENCH" >"$OUTPUT" || return
+	lmbench_figures <"$OUTPUT" >/run/bench/lmbench
+	[ "$(wc -l </run/bench/lmbench)" = $NR_FIGURES ] || return
+	while IFS=$'\t' read -r _ what us; do
+		figure "$what" us "$us" || return
+	done </run/bench/lmbench
 }
 
 # run_fio DISK: run the jobs of block.fio in the guest

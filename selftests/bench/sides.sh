@@ -52,13 +52,18 @@ make_initrd()
 	(cd $dir && find . | busybox cpio -o -H newc) >$INITRD 2>/dev/null
 }
 
-prepare_sides()
+# prepare_sigma [GUARD [MEMORY]]
+prepare_sigma()
+{
+	need_sigma
+	guest bench kernel=6.1 cpus=cpu$guest_cpu guard="${1:-no}" memory="${2:-256M}" net=1 \
+		disk=/dev/vdb disk="$RAM_DISK" disk="$FILE_DISK"
+}
+
+prepare_kvm()
 {
 	modprobe kvm-amd || modprobe kvm-intel || return
-	modprobe vhost_net || return
-	make_initrd
-	guest bench kernel=6.1 cpus=cpu$guest_cpu guard=no net=1 \
-		disk=/dev/vdb disk="$RAM_DISK" disk="$FILE_DISK"
+	modprobe vhost_net && make_initrd
 }
 
 sigma_start()
