@@ -40,6 +40,8 @@ alice_joins_root()
 	return $status
 }
 is_back() { until_true 60 is_over && host_is_as_before; }
+# sigmad_lives PID: not a zombie either, which the stopped service does not reap
+sigmad_lives() { grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null; }
 limits() { printf '%s\n' "$@" >$conf; }
 
 # That of the rig cannot be written to
@@ -133,6 +135,16 @@ check "a start that is killed takes nothing" eval 'sleep 2; kill -9 $!; is_back'
 check "which leaves room for the next one" run alice -- true
 begin alice sleep 1000 &
 check "a guest of alice runs" until_true 120 eval '[ "$(state "$(guest_of alice)")" = running ]'
+# Whoever takes a guest over serves it with their own rights. The service would remove it at once
+name=$(guest_of alice)
+pkill -STOP -f serve-users
+check "its sigmad is killed" eval 'pid=$(sigmad_pid $name) && kill -9 $pid && until_true 60 eval "! sigmad_lives $pid"'
+refuse "root does not serve it in place of alice" "guest of user $(id -u alice), and is not served" sigmactl start "$name"
+check "it runs on" [ "$(state "$name")" = running ]
+pkill -CONT -f serve-users
+check "the service removes it, and everything is back" is_back
+begin alice sleep 1000 &
+check "another guest of alice runs" until_true 120 eval '[ "$(state "$(guest_of alice)")" = running ]'
 check "the service is stopped, and everything is back" eval 'systemctl stop sigma-run.service && is_back'
 check "the socket starts it again" eval '[ "$(run alice -- id -un)" = alice ] && is_back'
 refuse "a guest of root is not alice's" "no guest of this name|may not connect" alice_joins_root
