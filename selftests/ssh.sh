@@ -46,6 +46,8 @@ check "ssh vsock/CID is answered" until_true 240 answers
 check "by the guest, whose init is systemd" eval '
 	[ "$(ssh_with key cat /proc/1/comm)" = systemd ] &&
 	[ "$(ssh_with key cat /proc/sys/kernel/random/boot_id)" != "$(cat /proc/sys/kernel/random/boot_id)" ]'
+check "sigmactl exec runs a program beside that systemd" eval '
+	[ "$(sigmactl exec g -- systemctl show -P ActiveState basic.target)" = active ]'
 check "the exit status is that of the command" ends 7 ssh_with key exit 7
 check "1 MiB goes through it unchanged" eval 'ssh_with key cat <$dir/data | cmp - $dir/data'
 refuse "another key is not accepted" "Permission denied" ssh_with other true
