@@ -4,7 +4,8 @@
 #
 # What people use sigmactl run for, with the real programs: a build, a database whose data is on the
 # host and which loses nothing when all is killed, a search engine in a JVM, tools that measure and
-# debug, a server, jobs of cron and systemd; and many runs, after which everything is back.
+# debug, a server, images of containers, jobs of cron and systemd; and many runs, after which everything
+# is back.
 
 . "$(dirname "$0")/lib.sh"
 [ -d /run/systemd/system ] || skip_all "systemd is not PID 1"
@@ -143,6 +144,23 @@ search()
 check "Lucene finds in a guest what it finds on the host" eval '
 	search run --memory=768M --profile=jvm -- >out && cat out &&
 	printf "kernel: 800\nguest: 800\nzebra: 0\n" | cmp - out && search env | cmp - out'
+
+# ---- images that others make
+# shellcheck disable=SC2016 # expanded in the guest
+umoci_image()
+{
+	umoci init --layout image && umoci new --image image:v1 && umoci unpack --image image:v1 bundle &&
+		mkdir -p bundle/rootfs/bin && cp "$(command -v busybox)" bundle/rootfs/bin &&
+		umoci repack --image image:v1 bundle &&
+		umoci config --image image:v1 --config.user=7:8 --config.workingdir=/srv --config.env=A=image \
+			--config.entrypoint=/bin/busybox --config.entrypoint=sh --config.entrypoint=-c \
+			--config.cmd='busybox id -u; pwd; echo $A'
+}
+says_image() { run --memory=256M "--rootfs=$1" -- >out && cat out && printf '7\n/srv\nimage\n' | cmp - out; }
+check "umoci makes an image" umoci_image
+check "its program runs" says_image image:v1
+check "and that of the archive that skopeo makes of it" eval '
+	skopeo --insecure-policy copy oci:image:v1 oci-archive:image.tar && says_image image.tar'
 
 # ---- jobs
 mkdir -p /etc/cron.d
