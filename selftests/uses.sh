@@ -135,11 +135,12 @@ printf 'a kernel and its guest\na guest\nthe kernel\n' >line
 mkdir texts
 for _ in $(seq 200); do cat line line; done >texts/some
 classes=$(printf "%s:" $java/lucene-{core,analyzers-common}-*.jar)
+check "a guest compiles a program of Java" run --memory=768M --profile=jvm -- javac -cp "$classes" -d $work Search.java
 # search RUN...: make an index and count its lines, by the command RUN
 search()
 {
-	"$@" sh -c "java -Xmx200m -cp $classes $work/Search.java index $work/texts $work/index &&
-		java -Xmx200m -cp $classes $work/Search.java count $work/index kernel guest zebra"
+	"$@" sh -c "java -Xmx200m -cp $classes$work Search index $work/texts $work/index &&
+		java -Xmx200m -cp $classes$work Search count $work/index kernel guest zebra"
 }
 check "Lucene finds in a guest what it finds on the host" eval '
 	search run --memory=768M --profile=jvm -- >out && cat out &&
