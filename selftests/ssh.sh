@@ -31,6 +31,7 @@ check "root of the guest accepts a key" eval '
 	in_client ssh-keygen -q -t ed25519 -N "" -f /root/key && in_client ssh-keygen -q -t ed25519 -N "" -f /root/other &&
 	in_client install -D -m 600 /root/key.pub /root/.ssh/authorized_keys'
 head -c 1M /dev/urandom >$dir/data
+check "the agent is installed in it" sigmactl agent install $dir/root
 cat >/etc/sigma/g.guest <<-END
 	[Guest]
 	Kernel=$VMLINUX
@@ -50,6 +51,13 @@ check "sigmactl exec runs a program beside that systemd" eval '
 	[ "$(sigmactl exec g -- systemctl show -P ActiveState basic.target)" = active ]'
 check "the exit status is that of the command" ends 7 ssh_with key exit 7
 check "1 MiB goes through it unchanged" eval 'ssh_with key cat <$dir/data | cmp - $dir/data'
+# The agent of the initrd is there before systemd, so it has to go first
+# shellcheck disable=SC2016 # expanded in the guest
+check "the agent that came with the initrd is killed" ssh_with key 'for dir in /proc/[0-9]*; do
+	! grep -aq "^sigma-agent" $dir/cmdline || kill -9 ${dir#/proc/}; done'
+refuse "no program runs in the guest then" "agent|refused|reset" sigmactl exec g -- true
+check "systemd starts the one that was installed" ssh_with key systemctl start sigma-agent
+check "exec runs programs in it again" until_true 20 eval '[ "$(sigmactl exec g -- cat /proc/1/comm)" = systemd ]'
 refuse "another key is not accepted" "Permission denied" ssh_with other true
 check "the guest has no network" eval '[ "$(ssh_with key ls /sys/class/net)" = lo ]'
 check "the guest stops" sigmactl stop g
