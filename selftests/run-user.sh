@@ -41,7 +41,7 @@ alice_joins_root()
 }
 is_back() { until_true 60 is_over && host_is_as_before; }
 # sigmad_lives PID: not a zombie either, which the stopped service does not reap
-sigmad_lives() { grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null; }
+sigmad_lives() { grep -q '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" 2>/dev/null; }
 limits() { printf '%s\n' "$@" >$conf; }
 
 # That of the rig cannot be written to
