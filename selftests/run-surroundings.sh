@@ -17,11 +17,12 @@ run() { sigmactl run --kernel="$VMLINUX" --net=none "${lean[@]}" "$@"; }
 is_over() { [ -z "$(sigmactl list --no-legend)" ] && ! pgrep -x sigmad && ! pgrep -x virtiofsd; }
 is_back() { until_true 60 is_over && host_is_as_before; }
 
-# on_terminal COMMAND: its keys come from the fifo, and what a person would see is in $screen
+# on_terminal COMMAND: its keys come from the fifo, and what a person would see is in $screen. A shell that
+# runs a script has its jobs ignore these signals, and so would a program in a guest
 on_terminal()
 {
 	: >$screen
-	script -qfec "tty >$work/tty; stty -g >$work/before; $1; echo status=\$?; stty -g >$work/after" /dev/null \
+	env --default-signal=INT,QUIT script -qfec "tty >$work/tty; stty -g >$work/before; $1; echo status=\$?; stty -g >$work/after" /dev/null \
 		<$keys >>$screen 2>&1 &
 	terminal=$!
 }
