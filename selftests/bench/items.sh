@@ -31,10 +31,10 @@ item_kernel()
 {
 	local us what
 
-	dd if=/run/lmbench.tar of=$RAM_DISK conv=notrunc status=none && unpack_lmbench /dev/vdb &&
+	dd if=/run/lmbench.tar of="$RAM_DISK" conv=notrunc status=none && unpack_lmbench /dev/vdb &&
 		GUEST_TIMEOUT=300 in_guest 1 "$LMBENCH" >"$OUTPUT" || return
 	lmbench_figures <"$OUTPUT" >/run/bench/lmbench
-	[ "$(wc -l </run/bench/lmbench)" = $NR_FIGURES ] || return
+	[ "$(wc -l </run/bench/lmbench)" = "$NR_FIGURES" ] || return
 	while IFS=$'\t' read -r _ what us; do
 		figure "$what" us "$us" || return
 	done </run/bench/lmbench
