@@ -4,6 +4,10 @@
 #
 # Ten guests at once on twelve CPUs: all start, are served and end together, and the two CPUs that
 # the host has left share their doorbells.
+#
+# A stock kernel measures its APIC timer at boot, and on an emulated CPU that stands still for more than four
+# seconds then (the timer wraps), it switches the timer off: that guest boots no further. So this test needs a
+# machine that is not overcommitted many times.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma
