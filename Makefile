@@ -69,7 +69,7 @@ CFLAGS ?= -O2 -g
 SANITIZE := -Og -DSIGMA_ASSERT -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 
 COMMON_LIBS := libsystemd inih
-DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp json-c
+DAEMON_LIBS := $(COMMON_LIBS) libkmod libarchive libnl-3.0 libnl-route-3.0 liburing libseccomp libzstd json-c
 # It loads libkmod and libarchive when a verb needs them (ctl/library.h)
 CTL_LIBS := $(COMMON_LIBS) json-c
 
