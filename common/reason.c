@@ -179,6 +179,34 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		say(text, "cannot gather %" PRIu64 " MiB of memory: the NUMA node of cpu %u has %" PRIu64 " MiB that can be taken, and NUMANode= allows no other; ask for less, or leave NUMANode= out",
 		    MIB(memory), cpu, MIB(value));
 		break;
+	case SIGMA_REASON_PLACE:
+		say(text, "the places of the guest are no places that a guest can have, from 0x%" PRIx64 " on",
+		    value);
+		break;
+	case SIGMA_REASON_PLACE_NO_RAM:
+		say(text, "the guest must be where it was, and the host has no memory at 0x%" PRIx64 " that can be lent: set the same memory aside as then (sigmactl pool --help)",
+		    value);
+		break;
+	case SIGMA_REASON_PLACE_GUEST:
+		say(text, "the guest must be where it was, and another guest has the memory at 0x%" PRIx64 ": /proc/iomem shows which; stop or save that one",
+		    value);
+		break;
+	case SIGMA_REASON_PLACE_HOST:
+		say(text, "the guest must be where it was, and the host uses the memory at 0x%" PRIx64 " and cannot move what it has there; try again later, or after a restart; with memory set aside at boot that cannot be (sigmactl pool --help)",
+		    value);
+		break;
+	case SIGMA_REASON_PLACE_LOW:
+		say(text, "the guest must be where it was, and the memory at 0x%" PRIx64 ", below 1 MiB, is another guest's or not to be lent; stop or save other guests",
+		    value);
+		break;
+	case SIGMA_REASON_PLACE_PIECES:
+		say(text, "the guest must be where it was, and from 0x%" PRIx64 " on that is in more than %d pieces of the pool and of the host; set memory aside as it was then",
+		    value, SIGMA_SEGMENTS_MAX);
+		break;
+	case SIGMA_REASON_NO_APIC_ID:
+		say(text, "the guest must have the CPUs that it had, and none has APIC ID %" PRIu64 " any more",
+		    value);
+		break;
 	default:
 		say(text, "sigma.ko gives reason %u, which this program does not know: they are of different versions",
 		    why->reason);

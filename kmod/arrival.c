@@ -345,7 +345,7 @@ bool sigma_entry_arrived(u32 token)
 
 int sigma_entry_init(void)
 {
-	entry_page = sigma_low_lend(nr_pages());
+	entry_page = sigma_low_lend(0, nr_pages());
 	if (!entry_page) {
 		pr_err("no %u usable pages below 1 MiB, where a CPU has to start: cannot run guests on this machine\n",
 		       nr_pages());

@@ -327,6 +327,27 @@ static int ioctl_read_low(struct sigma_guest *guest, void __user *arg)
 	return err;
 }
 
+static int ioctl_restore(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_restore args;
+	void *window, *low;
+	int err;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	window = sigma_fault_ptr() ?: vmemdup_user(u64_to_user_ptr(args.window), SIGMA_IOSC_SIZE);
+	if (IS_ERR(window))
+		return PTR_ERR(window);
+	low = sigma_fault_ptr() ?: memdup_user(u64_to_user_ptr(args.low), SIGMA_LOW_SIZE);
+	err = PTR_ERR_OR_ZERO(low);
+	if (!err) {
+		err = sigma_guest_restore(guest, window, low);
+		kfree(low);
+	}
+	kvfree(window);
+	return err;
+}
+
 static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct guest_file *gf = file->private_data;
@@ -365,6 +386,8 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_bind(gf->guest, argp, sigma_iosc_bind_call);
 	case SIGMA_READ_LOW:
 		return ioctl_read_low(gf->guest, argp);
+	case SIGMA_RESTORE:
+		return ioctl_restore(gf->guest, argp);
 	default:
 		return -ENOTTY;
 	}
@@ -436,6 +459,23 @@ static int ioctl_create(struct sigma_create __user *argp)
 	return err;
 }
 
+static int ioctl_create_at(struct sigma_create_at __user *argp)
+{
+	struct sigma_create_at *at = sigma_fault_ptr() ?: memdup_user(argp, sizeof(*at));
+	struct sigma_why __user *why = &argp->create.why;
+	int err;
+
+	if (IS_ERR(at))
+		return PTR_ERR(at);
+	err = sigma_guest_create_at(at, &guest_node);
+	if (copy_to_user(why, &at->create.why, sizeof(*why)) && !err) {
+		sigma_guest_destroy(at->create.name);
+		err = -EFAULT;
+	}
+	kfree(at);
+	return err;
+}
+
 static int ioctl_destroy(void __user *argp)
 {
 	struct sigma_destroy args;
@@ -472,6 +512,8 @@ static long control_ioctl(struct file *file, unsigned int cmd, unsigned long arg
 	switch (cmd) {
 	case SIGMA_CREATE:
 		return ioctl_create((void __user *)arg);
+	case SIGMA_CREATE_AT:
+		return ioctl_create_at((void __user *)arg);
 	case SIGMA_DESTROY:
 		return ioctl_destroy((void __user *)arg);
 	case SIGMA_POOL_ADD:

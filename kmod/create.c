@@ -24,6 +24,7 @@
 #include "create.h"
 #include "guest.h"
 #include "low.h"
+#include "place.h"
 #include "startup.h"
 #include "why.h"
 
@@ -217,6 +218,41 @@ u64 sigma_guest_gathering(char *name)
 	return bytes;
 }
 
+static bool in_window(const struct sigma_guest *guest, u64 phys)
+{
+	return phys >= guest->view.iosc_phys && phys - guest->view.iosc_phys < SIGMA_IOSC_SIZE;
+}
+
+static bool owns(const struct sigma_guest *guest, u64 phys)
+{
+	return in_window(guest, phys) ||
+	       sigma_memory_contains(&guest->memory, phys, 1);
+}
+
+/* Has a guest what is at @phys? Of one that is being made, the memory is not known yet */
+static bool is_guests(u64 phys)
+{
+	struct sigma_guest *guest;
+
+	lockdep_assert_held(&sigma_guests_lock);
+	list_for_each_entry(guest, &guests, list)
+		if (owns(guest, phys))
+			return true;
+	list_for_each_entry(guest, &making, list)
+		if (in_window(guest, phys))
+			return true;
+	return false;
+}
+
+static int refuse_place(enum sigma_reason reason, u64 phys, struct sigma_why *why)
+{
+	int err = reason == SIGMA_REASON_PLACE_NO_RAM ? -EINVAL : -EBUSY;
+
+	if (reason != SIGMA_REASON_PLACE_PIECES && is_guests(phys))
+		reason = SIGMA_REASON_PLACE_GUEST;
+	return sigma_refuse(why, err, reason, 0, phys);
+}
+
 static void refuse_memory(const struct sigma_guest *guest, int err, struct sigma_why *why)
 {
 	if (err == -ESHUTDOWN)
@@ -236,9 +272,37 @@ void sigma_guests_unclaim(const u32 *cpus, unsigned int nr)
 	wake_up_all(&settled);
 }
 
-/* Take all but the memory, and of the CPUs only the claim: nobody else may have these any more */
-static int begin_making(struct sigma_create *args, const struct sigma_device_node *node,
-			struct sigma_guest **begun)
+static int lend_window(struct sigma_guest *guest, u64 memory, u64 phys, struct sigma_why *why)
+{
+	enum sigma_reason reason = SIGMA_REASON_NONE;
+	const struct sigma_place place = { .phys = phys, .memory = memory, .reason = &reason };
+	int err = sigma_fault() ?: sigma_iosc_init(&guest->iosc, &place);
+
+	if (err && reason)
+		return refuse_place(reason, phys, why);
+	if (err)
+		return sigma_refuse(why, err, err == -ENOMEM ? SIGMA_REASON_WINDOW :
+				    SIGMA_REASON_INTERRUPT, 0, -err);
+	guest->view.iosc_phys = sigma_iosc_phys(&guest->iosc);
+	return 0;
+}
+
+static int lend_low(struct sigma_guest *guest, u64 phys, struct sigma_why *why)
+{
+	guest->view.low_phys = sigma_fault() ? 0 : sigma_low_lend(phys, SIGMA_LOW_LENT_PAGES);
+	if (guest->view.low_phys)
+		return 0;
+	if (phys)
+		return sigma_refuse(why, -EBUSY, SIGMA_REASON_PLACE_LOW, 0, phys);
+	return sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, count_guests());
+}
+
+/*
+ * Take all but the memory, and of the CPUs only the claim: nobody else may have these any more. @at:
+ * where the guest has to be, and @args is part of it; or NULL
+ */
+static int begin_making(struct sigma_create *args, struct sigma_create_at *at,
+			const struct sigma_device_node *node, struct sigma_guest **begun)
 {
 	enum sigma_guard_kind guard_kind;
 	struct sigma_why *why = &args->why;
@@ -247,6 +311,8 @@ static int begin_making(struct sigma_create *args, const struct sigma_device_nod
 
 	lockdep_assert_held(&sigma_guests_lock);
 	err = check_args(args);
+	if (!err && at)
+		err = sigma_places_check(at, why) ?: sigma_places_find_cpus(at, why);
 	if (!err)
 		err = sigma_cpu_claim(args->cpus, args->nr_cpus,
 				      args->flags & SIGMA_CREATE_SPLIT_CORES, why);
@@ -263,19 +329,12 @@ static int begin_making(struct sigma_create *args, const struct sigma_device_nod
 	guest->node = node;
 
 	sigma_guests_note_doorbells();
-	err = sigma_fault() ?: sigma_iosc_init(&guest->iosc);
-	if (err) {
-		sigma_refuse(why, err, err == -ENOMEM ? SIGMA_REASON_WINDOW : SIGMA_REASON_INTERRUPT,
-			     0, -err);
+	err = lend_window(guest, args->memory, at ? at->iosc_phys : 0, why);
+	if (err)
 		goto put_guest;
-	}
-	guest->view.iosc_phys = sigma_iosc_phys(&guest->iosc);
-
-	guest->view.low_phys = sigma_fault() ? 0 : sigma_low_lend(SIGMA_LOW_LENT_PAGES);
-	if (!guest->view.low_phys) {
-		err = sigma_refuse(why, -ENOSPC, SIGMA_REASON_LOW_MEMORY, 0, count_guests());
+	err = lend_low(guest, at ? at->low_phys : 0, why);
+	if (err)
 		goto exit_iosc;
-	}
 
 	mutex_lock(&making_lock);
 	list_add_tail(&guest->list, &making);
@@ -368,8 +427,8 @@ free_identity:
  * is online, so a caller that chooses among CPUs that are online would choose it again and again.
  * Once it is lent, the caller sees that. If the other guest was given up, this one gets the CPU.
  */
-static int begin_patiently(struct sigma_create *args, const struct sigma_device_node *node,
-			   struct sigma_guest **begun)
+static int begin_patiently(struct sigma_create *args, struct sigma_create_at *at,
+			   const struct sigma_device_node *node, struct sigma_guest **begun)
 {
 	bool wait;
 	int err;
@@ -377,7 +436,7 @@ static int begin_patiently(struct sigma_create *args, const struct sigma_device_
 	for (;;) {
 		memset(&args->why, 0, sizeof(args->why));
 		mutex_lock(&sigma_guests_lock);
-		err = begin_making(args, node, begun);
+		err = begin_making(args, at, node, begun);
 		wait = err && args->why.reason == SIGMA_REASON_CPU_LENT &&
 		       sigma_cpu_is_only_claimed(args->why.cpu);
 		mutex_unlock(&sigma_guests_lock);
@@ -388,26 +447,54 @@ static int begin_patiently(struct sigma_create *args, const struct sigma_device_
 	}
 }
 
+static int lend_memory(struct sigma_guest *guest, struct sigma_create *args)
+{
+	int err = sigma_fault() ?:
+		  sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
+				    args->flags & SIGMA_CREATE_ONE_NODE, guest->view.label,
+				    &sigma_guests_closed);
+
+	if (err)
+		refuse_memory(guest, err, &args->why);
+	return err;
+}
+
+static int lend_memory_at(struct sigma_guest *guest, const struct sigma_create_at *at,
+			  struct sigma_why *why)
+{
+	u64 failed_at = 0;
+	int err = sigma_fault() ?:
+		  sigma_memory_lend_at(&guest->memory, at->segments, at->nr_segments,
+				       guest->view.label, &sigma_guests_closed, &failed_at);
+
+	if (!err)
+		return 0;
+	if (err != -ENOMEM || !failed_at || guest->memory.short_of == SIGMA_REASON_GUEST_MEMORY) {
+		refuse_memory(guest, err, why);
+		return err;
+	}
+	mutex_lock(&sigma_guests_lock);
+	err = refuse_place(guest->memory.short_of, failed_at, why);
+	mutex_unlock(&sigma_guests_lock);
+	return err;
+}
+
 /*
  * Gathering memory may take long. Other guests are made, started and destroyed meanwhile, and the
  * machine may restart or sleep: then this guest is given up.
  */
-int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node)
+static int create(struct sigma_create *args, struct sigma_create_at *at,
+		  const struct sigma_device_node *node)
 {
 	struct sigma_guest *guest;
 	int err;
 
-	err = begin_patiently(args, node, &guest);
+	err = begin_patiently(args, at, node, &guest);
 	if (err)
 		return err;
 
-	err = sigma_fault() ?:
-	      sigma_memory_lend(&guest->memory, args->memory, cpu_to_node(guest->view.cpus[0]),
-				args->flags & SIGMA_CREATE_ONE_NODE, guest->view.label,
-				&sigma_guests_closed);
-	if (err) {
-		refuse_memory(guest, err, &args->why);
-	} else {
+	err = at ? lend_memory_at(guest, at, &args->why) : lend_memory(guest, args);
+	if (!err) {
 		mutex_lock(&sigma_guests_lock);
 		err = finish_making(guest, args);
 		mutex_unlock(&sigma_guests_lock);
@@ -420,6 +507,16 @@ int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node
 		mutex_unlock(&sigma_guests_lock);
 	}
 	return err;
+}
+
+int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node)
+{
+	return create(args, NULL, node);
+}
+
+int sigma_guest_create_at(struct sigma_create_at *at, const struct sigma_device_node *node)
+{
+	return create(&at->create, at, node);
 }
 
 void sigma_guest_release_cpus(struct sigma_guest *guest)

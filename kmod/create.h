@@ -26,6 +26,9 @@ struct sigma_device_node {
 /** sigma_guest_create - SIGMA_CREATE; may sleep long. Return: 0, or -errno with @args->why set */
 int sigma_guest_create(struct sigma_create *args, const struct sigma_device_node *node);
 
+/** sigma_guest_create_at - SIGMA_CREATE_AT; the same, with @at->create.why */
+int sigma_guest_create_at(struct sigma_create_at *at, const struct sigma_device_node *node);
+
 /** sigma_guest_destroy - SIGMA_DESTROY; may sleep. Return: 0, -ENOENT, -EBUSY or -EIO */
 int sigma_guest_destroy(const char *name);
 

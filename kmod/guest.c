@@ -123,14 +123,27 @@ static bool contained(struct sigma_guest *guest)
 }
 
 /* SIGMA_WAKE checks what is read here. A guest that wrote nonsense can only be stopped then */
-static void fall_asleep(struct sigma_guest *guest)
+static void read_wake(struct sigma_guest *guest)
 {
 	const struct sigma_iosc_guest *shared = &guest->iosc.header->guest;
 
 	guest->wake.page = le64_to_cpu(READ_ONCE(shared->wake_page));
 	guest->wake.flags = le32_to_cpu(READ_ONCE(shared->wake_flags));
 	guest->wake.sleeps = le32_to_cpu(READ_ONCE(shared->sleeps));
+}
+
+static void fall_asleep(struct sigma_guest *guest)
+{
+	read_wake(guest);
 	park(guest, SIGMA_STATE_ASLEEP);
+}
+
+/* Its CPUs never ran it, and are in the host's offline loop */
+void sigma_guest_restored(struct sigma_guest *guest)
+{
+	lockdep_assert_held(&guest->lock);
+	read_wake(guest);
+	set_state(guest, SIGMA_STATE_ASLEEP);
 }
 
 /* The guest or its guard has rung SIGMA_DOORBELL_STATE */

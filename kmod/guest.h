@@ -106,6 +106,15 @@ int sigma_guest_return_cpus(struct sigma_guest *guest);
 /** sigma_guest_wake - SIGMA_WAKE; in sleep.c. May sleep. Return: 0, or -errno; @why: out */
 int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why);
 
+/**
+ * sigma_guest_restore - SIGMA_RESTORE; in sleep.c. May sleep
+ * @window: SIGMA_IOSC_SIZE bytes of a window that was saved, which nobody else can change
+ * @low: SIGMA_LOW_SIZE bytes, likewise
+ *
+ * Return: 0, -EBUSY, -EINVAL, -ESHUTDOWN, -ENODEV.
+ */
+int sigma_guest_restore(struct sigma_guest *guest, const void *window, const void *low);
+
 /** sigma_guest_wake_locked - the same, with sigma_guests_lock held */
 int sigma_guest_wake_locked(struct sigma_guest *guest, struct sigma_why *why);
 
@@ -152,6 +161,9 @@ int sigma_guest_can_wake(struct sigma_guest *guest);
 
 /** sigma_guest_take_cpus - the guest's CPUs, which had been given back, are lent again */
 void sigma_guest_take_cpus(struct sigma_guest *guest);
+
+/** sigma_guest_restored - its window is that of a guest that is asleep; with @guest->lock held */
+void sigma_guest_restored(struct sigma_guest *guest);
 
 /** sigma_guest_resume - start the CPUs of a guest that is asleep. May sleep. Return: see SIGMA_WAKE */
 int sigma_guest_resume(struct sigma_guest *guest);

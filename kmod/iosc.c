@@ -257,7 +257,41 @@ int sigma_iosc_send(struct sigma_iosc *iosc, const void *msg, size_t len)
 	return err;
 }
 
+/* What is constant while the guest runs */
+static void fill_header(struct sigma_iosc *iosc)
+{
+	struct sigma_iosc_header *header = iosc->header;
+
+	header->magic = cpu_to_le64(SIGMA_IOSC_MAGIC);
+	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
+	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
+	strscpy(header->name, iosc->view->name, sizeof(header->name));
+	header->wakes = cpu_to_le32(1);
+	header->guarded = cpu_to_le32(iosc->view->guard_kind != SIGMA_GUARD_NO);
+}
+
 void sigma_iosc_reset(struct sigma_iosc *iosc)
+{
+	sigma_clock_hide(&iosc->clock);
+	mutex_lock(&iosc->rx_lock);
+	mutex_lock(&iosc->tx_lock);
+	sigma_channels_forget(iosc->channels);
+	memset(iosc->window, 0, SIGMA_IOSC_SIZE);
+	fill_header(iosc);
+	sigma_doorbell_republish(&iosc->doorbell_rx);
+	iosc->rx.index = 0;
+	iosc->tx.index = 0;
+	mutex_unlock(&iosc->tx_lock);
+	mutex_unlock(&iosc->rx_lock);
+	sigma_channels_up(iosc->channels);
+	sigma_clock_show(&iosc->clock, &iosc->header->clock);
+}
+
+/*
+ * The host's own words are made anew, or read once and kept in private memory from then on: its
+ * indices of the control rings, which may have any value, and its sessions of channels.
+ */
+void sigma_iosc_restore(struct sigma_iosc *iosc, const void *window)
 {
 	struct sigma_iosc_header *header = iosc->header;
 
@@ -265,19 +299,17 @@ void sigma_iosc_reset(struct sigma_iosc *iosc)
 	mutex_lock(&iosc->rx_lock);
 	mutex_lock(&iosc->tx_lock);
 	sigma_channels_forget(iosc->channels);
-	memset(iosc->window, 0, SIGMA_IOSC_SIZE);
-	header->magic = cpu_to_le64(SIGMA_IOSC_MAGIC);
-	header->version = cpu_to_le32(SIGMA_IOSC_VERSION);
-	header->size = cpu_to_le32(SIGMA_IOSC_SIZE);
-	strscpy(header->name, iosc->view->name, sizeof(header->name));
-	header->wakes = cpu_to_le32(1);
-	header->guarded = cpu_to_le32(iosc->view->guard_kind != SIGMA_GUARD_NO);
+	memcpy(iosc->window, window, SIGMA_IOSC_SIZE);
+	memset(header, 0, offsetof(struct sigma_iosc_header, to_guest));
+	fill_header(iosc);
+	header->nmis = ((const struct sigma_iosc_header *)(window + SIGMA_IOSC_HEADER_OFF))->nmis;
+	WRITE_ONCE(iosc->rx.index, le32_to_cpu(READ_ONCE(iosc->rx.ring->consumed)));
+	WRITE_ONCE(iosc->tx.index, le32_to_cpu(READ_ONCE(iosc->tx.ring->produced)));
+	/* What the guest had rung and nobody has looked at is found by those who take its devices over */
 	sigma_doorbell_republish(&iosc->doorbell_rx);
-	iosc->rx.index = 0;
-	iosc->tx.index = 0;
 	mutex_unlock(&iosc->tx_lock);
 	mutex_unlock(&iosc->rx_lock);
-	sigma_channels_up(iosc->channels);
+	sigma_channels_restored(iosc->channels);
 	sigma_clock_show(&iosc->clock, &header->clock);
 }
 
@@ -344,15 +376,14 @@ void sigma_iosc_keep_cpu(struct sigma_iosc *iosc)
 		sigma_iosc_note_cpu(iosc);
 }
 
-int sigma_iosc_init(struct sigma_iosc *iosc)
+int sigma_iosc_init(struct sigma_iosc *iosc, const struct sigma_place *place)
 {
 	int err;
 
-	/* One contiguous piece may take reclaim and compaction; create.c reports a failure */
-	iosc->window = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO |
-					 __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
-	if (!iosc->window)
-		return -ENOMEM;
+	err = sigma_window_lend(&iosc->memory, place);
+	if (err)
+		return err;
+	iosc->window = iosc->memory.at;
 	iosc->header = iosc->window + SIGMA_IOSC_HEADER_OFF;
 	iosc->rx.ring = iosc->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_HOST);
 	iosc->tx.ring = iosc->window + SIGMA_IOSC_RING_OFF(SIGMA_CHANNEL_CONTROL, SIGMA_TO_GUEST);
@@ -402,7 +433,7 @@ void sigma_iosc_free(struct sigma_iosc *iosc)
 {
 	if (!iosc->window)
 		return;
-	free_pages_exact(iosc->window, SIGMA_IOSC_SIZE);
+	sigma_window_return(&iosc->memory);
 	iosc->window = NULL;
 }
 

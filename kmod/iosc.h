@@ -14,6 +14,7 @@
 #include "uapi/iosc.h"
 #include "uapi/sigma.h"
 #include "clock.h"
+#include "window.h"
 
 struct eventfd_ctx;
 struct sigma_channels;
@@ -47,7 +48,8 @@ struct sigma_iosc {
 	wait_queue_head_t *wait;
 	struct work_struct *state_work;
 	/* sigma_iosc_init() fills in the rest */
-	void *window;			/* SIGMA_IOSC_SIZE bytes */
+	struct sigma_window memory;
+	void *window;			/* SIGMA_IOSC_SIZE bytes, of @memory */
 	struct sigma_iosc_header *header;
 	struct sigma_ring_end rx, tx;	/* the control rings */
 	struct mutex rx_lock, tx_lock;
@@ -63,10 +65,13 @@ struct sigma_iosc {
 
 int sigma_iosc_setup(void);	/* once, for the module */
 void sigma_iosc_teardown(void);
-int sigma_iosc_init(struct sigma_iosc *iosc);	/* the caller has filled in the first fields */
+/* The caller has filled in the first fields. Return: 0, -ENOMEM, or another error of the interrupt's */
+int sigma_iosc_init(struct sigma_iosc *iosc, const struct sigma_place *place);
 void sigma_iosc_exit(struct sigma_iosc *iosc);	/* stops the kernel's use of the window */
 void sigma_iosc_free(struct sigma_iosc *iosc);	/* frees the window; nobody maps it now */
 void sigma_iosc_reset(struct sigma_iosc *iosc);	/* before a start; guest CPUs are parked */
+/* The window of a guest that was saved, SIGMA_IOSC_SIZE bytes, which may be anything; likewise */
+void sigma_iosc_restore(struct sigma_iosc *iosc, const void *window);
 /* Before a wake, likewise: clear the mailbox's command */
 void sigma_iosc_forget_command(struct sigma_iosc *iosc);
 /*

@@ -50,12 +50,24 @@ static bool is_lendable(unsigned long pfn)
 	       pfn_valid(pfn) && PageReserved(pfn_to_page(pfn));
 }
 
-u64 sigma_low_lend(unsigned int nr)
+/* The first area of @nr pages that is free, or the one at page @at. Return: LOW_PAGES or more: none */
+static unsigned long find_area(unsigned long at, unsigned int nr)
+{
+	unsigned long pfn;
+
+	lockdep_assert_held(&low_lock);
+	if (at >= LOW_PAGES)
+		return LOW_PAGES;
+	pfn = bitmap_find_next_zero_area(low_taken, LOW_PAGES, at ?: LOW_FIRST, nr, 0);
+	return at && pfn != at ? LOW_PAGES : pfn;
+}
+
+u64 sigma_low_lend(u64 at, unsigned int nr)
 {
 	unsigned long pfn;
 
 	mutex_lock(&low_lock);
-	pfn = bitmap_find_next_zero_area(low_taken, LOW_PAGES, LOW_FIRST, nr, 0);
+	pfn = find_area(PHYS_PFN(at), nr);
 	if (pfn < LOW_PAGES)
 		bitmap_set(low_taken, pfn, nr);
 	mutex_unlock(&low_lock);

@@ -11,8 +11,13 @@
 
 void sigma_low_init(void);	/* find usable pages */
 
-/** sigma_low_lend - take @nr contiguous zeroed pages below 1 MiB. Return: address, 0: none */
-u64 sigma_low_lend(unsigned int nr);
+/**
+ * sigma_low_lend - take @nr contiguous zeroed pages below 1 MiB
+ * @at: where they have to be, a multiple of PAGE_SIZE; 0: anywhere
+ *
+ * Return: address, 0: none.
+ */
+u64 sigma_low_lend(u64 at, unsigned int nr);
 void sigma_low_return(u64 phys, unsigned int nr);
 
 /** sigma_low_copy - what is in @nr lent pages from @phys on. May sleep. Return: NULL: no memory */

@@ -13,6 +13,9 @@
  *	entry.S arrival.c	the entry pages, where a started CPU arrives
  *	frequency.c	the frequency of lent CPUs
  *	memory.c	lend and return memory
+ *	pages.c		pages of the running host
+ *	window.c	the memory of an IOSC window
+ *	place.c		where a guest must be that was saved
  *	pool.c		memory that was set aside for guests
  *	low.c		pages below 1 MiB
  *	identity.c	page tables for a CPU that arrives

@@ -19,9 +19,11 @@
 #include <linux/string.h>
 
 #include "memory.h"
+#include "pages.h"
 #include "pool.h"
 
 #define PIECE_MAX	(SZ_1G >> PAGE_SHIFT)
+#define PIECE_AT_MAX	(SZ_128M >> PAGE_SHIFT)	/* what is tried at once at a given place */
 #define PIECE_MIN	(SIGMA_SEGMENT_ALIGN >> PAGE_SHIFT)
 
 /*
@@ -37,7 +39,7 @@ static unsigned int under_way;		/* guests whose memory is gathered beside others
 static unsigned int begun;		/* the same, since the module was loaded; wraps */
 
 /* The host keeps an eighth of all memory available, and at least 128 MiB */
-#define KEEP_SHARE	8
+#define KEEP_SHARE	SIGMA_PAGES_KEEP_SHARE
 #define KEEP_MIN	(SZ_128M >> PAGE_SHIFT)
 
 /*
@@ -103,95 +105,13 @@ static void end_promise(unsigned long nr)
 	mutex_unlock(&promise_lock);
 }
 
-static bool has_normal_zone(void)
-{
-	int node;
-
-	for_each_online_node(node)
-		if (populated_zone(&NODE_DATA(node)->node_zones[ZONE_NORMAL]))
-			return true;
-	return false;
-}
-
-/*
- * Drivers and bounce buffers of devices that reach 32 bits only need memory of ZONE_DMA32, also long
- * after boot. So a share of it stays with the host where there is other memory; where there is none,
- * spare() keeps as much.
- */
-static bool leaves_enough(struct zone *zone, unsigned long nr)
-{
-	unsigned long available;
-
-	if (zone_idx(zone) != ZONE_DMA32 || !has_normal_zone())
-		return true;
-	available = zone_page_state(zone, NR_FREE_PAGES) +
-		    zone_page_state(zone, NR_ZONE_ACTIVE_FILE) +
-		    zone_page_state(zone, NR_ZONE_INACTIVE_FILE);
-	return available >= nr + zone_managed_pages(zone) / KEEP_SHARE;
-}
-
-/*
- * Stores words, which is as fast as clear_page() on hardware, and eight times as fast in an
- * emulator: clear_page() stores bytes on recent CPUs (REP STOSB), and an emulator stores them one
- * by one. A store to a page with a memory error could raise a machine check: such a page stays as
- * it is, and the kernel does not use it any more.
- */
-static void zero_pages(unsigned long pfn, unsigned long nr)
-{
-	for (; nr; pfn++, nr--) {
-		if (PageHWPoison(pfn_to_page(pfn)))
-			continue;
-		memset64(pfn_to_kaddr(pfn), 0, PAGE_SIZE / sizeof(u64));
-		if (!(nr & 0xfff))
-			cond_resched();
-	}
-}
-
-/* A quick check that spares alloc_contig_range() the obvious failures */
-static bool worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
-{
-	for (unsigned long end = pfn + nr; pfn < end; pfn += pageblock_nr_pages) {
-		struct page *page = pfn_to_online_page(pfn);
-
-		if (!page || page_zone(page) != zone || PageReserved(page))
-			return false;
-	}
-	return true;
-}
-
-/* With an error that the host has found: such a page may be among those that it can isolate */
-static bool has_memory_error(unsigned long pfn, unsigned long nr)
-{
-	for (unsigned long end = pfn + nr; pfn < end; pfn++)
-		if (PageHWPoison(pfn_to_page(pfn)))
-			return true;
-	return false;
-}
-
-static void give_pages_back(unsigned long pfn, unsigned long nr)
-{
-	/* Not free_contig_range(), which warns about a page that is still pinned */
-	for (unsigned long end = pfn + nr; pfn < end; pfn++) {
-		__free_page(pfn_to_page(pfn));
-		if (!(pfn & 0xfff))
-			cond_resched();
-	}
-}
-
 /* Return: was the piece taken? */
 static bool take_piece(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
 {
 	const struct sigma_piece piece = { .pfn = pfn, .nr_pages = nr };
 
-	if (!sigma_pieces_have_room(&mem->pieces, &piece) ||
-	    alloc_contig_range(pfn, pfn + nr, SIGMA_CONTIG_FLAGS,
-			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
+	if (!sigma_pieces_have_room(&mem->pieces, &piece) || !sigma_pages_take(pfn, nr))
 		return false;
-	/* Other guests may have taken from this zone since the first check */
-	if (has_memory_error(pfn, nr) || !leaves_enough(page_zone(pfn_to_page(pfn)), 0)) {
-		give_pages_back(pfn, nr);
-		return false;
-	}
 	sigma_pieces_add(&mem->pieces, piece);
 	return true;
 }
@@ -202,9 +122,9 @@ static unsigned long take_from_zone(struct sigma_memory *mem, struct zone *zone,
 	unsigned long start = ALIGN(zone->zone_start_pfn, nr);
 	unsigned long pfn = ALIGN_DOWN(zone_end_pfn(zone), nr);
 
-	while (pfn >= start + nr && !give_up(mem) && leaves_enough(zone, nr)) {
+	while (pfn >= start + nr && !give_up(mem) && sigma_pages_leave_enough(zone, nr)) {
 		pfn -= nr;
-		if (worth_trying(zone, pfn, nr) && take_piece(mem, pfn, nr))
+		if (sigma_pages_worth_trying(zone, pfn, nr) && take_piece(mem, pfn, nr))
 			return pfn;
 		cond_resched();
 	}
@@ -283,12 +203,12 @@ static void list_pieces(struct sigma_memory *mem, const char *label)
 
 static void free_piece(const struct sigma_piece *piece)
 {
-	zero_pages(piece->pfn, piece->nr_pages);
+	sigma_pages_zero(piece->pfn, piece->nr_pages);
 	if (piece->from_pool) {
 		sigma_pool_give_back(piece->pfn, piece->nr_pages);
 		return;
 	}
-	give_pages_back(piece->pfn, piece->nr_pages);
+	sigma_pages_give_back(piece->pfn, piece->nr_pages);
 }
 
 void sigma_memory_return(struct sigma_memory *mem)
@@ -333,7 +253,7 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 		if (pfn) {
 			if (!from_pool)
 				end_promise(nr);
-			zero_pages(pfn, nr);
+			sigma_pages_zero(pfn, nr);
 			*left -= nr;
 			WRITE_ONCE(mem->gathered, mem->size - ((u64)*left << PAGE_SHIFT));
 		} else {
@@ -414,6 +334,13 @@ static unsigned long gather_alone(struct sigma_memory *mem, int node)
 	return left;
 }
 
+static int lend_error(const struct sigma_memory *mem)
+{
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	return READ_ONCE(*mem->closed) ? -ESHUTDOWN : -ENOMEM;
+}
+
 int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, bool only_node,
 		      const char *label, const bool *closed)
 {
@@ -429,10 +356,115 @@ int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, bool only_no
 		left = gather_alone(mem, node);
 	if (left) {
 		sigma_memory_return(mem);
-		return fatal_signal_pending(current) ? -EINTR :
-		       READ_ONCE(*closed) ? -ESHUTDOWN : -ENOMEM;
+		return lend_error(mem);
 	}
 
+	make_segments(mem);
+	list_pieces(mem, label);
+	return 0;
+}
+
+/* Return: how many pages from @pfn on were taken, at most @most */
+static unsigned long take_at_from_pool(struct sigma_memory *mem, unsigned long pfn,
+				       unsigned long most)
+{
+	struct sigma_piece piece = { .pfn = pfn, .from_pool = true };
+
+	piece.nr_pages = sigma_pool_take_at(pfn, most);
+	if (!piece.nr_pages)
+		return 0;
+	if (!sigma_pieces_have_room(&mem->pieces, &piece)) {
+		sigma_pool_give_back(pfn, piece.nr_pages);
+		mem->short_of = SIGMA_REASON_PLACE_PIECES;
+		return 0;
+	}
+	sigma_pieces_add(&mem->pieces, piece);
+	return piece.nr_pages;
+}
+
+/* As take_piece(). The smallest piece gets some time to become free */
+static bool take_piece_at(struct sigma_memory *mem, unsigned long pfn, unsigned long nr)
+{
+	const struct sigma_piece piece = { .pfn = pfn, .nr_pages = nr };
+
+	if (nr > PIECE_MIN)
+		return take_piece(mem, pfn, nr);
+	if (!sigma_pieces_have_room(&mem->pieces, &piece)) {
+		mem->short_of = SIGMA_REASON_PLACE_PIECES;
+		return false;
+	}
+	if (!sigma_pages_take_patiently(pfn, nr))
+		return false;
+	sigma_pieces_add(&mem->pieces, piece);
+	return true;
+}
+
+/* As take_at_from_pool(). @mem->short_of: why nothing was taken */
+static unsigned long take_at_from_host(struct sigma_memory *mem, unsigned long pfn,
+				       unsigned long most)
+{
+	struct zone *zone = sigma_pages_zone(pfn);
+
+	if (!zone) {
+		mem->short_of = SIGMA_REASON_PLACE_NO_RAM;
+		return 0;
+	}
+	mem->short_of = SIGMA_REASON_PLACE_HOST;
+	/* Smaller and smaller, since the place of the last try is the one that is named */
+	for (unsigned long nr = min(most, PIECE_AT_MAX); nr; nr = rounddown(nr / 2, PIECE_MIN)) {
+		bool taken;
+
+		if (!sigma_pages_worth_trying(zone, pfn, nr))
+			continue;
+		if (!promise(nr)) {
+			mem->short_of = SIGMA_REASON_GUEST_MEMORY;
+			return 0;
+		}
+		taken = take_piece_at(mem, pfn, nr);
+		end_promise(nr);
+		if (taken)
+			return nr;
+	}
+	return 0;
+}
+
+/* Return: 0, or the address at which this failed */
+static u64 gather_at(struct sigma_memory *mem, const struct sigma_segment *segments,
+		     unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		unsigned long pfn = PHYS_PFN(segments[i].phys);
+		unsigned long end = pfn + PHYS_PFN(segments[i].size), taken;
+
+		for (; pfn < end; pfn += taken) {
+			mem->short_of = SIGMA_REASON_NONE;
+			taken = take_at_from_pool(mem, pfn, end - pfn);
+			if (!taken && !mem->short_of)
+				taken = take_at_from_host(mem, pfn, end - pfn);
+			if (!taken || give_up(mem))
+				return PFN_PHYS(pfn);
+			sigma_pages_zero(pfn, taken);
+			WRITE_ONCE(mem->gathered, mem->gathered + ((u64)taken << PAGE_SHIFT));
+		}
+	}
+	return 0;
+}
+
+int sigma_memory_lend_at(struct sigma_memory *mem, const struct sigma_segment *segments,
+			 unsigned int nr, const char *label, const bool *closed, u64 *failed_at)
+{
+	memset(mem, 0, sizeof(*mem));
+	mem->closed = closed;
+	for (unsigned int i = 0; i < nr; i++)
+		mem->size += segments[i].size;
+	if (down_write_killable(&gather_lock))
+		return -EINTR;
+	*failed_at = gather_at(mem, segments, nr);
+	up_write(&gather_lock);
+	if (*failed_at) {
+		sigma_memory_return(mem);
+		return lend_error(mem);
+	}
 	make_segments(mem);
 	list_pieces(mem, label);
 	return 0;

@@ -16,8 +16,8 @@ struct page;
  * @gathered: bytes of @size taken so far
  * @only_node: see sigma_memory_lend()
  * @closed: see sigma_memory_lend()
- * @short_of: why not all could be taken: SIGMA_REASON_GUEST_MEMORY, SIGMA_REASON_SCATTERED or
- *	      SIGMA_REASON_NODE_MEMORY
+ * @short_of: why not all could be taken: SIGMA_REASON_GUEST_MEMORY, SIGMA_REASON_SCATTERED,
+ *	      SIGMA_REASON_NODE_MEMORY, or of sigma_memory_lend_at() a SIGMA_REASON_PLACE_*
  * @pieces: once all are gathered, sorted by address
  * @res: the entries of the pieces in /proc/iomem; without a parent if one could not be made
  * @nr_segments: number of @segment
@@ -48,6 +48,14 @@ struct sigma_memory {
  */
 int sigma_memory_lend(struct sigma_memory *mem, u64 size, int node, bool only_node,
 		      const char *label, const bool *closed);
+
+/**
+ * sigma_memory_lend_at - the same, with these pieces, from the pool and the host
+ * @segments: @nr of them, as struct sigma_create_at has them
+ * @failed_at: out, with -ENOMEM: the first address that could not be taken
+ */
+int sigma_memory_lend_at(struct sigma_memory *mem, const struct sigma_segment *segments,
+			 unsigned int nr, const char *label, const bool *closed, u64 *failed_at);
 
 /** sigma_memory_lendable - bytes that could be lent now; less where memory is fragmented */
 u64 sigma_memory_lendable(void);

@@ -464,6 +464,32 @@ unsigned long sigma_pool_take(unsigned long nr_pages, int node)
 	return pfn;
 }
 
+/* Chunks from @pfn on that are free in this range, at most @nr_pages, are taken. Return: how many pages */
+static unsigned long take_at(struct pool_range *range, unsigned long pfn, unsigned long nr_pages)
+{
+	unsigned long chunks = range->size / CHUNK, first, end;
+
+	if (PFN_PHYS(pfn) < range->phys || PFN_PHYS(pfn) - range->phys >= range->size)
+		return 0;
+	first = (pfn - PHYS_PFN(range->phys)) / CHUNK_PAGES;
+	end = min(chunks, first + nr_pages / CHUNK_PAGES);
+	end = find_next_bit(range->taken, end, first);
+	bitmap_set(range->taken, first, end - first);
+	return (end - first) * CHUNK_PAGES;
+}
+
+unsigned long sigma_pool_take_at(unsigned long pfn, unsigned long nr_pages)
+{
+	unsigned long nr = 0;
+
+	mutex_lock(&pool_lock);
+	for (unsigned int i = 0; i < nr_ranges && !nr; i++)
+		if (ranges[i].ready)
+			nr = take_at(&ranges[i], pfn, nr_pages);
+	mutex_unlock(&pool_lock);
+	return nr;
+}
+
 static void give_back_chunk(unsigned long pfn)
 {
 	const u64 phys = PFN_PHYS(pfn);

@@ -24,6 +24,15 @@ void sigma_pool_sizes(u64 *size, u64 *left);
  */
 unsigned long sigma_pool_take(unsigned long nr_pages, int node);
 
+/**
+ * sigma_pool_take_at - take the pages from @pfn on that the pool has, and that are free
+ * @pfn: of a multiple of 2 MiB
+ * @nr_pages: at most so many; a multiple of 2 MiB
+ *
+ * Return: number of pages; 0: not even the first is free in the pool.
+ */
+unsigned long sigma_pool_take_at(unsigned long pfn, unsigned long nr_pages);
+
 /** sigma_pool_failed - keep the mark of a memory error in this page, if the pool has it. May sleep. */
 void sigma_pool_failed(unsigned long pfn);
 

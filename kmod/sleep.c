@@ -3,6 +3,7 @@
  * Guests that are asleep: their CPUs go back to the host, are lent again, and the guest is woken. guest.c
  * sees a guest fall asleep, and checks where it wants to wake.
  */
+#include <linux/io.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 
@@ -86,5 +87,37 @@ int sigma_guest_wake(struct sigma_guest *guest, struct sigma_why *why)
 	mutex_lock(&sigma_guests_lock);
 	err = sigma_guest_wake_locked(guest, why);
 	mutex_unlock(&sigma_guests_lock);
+	return err;
+}
+
+/* A guest that was saved, whose memory is there again: it sleeps, and wakes as any other does */
+static int restore_locked(struct sigma_guest *guest, const void *window, const void *low)
+{
+	const struct sigma_iosc_header *header = window + SIGMA_IOSC_HEADER_OFF;
+
+	if (guest->gone)
+		return -ENODEV;
+	if (READ_ONCE(sigma_guests_closed))
+		return -ESHUTDOWN;
+	if (guest->state != SIGMA_STATE_CREATED)
+		return -EBUSY;
+	if (header->magic != cpu_to_le64(SIGMA_IOSC_MAGIC) ||
+	    header->version != cpu_to_le32(SIGMA_IOSC_VERSION) ||
+	    header->guest.state != cpu_to_le32(SIGMA_GUEST_ASLEEP))
+		return -EINVAL;
+	sigma_iosc_restore(&guest->iosc, window);
+	memcpy(phys_to_virt(guest->view.low_phys), low, SIGMA_LOW_SIZE);
+	guest->nmis = le32_to_cpu(header->nmis);
+	sigma_guest_restored(guest);
+	return 0;
+}
+
+int sigma_guest_restore(struct sigma_guest *guest, const void *window, const void *low)
+{
+	int err;
+
+	mutex_lock(&guest->lock);
+	err = restore_locked(guest, window, low);
+	mutex_unlock(&guest->lock);
 	return err;
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=400
+# rig: smp=2 mem=2G timeout=400 append=memmap=128M$0x60000000
 #
 # Wrong input is refused with its place and the reason, and nothing is taken from the host
 
@@ -140,6 +140,46 @@ for name in "" "." "../up" "a/b" "control" "with space" "-dash" \
 	    "a23456789012345678901234567890123"; do
 	refuse "create: the name '$name' is refused" "invalid|exists" create "$name" $M 0 0 1 1
 done
+
+# What the host has had it may need a moment later, so these places are of memory that was set aside
+check "memory is set aside" sigmactl pool add 128M@0x60000000
+remember_host
+check "a guest is created" create g $M 0 0 1 1
+read -r iosc low apic phys _ <<<"$(ioctls where g)"
+check "it is destroyed" ioctls destroy g
+at() { ioctls create-at g "$@"; }
+refuse "create at: no address of a window is refused" "invalid" at 0 "$low" "$apic" "$phys" "$M"
+refuse "create at: a window at an odd address is refused" "invalid" at $((iosc + 4096)) "$low" "$apic" "$phys" "$M"
+refuse "create at: a window within the memory is refused" "invalid" at "$phys" "$low" "$apic" "$phys" "$M"
+refuse "create at: a window where no memory is is refused" "no memory at" at 0x7ffffffe00000 "$low" "$apic" "$phys" "$M"
+refuse "create at: no low memory is refused" "invalid" at "$iosc" 0 "$apic" "$phys" "$M"
+refuse "create at: low memory that is not low is refused" "below 1 MiB" at "$iosc" "$phys" "$apic" "$phys" "$M"
+refuse "create at: low memory that must not be lent is refused" "below 1 MiB" at "$iosc" 0x1000 "$apic" "$phys" "$M"
+refuse "create at: an unknown APIC ID is refused" "APIC ID 77" at "$iosc" "$low" 77 "$phys" "$M"
+refuse "create at: the APIC ID of CPU 0 is refused" "cpu 0" at "$iosc" "$low" 0 "$phys" "$M"
+refuse "create at: memory at 0 is refused" "invalid" at "$iosc" "$low" "$apic" 0 "$M"
+refuse "create at: memory at an odd address is refused" "invalid" at "$iosc" "$low" "$apic" $((phys + 4096)) "$M"
+refuse "create at: memory without an end is refused" "invalid" at "$iosc" "$low" "$apic" "$phys" 0xffffffffffe00000
+refuse "create at: pieces in a wrong order are refused" "invalid" at "$iosc" "$low" "$apic" "$phys" "$M" 0x200000 "$M"
+refuse "create at: pieces that touch are refused" "invalid" at "$iosc" "$low" "$apic" "$phys" 0x200000 \
+	$((phys + 0x200000)) 0x200000
+refuse "create at: the host's own kernel is refused" "the host uses" at "$iosc" "$low" "$apic" \
+	"0x$(awk '/Kernel code/ { print $1 }' /proc/iomem | cut -d- -f 1)" 0x200000
+refuse "create at: memory that is not there is refused" "no memory at" at "$iosc" "$low" "$apic" 0x7ffffffe00000 "$M"
+check "ioctls: the host is as before" host_is_as_before
+check "a guest is created where it was" eval 'at "$iosc" "$low" "$apic" "$phys" "$M" && [ "$(ioctls where g)" = "$(
+	printf "0x%x 0x%x %u 0x%x 0x%x" "$iosc" "$low" "$apic" "$phys" "$M")" ]'
+refuse "restore: a window of nonsense is refused" "invalid" ioctls restore g 0xff
+check "restore: one that says that it is asleep is not" ioctls restore g 0xff 0x1000
+check "it is asleep" [ "$(state g)" = asleep ]
+refuse "restore: a guest that is asleep is refused" "busy" ioctls restore g 0xff 0x1000
+refuse "wake: where it wants to wake is not in its memory" "bad address" ioctls wake g
+check "its channels can be opened" eval 'within 10 timeout 1 cat /dev/iosc/g/1; [ $? = 124 ]'
+check "it is destroyed" ioctls destroy g
+check "ioctls: the host is as before" host_is_as_before
+check "the pool is empty again" eval 'modprobe -r sigma && modprobe sigma'
+remember_host
+
 refuse "destroy: a guest that does not exist is refused" \
 	"no such" ioctls destroy nobody
 check "ioctls: the host is as before" host_is_as_before

@@ -61,7 +61,23 @@ check "the host has the CPU and the memory back" host_is_as_before
 check "no step of adding memory to the pool leaves anything when it fails" \
 	each_fails 1 no_pool sigmactl pool add 64M@0x30000000
 check "the pool has the memory at last" [ "$(pool_size)" = $((64 << 20)) ]
+
+# What the host has had it may need a moment later, so this guest's places are of the pool
+remember_host
+check "a guest is made of the pool" $program create g $((32 << 20)) 0 0 1 1
+places=$($program where g)
+check "it is destroyed" $program destroy g
+# shellcheck disable=SC2086 # a list
+creates_at() { $program create-at g $places; }
+restores() { $program restore g 0 "$(cut -d " " -f 4 <<<"$places")"; }
+check "no step of making a guest where it was leaves anything when it fails" each_fails 1 no_guest creates_at
+check "it is where it was" [ "$($program where g)" = "$places" ]
+check "no step of restoring it leaves anything when it fails" each_fails 1 guest_as_before restores
+check "it is asleep" [ "$(state g)" = asleep ]
+check "the guest is destroyed: nothing holds it" $program destroy g
+check "the host has the CPU and the memory back" host_is_as_before
 check "the module is unloaded, and loaded again without a pool" eval 'rmmod sigma && modprobe sigma'
+remember_host
 
 guest g disk=/dev/vdb memory=128M
 # Behind the steps of making a guest: sigmad opens the guest's device, and asks what it got

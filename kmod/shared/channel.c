@@ -187,6 +187,22 @@ void sigma_channels_up(struct sigma_channels *all)
 	}
 }
 
+/* A session that the peer has joined is over, and the next one has another number */
+void sigma_channels_restored(struct sigma_channels *all)
+{
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct sigma_channel_end *end = &all->end[i];
+		u32 last = le32_to_cpu(READ_ONCE(our_state(end)->session)) | 1;
+
+		spin_lock_irq(&end->lock);
+		WRITE_ONCE(end->session, last + (end->opened ? 2 : 1));
+		end->reachable = true;
+		publish(end);
+		spin_unlock_irq(&end->lock);
+		ring(end);
+	}
+}
+
 void sigma_channels_down(struct sigma_channels *all)
 {
 	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {

@@ -95,6 +95,9 @@ void sigma_channels_forget(struct sigma_channels *all);
 /** sigma_channels_up - the peer's kernel is about to run; the window has just been reset */
 void sigma_channels_up(struct sigma_channels *all);
 
+/** sigma_channels_restored - the window is that of a peer that sleeps; this side's sessions are over */
+void sigma_channels_restored(struct sigma_channels *all);
+
 /** sigma_channels_down - the peer's kernel stopped: its sessions are over. May take spinlocks. */
 void sigma_channels_down(struct sigma_channels *all);
 

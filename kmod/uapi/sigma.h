@@ -130,6 +130,16 @@ enum sigma_reason {
 	SIGMA_REASON_CPU_OTHER		= 46,	/* SIGMA_WAKE: is another one than before: it has
 						 * APIC ID value
 						 */
+	/* SIGMA_CREATE_AT: a place that the guest must have; value: address, unless said otherwise */
+	SIGMA_REASON_PLACE		= 47,	/* misaligned, or places overlap or are in no order */
+	SIGMA_REASON_PLACE_NO_RAM	= 48,	/* is not the host's memory, or may not be lent */
+	SIGMA_REASON_PLACE_GUEST	= 49,	/* another guest has memory or its window there */
+	SIGMA_REASON_PLACE_HOST		= 50,	/* the host uses it, and cannot move what it has there */
+	SIGMA_REASON_PLACE_LOW		= 51,	/* below 1 MiB: another guest has it, or none may */
+	SIGMA_REASON_NO_APIC_ID		= 52,	/* no CPU of the machine has APIC ID value */
+	SIGMA_REASON_PLACE_PIECES	= 53,	/* from here on it would be more than SIGMA_SEGMENTS_MAX
+						 * pieces of the pool and of the host
+						 */
 };
 
 /**
@@ -167,6 +177,41 @@ struct sigma_create {
 	__u32 nr_cpus;
 	__u32 cpus[SIGMA_CPUS_MAX];
 	struct sigma_why why;
+};
+
+/**
+ * struct sigma_segment - a piece of the guest's memory
+ * @phys: physical address, the same number for host and guest
+ * @size: bytes
+ *
+ * Segment 0 starts at offset 0 of the memory file, and each next one where the one before ends.
+ * Adjacent pieces are reported as one segment. The low memory is not in the file.
+ */
+struct sigma_segment {
+	__u64 phys;
+	__u64 size;
+};
+
+/**
+ * struct sigma_create_at - argument of SIGMA_CREATE_AT
+ * @create: as for SIGMA_CREATE. @create.memory is the sum of @segments, and @create.cpus are ignored.
+ *	    SIGMA_CREATE_ONE_NODE is not possible
+ * @apic_ids: @create.nr_cpus physical APIC IDs of CPUs, the first one boots the guest
+ * @iosc_phys: sigma_info.iosc_phys, a multiple of SIGMA_IOSC_SIZE
+ * @low_phys: sigma_info.low_phys, a multiple of 4096
+ * @nr_segments: number of @segments, 1..SIGMA_SEGMENTS_MAX
+ * @reserved: 0
+ * @segments: sigma_info.segments: multiples of SIGMA_SEGMENT_ALIGN, not 0, by ascending addresses, none
+ *	      adjacent to the next
+ */
+struct sigma_create_at {
+	struct sigma_create create;
+	__u32 apic_ids[SIGMA_CPUS_MAX];
+	__u64 iosc_phys;
+	__u64 low_phys;
+	__u32 nr_segments;
+	__u32 reserved;
+	struct sigma_segment segments[SIGMA_SEGMENTS_MAX];
 };
 
 /**
@@ -209,19 +254,6 @@ enum sigma_state {
 	SIGMA_STATE_UNRESPONSIVE = 8,	/* running, but its heartbeat has stopped */
 	SIGMA_STATE_CONTAINED	= 9,	/* its guard stopped it, see SIGMA_GET_VIOLATION; parked */
 	SIGMA_STATE_ASLEEP	= 10,	/* it fell asleep; CPUs parked or given back, memory kept */
-};
-
-/**
- * struct sigma_segment - a piece of the guest's memory
- * @phys: physical address, the same number for host and guest
- * @size: bytes
- *
- * Segment 0 starts at offset 0 of the memory file, and each next one where the one before ends.
- * Adjacent pieces are reported as one segment. The low memory is not in the file.
- */
-struct sigma_segment {
-	__u64 phys;
-	__u64 size;
 };
 
 /**
@@ -295,6 +327,16 @@ struct sigma_wake_failure {
 	__u32 error;
 	__u32 reserved;
 	struct sigma_why why;
+};
+
+/**
+ * struct sigma_restore - argument of SIGMA_RESTORE
+ * @window: address of SIGMA_IOSC_SIZE bytes: the IOSC window of a guest that was asleep
+ * @low: address of SIGMA_LOW_SIZE bytes: its low memory
+ */
+struct sigma_restore {
+	__u64 window;
+	__u64 low;
 };
 
 #define SIGMA_NODE_RANGES_MAX	128
@@ -422,6 +464,10 @@ struct sigma_panic {
  *   ENOSPC  there is no room left below 1 MiB
  *   EOPNOTSUPP  this machine, or one of the CPUs, lacks what the requested guard needs
  *   ESHUTDOWN  the machine is about to restart or to sleep
+ * SIGMA_CREATE_AT: as SIGMA_CREATE, for a guest that was saved and has to be where it was: with the
+ *   same addresses, and with CPUs of the same APIC IDs. Of the errors above; and
+ *   EBUSY   the host or another guest has a place, @why tells which
+ *   EINVAL  no CPU has an APIC ID, or a place cannot be lent
  * SIGMA_DESTROY: stop the guest if it runs, return everything to the host, remove the device.
  *   ENOENT  no such guest, or SIGMA_CREATE has not made it yet
  *   EBUSY   a memory file of it is still open or mapped
@@ -441,6 +487,7 @@ struct sigma_panic {
 #define SIGMA_CREATE	_IOWR(SIGMA_IOC, 0x01, struct sigma_create)
 #define SIGMA_DESTROY	_IOW(SIGMA_IOC, 0x02, struct sigma_destroy)
 #define SIGMA_POOL_ADD	_IOWR(SIGMA_IOC, 0x03, struct sigma_pool_add)
+#define SIGMA_CREATE_AT	_IOWR(SIGMA_IOC, 0x04, struct sigma_create_at)
 
 /*
  * On /dev/sigma/NAME.
@@ -498,6 +545,14 @@ struct sigma_panic {
  * SIGMA_READ_LOW: copy the low memory, which is not in the memory file.
  *   EFAULT  @buffer is not all writable
  *   ENOMEM  no memory for a temporary copy
+ * SIGMA_RESTORE: the guest, which was created and not started yet, becomes one that is asleep, with this
+ *   IOSC window and low memory; its memory was written by the memory file. What the host has in the
+ *   window is made anew. What the guest wrote is not trusted more than that of a guest that ran.
+ *   EBUSY   it was started before
+ *   EINVAL  the window has another version, or is not of a guest that is asleep
+ *   EFAULT  the bytes cannot all be read
+ *   ENOMEM  no memory for a temporary copy
+ *   ESHUTDOWN  the machine is about to restart or to sleep
  */
 #define SIGMA_GET_INFO	_IOR(SIGMA_IOC, 0x10, struct sigma_info)
 #define SIGMA_START	_IOW(SIGMA_IOC, 0x11, struct sigma_start)
@@ -514,5 +569,6 @@ struct sigma_panic {
 #define SIGMA_WAKE	_IOWR(SIGMA_IOC, 0x1c, struct sigma_wake)
 #define SIGMA_SET_SUSPEND _IOW(SIGMA_IOC, 0x1d, struct sigma_suspend_policy)
 #define SIGMA_GET_WAKE_FAILURE _IOR(SIGMA_IOC, 0x1e, struct sigma_wake_failure)
+#define SIGMA_RESTORE	_IOW(SIGMA_IOC, 0x1f, struct sigma_restore)
 
 #endif

@@ -10,6 +10,11 @@
  *	ioctls start NAME [ENTRY]	SIGMA_START, by default where the guest's memory begins
  *	ioctls kick|call NAME DOORBELL	SIGMA_SET_KICK or SIGMA_SET_CALL of file descriptor 0
  *	ioctls map NAME SIZE		mmap() of the guest's device
+ *	ioctls where NAME		prints PLACES of a guest: IOSC LOW APIC_ID ADDRESS SIZE...
+ *	ioctls create-at NAME PLACES	SIGMA_CREATE_AT, with one CPU
+ *	ioctls restore NAME BYTE [PAGE]	SIGMA_RESTORE with a window full of BYTE. With PAGE it says of itself
+ *					that it is of a guest which is asleep and wants to wake there
+ *	ioctls wake NAME		SIGMA_WAKE
  *	ioctls use NAME DOORBELL	with good arguments all that takes something from the kernel, in
  *					turn, and gives it back; for faults.sh
  */
@@ -24,6 +29,7 @@
 #include <sys/mman.h>
 
 #include "../../common/reason.h"
+#include "../../kmod/uapi/iosc.h"
 #include "../../kmod/uapi/sigma.h"
 
 static int failed(void)
@@ -65,6 +71,67 @@ static int create(char **args)
 	reason_text(&create.why, create.memory, text);
 	printf("%s: %s\n", strerror(errno), text);
 	return 1;
+}
+
+static int where(const char *name)
+{
+	struct sigma_info info;
+
+	if (ioctl(open_device(name), SIGMA_GET_INFO, &info))
+		return failed();
+	printf("0x%llx 0x%llx %u", info.iosc_phys, info.low_phys, info.apic_ids[0]);
+	for (unsigned int i = 0; i < info.nr_segments; i++)
+		printf(" 0x%llx 0x%llx", info.segments[i].phys, info.segments[i].size);
+	putchar('\n');
+	return 0;
+}
+
+static int create_at(const char *name, char **places)
+{
+	struct sigma_create_at at = { .create.nr_cpus = 1 };
+	char text[REASON_TEXT_MAX];
+
+	snprintf(at.create.name, sizeof(at.create.name), "%s", name);
+	at.iosc_phys = strtoull(*places++, NULL, 0);
+	at.low_phys = strtoull(*places++, NULL, 0);
+	at.apic_ids[0] = strtoul(*places++, NULL, 0);
+	for (; places[0] && places[1] && at.nr_segments < SIGMA_SEGMENTS_MAX; places += 2) {
+		struct sigma_segment *seg = &at.segments[at.nr_segments++];
+
+		seg->phys = strtoull(places[0], NULL, 0);
+		seg->size = strtoull(places[1], NULL, 0);
+		at.create.memory += seg->size;
+	}
+	if (!ioctl(open_device("control"), SIGMA_CREATE_AT, &at))
+		return 0;
+	reason_text(&at.create.why, at.create.memory, text);
+	printf("%s: %s\n", strerror(errno), text);
+	return 1;
+}
+
+static int restore(const char *name, const char *byte, const char *page)
+{
+	static __u8 window[SIGMA_IOSC_SIZE], low[SIGMA_LOW_SIZE];
+	struct sigma_iosc_header *header = (void *)(window + SIGMA_IOSC_HEADER_OFF);
+	const struct sigma_restore args = { .window = (uintptr_t)window, .low = (uintptr_t)low };
+
+	memset(window, strtoul(byte, NULL, 0), sizeof(window));
+	memset(low, strtoul(byte, NULL, 0), sizeof(low));
+	if (page) {
+		header->magic = SIGMA_IOSC_MAGIC;
+		header->version = SIGMA_IOSC_VERSION;
+		header->guest.state = SIGMA_GUEST_ASLEEP;
+		header->guest.wake_page = strtoull(page, NULL, 0);
+		header->guest.wake_flags = 0;
+	}
+	return ioctl(open_device(name), SIGMA_RESTORE, &args) ? failed() : 0;
+}
+
+static int wake(const char *name)
+{
+	struct sigma_wake args = {};
+
+	return ioctl(open_device(name), SIGMA_WAKE, &args) ? failed() : 0;
 }
 
 static int destroy_named(const char *name)
@@ -137,6 +204,14 @@ int main(int argc, char **argv)
 		return bind_eventfd(argv[2], SIGMA_SET_CALL, argv[3]);
 	if (!strcmp(verb, "map") && argc == 4)
 		return map_device(argv[2], argv[3]);
+	if (!strcmp(verb, "where") && argc == 3)
+		return where(argv[2]);
+	if (!strcmp(verb, "create-at") && argc > 5)
+		return create_at(argv[2], argv + 3);
+	if (!strcmp(verb, "restore") && argc > 3)
+		return restore(argv[2], argv[3], argv[4]);
+	if (!strcmp(verb, "wake") && argc == 3)
+		return wake(argv[2]);
 	if (!strcmp(verb, "use") && argc == 4)
 		return use(argv[2], argv[3]);
 	printf("ioctls: see the top of its source for its arguments\n");

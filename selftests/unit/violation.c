@@ -87,18 +87,18 @@ static const char *reason(uint32_t reason, uint32_t cpu, uint64_t value)
 /* Each one has words of its own, which fit with the greatest numbers */
 TEST(every_reason_has_words)
 {
-	char texts[SIGMA_REASON_CPU_OTHER + 1][REASON_TEXT_MAX];
+	char texts[SIGMA_REASON_PLACE_PIECES + 1][REASON_TEXT_MAX];
 
 	EXPECT_STREQ("", reason(SIGMA_REASON_NONE, 0, 0));
-	for (uint32_t i = 1; i <= SIGMA_REASON_CPU_OTHER; i++) {
+	for (uint32_t i = 1; i <= SIGMA_REASON_PLACE_PIECES; i++) {
 		strcpy(texts[i], reason(i, UINT32_MAX, UINT64_MAX));
 		EXPECT_TRUE(texts[i][0] && strlen(texts[i]) < REASON_TEXT_MAX - 1);
 		EXPECT_TRUE(!strstr(texts[i], "does not know: they are"));
 		for (uint32_t k = 1; k < i; k++)
 			EXPECT_TRUE(strcmp(texts[i], texts[k]));
 	}
-	EXPECT_STREQ("sigma.ko gives reason 47, which this program does not know: they are of different versions",
-		     reason(SIGMA_REASON_CPU_OTHER + 1, 0, 0));
+	EXPECT_STREQ("sigma.ko gives reason 54, which this program does not know: they are of different versions",
+		     reason(SIGMA_REASON_PLACE_PIECES + 1, 0, 0));
 }
 
 TEST(numbers_in_reasons)
