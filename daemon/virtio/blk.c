@@ -26,6 +26,7 @@
 #include "backends.h"
 #include "blk.h"
 #include "bus.h"
+#include "disk_stamp.h"
 
 #define DISCARD_RANGES_MAX	16
 #define DISCARD_SECTORS_MAX	(1U << 22)
@@ -323,9 +324,21 @@ static const char *blk_trouble(struct virtio_device *dev)
 	}
 }
 
+static int blk_stamp(struct virtio_device *dev, struct disk_stamp *stamp)
+{
+	struct blk *blk = to_blk(dev);
+	int error = 0;
+
+	if (!blk->disk.read_only)
+		error = disk_flushed(&blk->disk, fdatasync(blk->disk.fd) ? -errno : 0);
+	return error ?: disk_stamp(&blk->disk, stamp);
+}
+
 static const struct virtio_device_ops blk_ops = {
 	.name		= "blk",
 	.device_id	= VIRTIO_ID_BLOCK,
+	.pauses		= true,
+	.stamp		= blk_stamp,
 	.start		= blk_start,
 	.reset		= blk_reset,
 	.resize		= blk_resize,

@@ -439,6 +439,50 @@ void virtio_bus_keep_in(struct virtio_bus *bus, int fd, uint64_t at)
 	bus->state_at = at;
 }
 
+static bool is_idle(const struct virtio_device *dev)
+{
+	for (unsigned int i = 0; i < dev->nr_queues; i++)
+		if (dev->queue[i].size && dev->queue[i].unordered && !virtqueue_idle(&dev->queue[i]))
+			return false;
+	return true;
+}
+
+bool virtio_bus_idle(const struct virtio_bus *bus)
+{
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		const struct virtio_device *dev = bus->table.device[i];
+
+		if (dev && dev->started && !__atomic_load_n(&dev->broken, __ATOMIC_ACQUIRE) &&
+		    !is_idle(dev))
+			return false;
+	}
+	return true;
+}
+
+bool virtio_bus_pauses(const struct virtio_bus *bus, unsigned int id)
+{
+	return !bus->table.device[id] || bus->table.device[id]->ops->pauses;
+}
+
+void virtio_bus_pause(struct virtio_bus *bus)
+{
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++)
+		if (bus->table.device[i])
+			device_pause(bus->table.device[i]);
+	bus->port.resuming = true;
+}
+
+int virtio_bus_stamp(const struct virtio_bus *bus, unsigned int id, struct disk_stamp *stamp)
+{
+	struct virtio_device *dev = bus->table.device[id];
+	int error;
+
+	if (!dev || !dev->ops->stamp)
+		return 0;
+	error = dev->ops->stamp(dev, stamp);
+	return error ?: 1;
+}
+
 int virtio_bus_resume(struct virtio_bus *bus)
 {
 	/* The length was not persisted, but short requests are zero-padded */

@@ -50,6 +50,27 @@ void virtio_bus_keep_in(struct virtio_bus *bus, int fd, uint64_t at);
  */
 int virtio_bus_resume(struct virtio_bus *bus);
 
+/** virtio_bus_idle - have all requests of disks been answered? The guest must be asleep */
+bool virtio_bus_idle(const struct virtio_bus *bus);
+
+/** virtio_bus_pauses - can device @id pause? Also if there is no such device */
+bool virtio_bus_pauses(const struct virtio_bus *bus, unsigned int id);
+
+/**
+ * virtio_bus_pause - the devices access nothing of the guest any more, until virtio_bus_resume()
+ *
+ * All of them can pause, and are idle, and no message of the guest is handled meanwhile.
+ */
+void virtio_bus_pause(struct virtio_bus *bus);
+
+/**
+ * virtio_bus_stamp - make what the guest wrote to disk @id stable, and say what the disk has
+ *
+ * The devices are paused, or not resumed yet. Context: may wait for long, any one thread. Return: 1; 0:
+ * there is no such disk; -errno.
+ */
+int virtio_bus_stamp(const struct virtio_bus *bus, unsigned int id, struct disk_stamp *stamp);
+
 /** virtio_bus_resuming - do the devices that are added now continue those of the last sigmad? */
 bool virtio_bus_resuming(const struct virtio_bus *bus);
 

@@ -313,6 +313,7 @@ static void console_destroy(struct virtio_device *dev)
 static const struct virtio_device_ops console_ops = {
 	.name		= "console",
 	.device_id	= VIRTIO_ID_CONSOLE,
+	.pauses		= true,
 	.start		= console_start,
 	.reset		= console_reset,
 	.kick		= console_kick,

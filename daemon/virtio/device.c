@@ -286,6 +286,32 @@ static void queue_unset(struct virtqueue *vq)
 	virtqueue_reset(vq);
 }
 
+/* As if this sigmad had died */
+static void queue_leave(struct virtqueue *vq)
+{
+	const struct virtio_port *port = vq->dev->port;
+
+	if (!vq->size)
+		return;
+	port->bind(port->data, vq->kick, -1, vq->call, -1);
+	close(vq->call_fd);
+	close(vq->kick_fd);
+	vq->call_fd = -1;
+	vq->kick_fd = -1;
+	virtqueue_leave(vq);
+}
+
+void device_pause(struct virtio_device *dev)
+{
+	dev->paused = true;
+	if (dev->started)
+		dev->ops->reset(dev);
+	dev->started = false;
+	unwatch_kicks(dev);
+	for (unsigned int i = 0; i < dev->nr_queues; i++)
+		queue_leave(&dev->queue[i]);
+}
+
 static void on_queue_broken(void *data, const char *reason)
 {
 	const struct virtqueue *vq = data;
@@ -422,6 +448,7 @@ int device_resume(struct virtio_device *dev)
 {
 	int ret = 0, error;
 
+	dev->paused = false;
 	dev->status = dev->state->status;
 	dev->negotiated = dev->state->negotiated;
 	dev->generation = dev->state->generation;
@@ -478,6 +505,7 @@ void device_reset(struct virtio_device *dev)
 	dev->lost = false;
 	dev->negotiated = 0;
 	dev->status = 0;
+	dev->paused = false;
 	dev->broken_told = false;
 	__atomic_store_n(&dev->broken, false, __ATOMIC_RELEASE);
 }

@@ -42,6 +42,7 @@
 #include "ratelimit.h"
 #include "state.h"
 
+struct disk_stamp;
 struct virtio_device;
 
 /**
@@ -68,6 +69,7 @@ struct virtio_device_ops {
 	const char *name;		/* "blk", for messages */
 	uint32_t device_id;		/* virtio 1.2 section 5 */
 	bool elsewhere;			/* sigmad does not serve the queues: no counters */
+	bool pauses;			/* device_pause() is possible */
 	/*
 	 * At DRIVER_OK: serve the queues that are set up; 0, or -errno, with a warning. Then nobody
 	 * accesses the queues, or virtio_device_failed() was called
@@ -84,6 +86,11 @@ struct virtio_device_ops {
 	 * that requests in flight do not keep it. 0, or a reported -errno: it goes on. May be NULL
 	 */
 	int (*release)(struct virtio_device *dev);
+	/*
+	 * Between device_pause() and device_resume(), of a disk: make what the guest wrote stable, and say
+	 * what the disk has. 0 or -errno. May wait for long, and runs in a thread of its own
+	 */
+	int (*stamp)(struct virtio_device *dev, struct disk_stamp *stamp);
 	/* What is wrong with a device that goes on, see virtio_bus_trouble(); may be NULL */
 	const char *(*trouble)(struct virtio_device *dev);
 	/* After reset: free @dev and all that the back end owns */
@@ -105,6 +112,7 @@ struct virtio_device {
 	uint64_t negotiated;
 	uint32_t status;		/* VIRTIO_CONFIG_S_*, without NEEDS_RESET */
 	bool started;			/* between ops->start and ops->reset */
+	bool paused;			/* the driver has not reset it, though ops->reset is called */
 	bool broken;			/* NEEDS_RESET; any thread, atomics only */
 	bool lost;			/* SIGMA_STATUS_LOST */
 	bool broken_told;		/* the guest was told of NEEDS_RESET */
@@ -165,6 +173,13 @@ void device_plug(struct virtio_device *dev, const struct virtio_port *port, unsi
  * lacks resources, a reported -errno: the next one finds what this one found.
  */
 int device_resume(struct virtio_device *dev);
+
+/**
+ * device_pause - access neither queues nor buffers any more, until device_resume()
+ *
+ * The guest must be asleep, and all chains of unordered queues given back (virtqueue_idle()).
+ */
+void device_pause(struct virtio_device *dev);
 
 /** device_tell_broken - tell the guest of NEEDS_RESET; for the event loop, after @broken_fd */
 void device_tell_broken(struct virtio_device *dev);

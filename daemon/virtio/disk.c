@@ -61,12 +61,23 @@ static bool is_power_of_two(unsigned int n)
 	return n && !(n & (n - 1));
 }
 
+/*
+ * Punching a hole past the end changes nothing, but fails if that is not supported. Some file systems take
+ * it for a change, which disk_stamp() must not see
+ */
+static bool file_can_discard(int fd, const struct stat *st)
+{
+	const struct timespec times[] = { { .tv_nsec = UTIME_OMIT }, st->st_mtim };
+
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st->st_size, SECTOR_SIZE))
+		return false;
+	futimens(fd, times);
+	return true;
+}
+
 static int measure_file(struct disk *disk, const struct stat *st)
 {
-	/* Punching a hole past the end changes nothing, but fails if that is not supported */
-	disk->can_discard = !disk->read_only &&
-		!fallocate(disk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, st->st_size,
-			   SECTOR_SIZE);
+	disk->can_discard = !disk->read_only && file_can_discard(disk->fd, st);
 	disk->size = st->st_size;
 	disk->block_size = SECTOR_SIZE;
 	disk->physical_size = SECTOR_SIZE;

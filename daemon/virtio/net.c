@@ -81,7 +81,7 @@ void net_lost(struct virtio_device *dev, int error)
  */
 static void renew_mtu(struct net *net)
 {
-	if (!net->config.mtu || !net->host_mtu || net->mtu_given)
+	if (!net->config.mtu || !net->host_mtu || net->mtu_given || net->dev.paused)
 		return;
 	net->config.mtu = htole16(net->host_mtu);
 	if (*net->bridge && tap_mtu(net->tap, NULL) > net->host_mtu)
@@ -281,6 +281,7 @@ static void net_destroy(struct virtio_device *dev)
 static const struct virtio_device_ops net_ops = {
 	.name		= "net",
 	.device_id	= VIRTIO_ID_NET,
+	.pauses		= true,
 	.start		= net_start,
 	.reset		= net_reset,
 	.kick		= net_kick,
@@ -292,6 +293,7 @@ static const struct virtio_device_ops vhost_net_ops = {
 	.name		= "net",
 	.device_id	= VIRTIO_ID_NET,
 	.elsewhere	= true,
+	.pauses		= true,
 	.start		= net_start,
 	.reset		= vhost_net_reset,
 	.trouble	= net_trouble,

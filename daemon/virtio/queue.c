@@ -115,6 +115,22 @@ void virtqueue_persist(struct virtqueue *vq)
 	keep(vq->state->size, vq->size);
 }
 
+void virtqueue_leave(struct virtqueue *vq)
+{
+	clear(vq);
+}
+
+bool virtqueue_idle(const struct virtqueue *vq)
+{
+	const struct queue_state *state = vq->state;
+
+	for (unsigned int i = 0; i < VIRTQUEUE_SIZE_MAX / BITS; i++)
+		if (__atomic_load_n(&state->in_flight[i], __ATOMIC_ACQUIRE))
+			return false;
+	return le16toh(read_once(vq->vring.avail->idx)) ==
+	       __atomic_load_n(&state->last_avail, __ATOMIC_RELAXED);
+}
+
 void virtqueue_reset(struct virtqueue *vq)
 {
 	forget(vq);

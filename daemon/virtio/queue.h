@@ -73,6 +73,10 @@ int virtqueue_setup(struct virtqueue *vq, const struct virtqueue_setup *setup,
 		    char why[VIRTQUEUE_WHY_MAX]);
 /** virtqueue_persist - persist a new queue, which is set up; nothing is in flight */
 void virtqueue_persist(struct virtqueue *vq);
+/** virtqueue_leave - the queue is not set up any more, and the next sigmad continues with it */
+void virtqueue_leave(struct virtqueue *vq);
+/** virtqueue_idle - of a queue whose chains are given back in any order: were all of them? Any thread */
+bool virtqueue_idle(const struct virtqueue *vq);
 /** virtqueue_reset - the queue is not set up any more, and the next sigmad does not find it */
 void virtqueue_reset(struct virtqueue *vq);
 

@@ -82,6 +82,7 @@ static void rng_destroy(struct virtio_device *dev)
 static const struct virtio_device_ops rng_ops = {
 	.name		= "rng",
 	.device_id	= VIRTIO_ID_RNG,
+	.pauses		= true,
 	.start		= rng_start,
 	.reset		= rng_reset,
 	.kick		= rng_kick,

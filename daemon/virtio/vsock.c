@@ -4,8 +4,9 @@
  * vhost-vsock of the host's kernel serves the two data queues. The host's programs address the
  * guest by its CID.
  *
- * Nobody serves the event queue: its only event is a migration to another host, which never
- * happens, so its buffers are never used.
+ * The only event of the event queue is that all connections are gone. So they are for a guest that
+ * another sigmad served before, or that was saved: vhost-vsock has ended the host's ends of them, and knows
+ * none of the guest's (5.10.6.7).
  *
  * The guest owns its CID while /dev/vhost-vsock is open. A reset closes it, which also ends the
  * connections of the host's programs to the kernel that is gone. It is opened again at once, so
@@ -37,6 +38,7 @@ struct vsock {
 	struct virtio_device dev;
 	struct virtio_vsock_config config;
 	struct vhost vhost;
+	struct vq_request request;
 };
 
 static struct vsock *to_vsock(struct virtio_device *dev)
@@ -72,6 +74,19 @@ static void vsock_reset(struct virtio_device *dev)
 	}
 }
 
+/* If the driver has given no buffer, it learns it when it sends something */
+static void tell_reset(struct vsock *vsock)
+{
+	const struct virtio_vsock_event event = { .id = htole32(VIRTIO_VSOCK_EVENT_TRANSPORT_RESET) };
+	struct virtqueue *vq = &vsock->dev.queue[EVENT];
+
+	if (virtqueue_pop(vq, &vsock->request) <= 0)
+		return;
+	virtqueue_push(vq, vsock->request.head, vq_write(&vsock->request.in, &event, sizeof(event)) ?
+		       sizeof(event) : 0);
+	virtqueue_notify(vq);
+}
+
 static int vsock_start(struct virtio_device *dev)
 {
 	struct vsock *vsock = to_vsock(dev);
@@ -86,6 +101,8 @@ static int vsock_start(struct virtio_device *dev)
 	}
 	if (error)
 		vsock_reset(dev);
+	else if (dev->port->resuming)
+		tell_reset(vsock);
 	return error;
 }
 
@@ -101,6 +118,7 @@ static const struct virtio_device_ops vsock_ops = {
 	.name		= "vsock",
 	.device_id	= VIRTIO_ID_VSOCK,
 	.elsewhere	= true,
+	.pauses		= true,
 	.start		= vsock_start,
 	.reset		= vsock_reset,
 	.destroy	= vsock_destroy,

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 
 #include "../../common/guestfile.h"
+#include "../../daemon/virtio/disk_stamp.h"
 #include "capture.h"
 #include "disk-image.h"
 #include "tap.h"
@@ -359,6 +360,63 @@ TEST(failed_flush_is_not_forgotten)
 	EXPECT_SAID("Input/output error", said);
 	first = strstr(said, "write out its cache");
 	EXPECT_TRUE(first && !strstr(first + 1, "write out its cache"));	/* said once */
+}
+
+static void pause_disk(struct guest *guest)
+{
+	/* A moment after the guest has seen it, the last request is no longer in flight */
+	for (unsigned int i = 0; i < PATIENCE && !virtio_bus_idle(guest->bus); i++)
+		usleep(1000);
+	EXPECT_TRUE(virtio_bus_idle(guest->bus));
+	virtio_bus_pause(guest->bus);
+}
+
+TEST(pauses_and_goes_on)
+{
+	struct disk disk;
+	struct guest *guest GUEST = disk_new(&disk, false);
+	struct disk_stamp was, is;
+
+	EXPECT_TRUE(virtio_bus_pauses(guest->bus, 0));
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	pause_disk(guest);
+	ASSERT_EQ(1, virtio_bus_stamp(guest->bus, 0, &was));
+	EXPECT_EQ(0, virtio_bus_stamp(guest->bus, 1, &is));
+	EXPECT_EQ(IMAGE_SIZE, was.size);
+	EXPECT_NE(0, was.modified_ns);
+	/* Nobody serves the queue */
+	EXPECT_EQ(-1, guest->kick_fd[disk.ring.kick]);
+	ASSERT_EQ(0, virtio_bus_resume(guest->bus));
+
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_IN, 0, 512));
+	pause_disk(guest);
+	ASSERT_EQ(1, virtio_bus_stamp(guest->bus, 0, &is));
+	EXPECT_EQ(0, memcmp(&was, &is, sizeof(is)));
+	ASSERT_EQ(0, virtio_bus_resume(guest->bus));
+
+	memset(at(guest, disk.data), 0x5a, 512);
+	EXPECT_EQ(VIRTIO_BLK_S_OK, request(&disk, VIRTIO_BLK_T_OUT, 0, 512));
+	pause_disk(guest);
+	ASSERT_EQ(1, virtio_bus_stamp(guest->bus, 0, &is));
+	EXPECT_NE(was.sample, is.sample);
+	/* What the guest wrote is not stable */
+	__atomic_store_n(&flush_error, EIO, __ATOMIC_RELEASE);
+	EXPECT_EQ(-EIO, virtio_bus_stamp(guest->bus, 0, &is));
+	ASSERT_EQ(0, virtio_bus_resume(guest->bus));
+}
+
+/* To look at what a disk can do does not change it */
+TEST(opening_is_no_change)
+{
+	struct guest *guest GUEST = guest_new();
+	struct stat was, is;
+
+	fill_image(IMAGE_SIZE);
+	ASSERT_EQ(0, stat(image, &was));
+	usleep(20000);			/* longer than a tick, by which times of files go */
+	ASSERT_EQ(0, add_disk(guest, false));
+	ASSERT_EQ(0, stat(image, &is));
+	EXPECT_EQ(0, memcmp(&was.st_mtim, &is.st_mtim, sizeof(is.st_mtim)));
 }
 
 TEST(failed_flush_is_persisted)

@@ -164,6 +164,44 @@ TEST(start_and_reset)
 	}
 }
 
+/* vhost-vsock knows none of the guest's connections after that, so the guest is told */
+TEST(connections_are_gone)
+{
+	struct guest *guest GUEST = guest_new();
+	struct vring_used_elem elem;
+	struct virtio_vsock_event *event;
+	struct ring ring[3];
+	uint64_t buffer;
+
+	kernel.present = true;
+	ASSERT_EQ(0, add(guest, "web", (struct guest_vsock){ .cid = 42 }));
+	EXPECT_TRUE(virtio_bus_pauses(guest->bus, 0));
+	ASSERT_TRUE(negotiate(guest, 0, get_features(guest, 0)));
+	for (unsigned int j = 0; j < 3; j++)
+		ASSERT_EQ(0, ring_open(&ring[j], guest, 0, j, 128));
+	ASSERT_TRUE(driver_ok(guest, 0));
+	buffer = guest_alloc(guest, sizeof(*event));
+	event = at(guest, buffer);
+	event->id = htole32(1);
+	ring_add(&ring[2], &(struct buffer){ buffer, sizeof(*event), VRING_DESC_F_WRITE }, 1);
+	EXPECT_FALSE(ring_take(&ring[2], 0, &elem));
+
+	virtio_bus_pause(guest->bus);
+	EXPECT_FALSE(kernel.running);
+	EXPECT_EQ(-1, guest->kick_fd[ring[0].kick]);
+	ASSERT_EQ(0, virtio_bus_resume(guest->bus));
+	EXPECT_TRUE(kernel.running);
+	EXPECT_EQ(42, kernel.cid);
+	ASSERT_TRUE(ring_take(&ring[2], 0, &elem));
+	EXPECT_EQ(sizeof(*event), elem.len);
+	EXPECT_EQ(VIRTIO_VSOCK_EVENT_TRANSPORT_RESET, le32toh(event->id));
+
+	/* There is no buffer any more */
+	virtio_bus_pause(guest->bus);
+	ASSERT_EQ(0, virtio_bus_resume(guest->bus));
+	EXPECT_FALSE(ring_take(&ring[2], 0, &elem));
+}
+
 TEST(address_lost_in_a_reset)
 {
 	struct guest *guest GUEST = guest_new();
