@@ -400,6 +400,37 @@ kill_sigmad()
 	pid=$(sigmad_pid g) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
 }
 
+# ---- what a guest keeps while it is asleep, or in a file; it is the one of network 1
+
+# make_memory: what must be there afterwards: memory, a file on the disk, a process
+make_memory()
+{
+	in_guest 1 "head -c 262144 /dev/urandom >/run/noise; cp /run/noise /root/noise; sync;
+		md5sum /run/noise >/run/sum; sleep 100000 >/dev/null 2>&1 </dev/null & echo \$! >/run/pid"
+}
+
+has_memory()
+{
+	in_guest 1 'md5sum -c /run/sum && cmp /run/noise /root/noise && kill -0 $(cat /run/pid) &&
+		dd if=/dev/vda of=/dev/null bs=1M count=1 iflag=direct'
+}
+
+has_cpus() { [ "$(in_guest 1 nproc)" = "$1" ]; }
+
+# The clocks are read one after the other, so one lies between two readings of the other
+clock_is_right()
+{
+	local before after guest
+	before=$(date +%s) guest=$(in_guest 1 'date +%s') after=$(date +%s)
+	echo "guest $guest, host $before to $after"
+	[ "$guest" -ge $((before - 1)) ] && [ "$guest" -le $((after + 1)) ]
+}
+
+# connect: open a connection whose command comes later
+connect() { exec 7<>/dev/tcp/10.9.1.2/7; }
+
+answers_at_last() { echo "echo still here" >&7 && within 60 head -n 1 <&7 | grep "still here"; }
+
 # switch_probes_off N: the guest of network N can no longer catch functions
 switch_probes_off()
 {

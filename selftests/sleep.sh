@@ -12,17 +12,6 @@ remember_host
 
 cpus_lent() { cat /sys/class/sigma/g/cpus_lent; }
 sleeps() { [ "$(state g)" = asleep ]; }
-# make_memory: what must be there after the sleep: memory, a file on the disk, and a process
-make_memory()
-{
-	in_guest 1 "head -c 262144 /dev/urandom >/run/noise; cp /run/noise /root/noise; sync;
-		md5sum /run/noise >/run/sum; sleep 100000 >/dev/null 2>&1 </dev/null & echo \$! >/run/pid"
-}
-has_memory()
-{
-	in_guest 1 'md5sum -c /run/sum && cmp /run/noise /root/noise && kill -0 $(cat /run/pid) &&
-		dd if=/dev/vda of=/dev/null bs=1M count=1 iflag=direct'
-}
 # abort LEVEL: a suspend that begins, and goes back once it has come so far
 abort()
 {
@@ -31,18 +20,6 @@ abort()
 }
 # An event of the bus: SIGMA_POWER_SLEEP, from a host that knows of no sleep yet
 ask_again() { printf '\x02\x41\0\0\0\0\0\0\x03\0\0\0\0\0\0\0' >/dev/sigma/g; }
-has_cpus() { [ "$(in_guest 1 nproc)" = "$1" ]; }
-# The clocks are read one after the other, so one lies between two readings of the other
-clock_is_right()
-{
-	local before after guest
-	before=$(date +%s) guest=$(in_guest 1 'date +%s') after=$(date +%s)
-	echo "guest $guest, host $before to $after"
-	[ "$guest" -ge $((before - 1)) ] && [ "$guest" -le $((after + 1)) ]
-}
-# connect: open a connection whose command comes later
-connect() { exec 7<>/dev/tcp/10.9.1.2/7; }
-answers_at_last() { echo "echo still here" >&7 && within 30 head -n 1 <&7 | grep "still here"; }
 kill_guest() { sigmactl kill g && wait_gone g; }
 
 # ---- each kind of guest, once
