@@ -79,6 +79,7 @@ enum {
 	OPT_WORKDIR	= 1 << 19,
 	OPT_ENV		= 1 << 20,
 	OPT_KEEP_CORES	= 1 << 21,
+	OPT_KEEP	= 1 << 22,
 };
 
 #define PROPERTIES_MAX 32
@@ -146,7 +147,8 @@ struct verb {
 	verb(edit) verb(enable) verb(disable) verb(profiles)		\
 	title("Life of a guest")					\
 	verb(run) verb(start) verb(stop) verb(kill) verb(reboot)	\
-	verb(reload) verb(sleep) verb(wake) verb(wait)			\
+	verb(reload) verb(sleep) verb(wake) verb(save)			\
+	verb(restore) verb(wait)					\
 	title("What guests do")						\
 	verb(list) verb(status) verb(show) verb(stats) verb(events)	\
 	title("Talk to a guest")					\
@@ -332,6 +334,17 @@ int client_step(sd_bus *bus, uint64_t deadline);
  */
 int client_wait_end(sd_bus *bus, uint64_t deadline);
 
+/* wake.c */
+
+/**
+ * wake_guest - wake a guest that is asleep, and wait until it runs
+ * @timeout: microseconds
+ * @refused: out: sigmad says that it cannot be woken
+ *
+ * Return: an exit status, reported.
+ */
+int wake_guest(const char *name, uint64_t timeout, bool *refused);
+
 /* served.c */
 
 /**
@@ -400,12 +413,13 @@ uint64_t served_uptime(const struct served *served);
 /**
  * struct sigmad_bond - of a sigmad to the process that starts it
  * @caller: the end of a pipe whose other end only this process has: when that is closed, sigmad
- *	    stops the guest at once
+ *	    stops the guest at once. With @restores, the file of the guest
  * @owner: NULL, or the user that the guest belongs to, of owner_format()
  */
 struct sigmad_bond {
 	int caller;
 	const char *owner;
+	bool restores, force;
 };
 
 /**
@@ -422,6 +436,15 @@ struct sigmad_bond {
  */
 int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigmad_bond *bond,
 		 pid_t *pid, int *notify);
+
+/**
+ * sigmad_restore - have a sigmad make the guest @name of its file again, which is asleep then
+ * @fd: the file, at its beginning
+ * @force: also if a disk was changed since
+ *
+ * As sigmad_begin(). After an error the guest may be there, if sigmad was killed.
+ */
+int sigmad_restore(const char *name, int fd, bool force);
 
 /** sigmad_last_state - the last state of the guest that waits in the socket; -ENOMSG: none */
 int sigmad_last_state(int notify, pid_t pid);

@@ -27,7 +27,7 @@ static const struct verb *const verbs[] = { VERBS(VERB_NO_TITLE, VERB) };
 
 /* Options without a letter */
 enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT, TTY, NO_TTY, USER, WORKDIR, ENV,
-       KEEP_CORES };
+       KEEP_CORES, KEEP };
 
 static const struct {
 	struct option option;
@@ -51,7 +51,8 @@ static const struct {
 	{ { "read-only", no_argument, NULL, READ_ONLY }, OPT_READ_ONLY,
 	  "      --read-only       add: the guest cannot write to it" },
 	{ { "force", no_argument, NULL, FORCE }, OPT_FORCE,
-	  "      --force           rm: also a device that the guest has in use" },
+	  "      --force           rm: also a device that the guest has in use; save: overwrite the\n"
+	  "                        file; restore: also if a disk was changed" },
 	{ { "report", no_argument, NULL, REPORT }, OPT_REPORT,
 	  "      --report          also print what a bug report needs" },
 	{ { "all", no_argument, NULL, 'a' }, OPT_ALL,
@@ -60,6 +61,8 @@ static const struct {
 	  "  -p, --property=KEY    only this property; may be repeated" },
 	{ { "keep-cores", no_argument, NULL, KEEP_CORES }, OPT_KEEP_CORES,
 	  "      --keep-cores      do not give its CPUs back to the host" },
+	{ { "keep", no_argument, NULL, KEEP }, OPT_KEEP,
+	  "      --keep            do not give the guest up" },
 	{ { "value", no_argument, NULL, VALUE }, OPT_VALUE,
 	  "      --value           print values without their KEY=" },
 	{ { "watch", no_argument, NULL, 'w' }, OPT_WATCH,

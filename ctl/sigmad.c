@@ -57,26 +57,40 @@ static int find_sigmad(char path[PATH_MAX])
  * @name: of the guest
  * @begun: on CLOCK_MONOTONIC
  * @what: sigmad's last STATUS=
+ * @file: that sigmad reads, at the same position as this process; -1: none
  * @shown: the line is on the terminal
  */
 struct progress {
 	const char *name;
 	uint64_t begun;
 	char what[128];
+	int file;
 	bool shown;
 };
+
+/* "34%, " of the file was read; "" if there is none, or nothing was */
+static const char *share_read(int file, char text[16])
+{
+	off_t at = file < 0 ? 0 : lseek(file, 0, SEEK_CUR);
+	struct stat st;
+
+	*text = '\0';
+	if (at > 0 && !fstat(file, &st) && st.st_size >= at)
+		snprintf(text, 16, "%u%%, ", (unsigned int)(at * 100 / st.st_size));
+	return text;
+}
 
 /* The cursor returns to the start of the line, so that a message of sigmad overwrites it */
 static void show_progress(struct progress *progress)
 {
 	uint64_t gathered = guest_gathered(progress->name);
-	char span[32], size[32];
+	char span[32], size[32], share[16];
 
 	if (!*progress->what)
 		return;
-	fprintf(stderr, "%s: %s (%s%s%s)\x1b[K\r", progress->name, progress->what,
+	fprintf(stderr, "%s: %s (%s%s%s%s)\x1b[K\r", progress->name, progress->what,
 		gathered ? text_size(size, gathered) : "", gathered ? " so far, " : "",
-		text_span(span, clock_now(CLOCK_MONOTONIC) - progress->begun));
+		share_read(progress->file, share), text_span(span, clock_now(CLOCK_MONOTONIC) - progress->begun));
 	progress->shown = true;
 }
 
@@ -149,7 +163,7 @@ static int make_notify_socket(void)
 	return error;
 }
 
-/* By its stdin sigmad notices our end */
+/* By its stdin sigmad notices our end, or gets the file of the guest */
 static int spawn_sigmad(const char *path, const char *guest, const struct sigmad_bond *bond,
 			pid_t *pid)
 {
@@ -163,9 +177,11 @@ static int spawn_sigmad(const char *path, const char *guest, const struct sigmad
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&files);
 	if (bond) {
-		argv[nr++] = "--with-caller";
+		argv[nr++] = bond->restores ? "--restore" : "--with-caller";
 		posix_spawn_file_actions_adddup2(&files, bond->caller, STDIN_FILENO);
 	}
+	if (bond && bond->force)
+		argv[nr++] = "--force";
 	if (bond && bond->owner) {
 		argv[nr++] = "--for";
 		argv[nr++] = (char *)bond->owner;
@@ -274,14 +290,16 @@ static bool was_ready(int notify, pid_t pid, struct progress *progress)
 }
 
 /* 0: the guest is started; -ECHILD: sigmad ended; -EINTR: we ended it; or another -errno */
-static int wait_ready(const char *name, int notify, int signals, pid_t pid)
+static int wait_ready(const char *name, int notify, int signals, pid_t pid, int file)
 {
 	struct pollfd fds[] = {
 		{ .fd = notify, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
 		{ .events = POLLIN },
 	};
-	struct progress progress = { .name = name, .begun = clock_now(CLOCK_MONOTONIC) };
+	struct progress progress = {
+		.name = name, .begun = clock_now(CLOCK_MONOTONIC), .file = file,
+	};
 	int every_ms = isatty(STDERR_FILENO) ? PROGRESS_MS : -1;
 	struct signalfd_siginfo info;
 	bool interrupted = false;
@@ -385,7 +403,7 @@ static int begin(const char *guest, const char *name, int notify,
 		complain(0, "cannot run %s: %s", sigmad, strerror(-error));
 		goto close_signals;
 	}
-	error = wait_ready(name, notify, signals, *pid);
+	error = wait_ready(name, notify, signals, *pid, bond && bond->restores ? bond->caller : -1);
 	if (error == -ECHILD || error == -EINTR)
 		report_end(name, *pid, error == -EINTR);
 	else if (error)
@@ -414,13 +432,11 @@ int sigmad_last_state(int notify, pid_t pid)
 	return state;
 }
 
-int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigmad_bond *bond,
-		 pid_t *pid, int *out)
+static int prepare_and_begin(const char *guest, const char *name, const struct sigmad_bond *bond,
+			     pid_t *pid, int *out)
 {
-	int notify, status = check(guest, name);
+	int notify, status;
 
-	if (status)
-		return status;
 	if (rundir_prepare())
 		return EXIT_FAILED;
 	/* sigmad reports as long as the guest lives, to nobody in the end */
@@ -438,4 +454,22 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigm
 		remove_notify_socket();
 	}
 	return status;
+}
+
+int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigmad_bond *bond,
+		 pid_t *pid, int *notify)
+{
+	int status = check(guest, name);
+
+	return status ?: prepare_and_begin(guest, name, bond, pid, notify);
+}
+
+int sigmad_restore(const char *name, int fd, bool force)
+{
+	const struct sigmad_bond bond = { .caller = fd, .restores = true, .force = force };
+	pid_t pid;
+
+	if (access(RUNDIR, W_OK) && errno == EACCES)
+		return complain(EXIT_FAILED, "%s: only root restores guests", name);
+	return prepare_and_begin(name, name, &bond, &pid, NULL);
 }

@@ -34,23 +34,20 @@ static int ask(sd_bus *bus, uint64_t deadline, uint32_t *seen, sd_bus_error *why
 	return ret < 0 ? ret : 0;
 }
 
-static int run(const struct options *options, char **args)
+int wake_guest(const char *name, uint64_t timeout, bool *refused)
 {
-	uint64_t timeout = options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT;
 	uint64_t deadline = clock_deadline(timeout);
 	uint32_t seen = SIGMA_STATE_ASLEEP;
 	sd_bus_error why = SD_BUS_ERROR_NULL;
-	const char *name = args[0];
-	int status, error;
+	int error, status = EXIT_OK;
 	sd_bus *bus;
 
-	status = guest_check(name);
-	if (status)
-		return status;
+	*refused = false;
 	error = client_watch(&bus, name, deadline, on_state, &seen, NULL);
 	if (error)
 		return client_complain(EXIT_FAILED, name, error);
 	error = ask(bus, deadline, &seen, &why);
+	*refused = sd_bus_error_is_set(&why);
 	if (error == -ETIMEDOUT && !sd_bus_error_is_set(&why))
 		status = complain(EXIT_TIMEOUT, "%s: was woken, but has not reported after %llu s; 'sigmactl log --memory %s' may show why",
 				  name, (unsigned long long)(timeout / USEC_PER_SEC), name);
@@ -62,6 +59,15 @@ static int run(const struct options *options, char **args)
 	sd_bus_error_free(&why);
 	sd_bus_close_unref(bus);
 	return status;
+}
+
+static int run(const struct options *options, char **args)
+{
+	int status = guest_check(args[0]);
+	bool refused;
+
+	return status ?: wake_guest(args[0], options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT,
+				    &refused);
 }
 
 DEFINE_VERB(wake) = {

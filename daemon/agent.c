@@ -30,14 +30,11 @@ struct call {
 
 static unsigned int nr_calls;
 
-int agent_key_make(const char *name, uint8_t key[AGENT_KEY_SIZE])
+int agent_key_keep(const char *name, const uint8_t key[AGENT_KEY_SIZE])
 {
 	char path[RUNDIR_PATH_MAX];
 	int fd, error = 0;
 
-	if (getrandom(key, AGENT_KEY_SIZE, 0) != AGENT_KEY_SIZE)
-		return log_error(-errno, "no random number for the agent's key: %s",
-				 strerror(errno));
 	rundir_path(path, name, KEY_FILE);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || pwrite(fd, key, AGENT_KEY_SIZE, 0) != AGENT_KEY_SIZE)
@@ -48,7 +45,15 @@ int agent_key_make(const char *name, uint8_t key[AGENT_KEY_SIZE])
 	return error;
 }
 
-static int read_key(const char *name, uint8_t key[AGENT_KEY_SIZE])
+int agent_key_make(const char *name, uint8_t key[AGENT_KEY_SIZE])
+{
+	if (getrandom(key, AGENT_KEY_SIZE, 0) != AGENT_KEY_SIZE)
+		return log_error(-errno, "no random number for the agent's key: %s",
+				 strerror(errno));
+	return agent_key_keep(name, key);
+}
+
+int agent_key_read(const char *name, uint8_t key[AGENT_KEY_SIZE])
 {
 	char path[RUNDIR_PATH_MAX];
 	int fd, error = 0;
@@ -193,7 +198,7 @@ int agent_open(sd_bus_message *m, const struct machine *machine, sd_bus_error *e
 	memcpy(call->hello.magic, AGENT_MAGIC, sizeof(call->hello.magic));
 	call->hello.version = htole32(AGENT_VERSION);
 	call->fd = -1;
-	ret = read_key(machine->config->name, call->hello.key);
+	ret = agent_key_read(machine->config->name, call->hello.key);
 	if (ret) {
 		free_call(call);
 		return sd_bus_error_set_errnof(error, ret == -ENOENT ? -EOPNOTSUPP : ret,

@@ -23,6 +23,12 @@ void agent_of_user(void);
 /** agent_key_make - make the key of the next start and persist it; 0 or a reported -errno */
 int agent_key_make(const char *name, uint8_t key[AGENT_KEY_SIZE]);
 
+/** agent_key_keep - persist a key that was made before; 0 or a reported -errno */
+int agent_key_keep(const char *name, const uint8_t key[AGENT_KEY_SIZE]);
+
+/** agent_key_read - the key of the guest's last start; 0 or -errno, not reported */
+int agent_key_read(const char *name, uint8_t key[AGENT_KEY_SIZE]);
+
 /**
  * agent_open - the method OpenAgent: connect to the agent and say HELLO
  *

@@ -22,6 +22,7 @@
 #include "../common/rundir.h"
 #include "bus.h"
 #include "bus_guest.h"
+#include "bus_save.h"
 
 #define CONNECT_USEC	100000		/* at most CONNECT_BURST clients are accepted in it */
 #define CONNECT_BURST	100
@@ -62,6 +63,7 @@ static const sd_bus_vtable daemon_vtable[] = {
 static void drop(struct bus *bus, unsigned int i)
 {
 	bus_drop_removals(&bus->guest.devices, bus->connection[i]);
+	bus_save_left(bus->guest.supervisor, bus->connection[i]);
 	bus->connection[i] = sd_bus_close_unref(bus->connection[i]);
 }
 

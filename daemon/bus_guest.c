@@ -13,6 +13,7 @@
 #include "../common/version.h"
 #include "agent.h"
 #include "bus_guest.h"
+#include "bus_save.h"
 #include "bus_sleep.h"
 #include "klog.h"
 
@@ -267,6 +268,10 @@ const sd_bus_vtable bus_guest_vtable[] = {
 				       SD_BUS_NO_RESULT, bus_sleep, SUPERVISOR, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Wake", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_wake, SUPERVISOR,
 				       OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("CheckSave", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_check_save,
+				       SUPERVISOR, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("Save", SD_BUS_ARGS("h", file), SD_BUS_NO_RESULT, bus_save,
+				       SUPERVISOR, OPEN_TO_ALL),
 	GUEST_DEVICES(ADD_METHOD)
 	GUEST_DEVICES(REMOVE_METHOD)
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Reload", SD_BUS_NO_ARGS, SD_BUS_RESULT("as", lines),

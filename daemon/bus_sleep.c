@@ -3,8 +3,7 @@
 #include "bus_sleep.h"
 #include "supervisor.h"
 
-/* Of a request to sleep, and of one to wake */
-static void settled(void *data, int error, const char *why)
+void bus_settle(void *data, int error, const char *why)
 {
 	sd_bus_message *call = data;
 
@@ -26,7 +25,7 @@ int bus_sleep(sd_bus_message *m, void *data, sd_bus_error *error)
 	ret = sd_bus_message_read(m, "bt", &keep_cpus, &timeout_usec);
 	if (ret < 0)
 		return ret;
-	ret = sleep_ask(&supervisor->sleep, keep_cpus, timeout_usec, settled, sd_bus_message_ref(m),
+	ret = sleep_ask(&supervisor->sleep, keep_cpus, timeout_usec, bus_settle, sd_bus_message_ref(m),
 			why);
 	if (!ret)
 		return 1;
@@ -38,7 +37,7 @@ int bus_wake(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	struct supervisor *supervisor = *(struct supervisor **)data;
 	char why[REASON_TEXT_MAX];
-	int ret = supervisor_wake(supervisor, settled, sd_bus_message_ref(m), why);
+	int ret = supervisor_wake(supervisor, bus_settle, sd_bus_message_ref(m), why);
 
 	if (!ret)
 		return 1;

@@ -61,6 +61,7 @@ static int begin_first(struct calls *calls)
 	/* As of a disk's thread: the main thread handles the signals */
 	sigfillset(&all);
 	sigdelset(&all, SIGSYS);
+	sigdelset(&all, SIGBUS);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	error = -pthread_create(&calls->thread, NULL, make_call, calls);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -20,6 +20,7 @@
 #include "../common/control.h"
 #include "../common/guard.h"
 #include "../common/log.h"
+#include "../common/savefile.h"
 #include "../common/versions.h"
 #include "guest.h"
 
@@ -174,6 +175,43 @@ int guest_create(struct guest *guest, const struct guest_config *config, const u
 	return names_a_key(error) ? -EIO : error;
 }
 
+int guest_create_at(struct guest *guest, const struct save_head *head, char why[REASON_TEXT_MAX])
+{
+	struct sigma_create_at at = {
+		.create.memory = head->memory, .create.flags = head->flags, .create.guard = head->guard,
+		.create.nr_cpus = head->nr_cpus, .iosc_phys = head->iosc_phys, .low_phys = head->low_phys,
+		.nr_segments = head->nr_segments,
+	};
+	int error;
+
+	memcpy(at.create.name, head->name, sizeof(at.create.name));
+	memcpy(at.apic_ids, head->apic_ids, sizeof(at.apic_ids));
+	memcpy(at.segments, head->segments, sizeof(at.segments));
+	error = ioctl(guest->control_fd, SIGMA_CREATE_AT, &at) ? -errno : 0;
+	if (error == -EEXIST)
+		return report_exists(guest->name);
+	if (error && at.create.why.reason)
+		reason_text(&at.create.why, head->memory, why);
+	else if (error)
+		snprintf(why, REASON_TEXT_MAX, "%s", error == -ENOTTY ?
+			 "the loaded sigma.ko is older than this sigmad; " VERSIONS_REMEDY : strerror(-error));
+	if (error)
+		return error;
+	error = open_guest(guest);
+	if (!error)
+		return 0;
+	snprintf(why, REASON_TEXT_MAX, "its device cannot be used");
+	destroy(guest);
+	return error;
+}
+
+int guest_restore(struct guest *guest, const void *window, const void *low)
+{
+	const struct sigma_restore args = { .window = (uintptr_t)window, .low = (uintptr_t)low };
+
+	return ioctl(guest->fd, SIGMA_RESTORE, &args) ? -errno : 0;
+}
+
 int guest_attach(struct guest *guest, const char *name)
 {
 	int error;
@@ -195,11 +233,38 @@ int guest_destroy(struct guest *guest)
 	return destroy(guest);
 }
 
+void guest_leave(struct guest *guest)
+{
+	munmap((void *)guest->iosc, SIGMA_IOSC_SIZE);
+	close(guest->fd);
+}
+
+int guest_give_back(const char *name)
+{
+	struct guest guest;
+	int error;
+
+	snprintf(guest.name, sizeof(guest.name), "%s", name);
+	guest.control_fd = open_control();
+	if (guest.control_fd < 0)
+		return guest.control_fd;
+	error = destroy(&guest);
+	close(guest.control_fd);
+	return error;
+}
+
 int guest_update(struct guest *guest)
 {
 	if (!ioctl(guest->fd, SIGMA_GET_INFO, &guest->info))
 		return 0;
 	return log_error(-errno, "cannot read the guest's state: %s", strerror(errno));
+}
+
+bool guest_has_changed(const struct guest *guest)
+{
+	struct pollfd pollfd = { .fd = guest->fd, .events = POLLPRI };
+
+	return poll(&pollfd, 1, 0);
 }
 
 /* sigma.ko has just written it. A guest that has changed it since then only harms itself */

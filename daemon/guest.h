@@ -60,6 +60,22 @@ void guest_close(struct guest *guest);
 int guest_create(struct guest *guest, const struct guest_config *config, const uint32_t *cpus,
 		 unsigned int nr_cpus, char why[REASON_TEXT_MAX]);
 
+struct save_head;
+
+/**
+ * guest_create_at - the same for a guest that was saved, which has to be where it was
+ *
+ * @why is set after any error that is not reported, which all but -EEXIST are.
+ */
+int guest_create_at(struct guest *guest, const struct save_head *head, char why[REASON_TEXT_MAX]);
+
+/**
+ * guest_restore - SIGMA_RESTORE; 0 or -errno, not reported
+ * @window: SIGMA_IOSC_SIZE bytes
+ * @low: SIGMA_LOW_SIZE bytes
+ */
+int guest_restore(struct guest *guest, const void *window, const void *low);
+
 /** guest_attach - open the device of an existing guest, map its window; 0 or a reported -errno */
 int guest_attach(struct guest *guest, const char *name);
 
@@ -71,8 +87,17 @@ int guest_attach(struct guest *guest, const char *name);
  */
 int guest_destroy(struct guest *guest);
 
+/** guest_leave - close the device of the guest, which goes on without this process */
+void guest_leave(struct guest *guest);
+
+/** guest_give_back - as guest_destroy(), of a guest that this process has not open */
+int guest_give_back(const char *name);
+
 /** guest_update - read @info; sigma.ko takes the state for seen then. 0 or a reported -errno */
 int guest_update(struct guest *guest);
+
+/** guest_has_changed - has the guest's state changed since the last guest_update()? */
+bool guest_has_changed(const struct guest *guest);
 
 /** guest_start - SIGMA_START; 0 or a reported negative errno */
 int guest_start(struct guest *guest, const struct sigma_start *start);

@@ -17,6 +17,7 @@
 #include "observer.h"
 #include "state.h"
 
+struct restore;
 struct virtio_bus;
 
 /**
@@ -34,8 +35,9 @@ struct virtio_bus;
  * @log: the guest's kernel log
  * @devices: the virtio bus
  * @console: "/dev/pts/N" of hvc0
+ * @restored: the file that the guest comes from, and goes on as it was there; NULL: none
  *
- * Who has it sets @event, @config, @owner and @observers; the rest begins as zeros.
+ * Who has it sets @event, @config, @owner, @restored and @observers; the rest begins as zeros.
  */
 struct machine {
 	sd_event *event;
@@ -51,6 +53,7 @@ struct machine {
 	struct guestlog *log;
 	struct virtio_bus *devices;
 	char *console;
+	const struct restore *restored;
 };
 
 /** machine_map - map the guest's memory, and survive its errors; 0 or a reported negative errno */

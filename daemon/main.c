@@ -43,6 +43,7 @@
 #include "../common/log.h"
 #include "../common/output.h"
 #include "../common/owner.h"
+#include "../common/profile.h"
 #include "../common/rundir.h"
 #include "../common/version.h"
 #include "../common/versions.h"
@@ -56,12 +57,13 @@
 #include "oom.h"
 #include "orphan.h"
 #include "privileges.h"
+#include "restore.h"
 #include "supervisor.h"
 #include "systembus.h"
 #include "takeover.h"
 
 #define EXIT_USAGE		2
-#define EXIT_NOT_TAKEN		4	/* 3: SUPERVISOR_GUEST_FAILED */
+#define EXIT_NOT_TAKEN		SAVE_NOT_TAKEN	/* 3: SUPERVISOR_GUEST_FAILED */
 #define EXIT_ABSENT		5
 #define USEC_PER_SEC		1000000ULL
 #define RETRY_SEC		10	/* between two tries to take a guest over, or to make it */
@@ -99,6 +101,9 @@ static const char help[] =
 "                      other end of stdin has ended, unless it wrote a byte before\n"
 "  --for=UID:GID:GROUP,...  for 'sigmactl run' of a user: the guest belongs to them, so virtiofsd\n"
 "                      and passt run as them, and it gets no other devices\n"
+"  --restore           for 'sigmactl restore': stdin is the file that the guest NAME was saved to. It\n"
+"                      is taken over as one that is asleep\n"
+"  --force             with --restore: also if a disk was changed since\n"
 "  --broker            for sigmad itself and sigma-broker@.service, without a NAME: start\n"
 "                      virtiofsd, passt and qemu-storage-daemon for the sigmad that has the\n"
 "                      other end of stdin\n"
@@ -119,7 +124,7 @@ static const char help[] =
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	bool background, broker, with_caller, owned;
+	bool background, broker, with_caller, owned, restore, force;
 	struct owner owner;
 	uint64_t device_timeout;
 	struct supervisor_options supervisor;
@@ -148,7 +153,7 @@ static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, DEVICE_TIMEOUT,
-	       BACKGROUND, SERVICE, WITH_CALLER, FOR, BROKER };
+	       BACKGROUND, SERVICE, WITH_CALLER, FOR, RESTORE, FORCE, BROKER };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
@@ -160,6 +165,8 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "service", no_argument, NULL, SERVICE },
 		{ "with-caller", no_argument, NULL, WITH_CALLER },
 		{ "for", required_argument, NULL, FOR },
+		{ "restore", no_argument, NULL, RESTORE },
+		{ "force", no_argument, NULL, FORCE },
 		{ "broker", no_argument, NULL, BROKER },
 		{}
 	};
@@ -207,6 +214,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 			break;
 		case WITH_CALLER:
 			options->with_caller = true;
+			supervisor->transient = true;
 			break;
 		case FOR:
 			if (owner_parse(optarg, &options->owner)) {
@@ -215,6 +223,12 @@ static int parse_options(struct options *options, int argc, char **argv)
 				return EXIT_USAGE;
 			}
 			options->owned = true;
+			break;
+		case RESTORE:
+			options->restore = true;
+			break;
+		case FORCE:
+			options->force = true;
 			break;
 		case BROKER:
 			options->broker = true;
@@ -227,6 +241,14 @@ static int parse_options(struct options *options, int argc, char **argv)
 	/* A broker of systemd's, and a take-over of it, would be for root */
 	if (options->owned && supervisor->service) {
 		log_error(-EINVAL, "--for= and --service exclude each other; give one of them");
+		return EXIT_USAGE;
+	}
+	if (options->force && !options->restore) {
+		log_error(-EINVAL, "--force goes with --restore");
+		return EXIT_USAGE;
+	}
+	if (options->restore && (options->owned || supervisor->service || options->with_caller)) {
+		log_error(-EINVAL, "--restore goes with --background and --force alone");
 		return EXIT_USAGE;
 	}
 	if (options->broker && argc == optind && !options->with_caller)
@@ -447,6 +469,14 @@ static void warn_of_versions(void)
 		log_warning("%s; " VERSIONS_REMEDY, why);
 }
 
+/* Of the guest nothing is kept: it is in its file */
+static void undo_restore(struct machine *machine)
+{
+	machine_free_devices(machine);
+	machine_unmap(machine);
+	restore_undo(machine->restored);
+}
+
 int main(int argc, char **argv)
 {
 	struct supervisor supervisor = {};
@@ -455,6 +485,7 @@ int main(int argc, char **argv)
 	struct options options;
 	const struct owner *owner;
 	struct late late = { .waits = notify_waits };
+	struct restore restore = {};
 	struct systembus *systembus;
 	struct bus *bus = NULL;
 	bool made = false;
@@ -478,7 +509,18 @@ int main(int argc, char **argv)
 	if (give_up_privileges(&options, owner))
 		return EXIT_FAILURE;
 	machine->owner = owner;
+	if (options.restore) {
+		notify_progress("Reading it from its file.");
+		if (restore_make(&restore, options.guest, options.force))
+			return EXIT_FAILURE;
+		machine->restored = &restore;
+	}
 	found = takeover_find(machine, &config, options.guest);
+	if (options.restore && (found <= 0 || restore_check(&restore, &config) ||
+				profile_keep(&config.profile, config.name))) {
+		restore_undo(&restore);
+		return EXIT_FAILURE;
+	}
 	if (found < 0)
 		return found == -EBUSY || found == -ESTALE || found == -EPERM ? EXIT_FAILURE :
 		       not_taken(options.guest, options.supervisor.service);
@@ -505,8 +547,12 @@ int main(int argc, char **argv)
 	if (!catch_signals(&supervisor) &&
 	    (!options.with_caller || !watch_caller(&supervisor)) && !observe(&supervisor, &bus))
 		status = make(&supervisor, &late, &made);
-	if (made)
+	if (options.restore && (!made || restore_is_interrupted())) {
+		undo_restore(machine);
+		status = EXIT_FAILURE;
+	} else if (made) {
 		status = serve(&supervisor, systembus, options.background);
+	}
 	journal_close();
 	bus_free(bus);
 	systembus_free(systembus);

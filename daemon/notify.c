@@ -90,6 +90,11 @@ void notify_waits(const char *what)
 	sd_notifyf(0, "STATUS=Waiting for %s.\nEXTEND_TIMEOUT_USEC=%llu", what, PATIENCE_USEC);
 }
 
+void notify_progress(const char *what)
+{
+	sd_notifyf(0, "STATUS=%s", what);
+}
+
 static void on_progress(void *data, const char *what)
 {
 	report(false, "STATUS=%s", what);

@@ -13,6 +13,9 @@
 /** notify_observe - add the observer; without a service manager it does nothing */
 void notify_observe(struct observers *observers, bool service);
 
+/** notify_progress - say what is done before there are observers */
+void notify_progress(const char *what);
+
 /** notify_waits - before the guest exists: tell the service manager what is waited for */
 void notify_waits(const char *what);
 

@@ -20,7 +20,9 @@
 #include "../common/rundir.h"
 #include "../common/version.h"
 #include "state.h"
+#include "state_check.h"
 #include "state_old.h"
+#include "virtio/backend.h"
 
 #define LOCK_SECONDS	5
 #define ENDING_SECONDS	60	/* as long as for the requests of a slow disk: virtio/disk.c */
@@ -100,6 +102,53 @@ int state_make(struct guest_state **out, int *fd, const struct guest_config *con
 	set_header(state);
 	*out = state;
 	return 0;
+}
+
+/* Return: 0, -EBADMSG, or -EPROTO: a newer sigmad wrote it */
+static int read_saved(struct guest_state *state, const void *bytes, size_t size)
+{
+	struct state_header header;
+	unsigned int layout;
+
+	if (size < sizeof(header))
+		return -EBADMSG;
+	memcpy(&header, bytes, sizeof(header));
+	layout = header.layout - '0';
+	if (memcmp(header.magic, STATE_MAGIC, sizeof(header.magic)) || header.layout < '0' ||
+	    header.size != size)
+		return -EBADMSG;
+	if (layout > STATE_LAYOUT)
+		return -EPROTO;
+	if (layout == STATE_LAYOUT && size == sizeof(*state))
+		memcpy(state, bytes, size);
+	else if (layout < STATE_LAYOUT && size == state_old_size(layout))
+		state_old_read(state, layout, bytes);
+	else
+		return -EBADMSG;
+	return 0;
+}
+
+int state_adopt(struct guest_state **out, int *fd, const char *name, const void *bytes, size_t size)
+{
+	struct guest_state *state = NULL;
+	int error = make(&state, fd);
+
+	if (error)
+		return log_error(error, "cannot keep the state of the guest in " RUNDIR ": %s",
+				 strerror(-error));
+	error = read_saved(state, bytes, size) ?: state_check(state);
+	if (!error) {
+		set_header(state);
+		state->starter = backend_caller();
+		/* The log of the guest's last life is still in its memory, and this one has no file of it yet */
+		state->log_tail = 0;
+		*out = state;
+		return 0;
+	}
+	state_close(state, *fd);
+	return log_error(error, error == -EPROTO ?
+			 "the file was written by a newer sigmad, which has to read it" :
+			 "the file is damaged: what it says of the guest's devices cannot be");
 }
 
 int state_show(int fd, const char *name)

@@ -25,6 +25,15 @@
  */
 int state_make(struct guest_state **state, int *fd, const struct guest_config *config);
 
+/**
+ * state_adopt - as state_make(), with the contents of a state file that was saved
+ * @bytes: @size of them, of this layout or an older one, which may be anything
+ *
+ * What they say of the guest that would be wrong now is corrected. Return: as state_make(); -EBADMSG: a
+ * sigmad could not have written them.
+ */
+int state_adopt(struct guest_state **state, int *fd, const char *name, const void *bytes, size_t size);
+
 /** state_show - link the file into the folder of the guest @name; 0 or a reported -errno */
 int state_show(int fd, const char *name);
 

@@ -199,6 +199,7 @@ static void on_state(struct supervisor *supervisor)
 	announce_state(supervisor);
 	hang_watch(&supervisor->hang);
 	sleep_watch(&supervisor->sleep, before, supervisor->ending);
+	save_watch(&supervisor->save);
 
 	switch (guest->info.state) {
 	case SIGMA_STATE_RUNNING:
@@ -274,7 +275,7 @@ static int on_guest(sd_event_source *source, int fd, uint32_t revents, void *dat
 	}
 	if (revents & EPOLLPRI)
 		on_state(supervisor);
-	if (revents & (EPOLLIN | EPOLLOUT))
+	if (revents & (EPOLLIN | EPOLLOUT) && !save_pauses(&supervisor->save))
 		receive(supervisor);
 	return 0;
 }
@@ -328,6 +329,10 @@ int supervisor_wake(struct supervisor *supervisor, wake_done done, void *data,
 		snprintf(why, REASON_TEXT_MAX, "it is %s, not asleep", guest_state_name(guest->info.state));
 		return -EPIPE;
 	}
+	if (!save_is_idle(&supervisor->save)) {
+		snprintf(why, REASON_TEXT_MAX, "it is being saved");
+		return -EBUSY;
+	}
 	error = wake(supervisor, done, data);
 	if (error)
 		snprintf(why, REASON_TEXT_MAX, "%s", error == -EALREADY ? "it is being woken already" :
@@ -340,6 +345,10 @@ static void wake_to_end(struct supervisor *supervisor)
 {
 	int error;
 
+	if (!save_is_idle(&supervisor->save)) {
+		save_release(&supervisor->save);	/* on_saved() goes on */
+		return;
+	}
 	if (supervisor->wakes_to_end++ == WAKES_TO_END) {
 		log_warning("the guest fell asleep again instead of switching itself off, and is stopped");
 		supervisor_kill(supervisor);
@@ -408,6 +417,7 @@ void supervisor_kill(struct supervisor *supervisor)
 	int error;
 
 	supervisor->ending = true;
+	save_cancel(&supervisor->save);
 	error = guest_stop(guest);
 	/* Clients learn the final state before their connection ends */
 	if (!guest_update(guest))
@@ -422,6 +432,15 @@ static void on_awake(void *data, int error)
 	struct supervisor *supervisor = data;
 
 	sleep_failed(&supervisor->sleep, error);
+}
+
+/* The devices of a guest that was saved, or was not, go on */
+static void on_saved(void *data)
+{
+	struct supervisor *supervisor = data;
+
+	if (supervisor->ending && supervisor->machine.guest.info.state == SIGMA_STATE_ASLEEP)
+		wake_to_end(supervisor);
 }
 
 void supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options)
@@ -448,6 +467,11 @@ void supervisor_init(struct supervisor *supervisor, const struct supervisor_opti
 	supervisor->wake = (struct wake) {
 		.guest = &supervisor->machine.guest, .calls = &supervisor->calls,
 		.woken = on_woken, .owner = supervisor,
+	};
+	supervisor->save = (struct save) {
+		.machine = &supervisor->machine, .calls = &supervisor->calls,
+		.messages = &supervisor->messages, .transient = options->transient,
+		.over = on_saved, .owner = supervisor,
 	};
 	observers_add(&supervisor->machine.observers, &ops, supervisor);
 }
@@ -515,7 +539,9 @@ int supervisor_end(struct supervisor *supervisor)
 	if (!is_kept(&machine->guest))
 		savelog(machine);
 	sd_event_source_disable_unref(supervisor->power_off);
+	save_cancel(&supervisor->save);
 	calls_end(&supervisor->calls);
+	save_end(&supervisor->save);
 	sleep_end(&supervisor->sleep);
 	hang_end(&supervisor->hang);
 	boot_end(&supervisor->boot);

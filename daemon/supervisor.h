@@ -20,6 +20,7 @@
 #include "calls.h"
 #include "hang.h"
 #include "machine.h"
+#include "save.h"
 #include "sleep.h"
 #include "wake.h"
 
@@ -34,12 +35,14 @@
  * @boot_timeout: microseconds from the start after which a guest whose driver is not up is
  *	reported; UINT64_MAX: never
  * @service: a guest that fails is ended instead of kept, since systemd starts it again
+ * @transient: it ends with the program that started it
  */
 struct supervisor_options {
 	uint64_t stop_timeout;
 	uint64_t hang_timeout;
 	uint64_t boot_timeout;
 	bool service;
+	bool transient;
 };
 
 /**
@@ -51,6 +54,7 @@ struct supervisor_options {
  * @calls: calls of sigma.ko that may wait for long
  * @sleep: asks the guest to sleep
  * @wake: wakes it
+ * @save: writes it to a file
  * @waking: the guest is woken, or was and has not reported yet
  * @wakes_to_end: how often it was woken to switch itself off
  * @state: the guest's state that observers were told last, an enum sigma_state
@@ -67,6 +71,7 @@ struct supervisor {
 	struct calls calls;
 	struct sleep sleep;
 	struct wake wake;
+	struct save save;
 	bool waking;
 	unsigned int wakes_to_end;
 	uint32_t state;

@@ -8,6 +8,7 @@
 #include "../common/owner.h"
 #include "../common/rundir.h"
 #include "devices.h"
+#include "restore.h"
 #include "takeover.h"
 #include "virtio/bus.h"
 
@@ -68,6 +69,8 @@ int takeover_make(struct machine *machine)
 	observers_progress(&machine->observers,
 			   "Taking over its devices; its disks may have to finish requests first.");
 	error = devices_take_over(machine);
+	if (!error && machine->restored)
+		error = restore_check_disks(machine->restored, machine);
 	if (error)
 		return error;
 	error = machine_map(machine);
@@ -82,9 +85,12 @@ int takeover_resume(struct machine *machine)
 {
 	int error = virtio_bus_resume(machine->devices);
 
+	if (!error && machine->restored)
+		error = restore_check_devices(machine->restored, machine);
 	if (error)
 		return error;
 	guestlog_drain(machine->log);
-	log_info("took over the guest from a sigmad that died");
+	log_info(machine->restored ? "the guest is there again, as it was saved" :
+		 "took over the guest from a sigmad that died");
 	return 0;
 }

@@ -152,7 +152,7 @@ _sigmactl_argument()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	exec:2)
 		mapfile -t COMPREPLY < <(compgen -c -- "$cur") ;;
-	dump:2)
+	dump:2|save:2|restore:1)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	*:1)

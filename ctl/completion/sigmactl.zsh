@@ -93,7 +93,7 @@ _sigmactl()
 	agent:2)		_files -/ ;;
 	cp:1|cp:2)		_sigmactl_names on; _files ;;
 	exec:2)			_command_names -e ;;
-	dump:2)			_files ;;
+	dump:2|save:2|restore:1)	_files ;;
 	*:1)			_sigmactl_names on ;;
 	esac
 }

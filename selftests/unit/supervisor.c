@@ -12,6 +12,7 @@
 
 #include "../../common/gueststate.h"
 #include "../../common/owner.h"
+#include "../../common/savefile.h"
 #include "../../common/version.h"
 #include "../../daemon/supervisor.h"
 #include "../../daemon/takeover.h"
@@ -553,6 +554,133 @@ TEST(wakes_with_the_machine)
 	EXPECT_TRUE(supervisor.waking);
 	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
 	EXPECT_FALSE(supervisor.waking);
+	noted();
+	end_and_finish("stop retire destroy close");
+}
+
+/* A guest that is saved */
+
+static void saved(void *data, int error, const char *reason)
+{
+	note("saved:%d", error);
+	snprintf(why, sizeof(why), "%s", reason ?: "");
+}
+
+/* @path: NULL: a file without a name */
+static int begin_save(const char *path, int *file)
+{
+	*file = path ? open(path, O_WRONLY | O_CLOEXEC) : memfd_create("saved", MFD_CLOEXEC);
+	return save_begin(&supervisor.save, fcntl(*file, F_DUPFD_CLOEXEC, 0), saved, NULL, why);
+}
+
+static bool begin_asleep(void)
+{
+	bool sleeps = begin_sleepy() && CHANGE(ASLEEP) == GOES_ON;
+
+	noted();
+	return sleeps;
+}
+
+TEST(is_saved_and_goes_on)
+{
+	int file;
+
+	ASSERT_TRUE(begin_asleep());
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, begin_save(NULL, &file))));
+	EXPECT_STREQ("saved:0", noted());
+	EXPECT_SAID("the guest is saved", said);
+	EXPECT_TRUE(lseek(file, 0, SEEK_END) > (off_t)sizeof(struct save_head));
+	close(file);
+
+	/* Its devices pause until whoever asked has left */
+	EXPECT_EQ(-EBUSY, supervisor_wake(&supervisor, NULL, NULL, why));
+	EXPECT_EQ(-EALREADY, begin_save(NULL, &file));
+	close(file);
+	save_release(&supervisor.save);
+	wake_up();
+	EXPECT_EQ(-EPIPE, begin_save(NULL, &file));
+	EXPECT_STREQ("it is running, not asleep", why);
+	close(file);
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(is_saved_and_killed)
+{
+	int file;
+
+	ASSERT_TRUE(begin_asleep());
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, begin_save(NULL, &file))));
+	EXPECT_EQ(EXIT_SUCCESS, AFTER(supervisor_kill(&supervisor)));
+	close(file);
+	EXPECT_STREQ("saved:0 stop stopped ending", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(there_is_no_room_to_save_it)
+{
+	int file;
+
+	ASSERT_TRUE(begin_asleep());
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, begin_save("/dev/full", &file))));
+	close(file);
+	EXPECT_STREQ("saved:-28", noted());
+	EXPECT_SAID("was not saved: No space left", said);
+	EXPECT_TRUE(save_is_idle(&supervisor.save));
+	wake_up();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(cannot_be_saved)
+{
+	int file;
+
+	ASSERT_TRUE(begin_asleep());
+	supervisor.save.transient = true;
+	EXPECT_EQ(-EOPNOTSUPP, begin_save(NULL, &file));
+	EXPECT_STREQ("it ends with the program that started it", why);
+	close(file);
+	end_and_finish("stop retire destroy close");
+}
+
+/* Before the file is written, while it is, and when it was */
+TEST(ends_instead_of_being_saved)
+{
+	int file;
+
+	for (unsigned int steps = 0; steps < 3; steps++) {
+		ASSERT_TRUE(begin_asleep());
+		EXPECT_EQ(GOES_ON, AFTER({
+			EXPECT_EQ(0, begin_save(NULL, &file));
+			for (unsigned int i = 0; i < steps; i++)
+				step(PATIENCE);
+			supervisor_power_off(&supervisor, UINT64_MAX);
+		}));
+		EXPECT_STREQ(steps < 2 ? "saved:-125 wake booting" : "saved:0 wake booting", noted());
+		close(file);
+		EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+		/* Devices that go on tell the guest to look at them */
+		if (steps)
+			EXPECT_EQ(0, asked());
+		EXPECT_EQ(SIGMA_POWER_OFF, asked());
+		EXPECT_EQ(EXIT_SUCCESS, CHANGE(POWEROFF));
+		noted();
+		end_and_finish("stop retire destroy close");
+	}
+}
+
+TEST(wakes_while_it_is_saved)
+{
+	int file;
+
+	ASSERT_TRUE(begin_asleep());
+	EXPECT_EQ(GOES_ON, AFTER({
+		EXPECT_EQ(0, begin_save(NULL, &file));
+		step(PATIENCE);
+		host_change(SIGMA_STATE_BOOTING);
+	}));
+	close(file);
+	EXPECT_STREQ("booting saved:-125", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
 	noted();
 	end_and_finish("stop retire destroy close");
 }

@@ -47,6 +47,8 @@ PRINTS_NOTHING(kill);
 PRINTS_NOTHING(reboot);
 PRINTS_NOTHING(sleep);
 PRINTS_NOTHING(wake);
+NEEDS_A_REAL_GUEST(save);	/* selftests/save.sh */
+NEEDS_A_REAL_GUEST(restore);
 PRINTS_NOTHING(wait);
 PRINTS(list, "list", "list --json", "list --all --no-legend");
 PRINTS(status, "status demo", "status --json demo");
