@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=3G timeout=600
+# rig: smp=3 mem=3G timeout=600 in=matrix
 #
 # What surrounds a program of sigmactl run: a terminal, which stays one; /proc, /sys, /dev, /run and /tmp,
 # which are the guest's own; limits and CPUs; a kernel of series 6.12; a network by a bridge.
@@ -114,7 +114,7 @@ check "--tmp-from-host: /tmp is the host's, and the folder of a program can be t
 refuse "without it, a folder in /tmp is refused" "own" env -C /tmp/there \
 	sigmactl run --kernel="$VMLINUX" --net=none "${lean[@]}" -- true
 check "limits of all kinds go along" eval '
-	limits="ulimit -S -c 7; ulimit -S -f 99999; ulimit -S -s 4096; ulimit -S -t 500; ulimit -S -n 77; ulimit -H -n 99"
+	limits="ulimit -S -c 7; ulimit -S -f 4000000; ulimit -S -s 4096; ulimit -S -t 5000; ulimit -S -n 321; ulimit -H -n 1024"
 	all="for kind in c f s t n; do ulimit -S -\$kind; ulimit -H -\$kind; done"
 	(eval "$limits"; eval "$all" >here; run -- bash -c "$all" >out); cat out; cmp here out'
 check "--cpus=2 gives two" [ "$(run --cpus=2 -- nproc)" = 2 ]
