@@ -10,6 +10,7 @@
 
 so_far=/run/rig/so-far		# checks and failures before that
 saved=/run/rig/g.saved
+again=/run/rig/g-again.saved
 
 set_aside() { sigmactl pool add 320M@0x60000000; }
 
@@ -24,15 +25,15 @@ if [ -e $so_far ]; then
 	check "its memory, file, disk and process are as before" has_memory
 	check "its clock is the host's" clock_is_right
 	check "its heart beats" beats g
-	check "it can be saved here" sigmactl save --force g $saved
-	check "and goes on" eval 'sigmactl restore $saved && has_memory'
+	check "it can be saved here" sigmactl save g $again
+	check "and goes on" eval 'sigmactl restore $again && has_memory'
 	check "it is killed" eval 'sigmactl kill g && wait_gone g'
-	rm -f $saved $so_far
+	rm -f $saved $again $so_far
 	finish
 fi
 
 need_sigma
-rm -f $saved
+rm -f $saved $again
 check "the next kernel is loaded" kexec -l "/boot/vmlinuz-$(uname -r)" --initrd=/run/rig/initrd \
 	--append="$(cat /proc/cmdline)"
 check "memory is set aside" set_aside
