@@ -55,7 +55,8 @@ int save_writer_open(struct save_writer *writer, int fd, struct save_head *head)
 		.fd = fd, .packer = ZSTD_createCCtx(), .room = ZSTD_compressBound(SAVE_CHUNK),
 	};
 	writer->packed = malloc(writer->room);
-	error = writer->packer && writer->packed ? 0 : -ENOMEM;
+	writer->copy = malloc(SAVE_CHUNK);
+	error = writer->packer && writer->packed && writer->copy ? 0 : -ENOMEM;
 	/* Both parameters are of every version */
 	if (!error && (ZSTD_isError(ZSTD_CCtx_setParameter(writer->packer, ZSTD_c_compressionLevel, LEVEL)) ||
 		       ZSTD_isError(ZSTD_CCtx_setParameter(writer->packer, ZSTD_c_checksumFlag, 1))))
@@ -74,9 +75,11 @@ int save_writer_put(struct save_writer *writer, enum save_kind kind, uint64_t of
 	struct save_record record = { .kind = kind, .length = len, .offset = offset };
 	size_t packed;
 
-	if (is_zero(bytes, len))
+	/* The packer reads more than once, and would not notice a change between its frame and its checksum */
+	memcpy(writer->copy, bytes, len);
+	if (is_zero(writer->copy, len))
 		return 0;
-	packed = ZSTD_compress2(writer->packer, writer->packed, writer->room, bytes, len);
+	packed = ZSTD_compress2(writer->packer, writer->packed, writer->room, writer->copy, len);
 	if (ZSTD_isError(packed))
 		return -ENOMEM;
 	record.packed = packed;
@@ -111,8 +114,10 @@ void save_writer_close(struct save_writer *writer)
 {
 	ZSTD_freeCCtx(writer->packer);
 	free(writer->packed);
+	free(writer->copy);
 	writer->packer = NULL;
 	writer->packed = NULL;
+	writer->copy = NULL;
 }
 
 int save_reader_open(struct save_reader *reader, int fd, const struct save_head *head)

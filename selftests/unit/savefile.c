@@ -2,6 +2,7 @@
 /* The file of a guest that was saved: what was written is read; what is cut off or altered is refused. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -84,6 +85,35 @@ TEST(written_and_read)
 	EXPECT_EQ(-EINTR, read_file(fd));
 	stops = false;
 	close(fd);
+}
+
+static bool changing;
+
+static void *change(void *data)
+{
+	while (__atomic_load_n(&changing, __ATOMIC_RELAXED))
+		for (size_t i = 0; i < sizeof(from); i += 64)
+			__atomic_fetch_add(&from[i], 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+/* As the host's clock in the window does. Whatever is written, the file is whole */
+TEST(changes_meanwhile)
+{
+	pthread_t thread;
+	int fds[8];
+
+	changing = true;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, change, NULL));
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
+		fds[i] = make_file();
+	__atomic_store_n(&changing, false, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
+		ASSERT_TRUE(fds[i] >= 0);
+		EXPECT_EQ(0, read_file(fds[i]));
+		close(fds[i]);
+	}
 }
 
 TEST(cut_off_anywhere)
