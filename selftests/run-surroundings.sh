@@ -123,7 +123,7 @@ check "--append has words for the kernel" eval '
 mkdir -m 700 closed && touch closed/file && chown 7:8 closed
 check "a folder that the user cannot read is so in a guest, with the same error" eval '
 	for how in "run --" env; do
-		$how setpriv --reuid=nobody --clear-groups ls closed >out.${how%% *} 2>&1
+		$how sh -c "exec setpriv --reuid=nobody --clear-groups ls closed 2>&1" >out.${how%% *}
 		echo $? >>out.${how%% *}
 	done; cat out.run; grep "Permission denied" out.run && cmp out.run out.env'
 check "a program without memory fails, and its guest ends as ever" eval '
