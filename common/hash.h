@@ -3,6 +3,7 @@
 #ifndef SIGMA_HASH_H
 #define SIGMA_HASH_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 static inline uint64_t hash_byte(uint64_t hash, uint8_t byte)
@@ -18,6 +19,15 @@ static inline uint64_t hash_text(const char *text)
 
 	while (*text)
 		hash = hash_byte(hash, *text++);
+	return hash;
+}
+
+static inline uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
+{
+	const uint8_t *at = bytes;
+
+	while (len--)
+		hash = hash_byte(hash, *at++);
 	return hash;
 }
 

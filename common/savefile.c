@@ -4,22 +4,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../kmod/uapi/iosc.h"
+#include "guestfile.h"
 #include "hash.h"
 #include "savefile.h"
+#include "whole.h"
 
 #define STATE_MAX	(64UL << 20)	/* bytes of a state file, in any layout */
-
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
-{
-	const uint8_t *at = bytes;
-
-	while (len--)
-		hash = hash_byte(hash, *at++);
-	return hash;
-}
 
 uint64_t save_head_sum(const struct save_head *head)
 {
@@ -32,25 +24,6 @@ uint64_t save_record_sum(const struct save_record *record, uint64_t before)
 			  offsetof(struct save_record, check));
 }
 
-int save_read_all(int fd, void *buffer, size_t len)
-{
-	uint8_t *at = buffer;
-
-	while (len) {
-		ssize_t done = read(fd, at, len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		if (!done)
-			return -ENODATA;
-		at += done;
-		len -= done;
-	}
-	return 0;
-}
-
 static bool is_text(const char *text, size_t size)
 {
 	size_t len = strnlen(text, size);
@@ -61,14 +34,10 @@ static bool is_text(const char *text, size_t size)
 	return len < size;
 }
 
-static bool is_name(const char *name)
-{
-	return is_text(name, SIGMA_NAME_MAX) && *name && *name != '.' && !strchr(name, '/');
-}
-
 static bool in_bounds(const struct save_head *head)
 {
-	return is_name(head->name) && is_text(head->sigma, sizeof(head->sigma)) &&
+	return guestfile_name_valid(head->name, strnlen(head->name, sizeof(head->name))) &&
+	       is_text(head->sigma, sizeof(head->sigma)) &&
 	       is_text(head->host, sizeof(head->host)) && is_text(head->guest, sizeof(head->guest)) &&
 	       head->state_size && head->state_size <= STATE_MAX &&
 	       head->guard < SIGMA_GUARD_AUTO && head->tsc_khz &&
@@ -79,7 +48,7 @@ static bool in_bounds(const struct save_head *head)
 
 int save_head_read(int fd, struct save_head *head, char why[SAVE_WHY_MAX])
 {
-	int error = save_read_all(fd, head, sizeof(*head));
+	int error = read_whole(fd, head, sizeof(*head));
 
 	if (error && error != -ENODATA) {
 		snprintf(why, SAVE_WHY_MAX, "%s", strerror(-error));

@@ -118,7 +118,4 @@ uint64_t save_record_sum(const struct save_record *record, uint64_t before);
  */
 int save_head_read(int fd, struct save_head *head, char why[SAVE_WHY_MAX]);
 
-/** save_read_all - read @len bytes; 0; -ENODATA: there are fewer; or another -errno */
-int save_read_all(int fd, void *buffer, size_t len);
-
 #endif

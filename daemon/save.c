@@ -90,15 +90,8 @@ static int stamp_disks(struct save *save, struct disk_stamp stamps[SIGMA_DEVICES
 static int put_memory(struct save *save, struct save_writer *writer)
 {
 	const struct guest_memory *mem = &save->machine->memory;
-	uint64_t nr;
-	int error = 0;
+	int error = save_writer_put_all(writer, SAVE_MEMORY, mem->base, mem->size);
 
-	for (uint64_t at = 0; at < mem->size && !error; at += nr) {
-		nr = mem->size - at < SAVE_CHUNK ? mem->size - at : SAVE_CHUNK;
-		if (__atomic_load_n(&save->cancelled, __ATOMIC_RELAXED))
-			return refuse(save, -ECANCELED, NOT_WANTED);
-		error = save_writer_put(writer, SAVE_MEMORY, at, mem->base + at, nr);
-	}
 	if (!error && memory_failed(mem))
 		return refuse(save, -EIO, "its memory has an error");
 	return error;
@@ -160,9 +153,10 @@ static int write_file(void *data)
 	error = save_writer_open(&writer, save->fd, &head);
 	if (error)
 		return error;
+	writer.cancelled = &save->cancelled;
 	error = put_all(save, &writer, stamps, head.nr_stamps);
 	save_writer_close(&writer);
-	return error;
+	return error == -ECANCELED ? refuse(save, error, NOT_WANTED) : error;
 }
 
 /* In the event loop */

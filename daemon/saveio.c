@@ -11,26 +11,10 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "../common/whole.h"
 #include "saveio.h"
 
 #define LEVEL	1
-
-static int write_all(int fd, const void *buffer, size_t len)
-{
-	const uint8_t *at = buffer;
-
-	while (len) {
-		ssize_t done = write(fd, at, len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		at += done;
-		len -= done;
-	}
-	return 0;
-}
 
 static bool is_zero(const uint8_t *bytes, size_t len)
 {
@@ -42,9 +26,9 @@ static int put_record(struct save_writer *writer, struct save_record *record)
 	int error;
 
 	record->check = save_record_sum(record, writer->check);
-	error = write_all(writer->fd, record, sizeof(*record));
+	error = write_whole(writer->fd, record, sizeof(*record));
 	writer->check = record->check;
-	return error ?: write_all(writer->fd, writer->packed, record->packed);
+	return error ?: write_whole(writer->fd, writer->packed, record->packed);
 }
 
 int save_writer_open(struct save_writer *writer, int fd, struct save_head *head)
@@ -63,7 +47,7 @@ int save_writer_open(struct save_writer *writer, int fd, struct save_head *head)
 		error = -EOPNOTSUPP;
 	head->check = save_head_sum(head);
 	writer->check = head->check;
-	error = error ?: write_all(fd, head, sizeof(*head));
+	error = error ?: write_whole(fd, head, sizeof(*head));
 	if (error)
 		save_writer_close(writer);
 	return error;
@@ -75,6 +59,8 @@ int save_writer_put(struct save_writer *writer, enum save_kind kind, uint64_t of
 	struct save_record record = { .kind = kind, .length = len, .offset = offset };
 	size_t packed;
 
+	if (writer->cancelled && __atomic_load_n(writer->cancelled, __ATOMIC_RELAXED))
+		return -ECANCELED;
 	/* The packer reads more than once, and would not notice a change between its frame and its checksum */
 	memcpy(writer->copy, bytes, len);
 	if (is_zero(writer->copy, len))
@@ -146,7 +132,7 @@ static int check_end(const struct save_reader *reader, const struct save_record 
 
 int save_reader_next(struct save_reader *reader, struct save_record *record)
 {
-	int error = save_read_all(reader->fd, record, sizeof(*record));
+	int error = read_whole(reader->fd, record, sizeof(*record));
 
 	if (error)
 		return error;
@@ -158,7 +144,7 @@ int save_reader_next(struct save_reader *reader, struct save_record *record)
 	if (record->kind >= SAVE_KINDS || !record->length || record->length > SAVE_CHUNK ||
 	    !record->packed || record->packed > reader->room)
 		return -EBADMSG;
-	error = save_read_all(reader->fd, reader->packed, record->packed);
+	error = read_whole(reader->fd, reader->packed, record->packed);
 	return error ?: 1;
 }
 

@@ -19,9 +19,11 @@ struct ZSTD_DCtx_s;
  * @packer: of Zstandard
  * @packed: room for the longest frame, @room bytes
  * @copy: of what is packed, SAVE_CHUNK bytes
+ * @cancelled: NULL, or set after save_writer_open(): atomic, nothing more is written once it is true
  */
 struct save_writer {
 	int fd;
+	const bool *cancelled;
 	uint64_t check;
 	struct ZSTD_CCtx_s *packer;
 	uint8_t *packed, *copy;
@@ -35,7 +37,7 @@ int save_writer_open(struct save_writer *writer, int fd, struct save_head *head)
  * save_writer_put - write @len bytes of a part, at most SAVE_CHUNK
  *
  * They are read once, since the host's clock is in the window and others may write to the memory, too.
- * Nothing is written for zeros. Return: 0 or -errno.
+ * Nothing is written for zeros. Return: 0, -ECANCELED or another -errno.
  */
 int save_writer_put(struct save_writer *writer, enum save_kind kind, uint64_t offset, const void *bytes,
 		    size_t len);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
+#include "../../common/whole.h"
 #include "load.h"
 
 #define IMAGE_SIZE_MAX		(1UL << 30)
@@ -58,24 +59,17 @@ static int not_a_kernel(const struct kernel *kernel, const char *path)
 
 int kernel_read(struct kernel *kernel, int fd, size_t size)
 {
+	int error;
+
 	kernel->size = size;
 	kernel->data = malloc(size);
 	if (!kernel->data)
 		return -ENOMEM;
 
-	for (size_t done = 0; done < size; ) {
-		ssize_t n = read(fd, kernel->data + done, size - done);
-		int error = n < 0 ? -errno : -ENODATA;
-
-		if (error == -EINTR)
-			continue;
-		if (n <= 0) {
-			kernel_close(kernel);
-			return error;
-		}
-		done += n;
-	}
-	return 0;
+	error = read_whole(fd, kernel->data, size);
+	if (error)
+		kernel_close(kernel);
+	return error;
 }
 
 static int read_file(struct kernel *kernel, struct stat *st, const char *path)

@@ -5,9 +5,10 @@
  *
  * A file is named for the bzImage: device, inode, size, and when the inode last changed. Whoever brings a
  * disk of his own can make all of that up, and devices get other numbers. So behind the kernel the file
- * has what it was unpacked from, and is used only for a bzImage that has the same. Nothing reads a file that root has not written: the folder is root's, and no one else
- * may write there. It is complete when it has its name. All of it may be removed at any time, and where it
- * cannot be written, nothing is missing but the time.
+ * has what it was unpacked from, and is used only for a bzImage that has the same. Nothing reads a file
+ * that root has not written: the folder is root's, and no one else may write there. It is complete when it
+ * has its name. All of it may be removed at any time, and where it cannot be written, nothing is missing but
+ * the time.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,12 +23,13 @@
 #include <unistd.h>
 
 #include "../../common/log.h"
+#include "../../common/whole.h"
 #include "load.h"
 
 #define CACHE_DIR	"/var/cache/sigma"
 #define PREFIX		"kernel-"
 #define NEW_PREFIX	".new-"		/* not complete yet */
-#define KERNELS_MAX	4		/* of some 60 MiB each; those that were used last stay */
+#define KERNELS_MAX	4		/* of some 70 MiB each; those that were used last stay */
 #define NEW_SECONDS_MAX	600		/* who wrote this file has died */
 #define NAME_SIZE	128
 
@@ -55,20 +57,6 @@ static int open_folder(void)
 	log_warning("%s: not used for unpacked kernels, since others may write to it; remove it", dir);
 	close(fd);
 	return -1;
-}
-
-static bool write_all(int fd, const uint8_t *from, size_t size)
-{
-	for (size_t done = 0; done < size; ) {
-		ssize_t n = write(fd, from + done, size - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		done += n;
-	}
-	return true;
 }
 
 /*
@@ -171,7 +159,7 @@ void kernelcache_save(const struct kernel *elf, const struct stat *image, const 
 		return;
 	}
 	/* Whoever finds the name after a crash of the machine must find all of the file */
-	if (!write_all(fd, elf->data, elf->size) || !write_all(fd, payload->data, payload->size) ||
+	if (write_whole(fd, elf->data, elf->size) || write_whole(fd, payload->data, payload->size) ||
 	    fsync(fd) || renameat(dir, new, dir, name)) {
 		log_info("the unpacked kernel is not kept for the next start: %m");
 		unlinkat(dir, new, 0);

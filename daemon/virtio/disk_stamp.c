@@ -20,8 +20,7 @@ static int hash_range(int fd, uint64_t offset, size_t len, uint8_t *buffer, uint
 			continue;
 		if (done <= 0)
 			return done ? -errno : -EIO;
-		for (ssize_t i = 0; i < done; i++)
-			*hash = hash_byte(*hash, buffer[i]);
+		*hash = hash_bytes(*hash, buffer, done);
 		offset += done;
 		len -= done;
 	}
