@@ -269,19 +269,24 @@ int device_set_features(struct virtio_device *dev, uint64_t features)
 	return 0;
 }
 
-static void queue_unset(struct virtqueue *vq)
+/* Of a queue that is set up */
+static void queue_unbind(struct virtqueue *vq)
 {
 	const struct virtio_port *port = vq->dev->port;
 
 	/* ops->reset has stopped the back end */
 	sigma_assert(!vq->dev->started && !vq->kick_source);
-	if (vq->size) {
-		port->bind(port->data, vq->kick, -1, vq->call, -1);
-		close(vq->call_fd);
-		close(vq->kick_fd);
-		vq->call_fd = -1;
-		vq->kick_fd = -1;
-	}
+	port->bind(port->data, vq->kick, -1, vq->call, -1);
+	close(vq->call_fd);
+	close(vq->kick_fd);
+	vq->call_fd = -1;
+	vq->kick_fd = -1;
+}
+
+static void queue_unset(struct virtqueue *vq)
+{
+	if (vq->size)
+		queue_unbind(vq);
 	/* Also a queue that is persisted and could not be resumed */
 	virtqueue_reset(vq);
 }
@@ -289,15 +294,9 @@ static void queue_unset(struct virtqueue *vq)
 /* As if this sigmad had died */
 static void queue_leave(struct virtqueue *vq)
 {
-	const struct virtio_port *port = vq->dev->port;
-
 	if (!vq->size)
 		return;
-	port->bind(port->data, vq->kick, -1, vq->call, -1);
-	close(vq->call_fd);
-	close(vq->kick_fd);
-	vq->call_fd = -1;
-	vq->kick_fd = -1;
+	queue_unbind(vq);
 	virtqueue_leave(vq);
 }
 
