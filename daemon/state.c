@@ -104,28 +104,39 @@ int state_make(struct guest_state **out, int *fd, const struct guest_config *con
 	return 0;
 }
 
-/* Return: 0, -EBADMSG, or -EPROTO: a newer sigmad wrote it */
+/*
+ * @size: of what has this header. Return: 0; -EPROTO: a newer sigmad wrote it, with layout *@layout; or
+ * -EBADMSG
+ */
+static int check_header(const struct state_header *header, uint64_t size, unsigned int *layout)
+{
+	if (memcmp(header->magic, STATE_MAGIC, sizeof(header->magic)) || header->layout < '0')
+		return -EBADMSG;
+	*layout = header->layout - '0';
+	if (*layout > STATE_LAYOUT)
+		return -EPROTO;
+	if (header->size != size ||
+	    size != (*layout == STATE_LAYOUT ? sizeof(struct guest_state) : state_old_size(*layout)))
+		return -EBADMSG;
+	return 0;
+}
+
+/* Return: as check_header() */
 static int read_saved(struct guest_state *state, const void *bytes, size_t size)
 {
 	struct state_header header;
 	unsigned int layout;
+	int error;
 
 	if (size < sizeof(header))
 		return -EBADMSG;
 	memcpy(&header, bytes, sizeof(header));
-	layout = header.layout - '0';
-	if (memcmp(header.magic, STATE_MAGIC, sizeof(header.magic)) || header.layout < '0' ||
-	    header.size != size)
-		return -EBADMSG;
-	if (layout > STATE_LAYOUT)
-		return -EPROTO;
-	if (layout == STATE_LAYOUT && size == sizeof(*state))
+	error = check_header(&header, size, &layout);
+	if (!error && layout == STATE_LAYOUT)
 		memcpy(state, bytes, size);
-	else if (layout < STATE_LAYOUT && size == state_old_size(layout))
+	else if (!error)
 		state_old_read(state, layout, bytes);
-	else
-		return -EBADMSG;
-	return 0;
+	return error;
 }
 
 int state_adopt(struct guest_state **out, int *fd, const char *name, const void *bytes, size_t size)
@@ -235,15 +246,11 @@ static int read_state(const char *name, int *fd, struct guest_state **out)
 
 	if (fstat(*fd, &st))
 		return cannot_take(name, -errno);
-	if (pread(*fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    memcmp(header.magic, STATE_MAGIC, sizeof(header.magic)) || header.layout < '0')
+	if (pread(*fd, &header, sizeof(header), 0) != sizeof(header))
 		return damaged(name);
-	layout = header.layout - '0';
-	if (layout > STATE_LAYOUT)
-		return too_new(name, *fd, layout);
-	if (header.size != (uint64_t)st.st_size ||
-	    header.size != (layout == STATE_LAYOUT ? sizeof(*state) : state_old_size(layout)))
-		return damaged(name);
+	error = check_header(&header, st.st_size, &layout);
+	if (error)
+		return error == -EPROTO ? too_new(name, *fd, layout) : damaged(name);
 	if (layout < STATE_LAYOUT) {
 		error = replace(name, fd, &state, layout);
 	} else {
