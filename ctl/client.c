@@ -101,6 +101,29 @@ int client_failed(int status, sd_bus *bus, const char *name, int error, const sd
 	return client_complain(status, name, error);
 }
 
+int client_call(sd_bus *bus, const char *name, const char *method, uint64_t timeout, const char *types, ...)
+{
+	sd_bus_error why = SD_BUS_ERROR_NULL;
+	sd_bus_message *m = NULL;
+	int error, status = EXIT_OK;
+	va_list ap;
+
+	error = sd_bus_message_new_method_call(bus, &m, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, method);
+	if (error >= 0 && types) {
+		va_start(ap, types);
+		error = sd_bus_message_appendv(m, types, ap);
+		va_end(ap);
+	}
+	if (error >= 0)
+		error = sd_bus_call(bus, m, timeout, &why, NULL);
+	if (error < 0)
+		status = client_failed(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED, bus, name, error,
+				       &why);
+	sd_bus_error_free(&why);
+	sd_bus_message_unref(m);
+	return status;
+}
+
 /* Microseconds until @deadline; at least 1, since 0 is the default timeout to sd-bus */
 static uint64_t time_left(uint64_t deadline)
 {

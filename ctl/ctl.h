@@ -302,6 +302,15 @@ int client_refused(int status, sd_bus *bus, const char *name, const sd_bus_error
 int client_failed(int status, sd_bus *bus, const char *name, int error, const sd_bus_error *why);
 
 /**
+ * client_call - call a method of sigmad that returns nothing
+ * @timeout: microseconds
+ * @types: NULL, or those of the arguments that follow
+ *
+ * Return: an exit status, reported.
+ */
+int client_call(sd_bus *bus, const char *name, const char *method, uint64_t timeout, const char *types, ...);
+
+/**
  * client_open - connect to the guest's sigmad
  * @deadline: for this and for the call that follows, on CLOCK_MONOTONIC
  *

@@ -138,30 +138,7 @@ static void close_target(struct target *target)
 	close(target->fd);
 }
 
-/* Calls of sigmad. 0, or an exit status, reported */
-
-static int call(sd_bus *bus, const char *name, const char *method, uint64_t timeout, const char *types, ...)
-{
-	sd_bus_error why = SD_BUS_ERROR_NULL;
-	sd_bus_message *m = NULL;
-	int error, status = EXIT_OK;
-	va_list ap;
-
-	error = sd_bus_message_new_method_call(bus, &m, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, method);
-	if (error >= 0 && types) {
-		va_start(ap, types);
-		error = sd_bus_message_appendv(m, types, ap);
-		va_end(ap);
-	}
-	if (error >= 0)
-		error = sd_bus_call(bus, m, timeout, &why, NULL);
-	if (error < 0)
-		status = client_failed(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED, bus, name, error,
-				       &why);
-	sd_bus_error_free(&why);
-	sd_bus_message_unref(m);
-	return status;
-}
+/* Writing it. 0, or an exit status, reported */
 
 static void show_progress(const char *name, const struct target *target, uint64_t begun, bool *shown)
 {
@@ -233,7 +210,7 @@ static int give_up_guest(sd_bus *bus, const char *name, const char *path)
 	char size[32];
 	struct stat st;
 
-	if (call(bus, name, "Kill", ANSWER_TIMEOUT, NULL) ||
+	if (client_call(bus, name, "Kill", ANSWER_TIMEOUT, NULL) ||
 	    client_wait_end(bus, clock_deadline(END_TIMEOUT)))
 		return complain(EXIT_FAILED, "%s: is saved to %s, but was not given up: 'sigmactl kill %s' does that, and if it is woken instead, the file is good for nothing any more",
 				name, path, name);
@@ -251,12 +228,12 @@ static int save(sd_bus *bus, const char *name, struct target *target, const stru
 	int status;
 
 	/* Before anything happens to the guest */
-	status = call(bus, name, "CheckSave", ANSWER_TIMEOUT, NULL);
+	status = client_call(bus, name, "CheckSave", ANSWER_TIMEOUT, NULL);
 	if (status || guest_view(&view, name))
 		return status ?: complain(EXIT_NO_GUEST, "%s: has just gone", name);
 	if (strcmp(view.state, guest_state_name(SIGMA_STATE_ASLEEP))) {
 		/* With its CPUs, so that nothing can keep it from waking if it cannot be saved */
-		status = call(bus, name, "Sleep", timeout + ANSWER_TIMEOUT, "bt", 1, timeout);
+		status = client_call(bus, name, "Sleep", timeout + ANSWER_TIMEOUT, "bt", 1, timeout);
 		if (status)
 			return status;
 		*was_awake = true;

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sigmactl sleep. */
-#include <errno.h>
-
-#include "../common/busnames.h"
 #include "ctl.h"
 
 #define TIMEOUT		(60 * USEC_PER_SEC)	/* for the guest, whose kernel waits 20 s for its tasks */
@@ -11,7 +8,6 @@
 static int run(const struct options *options, char **args)
 {
 	uint64_t timeout = options->given & OPT_TIMEOUT ? options->timeout : TIMEOUT;
-	sd_bus_error why = SD_BUS_ERROR_NULL;
 	const char *name = args[0];
 	int status, error;
 	sd_bus *bus;
@@ -22,12 +18,8 @@ static int run(const struct options *options, char **args)
 	error = client_open(&bus, name, clock_deadline(timeout + ANSWER_TIMEOUT));
 	if (error)
 		return client_complain(EXIT_FAILED, name, error);
-	error = sd_bus_call_method(bus, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE, "Sleep", &why,
-				   NULL, "bt", !!(options->given & OPT_KEEP_CORES), timeout);
-	if (error < 0)
-		status = client_failed(error == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED, bus, name, error,
-				       &why);
-	sd_bus_error_free(&why);
+	status = client_call(bus, name, "Sleep", timeout + ANSWER_TIMEOUT, "bt",
+			     !!(options->given & OPT_KEEP_CORES), timeout);
 	sd_bus_close_unref(bus);
 	return status;
 }
