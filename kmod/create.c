@@ -583,9 +583,9 @@ void sigma_guests_reopen(unsigned int reason)
 	WRITE_ONCE(sigma_guests_closed, closed_for);
 }
 
-bool sigma_guests_closed_for_restart(void)
+bool sigma_guests_closed_for(unsigned int reason)
 {
-	return READ_ONCE(closed_for) & SIGMA_CLOSED_FOR_RESTART;
+	return READ_ONCE(closed_for) & reason;
 }
 
 int sigma_guests_visit(int (*visit)(struct sigma_guest *guest, void *data), void *data)

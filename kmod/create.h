@@ -47,9 +47,6 @@ u64 sigma_guest_gathering(char *name);
  */
 void sigma_guests_unclaim(const u32 *cpus, unsigned int nr);
 
-/** sigma_guests_closed_for_restart - is the machine about to restart? */
-bool sigma_guests_closed_for_restart(void);
-
 /**
  * sigma_guests_lend_cpus - lend the CPUs that @guest has claimed: see sigma_cpu_lend()
  *
@@ -80,6 +77,9 @@ void sigma_guests_close(unsigned int reason);
 
 /** sigma_guests_reopen - that reason is over; with sigma_guests_lock held */
 void sigma_guests_reopen(unsigned int reason);
+
+/** sigma_guests_closed_for - is there one of these reasons? */
+bool sigma_guests_closed_for(unsigned int reason);
 
 /**
  * sigma_guests_visit - call @visit for each guest until it returns an error, and return that

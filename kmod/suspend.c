@@ -54,8 +54,7 @@ static DECLARE_WAIT_QUEUE_HEAD(changed);
 static unsigned int preparing;
 #define PREPARING_SUSPEND	BIT(0)
 #define PREPARING_HIBERNATION	BIT(1)
-static bool absent;			/* true from then on until bring_back(); likewise */
-static DECLARE_WAIT_QUEUE_HEAD(back);	/* woken when it becomes false */
+static DECLARE_WAIT_QUEUE_HEAD(back);	/* woken when guests may start again */
 static void *entry_copy;		/* of the entry pages; under sigma_guests_lock */
 
 static void bring_back(struct work_struct *work);
@@ -297,8 +296,6 @@ static void set_preparing(unsigned int now)
 {
 	mutex_lock(&sigma_guests_lock);
 	WRITE_ONCE(preparing, now);
-	if (now)
-		WRITE_ONCE(absent, true);
 	mutex_unlock(&sigma_guests_lock);
 }
 
@@ -401,7 +398,6 @@ static void bring_back(struct work_struct *work)
 		sigma_guests_reopen(SIGMA_CLOSED_FOR_SLEEP);
 		sigma_guests_keep_doorbells();
 		sigma_guests_visit(bring_one_back, NULL);
-		WRITE_ONCE(absent, false);
 		wake_up_all(&back);
 	}
 	mutex_unlock(&sigma_guests_lock);
@@ -413,10 +409,10 @@ int sigma_suspend_start(struct sigma_guest *guest, const struct sigma_start *arg
 	for (;;) {
 		int err;
 
-		if (wait_event_interruptible(back, !READ_ONCE(absent)))
+		if (wait_event_interruptible(back, !sigma_guests_closed_for(SIGMA_CLOSED_FOR_SLEEP)))
 			return -ERESTARTSYS;
 		err = sigma_guest_start(guest, args);
-		if (err != -ESHUTDOWN || sigma_guests_closed_for_restart())
+		if (err != -ESHUTDOWN || sigma_guests_closed_for(SIGMA_CLOSED_FOR_RESTART))
 			return err;
 	}
 }
