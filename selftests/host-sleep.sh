@@ -37,20 +37,6 @@ make_memory()
 		(while :; do dd if=/dev/vda of=/dev/null bs=64k count=16 iflag=direct; cp /run/noise /root/more;
 			sync; ping -c 1 -W 1 10.9.$1.1; done) >/dev/null 2>&1 </dev/null & echo \$! >/run/pid"
 }
-has_memory()
-{
-	in_guest "$1" 'md5sum -c /run/sum && cmp /run/noise /root/noise && kill -0 $(cat /run/pid) &&
-		dd if=/dev/vda of=/dev/null bs=1M count=1 iflag=direct'
-}
-has_cpus() { [ "$(in_guest "$1" nproc)" = "$2" ]; }
-clock_is_right()
-{
-	local before after guest
-	before=$(date +%s) guest=$(in_guest "$1" 'date +%s') after=$(date +%s)
-	echo "guest $guest, host $before to $after"
-	[ "$guest" -ge $((before - 1)) ] && [ "$guest" -le $((after + 1)) ]
-}
-connect() { exec 7<>/dev/tcp/10.9.1.2/7; }
 answers_at_last() { echo "echo still here" >&7 && within 30 head -n 1 <&7 | grep "still here"; }
 are_lent() { [ "$(online)" = 0-1 ]; }
 are_spread() { [ "$(doorbell_cpu g) $(doorbell_cpu h)" = "0 1" ]; }
@@ -61,7 +47,7 @@ are_well()
 	check "$1: CPUs are lent as before" are_lent
 	check "$1: each of the host's two CPUs takes the doorbells of a guest, as before" until_true 30 are_spread
 	check "$1: memory, files, disks and programs are as before" eval 'has_memory 1 && has_memory 2'
-	check "$1: they have their CPUs" eval 'has_cpus 1 2 && has_cpus 2 1'
+	check "$1: they have their CPUs" eval 'has_cpus 2 1 && has_cpus 1 2'
 	check "$1: their clocks are the host's" eval 'clock_is_right 1 && clock_is_right 2'
 }
 # spoil HOW: guest h will not sleep as it should

@@ -400,7 +400,7 @@ kill_sigmad()
 	pid=$(sigmad_pid g) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"
 }
 
-# ---- what a guest keeps while it is asleep, or in a file; it is the one of network 1
+# ---- what a guest keeps while it is asleep, or in a file: the one of network 1, or of [N]
 
 # make_memory: what must be there afterwards: memory, a file on the disk, a process
 make_memory()
@@ -411,17 +411,18 @@ make_memory()
 
 has_memory()
 {
-	in_guest 1 'md5sum -c /run/sum && cmp /run/noise /root/noise && kill -0 $(cat /run/pid) &&
+	in_guest "${1:-1}" 'md5sum -c /run/sum && cmp /run/noise /root/noise && kill -0 $(cat /run/pid) &&
 		dd if=/dev/vda of=/dev/null bs=1M count=1 iflag=direct'
 }
 
-has_cpus() { [ "$(in_guest 1 nproc)" = "$1" ]; }
+# has_cpus COUNT [N]
+has_cpus() { [ "$(in_guest "${2:-1}" nproc)" = "$1" ]; }
 
 # The clocks are read one after the other, so one lies between two readings of the other
 clock_is_right()
 {
 	local before after guest
-	before=$(date +%s) guest=$(in_guest 1 'date +%s') after=$(date +%s)
+	before=$(date +%s) guest=$(in_guest "${1:-1}" 'date +%s') after=$(date +%s)
 	echo "guest $guest, host $before to $after"
 	[ "$guest" -ge $((before - 1)) ] && [ "$guest" -le $((after + 1)) ]
 }
