@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "../common/control.h"
@@ -27,20 +26,19 @@ static bool has_left(int caller)
 	return !got;
 }
 
-/* Hold the lock of a sigmad, so that none takes the guest over. -EWOULDBLOCK: one has */
-static int lock_state(const char *name)
+/*
+ * Hold the lock of a sigmad, so that none takes the guest over. The one that was killed may still have it: the
+ * kernel closes its files one by one, and the broker's socket is one of them.
+ * Return: 0; or an error: another sigmad serves the guest, or it has ended
+ */
+static int lock_state(const char *name, int *fd)
 {
-	char path[RUNDIR_PATH_MAX];
-	int fd;
+	int error;
 
-	rundir_path(path, name, STATE_FILE);
-	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (!flock(fd, LOCK_EX | LOCK_NB))
-		return fd;
-	close(fd);
-	return -EWOULDBLOCK;
+	do
+		error = state_lock(name, fd);
+	while (error == -EAGAIN);
+	return error;
 }
 
 static void give_back(const char *name)
@@ -64,8 +62,7 @@ void orphan_end(const char *guest, int caller)
 	free(file);
 	if (!control_has_guest(name) || !has_left(caller) || !control_has_guest(name))
 		return;
-	state = lock_state(name);
-	if (state < 0)
+	if (lock_state(name, &state))
 		return;
 	give_back(name);
 	rundir_retire(name);

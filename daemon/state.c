@@ -346,23 +346,32 @@ static bool is_replaced(int fd, const char *path)
 	return !fstat(fd, &opened) && !stat(path, &named) && opened.st_ino != named.st_ino;
 }
 
-int state_take(struct guest_state **state, int *fd, const char *name)
+int state_lock(const char *name, int *fd)
 {
 	char path[RUNDIR_PATH_MAX];
 	int error;
 
 	rundir_path(path, name, STATE_FILE);
 	for (;;) {
-		*fd = open(path, O_RDWR | O_CLOEXEC);
+		*fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
 		if (*fd < 0)
 			return errno == ENOENT ? -ENOENT : cannot_take(name, -errno);
 		error = lock(name, *fd);
-		if (error || !is_replaced(*fd, path))
-			break;
+		if (!error && !is_replaced(*fd, path))
+			return 0;
 		close(*fd);
+		if (error)
+			return error;
 	}
-	if (!error)
-		error = read_state(name, fd, state);
+}
+
+int state_take(struct guest_state **state, int *fd, const char *name)
+{
+	int error = state_lock(name, fd);
+
+	if (error)
+		return error;
+	error = read_state(name, fd, state);
 	if (error)
 		close(*fd);
 	return error;

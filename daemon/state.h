@@ -38,12 +38,21 @@ int state_adopt(struct guest_state **state, int *fd, const char *name, const voi
 int state_show(int fd, const char *name);
 
 /**
- * state_take - open and lock the state that the last sigmad of the guest @name left
+ * state_lock - open and lock the state of the guest @name, so that no sigmad serves it
+ * @fd: out: closing it lets the lock go
  *
- * Context: waits for a sigmad that is about to end.
+ * Context: waits for a sigmad that is about to end: one that was killed has its lock until the kernel has
+ * finished its requests.
  * Return: 0; -ENOENT: there is no state, which is not reported; or a reported negative errno.
- * -EBUSY: the guest's sigmad lives; -ESTALE: no layout that this sigmad can read. With any other
- * one another try may succeed.
+ * -EBUSY: the guest's sigmad lives; with any other one another try may succeed.
+ */
+int state_lock(const char *name, int *fd);
+
+/**
+ * state_take - open, lock and read the state that the last sigmad of the guest @name left
+ *
+ * Context: as state_lock().
+ * Return: as state_lock(), and -ESTALE: no layout that this sigmad can read.
  */
 int state_take(struct guest_state **state, int *fd, const char *name);
 void state_close(struct guest_state *state, int fd);

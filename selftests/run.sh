@@ -141,7 +141,22 @@ rm started
 begin --name=left -- sh -c 'touch started; exec sleep 1000' 2>begun &
 check "one more runs" until_true 120 [ -e started ]
 check "sigmad is killed, and then sigmactl: everything is back" eval '
-	pid=$!; kill -STOP $pid; kill -9 "$(sigmad_pid left)"; kill -9 $pid; is_back'
+	pid=$! served=$(sigmad_pid left) && kill -STOP $pid && kill -9 $served $pid && is_back'
+rm started
+begin --name=left -- sh -c 'touch started; exec sleep 1000' 2>begun &
+check "and one more" until_true 120 [ -e started ]
+# pidfd_open() and pidfd_getfd(): the state file of the sigmad stays open, and so locked, when that is dead
+cat >holder.pl <<-'END'
+	$pid = shift; $process = syscall(434, $pid, 0);
+	for (glob "/proc/$pid/fd/*") {
+		readlink =~ m{/run/sigma/left/state$} or next;
+		m{(\d+)$} and syscall(438, $process, $1 + 0, 0) >= 0 and open R, ">held";
+	}
+	sleep 8;
+END
+check "also when the files of the sigmad are closed late" eval '
+	pid=$! served=$(sigmad_pid left) && { perl holder.pl $served & } && until_true 10 [ -e held ] &&
+	kill -STOP $pid && kill -9 $served $pid && is_back'
 rm started
 begin --keep --name=left -- touch started 2>begun &
 check "one goes on without sigmactl" eval 'until_true 120 [ -e started ] && wait $!'
