@@ -69,7 +69,8 @@ run() { within 60 sigmactl exec "$@"; }
 # gives STATUS COMMAND...: its exit status
 gives() { local status=$1; shift; "$@"; [ $? = "$status" ]; }
 # as_tty COMMAND: with a terminal of 33 lines, and with keys that do not end, which would end script(1)
-as_tty() { script -qec "stty rows 33 cols 111; $1" /dev/null < <(exec sleep 60) | tr -d '\r'; }
+mkfifo /run/keys
+as_tty() { script -qec "stty rows 33 cols 111; $1" /dev/null 0<>/run/keys | tr -d '\r'; }
 hears() { grep "$1" /run/heard >/dev/null 2>&1; }
 in_g() { run g -- sh -c "grep -l '$1' /proc/[0-9]*/cmdline" >/dev/null 2>&1; }
 not_in_g() { ! in_g "$1"; }
