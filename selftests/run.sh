@@ -149,7 +149,7 @@ check "and one more" until_true 120 [ -e started ]
 cat >holder.pl <<-'END'
 	$pid = shift; $process = syscall(434, $pid, 0);
 	for (glob "/proc/$pid/fd/*") {
-		readlink =~ m{/run/sigma/left/state$} or next;
+		(stat)[1] == (stat "/run/sigma/left/state")[1] or next;
 		m{(\d+)$} and syscall(438, $process, $1 + 0, 0) >= 0 and open R, ">held";
 	}
 	sleep 8;
