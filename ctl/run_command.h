@@ -84,6 +84,13 @@ const char *run_own_folder(const struct run_options *options, const char *path);
 /** run_options_help - the lines for the help of the verb */
 extern const char run_options_help[];
 
+/*
+ * The kernel's command line begins with these words: messages only of errors; no self-tests of ciphers, which
+ * are a third of a stock kernel's instructions until its first program (fips=1 has them all the same); and
+ * for guest/init, that there is a program to run.
+ */
+#define RUN_GUEST_WORDS	"quiet cryptomgr.notests=1 sigma.run"
+
 /**
  * run_guest_text - compose the guest file
  * @memory: bytes, unless @options has them

@@ -55,7 +55,7 @@ static void print_key(FILE *out, const char *key, const char *value)
 
 static void print_cmdline(FILE *out, const struct run_options *options, bool nic)
 {
-	fprintf(out, "CommandLine=quiet sigma.run%s%s%s", options->keep ? "=keep" : "",
+	fprintf(out, "CommandLine=" RUN_GUEST_WORDS "%s%s%s", options->keep ? "=keep" : "",
 		nic ? " sigma.net=dhcp" : "", options->tmp_from_host ? " sigma.tmp=host" : "");
 	for (unsigned int i = 0; i < options->nr_shares; i++)
 		fprintf(out, " \"sigma.share=run-%u:%s\"", i,

@@ -122,7 +122,7 @@ char *users_request_text(const struct users_request *request)
 	fprintf(out, "RootWrites=%s\nVSock=yes\nHostModules=no\n", writes[request->writes]);
 	if (*request->kernel)
 		fprintf(out, "Kernel=/boot/%s\n", request->kernel);
-	fprintf(out, "CommandLine=quiet sigma.run%s%s %s\n",
+	fprintf(out, "CommandLine=" RUN_GUEST_WORDS "%s%s %s\n",
 		request->net == USERS_NET_USER ? " sigma.net=dhcp" : "",
 		request->tmp_from_host ? " sigma.tmp=host" : "", request->append);
 	if (request->net == USERS_NET_USER)

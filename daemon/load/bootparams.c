@@ -285,7 +285,8 @@ static int make_initrd(struct load *load, const struct guest_config *config)
 	int error;
 
 	error = network ? initrd_build(&load->initrd, load->kernel.version, config->modules,
-				       config->initrd, rootfs_types(config, root, fstype), network) :
+				       config->initrd, rootfs_types(config, root, fstype),
+				       !config->root || config->nr_disks, network) :
 		log_error(-ENOMEM, "no memory for the initrd");
 	free(network);
 	free(fstype);

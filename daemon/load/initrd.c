@@ -247,7 +247,7 @@ static int copy_user(FILE *stream, const char *path)
 }
 
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user, const char *types, const char *network)
+		 const char *user, const char *types, bool disks, const char *network)
 {
 	struct module_list list = { 0 };
 	char *tree, *data = NULL;
@@ -262,7 +262,7 @@ int initrd_build(struct initrd *initrd, const char *version, const char *modules
 	if (!tree)
 		return log_error(-ENOMEM, "no memory for the initrd");
 
-	error = modules_find(&list, version, tree, types);
+	error = modules_find(&list, version, tree, types, disks);
 	if (error)
 		goto drop;
 

@@ -219,12 +219,14 @@ struct initrd {
  * @modules: module tree (the folder with modules.dep in it) or NULL
  * @user: the user's own initrd, or NULL
  * @types: of file systems whose drivers are needed beside ext4: a comma-separated list
+ * @disks: the guest has disks. Without, it has no ext4, for whose size it would start later: a kernel
+ *	   checks a module's signature over all of it
  * @network: of network_list()
  *
  * An uncompressed newc cpio archive with
  *
- *	/modules/NAME.ko	sigma_guest, the virtio drivers, ext4 and their dependencies,
- *				uncompressed; drivers that are built in are left out
+ *	/modules/NAME.ko	sigma_guest, the virtio drivers, ext4 (for @disks) and their
+ *				dependencies, uncompressed; drivers that are built in are left out
  *	/modules.load		their paths in load order, one a line. Some may fail to load,
  *				since an alias can name drivers for different CPUs
  *	/modules.TYPE		the same for the driver of a type of @types, where it has modules:
@@ -247,7 +249,7 @@ struct initrd {
  * Return: 0, and initrd_free() has to follow; or a reported negative errno.
  */
 int initrd_build(struct initrd *initrd, const char *version, const char *modules,
-		 const char *user, const char *types, const char *network);
+		 const char *user, const char *types, bool disks, const char *network);
 void initrd_free(struct initrd *initrd);
 
 /* cmdline.c */

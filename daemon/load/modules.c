@@ -20,13 +20,15 @@
 #define FIRST_GROUP		"load"
 
 /*
- * The drivers of the devices that sigmad serves, and the usual root file system. A kernel may have
- * any of them built in, or not have them at all.
+ * The drivers of the devices that sigmad serves, and the usual file system of a disk, which is the last
+ * one. A kernel may have any of them built in, or not have them at all.
  */
 static const char *const drivers[] = {
 	"virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "vmw_vsock_virtio_transport",
 	"virtiofs", "ext4",
 };
+
+#define NR_DRIVERS	(sizeof(drivers) / sizeof(*drivers))
 
 const char *modules_libdir(void)
 {
@@ -253,13 +255,14 @@ static int add_groups(struct module_list *list, const char *types)
 
 /* Add what the module tree has, and sigma_guest.ko */
 static int add_from_tree(struct module_list *list, const char *version, const char *tree,
-			 const char *types)
+			 const char *types, bool disks)
 {
+	const size_t nr = disks ? NR_DRIVERS : NR_DRIVERS - 1;
 	int error;
 
 	/* Map the indices; otherwise each lookup would open and read them again */
 	kmod_load_resources(list->ctx);
-	for (size_t i = 0; i < sizeof(drivers) / sizeof(*drivers); i++) {
+	for (size_t i = 0; i < nr; i++) {
 		error = add_by_name(list, drivers[i]);
 		if (error < 0)
 			return error;
@@ -283,7 +286,8 @@ static int add_guest_alone(struct module_list *list, const char *version, const 
 	return error;
 }
 
-int modules_find(struct module_list *list, const char *version, const char *tree, const char *types)
+int modules_find(struct module_list *list, const char *version, const char *tree, const char *types,
+		 bool disks)
 {
 	/* Do not read the host's modprobe.d, whose rules are for the host's kernel */
 	static const char *const no_config[] = { NULL };
@@ -298,7 +302,7 @@ int modules_find(struct module_list *list, const char *version, const char *tree
 		return log_error(-ENOMEM, "%s: libkmod cannot read it", tree);
 
 	if (!missing)
-		error = add_from_tree(list, version, tree, types);
+		error = add_from_tree(list, version, tree, types, disks);
 	else if (needs_no_tree(list, version))
 		error = add_guest_alone(list, version, tree);
 	else

@@ -44,10 +44,12 @@ const char *modules_libdir(void);
  * @version: of the guest's kernel, for which each module must be built
  * @tree: the module tree, which may be missing if the kernel has all drivers built in
  * @types: of file systems whose drivers are needed beside ext4: a comma-separated list
+ * @disks: the guest has disks, so that it needs ext4
  *
  * modules_drop() has to follow in any case. Return: 0 or a reported negative errno.
  */
-int modules_find(struct module_list *list, const char *version, const char *tree, const char *types);
+int modules_find(struct module_list *list, const char *version, const char *tree, const char *types,
+		 bool disks);
 void modules_drop(struct module_list *list);
 
 #endif

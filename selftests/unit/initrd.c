@@ -101,7 +101,7 @@ static size_t place_of(const char *module)
 TEST(without_a_user_initrd)
 {
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", true, ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -141,7 +141,7 @@ TEST(addresses)
 	EXPECT_STREQ("nic 52:54:00:01:02:ab\naddress 10.0.0.2/24\naddress fd00::2/64\n"
 		     "gateway 10.0.0.1\ndns fd00::53\n", text);
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", text));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", true, text));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 	EXPECT_STREQ(text, network);
@@ -149,7 +149,7 @@ TEST(addresses)
 	config.nr_nets = 1;
 	text = network_list(&config);
 	EXPECT_STREQ("", text);
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", text));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", true, text));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 	free(text);
@@ -159,7 +159,7 @@ TEST(addresses)
 TEST(load_order)
 {
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", true, ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -177,7 +177,7 @@ TEST(drivers_of_file_systems)
 	const char *at;
 
 	NEED_TREE();
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "ext4,xfs,btrfs,none", ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "ext4,xfs,btrfs,none", true, ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 
@@ -190,14 +190,20 @@ TEST(drivers_of_file_systems)
 	ASSERT_TRUE(at);
 	EXPECT_FALSE(strstr(at + 1, "modules/libcrc32c.ko"));
 
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", true, ""));
 	list(initrd.data, initrd.size);
 	initrd_free(&initrd);
 	EXPECT_FALSE(strstr(names, "xfs") || strstr(names, "libcrc32c"));
 
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", false, ""));
+	list(initrd.data, initrd.size);
+	initrd_free(&initrd);
+	EXPECT_FALSE(strstr(names, "ext4") || strstr(names, "crc32c_a"));
+	EXPECT_TRUE(place_of("sigma_guest"));
+
 	capture_start();
 	EXPECT_EQ(-E2BIG, initrd_build(&initrd, TREE_VERSION, tree, NULL,
-				       "a-type-with-a-name-of-more-than-31-letters", ""));
+				       "a-type-with-a-name-of-more-than-31-letters", true, ""));
 	EXPECT_SAID("rootfstype=: more than 7 types", capture_end());
 }
 
@@ -246,7 +252,7 @@ TEST(guest_module_from_dkms)
 	setenv("SIGMA_LIBDIR", "/no/such/folder", 1);
 	capture_start();
 	/* Beside a user's initrd, sigmad adds nothing else from the tree */
-	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null", "", "");
+	error = initrd_build(&initrd, TREE_VERSION, path, "/dev/null", "", true, "");
 	EXPECT_STREQ("", capture_end());
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -265,7 +271,7 @@ static int build_with(const char *folder, const char *modules)
 	snprintf(path, sizeof(path), "%s/sigma/%s", dir, folder);
 	setenv("SIGMA_LIBDIR", path, 1);
 	capture_start();
-	error = initrd_build(&initrd, TREE_VERSION, modules, "/dev/null", "xfs", "");
+	error = initrd_build(&initrd, TREE_VERSION, modules, "/dev/null", "xfs", true, "");
 	capture_end();
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -307,7 +313,7 @@ TEST(with_a_user_initrd)
 	fputs(theirs, file);
 	fclose(file);
 
-	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, path, "", ""));
+	ASSERT_EQ(0, initrd_build(&initrd, TREE_VERSION, tree, path, "", true, ""));
 	EXPECT_EQ(0, memcmp(initrd.data, "compressed\0\0" "070701", 18));
 	list(initrd.data + 12, initrd.size - 12);
 	initrd_free(&initrd);
@@ -322,26 +328,26 @@ TEST(what_is_missing)
 	char path[256];
 
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", "/no/such/tree", NULL, "", ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", "/no/such/tree", NULL, "", true, ""));
 	EXPECT_SAID("/no/such/tree/modules.dep.bin: No such file", capture_end());
 
 	NEED_TREE();
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL, "", ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, "0.0.0", tree, NULL, "", true, ""));
 	said = capture_end();
 	EXPECT_SAID("no sigma_guest.ko for Linux 0.0.0", said);
 	EXPECT_SAID(" -k 0.0.0, or in SIGMA's sources", said);
 	capture_start();
-	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL, "", ""));
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, "other", tree, NULL, "", true, ""));
 	EXPECT_SAID("the guest's kernel is other", capture_end());
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd", "", ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, "/no/initrd", "", true, ""));
 	EXPECT_SAID("/no/initrd: cannot open the initrd", capture_end());
 
 	snprintf(path, sizeof(path), "%s/sigma/damaged", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
 	capture_start();
-	EXPECT_EQ(-EINVAL, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
+	EXPECT_EQ(-EINVAL, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", true, ""));
 	EXPECT_SAID("sigma_guest.ko: damaged", capture_end());
 	snprintf(path, sizeof(path), "%s/sigma", dir);
 	setenv("SIGMA_LIBDIR", path, 1);
@@ -349,7 +355,7 @@ TEST(what_is_missing)
 	snprintf(path, sizeof(path), "%s/sigma/guest-init", dir);
 	unlink(path);
 	capture_start();
-	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", ""));
+	EXPECT_EQ(-ENOENT, initrd_build(&initrd, TREE_VERSION, tree, NULL, "", true, ""));
 	EXPECT_SAID("guest-init: No such file", capture_end());
 }
 

@@ -132,7 +132,7 @@ TEST(guest_file)
 	text = run_guest_text(&options, 300ULL << 20);
 	ASSERT_TRUE(text);
 	EXPECT_STREQ("# made by 'sigmactl run'\n[Guest]\nMemory=300M\nRoot=/\nRootWrites=yes\n"
-		     "VSock=yes\nCommandLine=quiet sigma.run\n", text);
+		     "VSock=yes\nCommandLine=quiet cryptomgr.notests=1 sigma.run\n", text);
 	free(text);
 	run_options_free(&options);
 
@@ -142,7 +142,7 @@ TEST(guest_file)
 	text = run_guest_text(&options, 300ULL << 20);
 	ASSERT_TRUE(text);
 	EXPECT_STREQ("# made by 'sigmactl run'\n[Guest]\nCPUs=2\nMemory=2G\nGuard=full\nRoot=/\n"
-		     "RootWrites=no\nVSock=yes\nCommandLine=quiet sigma.run=keep sigma.net=dhcp "
+		     "RootWrites=no\nVSock=yes\nCommandLine=quiet cryptomgr.notests=1 sigma.run=keep sigma.net=dhcp "
 		     "sigma.tmp=host \"sigma.share=run-0:/srv/a b\" x\n[Network]\nUser=yes\n"
 		     "Forward=tcp:80:81\n[Share]\nPath=/srv/a b\nTag=run-0\n", text);
 	free(text);

@@ -123,7 +123,7 @@ TEST(guest_file)
 	EXPECT_STREQ("# made for a user\n[Guest]\nCPUs=2\nMemory=512M\nGuard=full\nRoot=/\n"
 		     "RootWrites=overlay\nVSock=yes\nHostModules=no\n"
 		     "Kernel=/boot/vmlinuz-6.1.0-1-amd64\n"
-		     "CommandLine=quiet sigma.run sigma.net=dhcp sigma.tmp=host a=b c\n"
+		     "CommandLine=quiet cryptomgr.notests=1 sigma.run sigma.net=dhcp sigma.tmp=host a=b c\n"
 		     "[Network]\nUser=yes\nForward=tcp:8080:80\nForward=udp:[::1]:5353:53\n", text);
 	free(text);
 }
