@@ -203,7 +203,6 @@ static void list_pieces(struct sigma_memory *mem, const char *label)
 
 static void free_piece(const struct sigma_piece *piece)
 {
-	sigma_pages_zero(piece->pfn, piece->nr_pages);
 	if (piece->from_pool) {
 		sigma_pool_give_back(piece->pfn, piece->nr_pages);
 		return;
@@ -232,8 +231,10 @@ static unsigned long take_from_pool(struct sigma_memory *mem, int node, unsigned
 		sigma_pool_give_back(piece.pfn, nr);
 		return 0;
 	}
-	if (piece.pfn)
+	if (piece.pfn) {
+		sigma_pages_zero(piece.pfn, nr);
 		sigma_pieces_add(&mem->pieces, piece);
+	}
 	return piece.pfn;
 }
 
@@ -253,7 +254,6 @@ static void gather(struct sigma_memory *mem, unsigned long *left, bool from_pool
 		if (pfn) {
 			if (!from_pool)
 				end_promise(nr);
-			sigma_pages_zero(pfn, nr);
 			*left -= nr;
 			WRITE_ONCE(mem->gathered, mem->size - ((u64)*left << PAGE_SHIFT));
 		} else {
@@ -378,6 +378,7 @@ static unsigned long take_at_from_pool(struct sigma_memory *mem, unsigned long p
 		mem->short_of = SIGMA_REASON_PLACE_PIECES;
 		return 0;
 	}
+	sigma_pages_zero(pfn, piece.nr_pages);
 	sigma_pieces_add(&mem->pieces, piece);
 	return piece.nr_pages;
 }
@@ -443,7 +444,6 @@ static u64 gather_at(struct sigma_memory *mem, const struct sigma_segment *segme
 				taken = take_at_from_host(mem, pfn, end - pfn);
 			if (!taken || give_up(mem))
 				return PFN_PHYS(pfn);
-			sigma_pages_zero(pfn, taken);
 			WRITE_ONCE(mem->gathered, mem->gathered + ((u64)taken << PAGE_SHIFT));
 		}
 	}

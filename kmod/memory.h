@@ -36,7 +36,7 @@ struct sigma_memory {
 };
 
 /**
- * sigma_memory_lend - take memory out of the host and zero it
+ * sigma_memory_lend - take memory out of the host, all zero
  * @size: bytes, a multiple of SIGMA_SEGMENT_ALIGN
  * @node: NUMA node to try first
  * @only_node: take memory of no other node
@@ -60,7 +60,7 @@ int sigma_memory_lend_at(struct sigma_memory *mem, const struct sigma_segment *s
 /** sigma_memory_lendable - bytes that could be lent now; less where memory is fragmented */
 u64 sigma_memory_lendable(void);
 
-/** sigma_memory_return - zero the memory and give it back; no guest's CPU may use it any more */
+/** sigma_memory_return - give the memory back; no guest's CPU may use it any more */
 void sigma_memory_return(struct sigma_memory *mem);
 
 /** sigma_memory_contains - does all of [@phys, @phys + @len) lie in one segment? */

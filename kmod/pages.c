@@ -65,6 +65,15 @@ void sigma_pages_zero(unsigned long pfn, unsigned long nr)
 	}
 }
 
+/*
+ * Has the kernel zeroed what alloc_contig_range() returns? post_alloc_hook() does it there with
+ * init_on_alloc=1, which is the default of distributions; with init_on_free=1 it was zeroed before.
+ */
+static bool are_zero_from_kernel(void)
+{
+	return want_init_on_alloc(GFP_KERNEL) || want_init_on_free();
+}
+
 /* A quick check that spares alloc_contig_range() the obvious failures */
 bool sigma_pages_worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr)
 {
@@ -114,10 +123,13 @@ bool sigma_pages_take(unsigned long pfn, unsigned long nr)
 			       GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL))
 		return false;
 	/* Others may have taken from this zone since the first check */
-	if (!has_memory_error(pfn, nr) && sigma_pages_leave_enough(page_zone(pfn_to_page(pfn)), 0))
-		return true;
-	sigma_pages_give_back(pfn, nr);
-	return false;
+	if (has_memory_error(pfn, nr) || !sigma_pages_leave_enough(page_zone(pfn_to_page(pfn)), 0)) {
+		sigma_pages_give_back(pfn, nr);
+		return false;
+	}
+	if (!are_zero_from_kernel())
+		sigma_pages_zero(pfn, nr);
+	return true;
 }
 
 bool sigma_pages_take_patiently(unsigned long pfn, unsigned long nr)

@@ -26,7 +26,7 @@ struct zone *sigma_pages_zone(unsigned long pfn);
 /** sigma_pages_worth_trying - a quick check of a range: does sigma_pages_take() not fail for sure? */
 bool sigma_pages_worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr);
 
-/** sigma_pages_take - take @nr pages from @pfn on, all in one zone. Return: were all of them taken? */
+/** sigma_pages_take - take @nr pages from @pfn on, all in one zone. Return: were all taken, and are zero now? */
 bool sigma_pages_take(unsigned long pfn, unsigned long nr);
 
 /**
@@ -39,13 +39,17 @@ bool sigma_pages_take_patiently(unsigned long pfn, unsigned long nr);
 /**
  * sigma_pages_take_block - take SIGMA_SEGMENT_ALIGN bytes, aligned to their size
  *
- * Return: their first page; 0: none was found quickly.
+ * Return: their first page, and all are zero; 0: none was found quickly.
  */
 unsigned long sigma_pages_take_block(void);
 
 /** sigma_pages_zero - zero pages, but for those with a memory error */
 void sigma_pages_zero(unsigned long pfn, unsigned long nr);
 
+/**
+ * sigma_pages_give_back - free them. As with the memory of a process that has ended, the kernel zeroes a page
+ * when it is next handed to somebody who may not see what was in it
+ */
 void sigma_pages_give_back(unsigned long pfn, unsigned long nr);
 
 #endif

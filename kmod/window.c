@@ -37,7 +37,7 @@ static unsigned long take_anywhere(struct sigma_window *window, u64 memory)
 	if (pfn)
 		return pfn;
 	/* One contiguous piece may take reclaim and compaction */
-	at = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	at = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	return at ? PHYS_PFN(virt_to_phys(at)) : 0;
 }
 
@@ -67,7 +67,9 @@ int sigma_window_lend(struct sigma_window *window, const struct sigma_place *pla
 		pfn = 0;
 	if (!pfn)
 		return -ENOMEM;
-	sigma_pages_zero(pfn, WINDOW_PAGES);
+	/* The host's pages are zero already */
+	if (window->from_pool)
+		sigma_pages_zero(pfn, WINDOW_PAGES);
 	window->at = phys_to_virt(PFN_PHYS(pfn));
 	return 0;
 }

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=3G timeout=300 append=memmap=256M$0x110000000
+# rig: smp=2 mem=3G timeout=300 append=init_on_alloc=0 append=memmap=256M$0x110000000
 #
 # The sources of guest memory: the running host, a range reserved at boot, and memory blocks that
-# were set offline. Memory from each source arrives zeroed as ordinary pages, and is given back. What
-# is no memory for guests is refused.
+# were set offline. Memory from each source arrives zeroed as ordinary pages, though this host's
+# kernel does not zero what it allocates, and is given back. What is no memory for guests is refused.
 
 . "$(dirname "$0")/lib.sh"
 need_sigma

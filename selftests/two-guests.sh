@@ -8,6 +8,9 @@
 need_sigma
 remember_host
 
+# "memory" has a host that is left to SIGMA to zero
+check "memory that the host's kernel has zeroed is zero" env POOL_START=0 POOL_SIZE=0 /usr/lib/sigma-rig/memory
+
 guest a disk=/dev/vdb net=1
 guest b kernel=6.12 disk=/dev/vdc net=2
 lists() { sigmactl list | awk -v name="$1" '$1 == name { found = 1 } END { exit !found }'; }
