@@ -26,7 +26,11 @@ struct zone *sigma_pages_zone(unsigned long pfn);
 /** sigma_pages_worth_trying - a quick check of a range: does sigma_pages_take() not fail for sure? */
 bool sigma_pages_worth_trying(struct zone *zone, unsigned long pfn, unsigned long nr);
 
-/** sigma_pages_take - take @nr pages from @pfn on, all in one zone. Return: were all taken, and are zero now? */
+/**
+ * sigma_pages_take - take @nr pages from @pfn on, all in one zone
+ *
+ * Return: were all of them taken? They are zero then.
+ */
 bool sigma_pages_take(unsigned long pfn, unsigned long nr);
 
 /**

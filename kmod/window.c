@@ -37,7 +37,8 @@ static unsigned long take_anywhere(struct sigma_window *window, u64 memory)
 	if (pfn)
 		return pfn;
 	/* One contiguous piece may take reclaim and compaction */
-	at = alloc_pages_exact(SIGMA_IOSC_SIZE, GFP_KERNEL | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
+	at = alloc_pages_exact(SIGMA_IOSC_SIZE,
+			       GFP_KERNEL | __GFP_ZERO | __GFP_RETRY_MAYFAIL | __GFP_NOWARN);
 	return at ? PHYS_PFN(virt_to_phys(at)) : 0;
 }
 
