@@ -147,7 +147,7 @@ begin --name=left -- sh -c 'touch started; exec sleep 1000' 2>begun &
 check "and one more" until_true 120 [ -e started ]
 # pidfd_open() and pidfd_getfd(): the state file of the sigmad stays open, and so locked, when that is dead
 cat >holder.pl <<-'END'
-	$pid = shift; $process = syscall(434, $pid, 0);
+	$pid = shift() + 0; $process = syscall(434, $pid, 0);
 	for (glob "/proc/$pid/fd/*") {
 		(stat)[1] == (stat "/run/sigma/left/state")[1] or next;
 		m{(\d+)$} and syscall(438, $process, $1 + 0, 0) >= 0 and open R, ">held";
