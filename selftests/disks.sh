@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=240
+# rig: smp=3 mem=2G kernel=6.12 timeout=240
 #
 # Disks beside the root file system: as many as a guest can have, in files and on a block device,
 # with flush, discard, write-zeroes and read-only as a disk promises them.

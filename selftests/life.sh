@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=400
+# rig: smp=2 mem=2G kernel=7.2 timeout=400
 #
 # The view of a guest from outside, and who is allowed it; the guest's life when its sigmad dies or
 # no longer answers.

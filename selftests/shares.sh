@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=3 mem=2G timeout=480
+# rig: smp=3 mem=2G kernel=7.2 timeout=480
 #
 # Shared folders: files both ways, read-only shares, the rights that the guest has in a share,
 # extended attributes, ACLs and submounts, and a virtiofsd that dies.

@@ -13,6 +13,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,6 +325,8 @@ void load_close(struct load *load)
 {
 	initrd_free(&load->initrd);
 	kernel_close(&load->kernel);
+	/* glibc keeps what was freed, and where huge pages are the default that is some 8 MiB for each guest */
+	malloc_trim(0);
 }
 
 /* The kernel would be told to use pages with memory errors, and may be loaded into one */
