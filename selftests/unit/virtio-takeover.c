@@ -27,9 +27,12 @@ static char image[] = "/tmp/sigma-takeover-XXXXXX";
 static int locked = -1;
 static unsigned int waits;
 
+/* The kernel may hold the lock of a process for a moment after its end: without @waits, wait for it */
 int nanosleep(const struct timespec *span, struct timespec *left)
 {
-	if (waits && !--waits) {
+	if (!waits)
+		return clock_nanosleep(CLOCK_MONOTONIC, 0, span, left) ? -1 : 0;
+	if (!--waits) {
 		close(locked);
 		locked = -1;
 	}
