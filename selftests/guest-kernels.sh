@@ -20,11 +20,25 @@ text() { in_guest 1 "sed -n 's/ T _text$//p' /proc/kallsyms"; }
 LINKED=ffffffff81000000
 has_lost() { in_guest 1 "test ! -e /dev/vdb -a ! -e /sys/class/net/eth1 && ! mount -t virtiofs things /run/things"; }
 
+# Initcalls that the guest's kernel has but does not call, since they would change what is the package's
+not_called()
+{
+	local called name found=0
+
+	called=$(in_guest 1 "dmesg | sed -n 's/.* calling  \\([^+ ]*\\).*/\\1/p'") &&
+		grep -qx sigma_guest_init <<<"$called" && grep -qx intel_epb_init <<<"$called" || return
+	for name in thermal_throttle_init_device resctrl_late_init resctrl_arch_late_init i8237A_init_ops; do
+		! grep -qx $name <<<"$called" || { echo "$name was called"; return 1; }
+		! in_guest 1 "grep -q ' t $name$' /proc/kallsyms" || found=$((found + 1))
+	done
+	[ $found = 3 ]
+}
+
 remember_host
 
 for kernel in 6.1 6.12 7.2; do
 	version=$(kernel_version $kernel)
-	guest g kernel=$kernel disk=/dev/vdb net=1
+	guest g kernel=$kernel disk=/dev/vdb net=1 append="initcall_debug log_buf_len=4M"
 	check "$kernel: the guest starts" sigmactl start g
 	check "$kernel: the guest's driver is up" wait_state g running
 	check "$kernel: sysfs shows release $version" \
@@ -33,6 +47,7 @@ for kernel in 6.1 6.12 7.2; do
 	check "$kernel: the guest runs $version" [ "$(in_guest 1 'uname -r')" = "$version" ]
 	check "$kernel: the guest's root file system is on /dev/vda" \
 		in_guest 1 'findmnt -n -o SOURCE / | grep -qx /dev/vda'
+	check "$kernel: what belongs to the whole package is left alone" not_called
 	check "$kernel: a disk, a NIC and a share are added" eval 'sigmactl disk add g $image &&
 		sigmactl net add g address=10.9.2.1/24 && sigmactl share add g $things'
 	check "$kernel: the guest finds the disk and the NIC, and mounts the share" \

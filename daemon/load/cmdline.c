@@ -30,8 +30,19 @@ static const char *const cmdline_base[] = {
 	/*
 	 * i8237A_init_ops probes port 0x87 for an 8237. print_s5_reset_status_mmio (from 6.16 on)
 	 * reads the reason of the machine's last reset from AMD's FCH, and clears it.
+	 *
+	 * The others write to registers of the whole package. thermal_throttle_init_device gives
+	 * the hardware feedback interface (SDM vol. 3B 15.6) a page of the guest's memory, which
+	 * the package goes on writing to when that memory is the host's again. resctrl_late_init
+	 * (resctrl_arch_late_init from 6.16 on) undoes how the host has divided the caches and the
+	 * bandwidth of memory (18.18, 18.19). Words that the user adds to this parameter undo none.
 	 */
-	"initcall_blacklist=i8237A_init_ops,print_s5_reset_status_mmio",
+	"initcall_blacklist=i8237A_init_ops,print_s5_reset_status_mmio,"
+		"thermal_throttle_init_device,resctrl_late_init,resctrl_arch_late_init",
+	/* As it boots, a kernel empties all memory of SGX that CPUID shows: the host's enclaves */
+	"nosgx",
+	/* HWP cannot be switched off again, and is the package's. Where it is on, the guest uses it */
+	"intel_pstate=no_hwp",
 	/*
 	 * Without HPET and PM timer the kernel checks the TSC against its own ticks. After a late
 	 * tick it would stop using the TSC, and with it the clock of IOSC. The host has checked the
@@ -79,13 +90,17 @@ static const struct parameter {
 };
 
 /*
- * The modules that no guest may load. The power limits of the package are the host's; the guest
- * may choose the frequency of its own cores. kvm_intel: INIT is blocked on a core in VMX operation,
- * so sigma.ko could not stop the guest. The user's lists are joined with this one, since of several
- * the kernel obeys only the last one.
+ * The modules that no guest may load. udev loads most of them wherever CPUID shows a CPU that they
+ * know. The package's counters, power limits, uncore frequency, thermal thresholds, mailbox
+ * (isst_if_mbox_msr) and power management controller (at a fixed address, intel_pmc_core_pltdrv)
+ * are the host's; the guest may choose the frequency of its own cores. kvm_intel: INIT is blocked on
+ * a core in VMX operation, so sigma.ko could not stop the guest. The user's lists are joined with
+ * this one, since of several the kernel obeys only the last one.
  */
 #define BLACKLIST		"module_blacklist"
-#define BLACKLIST_MODULES	"intel_uncore,rapl,intel_rapl_msr,intel_rapl_common,kvm_intel"
+#define BLACKLIST_MODULES	"intel_uncore,amd_uncore,rapl,intel_rapl_msr,intel_rapl_common," \
+				"intel_uncore_frequency,x86_pkg_temp_thermal,isst_if_mbox_msr," \
+				"intel_pmc_core_pltdrv,kvm_intel"
 
 /* The kernel ignores a text parameter that is longer (param_set_charp() in kernel/params.c) */
 #define PARAMETER_MAX		1024U
