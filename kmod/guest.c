@@ -146,7 +146,14 @@ void sigma_guest_restored(struct sigma_guest *guest)
 	set_state(guest, SIGMA_STATE_ASLEEP);
 }
 
-/* The guest or its guard has rung SIGMA_DOORBELL_STATE */
+/* Whoever serves the guest may want to wake it for that (poll in uapi/sigma.h) */
+static void tell_rung(struct sigma_guest *guest)
+{
+	atomic_inc(&guest->state_seq);
+	wake_up_interruptible(&guest->wait);
+}
+
+/* The guest or its guard has rung SIGMA_DOORBELL_STATE, or the host a doorbell of a guest that sleeps */
 static void state_work(struct work_struct *work)
 {
 	struct sigma_guest *guest = container_of(work, struct sigma_guest, state_work);
@@ -163,6 +170,8 @@ static void state_work(struct work_struct *work)
 		else if (reported != SIGMA_STATE_BOOTING)
 			park(guest, reported);
 	}
+	if (atomic_xchg(&guest->iosc.rung_asleep, 0) && guest->state == SIGMA_STATE_ASLEEP)
+		tell_rung(guest);
 	mutex_unlock(&guest->lock);
 }
 

@@ -71,12 +71,20 @@ static void doorbell_rearm(void *data)
 	sigma_guard_arm(iosc->guard);
 }
 
-/* The guest wrote the target: only one of its own CPUs is allowed, anything else is the host's */
+/*
+ * The guest wrote the target: only one of its own CPUs is allowed, anything else is the host's. A guest
+ * that sleeps has none, but sigmad may want to wake it
+ */
 static bool may_interrupt(void *data, u32 apic_id, u32 vector)
 {
-	const struct sigma_iosc *iosc = data;
+	struct sigma_iosc *iosc = data;
+	const enum sigma_state state = READ_ONCE(*iosc->state);
 
-	if (!sigma_state_alive(READ_ONCE(*iosc->state)))
+	if (state == SIGMA_STATE_ASLEEP) {
+		atomic_set(&iosc->rung_asleep, 1);
+		schedule_work(iosc->state_work);
+	}
+	if (!sigma_state_alive(state))
 		return false;
 	for (unsigned int i = 0; i < iosc->view->nr_cpus; i++)
 		if (iosc->view->apic_ids[i] == apic_id)

@@ -3,6 +3,7 @@
 #ifndef _SIGMA_IOSC_H
 #define _SIGMA_IOSC_H
 
+#include <linux/atomic.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/types.h>
@@ -38,7 +39,7 @@ struct sigma_call {			/* an eventfd that rings a doorbell of the guest */
  * @guard: its guard, or NULL
  * @channels: rung by the doorbells from SIGMA_DOORBELL_END on; sigma_iosc_init() initialises it
  * @wait: woken by SIGMA_DOORBELL_CONTROL
- * @state_work: scheduled by SIGMA_DOORBELL_STATE
+ * @state_work: scheduled by SIGMA_DOORBELL_STATE, and with @rung_asleep
  */
 struct sigma_iosc {
 	const struct sigma_view *view;
@@ -56,6 +57,7 @@ struct sigma_iosc {
 	struct sigma_doorbell_rx doorbell_rx;
 	unsigned int doorbell_cpu;	/* that @doorbell_rx interrupts, or did when last looked at */
 	struct sigma_doorbell_tx doorbell_tx;
+	atomic_t rung_asleep;		/* 1: the guest slept when a doorbell of it was rung */
 	struct sigma_clock clock;
 	struct mutex bind_lock;		/* protects the arrays below */
 	struct eventfd_ctx __rcu *kick[SIGMA_DOORBELLS];

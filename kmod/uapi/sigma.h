@@ -16,7 +16,8 @@
  *                 write: blocks, or EAGAIN if O_NONBLOCK, when the ring is full; EPIPE when
  *                 the guest does not run; EMSGSIZE: not 1..SIGMA_MSG_MAX bytes.
  *   poll          EPOLLIN: a message waits; EPOLLOUT: room for one; EPOLLPRI: the state
- *                 changed since this file last did SIGMA_GET_INFO.
+ *                 changed since this file last did SIGMA_GET_INFO, or the guest is asleep and
+ *                 one of its doorbells was rung since then: sigma_iosc_header.to_guest has which.
  *   mmap          offset 0, SIGMA_IOSC_SIZE bytes, MAP_SHARED, PROT_READ: the IOSC (inter-OS
  *                 communication) window, see iosc.h. EPERM with PROT_WRITE.
  *   ioctl         below. All may sleep.
