@@ -81,6 +81,7 @@ static int greet(struct sigma_guest *guest)
 			le32_to_cpu(hello.version), SIGMA_IOSC_VERSION);
 		return -EPROTO;
 	}
+	WRITE_ONCE(guest->tells_sleep, le32_to_cpu(hello.flags) & SIGMA_HELLO_TELL_SLEEP);
 	return 0;
 }
 

@@ -4,12 +4,12 @@
  * header has the parameters that give the host's CLOCK_REALTIME for a value of the TSC, which is
  * the same on all CPUs of the machine.
  *
- * The clock is set when the driver binds, and compared with the host's once a minute. It is set
- * again only when it is off by more than half a second: then the host's clock was stepped, or a
- * guest without NTP has drifted for hours. A guest that runs NTP never differs that much from a
- * host whose clock is right, so its clock is left alone. A guest that wakes up has missed the time of
- * its sleep, so its clock is set whatever the difference. NTP programs may use the PTP clock of
- * ptp.c as their reference.
+ * The clock is set when the driver binds, which is after the kernel has set it to that of rtc.c, and
+ * compared with the host's once a minute. It is set again only when it is off by more than half a
+ * second: then the host's clock was stepped, or a guest without NTP has drifted for hours. A guest that
+ * runs NTP never differs that much from a host whose clock is right, so its clock is left alone. A guest
+ * that wakes up has missed the time of its sleep, so its clock is set whatever the difference. NTP
+ * programs may use the PTP clock of ptp.c as their reference.
  */
 #include <linux/device.h>
 #include <linux/math64.h>
@@ -94,5 +94,6 @@ void sigma_clock_woken(struct sigma_guest *guest)
 void sigma_clock_open(struct sigma_guest *guest)
 {
 	INIT_DELAYED_WORK(&guest->clock, clock_look);
-	clock_look(&guest->clock.work);
+	look(guest, 0);
+	schedule_delayed_work(&guest->clock, round_jiffies_relative(LOOK_INTERVAL));
 }

@@ -16,7 +16,9 @@
  *	nmi.c		a backtrace on an NMI from the host
  *	machine-check.c	broadcast machine checks
  *	ptp.c		the host's clock as a PTP clock
+ *	rtc.c		the host's clock as a real-time clock, with an alarm
  *	sleep.c wake.S	sleep, and how the CPU comes back
+ *	wakeon.c	what may wake this guest by a network
  *	tables.c	page tables for CPUs that leave this kernel or come back
  *	channel.c doorbell.c apic.c fault.c	shared with sigma.ko
  *
@@ -157,6 +159,7 @@ struct sigma_bus {
  * @dev: the ACPI device
  * @window: the IOSC (inter-OS communication) window, SIGMA_IOSC_SIZE bytes of shared memory
  * @header: the start of @window
+ * @tells_sleep: sigmad wants SIGMA_BUS_SLEEP
  */
 struct sigma_guest {
 	struct device *dev;
@@ -168,6 +171,7 @@ struct sigma_guest {
 	struct delayed_work heartbeat;
 	struct delayed_work clock;
 	struct ptp_clock_info ptp;
+	bool tells_sleep;
 };
 
 /* main.c */
@@ -356,7 +360,24 @@ int sigma_offline_open(struct sigma_guest *guest);
 /* ptp.c */
 void sigma_ptp_open(struct sigma_guest *guest);
 
+/* rtc.c */
+void sigma_rtc_open(struct sigma_guest *guest);
+
+/** sigma_rtc_alarm - when the alarm is due, in seconds since 1970, or 0. Any context. */
+u64 sigma_rtc_alarm(void);
+
+/** sigma_rtc_woken - the alarm may be due, after sleep. Any context. */
+void sigma_rtc_woken(void);
+
+/* wakeon.c */
+
+/** sigma_wakeon_tell - tell sigmad that this guest falls asleep, or not after all. May sleep. */
+void sigma_wakeon_tell(struct sigma_guest *guest, bool asleep);
+
 /* sleep.c */
+
+/** sigma_sleep_complete - the driver's callback after a suspend of any kind, or of none */
+void sigma_sleep_complete(struct device *dev);
 
 /** sigma_sleep_open - make "mem" a state of this kernel, if the host can wake it. May sleep. */
 void sigma_sleep_open(struct sigma_guest *guest);

@@ -156,6 +156,7 @@ static int sigma_guest_probe(struct platform_device *pdev)
 	sigma_cpu_open(guest);
 	INIT_DELAYED_WORK(&guest->heartbeat, beat);
 	beat(&guest->heartbeat.work);
+	sigma_rtc_open(guest);
 	sigma_clock_open(guest);
 	sigma_ptp_open(guest);
 	sigma_nmi_open(guest);
@@ -203,6 +204,7 @@ ATTRIBUTE_GROUPS(sigma_guest);
 
 static const struct dev_pm_ops sigma_guest_pm = {
 	.prepare = sigma_power_prepare,
+	.complete = sigma_sleep_complete,
 };
 
 static struct platform_driver sigma_guest_driver = {

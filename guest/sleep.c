@@ -18,6 +18,7 @@
  */
 #include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/interrupt.h>
 #include <linux/mm.h>
 #include <linux/suspend.h>
 #include <asm/cpufeature.h>
@@ -25,6 +26,7 @@
 #include <asm/msr.h>
 #include <asm/processor.h>
 #include <asm/special_insns.h>
+#include <asm/sync_bitops.h>
 
 #include "../kmod/shared/fault.h"
 #include "guest.h"
@@ -84,6 +86,17 @@ static int fill_page(void)
 	return 0;
 }
 
+/* Channels that the host has written to since tasks were frozen, though it may have rung for nobody */
+static notrace void show_news(void)
+{
+	u32 news = sigma_channels_sleep(&sleep.guest->channels);
+
+	for (unsigned int n = SIGMA_DOORBELL_END; news; n++, news >>= 1)
+		if (news & 1)
+			sync_set_bit(n % 64, (__force unsigned long *)
+				     &sleep.guest->header->to_guest.pending[n / 64]);
+}
+
 /* The kernel's tracer of returns would wait for that of this function */
 notrace void sigma_sleep_stop(struct wake_page *page)
 {
@@ -92,6 +105,10 @@ notrace void sigma_sleep_stop(struct wake_page *page)
 	WRITE_ONCE(shared->wake_page, cpu_to_le64(virt_to_phys(page)));
 	WRITE_ONCE(shared->wake_flags, cpu_to_le32(sigma_has_la57() ? SIGMA_WAKE_LA57 : 0));
 	WRITE_ONCE(shared->sleeps, cpu_to_le32(++sleep.sleeps));
+	WRITE_ONCE(shared->wake_at, cpu_to_le64(sigma_rtc_alarm()));
+	/* What was left to the next tick would keep others from telling the host of what comes */
+	WRITE_ONCE(sleep.guest->header->to_guest.busy, 0);
+	show_news();
 	/* Release: a host that sees the state sees the rest, too */
 	smp_store_release(&shared->state, cpu_to_le32(SIGMA_GUEST_ASLEEP));
 	sigma_iosc_ring(sleep.guest, SIGMA_DOORBELL_STATE);
@@ -116,12 +133,18 @@ static void write_msr(u32 msr, u64 value)
 	wrmsr(msr, (u32)value, (u32)(value >> 32));
 }
 
+/* A NIC whose frames this kernel has yet to take does not ring for further ones, which may be to wake it */
+static bool has_frames(void)
+{
+	return READ_ONCE(sleep.guest->tells_sleep) && local_softirq_pending() & BIT(NET_RX_SOFTIRQ);
+}
+
 /* One CPU is left, and its interrupts are off. The types of the two functions cannot be checked by CFI */
 static int __nocfi enter(suspend_state_t state)
 {
 	u64 kept[ARRAY_SIZE(kept_msrs)];
 	bool has[ARRAY_SIZE(kept_msrs)];
-	int err = fill_page();
+	int err = has_frames() ? -EBUSY : fill_page();
 
 	if (err)
 		return err;
@@ -150,6 +173,8 @@ static int valid(suspend_state_t state)
 static int begin(suspend_state_t state)
 {
 	WRITE_ONCE(sleep.begun, true);
+	sigma_channels_fall_asleep(&sleep.guest->channels);
+	sigma_wakeon_tell(sleep.guest, true);
 	return 0;
 }
 
@@ -159,12 +184,22 @@ static void finish(void)
 	if (!sleep.was_asleep)
 		return;
 	sigma_guard_notify(sleep.guest);
-	sigma_clock_woken(sleep.guest);
 	sigma_doorbell_look(&sleep.guest->iosc.doorbell_rx);
+}
+
+/* All devices work again, and the kernel has set its clock to rtc.c's, which has whole seconds */
+void sigma_sleep_complete(struct device *dev)
+{
+	if (!sigma_sleep_is_possible() || !sleep.was_asleep)
+		return;
+	sigma_clock_woken(sleep.guest);
+	sigma_rtc_woken();
 }
 
 static void end(void)
 {
+	if (!sleep.was_asleep)
+		sigma_wakeon_tell(sleep.guest, false);
 	WRITE_ONCE(sleep.begun, false);
 }
 

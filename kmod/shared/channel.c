@@ -218,6 +218,29 @@ void sigma_channels_down(struct sigma_channels *all)
 	}
 }
 
+void sigma_channels_fall_asleep(struct sigma_channels *all)
+{
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++)
+		all->end[i].seen = READ_ONCE(their_block(&all->end[i])->produced);
+}
+
+u32 sigma_channels_sleep(struct sigma_channels *all)
+{
+	u32 news = 0;
+
+	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
+		struct sigma_channel_end *end = &all->end[i];
+
+		if (!end->opened)
+			continue;
+		WRITE_ONCE(our_state(end)->want_data, cpu_to_le32(1));
+		smp_mb();	/* pairs with ring_if_wanted() of the peer */
+		if (READ_ONCE(their_block(end)->produced) != end->seen)
+			news |= BIT(i);
+	}
+	return news;
+}
+
 void sigma_channels_forget(struct sigma_channels *all)
 {
 	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {

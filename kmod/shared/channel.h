@@ -29,6 +29,7 @@ struct sigma_channels;
  * @opened: a file has it open
  * @reachable: the peer's kernel runs
  * @drained: the window was reset, so messages that the peer left in its ring are lost
+ * @seen: the peer's `produced` when this side's programs were frozen last
  * @rx_lock: held by a reader, also while it copies to user space
  * @tx_lock: the same for a writer
  * @wait: woken when anything changes
@@ -41,6 +42,7 @@ struct sigma_channel_end {
 	u32 session, joined;
 	int error;
 	bool opened, reachable, drained;
+	__le32 seen;
 	struct mutex rx_lock, tx_lock;
 	wait_queue_head_t wait;
 };
@@ -97,6 +99,17 @@ void sigma_channels_up(struct sigma_channels *all);
 
 /** sigma_channels_restored - the window is that of a peer that sleeps; this side's sessions are over */
 void sigma_channels_restored(struct sigma_channels *all);
+
+/** sigma_channels_fall_asleep - this side's programs are frozen. May take spinlocks. */
+void sigma_channels_fall_asleep(struct sigma_channels *all);
+
+/**
+ * sigma_channels_sleep - this side's last CPU sleeps: the peer shall ring whatever comes
+ *
+ * Return: bit n - 1 is set if something came through channel n since sigma_channels_fall_asleep().
+ * Interrupts are off.
+ */
+u32 sigma_channels_sleep(struct sigma_channels *all);
 
 /** sigma_channels_down - the peer's kernel stopped: its sessions are over. May take spinlocks. */
 void sigma_channels_down(struct sigma_channels *all);

@@ -116,7 +116,8 @@ enum sigma_guest_state {
  * the host starts the first CPU at the beginning of the wake page, as SIGMA_START does at `entry`,
  * but with the page's address in RSI; all other CPUs wait at the wake-up mailbox. The guest reports
  * SIGMA_GUEST_UP once its processes run again. It takes doorbells that were rung meanwhile for rung,
- * though no interrupt came for them.
+ * though no interrupt came for them. The host may take a doorbell for a reason to wake it. So before it
+ * sleeps, the guest's kernel sets `want_data` of each of its channels that are open (channel.h).
  */
 #define SIGMA_WAKE_LA57		0x1	/* start the first CPU with 5-level paging */
 
@@ -132,9 +133,28 @@ struct sigma_iosc_guest {
 	__le32 sleeps;			/* how often it has reported SIGMA_GUEST_ASLEEP */
 	__le32 refusals;		/* how often it could not obey SIGMA_POWER_SLEEP */
 	__le32 refusal;			/* errno value of the last of these; written before @refusals */
-	__u8 pad[16];
+	/*
+	 * Written before it reports SIGMA_GUEST_ASLEEP: when its alarm shall wake it, in seconds since
+	 * 1970 (CLOCK_REALTIME of the host). 0: not at a time
+	 */
+	__le64 wake_at;
+	__u8 pad[8];
 	char release[64];		/* utsname release, NUL-terminated */
 	char panic_text[192];		/* first line of the panic, NUL-terminated */
+};
+
+/*
+ * By which addresses others look for the guest when they do not know that of its NIC. Written by the guest
+ * before SIGMA_BUS_SLEEP, or as zeros.
+ */
+#define SIGMA_WAKE_ADDRESSES	16
+
+struct sigma_iosc_wake {
+	__le32 nr_ipv4;			/* 0..SIGMA_WAKE_ADDRESSES, of @ipv4 */
+	__le32 nr_groups;		/* likewise, of @group */
+	__u8 ipv4[SIGMA_WAKE_ADDRESSES][4];	/* of its NICs, in network byte order */
+	/* The last bytes of 33:33:ff:*, by which hosts look for an IPv6 address (RFC 4861), and a 0 */
+	__u8 group[SIGMA_WAKE_ADDRESSES][4];
 };
 
 #define SIGMA_HEARTBEAT_MS	500
@@ -185,6 +205,7 @@ struct sigma_iosc_header {
 	struct sigma_iosc_doorbell to_host;
 	struct sigma_iosc_doorbell to_guest;
 	struct sigma_iosc_guest guest;
+	struct sigma_iosc_wake wake;
 };
 
 /*
@@ -264,6 +285,7 @@ enum sigma_bus_id {
 	SIGMA_BUS_GET_DEVICES	= 0x02,	/* request and response: sigma_bus_devices */
 	SIGMA_BUS_PING		= 0x03,	/* request and response: none */
 	SIGMA_BUS_AWAKE		= 0x04,	/* request: sigma_bus_awake; response: none */
+	SIGMA_BUS_SLEEP		= 0x05,	/* request: sigma_bus_sleep; response: none */
 	SIGMA_BUS_EVENT_DEVICE	= 0x40,	/* event to guest: sigma_bus_event_device */
 	SIGMA_BUS_EVENT_POWER	= 0x41,	/* event to guest: sigma_bus_event_power */
 };
@@ -282,9 +304,11 @@ enum sigma_msg_id {
 	SIGMA_MSG_EVENT_CONFIG	= 0x40,	/* event to guest: none */
 };
 
+#define SIGMA_HELLO_TELL_SLEEP	0x1	/* the guest shall send SIGMA_BUS_SLEEP */
+
 struct sigma_bus_hello {
 	__le32 version;			/* SIGMA_IOSC_VERSION of sigmad */
-	__le32 reserved;
+	__le32 flags;			/* SIGMA_HELLO_* */
 };
 
 /*
@@ -327,6 +351,16 @@ struct sigma_bus_event_power {
 /* After SIGMA_POWER_SLEEP: the guest could not fall asleep, and goes on */
 struct sigma_bus_awake {
 	__le32 error;			/* errno value */
+	__le32 reserved;
+};
+
+/*
+ * Sent before the guest's NICs fall asleep. From the response on sigmad drops the frames that do not wake
+ * the guest (sigma_iosc_wake), so none of them is pending when it reports SIGMA_GUEST_ASLEEP. If it does
+ * not fall asleep after all, it sends one with @asleep 0. When it is woken, it sends none.
+ */
+struct sigma_bus_sleep {
+	__le32 asleep;			/* 1: falls asleep; 0: goes on */
 	__le32 reserved;
 };
 
@@ -388,7 +422,10 @@ _SIGMA_ABI(sigma_iosc_header, clock, 64);
 _SIGMA_ABI(sigma_iosc_header, to_host, 128);
 _SIGMA_ABI(sigma_iosc_header, to_guest, 256);
 _SIGMA_ABI(sigma_iosc_header, guest, 384);
+_SIGMA_ABI(sigma_iosc_header, wake, 704);
+static_assert(sizeof(struct sigma_iosc_wake) == 136, "sigma_iosc_wake");
 _SIGMA_ABI(sigma_iosc_guest, wake_page, 24);
+_SIGMA_ABI(sigma_iosc_guest, wake_at, 48);
 _SIGMA_ABI(sigma_iosc_guest, release, 64);
 _SIGMA_ABI(sigma_iosc_guest, panic_text, 128);
 static_assert(sizeof(struct sigma_iosc_header) <= SIGMA_IOSC_MAILBOX_OFF, "header");
