@@ -170,6 +170,13 @@ struct guest_vsock {
 	unsigned int line;	/* 0: VSock= is not given, so the device is optional */
 };
 
+/* What wakes a guest that is asleep: bits of guest_config.wake_on */
+#define WAKE_ON_NETWORK		0x1	/* frames to its address, and that look for it */
+#define WAKE_ON_MAGIC		0x2	/* magic packets alone; WAKE_ON_NETWORK has them, too */
+#define WAKE_ON_VSOCK		0x4
+#define WAKE_ON_CHANNEL		0x8
+#define WAKE_ON_MACHINE		0x10	/* no reason of its own: its alarm wakes the machine, too */
+
 struct guest_config {
 	char name[SIGMA_NAME_MAX];
 	char *file;		/* path of the guest file */
@@ -194,6 +201,7 @@ struct guest_config {
 	bool host_modules;	/* offer the guest the folder of its kernel's modules */
 	enum sigma_guard_kind guard;
 	enum sigma_suspend suspend;	/* when the machine sleeps */
+	unsigned int wake_on;	/* WAKE_ON_* */
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */
 	unsigned int numa_line, cpus_line, memory_line, kernel_line, cmdline_line, guard_line,

@@ -292,6 +292,40 @@ static void set_suspend(struct parser *parser, const char *value)
 	wrong(parser, -EINVAL, "Suspend=%s: none of sleep, refuse and stop; give one of them", value);
 }
 
+static unsigned int wake_on_from_name(const char *name, size_t len)
+{
+	static const struct {
+		const char *name;
+		unsigned int bit;
+	} words[] = {
+		{ "network", WAKE_ON_NETWORK }, { "magic", WAKE_ON_MAGIC }, { "vsock", WAKE_ON_VSOCK },
+		{ "channel", WAKE_ON_CHANNEL }, { "machine", WAKE_ON_MACHINE },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strlen(words[i].name) == len && !memcmp(words[i].name, name, len))
+			return words[i].bit;
+	return 0;
+}
+
+static void set_wake_on(struct parser *parser, const char *value)
+{
+	static const char blanks[] = " \t";
+
+	for (const char *at = value + strspn(value, blanks); *at; at += strspn(at, blanks)) {
+		size_t len = strcspn(at, blanks);
+		unsigned int bit = wake_on_from_name(at, len);
+
+		if (!bit) {
+			wrong(parser, -EINVAL, "WakeOn=%s: \"%.*s\" is none of network, magic, vsock, channel and machine; give some of them, with blanks in between",
+			      value, (int)len, at);
+			return;
+		}
+		parser->config->wake_on |= bit;
+		at += len;
+	}
+}
+
 static void set_vsock(struct parser *parser, const char *value)
 {
 	struct guest_vsock *vsock = &parser->config->vsock;
@@ -331,6 +365,7 @@ const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "VSock", set_vsock, KEY_ONCE },
 	{ "Guard", set_guard, KEY_ONCE },
 	{ "Suspend", set_suspend, KEY_ONCE },
+	{ "WakeOn", set_wake_on, KEY_ONCE },
 };
 
 /* Behind a quotation mark that is not closed, the kernel would not see the words of sigmad */

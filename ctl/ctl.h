@@ -80,6 +80,8 @@ enum {
 	OPT_ENV		= 1 << 20,
 	OPT_KEEP_CORES	= 1 << 21,
 	OPT_KEEP	= 1 << 22,
+	OPT_FOR		= 1 << 23,
+	OPT_UNTIL	= 1 << 24,
 };
 
 #define PROPERTIES_MAX 32
@@ -92,6 +94,8 @@ enum {
  * struct options - the command line
  * @timeout: microseconds; only when @given has OPT_TIMEOUT
  * @lines: last lines wanted; only when @given has OPT_LINES
+ * @span: of --for=, in microseconds
+ * @until: of --until=, in microseconds since 1970
  * @escape: the key that leaves a console, a control character; or ESCAPE_NONE
  * @properties: the arguments of --property; each names one key, or several separated by commas
  * @user: USER or USER:GROUP of the guest; NULL: not given
@@ -101,6 +105,7 @@ enum {
 struct options {
 	unsigned int given;
 	uint64_t timeout;
+	uint64_t span, until;
 	unsigned long lines;
 	const char *state;
 	int escape;
@@ -388,6 +393,7 @@ struct served_counters {
  * struct served - properties of a guest that only its sigmad knows
  * @sigmad: unless it is SIGMAD_SERVES, all other members are 0 and NULL
  * @started_usec: the guest's last start, on CLOCK_REALTIME; 0: not known
+ * @wakes_at_usec: when the guest, which is asleep, will be woken, likewise; 0: not at a time
  * @vsock_cid: 0: the guest has no AF_VSOCK
  * @reply: the message that holds the strings
  */
@@ -395,6 +401,7 @@ struct served {
 	enum sigmad sigmad;
 	uint32_t pid;
 	uint64_t started_usec;
+	uint64_t wakes_at_usec;
 	const char *state;
 	const char *image;
 	const char *file;
@@ -520,6 +527,17 @@ uint64_t clock_deadline(uint64_t usec);
 
 /** text_size - format a size: "512M", "1.5G" */
 const char *text_size(char text[32], uint64_t bytes);
+
+/** when_span - "90", "90s", "10min", "8h", "2d": microseconds, from 1 s to a year; 0 or -EINVAL */
+int when_span(const char *text, uint64_t *usec);
+
+/**
+ * when_time - "18:30", "18:30:15", "2030-01-31 18:30", "@SECONDS": microseconds since 1970
+ * @now: likewise. A time of day is the next one
+ *
+ * Return: 0, or -EINVAL: it is none, or is past.
+ */
+int when_time(const char *text, uint64_t now, uint64_t *usec);
 
 /** text_span - format a span of time: "3min 5s" */
 const char *text_span(char text[32], uint64_t usec);

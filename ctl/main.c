@@ -27,7 +27,7 @@ static const struct verb *const verbs[] = { VERBS(VERB_NO_TITLE, VERB) };
 
 /* Options without a letter */
 enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT, TTY, NO_TTY, USER, WORKDIR, ENV,
-       KEEP_CORES, KEEP };
+       KEEP_CORES, KEEP, FOR, UNTIL };
 
 static const struct {
 	struct option option;
@@ -63,6 +63,10 @@ static const struct {
 	  "      --keep-cores      do not give its CPUs back to the host" },
 	{ { "keep", no_argument, NULL, KEEP }, OPT_KEEP,
 	  "      --keep            do not give the guest up" },
+	{ { "for", required_argument, NULL, FOR }, OPT_FOR,
+	  "      --for=SPAN        wake it after 90s, 10min, 8h or 2d, for example" },
+	{ { "until", required_argument, NULL, UNTIL }, OPT_UNTIL,
+	  "      --until=TIME      wake it at 18:30, or '2030-01-31 18:30', for example" },
 	{ { "value", no_argument, NULL, VALUE }, OPT_VALUE,
 	  "      --value           print values without their KEY=" },
 	{ { "watch", no_argument, NULL, 'w' }, OPT_WATCH,
@@ -236,6 +240,16 @@ static int take_option(struct options *options, int opt, bool *help)
 					PROPERTIES_MAX);
 		options->properties[options->nr_properties++] = optarg;
 		return 0;
+	case FOR:
+		if (!when_span(optarg, &options->span))
+			return 0;
+		return complain(-EINVAL, "--for=%s: give a whole number with s, min, h or d, at most a year",
+				optarg);
+	case UNTIL:
+		if (!when_time(optarg, clock_now(CLOCK_REALTIME), &options->until))
+			return 0;
+		return complain(-EINVAL, "--until=%s: give a time that is to come, such as 18:30, '2030-01-31 18:30' or @SECONDS since 1970",
+				optarg);
 	case USER:
 		options->user = optarg;
 		return 0;

@@ -14,6 +14,8 @@
 "# When the machine is suspended: the guest sleeps, too (sleep), is stopped (stop), or does not let\n" \
 "# the machine sleep (refuse)\n" \
 "#Suspend=sleep\n" \
+"# What wakes it when it is asleep: network, magic, vsock, channel. Default: nothing\n" \
+"#WakeOn=network vsock\n" \
 "# Default: the host's own kernel\n" \
 "#Kernel=/boot/vmlinuz-6.1.0-50-amd64\n" \
 "# Default: the folder of that kernel in /lib/modules\n" \

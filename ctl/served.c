@@ -123,6 +123,7 @@ static int read_property(sd_bus_message *reply, struct served *served)
 		{ "VSockCID", "u", &served->vsock_cid },
 		{ "PID", "u", &served->pid },
 		{ "StartedUSec", "t", &served->started_usec },
+		{ "WakesAtUSec", "t", &served->wakes_at_usec },
 	};
 	const char *name;
 	int ret;

@@ -78,6 +78,7 @@ static void gather(struct properties *properties, const struct guest_view *guest
 	add(properties, "Sigmad", "%s", client_seen_word(served->sigmad));
 	add(properties, "PID", "%" PRIu32, served->pid);
 	add(properties, "StartedUSec", "%" PRIu64, served->started_usec);
+	add(properties, "WakesAtUSec", "%" PRIu64, served->wakes_at_usec);
 	add(properties, "UptimeUSec", "%" PRIu64, served_uptime(served));
 	add(properties, "Heartbeat", "%" PRIu64, guest->heartbeat);
 	add(properties, "DoorbellsSent", "%" PRIu64, guest->doorbells_sent);
@@ -215,6 +216,7 @@ DEFINE_VERB(show) = {
 "                     sigmad knows are empty or 0: Image, File, Console, VSockCID, PID, ...USec\n"
 "PID                  process ID of its sigmad\n"
 "StartedUSec          time of the last start, in microseconds since 1970\n"
+"WakesAtUSec          when it will be woken, likewise; 0: it is awake, or not at a time\n"
 "UptimeUSec           microseconds since the last start\n"
 "Heartbeat            counter of the guest's driver\n"
 "DoorbellsSent, IPIsSent, DoorbellsReceived, InterruptsReceived\n"

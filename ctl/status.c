@@ -91,6 +91,7 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_add_string(object, "sigmad", client_seen_word(served->sigmad));
 	json_add_number(object, "pid", served->pid);
 	json_add_number(object, "started_usec", served->started_usec);
+	json_add_number(object, "wakes_at_usec", served->wakes_at_usec);
 	json_add_string(object, "image", served->image);
 	json_add_string(object, "file", served->file);
 	json_add_string(object, "console", served->console);
@@ -99,18 +100,32 @@ static void print_json(const struct guest_view *guest, const struct served *serv
 	json_print(object);
 }
 
+#define WHEN_MAX 64
+
+/* @usec: since 1970. false: not known, or a time that cannot be written */
+static bool print_when(const char *before, uint64_t usec)
+{
+	time_t seconds = usec / USEC_PER_SEC;
+	char when[WHEN_MAX];
+	struct tm tm;
+
+	if (!seconds || !localtime_r(&seconds, &tm) ||
+	    !strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M:%S %Z", &tm))
+		return false;
+	printf("%s%s", before, when);
+	return true;
+}
+
 static void print_state(const struct guest_view *guest, const struct served *served)
 {
-	time_t started = served->started_usec / USEC_PER_SEC;
+	bool started = served->started_usec / USEC_PER_SEC;
 	uint64_t age = clock_now(CLOCK_REALTIME) - served->started_usec;
-	char when[64], span[32];
-	struct tm tm;
+	char span[32];
 
 	printf("     State: %s%s%s", colour(colour_of_state(guest->state)), guest->state,
 	       colour(COLOUR_NONE));
-	if (started && localtime_r(&started, &tm) &&
-	    strftime(when, sizeof(when), "%a %Y-%m-%d %H:%M:%S %Z", &tm))
-		printf("; started %s, %s ago", when, text_span(span, age));
+	if (print_when("; started ", served->started_usec))
+		printf(", %s ago", text_span(span, age));
 	if (started && age > LONG_BOOT &&
 	    !strcmp(guest->state, guest_state_name(SIGMA_STATE_BOOTING)))
 		printf("; most guests boot faster: it may hang, or have no sigma_guest.ko");
@@ -204,6 +219,8 @@ static void print_people(const struct guest_view *guest, const struct served *se
 	guest_sleeps_on(guest->name, sleeps_on);
 	if (*sleeps_on)
 		printf(" Sleeps on: %s%s%s\n", colour(COLOUR_RED), sleeps_on, colour(COLOUR_NONE));
+	if (print_when("  Wakes at: ", served->wakes_at_usec))
+		putchar('\n');
 	if (served->file)
 		printf("      File: %s\n", served->file);
 	if (guest->panic[0])

@@ -170,6 +170,14 @@ static int get_wake_failure(sd_bus *bus, const char *path, const char *interface
 	return sd_bus_message_append(reply, "s", why);
 }
 
+static int get_wakes_at(sd_bus *bus, const char *path, const char *interface, const char *property,
+			sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	const struct bus_guest *guest = data;
+
+	return sd_bus_message_append(reply, "t", wakeon_at(&guest->supervisor->wakeon));
+}
+
 static int get_version(sd_bus *bus, const char *path, const char *interface, const char *property,
 		       sd_bus_message *reply, void *data, sd_bus_error *error)
 {
@@ -266,6 +274,9 @@ const sd_bus_vtable bus_guest_vtable[] = {
 				method_open_agent, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Sleep", SD_BUS_ARGS("b", keep_cpus, "t", timeout_usec),
 				       SD_BUS_NO_RESULT, bus_sleep, SUPERVISOR, OPEN_TO_ALL),
+	SD_BUS_METHOD_WITH_ARGS_OFFSET("SleepUntil",
+				       SD_BUS_ARGS("b", keep_cpus, "t", timeout_usec, "t", wakes_at_usec),
+				       SD_BUS_NO_RESULT, bus_sleep_until, SUPERVISOR, OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("Wake", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_wake, SUPERVISOR,
 				       OPEN_TO_ALL),
 	SD_BUS_METHOD_WITH_ARGS_OFFSET("CheckSave", SD_BUS_NO_ARGS, SD_BUS_NO_RESULT, bus_check_save,
@@ -286,6 +297,7 @@ const sd_bus_vtable bus_guest_vtable[] = {
 	SD_BUS_PROPERTY("Guard", "s", get_guard, 0, CONST),
 	SD_BUS_PROPERTY("Panic", "s", get_panic, 0, 0),
 	SD_BUS_PROPERTY("WakeFailure", "s", get_wake_failure, 0, 0),
+	SD_BUS_PROPERTY("WakesAtUSec", "t", get_wakes_at, 0, 0),
 	SD_BUS_PROPERTY("Kernel", "s", get_kernel, 0, 0),
 	SD_BUS_PROPERTY("Version", "s", get_version, 0, CONST),
 	SD_BUS_PROPERTY("Image", "s", get_image, 0, CONST),

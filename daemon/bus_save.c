@@ -11,6 +11,7 @@
 #include "supervisor.h"
 
 static const sd_bus *saver;		/* the connection that the guest is saved for; NULL: none */
+static const sd_bus *asker;		/* that is about to save it, once it sleeps: what comes does not wake it */
 
 /* A pipe that nobody reads would hold the thread of sigmad's calls up. Return: a new descriptor or -errno */
 static int take_file(int fd, char why[REASON_TEXT_MAX])
@@ -31,10 +32,14 @@ static int take_file(int fd, char why[REASON_TEXT_MAX])
 
 int bus_check_save(sd_bus_message *m, void *data, sd_bus_error *error)
 {
-	const struct supervisor *supervisor = *(struct supervisor **)data;
+	struct supervisor *supervisor = *(struct supervisor **)data;
 	char why[REASON_TEXT_MAX];
 	int ret = save_check(&supervisor->save, why);
 
+	if (!ret) {
+		asker = sd_bus_message_get_bus(m);
+		wakeon_hold(&supervisor->wakeon, true);
+	}
 	return ret ? sd_bus_error_set_errnof(error, ret, "%s", why) : sd_bus_reply_method_return(m, NULL);
 }
 
@@ -61,6 +66,10 @@ int bus_save(sd_bus_message *m, void *data, sd_bus_error *error)
 
 void bus_save_left(struct supervisor *supervisor, const sd_bus *client)
 {
+	if (client && asker == client) {
+		asker = NULL;
+		wakeon_hold(&supervisor->wakeon, false);
+	}
 	if (!client || saver != client)
 		return;
 	saver = NULL;

@@ -10,6 +10,7 @@ void bus_settle(void *data, int error, const char *why);
 
 /* @data points to a struct supervisor *. Sleep is answered once the guest is asleep, or has refused */
 int bus_sleep(sd_bus_message *m, void *data, sd_bus_error *error);
+int bus_sleep_until(sd_bus_message *m, void *data, sd_bus_error *error);
 int bus_wake(sd_bus_message *m, void *data, sd_bus_error *error);
 
 #endif

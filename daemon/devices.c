@@ -67,11 +67,19 @@ static void awake(void *data, int error)
 	observers_awake(&machine->observers, error);
 }
 
+static void sleeps(void *data, bool asleep)
+{
+	const struct machine *machine = data;
+
+	observers_sleeps(&machine->observers, asleep);
+}
+
 static const struct virtio_bus_ops bus_ops = {
 	.send = send_message,
 	.bind = bind_queue,
 	.released = released,
 	.awake = awake,
+	.sleeps = sleeps,
 };
 
 /* One device */
@@ -161,6 +169,8 @@ static int open_bus(struct machine *machine, bool resume)
 	if (error)
 		return error;
 	virtio_bus_keep(machine->devices, &machine->state->devices, resume);
+	if (machine->config->wake_on & (WAKE_ON_NETWORK | WAKE_ON_MAGIC))
+		virtio_bus_tell_sleep(machine->devices);
 	virtio_bus_keep_in(machine->devices, machine->state_fd,
 			   offsetof(struct guest_state, devices));
 	return 0;

@@ -88,6 +88,11 @@ void observers_awake(const struct observers *observers, int error)
 	call_each(observers, awake, error);
 }
 
+void observers_sleeps(const struct observers *observers, bool asleep)
+{
+	call_each(observers, sleeps, asleep);
+}
+
 void observers_text(const struct observers *observers, enum guest_stream stream,
 		    const char *text, size_t len)
 {

@@ -8,6 +8,7 @@
 #ifndef SIGMA_OBSERVER_H
 #define SIGMA_OBSERVER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ enum guest_stream { STREAM_KERNEL, STREAM_CONSOLE, GUEST_STREAMS };
  * @released: the unplug of device @id ended; @error: 0: the guest released the device; -EBUSY: the
  *	      guest has it in use
  * @awake: the guest was asked to sleep, and could not; @error: its errno value
+ * @sleeps: the guest is about to sleep, or does not after all; only of one that networks may wake
  * @text: the guest wrote @len bytes
  * @ending: the event loop is about to end
  *
@@ -44,6 +46,7 @@ struct observer_ops {
 	void (*devices)(void *data);
 	void (*released)(void *data, unsigned int id, int error);
 	void (*awake)(void *data, int error);
+	void (*sleeps)(void *data, bool asleep);
 	void (*text)(void *data, enum guest_stream stream, const char *text, size_t len);
 	void (*ending)(void *data);
 };
@@ -78,6 +81,7 @@ void observers_state(const struct observers *observers, uint32_t state);
 void observers_devices(const struct observers *observers);
 void observers_released(const struct observers *observers, unsigned int id, int error);
 void observers_awake(const struct observers *observers, int error);
+void observers_sleeps(const struct observers *observers, bool asleep);
 void observers_text(const struct observers *observers, enum guest_stream stream,
 		    const char *text, size_t len);
 void observers_ending(const struct observers *observers);

@@ -72,6 +72,7 @@ static void compare(const struct guest_config *old, const struct guest_config *n
 		{ "VSock=", old->vsock.off != new->vsock.off || old->vsock.cid != new->vsock.cid },
 		{ "Guard=", old->guard != new->guard },
 		{ "Suspend=", old->suspend != new->suspend },
+		{ "WakeOn=", old->wake_on != new->wake_on },
 		{ "[Channel]", channels_differ(old, new) },
 	};
 

@@ -90,6 +90,7 @@ static int run(struct supervisor *supervisor)
 	supervisor->state = SIGMA_STATE_BOOTING;
 	supervisor->waking = false;
 	announce_state(supervisor);
+	wakeon_watch(&supervisor->wakeon);
 	return sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
 }
 
@@ -177,14 +178,20 @@ static void on_asleep(struct supervisor *supervisor, uint32_t before)
 {
 	char why[REASON_TEXT_MAX];
 
-	if (supervisor->ending)
+	if (before != SIGMA_STATE_ASLEEP)
+		supervisor->failure_told = false;
+	if (supervisor->ending) {
 		wake_to_end(supervisor);
-	else if (before == SIGMA_STATE_ASLEEP && guest_wake_failure(&supervisor->machine.guest, why))
+	} else if (before == SIGMA_STATE_ASLEEP && !supervisor->failure_told &&
+		   guest_wake_failure(&supervisor->machine.guest, why)) {
 		log_warning("the machine is awake, but the guest sleeps on: %s; 'sigmactl wake %s' tries again",
 			    why, supervisor->machine.guest.name);
+		supervisor->failure_told = true;
+	}
 }
 
-static void on_state(struct supervisor *supervisor)
+/* @news: tell observers, also if they were told of this state */
+static void act_on_state(struct supervisor *supervisor, bool news)
 {
 	struct guest *guest = &supervisor->machine.guest;
 	const uint32_t before = supervisor->state;
@@ -196,7 +203,9 @@ static void on_state(struct supervisor *supervisor)
 	/* sigma.ko wakes it, too, after the machine's sleep */
 	if (before == SIGMA_STATE_ASLEEP && guest->info.state == SIGMA_STATE_BOOTING)
 		supervisor->waking = true;
-	announce_state(supervisor);
+	/* That a doorbell of one that sleeps was rung is none */
+	if (news || guest->info.state != SIGMA_STATE_ASLEEP || before != SIGMA_STATE_ASLEEP)
+		announce_state(supervisor);
 	hang_watch(&supervisor->hang);
 	sleep_watch(&supervisor->sleep, before, supervisor->ending);
 	save_watch(&supervisor->save);
@@ -237,6 +246,12 @@ static void on_state(struct supervisor *supervisor)
 	default:
 		break;
 	}
+	wakeon_watch(&supervisor->wakeon);
+}
+
+static void on_state(struct supervisor *supervisor)
+{
+	act_on_state(supervisor, false);
 }
 
 /* The guest's control messages */
@@ -295,6 +310,8 @@ static void on_woken(void *data, int error, const char *why)
 
 	if (!error) {
 		log_info("the guest wakes up");
+		if (supervisor->machine.restored)
+			wakeon_hold(&supervisor->wakeon, false);
 		/* It may sleep again before the event loop looks, and has its CPUs then */
 		if (supervisor->state == SIGMA_STATE_ASLEEP)
 			supervisor->state = SIGMA_STATE_BOOTING;
@@ -338,6 +355,39 @@ int supervisor_wake(struct supervisor *supervisor, wake_done done, void *data,
 		snprintf(why, REASON_TEXT_MAX, "%s", error == -EALREADY ? "it is being woken already" :
 			 strerror(-error));
 	return error;
+}
+
+/* It is tried again later on, since what shall wake it is still there */
+static void on_not_woken(struct supervisor *supervisor, const char *why)
+{
+	if (!supervisor->failure_told)
+		log_warning("the guest cannot be woken now: %s; it will be as soon as it can", why);
+	supervisor->failure_told = true;
+	wakeon_failed(&supervisor->wakeon);
+}
+
+static void on_woken_by(void *data, int error, const char *why)
+{
+	if (error)
+		on_not_woken(data, why);
+}
+
+/* One that is to end is woken anyway */
+static void wake_for(void *owner, const char *what)
+{
+	struct supervisor *supervisor = owner;
+	char why[REASON_TEXT_MAX];
+	int error;
+
+	if (supervisor->ending)
+		return;
+	error = supervisor_wake(supervisor, on_woken_by, supervisor, why);
+	if (!error)
+		log_info("%s wakes the guest", what);
+	else if (error == -EBUSY || error == -EALREADY)
+		wakeon_failed(&supervisor->wakeon);	/* it is being saved; or woken, which may fail */
+	else if (error != -EPIPE)
+		on_not_woken(supervisor, why);
 }
 
 /* Its processes are to end in order, which they can only do awake */
@@ -434,6 +484,13 @@ static void on_awake(void *data, int error)
 	sleep_failed(&supervisor->sleep, error);
 }
 
+static void on_sleeps(void *data, bool asleep)
+{
+	struct supervisor *supervisor = data;
+
+	wakeon_sleeps(&supervisor->wakeon, asleep);
+}
+
 /* The devices of a guest that was saved, or was not, go on */
 static void on_saved(void *data)
 {
@@ -445,7 +502,7 @@ static void on_saved(void *data)
 
 void supervisor_init(struct supervisor *supervisor, const struct supervisor_options *options)
 {
-	static const struct observer_ops ops = { .awake = on_awake };
+	static const struct observer_ops ops = { .awake = on_awake, .sleeps = on_sleeps };
 
 	supervisor->options = *options;
 	supervisor->boot = (struct boot) {
@@ -467,6 +524,9 @@ void supervisor_init(struct supervisor *supervisor, const struct supervisor_opti
 	supervisor->wake = (struct wake) {
 		.guest = &supervisor->machine.guest, .calls = &supervisor->calls,
 		.woken = on_woken, .owner = supervisor,
+	};
+	supervisor->wakeon = (struct wakeon) {
+		.machine = &supervisor->machine, .wake = wake_for, .owner = supervisor,
 	};
 	supervisor->save = (struct save) {
 		.machine = &supervisor->machine, .calls = &supervisor->calls,
@@ -502,11 +562,14 @@ static int take_over(struct supervisor *supervisor)
 	error = sd_event_source_set_io_events(supervisor->messages, ALWAYS | EPOLLIN);
 	if (error < 0)
 		return error;
+	/* Whoever restores it wakes it, whatever came, and learns if it wakes */
+	if (machine->restored)
+		wakeon_hold(&supervisor->wakeon, true);
 	/* The guest may have ended or failed while no sigmad watched it */
 	if (machine->state->restarting && machine->guest.info.state == SIGMA_STATE_STOPPED)
 		restart(supervisor);
 	else
-		on_state(supervisor);
+		act_on_state(supervisor, true);
 	return 0;
 }
 
@@ -542,6 +605,7 @@ int supervisor_end(struct supervisor *supervisor)
 	save_cancel(&supervisor->save);
 	calls_end(&supervisor->calls);
 	save_end(&supervisor->save);
+	wakeon_end(&supervisor->wakeon);
 	sleep_end(&supervisor->sleep);
 	hang_end(&supervisor->hang);
 	boot_end(&supervisor->boot);

@@ -23,6 +23,7 @@
 #include "save.h"
 #include "sleep.h"
 #include "wake.h"
+#include "wakeon.h"
 
 /* Exit status of sigmad for a guest that failed */
 #define SUPERVISOR_GUEST_FAILED 3
@@ -54,8 +55,10 @@ struct supervisor_options {
  * @calls: calls of sigma.ko that may wait for long
  * @sleep: asks the guest to sleep
  * @wake: wakes it
+ * @wakeon: what wakes it besides people
  * @save: writes it to a file
  * @waking: the guest is woken, or was and has not reported yet
+ * @failure_told: why it sleeps on was logged, since it fell asleep
  * @wakes_to_end: how often it was woken to switch itself off
  * @state: the guest's state that observers were told last, an enum sigma_state
  * @ending: a client or a signal asked for the guest's end, so its end is no failure
@@ -71,8 +74,10 @@ struct supervisor {
 	struct calls calls;
 	struct sleep sleep;
 	struct wake wake;
+	struct wakeon wakeon;
 	struct save save;
 	bool waking;
+	bool failure_told;
 	unsigned int wakes_to_end;
 	uint32_t state;
 	bool ending;

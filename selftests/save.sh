@@ -143,7 +143,11 @@ check "the other guest is killed" eval 'sigmactl kill h && wait_gone h'
 check "it is restored" sigmactl restore $saved
 check "its memory, file, disk and process are as before" has_memory
 check "it is confined" [ "$(cat /sys/class/sigma/g/guard)" = full ]
-check "it can be saved once more" sigmactl save --force g $saved
+alarm=$(($(date +%s) + 45))
+check "its alarm is set" in_guest 1 "echo $alarm >/sys/class/rtc/rtc0/wakealarm"
+check "it falls asleep, and can be saved once more" eval 'sigmactl sleep g && sigmactl save --force g $saved'
+alarm_is_due() { [ "$(date +%s)" -gt $alarm ]; }
+check "its alarm is due meanwhile" until_true 60 alarm_is_due
 check "it is restored" sigmactl restore $saved
 check "its memory, file, disk and process are as before" has_memory
 check "it is killed" eval 'sigmactl kill g && wait_gone g'

@@ -36,6 +36,7 @@
  * @answering: a message of the guest is being handled
  * @changed: bit n: the configuration of device n changed meanwhile, and the guest is not told yet
  * @greeted: the guest's transport has sent SIGMA_BUS_HELLO, so it is told of hotplug and unplug
+ * @tell_sleep: it shall send SIGMA_BUS_SLEEP
  * @broken_source: watches @port.broken_fd
  * @warned: limits warnings about messages
  */
@@ -49,7 +50,7 @@ struct virtio_bus {
 	uint64_t state_at;
 	bool answering;
 	uint64_t changed;
-	bool greeted;
+	bool greeted, tell_sleep;
 	sd_event_source *broken_source;
 	struct ratelimit warned;
 };
@@ -61,6 +62,7 @@ static int bus_hello(struct virtio_bus *bus, const union payload *in, union payl
 {
 	bus->greeted = true;
 	out->hello.version = htole32(SIGMA_IOSC_VERSION);
+	out->hello.flags = htole32(bus->tell_sleep ? SIGMA_HELLO_TELL_SLEEP : 0);
 	return sizeof(out->hello);
 }
 
@@ -118,6 +120,12 @@ static int bus_awake(struct virtio_bus *bus, const union payload *in, union payl
 	return 0;
 }
 
+static int bus_sleep(struct virtio_bus *bus, const union payload *in, union payload *out)
+{
+	bus->ops->sleeps(bus->data, in->sleep.asleep);
+	return 0;
+}
+
 /* @least: bytes of payload that the request must have */
 static const struct {
 	bus_handler handle;
@@ -127,6 +135,7 @@ static const struct {
 	[SIGMA_BUS_GET_DEVICES]	= { bus_get_devices, sizeof(struct sigma_bus_devices) },
 	[SIGMA_BUS_PING]	= { .handle = bus_ping },
 	[SIGMA_BUS_AWAKE]	= { bus_awake, sizeof(struct sigma_bus_awake) },
+	[SIGMA_BUS_SLEEP]	= { bus_sleep, sizeof(struct sigma_bus_sleep) },
 };
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
@@ -520,6 +529,34 @@ void virtio_bus_free(struct virtio_bus *bus)
 	if (bus->own_state)
 		free(bus->table.state);
 	free(bus);
+}
+
+void virtio_bus_tell_sleep(struct virtio_bus *bus)
+{
+	bus->tell_sleep = true;
+}
+
+void virtio_bus_filter(struct virtio_bus *bus, const struct wake_frames *frames)
+{
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		struct virtio_device *dev = bus->table.device[i];
+
+		if (dev && dev->ops->filter)
+			dev->ops->filter(dev, frames);
+	}
+}
+
+int virtio_bus_rung(const struct virtio_bus *bus, const uint64_t pending[SIGMA_DOORBELL_WORDS],
+		    uint32_t device_id)
+{
+	for (unsigned int i = 0; i < SIGMA_DEVICES; i++) {
+		const struct virtio_device *dev = bus->table.device[i];
+
+		if (dev && dev->started && dev->ops->device_id == device_id &&
+		    pending[dev->queue[0].call / 64] >> dev->queue[0].call % 64 & 1)
+			return i;
+	}
+	return -1;
 }
 
 bool virtio_bus_resuming(const struct virtio_bus *bus)

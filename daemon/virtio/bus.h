@@ -16,12 +16,14 @@ struct virtio_bus;
  * @released: the result of virtio_bus_remove(): 0: the guest released device @id, which was
  *	      destroyed; -EBUSY: the guest has the device in use, so it stays
  * @awake: the guest was asked to sleep, and could not; @error: its errno value
+ * @sleeps: the guest is about to sleep, or does not after all (SIGMA_BUS_SLEEP)
  */
 struct virtio_bus_ops {
 	int (*send)(void *data, const void *msg, size_t len);
 	int (*bind)(void *data, uint32_t kick, int kick_fd, uint32_t call, int call_fd);
 	void (*released)(void *data, unsigned int id, int error);
 	void (*awake)(void *data, int error);
+	void (*sleeps)(void *data, bool asleep);
 };
 
 /** virtio_bus_new - make a bus without devices; @data: for @ops. 0 or a reported -errno */
@@ -70,6 +72,28 @@ void virtio_bus_pause(struct virtio_bus *bus);
  * there is no such disk; -errno.
  */
 int virtio_bus_stamp(const struct virtio_bus *bus, unsigned int id, struct disk_stamp *stamp);
+
+/** virtio_bus_tell_sleep - have the guest say when it is about to sleep; before it says hello */
+void virtio_bus_tell_sleep(struct virtio_bus *bus);
+
+/**
+ * virtio_bus_filter - drop all frames to the guest but those that wake it
+ * @frames: which these are; NULL: drop none
+ *
+ * Only NICs with a tap can do so.
+ */
+void virtio_bus_filter(struct virtio_bus *bus, const struct wake_frames *frames);
+
+/**
+ * virtio_bus_rung - has the first queue of a device of this kind something for the guest?
+ * @pending: of the doorbells to the guest
+ * @device_id: virtio 1.2 section 5
+ *
+ * The first queue of a NIC and of AF_VSOCK is that from which the guest receives. Return: the device's
+ * number, or -1.
+ */
+int virtio_bus_rung(const struct virtio_bus *bus, const uint64_t pending[SIGMA_DOORBELL_WORDS],
+		    uint32_t device_id);
 
 /** virtio_bus_resuming - do the devices that are added now continue those of the last sigmad? */
 bool virtio_bus_resuming(const struct virtio_bus *bus);

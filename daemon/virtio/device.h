@@ -15,6 +15,7 @@
  *	process.c	a device that a process of its own serves by vhost-user
  *	broker.c	the process that starts those processes, with privileges that sigmad lacks
  *	tap.c		the host's end of a NIC
+ *	wake_filter.c	which frames wake a guest
  *	growth.c	notices that the storage of a disk has grown
  *	disk.c		the storage of a disk
  *	disk_lock.c	the locks on it
@@ -44,6 +45,7 @@
 
 struct disk_stamp;
 struct virtio_device;
+struct wake_frames;
 
 /**
  * struct virtio_port - what the bus provides to its devices
@@ -91,6 +93,8 @@ struct virtio_device_ops {
 	 * what the disk has. 0 or -errno. May wait for long, and runs in a thread of its own
 	 */
 	int (*stamp)(struct virtio_device *dev, struct disk_stamp *stamp);
+	/* See virtio_bus_filter(); may be NULL */
+	void (*filter)(struct virtio_device *dev, const struct wake_frames *frames);
 	/* What is wrong with a device that goes on, see virtio_bus_trouble(); may be NULL */
 	const char *(*trouble)(struct virtio_device *dev);
 	/* After reset: free @dev and all that the back end owns */

@@ -38,6 +38,7 @@
 #include "bus.h"
 #include "net.h"
 #include "tap.h"
+#include "wake_filter.h"
 
 struct net {
 	struct virtio_device dev;
@@ -100,6 +101,20 @@ static void say_mtu(const struct net *net)
 	else if (net->host_mtu > mtu && !net->mtu_given)
 		log_info("net%u: %s has an MTU of %u now; the guest's NIC keeps that of %u until the guest restarts",
 			 net->dev.id, where, net->host_mtu, mtu);
+}
+
+/* sigmad's filter: tun_net_xmit() of the kernel drops what it does not take, before it is queued */
+static void net_filter(struct virtio_device *dev, const struct wake_frames *frames)
+{
+	struct net *net = to_net(dev);
+	struct sock_filter program[WAKE_FILTER_MAX];
+	struct sock_fprog filter = { .filter = program };
+
+	if (frames)
+		filter.len = wake_filter_make(program, net->config.mac, frames);
+	if (!net->lost && ioctl(net->tap, frames ? TUNATTACHFILTER : TUNDETACHFILTER, &filter))
+		log_warning("net%u: cannot choose which frames wake the guest: %s; %s", dev->id,
+			    strerror(errno), frames ? "any does" : "some may get lost");
 }
 
 static const char *net_trouble(struct virtio_device *dev)
@@ -285,6 +300,7 @@ static const struct virtio_device_ops net_ops = {
 	.start		= net_start,
 	.reset		= net_reset,
 	.kick		= net_kick,
+	.filter		= net_filter,
 	.trouble	= net_trouble,
 	.destroy	= net_destroy,
 };
@@ -296,6 +312,7 @@ static const struct virtio_device_ops vhost_net_ops = {
 	.pauses		= true,
 	.start		= net_start,
 	.reset		= vhost_net_reset,
+	.filter		= net_filter,
 	.trouble	= net_trouble,
 	.destroy	= net_destroy,
 };

@@ -10,6 +10,7 @@ union payload {
 	struct sigma_bus_hello hello;
 	struct sigma_bus_devices devices;
 	struct sigma_bus_awake awake;
+	struct sigma_bus_sleep sleep;
 	struct sigma_msg_device_info info;
 	struct sigma_msg_features features;
 	struct sigma_msg_config config;

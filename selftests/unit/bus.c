@@ -68,6 +68,7 @@ TEST(properties)
 	EXPECT_EQ(512 << 20, get_number("Memory"));
 	EXPECT_EQ(99, get_number("Heartbeat"));
 	EXPECT_EQ(42, get_number("StartedUSec"));
+	EXPECT_EQ(0, get_number("WakesAtUSec"));
 	EXPECT_STREQ("memory", get_string("Guard"));
 	EXPECT_STREQ("", get_string("Panic"));
 	ASSERT_TRUE(sd_bus_get_property(client, NULL, SIGMA_BUS_OBJECT, SIGMA_BUS_INTERFACE,
@@ -426,7 +427,7 @@ static const char *reload(const char *text)
 
 TEST(guest_file_is_read_again)
 {
-	char key[96], text[400], last[80] = "", expected[400], other[80];
+	char key[96], text[400], last[80] = "", expected[500], other[80];
 	static const char same[] = "[Guest]\nMemory=256M\nKernel=/bin/sh\n";
 	uint32_t id;
 
@@ -447,11 +448,12 @@ TEST(guest_file_is_read_again)
 	EXPECT_STREQ("", reload(text));
 
 	/* What needs another start */
-	snprintf(text, sizeof(text), "[Guest]\nKernel=/bin/sh\nMemory=128M\nCommandLine=quiet\n"
+	snprintf(text, sizeof(text), "[Guest]\nKernel=/bin/sh\nMemory=128M\nCommandLine=quiet\nWakeOn=vsock\n"
 		 "[Disk]\nPath=%s\nReadOnly=yes\n[Channel]\nNumber=3\n", image);
 	snprintf(expected, sizeof(expected),
 		 "Memory=: takes effect when the guest is stopped and started\n"
 		 "CommandLine=: takes effect when the guest is stopped and started\n"
+		 "WakeOn=: takes effect when the guest is stopped and started\n"
 		 "[Channel]: takes effect when the guest is stopped and started\n"
 		 "disk %s: has other keys now, which takes effect when the guest is stopped and started\n",
 		 image);

@@ -210,6 +210,23 @@ TEST(suspend)
 	EXPECT_WRONG(KERNEL "Suspend=no\n", 3, "none of sleep, refuse and stop");
 }
 
+TEST(wake_on)
+{
+	ASSERT_EQ(0, load(KERNEL));
+	EXPECT_EQ(0, config.wake_on);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "WakeOn=network vsock\tchannel\n"));
+	EXPECT_EQ(WAKE_ON_NETWORK | WAKE_ON_VSOCK | WAKE_ON_CHANNEL, config.wake_on);
+	guestfile_free(&config);
+	ASSERT_EQ(0, load(KERNEL "WakeOn=magic machine magic\n"));
+	EXPECT_EQ(WAKE_ON_MAGIC | WAKE_ON_MACHINE, config.wake_on);
+	guestfile_free(&config);
+
+	EXPECT_WRONG(KERNEL "WakeOn=network,vsock\n", 3, "\"network,vsock\" is none of network, magic, vsock, channel and machine");
+	EXPECT_WRONG(KERNEL "WakeOn=vsock net\n", 3, "\"net\" is none of");
+	EXPECT_WRONG(KERNEL "WakeOn=yes\n", 3, "none of network");
+}
+
 TEST(vsock)
 {
 	ASSERT_EQ(0, load(KERNEL));

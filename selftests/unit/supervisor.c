@@ -14,6 +14,7 @@
 #include "../../common/owner.h"
 #include "../../common/savefile.h"
 #include "../../common/version.h"
+#include "../../daemon/restore.h"
 #include "../../daemon/supervisor.h"
 #include "../../daemon/takeover.h"
 #include "capture.h"
@@ -525,6 +526,152 @@ TEST(falls_asleep_late)
 	EXPECT_STREQ("slept:-110", noted());
 	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
 	EXPECT_STREQ("asleep return", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* A guest that something wakes */
+
+static void ring(unsigned int doorbell)
+{
+	host.header->to_guest.pending[doorbell / 64] |= htole64(1ULL << doorbell % 64);
+}
+
+static void forget_doorbells(void)
+{
+	memset(host.header->to_guest.pending, 0, sizeof(host.header->to_guest.pending));
+	host.header->guest.wake_at = 0;
+}
+
+static bool begin_waking_on(unsigned int wake_on)
+{
+	bool runs = begin_sleepy();
+
+	config.wake_on = wake_on;
+	forget_doorbells();
+	return runs;
+}
+
+TEST(what_comes_wakes_it)
+{
+	ASSERT_TRUE(begin_waking_on(WAKE_ON_CHANNEL));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+	/* No channel's */
+	ring(SIGMA_DOORBELL_CONTROL);
+	ring(SIGMA_DOORBELL_END - 1);
+	EXPECT_EQ(GOES_ON, AFTER(host_tell()));
+	EXPECT_STREQ("", noted());
+	ring(SIGMA_DOORBELL_CHANNEL(SIGMA_CHANNELS));
+	EXPECT_EQ(GOES_ON, AFTER(host_tell()));
+	EXPECT_STREQ("wake booting", noted());
+	EXPECT_SAID("channel 16 wakes the guest", said);
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+
+	/* It came while the guest fell asleep, and nobody tells once more. It is not woken at once again */
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("running asleep return", noted());
+	UNTIL("channel 16 wakes the guest", (void)0);
+	EXPECT_STREQ("wake booting", noted());
+	forget_doorbells();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(what_comes_does_not_wake_it)
+{
+	ASSERT_TRUE(begin_waking_on(WAKE_ON_NETWORK | WAKE_ON_VSOCK));
+	ring(SIGMA_DOORBELL_CHANNEL(1));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_EQ(GOES_ON, AFTER(host_tell()));
+	EXPECT_STREQ("asleep return", noted());
+	forget_doorbells();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(is_woken_later_on)
+{
+	ASSERT_TRUE(begin_waking_on(WAKE_ON_CHANNEL));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	ring(SIGMA_DOORBELL_CHANNEL(1));
+	/* Its CPU is lent to another guest meanwhile */
+	host.fails = SIGMA_WAKE;
+	host.error = EBUSY;
+	EXPECT_EQ(GOES_ON, AFTER(host_tell()));
+	EXPECT_SAID("the guest cannot be woken now", said);
+	EXPECT_SAID("it will be as soon as it can", said);
+	noted();
+	host.fails = 0;
+	UNTIL("channel 1 wakes the guest", (void)0);
+	EXPECT_STREQ("wake booting", noted());
+	forget_doorbells();
+	end_and_finish("stop retire destroy close");
+}
+
+/* Of a program that is about to save it */
+TEST(nothing_wakes_it_meanwhile)
+{
+	ASSERT_TRUE(begin_waking_on(WAKE_ON_CHANNEL));
+	wakeon_hold(&supervisor.wakeon, true);
+	ring(SIGMA_DOORBELL_CHANNEL(1));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+	EXPECT_EQ(GOES_ON, AFTER(wakeon_hold(&supervisor.wakeon, false)));
+	EXPECT_STREQ("wake booting", noted());
+	forget_doorbells();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(its_alarm_wakes_it)
+{
+	const uint64_t now = time(NULL);
+
+	ASSERT_TRUE(begin_waking_on(0));
+	host.header->guest.wake_at = htole64(now + 3600);
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+	EXPECT_EQ((now + 3600) * SECOND, wakeon_at(&supervisor.wakeon));
+	wake_up();
+	EXPECT_EQ(0, wakeon_at(&supervisor.wakeon));
+
+	/* Any number may be there. Later is never, and before is now */
+	host.header->guest.wake_at = htole64(UINT64_MAX);
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_STREQ("asleep return", noted());
+	EXPECT_EQ(0, wakeon_at(&supervisor.wakeon));
+	wake_up();
+	host.header->guest.wake_at = htole64(UINT64_MAX / SECOND + 2);
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_EQ(0, wakeon_at(&supervisor.wakeon));
+	wake_up();
+	host.header->guest.wake_at = htole64(1);
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_SAID("its alarm wakes the guest", said);
+	EXPECT_STREQ("asleep return wake booting", noted());
+	forget_doorbells();
+	end_and_finish("stop retire destroy close");
+}
+
+TEST(wakes_at_the_time_that_was_set)
+{
+	const uint64_t now = time(NULL) * SECOND;
+
+	ASSERT_TRUE(begin_waking_on(0));
+	/* The earlier one of the two */
+	host.header->guest.wake_at = htole64(now / SECOND + 100);
+	wakeon_set(&supervisor.wakeon, now + 50 * SECOND);
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_EQ(now + 50 * SECOND, wakeon_at(&supervisor.wakeon));
+	wakeon_set(&supervisor.wakeon, 0);
+	EXPECT_EQ(now + 100 * SECOND, wakeon_at(&supervisor.wakeon));
+	noted();
+	UNTIL("the time that was set wakes the guest", wakeon_set(&supervisor.wakeon, now + SECOND));
+	EXPECT_STREQ("wake booting", noted());
+
+	/* It was for that sleep */
+	forget_doorbells();
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_EQ(0, wakeon_at(&supervisor.wakeon));
+	noted();
 	end_and_finish("stop retire destroy close");
 }
 
@@ -1389,6 +1536,30 @@ TEST(taken_over_while_it_sleeps)
 	/* Whether it was to keep its CPUs is not known. Whoever knows can say it again */
 	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, ask_to_sleep(false, SECOND))));
 	EXPECT_STREQ("return slept:0", noted());
+	end_and_finish("stop retire destroy close");
+}
+
+/* What came meanwhile, or before it was saved, must not be faster than who restores and wakes it */
+TEST(woken_by_nothing_until_it_is_restored)
+{
+	static const struct restore restored;
+
+	ASSERT_TRUE(leave_guest(true));
+	host.state = SIGMA_STATE_ASLEEP;
+	host.header->guest.wake_at = htole64(1);
+	ASSERT_TRUE(begin((struct supervisor_options)FOR_PEOPLE));
+	supervisor.machine.restored = &restored;
+	ASSERT_EQ(0, make());
+	EXPECT_EQ(0, run());
+	EXPECT_EQ(GOES_ON, loop());
+	EXPECT_STREQ("open asleep ready", noted());
+	EXPECT_EQ(GOES_ON, AFTER(EXPECT_EQ(0, supervisor_wake(&supervisor, NULL, NULL, why))));
+	EXPECT_STREQ("wake booting", noted());
+	EXPECT_EQ(GOES_ON, CHANGE(RUNNING));
+	EXPECT_EQ(GOES_ON, CHANGE(ASLEEP));
+	EXPECT_SAID("its alarm wakes the guest", said);
+	EXPECT_STREQ("running asleep return wake booting", noted());
+	forget_doorbells();
 	end_and_finish("stop retire destroy close");
 }
 

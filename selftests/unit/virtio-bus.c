@@ -89,6 +89,47 @@ TEST(hello_ping_devices)
 	EXPECT_EQ(EBUSY, guest->awake_error);
 }
 
+TEST(says_when_it_sleeps_if_it_shall)
+{
+	struct guest *guest GUEST = guest_new();
+	const struct sigma_bus_sleep sleep = { .asleep = 1 }, stays = { };
+	struct sigma_bus_hello hello;
+
+	ASSERT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello)));
+	EXPECT_EQ(0, hello.flags);
+	virtio_bus_tell_sleep(guest->bus);
+	ASSERT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_HELLO, 0, NULL, 0, &hello, sizeof(hello)));
+	EXPECT_EQ(SIGMA_HELLO_TELL_SLEEP, hello.flags);
+	EXPECT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_SLEEP, 0, &sleep, sizeof(sleep), NULL, 0));
+	EXPECT_TRUE(guest->sleeps);
+	EXPECT_EQ(0, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_SLEEP, 0, &stays, sizeof(stays), NULL, 0));
+	EXPECT_FALSE(guest->sleeps);
+	EXPECT_EQ(EINVAL, ask(guest, SIGMA_MSG_BUS, SIGMA_BUS_SLEEP, 0, &sleep, 7, NULL, 0));
+}
+
+TEST(doorbell_of_a_first_queue)
+{
+	struct guest *guest GUEST = guest_new();
+	uint64_t pending[SIGMA_DOORBELL_WORDS] = { 0 };
+	struct probe *first = probe_new(guest, 2), *second = probe_new(guest, 2);
+
+	ASSERT_TRUE(first && second);
+	memset(pending, 0xff, sizeof(pending));
+	EXPECT_EQ(-1, virtio_bus_rung(guest->bus, pending, 42));	/* no driver */
+	first->dev.started = true;
+	second->dev.started = true;
+	EXPECT_EQ(0, virtio_bus_rung(guest->bus, pending, 42));
+	EXPECT_EQ(-1, virtio_bus_rung(guest->bus, pending, 43));
+	memset(pending, 0, sizeof(pending));
+	EXPECT_EQ(-1, virtio_bus_rung(guest->bus, pending, 42));
+	pending[first->dev.queue[1].call / 64] |= 1ULL << first->dev.queue[1].call % 64;
+	EXPECT_EQ(-1, virtio_bus_rung(guest->bus, pending, 42));
+	pending[second->dev.queue[0].call / 64] |= 1ULL << second->dev.queue[0].call % 64;
+	EXPECT_EQ(1, virtio_bus_rung(guest->bus, pending, 42));
+	first->dev.started = false;
+	second->dev.started = false;
+}
+
 TEST(malformed_messages)
 {
 	struct guest *guest GUEST = guest_new();

@@ -52,6 +52,7 @@ struct guest {
 	unsigned int released;		/* number of devices that were released */
 	int released_id, release_error;	/* the last released device */
 	int awake_error;		/* that it gave when it could not fall asleep */
+	bool sleeps;			/* it has said that it is about to */
 	int send_error, bind_error;	/* errors to return */
 };
 
@@ -100,11 +101,19 @@ static inline void guest_awake(void *data, int error)
 	guest->awake_error = error;
 }
 
+static inline void guest_sleeps(void *data, bool asleep)
+{
+	struct guest *guest = data;
+
+	guest->sleeps = asleep;
+}
+
 static const struct virtio_bus_ops guest_bus_ops = {
 	.send = guest_send_message,
 	.bind = guest_bind_queue,
 	.released = guest_released,
 	.awake = guest_awake,
+	.sleeps = guest_sleeps,
 };
 
 /* @gap: bytes between the segments in the mapping, whole pages */

@@ -242,6 +242,7 @@ static int second_sigmad(struct guest *guest, typeof(bind_and_die) *bind)
 	const struct virtio_bus_ops ops = {
 		.send = guest_send_message, .bind = bind, .released = guest_released,
 		.awake = guest_awake,
+		.sleeps = guest_sleeps,
 	};
 	int status;
 	pid_t child;
