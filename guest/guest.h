@@ -7,6 +7,7 @@
  *	bus.c		which devices exist; hotplug and unplug
  *	virtio.c	the virtio transport of one device
  *	disk.c		fails the requests of a disk whose back end is gone
+ *	output.c	the console's output while sigmad takes none
  *	console.c	the kernel log in shared memory
  *	power.c		parks the CPU wherever this kernel would reset the machine
  *	machine-ops.c	the table by which a kernel restarts and ends
@@ -274,6 +275,34 @@ void sigma_disk_left(struct sigma_disk *disk);
 
 /** sigma_disk_in_use - is it a disk that is open, for example mounted? */
 bool sigma_disk_in_use(struct virtio_device *vdev);
+
+/* output.c */
+
+struct sigma_output;
+struct virtqueue;
+
+/** sigma_output_new - for the queue of a console's output; or ERR_PTR(). May sleep. */
+struct sigma_output *sigma_output_new(void);
+
+/** sigma_output_watch - the device has the queue now. May sleep. */
+void sigma_output_watch(struct sigma_output *output, struct virtqueue *vq);
+
+/**
+ * sigma_output_wait - the device was told of a buffer, for which the driver will spin
+ *
+ * Returns when the device has used it, or after a second: then the queue is broken, and the driver does
+ * not. Any context; the driver's lock is held.
+ */
+void sigma_output_wait(struct sigma_output *output);
+
+/** sigma_output_look - mend the queue once the device has used what was left in it. May sleep. */
+void sigma_output_look(void);
+
+/** sigma_output_reset - the device was reset and has no queues any more. May sleep. */
+void sigma_output_reset(struct sigma_output *output);
+
+/** sigma_output_free - @output may be NULL. May sleep. */
+void sigma_output_free(struct sigma_output *output);
 
 /* console.c */
 void sigma_console_open(struct sigma_guest *guest);

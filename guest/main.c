@@ -68,6 +68,7 @@ static void beat(struct work_struct *work)
 
 	WRITE_ONCE(*heartbeat, cpu_to_le64(le64_to_cpu(*heartbeat) + 1));
 	sigma_machine_check_poll(guest);
+	sigma_output_look();
 	schedule_delayed_work(&guest->heartbeat, msecs_to_jiffies(SIGMA_HEARTBEAT_MS));
 }
 

@@ -48,10 +48,14 @@ struct sigma_virtio_device {
 	u32 queues;
 };
 
-/* A virtqueue's doorbells: to the host (kick), and to this guest (call); in virtqueue.priv */
+/*
+ * A virtqueue's doorbells: to the host (kick), and to this guest (call); in virtqueue.priv. @output: NULL
+ * but for that of a console's output
+ */
 struct sigma_queue {
 	struct sigma_doorbell_user call_user;
 	struct virtqueue *vq;
+	struct sigma_output *output;
 	u32 kick;
 	u32 call;
 };
@@ -198,10 +202,18 @@ static bool try_reset(struct sigma_virtio_device *svd)
 
 static void sigma_virtio_reset(struct virtio_device *vdev)
 {
+	struct virtqueue *vq;
+
 	/* Gives up in a shutdown: the memory of the queues is not allocated again after that */
 	while (!try_reset(to_svd(vdev)) && system_state <= SYSTEM_RUNNING) {
 		dev_err_ratelimited(&vdev->dev, "cannot be reset, trying again\n");
 		msleep(RESET_RETRY_MS);
+	}
+	list_for_each_entry(vq, &vdev->vqs, list) {
+		const struct sigma_queue *queue = vq->priv;
+
+		if (queue && queue->output)
+			sigma_output_reset(queue->output);
 	}
 }
 
@@ -222,6 +234,9 @@ static int sigma_virtio_finalize_features(struct virtio_device *vdev)
 	__virtio_clear_bit(vdev, VIRTIO_F_ACCESS_PLATFORM);
 	/* A doorbell carries no data */
 	__virtio_clear_bit(vdev, VIRTIO_F_NOTIFICATION_DATA);
+	/* output.c */
+	if (vdev->id.device == VIRTIO_ID_CONSOLE)
+		__virtio_clear_bit(vdev, VIRTIO_F_RING_PACKED);
 
 	if (!__virtio_test_bit(vdev, VIRTIO_F_VERSION_1)) {
 		dev_err(&vdev->dev, "device lacks VIRTIO_F_VERSION_1, legacy devices are not supported\n");
@@ -239,6 +254,15 @@ static bool queue_notify(struct virtqueue *vq)
 	struct sigma_queue *queue = vq->priv;
 
 	sigma_iosc_ring(to_svd(vq->vdev)->guest, queue->kick);
+	return true;
+}
+
+static bool output_notify(struct virtqueue *vq)
+{
+	const struct sigma_queue *queue = vq->priv;
+
+	queue_notify(vq);
+	sigma_output_wait(queue->output);
 	return true;
 }
 
@@ -287,6 +311,12 @@ static int set_queue(struct sigma_virtio_device *svd, struct virtqueue *vq)
 	return ask(svd, SIGMA_MSG_SET_VQUEUE, &msg, sizeof(msg), NULL, 0);
 }
 
+static bool is_output(const struct virtio_device *vdev, unsigned int index)
+{
+	return vdev->id.device == VIRTIO_ID_CONSOLE && index == CONSOLE_OUTPUT &&
+	       !virtio_has_feature(vdev, VIRTIO_CONSOLE_F_MULTIPORT);
+}
+
 /*
  * The driver's callback, or NULL: then the queue asks for no interrupts. For the output of a console
  * virtio_console polls until the device has used it, and needs none. Its callback would even take
@@ -297,10 +327,7 @@ static int set_queue(struct sigma_virtio_device *svd, struct virtqueue *vq)
 static vq_callback_t *callback_of(const struct virtio_device *vdev, unsigned int index,
 				  const struct virtqueue_info *info)
 {
-	if (vdev->id.device == VIRTIO_ID_CONSOLE && index == CONSOLE_OUTPUT &&
-	    !virtio_has_feature(vdev, VIRTIO_CONSOLE_F_MULTIPORT))
-		return NULL;
-	return info->callback;
+	return is_output(vdev, index) ? NULL : info->callback;
 }
 
 static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned int index,
@@ -324,14 +351,22 @@ static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned i
 	queue->kick = le32_to_cpu(msg.kick);
 	queue->call = le32_to_cpu(msg.call);
 	queue->call_user.rung = queue_called;
+	if (is_output(&svd->vdev, index)) {
+		queue->output = sigma_output_new();
+		if (IS_ERR(queue->output)) {
+			err = PTR_ERR(queue->output);
+			goto free_queue;
+		}
+	}
 
 	vq = sigma_fault() ? NULL :
 	     vring_create_virtqueue(index, le32_to_cpu(msg.size), SMP_CACHE_BYTES, &svd->vdev,
-				    true, true, info->ctx, queue_notify,
+				    true, true, info->ctx,
+				    queue->output ? output_notify : queue_notify,
 				    callback_of(&svd->vdev, index, info), info->name);
 	if (!vq) {
 		err = -ENOMEM;
-		goto free_queue;
+		goto free_output;
 	}
 	vq->num_max = le32_to_cpu(msg.size);
 	vq->priv = queue;
@@ -347,6 +382,8 @@ static struct virtqueue *setup_queue(struct sigma_virtio_device *svd, unsigned i
 	err = sigma_fault() ?: set_queue(svd, vq);
 	if (err)
 		goto detach;
+	if (queue->output)
+		sigma_output_watch(queue->output, vq);
 	return vq;
 
 detach:
@@ -354,6 +391,8 @@ detach:
 	synchronize_rcu();
 delete_vq:
 	vring_del_virtqueue(vq);
+free_output:
+	sigma_output_free(queue->output);
 free_queue:
 	kfree(queue);
 	return ERR_PTR(err);
@@ -382,6 +421,7 @@ static void sigma_virtio_del_vqs(struct virtio_device *vdev)
 	list_for_each_entry_safe(vq, next, &vdev->vqs, list) {
 		struct sigma_queue *queue = vq->priv;
 
+		sigma_output_free(queue->output);
 		vring_del_virtqueue(vq);
 		kfree(queue);
 	}

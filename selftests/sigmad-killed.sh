@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# rig: smp=2 mem=2G timeout=500 by-name=yes
+# rig: smp=2 mem=2G timeout=700 by-name=yes
 #
-# sigmad is killed before the guest boots, while it boots, and while it hangs. The next sigmad does what
-# the killed one would have done. How it is killed while the guest works on disk and network is in
+# sigmad is killed before the guest boots, while it boots, while it hangs, and while it writes to its console.
+# The next sigmad does what the killed one would have done. How it is killed while the guest works on disk and network is in
 # verify.sh.
 
 . "$(dirname "$0")/lib.sh"
@@ -47,4 +47,26 @@ check "unresponsive: sigmad is killed" kill_the_sigmad
 check "unresponsive: the next sigmad takes the guest over" sigmactl start g
 check "unresponsive: the guest is back, and answers" eval 'reaches running && wait_guest 1'
 check "unresponsive: it stops, and the host has everything back" eval 'sigmactl stop g && all_back'
+
+# ---- while the guest's programs and its kernel write to the console. The driver spins until somebody takes that
+writes() { later "until [ -e /run/enough ]; do echo words; echo words >/dev/kmsg; done >/dev/hvc0"; }
+arrive() { within 30 grep -m 1 words "$(readlink -f /run/sigma/g/console)"; }
+works_on() { beats g && beats g && beats g && is running; }
+for kernel in 6.1 7.2; do
+	guest g memory=128M disk=/dev/vdb net=1 kernel=$kernel
+	check "$kernel: the guest is up" eval 'sigmactl start g && wait_guest 1'
+	check "$kernel: it writes to its console" eval 'writes && arrive'
+	check "$kernel: sigmad is stopped by SIGSTOP" kill -STOP "$(the_sigmad)"
+	check "$kernel: the guest works on" works_on
+	check "$kernel: sigmad is continued" kill -CONT "$(the_sigmad)"
+	check "$kernel: the console's output arrives" arrive
+	for nr in first second; do
+		check "$kernel: the $nr sigmad is killed" kill_the_sigmad
+		check "$kernel: the guest works on" works_on
+		check "$kernel: the next sigmad takes it over" sigmactl start g
+		check "$kernel: the console's output arrives" arrive
+	done
+	check "$kernel: the guest answers" in_guest 1 "touch /run/enough"
+	check "$kernel: it stops, and the host has everything back" eval 'sigmactl stop g && all_back'
+done
 finish
