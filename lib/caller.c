@@ -41,6 +41,7 @@ enum state {
  * @count: makes ids differ
  * @length: of the message for which room is reserved
  * @timeout: of iosc_call_run(), milliseconds or -1
+ * @other: for messages of other versions; whoever has the role uses it
  */
 struct iosc_caller {
 	pthread_mutex_t lock;
@@ -56,6 +57,7 @@ struct iosc_caller {
 	const void *table;
 	void *context;
 	unsigned long dropped;
+	__u8 other[IOSC_OTHER_MAX] __attribute__((aligned(8)));
 };
 
 struct iosc_caller *iosc_caller_new(struct iosc *channel)
@@ -173,7 +175,23 @@ static int result_of(const struct iosc_call *call, const struct iosc_incoming *r
 	return -error;
 }
 
-static void take_reply(struct iosc_caller *caller, const struct iosc_incoming *reply)
+/* A newer server's further results are ignored */
+static int take_results(struct iosc_caller *caller, struct iosc_call *call, struct iosc_incoming *reply)
+{
+	const struct iosc_method *method = call->method;
+
+	if (reply->interface != method->interface || reply->method != method->method)
+		return -EBADMSG;
+	if (reply->size != method->results) {
+		int error = iosc_other_version(reply, caller->other, method->results, false);
+
+		if (error)
+			return error;
+	}
+	return method->take(call, reply);
+}
+
+static void take_reply(struct iosc_caller *caller, struct iosc_incoming *reply)
 {
 	struct iosc_call *call = caller->calls[PLACE(reply->id)];
 	int result;
@@ -183,27 +201,32 @@ static void take_reply(struct iosc_caller *caller, const struct iosc_incoming *r
 		iosc_release(caller->channel);
 		return;
 	}
-	if (reply->status)
-		result = result_of(call, reply);
-	else if (reply->interface != call->method->interface ||
-		 reply->method != call->method->method)
-		result = -EBADMSG;
-	else
-		result = call->method->take(call, reply);
+	result = reply->status ? result_of(call, reply) : take_results(caller, call, reply);
 	iosc_release(caller->channel);
 	finish(caller, call, result);
 }
 
-static void take_event(struct iosc_caller *caller, const struct iosc_incoming *event)
+static const struct iosc_hear *find_event(const struct iosc_listener *listener,
+					  const struct iosc_incoming *event)
 {
-	const struct iosc_listener *listener = caller->listener;
+	if (!listener || listener->interface != event->interface ||
+	    event->method >= listener->methods || !listener->hear[event->method].take)
+		return NULL;
+	return &listener->hear[event->method];
+}
+
+static void take_event(struct iosc_caller *caller, struct iosc_incoming *event)
+{
+	const struct iosc_hear *hear = find_event(caller->listener, event);
 	const void *table = caller->table;
 	void *context = caller->context;
-	int error = -ENOSYS;
+	int error = hear ? 0 : -ENOSYS;
 
-	if (listener && listener->interface == event->interface) {
+	if (!error && event->size != hear->size)
+		error = iosc_other_version(event, caller->other, hear->size, false);
+	if (!error) {
 		leave(caller);
-		error = listener->dispatch(table, context, event);
+		error = hear->take(table, context, event);
 		come_back(caller);
 	}
 	if (error)
@@ -292,37 +315,60 @@ static void *reserve(struct iosc_caller *caller, uint32_t length, int *error)
 	}
 }
 
-void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
-		      const struct iosc_method *method, __u32 length, int *error)
+/* Return: where the fixed part goes */
+static void *begin_message(struct iosc_caller *caller, const struct iosc_method *method, void *room,
+			   __u32 length, __u32 id)
 {
-	struct iosc_incoming head = {
-		.interface = method->interface, .method = method->method, .size = method->size,
-		.kind = call ? IOSC_CALL : IOSC_ONEWAY,
+	const struct iosc_incoming head = {
+		.id = id, .interface = method->interface, .method = method->method,
+		.size = method->size, .kind = id ? IOSC_CALL : IOSC_ONEWAY,
 	};
-	struct iosc_message *message;
-	unsigned int place;
+	struct iosc_message *message = room;
 
-	pthread_mutex_lock(&caller->lock);
-	message = reserve(caller, length, error);
-	if (!message)
-		goto unlock;
-	if (call) {
-		*error = -EBUSY;
-		if (!~caller->used)
-			goto unlock;
-		place = __builtin_ctzll(~caller->used);
-		call->id = ++caller->count * IOSC_CALLS_MAX + place;
-		call->state = WAITS;
-		call->method = method;
-		head.id = call->id;
-		caller->used |= 1ULL << place;
-		caller->calls[place] = call;
-	}
 	caller->length = length;
 	outgoing(message, &head);
 	return message + 1;
+}
+
+void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
+		      const struct iosc_method *method, __u32 length)
+{
+	unsigned int place;
+	void *room;
+
+	pthread_mutex_lock(&caller->lock);
+	room = reserve(caller, length, &call->result);
+	if (!room)
+		goto unlock;
+	if (!~caller->used) {
+		call->result = -EBUSY;
+		goto unlock;
+	}
+	place = __builtin_ctzll(~caller->used);
+	call->id = ++caller->count * IOSC_CALLS_MAX + place;
+	if (!call->id)		/* of one-way messages */
+		call->id = ++caller->count * IOSC_CALLS_MAX + place;
+	call->state = WAITS;
+	call->method = method;
+	call->caller = caller;
+	caller->used |= 1ULL << place;
+	caller->calls[place] = call;
+	return begin_message(caller, method, room, length, call->id);
 
 unlock:
+	pthread_mutex_unlock(&caller->lock);
+	return NULL;
+}
+
+void *iosc_oneway_begin(struct iosc_caller *caller, const struct iosc_method *method, __u32 length,
+			int *error)
+{
+	void *room;
+
+	pthread_mutex_lock(&caller->lock);
+	room = reserve(caller, length, error);
+	if (room)
+		return begin_message(caller, method, room, length, 0);
 	pthread_mutex_unlock(&caller->lock);
 	return NULL;
 }
@@ -332,12 +378,21 @@ static int commit(struct iosc_caller *caller)
 	return iosc_commit(caller->channel, caller->length) ? -errno : 0;
 }
 
-int iosc_call_start(struct iosc_caller *caller, struct iosc_call *call)
+int iosc_call_start(struct iosc_call *call)
+{
+	struct iosc_caller *caller = call->caller;
+	int error = commit(caller);
+
+	if (error)
+		forget(caller, call);
+	pthread_mutex_unlock(&caller->lock);
+	return error;
+}
+
+int iosc_oneway_send(struct iosc_caller *caller)
 {
 	int error = commit(caller);
 
-	if (error && call)
-		forget(caller, call);
 	pthread_mutex_unlock(&caller->lock);
 	return error;
 }
@@ -412,8 +467,9 @@ static void wait_locked(struct iosc_caller *caller, struct iosc_call *call, int6
 	}
 }
 
-int iosc_call_run(struct iosc_caller *caller, struct iosc_call *call)
+int iosc_call_run(struct iosc_call *call)
 {
+	struct iosc_caller *caller = call->caller;
 	int64_t deadline = deadline_after(caller->timeout);
 	int error = commit(caller);
 

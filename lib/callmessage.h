@@ -5,6 +5,9 @@
 
 #include "iosc_call.h"
 
+/** iosc_dispatch - iosc_serve(), so that what it takes can be counted (selftests/bench/stubs) */
+int iosc_dispatch(const struct iosc_service *service, struct iosc_serving *serving, __u8 *copy);
+
 /** incoming - copy the header, once. Return: 0, or -EBADMSG where the message is too short */
 static inline int incoming(struct iosc_incoming *in, const void *bytes, __u32 length)
 {

@@ -16,21 +16,22 @@
 /**
  * struct iosc_client - a client of a server
  * @no_room: the last call was left in the ring, since there was no room for its reply
- * @room: for the reply to the call that is being answered, unless something else was sent meanwhile
- * @answering: the function that runs has that room
+ * @answer: the reply to the call that is being answered
  * @dropped: messages that were malformed and got no reply
  * @held_length: bytes of the reply in @held, 0: none
+ * @other: for messages of other versions
  */
 struct iosc_client {
 	struct iosc *channel;
 	const struct iosc_service *service;
 	const void *table;
 	void *context;
-	__u8 *room;
-	bool no_room, answering;
+	struct iosc_answer *answer;
+	bool no_room;
 	unsigned long dropped;
 	__u32 held_length;
 	__u8 held[IOSC_MESSAGE_MAX] __attribute__((aligned(8)));
+	__u8 other[IOSC_OTHER_MAX] __attribute__((aligned(8)));
 	struct iosc_handles handles;
 };
 
@@ -45,6 +46,7 @@ struct iosc_client *iosc_client_new(struct iosc *channel, const struct iosc_serv
 	client->service = service;
 	client->table = table;
 	client->context = context;
+	iosc_handles_init(&client->handles);
 	return client;
 }
 
@@ -57,10 +59,10 @@ void iosc_client_free(struct iosc_client *client)
 	service = client->service;
 	if (service->left)
 		service->left(client->table, client->context, client);
-	for (unsigned int i = 0; i < client->handles.used; i++) {
+	for (unsigned int i = 0; i < IOSC_HANDLES; i++) {
 		const struct iosc_handle *handle = &client->handles.handle[i];
 
-		if (handle->object && service->gone)
+		if (handle->type && service->gone)
 			service->gone(client->table, client->context, handle->type, handle->object);
 	}
 	free(client);
@@ -100,9 +102,11 @@ static int make_room(struct iosc_client *client, struct iosc_answer *answer, __u
 {
 	__u8 *bytes;
 
-	if (client->answering)
-		return -EBUSY;
-	client->room = NULL;
+	if (client->answer) {
+		if (client->answer->lent)
+			return -EBUSY;
+		client->answer->room = NULL;
+	}
 	bytes = iosc_reserve(client->channel, length, IOSC_DONTWAIT);
 	client->no_room = !bytes && errno == EAGAIN;
 	if (!bytes)
@@ -140,21 +144,14 @@ static int send_answer(struct iosc_client *client, const struct iosc_answer *ans
 	return iosc_commit(client->channel, answer->length) ? -errno : 0;
 }
 
-void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *answer, __u32 length)
+void *iosc_answer_begin(struct iosc_serving *serving, __u32 length)
 {
-	struct iosc_client *client = request->client;
+	struct iosc_client *client = serving->request.client;
 
-	if (client->room)
-		prepare(answer, client->room);
-	else if (make_room(client, answer,
-			   length)) /* nor now, after events; or nobody will read it */
-		prepare(answer, client->held);
-}
-
-void iosc_answer_lend(const struct iosc_request *request, struct iosc_answer *answer, __u32 length)
-{
-	iosc_answer_begin(request, answer, length);
-	request->client->answering = true;
+	/* Not even now, after events; or nobody will read it */
+	if (make_room(client, &serving->answer, length))
+		prepare(&serving->answer, client->held);
+	return serving->answer.room;
 }
 
 static __u16 status_of(int result)
@@ -198,60 +195,64 @@ int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer
 
 /* Receiving */
 
-static int dispatch(struct iosc_client *client, struct iosc_request *request,
-		    const struct iosc_incoming *in, struct iosc_answer *answer)
+__attribute__((noinline)) int iosc_dispatch(const struct iosc_service *service,
+					    struct iosc_serving *serving, __u8 *copy)
 {
-	if (in->interface != client->service->interface)
+	return iosc_serve(service, serving, copy);
+}
+
+static int serve(struct iosc_client *client, struct iosc_serving *serving)
+{
+	if (serving->in.interface != client->service->interface)
 		return -EPROTOTYPE;
-	return client->service->dispatch(client->table, request, in, answer);
+	return iosc_dispatch(client->service, serving, client->other);
 }
 
 /* Return: 0, or a negative errno; -EAGAIN: there is no room for the reply */
-static int take_call(struct iosc_client *client, struct iosc_request *request,
-		     const struct iosc_incoming *in, int malformed)
+static int take_call(struct iosc_client *client, struct iosc_serving *serving, int malformed)
 {
-	struct iosc_answer answer = { };
-	int result = make_room(client, &answer, client->service->longest);
+	struct iosc_answer *answer = &serving->answer;
+	int result = make_room(client, answer, client->service->longest), error = 0;
 
 	if (result)
 		return result;
-	client->room = (__u8 *)answer.room - sizeof(struct iosc_message);
-	answer.room = NULL;
-	result = malformed ?: dispatch(client, request, in, &answer);
-	client->answering = false;
+	client->answer = answer;
+	result = malformed ?: serve(client, serving);
+	answer->lent = false;
 	if (result != IOSC_LATER) {
-		if (!answer.room)
-			iosc_answer_begin(request, &answer, sizeof(struct iosc_message));
-		malformed = iosc_reply_send(request, &answer, result);
+		if (!answer->room)
+			iosc_answer_begin(serving, sizeof(struct iosc_message));
+		error = iosc_reply_send(&serving->request, answer, result);
 	}
-	client->room = NULL;
-	return result == IOSC_LATER ? 0 : malformed;
+	client->answer = NULL;
+	return error;
 }
 
 static int take_message(struct iosc_client *client, const void *bytes, __u32 length)
 {
 	const struct iosc_service *service = client->service;
-	struct iosc_incoming in = { };
-	struct iosc_request request = {
-		.client = client, .context = client->context, .handles = &client->handles,
+	struct iosc_serving serving = {
+		.request = {
+			.client = client, .context = client->context, .handles = &client->handles,
+		},
+		.table = client->table,
 	};
-	struct iosc_answer nowhere = { };
-	int malformed = incoming(&in, bytes, length);
+	int malformed = incoming(&serving.in, bytes, length);
 
-	request.id = in.id;
-	request.interface = in.interface;
-	request.method = in.method;
-	switch (in.kind) {
+	serving.request.id = serving.in.id;
+	serving.request.interface = serving.in.interface;
+	serving.request.method = serving.in.method;
+	switch (serving.in.kind) {
 	case IOSC_CALL:
-		return take_call(client, &request, &in, malformed);
+		return take_call(client, &serving, malformed);
 	case IOSC_ONEWAY:
-		request.id = 0;
-		if (malformed || dispatch(client, &request, &in, &nowhere) < 0)
+		serving.request.id = 0;
+		if (malformed || serve(client, &serving) < 0)
 			client->dropped++;
 		return 0;
 	case IOSC_CANCEL:
 		if (service->cancelled)
-			service->cancelled(client->table, &request);
+			service->cancelled(client->table, &serving.request);
 		return 0;
 	default:
 		client->dropped++;

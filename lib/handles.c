@@ -6,37 +6,30 @@
  */
 #include "iosc_call.h"
 
-#define USES_MAX	(UINT32_MAX / IOSC_HANDLES)
-
-__u32 iosc_handle_give(struct iosc_handles *handles, __u32 type, void *object)
+void iosc_handles_init(struct iosc_handles *handles)
 {
-	struct iosc_handle *handle;
-	__u32 place;
-
-	if (handles->free) {
-		place = handles->free - 1;
-		handles->free = handles->handle[place].type;
-	} else if (handles->used < IOSC_HANDLES) {
-		place = handles->used++;
-	} else {
-		return 0;
+	handles->free = NULL;
+	for (__u32 i = IOSC_HANDLES; i--; ) {
+		handles->handle[i] = (struct iosc_handle){
+			.next = handles->free, .number = IOSC_HANDLES + i,
+		};
+		handles->free = &handles->handle[i];
 	}
-	handle = &handles->handle[place];
-	handle->object = object;
-	handle->type = type;
-	handle->uses = handle->uses < USES_MAX ? handle->uses + 1 : 1;
-	return handle->uses * IOSC_HANDLES + place;
 }
 
 void *iosc_handle_close(struct iosc_handles *handles, __u32 type, __u32 number)
 {
-	void *object = iosc_handle_find(handles, type, number);
-	__u32 place = number % IOSC_HANDLES;
+	struct iosc_handle *handle = (struct iosc_handle *)iosc_handle_at(handles, type, number);
+	void *object;
 
-	if (!object)
+	if (!handle)
 		return NULL;
-	handles->handle[place].object = NULL;
-	handles->handle[place].type = handles->free;
-	handles->free = place + 1;
+	object = handle->object;
+	handle->type = 0;
+	handle->number += IOSC_HANDLES;
+	if (handle->number < IOSC_HANDLES)	/* it wrapped: 0 is no number */
+		handle->number += IOSC_HANDLES;
+	handle->next = handles->free;
+	handles->free = handle;
 	return object;
 }

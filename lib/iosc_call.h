@@ -28,6 +28,7 @@ struct iosc_server;
  * @interface: the low 32 bits of the interface's id
  * @method: its ordinal
  * @size: bytes of the fixed part of its arguments
+ * @results: bytes of the fixed part of its results
  * @errors: the highest error of the interface, 0: it has none
  * @take: take the results out of a reply with status 0. Called by whichever thread receives it
  */
@@ -36,6 +37,7 @@ struct iosc_method {
 	__u32 interface;
 	__u16 method;
 	__u16 size;
+	__u16 results;
 	__u16 errors;
 	int (*take)(struct iosc_call *call, const struct iosc_incoming *reply);
 };
@@ -55,29 +57,38 @@ struct iosc_call {
 	__u32 state;
 	__u32 length;
 	const struct iosc_method *method;
+	struct iosc_caller *caller;
 };
 
 #define IOSC_CALLS_MAX	64		/* under way at once over one channel */
 
 /**
  * iosc_call_begin - make room in the ring for a call's message
- * @call: of a one-way message: NULL
  * @length: of the message, header and fixed part included
- * @error: out, where NULL is returned
  *
  * Waits for a peer and for room, at most the caller's timeout, and receives replies meanwhile. In a
  * function of the program that a caller calls it does not wait, but fails with -EAGAIN. Return:
- * where the fixed part goes; the caller is locked until iosc_call_run() or iosc_call_start().
- * -EBUSY: IOSC_CALLS_MAX calls are under way.
+ * where the fixed part goes; the caller is locked until iosc_call_run() or iosc_call_start(). NULL:
+ * call->result is the error; -EBUSY: IOSC_CALLS_MAX calls are under way.
  */
 void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
-		      const struct iosc_method *method, __u32 length, int *error);
+		      const struct iosc_method *method, __u32 length);
 
 /** iosc_call_run - send it and wait, for at most the caller's timeout. Return: its result */
-int iosc_call_run(struct iosc_caller *caller, struct iosc_call *call);
+int iosc_call_run(struct iosc_call *call);
 
-/** iosc_call_start - send it; @call is that of iosc_call_begin(). Return: 0 or a negative errno */
-int iosc_call_start(struct iosc_caller *caller, struct iosc_call *call);
+/** iosc_call_start - send it. Return: 0 or a negative errno */
+int iosc_call_start(struct iosc_call *call);
+
+/**
+ * iosc_oneway_begin - as iosc_call_begin(), for a one-way message
+ * @error: out, where NULL is returned
+ */
+void *iosc_oneway_begin(struct iosc_caller *caller, const struct iosc_method *method, __u32 length,
+			int *error);
+
+/** iosc_oneway_send - send it. Return: 0 or a negative errno */
+int iosc_oneway_send(struct iosc_caller *caller);
 
 /**
  * iosc_call_wait - wait for a call that was started
@@ -94,13 +105,26 @@ int iosc_call_wait(struct iosc_caller *caller, struct iosc_call *call, int milli
 int iosc_call_cancel(struct iosc_caller *caller, struct iosc_call *call);
 
 /**
+ * struct iosc_hear - what stubs say about an event
+ * @size: bytes of the fixed part of its arguments
+ * @take: call the function of the program's table. Return: 0, or a negative errno for an event that was
+ *	dropped. NULL: the method is no event
+ */
+struct iosc_hear {
+	__u16 size;
+	int (*take)(const void *table, void *context, const struct iosc_incoming *event);
+};
+
+/**
  * struct iosc_listener - who gets the events of one interface
  * @interface: the low 32 bits of its id
- * @dispatch: made by iosc-idl. Return: 0, or a negative errno for an event that was dropped
+ * @methods: number of @hear
+ * @hear: by the methods' ordinals
  */
 struct iosc_listener {
 	__u32 interface;
-	int (*dispatch)(const void *table, void *context, const struct iosc_incoming *event);
+	__u32 methods;
+	const struct iosc_hear *hear;
 };
 
 /**
@@ -168,21 +192,48 @@ struct iosc_request {
 
 /**
  * struct iosc_answer - a reply that is being made
- * @room: in the ring, where the fixed part goes
+ * @room: in the ring, where the fixed part goes; NULL: not any more, since the function has sent
+ *	something else meanwhile: see iosc_answer_begin()
  * @size: out: of the fixed part
  * @length: out: of the message, header included
+ * @lent: the function writes results to that room itself, so it stays
  */
 struct iosc_answer {
 	void *room;
 	__u32 size, length;
+	bool lent;
+};
+
+/**
+ * struct iosc_serving - a message that is being served
+ * @in: of the stub's version
+ * @table: the program's functions
+ */
+struct iosc_serving {
+	struct iosc_request request;
+	struct iosc_incoming in;
+	struct iosc_answer answer;
+	const void *table;
+};
+
+/**
+ * struct iosc_serve - what stubs say about a method
+ * @size: bytes of the fixed part of its arguments
+ * @kind: IOSC_CALL or IOSC_ONEWAY; 0: it is an event
+ * @call: call the function of the program's table. Return: its result, -ENOSYS, -EBADMSG or -EBADF
+ */
+struct iosc_serve {
+	__u16 size;
+	__u8 kind;
+	int (*call)(struct iosc_serving *serving);
 };
 
 /**
  * struct iosc_service - what iosc-idl makes of the server's side of an interface
  * @interface: the low 32 bits of its id
  * @longest: bytes of its longest reply, header included
- * @dispatch: call the function of the program's table. Return: its result, -ENOSYS, -EBADMSG,
- *	-EPROTONOSUPPORT, or -EBADF
+ * @methods: number of @serve
+ * @serve: by the methods' ordinals
  * @cancelled: NULL, or the client does not want the reply to call @id any more
  * @room: NULL, or a client reads again, for which a reply or an event had no room
  * @left: NULL, or a client has gone: it and its requests are not to be used any more
@@ -191,8 +242,8 @@ struct iosc_answer {
 struct iosc_service {
 	__u32 interface;
 	__u32 longest;
-	int (*dispatch)(const void *table, struct iosc_request *request,
-			const struct iosc_incoming *in, struct iosc_answer *answer);
+	__u32 methods;
+	const struct iosc_serve *serve;
 	void (*cancelled)(const void *table, const struct iosc_request *request);
 	void (*room)(const void *table, void *context, struct iosc_client *client);
 	void (*left)(const void *table, void *context, struct iosc_client *client);
@@ -201,24 +252,45 @@ struct iosc_service {
 
 /**
  * struct iosc_handle - what a number of a client means
- * @object: the server's; NULL: free
- * @type: of the object, nonzero; of a free one: the next free one's index plus 1
- * @uses: how often the place was used: the upper bits of the number, never 0 in a number
+ * @object: the server's
+ * @next: of a free one: the next free one, or NULL
+ * @type: of the object, nonzero; 0: it is free
+ * @number: what the client has, or gets next: its place in the table, and above that how often the
+ *	place was used, at least once
  */
 struct iosc_handle {
-	void *object;
-	__u32 type, uses;
+	union {
+		void *object;
+		struct iosc_handle *next;
+	};
+	__u32 type, number;
 };
 
 /**
- * struct iosc_handles - the handles of a client
- * @free: index plus 1 of a free one, 0: see @used
- * @used: those from here on were never used
+ * struct iosc_handles - the handles of a client; iosc_handles_init() makes them
+ * @free: the first free one, or NULL
  */
 struct iosc_handles {
-	__u32 free, used;
+	struct iosc_handle *free;
 	struct iosc_handle handle[IOSC_HANDLES];
 };
+
+/** iosc_handles_init - none is given yet */
+void iosc_handles_init(struct iosc_handles *handles);
+
+/** iosc_handle_new - for stubs: a new handle to an object; NULL: the client has IOSC_HANDLES handles */
+static inline const struct iosc_handle *iosc_handle_new(struct iosc_handles *handles, __u32 type,
+							void *object)
+{
+	struct iosc_handle *handle = handles->free;
+
+	if (!handle)
+		return NULL;
+	handles->free = handle->next;
+	handle->object = object;
+	handle->type = type;
+	return handle;
+}
 
 /**
  * iosc_handle_give - give the client a handle to an object
@@ -227,31 +299,68 @@ struct iosc_handles {
  *
  * Return: its number, never 0; 0: the client has IOSC_HANDLES handles.
  */
-__u32 iosc_handle_give(struct iosc_handles *handles, __u32 type, void *object);
+static inline __u32 iosc_handle_give(struct iosc_handles *handles, __u32 type, void *object)
+{
+	const struct iosc_handle *handle = iosc_handle_new(handles, type, object);
+
+	return handle ? handle->number : 0;
+}
+
+/** iosc_handle_at - for stubs: the handle, or NULL if the client has no such handle of @type */
+static inline const struct iosc_handle *iosc_handle_at(const struct iosc_handles *handles, __u32 type,
+						       __u32 number)
+{
+	const struct iosc_handle *handle = &handles->handle[number % IOSC_HANDLES];
+
+	return handle->type == type && handle->number == number ? handle : NULL;
+}
 
 /** iosc_handle_find - the object of a handle, or NULL if the client has no such handle of @type */
 static inline void *iosc_handle_find(const struct iosc_handles *handles, __u32 type, __u32 number)
 {
-	const struct iosc_handle *handle = &handles->handle[number % IOSC_HANDLES];
+	const struct iosc_handle *handle = iosc_handle_at(handles, type, number);
 
-	return handle->type == type && handle->uses == number / IOSC_HANDLES ? handle->object
-									     : NULL;
+	return handle ? handle->object : NULL;
 }
 
 /** iosc_handle_close - take the handle back. Return: its object, or NULL as above */
 void *iosc_handle_close(struct iosc_handles *handles, __u32 type, __u32 number);
 
 /**
- * iosc_answer_begin - for stubs: make room for the reply of a function that has returned
- * @answer: out: room for @length bytes. There is always some
+ * iosc_answer_begin - for stubs: make room again for the reply of a function that has returned
+ *
+ * There is always some for @length bytes. Return: serving->answer.room.
  */
-void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *answer,
-		       __u32 length);
+void *iosc_answer_begin(struct iosc_serving *serving, __u32 length);
+
+IOSC_SELDOM int iosc_serve_other(const struct iosc_serve *serve, struct iosc_serving *serving, __u8 *copy)
+{
+	int error;
+
+	if (serving->in.kind != serve->kind)
+		return serve->kind ? -EBADMSG : -ENOSYS;
+	error = iosc_other_version(&serving->in, copy, serve->size, true);
+	return error ? error : serve->call(serving);
+}
 
 /**
- * iosc_answer_lend - likewise, for a function that is about to write results to that room itself
+ * iosc_serve - call the stub for a message, of any version
+ * @copy: see iosc_other_version()
+ *
+ * Return: its result, -ENOSYS, -EBADMSG, -EPROTONOSUPPORT, or -EBADF.
  */
-void iosc_answer_lend(const struct iosc_request *request, struct iosc_answer *answer, __u32 length);
+static inline int iosc_serve(const struct iosc_service *service, struct iosc_serving *serving,
+			     __u8 *copy)
+{
+	const struct iosc_serve *serve;
+
+	if (serving->in.method >= service->methods)
+		return -ENOSYS;
+	serve = &service->serve[serving->in.method];
+	if (serving->in.kind != serve->kind || serving->in.size != serve->size)
+		return iosc_serve_other(serve, serving, copy);
+	return serve->call(serving);
+}
 
 /**
  * iosc_reply_begin - make room for a reply that comes later

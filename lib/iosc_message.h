@@ -72,7 +72,7 @@ struct iosc_message {
  * @bytes: in the ring: the peer may change them at any time
  * @length: bytes, header included; at least the header and the fixed part, rounded up to 8
  *
- * The other fields are copies of the header's.
+ * The other fields are copies of the header's. What a stub gets has its own version's @size.
  */
 struct iosc_incoming {
 	const __u8 *bytes;
@@ -123,26 +123,7 @@ static inline __u32 iosc_tail(__u32 size)
 /* What seldom happens stays out of the way of the rest */
 #define IOSC_SELDOM	static __attribute__((__noinline__, __cold__, __unused__))
 
-IOSC_SELDOM const void *iosc_fixed_older(const struct iosc_incoming *in, void *whole, __u32 size)
-{
-	memset(whole, 0, size);
-	memcpy(whole, in->bytes + sizeof(struct iosc_message), in->size);
-	return whole;
-}
-
-/**
- * iosc_fixed - the fixed part of a message
- * @whole: room for @size bytes
- * @size: bytes of the fixed part in this version of the interface
- *
- * A sender of an older version left out the last fields; they are 0. Return: in the ring, or
- * @whole.
- */
-static inline const void *iosc_fixed(const struct iosc_incoming *in, void *whole, __u32 size)
-{
-	return in->size >= size ? in->bytes + sizeof(struct iosc_message) :
-				  iosc_fixed_older(in, whole, size);
-}
+#define IOSC_OTHER_MAX	16384		/* bytes of a message that iosc_other_version() has made */
 
 IOSC_SELDOM bool iosc_has_more(const struct iosc_incoming *in, __u32 size)
 {
@@ -156,31 +137,36 @@ IOSC_SELDOM bool iosc_has_more(const struct iosc_incoming *in, __u32 size)
 }
 
 /**
- * iosc_newer - does a message ask for more than this version of the interface knows?
+ * iosc_other_version - bring a message of another version of the interface into the form of this one
+ * @in: in: the message; out: a private copy, whose fixed part has @size bytes
+ * @copy: IOSC_OTHER_MAX bytes for it, aligned to 8
+ * @strict: the sender must not ask for more than is known here
  *
- * A sender of a newer version has more fields. They must be 0, since nobody here knows what they
- * mean.
+ * Stubs get messages of their own version only. A sender of an older version left out the last fields;
+ * they are 0. One of a newer version has more of them. Return: 0; -EPROTONOSUPPORT: one of these is
+ * not 0, and nobody here knows what it means; -EBADMSG.
  */
-static inline bool iosc_newer(const struct iosc_incoming *in, __u32 size)
+IOSC_SELDOM int iosc_other_version(struct iosc_incoming *in, __u8 *copy, __u32 size, bool strict)
 {
-	return in->size > size && iosc_has_more(in, size);
-}
+	__u32 rest = in->length - iosc_tail(in->size), known = in->size < size ? in->size : size;
 
-/*
- * One function for each method: all of them in one would have a large frame, and save all registers
- */
-#define IOSC_FUNCTION	static __attribute__((__noinline__, __unused__))
+	if (strict && in->size > size && iosc_has_more(in, size))
+		return -EPROTONOSUPPORT;
+	if (iosc_tail(size) > IOSC_OTHER_MAX || rest > IOSC_OTHER_MAX - iosc_tail(size))
+		return -EBADMSG;
+	memset(copy, 0, iosc_tail(size));
+	memcpy(copy + sizeof(struct iosc_message), in->bytes + sizeof(struct iosc_message), known);
+	memcpy(copy + iosc_tail(size), in->bytes + iosc_tail(in->size), rest);
+	in->bytes = copy;
+	in->length = iosc_tail(size) + rest;
+	in->size = size;
+	return 0;
+}
 
 static inline void iosc_copy(void *to, const void *from, size_t bytes)
 {
 	if (bytes)
 		memcpy(to, from, bytes);
-}
-
-/** iosc_part - @bytes at @at in the variable part, or NULL where the message is not so long */
-static inline const void *iosc_part(const struct iosc_incoming *in, __u32 at, __u32 bytes)
-{
-	return at <= in->length && bytes <= in->length - at ? in->bytes + at : NULL;
 }
 
 #ifdef __cplusplus

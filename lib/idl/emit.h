@@ -101,6 +101,20 @@ void put_stores(const struct interface *interface, const struct method *method,
 		const struct fields *fields, const char *way, enum side side);
 
 /**
+ * put_fixed, put_rest - in a receiver of "in", which has its own version's size: where the fixed part is,
+ * @way: "in" or "out"; and where text, data and lists begin, and how many bytes there are
+ */
+void put_fixed(const struct interface *interface, const struct method *method, const char *way);
+void put_rest(const char *in, const char *size);
+
+/** put_fits - return where @count is more than the maximum, or than there is; @last: nothing follows */
+void put_fits(const struct interface *interface, const struct method *method,
+	      const struct field *field, const char *count, bool last);
+
+/** put_next - go on behind it */
+void put_next(const struct field *field, const char *count);
+
+/**
  * put_decode - in a receiver: declare and load the arguments. Returns from it where they are wrong
  */
 void put_decode(const struct interface *interface, const struct method *method, enum side side);

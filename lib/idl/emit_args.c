@@ -96,7 +96,8 @@ void put_stores(const struct interface *interface, const struct method *method,
 			put("\tiosc_store32(&fixed->%s, %s);\n", measure(field), measure(field));
 			tails++;
 		} else if (type->kind == TYPE_HANDLE && side == REPLIER) {
-			put("\tiosc_store32(&fixed->%s, %s_handle);\n", field->name, field->name);
+			put("\tiosc_store32(&fixed->%s, %s_handle ? %s_handle->number : 0);\n",
+			    field->name, field->name, field->name);
 		} else {
 			put_store(type, type->kind, text("fixed->%s", field->name),
 				  type->kind == TYPE_STRUCT ? text("(*%s)", field->name)
@@ -144,6 +145,8 @@ static void put_declarations(const struct fields *fields, enum side side)
 			    field->name, field->name, field->name);
 			break;
 		case TYPE_HANDLE:
+			if (side == SERVER && !field->closes)
+				put("\tconst struct iosc_handle *%s_at;\n", field->name);
 			if (side == SERVER)
 				put("\tstruct %s *%s;\n", type->named->name, field->name);
 			else
@@ -163,16 +166,35 @@ static void put_declarations(const struct fields *fields, enum side side)
 	}
 }
 
+void put_rest(const char *in, const char *size)
+{
+	put("\tconst __u8 *at = %s->bytes + iosc_tail(%s);\n\t__u32 rest = %s->length - iosc_tail(%s);\n",
+	    in, size, in, size);
+}
+
+void put_fits(const struct interface *interface, const struct method *method,
+	      const struct field *field, const char *count, bool last)
+{
+	const char *bytes = bytes_of(field, count);
+
+	put("\tif (%s > %s ||\n\t    %s > rest)\n\t\treturn -EBADMSG;\n", count,
+	    max_of(interface, method, field), last ? bytes : text("iosc_round(%s)", bytes));
+}
+
+void put_next(const struct field *field, const char *count)
+{
+	put("\tat += iosc_round(%s);\n", bytes_of(field, count));
+	put("\trest -= iosc_round(%s);\n", bytes_of(field, count));
+}
+
 static void put_tail_load(const struct interface *interface, const struct method *method,
 			  const struct field *field, bool last)
 {
 	put("\t%s = iosc_load32(&fixed->%s);\n", measure(field), measure(field));
-	put("\tif (%s > %s)\n\t\treturn -EBADMSG;\n", measure(field),
-	    max_of(interface, method, field));
-	put("\t%s = iosc_part(in, at, %s);\n", field->name, bytes_of(field, measure(field)));
-	put("\tif (!%s)\n\t\treturn -EBADMSG;\n", field->name);
+	put_fits(interface, method, field, measure(field), last);
+	put("\t%s = (const void *)at;\n", field->name);
 	if (!last)
-		put("\tat += iosc_round(%s);\n", bytes_of(field, measure(field)));
+		put_next(field, measure(field));
 }
 
 /* When all else is right, since closing a handle cannot be undone */
@@ -183,11 +205,22 @@ static void put_handles(const struct interface *interface, const struct fields *
 
 		if (field->type.kind != TYPE_HANDLE || field->closes != closes)
 			continue;
-		put("\t%s = iosc_handle_%s(request->handles, %s, iosc_load32(&fixed->%s));\n",
-		    field->name, closes ? "close" : "find",
+		put("\t%s%s = iosc_handle_%s(serving->request.handles, %s, iosc_load32(&fixed->%s));\n",
+		    field->name, closes ? "" : "_at", closes ? "close" : "at",
 		    handle_type(interface, field->type.named), field->name);
-		put("\tif (!%s)\n\t\treturn -EBADF;\n", field->name);
+		put("\tif (!%s%s)\n\t\treturn -EBADF;\n", field->name, closes ? "" : "_at");
+		if (!closes)
+			put("\t%s = %s_at->object;\n", field->name, field->name);
 	}
+}
+
+void put_fixed(const struct interface *interface, const struct method *method, const char *way)
+{
+	const struct fields *fields = *way == 'i' ? &method->in : &method->out;
+
+	if (fields->count)
+		put("\tconst struct %s_%s_%s *fixed = (const void *)(in->bytes + sizeof(struct iosc_message));\n",
+		    interface->name, method->name, way);
 }
 
 void put_decode(const struct interface *interface, const struct method *method, enum side side)
@@ -196,19 +229,13 @@ void put_decode(const struct interface *interface, const struct method *method, 
 	const char *size = upper(interface, text("%s_in_size", method->name));
 	unsigned int tails = 0;
 
-	if (fields->count)
-		put("\tstruct %s_%s_in whole;\n\tconst struct %s_%s_in *fixed = iosc_fixed(in, &whole, %s);\n",
-		    interface->name, method->name, interface->name, method->name, size);
+	put_fixed(interface, method, "in");
 	put_declarations(fields, side);
 	for (unsigned int i = 0; i < fields->count; i++)
 		tails += fields->field[i].type.kind >= TYPE_BYTES;
 	if (tails)
-		put("\t__u32 at = iosc_tail(in->size);\n");
-	if (side == SERVER)
-		put("\tint result;\n\n\tif (iosc_newer(in, %s))\n\t\treturn -EPROTONOSUPPORT;\n",
-		    size);
-	else
-		put("\n");
+		put_rest("in", size);
+	put(side == SERVER ? "\tint result;\n\n" : "\n");
 	for (unsigned int i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->field[i];
 		enum type_kind kind = field->type.kind;

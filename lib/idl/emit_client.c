@@ -45,27 +45,23 @@ static void put_take_tail(const struct interface *interface, const struct method
 	const struct type *type = &field->type;
 	bool list = type->kind == TYPE_LIST;
 	const char *count = text("%s_%s", field->name, list ? "count" : "length");
-	const char *bytes =
-		list ? text("call->%s * sizeof(%s)", count, type_wire(type, type->element))
-		     : text("call->%s", count);
 
-	put("\tcall->%s = iosc_load32(&fixed->%s);\n", count, count);
-	put("\tif (call->%s > %s)\n\t\treturn -EBADMSG;\n", count,
-	    upper(interface, text("%s_%s_max", method->name, field->name)));
-	put("\tpart = iosc_part(in, at, %s);\n\tif (!part)\n\t\treturn -EBADMSG;\n", bytes);
-	put("\tif (call->%s > call->%s_size)\n\t\treturn -ENOBUFS;\n", count, field->name);
+	put("\t%s = iosc_load32(&fixed->%s);\n", count, count);
+	put_fits(interface, method, field, count, last);
+	put("\tif (%s > call->%s_size)\n\t\treturn -ENOBUFS;\n", count, field->name);
+	put("\tcall->%s = %s;\n", count, count);
 	if (list) {
-		put("\tfor (size_t i = 0; i < call->%s; i++) {\n", count);
-		put("\t\tconst %s *element = part;\n\n\t\telement += i;\n",
+		put("\tfor (__u32 i = 0; i < %s; i++) {\n", count);
+		put("\t\tconst %s *element = (const void *)at;\n\n\t\telement += i;\n",
 		    type_wire(type, type->element));
 		put_load(type, type->element, text("call->%s[i]", field->name), "(*element)",
 			 "return -EBADMSG", 2);
 		put("\t}\n");
 	} else {
-		put("\tiosc_copy(call->%s, part, call->%s);\n", field->name, count);
+		put("\tiosc_copy(call->%s, at, %s);\n", field->name, count);
 	}
 	if (!last)
-		put("\tat += iosc_round(%s);\n", bytes);
+		put_next(field, count);
 }
 
 static void put_take(const struct interface *interface, const struct method *method)
@@ -82,12 +78,13 @@ static void put_take(const struct interface *interface, const struct method *met
 	}
 	for (unsigned int i = 0; i < fields->count; i++)
 		tails += fields->field[i].type.kind >= TYPE_BYTES;
-	put("\tstruct %s_call *call = (struct %s_call *)base;\n\tstruct %s_out whole;\n", prefix,
-	    prefix, prefix);
-	put("\tconst struct %s_out *fixed = iosc_fixed(in, &whole, %s);\n", prefix,
-	    upper(interface, text("%s_out_size", method->name)));
+	put("\tstruct %s_call *call = (struct %s_call *)base;\n", prefix, prefix);
+	put_fixed(interface, method, "out");
+	for (unsigned int i = 0; i < fields->count; i++)
+		if (fields->field[i].type.kind >= TYPE_BYTES)
+			put("\t__u32 %s;\n", measure(&fields->field[i]));
 	if (tails)
-		put("\t__u32 at = iosc_tail(in->size);\n\tconst void *part;\n");
+		put_rest("in", upper(interface, text("%s_out_size", method->name)));
 	put("\n");
 	for (unsigned int i = 0; i < fields->count; i++) {
 		const struct field *field = &fields->field[i];
@@ -106,7 +103,6 @@ static void put_begin(const struct interface *interface, const struct method *me
 		      const char *name, bool oneway)
 {
 	const char *prefix = text("%s_%s", interface->name, method->name);
-	const char *call = oneway ? "NULL" : "&call->call";
 	bool tail = has_tail(&method->in);
 
 	put("static inline int %s(struct iosc_caller *caller", name);
@@ -118,21 +114,25 @@ static void put_begin(const struct interface *interface, const struct method *me
 	    method->ordinal, upper(interface, text("%s_in_size", method->name)));
 	put("\t\t.errors = %s,", upper(interface, "errors"));
 	if (!oneway)
-		put(" .take = %s_take,", prefix);
+		put(" .results = %s, .take = %s_take,",
+		    upper(interface, text("%s_out_size", method->name)), prefix);
 	put("\n\t};\n");
 	if (method->in.count)
 		put("\tstruct %s_in *fixed;\n", prefix);
 	if (tail)
 		put("\t__u8 *at;\n");
-	put("\tint error;\n\n");
+	if (oneway)
+		put("\tint error;\n");
+	if (method->in.count || oneway)
+		put("\n");
 	put_limits(interface, method, &method->in);
-	put("\t%siosc_call_begin(caller, %s, &method, ", method->in.count ? "fixed = " : "if (!",
-	    call);
+	put("\t%siosc_%s_begin(caller, %s&method, ", method->in.count ? "fixed = " : "if (!",
+	    oneway ? "oneway" : "call", oneway ? "" : "&call->call, ");
 	put_length(interface, method, &method->in, "in");
-	put(", &error)%s", method->in.count ? ";\n\tif (!fixed)\n" : ")\n");
-	put("\t\treturn error;\n");
+	put("%s)%s", oneway ? ", &error" : "", method->in.count ? ";\n\tif (!fixed)\n" : ")\n");
+	put("\t\treturn %s;\n", oneway ? "error" : "call->call.result");
 	put_stores(interface, method, &method->in, "in", SENDER);
-	put("\treturn %s;\n}\n\n", oneway ? "iosc_call_start(caller, NULL)" : "0");
+	put("\treturn %s;\n}\n\n", oneway ? "iosc_oneway_send(caller)" : "0");
 }
 
 static void put_start(const struct interface *interface, const struct method *method)
@@ -146,7 +146,7 @@ static void put_start(const struct interface *interface, const struct method *me
 	put_params(&method->in, SENDER);
 	put(")\n{\n\tint error = %s_begin(caller, call", prefix);
 	put_names(&method->in);
-	put(");\n\n\treturn error ? error : iosc_call_start(caller, &call->call);\n}\n\n");
+	put(");\n\n\treturn error ? error : iosc_call_start(&call->call);\n}\n\n");
 }
 
 static void put_sync(const struct interface *interface, const struct method *method)
@@ -165,7 +165,7 @@ static void put_sync(const struct interface *interface, const struct method *met
 			    out->field[i].name, out->field[i].name, out->field[i].name);
 	put("\terror = %s_begin(caller, &call", prefix);
 	put_names(&method->in);
-	put(");\n\tif (!error)\n\t\terror = iosc_call_run(caller, &call.call);\n");
+	put(");\n\tif (!error)\n\t\terror = iosc_call_run(&call.call);\n");
 	if (out->count)
 		put("\tif (error)\n\t\treturn error;\n");
 	for (unsigned int i = 0; i < out->count; i++) {
@@ -196,9 +196,10 @@ static void put_call(const struct interface *interface, const struct method *met
 
 static void put_event(const struct interface *interface, const struct method *method)
 {
-	put("static inline int %s_take_%s(const struct %s_events *events, void *context,\n\t\t\t\t",
-	    interface->name, method->name, interface->name);
-	put("const struct iosc_incoming *in)\n{\n");
+	put("static inline int %s_take_%s(const void *table, void *context,\n\t\t\t\t",
+	    interface->name, method->name);
+	put("const struct iosc_incoming *in)\n{\n\tconst struct %s_events *events = table;\n",
+	    interface->name);
 	put_decode(interface, method, LISTENER);
 	put("\tif (!events->%s)\n\t\treturn -ENOSYS;\n\tevents->%s(context", method->name,
 	    method->name);
@@ -225,21 +226,21 @@ static void put_events(const struct interface *interface)
 	for (unsigned int i = 0; i < interface->nr_methods; i++)
 		if (interface->method[i].kind == METHOD_EVENT)
 			put_event(interface, &interface->method[i]);
-	put("static inline int %s_take_event(const void *events, void *context,\n",
-	    interface->name);
-	put("\t\t\t\tconst struct iosc_incoming *event)\n{\n\tswitch (event->method) {\n");
+	put("static const struct iosc_hear %s_hear[] = {\n", interface->name);
 	for (unsigned int i = 0; i < interface->nr_methods; i++)
 		if (interface->method[i].kind == METHOD_EVENT)
-			put("\tcase %u:\n\t\treturn %s_take_%s(events, context, event);\n", i,
+			put("\t[%u] = { %s, %s_take_%s },\n", i,
+			    upper(interface, text("%s_in_size", interface->method[i].name)),
 			    interface->name, interface->method[i].name);
-	put("\tdefault:\n\t\treturn -ENOSYS;\n\t}\n}\n\n");
+	put("};\n\n");
+	put("static const struct iosc_listener %s_listener = {\n", interface->name);
+	put("\t.interface = %s, .methods = sizeof(%s_hear) / sizeof(%s_hear[0]), .hear = %s_hear,\n};\n\n",
+	    upper(interface, "interface"), interface->name, interface->name, interface->name);
 	put("/* Have events passed to @events from now on; see iosc_caller_listen() */\n");
 	put("static inline void %s_listen(struct iosc_caller *caller, const struct %s_events *events,\n",
 	    interface->name, interface->name);
-	put("\t\t\t\tvoid *context)\n{\n\tstatic const struct iosc_listener listener = {\n");
-	put("\t\t.interface = %s, .dispatch = %s_take_event,\n\t};\n\n",
-	    upper(interface, "interface"), interface->name);
-	put("\tiosc_caller_listen(caller, &listener, events, context);\n}\n");
+	put("\t\t\t\tvoid *context)\n{\n\tiosc_caller_listen(caller, &%s_listener, events, context);\n}\n",
+	    interface->name);
 }
 
 void emit_client(const struct interface *interface)

@@ -69,14 +69,15 @@ static void put_listener(const struct interface *interface, const struct method 
 static void put_takes(const struct interface *interface)
 {
 	put("/* The client's stubs take the message for the reply to each call */\n");
-	put("static void take_replies(const struct iosc_incoming *in)\n{\n");
+	put("static void take_replies(const struct iosc_incoming *whole, uint8_t *copy)\n{\n");
 	for (unsigned int i = 0; i < interface->nr_methods; i++) {
 		const struct method *method = &interface->method[i];
 		const struct fields *out = &method->out;
 
 		if (method->kind != METHOD_CALL)
 			continue;
-		put("\t{\n\t\tstruct %s_%s_call call = { };\n\n", interface->name, method->name);
+		put("\t{\n\t\tstruct %s_%s_call call = { };\n\t\tstruct iosc_incoming in = *whole;\n\n",
+		    interface->name, method->name);
 		for (unsigned int k = 0; k < out->count; k++) {
 			const struct field *field = &out->field[k];
 
@@ -89,7 +90,9 @@ static void put_takes(const struct interface *interface)
 			    field->type.kind == TYPE_BYTES ? "1"
 							   : text("sizeof(*call.%s)", field->name));
 		}
-		put("\t\t%s_%s_take(&call.call, in);\n", interface->name, method->name);
+		put("\t\tif (in.size == %s || !iosc_other_version(&in, copy, %s, false))\n\t\t\t%s_%s_take(&call.call, &in);\n",
+		    upper(interface, text("%s_out_size", method->name)),
+		    upper(interface, text("%s_out_size", method->name)), interface->name, method->name);
 		for (unsigned int k = 0; k < out->count; k++)
 			if (out->field[k].type.kind >= TYPE_BYTES)
 				put("\t\tfree(call.%s);\n", out->field[k].name);
@@ -134,13 +137,22 @@ static void put_entry(const struct interface *interface)
 	put("\tiosc_client_free(client);\n\tiosc_close(ends[0]);\n\tiosc_close(ends[1]);\n\treturn 0;\n}\n");
 }
 
+static void put_hear(const struct interface *interface)
+{
+	put("static void hear(struct iosc_incoming *in, uint8_t *copy)\n{\n");
+	put("\tconst struct iosc_hear *hear = %s_hear + in->method;\n\n", interface->name);
+	put("\tif (in->method >= %s_listener.methods || !hear->take)\n\t\treturn;\n", interface->name);
+	put("\tif (in->size == hear->size || !iosc_other_version(in, copy, hear->size, false))\n");
+	put("\t\thear->take(&events, NULL, in);\n}\n\n");
+}
+
 static void put_one(const struct interface *interface, bool events)
 {
 	put("static void one_message(struct iosc_client *client, struct iosc *ends[2], const uint8_t *data,\n");
 	put("\t\t\tsize_t length)\n{\n");
-	put("\tstruct iosc_request request = {\n\t\t.client = client, .handles = iosc_client_handles(client), .id = 1,\n\t};\n");
-	put("\tstruct iosc_answer answer = { };\n");
-	put("\tuint8_t reply[IOSC_MESSAGE_MAX], *bytes = malloc(length + 1);\n");
+	put("\tstruct iosc_serving serving = { .request = {\n\t\t.client = client, .handles = iosc_client_handles(client), .id = 1,\n\t}, .table = &server };\n");
+	put("\tuint8_t reply[IOSC_MESSAGE_MAX] __attribute__((aligned(8))), *bytes = malloc(length + 1);\n");
+	put("\tuint8_t copy[IOSC_OTHER_MAX] __attribute__((aligned(8)));\n");
 	put("\tstruct iosc_message *head = (void *)bytes;\n\tstruct iosc_incoming in = { };\n\n");
 	put("\tif (!bytes)\n\t\tabort();\n");
 	put("\tmemcpy(bytes, data, length);\n");
@@ -155,10 +167,11 @@ static void put_one(const struct interface *interface, bool events)
 	put("\t\tin.method = le16toh(head->method);\n\t\tin.size = le16toh(head->size);\n");
 	put("\t}\n");
 	put("\tif (in.bytes && iosc_tail(in.size) <= length) {\n");
-	put("\t\t%s_dispatch(&server, &request, &in, &answer);\n", interface->name);
-	put("\t\ttake_replies(&in);\n");
+	put("\t\tserving.in = in;\n\t\tserving.answer.room = reply + sizeof(*head);\n");
+	put("\t\tiosc_serve(&%s_service, &serving, copy);\n", interface->name);
+	put("\t\ttake_replies(&in, copy);\n");
 	if (events)
-		put("\t\t%s_take_event(&events, NULL, &in);\n", interface->name);
+		put("\t\thear(&in, copy);\n");
 	put("\t}\n\tfree(bytes);\n}\n\n");
 }
 
@@ -187,6 +200,8 @@ void emit_fuzz(const struct interface *interface)
 	put("static void serve_all(struct iosc_client *client, struct iosc *peer, uint8_t *reply)\n{\n");
 	put("\tiosc_client_serve(client, 2);\n");
 	put("\twhile (iosc_recv(peer, reply, IOSC_MESSAGE_MAX, IOSC_DONTWAIT) > 0)\n\t\t;\n}\n\n");
+	if (events)
+		put_hear(interface);
 	put_one(interface, events);
 	put_entry(interface);
 }

@@ -57,8 +57,9 @@ static void put_give(const struct interface *interface, const struct fields *fie
 
 		if (field->type.kind != TYPE_HANDLE)
 			continue;
-		put("\t%s_handle = %s ? iosc_handle_give(request->handles, %s, %s) : 0;\n", name,
-		    name, handle_type(interface, field->type.named), name);
+		put("\t%s_handle = %s ? iosc_handle_new(%s, %s, %s) : NULL;\n", name, name,
+		    later ? "request->handles" : "serving->request.handles",
+		    handle_type(interface, field->type.named), name);
 		any = text("%s%s(%s && !%s_handle)", any, *any ? " || " : "", name, name);
 	}
 	if (!*any)
@@ -70,10 +71,11 @@ static void put_give(const struct interface *interface, const struct fields *fie
 
 		if (field->type.kind != TYPE_HANDLE)
 			continue;
-		put("\t\tiosc_handle_close(request->handles, %s, %s_handle);\n",
+		put("\t\tif (%s_handle)\n\t\t\tiosc_handle_close(%s, %s, %s_handle->number);\n",
+		    field->name, later ? "request->handles" : "serving->request.handles",
 		    handle_type(interface, named), field->name);
 		if (!later)
-			put("\t\tif (%s && server->%s_gone)\n\t\t\tserver->%s_gone(request->context, %s);\n",
+			put("\t\tif (%s && server->%s_gone)\n\t\t\tserver->%s_gone(serving->request.context, %s);\n",
 			    field->name, named->name + strlen(interface->name) + 1,
 			    named->name + strlen(interface->name) + 1, field->name);
 	}
@@ -95,8 +97,8 @@ static void put_result_locals(const struct fields *fields)
 			put("\t%s *%s;\n\tsize_t %s = 0;\n", type_wire(type, type->element),
 			    field->name, measure(field));
 		else if (type->kind == TYPE_HANDLE)
-			put("\tstruct %s *%s = NULL;\n\t__u32 %s_handle;\n", type->named->name,
-			    field->name, field->name);
+			put("\tstruct %s *%s = NULL;\n\tconst struct iosc_handle *%s_handle;\n",
+			    type->named->name, field->name, field->name);
 		else if (type->kind == TYPE_STRUCT)
 			put("\t%s %s = { 0 };\n", type_native(type, type->kind), field->name);
 		else
@@ -124,8 +126,7 @@ static void put_lend(const struct interface *interface, const struct method *met
 {
 	const struct fields *out = &method->out;
 
-	put("\tiosc_answer_lend(request, answer, %u);\n\tfixed_out = answer->room;\n",
-	    out->longest);
+	put("\tserving->answer.lent = true;\n\tfixed_out = serving->answer.room;\n");
 	put("\tat_out = (__u8 *)fixed_out + iosc_round(%s);\n",
 	    upper(interface, text("%s_out_size", method->name)));
 	for (unsigned int i = 0; i < out->count; i++) {
@@ -173,8 +174,8 @@ static void put_result_stores(const struct fields *out)
 			put("\tiosc_store32(&fixed_out->%s, %s);\n", measure(field),
 			    measure(field));
 		else if (kind == TYPE_HANDLE)
-			put("\tiosc_store32(&fixed_out->%s, %s_handle);\n", field->name,
-			    field->name);
+			put("\tiosc_store32(&fixed_out->%s, %s_handle ? %s_handle->number : 0);\n",
+			    field->name, field->name, field->name);
 		else
 			put_store(&field->type, kind, text("fixed_out->%s", field->name),
 				  field->name, 1);
@@ -189,9 +190,11 @@ static void put_serve(const struct interface *interface, const struct method *me
 	const struct fields *out = &method->out;
 	bool tail = has_tail(out);
 
-	put("IOSC_FUNCTION int %s_serve_%s(const struct %s_server *server,\n\t\t\t\tstruct iosc_request *request,\n",
-	    interface->name, method->name, interface->name);
-	put("\t\t\t\tconst struct iosc_incoming *in, struct iosc_answer *answer)\n{\n");
+	put("static inline int %s_serve_%s(struct iosc_serving *serving)\n{\n", interface->name,
+	    method->name);
+	put("\tconst struct %s_server *server = serving->table;\n", interface->name);
+	if (method->in.count)
+		put("\tconst struct iosc_incoming *in = &serving->in;\n");
 	put_result_locals(out);
 	if (out->count)
 		put("\tstruct %s_out *fixed_out;\n", prefix);
@@ -200,7 +203,7 @@ static void put_serve(const struct interface *interface, const struct method *me
 	put_decode(interface, method, SERVER);
 	if (tail)
 		put_lend(interface, method);
-	put("\tresult = server->%s(request", method->name);
+	put("\tresult = server->%s(&serving->request", method->name);
 	put_names(&method->in);
 	put_result_names(out);
 	put(");\n");
@@ -208,18 +211,18 @@ static void put_serve(const struct interface *interface, const struct method *me
 		put("\tif (result)\n\t\treturn result;\n");
 		if (tail)
 			put_settle(interface, method);
-		put_give(interface, out, false);
-		if (!tail)
-			put("\tiosc_answer_begin(request, answer, iosc_tail(%s));\n\tfixed_out = answer->room;\n",
-			    size);
-		put_result_stores(out);
-		put("\tanswer->size = %s;\n", size);
-		if (tail)
-			put("\tanswer->length = sizeof(struct iosc_message) + (at_out - (__u8 *)fixed_out);\n");
 		else
-			put("\tanswer->length = iosc_tail(%s);\n", size);
+			put("\tfixed_out = serving->answer.room;\n\tif (!fixed_out)\n\t\tfixed_out = iosc_answer_begin(serving, iosc_tail(%s));\n",
+			    size);
+		put_give(interface, out, false);
+		put_result_stores(out);
+		put("\tserving->answer.size = %s;\n", size);
+		if (tail)
+			put("\tserving->answer.length = sizeof(struct iosc_message) + (at_out - (__u8 *)fixed_out);\n");
+		else
+			put("\tserving->answer.length = iosc_tail(%s);\n", size);
 	}
-	put("\treturn result;\n}\n\n");
+	put("\treturn %s;\n}\n\n", out->count ? "0" : "result");
 }
 
 static void put_reply(const struct interface *interface, const struct method *method)
@@ -237,7 +240,7 @@ static void put_reply(const struct interface *interface, const struct method *me
 		put("\t__u8 *at;\n");
 	for (unsigned int i = 0; i < out->count; i++)
 		if (out->field[i].type.kind == TYPE_HANDLE)
-			put("\t__u32 %s_handle;\n", out->field[i].name);
+			put("\tconst struct iosc_handle *%s_handle;\n", out->field[i].name);
 	put("\tint error;\n\n");
 	put_limits(interface, method, out);
 	put("\terror = iosc_reply_begin(request, &answer, ");
@@ -285,24 +288,20 @@ static void put_event(const struct interface *interface, const struct method *me
 	    upper(interface, "interface"), method->ordinal);
 }
 
-static void put_dispatch(const struct interface *interface)
+static void put_methods(const struct interface *interface)
 {
-	put("/* Call the function for a message */\n");
-	put("IOSC_FUNCTION int %s_dispatch(const void *server, struct iosc_request *request,\n",
-	    interface->name);
-	put("\t\t\t\tconst struct iosc_incoming *in, struct iosc_answer *answer)\n{\n");
-	put("\tswitch (in->method) {\n");
+	put("static const struct iosc_serve %s_methods[] = {\n", interface->name);
 	for (unsigned int i = 0; i < interface->nr_methods; i++) {
 		const struct method *method = &interface->method[i];
 
 		if (method->kind == METHOD_EVENT)
 			continue;
-		put("\tcase %u:\n\t\tif (in->kind != %s)\n\t\t\treturn -EBADMSG;\n", i,
-		    method->kind == METHOD_ONEWAY ? "IOSC_ONEWAY" : "IOSC_CALL");
-		put("\t\treturn %s_serve_%s(server, request, in, answer);\n", interface->name,
+		put("\t[%u] = { %s, %s, %s_serve_%s },\n", i,
+		    upper(interface, text("%s_in_size", method->name)),
+		    method->kind == METHOD_ONEWAY ? "IOSC_ONEWAY" : "IOSC_CALL", interface->name,
 		    method->name);
 	}
-	put("\tdefault:\n\t\treturn -ENOSYS;\n\t}\n}\n\n");
+	put("};\n\n");
 }
 
 /* A function of the program's that not each program has: @what it is called */
@@ -347,7 +346,7 @@ void emit_server(const struct interface *interface)
 		if (method->kind == METHOD_CALL)
 			put_reply(interface, method);
 	}
-	put_dispatch(interface);
+	put_methods(interface);
 	put_told(interface, "left");
 	put_told(interface, "room");
 	if (interface->nr_handles)
@@ -360,8 +359,9 @@ void emit_server(const struct interface *interface)
 	put("/* For iosc_client_new() and iosc_server_new(), with a table of type struct %s_server */\n",
 	    interface->name);
 	put("static const struct iosc_service %s_service = {\n", interface->name);
-	put("\t.interface = %s,\n\t.longest = %u,\n\t.dispatch = %s_dispatch,\n\t.cancelled = %s_cancelled,\n",
+	put("\t.interface = %s,\n\t.longest = %u,\n\t.methods = sizeof(%s_methods) / sizeof(%s_methods[0]),\n",
 	    upper(interface, "interface"), interface->longest, interface->name, interface->name);
+	put("\t.serve = %s_methods,\n\t.cancelled = %s_cancelled,\n", interface->name, interface->name);
 	put("\t.left = %s_left,\n\t.room = %s_room,\n", interface->name, interface->name);
 	if (interface->nr_handles)
 		put("\t.gone = %s_gone,\n", interface->name);

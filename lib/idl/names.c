@@ -90,12 +90,12 @@ static const char *const keywords[] = {
 };
 
 static const char *const locals[] = {
-	"answer", "at",	 "call",    "caller", "client", "context", "error", "fixed",
-	"in",	  "out", "request", "result", "server", "table",   "whole",
+	"answer", "at",	  "call",    "caller", "client", "context", "error",   "fixed",
+	"in",	  "out",  "request", "rest",   "result", "server",  "serving", "table",
 };
 
 static const char *const functions[] = {
-	"cancelled", "dispatch", "gone", "left", "listen", "room", "service", "take_event",
+	"cancelled", "gone", "hear", "left", "listen", "listener", "methods", "room", "service",
 };
 
 static int listed(const char *const *list, size_t count, const char *name)

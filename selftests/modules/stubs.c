@@ -31,19 +31,30 @@ static struct files_file the_file;
 
 /* The client's side */
 
-void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
-		      const struct iosc_method *method, u32 length, int *error)
+static void *begin(struct iosc_caller *caller, const struct iosc_method *method, u32 length, u8 kind)
 {
 	struct iosc_message *message = (void *)caller->request;
 
 	*message = (struct iosc_message){
 		.interface = cpu_to_le32(method->interface), .method = cpu_to_le16(method->method),
-		.size = cpu_to_le16(method->size), .kind = call ? IOSC_CALL : IOSC_ONEWAY,
+		.size = cpu_to_le16(method->size), .kind = kind,
 	};
 	caller->length = length;
-	if (call)
-		call->method = method;
 	return message + 1;
+}
+
+void *iosc_call_begin(struct iosc_caller *caller, struct iosc_call *call,
+		      const struct iosc_method *method, u32 length)
+{
+	call->caller = caller;
+	call->method = method;
+	return begin(caller, method, length, IOSC_CALL);
+}
+
+void *iosc_oneway_begin(struct iosc_caller *caller, const struct iosc_method *method, u32 length,
+			int *error)
+{
+	return begin(caller, method, length, IOSC_ONEWAY);
 }
 
 static struct iosc_incoming incoming(const u8 *bytes, u32 length)
@@ -58,21 +69,31 @@ static struct iosc_incoming incoming(const u8 *bytes, u32 length)
 
 static const struct files_server table;
 
-int iosc_call_run(struct iosc_caller *caller, struct iosc_call *call)
+int iosc_call_run(struct iosc_call *call)
 {
-	struct iosc_request request = { .handles = &caller->handles };
-	struct iosc_incoming in = incoming(caller->request, caller->length);
-	struct iosc_answer answer = { };
-	int error = files_dispatch(&table, &request, &in, &answer);
+	static u8 copy[IOSC_OTHER_MAX] __aligned(8);
+	struct iosc_caller *caller = call->caller;
+	struct iosc_serving serving = {
+		.request = { .handles = &caller->handles }, .table = &table,
+		.in = incoming(caller->request, caller->length),
+		.answer = { .room = caller->reply + sizeof(struct iosc_message) },
+	};
+	int error = iosc_serve(&files_service, &serving, copy);
+	struct iosc_incoming in;
 
 	if (error)
 		return error;
-	((struct iosc_message *)caller->reply)->size = cpu_to_le16(answer.size);
-	in = incoming(caller->reply, answer.length);
+	((struct iosc_message *)caller->reply)->size = cpu_to_le16(serving.answer.size);
+	in = incoming(caller->reply, serving.answer.length);
 	return call->method->take(call, &in);
 }
 
-int iosc_call_start(struct iosc_caller *caller, struct iosc_call *call)
+int iosc_call_start(struct iosc_call *call)
+{
+	return -EOPNOTSUPP;
+}
+
+int iosc_oneway_send(struct iosc_caller *caller)
 {
 	return -EOPNOTSUPP;
 }
@@ -84,14 +105,9 @@ void iosc_caller_listen(struct iosc_caller *caller, const struct iosc_listener *
 
 /* The server's */
 
-void iosc_answer_begin(const struct iosc_request *request, struct iosc_answer *answer, u32 length)
+void *iosc_answer_begin(struct iosc_serving *serving, u32 length)
 {
-	answer->room = both.reply + sizeof(struct iosc_message);
-}
-
-void iosc_answer_lend(const struct iosc_request *request, struct iosc_answer *answer, u32 length)
-{
-	iosc_answer_begin(request, answer, length);
+	return serving->answer.room;
 }
 
 int iosc_reply_begin(const struct iosc_request *request, struct iosc_answer *answer, u32 length)
@@ -116,19 +132,14 @@ int iosc_event_send(struct iosc_client *client, const struct iosc_answer *answer
 	return -EOPNOTSUPP;
 }
 
-u32 iosc_handle_give(struct iosc_handles *handles, u32 type, void *object)
-{
-	handles->handle[0] = (struct iosc_handle){ .object = object, .type = type, .uses = 1 };
-	return IOSC_HANDLES;
-}
-
 void *iosc_handle_close(struct iosc_handles *handles, u32 type, u32 number)
 {
-	void *object = iosc_handle_find(handles, type, number);
+	struct iosc_handle *handle = (struct iosc_handle *)iosc_handle_at(handles, type, number);
 
-	if (object)
-		handles->handle[0].object = NULL;
-	return object;
+	if (!handle)
+		return NULL;
+	handle->type = 0;
+	return handle->object;
 }
 
 static int serve_open(struct iosc_request *request, const char *path, size_t path_length, u32 flags,
@@ -186,6 +197,8 @@ static int __init stubs_init(void)
 	u64 next;
 	u32 written;
 
+	both.handles.free = &both.handles.handle[0];
+	both.handles.handle[0].number = IOSC_HANDLES;
 	if (files_open(&both, "none", 4, 0, 0, &file) != FILES_ERROR_NO_SUCH_FILE ||
 	    files_open(&both, "/", 1, 0, 0, &file) || files_null(&both) != -ENOSYS ||
 	    files_write(&both, file, "hello", 5, &written) || written != 5 ||

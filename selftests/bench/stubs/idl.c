@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Stubs of iosc-idl. */
+#include "../../../lib/callmessage.h"
 #include "files-client.h"
 #include "files-server.h"
 #include "stubs.h"
@@ -94,12 +95,15 @@ static const struct piece pieces[] = {
 	{ iosc_call_run, CHANNEL },
 	{ iosc_client_serve, CHANNEL },
 	{ iosc_answer_begin, CHANNEL },
-	{ iosc_answer_lend, CHANNEL },
 	{ files_null_take, STUB },
 	{ files_open_take, STUB },
 	{ files_write_take, STUB },
 	{ files_get_direntries_take, STUB },
-	{ files_dispatch, STUB },
+	{ iosc_dispatch, STUB },
+	{ files_serve_null, STUB },
+	{ files_serve_open, STUB },
+	{ files_serve_write, STUB },
+	{ files_serve_get_direntries, STUB },
 	{ serve_null, WORK },
 	{ serve_open, WORK },
 	{ serve_write, WORK },
