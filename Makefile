@@ -212,7 +212,7 @@ $(O)/iosc-idl: $(idl_obj)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^
 
 # Interfaces of tests and examples
-interfaces := selftests/calls/files.capnp docs/examples/calls/notes.capnp
+interfaces := $(wildcard selftests/calls/*.capnp) docs/examples/calls/notes.capnp
 stubs := $(foreach name,$(basename $(notdir $(interfaces))),\
 	   $(addprefix $(O)/stubs/$(name),.h -client.h -server.h -fuzz.c))
 $(stubs) &: $(interfaces) lib/idl/iosc.capnp $(O)/iosc-idl
@@ -253,11 +253,11 @@ $(O)/unit/cache: $(O)/sanitized/guest/agent/cache.o
 
 # Those of calls use libiosc and what iosc-idl makes, and nothing else
 sanitized_iosc := $(call sanitized,$(iosc_obj))
-sanitized_stubs := $(addprefix $(O)/sanitized/selftests/,unit/stubs.o fuzz/stubs.o)
+sanitized_stubs := $(addprefix $(O)/sanitized/selftests/,unit/stubs.o unit/call-versions.o fuzz/stubs.o)
 $(sanitized_stubs): sigma_cflags += -Ilib -I$(O)/stubs
 $(sanitized_stubs): | $(stubs)
 
-$(O)/unit/stubs $(O)/unit/pair: $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(sanitized_iosc)
+$(O)/unit/stubs $(O)/unit/pair $(O)/unit/call-versions: $(O)/unit/%: $(O)/sanitized/selftests/unit/%.o $(sanitized_iosc)
 	@mkdir -p $(@D)
 	$(call quiet,LD,$@)$(CC) $(CFLAGS) $(SANITIZE) -o $@ $^
 
