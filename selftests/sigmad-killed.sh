@@ -25,6 +25,16 @@ is() { [ "$(state g)" = "$1" ]; }
 reaches() { until_true "$GUEST_BOOT" is "$1" || last_words g "$1"; }
 hangs() { later "insmod /run/modules/hang.ko seconds=$AWAY" && reaches unresponsive; }
 the_sigmad() { pgrep -x sigmad; }
+# comes_to STATE PID: wait for a state that is soon over, without a pause, as long as the process runs
+comes_to()
+{
+	local now=""
+
+	until [ "$now" = "$1" ] || ! kill -0 "$2"; do
+		{ read -r now </sys/class/sigma/g/state; } 2>/dev/null
+	done
+	[ "$now" = "$1" ]
+}
 kill_the_sigmad() { local pid; pid=$(the_sigmad) && kill -9 "$pid" && until_true 10 eval "! kill -0 $pid 2>/dev/null"; }
 all_back() { wait_gone g && host_is_as_before; }
 
@@ -34,7 +44,7 @@ remember_host
 for at in created booting; do
 	sigmactl start g </dev/null >/tmp/said 2>&1 &
 	starter=$!
-	check "$at: sigmad is killed" eval 'until_true 60 is $at && kill_the_sigmad'
+	check "$at: sigmad is killed" eval 'comes_to $at $starter && kill_the_sigmad'
 	wait $starter
 	check "$at: the next sigmad takes the guest over, or starts it" sigmactl start g
 	check "$at: the guest answers" wait_guest 1
