@@ -78,6 +78,7 @@
 #define SIGMA_GUESTFILE_H
 
 #include <limits.h>
+#include <linux/if_ether.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,6 +105,14 @@ bool guestfile_name_valid(const char *name, size_t len);
  * Return: 0, -EINVAL if the name breaks GUEST_NAME_RULE, or -ENOMEM; not reported.
  */
 int guestfile_find(const char *name_or_file, char name[SIGMA_NAME_MAX], char **file);
+
+/**
+ * guestfile_mac - the MAC address of the NIC in @slot of the guest @name, unless its file has one
+ *
+ * It is the same whenever the guest starts, but differs between hosts. Return: 0; or -errno of reading the
+ * machine's ID, not reported.
+ */
+int guestfile_mac(const char *name, unsigned int slot, uint8_t mac[ETH_ALEN]);
 
 /**
  * guestfile_load - read and check a guest file

@@ -204,7 +204,7 @@ void reason_text(const struct sigma_why *why, uint64_t memory, char text[REASON_
 		    value, SIGMA_SEGMENTS_MAX);
 		break;
 	case SIGMA_REASON_NO_APIC_ID:
-		say(text, "the guest must have the CPUs that it had, and none has APIC ID %" PRIu64 " any more",
+		say(text, "the guest must have the CPUs that it had, and the one with APIC ID %" PRIu64 " is gone, or another guest's",
 		    value);
 		break;
 	default:

@@ -190,8 +190,7 @@ void guest_net_reset(struct guest_net *net)
 	*net = (struct guest_net) {};
 }
 
-/* A NIC's MAC address is the same whenever the guest starts, but differs between hosts. */
-static int stable_mac(const char *name, unsigned int slot, uint8_t mac[ETH_ALEN])
+int guestfile_mac(const char *name, unsigned int slot, uint8_t mac[ETH_ALEN])
 {
 	uint64_t hash = hash_byte(hash_text(name), slot);
 	sd_id128_t id = GUEST_MAC_ID;
@@ -285,7 +284,7 @@ static void default_mac(struct parser *parser, unsigned int slot)
 
 	if (parser->macs & 1U << slot)
 		return;
-	error = stable_mac(parser->config->name, slot, net->mac);
+	error = guestfile_mac(parser->config->name, slot, net->mac);
 	if (error)
 		guestfile_mistake(parser, net->line, error,
 				  "cannot make a MAC address from /etc/machine-id: %s; run systemd-machine-id-setup or give MACAddress=",

@@ -82,6 +82,7 @@ enum {
 	OPT_KEEP	= 1 << 22,
 	OPT_FOR		= 1 << 23,
 	OPT_UNTIL	= 1 << 24,
+	OPT_COPY	= 1 << 25,
 };
 
 #define PROPERTIES_MAX 32
@@ -96,6 +97,7 @@ enum {
  * @lines: last lines wanted; only when @given has OPT_LINES
  * @span: of --for=, in microseconds
  * @until: of --until=, in microseconds since 1970
+ * @copy: of --copy=: the name of the copy
  * @escape: the key that leaves a console, a control character; or ESCAPE_NONE
  * @properties: the arguments of --property; each names one key, or several separated by commas
  * @user: USER or USER:GROUP of the guest; NULL: not given
@@ -106,6 +108,7 @@ struct options {
 	unsigned int given;
 	uint64_t timeout;
 	uint64_t span, until;
+	const char *copy;
 	unsigned long lines;
 	const char *state;
 	int escape;
@@ -431,11 +434,12 @@ uint64_t served_uptime(const struct served *served);
  * @caller: the end of a pipe whose other end only this process has: when that is closed, sigmad
  *	    stops the guest at once. With @restores, the file of the guest
  * @owner: NULL, or the user that the guest belongs to, of owner_format()
+ * @copies: with @restores: the guest is a copy, with a name of its own
  */
 struct sigmad_bond {
 	int caller;
 	const char *owner;
-	bool restores, force;
+	bool restores, force, copies;
 };
 
 /**
@@ -457,10 +461,21 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigm
  * sigmad_restore - have a sigmad make the guest @name of its file again, which is asleep then
  * @fd: the file, at its beginning
  * @force: also if a disk was changed since
+ * @copies: the guest in the file has another name
  *
  * As sigmad_begin(). After an error the guest may be there, if sigmad was killed.
  */
-int sigmad_restore(const char *name, int fd, bool force);
+int sigmad_restore(const char *name, int fd, bool force, bool copies);
+
+/* identity.c */
+
+/**
+ * identity_give - have a guest that is a copy of @was take the host name @name, a machine ID of its own, and
+ *		   the MAC addresses that belong to @name
+ *
+ * Its agent does that. Return: EXIT_OK; or EXIT_FAILED, reported.
+ */
+int identity_give(const char *name, const char *was);
 
 /** sigmad_last_state - the last state of the guest that waits in the socket; -ENOMSG: none */
 int sigmad_last_state(int notify, pid_t pid);

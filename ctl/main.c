@@ -27,7 +27,7 @@ static const struct verb *const verbs[] = { VERBS(VERB_NO_TITLE, VERB) };
 
 /* Options without a letter */
 enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT, TTY, NO_TTY, USER, WORKDIR, ENV,
-       KEEP_CORES, KEEP, FOR, UNTIL };
+       KEEP_CORES, KEEP, FOR, UNTIL, COPY };
 
 static const struct {
 	struct option option;
@@ -63,6 +63,8 @@ static const struct {
 	  "      --keep-cores      do not give its CPUs back to the host" },
 	{ { "keep", no_argument, NULL, KEEP }, OPT_KEEP,
 	  "      --keep            do not give the guest up" },
+	{ { "copy", required_argument, NULL, COPY }, OPT_COPY,
+	  "      --copy=NAME       make a guest of this name, which is a copy" },
 	{ { "for", required_argument, NULL, FOR }, OPT_FOR,
 	  "      --for=SPAN        wake it after 90s, 10min, 8h or 2d, for example" },
 	{ { "until", required_argument, NULL, UNTIL }, OPT_UNTIL,
@@ -239,6 +241,9 @@ static int take_option(struct options *options, int opt, bool *help)
 			return complain(-EINVAL, "--property=%s: more than %u of them", optarg,
 					PROPERTIES_MAX);
 		options->properties[options->nr_properties++] = optarg;
+		return 0;
+	case COPY:
+		options->copy = optarg;
 		return 0;
 	case FOR:
 		if (!when_span(optarg, &options->span))

@@ -167,7 +167,7 @@ static int make_notify_socket(void)
 static int spawn_sigmad(const char *path, const char *guest, const struct sigmad_bond *bond,
 			pid_t *pid)
 {
-	char *argv[8] = { "sigmad", "--background" };
+	char *argv[9] = { "sigmad", "--background" };
 	unsigned int nr = 2;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -182,6 +182,8 @@ static int spawn_sigmad(const char *path, const char *guest, const struct sigmad
 	}
 	if (bond && bond->force)
 		argv[nr++] = "--force";
+	if (bond && bond->copies)
+		argv[nr++] = "--copy";
 	if (bond && bond->owner) {
 		argv[nr++] = "--for";
 		argv[nr++] = (char *)bond->owner;
@@ -464,9 +466,11 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigm
 	return status ?: prepare_and_begin(guest, name, bond, pid, notify);
 }
 
-int sigmad_restore(const char *name, int fd, bool force)
+int sigmad_restore(const char *name, int fd, bool force, bool copies)
 {
-	const struct sigmad_bond bond = { .caller = fd, .restores = true, .force = force };
+	const struct sigmad_bond bond = {
+		.caller = fd, .restores = true, .force = force, .copies = copies,
+	};
 	pid_t pid;
 
 	if (access(RUNDIR, W_OK) && errno == EACCES)

@@ -104,6 +104,7 @@ static const char help[] =
 "  --restore           for 'sigmactl restore': stdin is the file that the guest NAME was saved to. It\n"
 "                      is taken over as one that is asleep\n"
 "  --force             with --restore: also if a disk was changed since\n"
+"  --copy              with --restore: the guest in the file has another name, and NAME is a copy\n"
 "  --broker            for sigmad itself and sigma-broker@.service, without a NAME: start\n"
 "                      virtiofsd, passt and qemu-storage-daemon for the sigmad that has the\n"
 "                      other end of stdin\n"
@@ -124,7 +125,7 @@ static const char help[] =
 
 struct options {
 	const char *guest;		/* NAME or FILE */
-	bool background, broker, with_caller, owned, restore, force;
+	bool background, broker, with_caller, owned, restore, force, copy;
 	struct owner owner;
 	uint64_t device_timeout;
 	struct supervisor_options supervisor;
@@ -153,7 +154,7 @@ static bool parse_timeout(const char *option, const char *text, uint64_t *usec)
 static int parse_options(struct options *options, int argc, char **argv)
 {
 	enum { HELP = 1, VERSION, STOP_TIMEOUT, HANG_TIMEOUT, BOOT_TIMEOUT, DEVICE_TIMEOUT,
-	       BACKGROUND, SERVICE, WITH_CALLER, FOR, RESTORE, FORCE, BROKER };
+	       BACKGROUND, SERVICE, WITH_CALLER, FOR, RESTORE, FORCE, COPY, BROKER };
 	static const struct option known[] = {
 		{ "help", no_argument, NULL, HELP },
 		{ "version", no_argument, NULL, VERSION },
@@ -167,6 +168,7 @@ static int parse_options(struct options *options, int argc, char **argv)
 		{ "for", required_argument, NULL, FOR },
 		{ "restore", no_argument, NULL, RESTORE },
 		{ "force", no_argument, NULL, FORCE },
+		{ "copy", no_argument, NULL, COPY },
 		{ "broker", no_argument, NULL, BROKER },
 		{}
 	};
@@ -230,6 +232,9 @@ static int parse_options(struct options *options, int argc, char **argv)
 		case FORCE:
 			options->force = true;
 			break;
+		case COPY:
+			options->copy = true;
+			break;
 		case BROKER:
 			options->broker = true;
 			break;
@@ -243,12 +248,12 @@ static int parse_options(struct options *options, int argc, char **argv)
 		log_error(-EINVAL, "--for= and --service exclude each other; give one of them");
 		return EXIT_USAGE;
 	}
-	if (options->force && !options->restore) {
-		log_error(-EINVAL, "--force goes with --restore");
+	if ((options->force || options->copy) && !options->restore) {
+		log_error(-EINVAL, "--force and --copy go with --restore");
 		return EXIT_USAGE;
 	}
 	if (options->restore && (options->owned || supervisor->service || options->with_caller)) {
-		log_error(-EINVAL, "--restore goes with --background and --force alone");
+		log_error(-EINVAL, "--restore goes with --background, --force and --copy alone");
 		return EXIT_USAGE;
 	}
 	if (options->broker && argc == optind && !options->with_caller)
@@ -511,7 +516,9 @@ int main(int argc, char **argv)
 	machine->owner = owner;
 	if (options.restore) {
 		notify_progress("Reading it from its file.");
-		if (restore_make(&restore, options.guest, options.force))
+		restore.force = options.force;
+		restore.copy = options.copy;
+		if (restore_make(&restore, options.guest))
 			return EXIT_FAILURE;
 		machine->restored = &restore;
 	}

@@ -57,11 +57,11 @@ static int report_damage(int error)
 			 error == -ENODATA ? "is cut off" : "is damaged: its contents were altered");
 }
 
-static int check_head(const struct save_head *head, const char *name)
+static int check_head(const struct save_head *head, const char *name, bool copy)
 {
 	struct processor processor;
 
-	if (strcmp(head->name, name))
+	if (!copy && strcmp(head->name, name))
 		return log_error(-EINVAL, "the file has the guest %s, not %s", head->name, name);
 	if (head->iosc_version != SIGMA_IOSC_VERSION)
 		return log_error(-EPROTO, "the guest's sigma_guest.ko has version %u of the shared memory, and this sigmad has version %u; install SIGMA %s again to restore it",
@@ -130,6 +130,9 @@ static int settle(struct restore *restore, struct guest *guest, const uint8_t *s
 	if (error)
 		return error;
 	note_broken(restore, adopted);
+	/* Its own name comes from that of its file, which need not be there */
+	if (restore->copy)
+		snprintf(adopted->file, sizeof(adopted->file), GUEST_FILES "/%s" GUEST_SUFFIX, guest->name);
 	error = agent_key_keep(guest->name, key);
 	if (!error) {
 		error = guest_restore(guest, window, low);
@@ -186,18 +189,18 @@ static int make(struct restore *restore, struct guest *guest)
 	return error;
 }
 
-int restore_make(struct restore *restore, const char *name, bool force)
+int restore_make(struct restore *restore, const char *name)
 {
 	struct guest guest = {};
 	char why[SAVE_WHY_MAX];
 	int error;
 
 	block_signals();
-	restore->force = force;
 	error = save_head_read(STDIN_FILENO, &restore->head, why);
 	if (error)
 		return log_error(error, "the file %s", why);
-	error = check_head(&restore->head, name);
+	error = check_head(&restore->head, name, restore->copy);
+	snprintf(restore->head.name, sizeof(restore->head.name), "%s", name);
 	if (!error)
 		error = guest_open(&guest, name);
 	if (error)
@@ -207,11 +210,25 @@ int restore_make(struct restore *restore, const char *name, bool force)
 	return error;
 }
 
-int restore_check(const struct restore *restore, const struct guest_config *config)
+/* What one copy wrote, the next one would not know of */
+static int check_copy(const struct guest_config *config)
+{
+	for (unsigned int i = 0; i < config->nr_disks; i++)
+		if (config->disk[i].keys && !config->disk[i].read_only)
+			return log_error(-EROFS, "a copy would write to disk %s, which belongs to the guest that was saved; give that guest disks with ReadOnly=yes before it is saved, or restore it itself, without --copy",
+					 config->disk[i].path ?: config->disk[i].socket);
+	return 0;
+}
+
+int restore_check(const struct restore *restore, struct guest_config *config)
 {
 	if (strcmp(config->name, restore->head.name))
 		return report_damage(-EBADMSG);
-	return 0;
+	if (!restore->copy)
+		return 0;
+	/* That which belongs to its name: the guest learns it with the end of its connections */
+	config->vsock.cid = 0;
+	return check_copy(config);
 }
 
 static const struct disk_stamp *find_stamp(const struct restore *restore, unsigned int id)

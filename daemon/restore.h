@@ -20,26 +20,30 @@ struct machine;
  * @head: its head
  * @stamps: of @head.nr_stamps disks
  * @force: disks may have been changed
+ * @copy: it has another name than in its file. @head has its own, once restore_make() has read it
  * @broken: bit N: device N had been stopped before
  */
 struct restore {
 	struct save_head head;
 	struct disk_stamp stamps[SIGMA_DEVICES];
-	bool force;
+	bool force, copy;
 	uint64_t broken;
 };
 
 /**
  * restore_make - make the guest @name of the file that is stdin
- * @force: its disks may have been changed
  *
  * Blocks the signals that end sigmad: see restore_is_interrupted(). Return: 0, and takeover_find() finds
  * the guest, and restore_undo() takes it back; or a reported -errno: nothing is taken.
  */
-int restore_make(struct restore *restore, const char *name, bool force);
+int restore_make(struct restore *restore, const char *name);
 
-/** restore_check - is the guest that takeover_find() has found that of the file? 0 or a reported -errno */
-int restore_check(const struct restore *restore, const struct guest_config *config);
+/**
+ * restore_check - is the guest that takeover_find() has found that of the file, and may it be copied?
+ *
+ * A copy gets a CID of its own. Return: 0 or a reported -errno.
+ */
+int restore_check(const struct restore *restore, struct guest_config *config);
 
 /** restore_check_disks - have the disks, which are open, what they had? 0 or a reported -errno */
 int restore_check_disks(const struct restore *restore, const struct machine *machine);

@@ -39,7 +39,7 @@ _sigmactl()
 		--)	[ "${words[0]}" != run ] || { _sigmactl_command $((i + 1)); return; } ;;
 		-t)	# of these verbs it has no value
 			[[ " ${words[*]} " == " "@(exec|shell)" "* ]] || i=$((i + 1)) ;;
-		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|--for|--until|\
+		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|--for|--until|--copy|\
 		--cpus|--kernel|--guard|--profile|--cache|--append|--name|--rootfs|--share|--net|--publish)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
@@ -75,7 +75,7 @@ _sigmactl()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--cpus|--append|--name|--publish)
 		return ;;
-	-n|-u|-w|--timeout|--lines|--user|--workdir|--for|--until)
+	-n|-u|-w|--timeout|--lines|--user|--workdir|--for|--until|--copy)
 		return ;;
 	*)
 		if [[ $cur == -* ]]; then
