@@ -432,12 +432,13 @@ uint64_t served_uptime(const struct served *served);
 /**
  * struct sigmad_bond - of a sigmad to the process that starts it
  * @caller: the end of a pipe whose other end only this process has: when that is closed, sigmad
- *	    stops the guest at once. With @restores, the file of the guest
+ *	    stops the guest at once; -1: none, with @restores
+ * @file: of the guest, with @restores
  * @owner: NULL, or the user that the guest belongs to, of owner_format()
  * @copies: with @restores: the guest is a copy, with a name of its own
  */
 struct sigmad_bond {
-	int caller;
+	int caller, file;
 	const char *owner;
 	bool restores, force, copies;
 };
@@ -466,6 +467,9 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigm
  * As sigmad_begin(). After an error the guest may be there, if sigmad was killed.
  */
 int sigmad_restore(const char *name, int fd, bool force, bool copies);
+
+/** sigmad_copy - the same for a copy that ends with this process, as @caller of struct sigmad_bond tells */
+int sigmad_copy(const char *name, int fd, int caller, pid_t *pid);
 
 /* identity.c */
 

@@ -225,6 +225,10 @@ static int run_command(int argc, char **argv)
 
 	if (run_options_parse(&options, argc, argv))
 		goto free_options;
+	if (options.from) {
+		status = run_from(&options, &end);
+		goto free_options;
+	}
 	if (strcmp(options.root, "/")) {
 		workdir = "/";
 	} else if (!getcwd(here, sizeof(here))) {
@@ -266,6 +270,7 @@ DEFINE_VERB(run) = {
 "  sigmactl run --overlay -- sh -c 'rm -rf /usr; ls /'     nothing of that reaches the host\n"
 "  sigmactl run --rootfs=debian.oci.tar --                 the program of an OCI image\n"
 "  sigmactl run --publish=8080:80 -- nginx -g 'daemon off;'\n"
+"  sigmactl run --from=/var/lib/warm.saved -- ./job        in a guest that has booted already\n"
 "  tar c . | sigmactl run -- xz -9 >all.tar.xz\n"
 "\n"
 "With the name or the file of a guest:\n"

@@ -4,6 +4,7 @@
  *
  *	run.c			the verb: its help, who may, and 'sigmactl run NAME'
  *	run_command.c		as root: starts the guest, has its agent run the program, gives all back
+ *	run_from.c		the same in a copy of a guest that was saved (--from=)
  *	run_life.c		the guest, from its start until CPUs and memory are back
  *	run_options.c		the options
  *	run_guest.c		composes the guest's file
@@ -52,12 +53,14 @@ struct run_share {
  * @unchanging: nobody else changes the root and the shares meanwhile
  * @unpacked: the root was unpacked for this guest alone
  * @cache: path of a list of what the guest is to read before, or NULL
+ * @from: file of a saved guest, of which this one is a copy; or NULL. Then nothing else that is about the
+ *	  guest itself is given
  * @timeout: microseconds; 0: none
  * @command: the program and its arguments; ends with NULL; empty: that of the image
  */
 struct run_options {
 	const char *name, *cpus, *memory, *kernel, *guard, *profile, *append, *root, *bridge;
-	const char *cache;
+	const char *cache, *from;
 	enum guest_root_writes writes;
 	enum run_net net;
 	char *publish[GUEST_FORWARDS_MAX];
@@ -128,6 +131,9 @@ int run_life_name(struct run_life *life, const char *prefix);
  */
 int run_life_start(struct run_life *life, const char *text, const char *owner);
 
+/** run_life_restore - the same, for a copy of the guest in the file @fd, which is asleep then */
+int run_life_restore(struct run_life *life, int fd);
+
 /** run_life_wait - wait until its driver is up; 0 or a reported -errno */
 int run_life_wait(struct run_life *life);
 
@@ -164,5 +170,8 @@ int run_program(const struct run_options *options, const struct image *image, co
 
 /** run_as_root - all of it, as root. Return: the exit status, unless @end has another one: 0 */
 int run_as_root(const struct run_options *options, const char *workdir, struct agent_end *end);
+
+/** run_from - the same, with @options->from */
+int run_from(const struct run_options *options, struct agent_end *end);
 
 #endif

@@ -131,6 +131,25 @@ int run_life_start(struct run_life *life, const char *text, const char *owner)
 	return 0;
 }
 
+int run_life_restore(struct run_life *life, int fd)
+{
+	int ends[2], status;
+	sigset_t none;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return complain(-errno, "run: no pipe: %s", strerror(errno));
+	status = sigmad_copy(life->name, fd, ends[0], &life->sigmad);
+	close(ends[0]);
+	life->caller = ends[1];
+	if (status) {
+		life->sigmad = 0;
+		return -EIO;
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return 0;
+}
+
 static int on_state(sd_bus_message *m, void *data, sd_bus_error *error)
 {
 	const char *state;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "run_command.h"
@@ -42,12 +43,14 @@ const char run_options_help[] =
 "      --name=NAME           the guest's name (run-XXXX)\n"
 "      --timeout=SEC         end CMD by SIGTERM after SEC seconds, 10 s later by SIGKILL, and a\n"
 "                            guest that hangs 10 s later\n"
+"      --from=FILE           in a guest that has booted already: a copy of one that was saved to FILE by\n"
+"                            'sigmactl save'. Root only; with --name, --timeout and --verbose alone\n"
 "      --keep                the guest goes on when CMD has ended\n"
 "      --verbose             say when each step was done\n";
 
 enum {
 	CPUS = 256, MEMORY, READ_ONLY, OVERLAY, ROOTFS, SHARE, TMP_FROM_HOST, NET, PUBLISH, KERNEL,
-	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE, PROFILE, UNCHANGING, CACHE
+	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE, PROFILE, UNCHANGING, CACHE, FROM
 };
 
 static const struct option known[] = {
@@ -64,6 +67,7 @@ static const struct option known[] = {
 	{ "profile", required_argument, NULL, PROFILE },
 	{ "unchanging", no_argument, NULL, UNCHANGING },
 	{ "cache", required_argument, NULL, CACHE },
+	{ "from", required_argument, NULL, FROM },
 	{ "append", required_argument, NULL, APPEND },
 	{ "guard", required_argument, NULL, GUARD },
 	{ "name", required_argument, NULL, NAME },
@@ -192,6 +196,8 @@ static int take_option(struct run_options *options, int opt)
 		return set_text(&options->profile, "profile", optarg);
 	case CACHE:
 		return set_text(&options->cache, "cache", optarg);
+	case FROM:
+		return set_text(&options->from, "from", optarg);
 	case UNCHANGING:
 		options->unchanging = true;
 		return 0;
@@ -240,10 +246,28 @@ static int check_share(const struct run_options *options, const struct run_share
 			share->path, share->at, share->at, options->tmp_from_host ? "" : " or /tmp");
 }
 
+/* The guest is as it was saved */
+static int check_from(const struct run_options *options)
+{
+	if (!options->from)
+		return 0;
+	if (geteuid())
+		return complain(-EPERM, "run: --from=%s: only root restores guests", options->from);
+	if (options->cpus || options->memory || options->kernel || options->guard || options->profile ||
+	    options->append || options->cache || options->nr_publish || options->nr_shares ||
+	    options->net != RUN_NET_AUTO || options->writes != ROOT_WRITES_YES || options->tmp_from_host ||
+	    options->unchanging || options->keep || strcmp(options->root, "/"))
+		return complain(-EINVAL, "run: --from=%s: the guest is as it was saved; give --name, --timeout and --verbose alone with it",
+				options->from);
+	return 0;
+}
+
 static int check(const struct run_options *options)
 {
-	int error = 0;
+	int error = check_from(options);
 
+	if (error)
+		return error;
 	if (!*options->command && !strcmp(options->root, "/"))
 		return complain(-EINVAL, "run: there is no command behind --; write 'sigmactl run -- CMD', such as 'sigmactl run -- uname -a'");
 	if (options->name && !guestfile_name_valid(options->name, strlen(options->name)))

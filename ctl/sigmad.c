@@ -163,11 +163,13 @@ static int make_notify_socket(void)
 	return error;
 }
 
-/* By its stdin sigmad notices our end, or gets the file of the guest */
+/*
+ * By its stdin sigmad notices our end, or gets the file of the guest. If it does both, the file is its stdout
+ */
 static int spawn_sigmad(const char *path, const char *guest, const struct sigmad_bond *bond,
 			pid_t *pid)
 {
-	char *argv[9] = { "sigmad", "--background" };
+	char *argv[10] = { "sigmad", "--background" };
 	unsigned int nr = 2;
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -177,8 +179,14 @@ static int spawn_sigmad(const char *path, const char *guest, const struct sigmad
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&files);
 	if (bond) {
-		argv[nr++] = bond->restores ? "--restore" : "--with-caller";
-		posix_spawn_file_actions_adddup2(&files, bond->caller, STDIN_FILENO);
+		if (bond->restores)
+			argv[nr++] = "--restore";
+		if (bond->caller >= 0)
+			argv[nr++] = "--with-caller";
+		posix_spawn_file_actions_adddup2(&files, bond->caller >= 0 ? bond->caller : bond->file,
+						 STDIN_FILENO);
+		if (bond->restores && bond->caller >= 0)
+			posix_spawn_file_actions_adddup2(&files, bond->file, STDOUT_FILENO);
 	}
 	if (bond && bond->force)
 		argv[nr++] = "--force";
@@ -405,7 +413,7 @@ static int begin(const char *guest, const char *name, int notify,
 		complain(0, "cannot run %s: %s", sigmad, strerror(-error));
 		goto close_signals;
 	}
-	error = wait_ready(name, notify, signals, *pid, bond && bond->restores ? bond->caller : -1);
+	error = wait_ready(name, notify, signals, *pid, bond && bond->restores ? bond->file : -1);
 	if (error == -ECHILD || error == -EINTR)
 		report_end(name, *pid, error == -EINTR);
 	else if (error)
@@ -469,11 +477,18 @@ int sigmad_begin(const char *guest, char name[SIGMA_NAME_MAX], const struct sigm
 int sigmad_restore(const char *name, int fd, bool force, bool copies)
 {
 	const struct sigmad_bond bond = {
-		.caller = fd, .restores = true, .force = force, .copies = copies,
+		.caller = -1, .file = fd, .restores = true, .force = force, .copies = copies,
 	};
 	pid_t pid;
 
 	if (access(RUNDIR, W_OK) && errno == EACCES)
 		return complain(EXIT_FAILED, "%s: only root restores guests", name);
 	return prepare_and_begin(name, name, &bond, &pid, NULL);
+}
+
+int sigmad_copy(const char *name, int fd, int caller, pid_t *pid)
+{
+	const struct sigmad_bond bond = { .caller = caller, .file = fd, .restores = true, .copies = true };
+
+	return prepare_and_begin(name, name, &bond, pid, NULL);
 }

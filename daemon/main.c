@@ -102,7 +102,7 @@ static const char help[] =
 "  --for=UID:GID:GROUP,...  for 'sigmactl run' of a user: the guest belongs to them, so virtiofsd\n"
 "                      and passt run as them, and it gets no other devices\n"
 "  --restore           for 'sigmactl restore': stdin is the file that the guest NAME was saved to. It\n"
-"                      is taken over as one that is asleep\n"
+"                      is taken over as one that is asleep. With --with-caller the file is stdout\n"
 "  --force             with --restore: also if a disk was changed since\n"
 "  --copy              with --restore: the guest in the file has another name, and NAME is a copy\n"
 "  --broker            for sigmad itself and sigma-broker@.service, without a NAME: start\n"
@@ -252,8 +252,8 @@ static int parse_options(struct options *options, int argc, char **argv)
 		log_error(-EINVAL, "--force and --copy go with --restore");
 		return EXIT_USAGE;
 	}
-	if (options->restore && (options->owned || supervisor->service || options->with_caller)) {
-		log_error(-EINVAL, "--restore goes with --background, --force and --copy alone");
+	if (options->restore && (options->owned || supervisor->service)) {
+		log_error(-EINVAL, "--restore goes with --background, --force, --copy and --with-caller alone");
 		return EXIT_USAGE;
 	}
 	if (options->broker && argc == optind && !options->with_caller)
@@ -516,6 +516,7 @@ int main(int argc, char **argv)
 	machine->owner = owner;
 	if (options.restore) {
 		notify_progress("Reading it from its file.");
+		restore.fd = options.with_caller ? STDOUT_FILENO : STDIN_FILENO;
 		restore.force = options.force;
 		restore.copy = options.copy;
 		if (restore_make(&restore, options.guest))

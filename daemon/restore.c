@@ -96,7 +96,7 @@ static int fill(struct restore *restore, const struct guest_memory *mem, uint8_t
 		[SAVE_MEMORY] = { mem->base, mem->size },
 	} };
 	struct save_reader reader;
-	int error = save_reader_open(&reader, STDIN_FILENO, &restore->head);
+	int error = save_reader_open(&reader, restore->fd, &restore->head);
 
 	if (error)
 		return log_error(error, "no memory to read the file");
@@ -196,7 +196,7 @@ int restore_make(struct restore *restore, const char *name)
 	int error;
 
 	block_signals();
-	error = save_head_read(STDIN_FILENO, &restore->head, why);
+	error = save_head_read(restore->fd, &restore->head, why);
 	if (error)
 		return log_error(error, "the file %s", why);
 	error = check_head(&restore->head, name, restore->copy);

@@ -19,6 +19,7 @@ struct machine;
  * struct restore - what the file says that a take-over needs
  * @head: its head
  * @stamps: of @head.nr_stamps disks
+ * @fd: the file, at its beginning
  * @force: disks may have been changed
  * @copy: it has another name than in its file. @head has its own, once restore_make() has read it
  * @broken: bit N: device N had been stopped before
@@ -26,12 +27,13 @@ struct machine;
 struct restore {
 	struct save_head head;
 	struct disk_stamp stamps[SIGMA_DEVICES];
+	int fd;
 	bool force, copy;
 	uint64_t broken;
 };
 
 /**
- * restore_make - make the guest @name of the file that is stdin
+ * restore_make - make the guest @name of its file
  *
  * Blocks the signals that end sigmad: see restore_is_interrupted(). Return: 0, and takeover_find() finds
  * the guest, and restore_undo() takes it back; or a reported -errno: nothing is taken.

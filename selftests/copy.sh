@@ -68,6 +68,21 @@ for spec in 6.1/no 7.2/full; do
 	check "$spec: all is back" is_gone_but_for $saved
 done
 
+# ---- programs in guests that have booted
+in_warm() { within 120 sigmactl run --from=$saved "$@"; }
+check "a program runs in a guest that has booted" [ "$(in_warm -- cat /run/counter)" = 1 ]
+check "its exit status is that of the command" eval 'in_warm -- sh -c "echo 5 >/run/counter; exit 7"; [ $? = 7 ]'
+check "what it has done is forgotten" [ "$(in_warm -- cat /run/counter)" = 1 ]
+check "its input and output are those of the command" [ "$(echo hello | in_warm -- tr a-z A-Z)" = HELLO ]
+check "it ends when its time is over" eval 'in_warm --timeout=3 -- sleep 1000; [ $? = 124 ]'
+check "no guest is left, and all is back" eval '[ -z "$(guests)" ] && is_gone_but_for $saved'
+sigmactl run --from=$saved --name=warm -- sleep 1000 >/dev/null 2>&1 </dev/null &
+pid=$!
+check "another one runs" until_true 60 sigmactl exec warm -- pidof sleep
+kill -9 $pid
+check "sigmactl is killed, and all is back" eval 'wait_gone warm && is_gone_but_for $saved'
+refuse "a guest has what it had" "as it was saved" sigmactl run --from=$saved --memory=1G -- true
+
 refuse "a copy needs a name that a guest can have" "cannot be the name of a guest" sigmactl restore --copy=a/b $saved
 check "the guest itself is restored" sigmactl restore $saved
 check "it is who it was" [ "$(host_name g) $(machine_id g) $(mac g) $(json g vsock_cid)" = "$was" ]

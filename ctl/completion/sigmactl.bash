@@ -40,7 +40,7 @@ _sigmactl()
 		-t)	# of these verbs it has no value
 			[[ " ${words[*]} " == " "@(exec|shell)" "* ]] || i=$((i + 1)) ;;
 		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|--for|--until|--copy|\
-		--cpus|--kernel|--guard|--profile|--cache|--append|--name|--rootfs|--share|--net|--publish)
+		--cpus|--from|--kernel|--guard|--profile|--cache|--append|--name|--rootfs|--share|--net|--publish)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
 		-*|=)	;;
@@ -70,7 +70,7 @@ _sigmactl()
 		mapfile -t COMPREPLY < <(compgen -f -X '!*.conf' -- "$cur"; compgen -d -- "$cur") ;;
 	--net)
 		choices="user none bridge=" ;;
-	--kernel|--rootfs|--share|--cache)
+	--kernel|--rootfs|--share|--cache|--from)
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
 	--cpus|--append|--name|--publish)

@@ -92,6 +92,21 @@ TEST(mistakes)
 }
 
 /* No folder is made in the host's root for a share, but where the root is not the host's */
+TEST(from_a_saved_guest)
+{
+	if (!geteuid()) {
+		ASSERT_EQ(0, PARSE("--from=file", "--name=a", "--timeout=5", "--verbose", "--", "true"));
+		EXPECT_STREQ("file", options.from);
+		run_options_free(&options);
+		EXPECT_REFUSED("as it was saved", "--from=file", "--cpus=2", "--", "true");
+		EXPECT_REFUSED("as it was saved", "--from=file", "--read-only", "--", "true");
+		EXPECT_REFUSED("as it was saved", "--from=file", "--net=none", "--", "true");
+		EXPECT_REFUSED("as it was saved", "--from=file", "--keep", "--", "true");
+	} else {
+		EXPECT_REFUSED("only root", "--from=file", "--", "true");
+	}
+}
+
 TEST(place_of_a_share)
 {
 	EXPECT_REFUSED("no folder /no/such", "--share=/srv:/no/such", "--", "true");
