@@ -13,13 +13,14 @@
 #include <errno.h>
 #include <liburing.h>
 #include <poll.h>
+#include <string.h>
 #include <time.h>
 
 #include "blk_worker.h"
 
 #define RING_SIZE		(2 * BLK_QUEUE_SIZE)	/* more than are ever in flight */
 #define BUFFER_SIZE		(1ULL << 30)	/* the largest that io_uring registers */
-#define BUFFERS_MAX		8		/* pinning 4 GiB takes 16 MiB of memory */
+#define BUFFERS_MAX		64		/* of 16384; the kernel takes 4 MiB for each */
 
 #define SPIN_MIN_NS		4000U
 #define SPIN_MAX_NS		64000U
@@ -289,34 +290,52 @@ static void serve(struct uring *uring)
 }
 
 /*
+ * What is not registered works, too: buffer_of() finds no buffer. Nothing is said where the kernel
+ * is too old, since nobody can do anything about it, and all guests of such a host are the same.
+ */
+static void report_registration(struct uring *uring, int error, bool all)
+{
+	struct ratelimit *limit = &uring->blk->dev.warned;
+	unsigned int slot = uring->blk->slot;
+	const char *path = uring->blk->disk.path;
+
+	if (error == -ENOMEM)
+		ratelimit_warn(limit, "disk %u (%s): slower than it could be, since sigmad cannot lock the guest's memory; raise the limit by 'ulimit -l' or LimitMEMLOCK=",
+			       slot, path);
+	else if (error && error != -EOPNOTSUPP)
+		ratelimit_warn(limit, "disk %u (%s): slower than it could be, since the kernel does not register the guest's memory with io_uring: %s",
+			       slot, path, strerror(-error));
+	else if (!error && !all)
+		ratelimit_warn(limit, "disk %u (%s): slower than it could be where data is above the first %llu GiB of the guest's memory, which is all that sigmad registers with io_uring",
+			       slot, path, BUFFERS_MAX * BUFFER_SIZE >> 30);
+}
+
+/*
  * Register the guest's memory; without that each request pins its own pages. Before Linux 6.5 the
- * mapping of a device cannot be registered. Files are not registered: that would save less, and
- * after a sudden end the ring would hold the lock on the disk for a while, since the kernel frees
- * rings in the background.
+ * mapping of a device cannot be registered (-EOPNOTSUPP). Files are not registered: that would save
+ * less, and after a sudden end the ring would hold the lock on the disk for a while, since the
+ * kernel frees rings in the background.
  */
 static void register_memory(struct uring *uring)
 {
 	const struct guest_memory *mem = uring->blk->dev.port->mem;
 	struct iovec iov[BUFFERS_MAX];
 	unsigned int nr = 0;
-	int ret;
+	uint64_t at = 0;
+	int error;
 
-	for (uint64_t at = 0; at < mem->size; at += BUFFER_SIZE) {
+	for (; at < mem->size && nr < BUFFERS_MAX; at += iov[nr++].iov_len) {
 		uint64_t left = mem->size - at;
 
-		if (nr == BUFFERS_MAX)
-			return;
-		iov[nr++] = (struct iovec) {
+		iov[nr] = (struct iovec) {
 			.iov_base = mem->base + at,
 			.iov_len = left < BUFFER_SIZE ? left : BUFFER_SIZE,
 		};
 	}
-	ret = io_uring_register_buffers(&uring->ring, iov, nr);
-	if (!ret)
+	error = io_uring_register_buffers(&uring->ring, iov, nr);
+	if (!error)
 		uring->nr_buffers = nr;
-	else if (ret == -ENOMEM)
-		ratelimit_warn(&uring->blk->dev.warned, "disk %u (%s): slower than it could be, since sigmad cannot lock the guest's memory; raise the limit by 'ulimit -l' or LimitMEMLOCK=",
-			       uring->blk->slot, uring->blk->disk.path);
+	report_registration(uring, error, at == mem->size);
 }
 
 /* To be called by the thread that uses the ring, for IORING_SETUP_SINGLE_ISSUER */
