@@ -82,45 +82,9 @@ static int read_ids(uint32_t **ids)
 	return nr < 0 ? complain(-errno, "run: cannot read its groups: %s", strerror(errno)) : nr + 2;
 }
 
-/*
- * All of the environment goes along, as with env(1), but for what tells a service of this host where
- * its manager is: sockets and descriptors that only this process has.
- */
-static void clean_environment(void)
+/* As podman(1) does: the image says who and where */
+static void take_image(const struct image *image, struct agent_program *program)
 {
-	static const char *const own[] = {
-		"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_USEC",
-		"WATCHDOG_PID", "JOURNAL_STREAM", "MAINPID", "INVOCATION_ID",
-	};
-
-	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
-		unsetenv(own[i]);
-}
-
-/*
- * As podman(1) does: the image says who and where, and this process's environment stays here. @term:
- * room for a variable. Return: the environment, to be freed; or NULL, reported
- */
-static char **take_image(const struct image *image, struct agent_program *program, char term[128])
-{
-	const bool has_term = isatty(STDOUT_FILENO) && getenv("TERM");
-	unsigned int nr = 0;
-	char **env;
-
-	while (image->env[nr])
-		nr++;
-	env = calloc(nr + 2, sizeof(*env));
-	if (!env) {
-		complain(-ENOMEM, "run: out of memory");
-		return NULL;
-	}
-	/* In front, so that it counts */
-	if (has_term) {
-		snprintf(term, 128, "TERM=%s", getenv("TERM"));
-		env[0] = term;
-	}
-	memcpy(env + has_term, image->env, nr * sizeof(*env));
-	program->env = env;
 	program->bare = false;
 	program->ids = NULL;
 	program->nr_ids = 0;
@@ -129,7 +93,6 @@ static char **take_image(const struct image *image, struct agent_program *progra
 	program->workdir = image->workdir ?: "/";
 	if (!*program->argv)
 		program->argv = image->argv;
-	return env;
 }
 
 int run_program(const struct run_options *options, const struct image *image, const char *name,
@@ -141,7 +104,7 @@ int run_program(const struct run_options *options, const struct image *image, co
 		.limits = true, .tty = AGENT_TTY_AUTO, .last = !options->keep,
 		.timeout = options->timeout, .grace = GRACE,
 	};
-	char term[128], **env = NULL;
+	char **env;
 	uint32_t *ids;
 	int error, nr;
 
@@ -153,15 +116,15 @@ int run_program(const struct run_options *options, const struct image *image, co
 	}
 	program.ids = ids;
 	program.nr_ids = nr;
-	clean_environment();
-	program.env = environ;
 	if (image)
-		env = take_image(image, &program, term);
-	if (image && !env) {
+		take_image(image, &program);
+	env = run_env_join(options, image ? image->env : NULL);
+	program.env = env;
+	if (env) {
+		error = agent_run(name, socket, &program, end);
+	} else {
 		close(socket);
 		error = -ENOMEM;
-	} else {
-		error = agent_run(name, socket, &program, end);
 	}
 	free(env);
 	free(ids);

@@ -7,6 +7,7 @@
  *	run_from.c		the same in a copy of a guest that was saved (--from=)
  *	run_life.c		the guest, from its start until CPUs and memory are back
  *	run_options.c		the options
+ *	run_env.c		the program's environment
  *	run_guest.c		composes the guest's file
  *	run_root.c		the root that --rootfs= names, which it may have to unpack
  *	unpack.c image.c	archives; images of containers
@@ -20,6 +21,7 @@
 
 #include "../common/guestconfig.h"
 #include "agent.h"
+#include "ctl.h"
 #include "image.h"
 
 /* Exit statuses of sigmactl itself, as timeout(1) and env(1) have them. 126 and 127 are the agent's */
@@ -55,6 +57,7 @@ struct run_share {
  * @cache: path of a list of what the guest is to read before, or NULL
  * @from: file of a saved guest, of which this one is a copy; or NULL. Then nothing else that is about the
  *	  guest itself is given
+ * @env: "NAME=VALUE" of --setenv=
  * @timeout: microseconds; 0: none
  * @command: the program and its arguments; ends with NULL; empty: that of the image
  */
@@ -67,6 +70,8 @@ struct run_options {
 	unsigned int nr_publish;
 	struct run_share shares[RUN_SHARES_MAX];
 	unsigned int nr_shares;
+	char *env[VARIABLES_MAX];
+	unsigned int nr_env;
 	bool tmp_from_host, unchanging, unpacked, keep, verbose;
 	uint64_t timeout;
 	char **command;
@@ -76,10 +81,26 @@ struct run_options {
  * run_options_parse - read the options
  * @argc, @argv: from "run" on; the command is behind "--"
  *
- * Return: 0, or a reported -EINVAL. The strings are those of @argv, but for @publish.
+ * Return: 0, or a reported -EINVAL. The strings are those of @argv, but for @publish and @env.
  */
 int run_options_parse(struct run_options *options, int argc, char **argv);
 void run_options_free(struct run_options *options);
+
+/**
+ * run_env_add - take what --setenv= gives: NAME=VALUE, or NAME, which has the value that it has here
+ *
+ * Return: 0 or a reported -errno.
+ */
+int run_env_add(struct run_options *options, const char *text);
+
+/**
+ * run_env_join - the environment of the program
+ * @image: NULL, or the variables of the image that the root was made of
+ *
+ * Return: an array to be freed, of strings that stay those of @options, @image and this process; NULL:
+ * reported.
+ */
+char **run_env_join(const struct run_options *options, char *const *image);
 
 /** run_own_folder - the folder of the guest's own that @path is in, or NULL */
 const char *run_own_folder(const struct run_options *options, const char *path);

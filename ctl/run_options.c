@@ -35,6 +35,8 @@ const char run_options_help[] =
 "      --net=user|none|bridge=NAME   its network (user, by passt)\n"
 "      --publish=[tcp:|udp:][ADDRESS:]PORT:PORT   a port of the host that leads to one of the\n"
 "                            guest; may be repeated\n"
+"  -E, --setenv=NAME[=VALUE] a variable of CMD's environment; without a value it has the one that it\n"
+"                            has here; may be repeated\n"
 "      --kernel=FILE         another kernel than the host's\n"
 "      --profile=NAME|FILE   fit the guest to a kind of work: latency, throughput, jvm, database,\n"
 "                            hpc, or another one that 'sigmactl profiles' shows\n"
@@ -49,6 +51,7 @@ const char run_options_help[] =
 "      --verbose             say when each step was done\n";
 
 enum {
+	SETENV = 'E',
 	CPUS = 256, MEMORY, READ_ONLY, OVERLAY, ROOTFS, SHARE, TMP_FROM_HOST, NET, PUBLISH, KERNEL,
 	APPEND, GUARD, NAME, TIMEOUT, KEEP, VERBOSE, PROFILE, UNCHANGING, CACHE, FROM
 };
@@ -63,6 +66,7 @@ static const struct option known[] = {
 	{ "tmp-from-host", no_argument, NULL, TMP_FROM_HOST },
 	{ "net", required_argument, NULL, NET },
 	{ "publish", required_argument, NULL, PUBLISH },
+	{ "setenv", required_argument, NULL, SETENV },
 	{ "kernel", required_argument, NULL, KERNEL },
 	{ "profile", required_argument, NULL, PROFILE },
 	{ "unchanging", no_argument, NULL, UNCHANGING },
@@ -190,6 +194,8 @@ static int take_option(struct run_options *options, int opt)
 		return check_text("net", optarg) ?: set_net(options, optarg);
 	case PUBLISH:
 		return check_text("publish", optarg) ?: add_publish(options, optarg);
+	case SETENV:
+		return run_env_add(options, optarg);
 	case KERNEL:
 		return set_text(&options->kernel, "kernel", optarg);
 	case PROFILE:
@@ -257,7 +263,7 @@ static int check_from(const struct run_options *options)
 	    options->append || options->cache || options->nr_publish || options->nr_shares ||
 	    options->net != RUN_NET_AUTO || options->writes != ROOT_WRITES_YES || options->tmp_from_host ||
 	    options->unchanging || options->keep || strcmp(options->root, "/"))
-		return complain(-EINVAL, "run: --from=%s: the guest is as it was saved; give --name, --timeout and --verbose alone with it",
+		return complain(-EINVAL, "run: --from=%s: the guest is as it was saved; give --name, --setenv, --timeout and --verbose alone with it",
 				options->from);
 	return 0;
 }
@@ -286,7 +292,7 @@ int run_options_parse(struct run_options *options, int argc, char **argv)
 
 	*options = (struct run_options){ .root = "/" };
 	optind = 1;
-	while (!error && (opt = getopt_long(argc, argv, "+", known, NULL)) != -1)
+	while (!error && (opt = getopt_long(argc, argv, "+E:", known, NULL)) != -1)
 		error = take_option(options, opt);
 	if (error)
 		return error;
@@ -301,4 +307,6 @@ void run_options_free(struct run_options *options)
 {
 	while (options->nr_publish)
 		free(options->publish[--options->nr_publish]);
+	while (options->nr_env)
+		free(options->env[--options->nr_env]);
 }

@@ -44,6 +44,9 @@ check "what it wrote is on the host, with its owner and mode" eval '
 	[ "$(cat made)" = 0 ] && [ "$(stat -c %u:%g:%a made)" = 0:0:640 ] &&
 	[ "$(stat -c %u:%g:%F fifo)" = 7:8:fifo ]'
 printf '[Share]\nReadAhead=256K\n[Memory]\nHugePages=8\nTransparentHugePages=never\n[Sysctl]\nvm.max_map_count=77777\n' >my.conf
+# shellcheck disable=SC2016 # expanded in the guest
+check "--setenv: a variable of the program, and one that it has here" eval '
+	A=here B="b  c" run -EA=there --setenv=B -- sh -c "echo \"\$A \$B\"" >out && grep -x "there b  c" out'
 check "the guest has no more than it was given" eval '
 	run --cpus=1 --profile=./my.conf -- sh -c "nproc; ls /run /tmp; cat /proc/1/comm
 		cat /proc/sys/vm/max_map_count /proc/sys/vm/nr_hugepages /sys/kernel/mm/transparent_hugepage/enabled

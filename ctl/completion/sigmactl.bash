@@ -10,7 +10,7 @@ _sigmactl_verbs()
 # _sigmactl_options VERB: long options
 _sigmactl_options()
 {
-	sigmactl "${1:---help}" --help 2>/dev/null | sed -n 's/^  \(-[a-z], \|    \)\(--[a-z-]*\).*/\2/p'
+	sigmactl "${1:---help}" --help 2>/dev/null | sed -n 's/^  \(-[a-zA-Z], \|    \)\(--[a-z-]*\).*/\2/p'
 }
 
 # _sigmactl_names off|on|all: names of guests that are off, of the others, or of all
@@ -39,8 +39,8 @@ _sigmactl()
 		--)	[ "${words[0]}" != run ] || { _sigmactl_command $((i + 1)); return; } ;;
 		-t)	# of these verbs it has no value
 			[[ " ${words[*]} " == " "@(exec|shell)" "* ]] || i=$((i + 1)) ;;
-		-s|-n|-p|-e|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|--for|--until|--copy|\
-		--cpus|--from|--kernel|--guard|--profile|--cache|--append|--name|--rootfs|--share|--net|--publish)
+		-s|-n|-p|-e|-E|-u|-w|--timeout|--state|--lines|--property|--escape|--user|--workdir|--env|--for|--until|--copy|\
+		--setenv|--cpus|--from|--kernel|--guard|--profile|--cache|--append|--name|--rootfs|--share|--net|--publish)
 			[ "${COMP_WORDS[i + 1]}" != = ] || i=$((i + 1))
 			i=$((i + 1)) ;;
 		-*|=)	;;

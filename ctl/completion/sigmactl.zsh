@@ -16,7 +16,7 @@ _sigmactl_options()
 {
 	local -a options
 	options=(${(f)"$(_call_program options sigmactl ${1:---help} --help 2>/dev/null |
-		sed -n 's/^  \(-[a-z], \|    \)\(--[a-z-]*\)[^ ]*  *\(.*\)/\2:\3/p')"})
+		sed -n 's/^  \(-[a-zA-Z], \|    \)\(--[a-z-]*\)[^ ]*  *\(.*\)/\2:\3/p')"})
 	_describe -t options option options
 }
 

@@ -2,6 +2,7 @@
 /* sigmactl run -- CMD: its options, and the guest file that is composed of them. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../../ctl/ctl.h"
 #include "../../ctl/run_command.h"
@@ -74,6 +75,44 @@ TEST(all_options)
 	run_options_free(&options);
 }
 
+TEST(environment)
+{
+	static char *const of_image[] = { "PATH=/bin", "SIGMA_B=image", NULL };
+	char **env;
+
+	setenv("SIGMA_A", "here", 1);
+	setenv("SIGMA_B", "b=c", 1);
+	setenv("INVOCATION_ID", "manager", 1);
+	unsetenv("SIGMA_NONE");
+	ASSERT_EQ(0, PARSE("-E", "SIGMA_B", "--setenv=SIGMA_A=1", "--setenv", "SIGMA_NONE",
+			   "-ESIGMA_A=", "--", "true"));
+	ASSERT_EQ(2, options.nr_env);
+	env = run_env_join(&options, of_image);
+	ASSERT_TRUE(env);
+	EXPECT_STREQ("SIGMA_B=b=c", env[0]);
+	EXPECT_STREQ("SIGMA_A=", env[1]);
+	EXPECT_STREQ("PATH=/bin", env[2]);
+	EXPECT_TRUE(!env[3]);
+	free(env);
+
+	/* Each variable once, and what a service's manager has set not at all */
+	env = run_env_join(&options, NULL);
+	ASSERT_TRUE(env);
+	EXPECT_STREQ("SIGMA_A=", env[1]);
+	for (unsigned int i = 2; env[i]; i++)
+		EXPECT_TRUE(strncmp(env[i], "SIGMA_", 6) && strncmp(env[i], "INVOCATION_ID=", 14));
+	free(env);
+	run_options_free(&options);
+
+	/* But for who asks for it */
+	ASSERT_EQ(0, PARSE("-EINVOCATION_ID", "--", "true"));
+	env = run_env_join(&options, NULL);
+	ASSERT_TRUE(env);
+	EXPECT_STREQ("INVOCATION_ID=manager", env[0]);
+	free(env);
+	run_options_free(&options);
+}
+
 TEST(mistakes)
 {
 	EXPECT_REFUSED("no command behind --", "--");
@@ -88,6 +127,8 @@ TEST(mistakes)
 	EXPECT_REFUSED("give absolute paths", "--share=srv", "--", "true");
 	EXPECT_REFUSED("give absolute paths", "--share=/a:/b:/c", "--", "true");
 	EXPECT_REFUSED("give absolute paths", "--share=/a\"b", "--", "true");
+	EXPECT_REFUSED("there is no name", "--setenv==x", "--", "true");
+	EXPECT_REFUSED("there is no name", "-E", "", "--", "true");
 	EXPECT_REFUSED("--cpus= is empty", "--cpus=", "--", "true");
 }
 
