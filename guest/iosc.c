@@ -39,6 +39,10 @@ static void doorbell_rung(void *data, unsigned int n)
 		sigma_channels_rung(&guest->channels, n);
 		return;
 	}
+	if (n == SIGMA_DOORBELL_OBJECTS) {
+		sigma_objects_rung(&guest->channels.objects);
+		return;
+	}
 	rcu_read_lock();
 	user = rcu_dereference(guest->iosc.user[n]);
 	if (user)

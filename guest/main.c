@@ -101,6 +101,27 @@ static void report_up(struct sigma_guest *guest)
 	sigma_iosc_ring(guest, SIGMA_DOORBELL_STATE);
 }
 
+/* Without the area, or if it cannot be mapped, programs have channels, but no memory objects */
+static void open_objects(struct sigma_guest *guest)
+{
+	u64 phys = le64_to_cpu(READ_ONCE(guest->header->shared.phys));
+	u64 size = le64_to_cpu(READ_ONCE(guest->header->shared.size));
+	void *area;
+	int err;
+
+	if (!size)
+		return;
+	/* For as long as this kernel runs: it also tells how user space's mappings are cached */
+	area = sigma_fault() ? NULL : memremap(phys, size, MEMREMAP_WB);
+	err = area ? sigma_objects_open(&guest->channels.objects, guest->dev, area, phys, size) : -ENOMEM;
+	if (!err)
+		return;
+	dev_err(guest->dev, "no memory objects: the %llu bytes at 0x%llx cannot be used: error %d\n",
+		size, phys, err);
+	if (area)
+		memunmap(area);
+}
+
 /* A guest without channels goes on */
 static void add_channels(struct sigma_guest *guest)
 {
@@ -108,6 +129,7 @@ static void add_channels(struct sigma_guest *guest)
 
 	if (err)
 		goto no_channels;
+	open_objects(guest);
 	sigma_channels_up(&guest->channels);
 	err = sigma_channels_add(&guest->channels, guest->dev, NULL);
 	if (!err)

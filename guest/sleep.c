@@ -185,6 +185,8 @@ static void finish(void)
 		return;
 	sigma_guard_notify(sleep.guest);
 	sigma_doorbell_look(&sleep.guest->iosc.doorbell_rx);
+	/* What was taken back meanwhile is unmapped before programs run again */
+	sigma_objects_settle(&sleep.guest->channels.objects);
 }
 
 /* All devices work again, and the kernel has set its clock to rtc.c's, which has whole seconds */

@@ -251,6 +251,15 @@ static int ioctl_set_suspend(struct sigma_guest *guest, void __user *arg)
 	return sigma_suspend_set(guest, args.policy);
 }
 
+static int ioctl_set_shared(struct sigma_guest *guest, void __user *arg)
+{
+	struct sigma_shared args;
+
+	if (copy_from_user(&args, arg, sizeof(args)))
+		return -EFAULT;
+	return sigma_guest_set_shared(guest, &args);
+}
+
 static int ioctl_get_wake_failure(struct sigma_guest *guest, void __user *arg)
 {
 	struct sigma_wake_failure failure;
@@ -386,6 +395,8 @@ static long guest_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return ioctl_bind(gf->guest, argp, sigma_iosc_bind_call);
 	case SIGMA_READ_LOW:
 		return ioctl_read_low(gf->guest, argp);
+	case SIGMA_SET_SHARED:
+		return ioctl_set_shared(gf->guest, argp);
 	case SIGMA_RESTORE:
 		return ioctl_restore(gf->guest, argp);
 	default:

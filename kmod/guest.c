@@ -279,6 +279,44 @@ int sigma_guest_start(struct sigma_guest *guest, const struct sigma_start *args)
 	return err;
 }
 
+/* For memory objects: one that is asleep could not answer */
+static bool peer_runs(void *data)
+{
+	return sigma_guest_alive(data);
+}
+
+static int set_shared_locked(struct sigma_guest *guest, const struct sigma_shared *args)
+{
+	struct sigma_objects *objects = &guest->channels.objects;
+
+	if (guest->gone)
+		return -ENODEV;
+	/* Once and for all: also that there is none */
+	if (args->phys == objects->phys && args->size == objects->size)
+		return 0;
+	if (guest->state != SIGMA_STATE_CREATED || objects->area)
+		return -EBUSY;
+	if (!args->size || !IS_ALIGNED(args->phys | args->size, SIGMA_SEGMENT_ALIGN))
+		return -EINVAL;
+	if (!sigma_memory_contains(&guest->memory, args->phys, args->size))
+		return -EFAULT;
+	objects->peer_runs = peer_runs;
+	objects->data = guest;
+	objects->confined = guest->view.guard_kind != SIGMA_GUARD_NO;
+	return sigma_objects_open(objects, &guest->dev, phys_to_virt(args->phys), args->phys,
+				  args->size);
+}
+
+int sigma_guest_set_shared(struct sigma_guest *guest, const struct sigma_shared *args)
+{
+	int err;
+
+	mutex_lock(&guest->lock);
+	err = set_shared_locked(guest, args);
+	mutex_unlock(&guest->lock);
+	return err;
+}
+
 /* The guest wrote the page's address, which must be its own; and the CPU must have what it needs */
 static int check_wake(const struct sigma_guest *guest)
 {

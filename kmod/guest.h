@@ -125,6 +125,9 @@ int sigma_guest_wake_locked(struct sigma_guest *guest, struct sigma_why *why);
  */
 int sigma_guest_lend_again(struct sigma_guest *guest, struct sigma_why *why);
 
+/** sigma_guest_set_shared - SIGMA_SET_SHARED. May sleep. Return: 0 or a negative errno */
+int sigma_guest_set_shared(struct sigma_guest *guest, const struct sigma_shared *args);
+
 /** sigma_guest_violation - SIGMA_GET_VIOLATION */
 void sigma_guest_violation(struct sigma_guest *guest, struct sigma_violation *violation);
 

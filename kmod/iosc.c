@@ -44,6 +44,9 @@ static void doorbell_rung(void *data, unsigned int n)
 	case SIGMA_DOORBELL_STATE:
 		schedule_work(iosc->state_work);
 		break;
+	case SIGMA_DOORBELL_OBJECTS:
+		sigma_objects_rung(&iosc->channels->objects);
+		break;
 	case SIGMA_DOORBELL_END ... SIGMA_DOORBELLS - 1:
 		sigma_channels_rung(iosc->channels, n);
 		break;
@@ -276,6 +279,8 @@ static void fill_header(struct sigma_iosc *iosc)
 	strscpy(header->name, iosc->view->name, sizeof(header->name));
 	header->wakes = cpu_to_le32(1);
 	header->guarded = cpu_to_le32(iosc->view->guard_kind != SIGMA_GUARD_NO);
+	header->shared.phys = cpu_to_le64(iosc->channels->objects.phys);
+	header->shared.size = cpu_to_le64(iosc->channels->objects.size);
 }
 
 void sigma_iosc_reset(struct sigma_iosc *iosc)

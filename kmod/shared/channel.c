@@ -92,6 +92,7 @@ static void end_session(struct sigma_channel_end *end, int error)
 	 */
 	WRITE_ONCE(end->session, end->session + 1);	/* status() reads it without the lock */
 	smp_store_release(&our_state(end)->session, cpu_to_le32(end->session));
+	sigma_objects_rung(&end->all->objects);
 }
 
 /* Join the peer's session, or notice that it ended. Return: the peer's doorbell is to be rung */
@@ -144,6 +145,13 @@ static int status(struct sigma_channel_end *end)
 	return peer == READ_ONCE(end->session) ? 0 : -EAGAIN;
 }
 
+int sigma_channel_session(struct sigma_channel_end *end, u32 *ours, u32 *theirs)
+{
+	*ours = READ_ONCE(end->session);
+	*theirs = READ_ONCE(end->joined);
+	return status(end);
+}
+
 static int break_session(struct sigma_channel_end *end)
 {
 	spin_lock_irq(&end->lock);
@@ -177,6 +185,7 @@ void sigma_channels_rung(struct sigma_channels *all, unsigned int doorbell)
 
 void sigma_channels_up(struct sigma_channels *all)
 {
+	WRITE_ONCE(all->objects.peer_down, false);
 	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
 		struct sigma_channel_end *end = &all->end[i];
 
@@ -190,6 +199,8 @@ void sigma_channels_up(struct sigma_channels *all)
 /* A session that the peer has joined is over, and the next one has another number */
 void sigma_channels_restored(struct sigma_channels *all)
 {
+	WRITE_ONCE(all->objects.peer_down, false);
+	sigma_objects_restored(&all->objects);
 	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
 		struct sigma_channel_end *end = &all->end[i];
 		u32 last = le32_to_cpu(READ_ONCE(our_state(end)->session)) | 1;
@@ -205,6 +216,8 @@ void sigma_channels_restored(struct sigma_channels *all)
 
 void sigma_channels_down(struct sigma_channels *all)
 {
+	WRITE_ONCE(all->objects.peer_down, true);
+	sigma_objects_rung(&all->objects);
 	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
 		struct sigma_channel_end *end = &all->end[i];
 		unsigned long flags;
@@ -252,6 +265,7 @@ void sigma_channels_forget(struct sigma_channels *all)
 		spin_unlock_irq(&end->lock);
 	}
 	smp_wmb();	/* before the window is overwritten: see take() */
+	sigma_objects_forget(&all->objects);
 }
 
 /* The rings */
@@ -461,7 +475,7 @@ static __poll_t channel_poll(struct file *file, poll_table *pt)
 static long channel_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	if (cmd != SIGMA_CHANNEL_KICK)
-		return -ENOTTY;
+		return sigma_objects_ioctl(file->private_data, cmd, (void __user *)arg);
 	ring_if_wanted(file->private_data);
 	return 0;
 }
@@ -554,6 +568,7 @@ void sigma_channels_init(struct sigma_channels *all, unsigned int side, void *wi
 	all->side = side;
 	all->phys = phys + SIGMA_IOSC_CHANNELS_OFF;
 	all->tx = tx;
+	sigma_objects_init(&all->objects, side, window, tx);
 	for (unsigned int i = 0; i < SIGMA_CHANNELS; i++) {
 		struct sigma_channel_end *end = &all->end[i];
 
@@ -635,6 +650,7 @@ void sigma_channels_del(struct sigma_channels *all)
 		spin_unlock_irq(&end->lock);
 		wake_up_interruptible(&end->wait);
 	}
+	sigma_objects_close(&all->objects);
 }
 
 int sigma_channels_setup(void)

@@ -13,6 +13,7 @@
 #include <linux/wait.h>
 
 #include "doorbell.h"
+#include "object.h"
 #include "../uapi/iosc.h"
 
 struct sigma_channels;
@@ -52,12 +53,14 @@ struct sigma_channel_end {
  * @side: enum sigma_channel_side
  * @phys: physical address of the first channel
  * @tx: sends doorbells to the peer
+ * @objects: memory objects that are lent over the channels
  * @end: channel N is end[N - 1]
  */
 struct sigma_channels {
 	unsigned int side;
 	phys_addr_t phys;
 	struct sigma_doorbell_tx *tx;
+	struct sigma_objects objects;
 	struct sigma_channel_end end[SIGMA_CHANNELS];
 	/* private */
 	struct cdev cdev;
@@ -91,7 +94,15 @@ int sigma_channels_add(struct sigma_channels *all, struct device *parent, const 
 /** sigma_channels_del - remove the device nodes, and end all sessions. May sleep. */
 void sigma_channels_del(struct sigma_channels *all);
 
-/** sigma_channels_forget - the window is about to be overwritten; the peer is down */
+/**
+ * sigma_channel_session - does the session stand?
+ * @ours, @theirs: out: the numbers of both sides, valid if it does
+ *
+ * Any context. Return: 0, -EAGAIN: there is none yet, -EPIPE or -EPROTO: it is over.
+ */
+int sigma_channel_session(struct sigma_channel_end *end, u32 *ours, u32 *theirs);
+
+/** sigma_channels_forget - the window is about to be overwritten; the peer is down. May sleep. */
 void sigma_channels_forget(struct sigma_channels *all);
 
 /** sigma_channels_up - the peer's kernel is about to run; the window has just been reset */

@@ -21,7 +21,7 @@
  *                 wrote nonsense through its mapping. The session is over.
  *   poll          EPOLLIN: a message waits; EPOLLOUT: there is room for one of any length;
  *                 EPOLLHUP | EPOLLERR: the session is over. None of them: no peer yet.
- *   ioctl         SIGMA_CHANNEL_KICK
+ *   ioctl         SIGMA_CHANNEL_KICK; those for memory objects: see object.h
  *   mmap          offset 0, SIGMA_CHANNEL_SIZE bytes, MAP_SHARED: struct sigma_channel. PROT_WRITE
  *                 only on the block of this side, else EPERM.
  *

@@ -11,6 +11,7 @@
  *   SIGMA_IOSC_HEADER_OFF       struct sigma_iosc_header      see each field
  *   SIGMA_IOSC_MAILBOX_OFF      ACPI wake-up mailbox, 4 KiB   guest and host
  *   SIGMA_IOSC_RING_OFF(c, d)   struct sigma_iosc_ring        see below
+ *   SIGMA_IOSC_OBJECTS_OFF      struct sigma_grants[2]        see object.h
  *   SIGMA_IOSC_LOG_OFF          struct sigma_iosc_log         guest
  *   SIGMA_IOSC_CHANNEL_OFF(n)   struct sigma_channel          see channel.h
  *
@@ -26,6 +27,7 @@
 #include <linux/types.h>
 
 #include "channel.h"
+#include "object.h"
 
 #define SIGMA_ACPI_HID		"SGMA0001"
 
@@ -37,6 +39,7 @@
 #define SIGMA_IOSC_MAILBOX_OFF	0x1000
 #define SIGMA_IOSC_RINGS_OFF	0x8000
 #define SIGMA_IOSC_RING_SIZE	0x8000
+#define SIGMA_IOSC_OBJECTS_OFF	0x20000		/* index: enum sigma_channel_side */
 #define SIGMA_IOSC_LOG_OFF	0x80000
 #define SIGMA_IOSC_LOG_BYTES	0x40000		/* power of two */
 #define SIGMA_IOSC_CHANNELS_OFF	0xd0000
@@ -82,6 +85,7 @@ enum sigma_iosc_dir {
 #define SIGMA_DOORBELL_CONTROL	0	/* control rings: new message, or new room */
 #define SIGMA_DOORBELL_STATE	1	/* to host: sigma_iosc_guest.state changed */
 #define SIGMA_DOORBELL_LOG	2	/* to host: new bytes in the log */
+#define SIGMA_DOORBELL_OBJECTS	3	/* memory objects: see object.h */
 /* sigmad gives FIRST..END-1 to virtqueues; the channels have those from END */
 #define SIGMA_DOORBELL_FIRST	8
 #define SIGMA_DOORBELL_END	(SIGMA_DOORBELLS - SIGMA_CHANNELS)
@@ -188,6 +192,15 @@ struct sigma_iosc_clock {
 	__u8 pad[32];
 };
 
+/*
+ * The area of memory objects (object.h): a piece of the guest's memory that its kernel does not use.
+ * Written by the host before the guest starts. A size of 0: there is none
+ */
+struct sigma_iosc_shared {
+	__le64 phys;			/* a multiple of SIGMA_SEGMENT_ALIGN, as is the size */
+	__le64 size;			/* bytes */
+};
+
 struct sigma_iosc_header {
 	/* written by the host before the guest starts, constant while it runs */
 	__le64 magic;			/* SIGMA_IOSC_MAGIC */
@@ -206,6 +219,7 @@ struct sigma_iosc_header {
 	struct sigma_iosc_doorbell to_guest;
 	struct sigma_iosc_guest guest;
 	struct sigma_iosc_wake wake;
+	struct sigma_iosc_shared shared;
 };
 
 /*
@@ -424,6 +438,7 @@ _SIGMA_ABI(sigma_iosc_header, to_guest, 256);
 _SIGMA_ABI(sigma_iosc_header, guest, 384);
 _SIGMA_ABI(sigma_iosc_header, wake, 704);
 static_assert(sizeof(struct sigma_iosc_wake) == 136, "sigma_iosc_wake");
+_SIGMA_ABI(sigma_iosc_header, shared, 840);
 _SIGMA_ABI(sigma_iosc_guest, wake_page, 24);
 _SIGMA_ABI(sigma_iosc_guest, wake_at, 48);
 _SIGMA_ABI(sigma_iosc_guest, release, 64);
@@ -434,7 +449,12 @@ static_assert(sizeof(struct sigma_iosc_slot) == 256, "sigma_iosc_slot");
 _SIGMA_ABI(sigma_iosc_ring, consumed, 64);
 _SIGMA_ABI(sigma_iosc_ring, slot, 128);
 static_assert(sizeof(struct sigma_iosc_ring) <= SIGMA_IOSC_RING_SIZE, "sigma_iosc_ring");
-static_assert(SIGMA_IOSC_RING_OFF(SIGMA_IOSC_CHANNELS, 0) <= SIGMA_IOSC_LOG_OFF, "rings");
+static_assert(SIGMA_IOSC_RING_OFF(SIGMA_IOSC_CHANNELS, 0) <= SIGMA_IOSC_OBJECTS_OFF, "rings");
+static_assert(sizeof(struct sigma_grant) == 32, "sigma_grant");
+_SIGMA_ABI(sigma_grants, held, 8192);
+static_assert(sizeof(struct sigma_grants) == 12288, "sigma_grants");
+static_assert(SIGMA_IOSC_OBJECTS_OFF + 2 * sizeof(struct sigma_grants) <= SIGMA_IOSC_LOG_OFF,
+	      "objects");
 _SIGMA_ABI(sigma_iosc_log, data, 4096);
 static_assert(SIGMA_IOSC_LOG_OFF + sizeof(struct sigma_iosc_log) <= SIGMA_IOSC_CHANNELS_OFF, "log");
 static_assert(sizeof(struct sigma_channel_state) == 64, "sigma_channel_state");

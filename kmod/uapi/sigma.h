@@ -371,6 +371,16 @@ struct sigma_nodes {
 };
 
 /**
+ * struct sigma_shared - argument of SIGMA_SET_SHARED
+ * @phys: physical address, a multiple of SIGMA_SEGMENT_ALIGN
+ * @size: bytes, likewise; with @phys 0, too: none
+ */
+struct sigma_shared {
+	__u64 phys;
+	__u64 size;
+};
+
+/**
  * struct sigma_start - argument of SIGMA_START
  * @entry: guest physical address to jump to in 64-bit mode, paging on, all of the
  *	   guest's memory, its low memory and the IOSC window identity mapped,
@@ -554,7 +564,15 @@ struct sigma_panic {
  *   EFAULT  the bytes cannot all be read
  *   ENOMEM  no memory for a temporary copy
  *   ESHUTDOWN  the machine is about to restart or to sleep
+ * SIGMA_SET_SHARED: programs of the host and of the guest have memory objects (object.h) in this piece of
+ *   the guest's memory, until the guest is destroyed. The caller keeps the guest's kernel from using it
+ *   for anything else. What the guest has already may be said again, at a later start.
+ *   EBUSY   it has another one; or none, and was started before
+ *   EINVAL  a field is out of bounds
+ *   EFAULT  not all of it is in one segment of the guest's memory
+ *   ENOMEM  no memory for the kernel's own structs
  */
+#define SIGMA_SET_SHARED _IOW(SIGMA_IOC, 0x20, struct sigma_shared)
 #define SIGMA_GET_INFO	_IOR(SIGMA_IOC, 0x10, struct sigma_info)
 #define SIGMA_START	_IOW(SIGMA_IOC, 0x11, struct sigma_start)
 #define SIGMA_STOP	_IO(SIGMA_IOC, 0x12)
