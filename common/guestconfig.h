@@ -188,6 +188,7 @@ struct guest_config {
 	bool cpus_given;	/* the file names @cpus; otherwise sigmad chooses them */
 	uint32_t cpus[SIGMA_CPUS_MAX];
 	uint64_t memory;	/* bytes, multiple of SIGMA_SEGMENT_ALIGN */
+	uint64_t shared;	/* of @memory, for memory objects: bytes, likewise */
 	int numa_node;		/* of the host, that CPUs and memory must be of; or NUMA_NODE_ANY */
 	char *kernel;		/* path, never NULL after guestfile_load() */
 	char *initrd;		/* path or NULL */
@@ -204,7 +205,7 @@ struct guest_config {
 	unsigned int wake_on;	/* WAKE_ON_* */
 	struct guest_vsock vsock;
 	/* lines of keys, for messages; 0: not given */
-	unsigned int numa_line, cpus_line, memory_line, kernel_line, cmdline_line, guard_line,
+	unsigned int numa_line, cpus_line, memory_line, shared_line, kernel_line, cmdline_line, guard_line,
 		     root_line;
 	unsigned int nr_disks, nr_nets, nr_shares;	/* slots up to the last device */
 	unsigned int nr_channels;

@@ -7,6 +7,7 @@
  *				is one CPU), or CPUs of the host ("cpu3", "cpu2,cpu3", "cpu4-7");
  *				default 1
  *	Memory=512M		K, M, G suffixes; rounded up to 2 MiB; default 512M
+ *	SharedMemory=0		of this, what programs of host and guest share as memory objects; as above
  *	NUMANode=		a NUMA node of the host, of which CPUs and memory must be; default:
  *				one node if possible
  *	Kernel=/boot/vmlinuz-X	default: the host's running kernel, /boot/vmlinuz-$(uname -r)

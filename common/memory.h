@@ -29,6 +29,8 @@ struct memory_segment {
  * @base: where offset 0 is mapped
  * @size: bytes mapped
  * @nr: segments, ascending @phys, not overlapping; the low memory is not among them
+ * @shared: the end of a segment that is the area of memory objects, and not the kernel's; size 0:
+ *	there is none. load_place_shared() sets it
  * @nr_failed: number of @failed. Both are atomic
  * @failed: offsets of pages that memory_survive() has replaced by zeros
  */
@@ -38,6 +40,7 @@ struct guest_memory {
 	uint64_t size;
 	unsigned int nr;
 	struct memory_segment segment[SIGMA_SEGMENTS_MAX];
+	struct sigma_shared shared;
 	unsigned int nr_failed;
 	uint64_t failed[MEMORY_FAILED_MAX];
 };

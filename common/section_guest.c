@@ -136,6 +136,19 @@ static void set_memory(struct parser *parser, const char *value)
 	parser->config->memory = (size + SIGMA_SEGMENT_ALIGN - 1) & ~(SIGMA_SEGMENT_ALIGN - 1);
 }
 
+/* A kernel needs the rest: at least half, and what it needs to start */
+static void set_shared_memory(struct parser *parser, const char *value)
+{
+	uint64_t size;
+	char *end;
+
+	parser->config->shared_line = parser->line;
+	if (parse_size(value, &end, &size) || *end || size > UINT64_MAX - SIGMA_SEGMENT_ALIGN)
+		wrong(parser, -EINVAL, "SharedMemory=%s: not a size; write it like 64M", value);
+	else
+		parser->config->shared = (size + SIGMA_SEGMENT_ALIGN - 1) & ~(SIGMA_SEGMENT_ALIGN - 1);
+}
+
 static void set_numa_node(struct parser *parser, const char *value)
 {
 	unsigned long node;
@@ -351,6 +364,7 @@ static void set_vsock(struct parser *parser, const char *value)
 const struct guest_key guest_itself_keys[SECTION_KEYS_MAX] = {
 	{ "CPUs", set_cpus, KEY_ONCE },
 	{ "Memory", set_memory, KEY_ONCE },
+	{ "SharedMemory", set_shared_memory, KEY_ONCE },
 	{ "NUMANode", set_numa_node, KEY_ONCE },
 	{ "Kernel", set_kernel, KEY_ONCE },
 	{ "Initrd", set_initrd, KEY_ONCE },
@@ -401,6 +415,11 @@ void guest_itself_finish(struct parser *parser)
 	struct utsname host;
 
 	finish_root(parser);
+	if (config->shared && (config->shared > config->memory / 2 ||
+			       config->memory - config->shared < MEMORY_MIN))
+		guestfile_mistake(parser, config->shared_line, -EINVAL,
+				  "SharedMemory=: more than half of Memory=, or leaves the kernel less than %lluM; give the guest more Memory=, or share less",
+				  MEMORY_MIN >> 20);
 
 	if (!config->cmdline)
 		config->cmdline = strdup("");

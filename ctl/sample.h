@@ -9,6 +9,8 @@
 "CPUs=1\n" \
 "# A size with K, M, G or T, which is rounded up to 2M\n" \
 "Memory=512M\n" \
+"# How much of it programs of host and guest share as memory objects: iosc-calls(7)\n" \
+"#SharedMemory=64M\n" \
 "# May hyperthread siblings be split between host and guest?\n" \
 "SplitCores=no\n" \
 "# When the machine is suspended: the guest sleeps, too (sleep), is stopped (stop), or does not let\n" \

@@ -205,6 +205,11 @@ int guest_create_at(struct guest *guest, const struct save_head *head, char why[
 	return error;
 }
 
+int guest_set_shared(struct guest *guest, const struct sigma_shared *shared)
+{
+	return ioctl(guest->fd, SIGMA_SET_SHARED, shared) ? -errno : 0;
+}
+
 int guest_restore(struct guest *guest, const void *window, const void *low)
 {
 	const struct sigma_restore args = { .window = (uintptr_t)window, .low = (uintptr_t)low };

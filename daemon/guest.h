@@ -69,6 +69,9 @@ struct save_head;
  */
 int guest_create_at(struct guest *guest, const struct save_head *head, char why[REASON_TEXT_MAX]);
 
+/** guest_set_shared - SIGMA_SET_SHARED; 0 or -errno, not reported */
+int guest_set_shared(struct guest *guest, const struct sigma_shared *shared);
+
 /**
  * guest_restore - SIGMA_RESTORE; 0 or -errno, not reported
  * @window: SIGMA_IOSC_SIZE bytes

@@ -61,6 +61,7 @@ static void compare(const struct guest_config *old, const struct guest_config *n
 	} rows[] = {
 		{ "CPUs=", cpus_differ(old, new) },
 		{ "Memory=", old->memory != new->memory },
+		{ "SharedMemory=", old->shared != new->shared },
 		{ "Kernel=", differ(old->kernel, new->kernel) },
 		{ "Initrd=", differ(old->initrd, new->initrd) },
 		{ "Modules=", differ(old->modules, new->modules) },

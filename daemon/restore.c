@@ -8,6 +8,7 @@
  *
  * What is in a file was written by a sigmad, but is not trusted: see state_check().
  */
+#include <endian.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -116,6 +117,19 @@ static void note_broken(struct restore *restore, const struct guest_state *state
 			restore->broken |= 1ULL << id;
 }
 
+/* The area of memory objects, if it had one: sigma.ko checks that it is in the guest's memory */
+static int set_shared(struct guest *guest, const uint8_t *window)
+{
+	const struct sigma_iosc_header *header = (const void *)(window + SIGMA_IOSC_HEADER_OFF);
+	const struct sigma_shared shared = {
+		.phys = le64toh(header->shared.phys), .size = le64toh(header->shared.size),
+	};
+	int error = shared.size ? guest_set_shared(guest, &shared) : 0;
+
+	return error ? log_error(error, "sigma.ko refuses the guest's memory for memory objects: %s",
+				 strerror(-error)) : 0;
+}
+
 /* The guest is whole: it becomes one that is asleep, and its folder has what the next sigmad needs */
 static int settle(struct restore *restore, struct guest *guest, const uint8_t *state,
 		  const uint8_t key[AGENT_KEY_SIZE], const uint8_t *window, const uint8_t *low)
@@ -134,6 +148,8 @@ static int settle(struct restore *restore, struct guest *guest, const uint8_t *s
 	if (restore->copy)
 		snprintf(adopted->file, sizeof(adopted->file), GUEST_FILES "/%s" GUEST_SUFFIX, guest->name);
 	error = agent_key_keep(guest->name, key);
+	if (!error)
+		error = set_shared(guest, window);
 	if (!error) {
 		error = guest_restore(guest, window, low);
 		if (error)

@@ -18,6 +18,7 @@
 #include "../common/owner.h"
 #include "../common/profile.h"
 #include "../common/rundir.h"
+#include "../common/versions.h"
 #include "agent.h"
 #include "channels.h"
 #include "devices.h"
@@ -252,13 +253,40 @@ close_guest:
 	return error;
 }
 
+/*
+ * Memory for memory objects: set aside once, and at the same place at each start. sigma.ko is asked each time,
+ * since the file may have changed. 0 or a reported -errno
+ */
+static int share_memory(struct machine *machine)
+{
+	const struct guest_config *config = machine->config;
+	const char *reason;
+	int error = 0;
+
+	if (config->shared)
+		error = load_place_shared(&machine->memory, config->shared);
+	if (error)
+		return log_error(error, "%s:%u: SharedMemory= of %llu MiB: the guest's memory is in smaller pieces; share less, or start the guest when the host has more free memory",
+				 config->file, config->shared_line, (unsigned long long)config->shared >> 20);
+	error = guest_set_shared(&machine->guest, &machine->memory.shared);
+	if (!error || (error == -ENOTTY && !config->shared))
+		return 0;
+	if (error == -ENOTTY)
+		reason = "the loaded sigma.ko is older than this sigmad; " VERSIONS_REMEDY;
+	else if (error == -EBUSY)
+		reason = "the guest's memory was set aside when it had another value; stop the guest and start it";
+	else
+		reason = strerror(-error);
+	return log_error(error, "%s:%u: SharedMemory=: %s", config->file, config->shared_line, reason);
+}
+
 int start_run(struct machine *machine)
 {
 	struct sigma_start start;
 	int error;
 
 	observers_progress(&machine->observers, "Loading its kernel.");
-	error = agent_key_make(machine->config->name, machine->load.agent_key);
+	error = agent_key_make(machine->config->name, machine->load.agent_key) ?: share_memory(machine);
 	if (error)
 		return error;
 	error = load_guest(&machine->load, machine->config, &machine->guest.info,

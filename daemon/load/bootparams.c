@@ -45,6 +45,30 @@ struct placement {
 	struct range free[SIGMA_SEGMENTS_MAX];
 };
 
+/* The end of the largest segment, whose beginning has the kernel */
+int load_place_shared(struct guest_memory *mem, uint64_t size)
+{
+	const struct memory_segment *largest = &mem->segment[0];
+
+	for (unsigned int i = 1; i < mem->nr; i++)
+		if (mem->segment[i].size > largest->size)
+			largest = &mem->segment[i];
+	if (largest->size <= size)
+		return -ENOMEM;
+	mem->shared = (struct sigma_shared){
+		.phys = largest->phys + largest->size - size, .size = size,
+	};
+	return 0;
+}
+
+/* The first byte behind what the guest's kernel has of a segment: its end, or the shared area */
+static uint64_t end_of(const struct guest_memory *mem, const struct memory_segment *segment)
+{
+	uint64_t end = segment->phys + segment->size;
+
+	return mem->shared.size && mem->shared.phys + mem->shared.size == end ? mem->shared.phys : end;
+}
+
 static uint64_t align_up(uint64_t value, uint64_t align)
 {
 	return (value + align - 1) & ~(align - 1);
@@ -56,7 +80,7 @@ static void placement_init(struct placement *placement, const struct guest_memor
 	for (unsigned int i = 0; i < mem->nr; i++)
 		placement->free[i] = (struct range) {
 			.start = mem->segment[i].phys,
-			.end = mem->segment[i].phys + mem->segment[i].size,
+			.end = end_of(mem, &mem->segment[i]),
 		};
 }
 
@@ -124,10 +148,10 @@ static void e820_add(struct boot_params *params, uint64_t start, uint64_t end, u
 }
 
 /*
- * At most three entries for the segment with the ACPI tables, one for each other segment, and three
- * for low memory, I/O APIC and IOSC window
+ * At most three entries for the segment with the ACPI tables, one for each other segment, and four
+ * for low memory, I/O APIC, shared area and IOSC window
  */
-static_assert(SIGMA_SEGMENTS_MAX + 2 + 3 <= E820_MAX_ENTRIES_ZEROPAGE, "e820");
+static_assert(SIGMA_SEGMENTS_MAX + 2 + 4 <= E820_MAX_ENTRIES_ZEROPAGE, "e820");
 
 static void e820_fill(struct boot_params *params, const struct sigma_info *info,
 		      const struct guest_memory *mem, uint64_t acpi)
@@ -137,7 +161,7 @@ static void e820_fill(struct boot_params *params, const struct sigma_info *info,
 	e820_add(params, info->ioapic_phys, info->ioapic_phys + PAGE_SIZE, E820_RESERVED);
 
 	for (unsigned int i = 0; i < mem->nr; i++) {
-		uint64_t start = mem->segment[i].phys, end = start + mem->segment[i].size;
+		uint64_t start = mem->segment[i].phys, end = end_of(mem, &mem->segment[i]);
 
 		if (acpi >= start && acpi < end) {
 			e820_add(params, start, acpi, E820_RAM);
@@ -147,6 +171,7 @@ static void e820_fill(struct boot_params *params, const struct sigma_info *info,
 		e820_add(params, start, end, E820_RAM);
 	}
 
+	e820_add(params, mem->shared.phys, mem->shared.phys + mem->shared.size, E820_RESERVED);
 	e820_add(params, info->iosc_phys, info->iosc_phys + SIGMA_IOSC_SIZE, E820_RESERVED);
 }
 
@@ -270,7 +295,7 @@ static int check_room(const struct load *load, const struct guest_config *config
 		      size_t cmdline_size)
 {
 	const struct guest_memory mem = {
-		.nr = 1, .segment[0] = { .phys = 4096 * MIB, .size = config->memory },
+		.nr = 1, .segment[0] = { .phys = 4096 * MIB, .size = config->memory - config->shared },
 	};
 	struct layout layout;
 
@@ -338,6 +363,14 @@ static int check_memory(const struct guest_memory *mem)
 			      nr, nr == 1 ? "" : "s", nr == 1 ? "s" : "ve") : 0;
 }
 
+/* Objects of the host's programs outlive the run. Those of the guest's are zeroed when they are made */
+static void zero(const struct guest_memory *mem)
+{
+	for (unsigned int i = 0; i < mem->nr; i++)
+		memset(mem->base + mem->segment[i].offset, 0,
+		       end_of(mem, &mem->segment[i]) - mem->segment[i].phys);
+}
+
 static void write_kernel(uint8_t *to, const struct kernel *kernel, bool moves)
 {
 	kernel_copy(kernel, to);
@@ -371,7 +404,7 @@ int load_guest(const struct load *load, const struct guest_config *config,
 	 * its log would be taken for the log of the new run.
 	 */
 	if (info->state != SIGMA_STATE_CREATED)
-		memset(mem->base, 0, mem->size);
+		zero(mem);
 	error = check_memory(mem);
 	if (error)
 		goto free_cmdline;

@@ -48,6 +48,13 @@ int load_open(struct load *load, const struct guest_config *config);
 void load_close(struct load *load);
 
 /**
+ * load_place_shared - choose where the area of memory objects is, of @size bytes, and set mem->shared
+ *
+ * The same segments have it at the same place. Return: 0; -ENOMEM: no segment is so large.
+ */
+int load_place_shared(struct guest_memory *mem, uint64_t size);
+
+/**
  * load_guest - put kernel, initrd, ACPI tables and boot parameters into guest memory
  * @info: addresses of the guest, its CPUs and its state
  * @nodes: the NUMA nodes of its CPUs and memory

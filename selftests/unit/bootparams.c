@@ -230,6 +230,29 @@ TEST(e820)
 	EXPECT_EQ(80 * MIB + SIGMA_LOW_SIZE - ACPI_TABLES_SIZE, ram);
 }
 
+/* The area of memory objects is no RAM, and nobody writes to it */
+TEST(shared_memory)
+{
+	uint64_t start = 0x100000000 + 64 * MIB;
+
+	NEED_TREE();
+	segments(0x100000000, (unsigned int[]){ 128, 16, 0 });
+	EXPECT_EQ(-ENOMEM, load_place_shared(&mem, 128 * MIB));
+	EXPECT_EQ(0, load_place_shared(&mem, 64 * MIB));
+	EXPECT_EQ(start, mem.shared.phys);
+	EXPECT_EQ(64 * MIB, mem.shared.size);
+	memset(mem.base + 64 * MIB, 0x5a, 64 * MIB);
+	capture_start();
+	EXPECT_EQ(0, load());
+	capture_end();
+	EXPECT_EQ(1, type_of(start - MIB, MIB));
+	EXPECT_EQ(2, type_of(start, 64 * MIB));
+	for (uint64_t at = 64 * MIB; at < 128 * MIB; at++)
+		if (mem.base[at] != 0x5a)
+			ASSERT_EQ(0x5a, mem.base[at]);
+	mem.shared = (struct sigma_shared){ };
+}
+
 /* A kernel below its pref_address would move itself up, over what is there */
 TEST(not_below_its_preferred_address)
 {

@@ -78,6 +78,7 @@ TEST(defaults)
 	EXPECT_EQ(1, config.nr_cpus);
 	EXPECT_FALSE(config.cpus_given);
 	EXPECT_EQ(512U << 20, config.memory);
+	EXPECT_EQ(0, config.shared);
 	EXPECT_EQ(NUMA_NODE_ANY, config.numa_node);
 	EXPECT_TRUE(strstr(config.kernel, "/vmlinuz"));
 	EXPECT_EQ(2, config.kernel_line);
@@ -527,6 +528,17 @@ TEST(memory_is_rounded_up)
 	ASSERT_EQ(0, load(KERNEL "Memory=2g\n"));
 	EXPECT_EQ(2ULL << 30, config.memory);
 	guestfile_free(&config);
+}
+
+TEST(shared_memory)
+{
+	ASSERT_EQ(0, load(KERNEL "Memory=512M\nSharedMemory=63M\n"));
+	EXPECT_EQ(64U << 20, config.shared);
+	guestfile_free(&config);
+	EXPECT_WRONG(KERNEL "SharedMemory=some\n", 3, "not a size");
+	EXPECT_WRONG(KERNEL "SharedMemory=18446744073709551615\n", 3, "not a size");
+	EXPECT_WRONG(KERNEL "Memory=512M\nSharedMemory=258M\n", 4, "more than half of Memory=");
+	EXPECT_WRONG(KERNEL "Memory=200M\nSharedMemory=80M\n", 4, "less than 128M");
 }
 
 TEST(numa_node)
