@@ -126,6 +126,70 @@ int iosc_wait(struct iosc *channel, short events, const struct timespec *timeout
  */
 int iosc_pair(struct iosc *ends[2]);
 
+/*
+ * Memory objects: memory that one side makes and lends to the other, without a copy. iosc-calls(7)
+ * explains them. EOPNOTSUPP: the guest's file has no SharedMemory=, or the channel is of iosc_pair().
+ */
+struct iosc_memory;
+
+#define IOSC_MEMORY_WRITE	1	/* iosc_memory_grant(): the peer may write, too */
+#define IOSC_MEMORY_ZEROES	1	/* iosc_memory_take(): see there */
+
+/**
+ * iosc_memory_new - make an object of @size bytes, which are 0, and map it
+ * @channel: any of the guest's; the object does not need it any more
+ * @size: is rounded up to whole pages
+ *
+ * Errors: ENOSPC: this side's half of the area has no room for it in one piece; those of mmap(2).
+ */
+struct iosc_memory *iosc_memory_new(struct iosc *channel, size_t size);
+
+/**
+ * iosc_memory_grant - lend a part of it to the program at the other end of @channel
+ * @offset, @size: whole pages; @size 0: all from @offset on
+ * @flags: 0 or IOSC_MEMORY_WRITE
+ * @grant: out: a number, which a call or a message passes to the peer. It means nothing on another
+ *	channel, nor in another session
+ *
+ * Return: 0. EAGAIN: no peer yet; EPIPE: the session is over; EMFILE: too many are lent; EINVAL.
+ */
+int iosc_memory_grant(struct iosc *channel, struct iosc_memory *memory, size_t offset, size_t size,
+		      int flags, unsigned int *grant);
+
+/**
+ * iosc_memory_revoke - take it back
+ *
+ * Afterwards no program of the peer has it mapped. Return: 0, also if the session is over, or the
+ * grant was taken back before. ETIMEDOUT: the peer's kernel has not obeyed in two seconds; ENOMEM:
+ * the host has no memory to move it out of a guarded guest's reach, and it was not taken back.
+ */
+int iosc_memory_revoke(struct iosc *channel, unsigned int grant);
+
+/**
+ * iosc_memory_take - get what the peer has lent, and map it
+ * @grant: the number that the peer has passed
+ * @flags: IOSC_MEMORY_ZEROES: once the peer has taken it back, the mapping has zeroes, and what this
+ *	program writes afterwards, in each page the same. 0: an access is a SIGBUS then
+ *
+ * Errors: EBADF: there is no such grant, or not any more; EPROTO: it is malformed; EPIPE, EAGAIN.
+ */
+struct iosc_memory *iosc_memory_take(struct iosc *channel, unsigned int grant, int flags);
+
+/** iosc_memory_at - where it is mapped, aligned to a page */
+void *iosc_memory_at(const struct iosc_memory *memory);
+
+/** iosc_memory_size - bytes */
+size_t iosc_memory_size(const struct iosc_memory *memory);
+
+/** iosc_memory_is_writable - may this program write to it? */
+int iosc_memory_is_writable(const struct iosc_memory *memory);
+
+/** iosc_memory_fd - for poll(2): POLLHUP: the peer has taken it back, or the session is over */
+int iosc_memory_fd(const struct iosc_memory *memory);
+
+/** iosc_memory_free - unmap it; all that is lent of it is taken back. NULL: does nothing */
+void iosc_memory_free(struct iosc_memory *memory);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,9 @@
 
 @0xd0a2bb2a6a0c8f11;
 
+using Memory = UInt32;
+# A memory object that the sender lends: the number of iosc_memory_grant(3), for iosc_memory_take(3).
+
 annotation max @0xb1c0ffee00000001 (field, param) :UInt32;
 # The most bytes of a text or of data, the most elements of a list. Each of them has one.
 
