@@ -323,9 +323,9 @@ $(O)/programs/%: selftests/programs/%.c | needs
 	$(call quiet,CC,$@)$(CC) $(sigma_cflags) -MF $(O)/selftests/programs/$*.d $(CFLAGS) $(CPPFLAGS) \
 		$(LDFLAGS) -o $@ $< $(filter %.a,$^)
 
-$(O)/programs/channels $(O)/programs/roundtrip $(O)/programs/calls: $(O)/libiosc.a
-$(O)/programs/calls: sigma_cflags += -Ilib -I$(O)/stubs
-$(O)/programs/calls: | $(stubs)
+$(O)/programs/channels $(O)/programs/roundtrip $(O)/programs/calls $(O)/programs/objects: $(O)/libiosc.a
+$(O)/programs/calls $(O)/programs/objects: sigma_cflags += -Ilib -I$(O)/stubs
+$(O)/programs/calls $(O)/programs/objects: | $(stubs)
 $(O)/programs/ioctls $(O)/programs/wild: $(O)/libcommon.a
 
 # The example of docs/examples/calls.md, as it says
