@@ -18,6 +18,7 @@
  *	finding.c installed.c	the findings of 'sigmactl check', and those about what is installed
  *	microcode.c	its finding about microcode
  *	report.c	output of 'sigmactl check --report'
+ *	shared.c	output of 'sigmactl status --shared'
  *	prometheus.c	output of 'sigmactl stats --prometheus'
  *	library.c	loads libraries that few verbs need
  *	the others	one verb each, with its help
@@ -83,6 +84,7 @@ enum {
 	OPT_FOR		= 1 << 23,
 	OPT_UNTIL	= 1 << 24,
 	OPT_COPY	= 1 << 25,
+	OPT_SHARED	= 1 << 26,
 };
 
 #define PROPERTIES_MAX 32
@@ -543,6 +545,20 @@ uint64_t clock_now(clockid_t clock);
 uint64_t clock_deadline(uint64_t usec);
 
 /* text.c */
+
+/** guests_open_attr - open a file of the guest in sysfs; NULL: see errno */
+FILE *guests_open_attr(const char *name, const char *attr);
+
+/**
+ * shared_print - who holds what of memory objects
+ * @file: "shared" of a guest in sysfs
+ *
+ * Return: an exit status.
+ */
+int shared_print(FILE *file, bool json, bool legend);
+
+/** shared_show - that of a guest, which exists. Return: an exit status */
+int shared_show(const char *name, const struct options *options);
 
 /** text_size - format a size: "512M", "1.5G" */
 const char *text_size(char text[32], uint64_t bytes);

@@ -35,6 +35,14 @@ static int read_attr(const char *name, const char *attr, char *text, size_t size
 	return parse_first_line(text, size, SYSFS "/%s/%s", name, attr);
 }
 
+FILE *guests_open_attr(const char *name, const char *attr)
+{
+	char path[sizeof(SYSFS) + SIGMA_NAME_MAX + 32];
+
+	snprintf(path, sizeof(path), SYSFS "/%s/%s", name, attr);
+	return fopen(path, "re");
+}
+
 static uint64_t read_number(const char *name, const char *attr)
 {
 	char text[32];

@@ -27,7 +27,7 @@ static const struct verb *const verbs[] = { VERBS(VERB_NO_TITLE, VERB) };
 
 /* Options without a letter */
 enum { VERSION = 256, NO_LEGEND, READ_ONLY, FORCE, VALUE, PROMETHEUS, REPORT, TTY, NO_TTY, USER, WORKDIR, ENV,
-       KEEP_CORES, KEEP, FOR, UNTIL, COPY };
+       KEEP_CORES, KEEP, FOR, UNTIL, COPY, SHARED };
 
 static const struct {
 	struct option option;
@@ -69,6 +69,8 @@ static const struct {
 	  "      --for=SPAN        wake it after 90s, 10min, 8h or 2d, for example" },
 	{ { "until", required_argument, NULL, UNTIL }, OPT_UNTIL,
 	  "      --until=TIME      wake it at 18:30, or '2030-01-31 18:30', for example" },
+	{ { "shared", no_argument, NULL, SHARED }, OPT_SHARED,
+	  "      --shared          who holds what of its memory objects" },
 	{ { "value", no_argument, NULL, VALUE }, OPT_VALUE,
 	  "      --value           print values without their KEY=" },
 	{ { "watch", no_argument, NULL, 'w' }, OPT_WATCH,

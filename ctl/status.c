@@ -254,6 +254,8 @@ static int run(const struct options *options, char **args)
 	status = guest_check(args[0]);
 	if (status)
 		return status;
+	if (options->given & OPT_SHARED)
+		return shared_show(args[0], options);
 	served_read(&served, args[0]);
 	/*
 	 * Read the guest after its sigmad: a guest that ends now, together with its sigmad, must
@@ -284,6 +286,9 @@ DEFINE_VERB(status) = {
 "looking anyway costs no interrupt. A heartbeat that stands still means that the guest hangs, or\n"
 "has its interrupts off. --no-legend leaves out the log.\n"
 "\n"
+"--shared says instead who holds what of the memory objects (SharedMemory=): what programs of the\n"
+"host and of the guest lend over which channel, and how much of it the other side's have.\n"
+"\n"
 "Each device is shown with its ID, kind and name, and the keys that it was made from. 'sigmactl\n"
 "disk|net|share rm' takes the ID or the name. \"Unplug pending\" means that the guest was asked to\n"
 "release the device and has not done so yet. Below a device that has stopped is what to do about it.\n"
@@ -300,7 +305,7 @@ DEFINE_VERB(status) = {
 "Examples:\n"
 "  sigmactl status demo\n"
 "  sigmactl status --json demo | jq .heartbeat\n",
-	.accepts = OPT_JSON | OPT_NO_LEGEND | OPT_LINES,
+	.accepts = OPT_JSON | OPT_NO_LEGEND | OPT_LINES | OPT_SHARED,
 	.nr_args = 1,
 	.run = run,
 };

@@ -20,6 +20,11 @@
  *	guard_exits/NAME	number of VM exits since the start, or since it woke, for this
  *				reason, one of enum guard_exit, see guard/frame.h
  *	panic			the first line of its panic; empty unless it panicked
+ *	shared			memory objects; empty: it has none. "half BYTES OBJECTS": of each side's half
+ *				of the area, and how many of them the host's programs have objects of;
+ *				then "host CHANNEL GRANTS BYTES HELD" for each channel over which the
+ *				host's programs lend something, and how much of it the guest's
+ *				programs have; and "guest ..." for what the guest's lend
  *
  * /sys/class/sigma/control/:
  *
@@ -45,6 +50,7 @@
 #include "cpu.h"
 #include "create.h"
 #include "guest.h"
+#include "lent.h"
 #include "memory.h"
 #include "pool.h"
 #include "sysfs.h"
@@ -343,6 +349,12 @@ const struct attribute_group *sigma_control_groups[] = {
 	NULL
 };
 
+static ssize_t shared_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sigma_lent_show(&to_guest(dev)->channels.objects, buf);
+}
+static DEVICE_ATTR_RO(shared);
+
 static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_cpus.attr,
@@ -358,6 +370,7 @@ static struct attribute *sigma_guest_attrs[] = {
 	&dev_attr_interrupts_ns.attr,
 	&dev_attr_guard.attr,
 	&dev_attr_panic.attr,
+	&dev_attr_shared.attr,
 	NULL
 };
 

@@ -41,6 +41,12 @@ serve_on_host() { $program serve "$1" >$out.server 2>&1 & server=$!; said server
 kill_server() { kill -9 "$server"; wait "$server" 2>/dev/null; [ $? = 137 ]; }
 keep_on_host() { $program keep "$1" >$out.keep 2>&1 & keeper=$!; said keep keeps; }
 server_lost() { in_guest "$1" "[ \$(grep -c 'left void' $out.server2) = $2 ]"; }
+shared_by_both()
+{
+	sigmactl status --shared "$1" | tee "$out.shared"
+	[ "$(awk '$2 == 2 { print $1, $3, $4, $5 }' "$out.shared")" = "host 1 1M 1M
+guest 1 1M 1M" ]
+}
 has_room() { [ "$($program fill "$1" $((4 * ROOM)))" = "room $ROOM" ]; }
 
 for number in 1 2 3; do
@@ -83,6 +89,7 @@ for number in 1 2 3; do
 	check "$name: the guest's program has lost what was lent to it, and nothing else" \
 		guest_said $number keep "peer ended, theirs void, own kept"
 	check "$name: a program of the host lends to the guest's server, and takes" keep_on_host "/dev/iosc/$name/2"
+	check "$name: sigmactl says who holds what" shared_by_both "$name"
 	check "$name: that program is killed" eval "kill -9 $keeper; wait $keeper 2>/dev/null; [ \$? = 137 ]"
 	# Once before, of the frames
 	check "$name: the guest's server has lost what was lent to it" until_true 60 server_lost "$number" 2

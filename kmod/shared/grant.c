@@ -350,7 +350,7 @@ static int grant_locked(struct sigma_channel_end *end, struct sigma_object *obje
 	set->count = (set->count + 1) & COUNT_MASK ?: 1;
 	*lent = (struct sigma_lent){
 		.number = set->count * SIGMA_GRANTS + (lent - set->lent), .session = ours,
-		.end = end, .object = object, .range = object->range,
+		.end = end, .object = object, .range = object->range, .size = args->size,
 	};
 	object->range->users++;
 	shared = &set->ours->grant[lent - set->lent];

@@ -71,6 +71,7 @@ struct sigma_object {
  * @withdrawn: it is void, but the other kernel may not have let go of it
  * @session: this side's session of channel @end
  * @object: NULL: it has gone
+ * @size: bytes
  */
 struct sigma_lent {
 	u32 number, session;
@@ -78,6 +79,7 @@ struct sigma_lent {
 	struct sigma_channel_end *end;
 	struct sigma_object *object;
 	struct sigma_range *range;
+	u64 size;
 };
 
 /**

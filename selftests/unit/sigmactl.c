@@ -38,8 +38,16 @@ TEST(sizes_and_spans)
 	EXPECT_STREQ("1d 0h", text_span(text, 86400 * USEC_PER_SEC));
 }
 
-/* The Prometheus output; the caller frees it */
-static char *prometheus(const struct stats *all, int nr)
+static const struct stats *to_print;
+static int nr_to_print;
+
+static void print_prometheus(void)
+{
+	prometheus_print(to_print, nr_to_print);
+}
+
+/* What it prints; the caller frees it */
+static char *printed(void (*print)(void))
 {
 	FILE *out = tmpfile();
 	int before = dup(STDOUT_FILENO);
@@ -47,7 +55,7 @@ static char *prometheus(const struct stats *all, int nr)
 
 	fflush(stdout);
 	dup2(fileno(out), STDOUT_FILENO);
-	prometheus_print(all, nr);
+	print();
 	fflush(stdout);
 	dup2(before, STDOUT_FILENO);
 	close(before);
@@ -55,6 +63,13 @@ static char *prometheus(const struct stats *all, int nr)
 	text[fread(text, 1, (1 << 16) - 1, out)] = '\0';
 	fclose(out);
 	return text;
+}
+
+static char *prometheus(const struct stats *all, int nr)
+{
+	to_print = all;
+	nr_to_print = nr;
+	return printed(print_prometheus);
 }
 
 static unsigned int count(const char *text, const char *word)
@@ -67,6 +82,48 @@ static unsigned int count(const char *text, const char *word)
 }
 
 #define EXPECT_LINE(line, text) EXPECT_EQ(1, count(text, "\n" line "\n"))
+
+/* "shared" of sysfs */
+static const char *shared_text;
+static bool shared_json, shared_legend;
+
+static void print_shared(void)
+{
+	FILE *file = fmemopen((void *)shared_text, strlen(shared_text), "r");
+
+	shared_print(file, shared_json, shared_legend);
+	fclose(file);
+}
+
+static char *shared(const char *text, bool json, bool legend)
+{
+	shared_text = text;
+	shared_json = json;
+	shared_legend = legend;
+	return printed(print_shared);
+}
+
+TEST(who_holds_what)
+{
+	static const char sysfs[] = "half 16777216 1048576\nhost 2 1 1048576 524288\nnonsense\nguest 16 3 12288 0\n";
+	char *text = shared(sysfs, false, true);
+
+	EXPECT_STREQ("Each side has 16M; the host's programs have objects of 1M.\n"
+		     "LENDER  CHANNEL  GRANTS       LENT       HELD\n"
+		     "host          2       1         1M       512K\n"
+		     "guest        16       3        12K         0B\n", text);
+	free(text);
+	text = shared(sysfs, false, false);
+	EXPECT_EQ(2, count(text, "\n"));
+	free(text);
+	text = shared(sysfs, true, true);
+	EXPECT_EQ(2, count(text, "\"lender\""));
+	EXPECT_EQ(1, count(text, "16777216"));
+	free(text);
+	text = shared(" ", false, true);
+	EXPECT_EQ(1, count(text, "SharedMemory="));
+	free(text);
+}
 
 TEST(prometheus_of_two_guests)
 {
