@@ -219,7 +219,7 @@ struct iosc_serving {
 /**
  * struct iosc_serve - what stubs say about a method
  * @size: bytes of the fixed part of its arguments
- * @kind: IOSC_CALL or IOSC_ONEWAY; 0: it is an event
+ * @kind: IOSC_CALL or IOSC_ONEWAY; 0: it is an event, and @call is iosc_serve_nothing()
  * @call: call the function of the program's table. Return: its result, -ENOSYS, -EBADMSG or -EBADF
  */
 struct iosc_serve {
@@ -332,6 +332,12 @@ void *iosc_handle_close(struct iosc_handles *handles, __u32 type, __u32 number);
  * There is always some for @length bytes. Return: serving->answer.room.
  */
 void *iosc_answer_begin(struct iosc_serving *serving, __u32 length);
+
+/* In the place of an event: a message of kind 0 and without a fixed part has what it says */
+IOSC_SELDOM int iosc_serve_nothing(struct iosc_serving *serving)
+{
+	return -ENOSYS;
+}
 
 IOSC_SELDOM int iosc_serve_other(const struct iosc_serve *serve, struct iosc_serving *serving, __u8 *copy)
 {

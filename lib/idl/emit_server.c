@@ -294,8 +294,10 @@ static void put_methods(const struct interface *interface)
 	for (unsigned int i = 0; i < interface->nr_methods; i++) {
 		const struct method *method = &interface->method[i];
 
-		if (method->kind == METHOD_EVENT)
+		if (method->kind == METHOD_EVENT) {
+			put("\t[%u] = { 0, 0, iosc_serve_nothing },\n", i);
 			continue;
+		}
 		put("\t[%u] = { %s, %s, %s_serve_%s },\n", i,
 		    upper(interface, text("%s_in_size", method->name)),
 		    method->kind == METHOD_ONEWAY ? "IOSC_ONEWAY" : "IOSC_CALL", interface->name,
