@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The manual and the help name every verb of sigmactl, and every key of a guest file. */
+/* The pages name every verb of sigmactl, every key of a guest file, and every capability of sigmad. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,6 +96,36 @@ TEST(sigma_guest_5_describes_each_key)
 		}
 		free(part);
 	}
+	free(text);
+}
+
+/* The paragraph of SECURITY.md about what a sigmad keeps, and the bounding set of its unit */
+TEST(security_md_names_each_capability)
+{
+	static const char begin[] = "\nCapabilityBoundingSet=", heading[] = "`sigmad` keeps six capabilities";
+	char *unit = page("../udev/sigma@.service.in"), *text = page("../SECURITY.md");
+	char *set, *part, *end, *name;
+	unsigned int nr = 0;
+
+	ASSERT_TRUE(unit && text);
+	set = strstr(unit, begin);
+	part = strstr(text, heading);
+	ASSERT_TRUE(set && part);
+	end = strstr(part, "seccomp");
+	ASSERT_TRUE(end);
+	*end = '\0';
+	set += strlen(begin);
+	set[strcspn(set, "\n")] = '\0';
+	for (name = strtok(set, " "); name; name = strtok(NULL, " "), nr++) {
+		char quoted[64];
+
+		snprintf(quoted, sizeof(quoted), "`%s`", name);
+		if (!strstr(part, quoted))
+			printf("# %s\n", quoted);
+		EXPECT_TRUE(strstr(part, quoted));
+	}
+	EXPECT_EQ(6, nr);
+	free(unit);
 	free(text);
 }
 
