@@ -46,7 +46,8 @@ const char run_options_help[] =
 "      --timeout=SEC         end CMD by SIGTERM after SEC seconds, 10 s later by SIGKILL, and a\n"
 "                            guest that hangs 10 s later\n"
 "      --from=FILE           in a guest that has booted already: a copy of one that was saved to FILE by\n"
-"                            'sigmactl save'. Root only; with --name, --timeout and --verbose alone\n"
+"                            'sigmactl save'. Root only; with --name, --setenv, --timeout and\n"
+"                            --verbose alone\n"
 "      --keep                the guest goes on when CMD has ended\n"
 "      --verbose             say when each step was done\n";
 
