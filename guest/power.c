@@ -185,7 +185,8 @@ void sigma_power_open(struct sigma_guest *guest)
 	require_hook("panic notifier", sigma_fault() ?:
 		     atomic_notifier_chain_register(&panic_notifier_list, &panic_hook));
 
-	require_hook("machine_ops", sigma_fault() ?: sigma_machine_ops_replace(&ends));
+	require_hook(IS_ENABLED(CONFIG_KPROBES) ? "machine_ops" : "no CONFIG_KPROBES",
+		     sigma_fault() ?: sigma_machine_ops_replace(&ends));
 	sigma_register_syscore(&suspend_gate);
 	handler = sigma_fault_ptr() ?:
 		  register_sys_off_handler(SYS_OFF_MODE_POWER_OFF, SYS_OFF_PRIO_FIRMWARE + 1,
