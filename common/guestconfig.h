@@ -175,7 +175,6 @@ struct guest_vsock {
 #define WAKE_ON_MAGIC		0x2	/* magic packets alone; WAKE_ON_NETWORK has them, too */
 #define WAKE_ON_VSOCK		0x4
 #define WAKE_ON_CHANNEL		0x8
-#define WAKE_ON_MACHINE		0x10	/* no reason of its own: its alarm wakes the machine, too */
 
 struct guest_config {
 	char name[SIGMA_NAME_MAX];

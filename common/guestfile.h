@@ -25,7 +25,7 @@
  *	Suspend=sleep		when the machine sleeps: the guest does before (sleep), keeps it from
  *				that (refuse), or is switched off before (stop)
  *	WakeOn=			what wakes it when it is asleep: some of network, magic, vsock and
- *				channel; machine: its alarm wakes a machine that is suspended, too
+ *				channel
  *	SplitCores=no		yes: hyperthread siblings may be split between host and guest
  *	VSock=			yes, no, or the guest's CID (AF_VSOCK sockets, vsock(7)); default:
  *				yes if the host has vhost_vsock, the CID made from the guest's name

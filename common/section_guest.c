@@ -312,7 +312,7 @@ static unsigned int wake_on_from_name(const char *name, size_t len)
 		unsigned int bit;
 	} words[] = {
 		{ "network", WAKE_ON_NETWORK }, { "magic", WAKE_ON_MAGIC }, { "vsock", WAKE_ON_VSOCK },
-		{ "channel", WAKE_ON_CHANNEL }, { "machine", WAKE_ON_MACHINE },
+		{ "channel", WAKE_ON_CHANNEL },
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
@@ -330,7 +330,7 @@ static void set_wake_on(struct parser *parser, const char *value)
 		unsigned int bit = wake_on_from_name(at, len);
 
 		if (!bit) {
-			wrong(parser, -EINVAL, "WakeOn=%s: \"%.*s\" is none of network, magic, vsock, channel and machine; give some of them, with blanks in between",
+			wrong(parser, -EINVAL, "WakeOn=%s: \"%.*s\" is none of network, magic, vsock and channel; give some of them, with blanks in between",
 			      value, (int)len, at);
 			return;
 		}

@@ -34,7 +34,6 @@ static const unsigned int sigmad_keeps[] = {
 	CAP_FOWNER,		/* the mode of a channel that belongs to somebody else */
 	CAP_NET_ADMIN,		/* taps, their addresses and bridges; a NIC may be added */
 	CAP_NET_BIND_SERVICE,	/* the port of AF_VSOCK from which it connects to the agent */
-	CAP_WAKE_ALARM,		/* a guest's alarm wakes the machine, with WakeOn=machine */
 };
 
 /* Such a guest has no device that is not there from the start, no tap, and files of root alone */

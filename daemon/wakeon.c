@@ -204,19 +204,14 @@ static uint64_t alarm_of_guest(const struct wakeon *wakeon)
 static void set_timer(struct wakeon *wakeon)
 {
 	uint64_t alarm = alarm_of_guest(wakeon);
-	int error = -EPERM;
+	int error;
 
 	wakeon->timer = sd_event_source_disable_unref(wakeon->timer);
 	wakeon->at = wakeon->asked && (!alarm || wakeon->asked < alarm) ? wakeon->asked : alarm;
 	if (!wakeon->at || is_past(wakeon->at))
 		return;
-	/* It takes a capability, and a machine with a clock that can */
-	if (wakeon->machine->config->wake_on & WAKE_ON_MACHINE)
-		error = sd_event_add_time(wakeon->machine->event, &wakeon->timer, CLOCK_REALTIME_ALARM,
-					  wakeon->at, 1, on_time, wakeon);
-	if (error < 0)
-		error = sd_event_add_time(wakeon->machine->event, &wakeon->timer, CLOCK_REALTIME, wakeon->at,
-					  1, on_time, wakeon);
+	error = sd_event_add_time(wakeon->machine->event, &wakeon->timer, CLOCK_REALTIME, wakeon->at, 1,
+				  on_time, wakeon);
 	if (error < 0)
 		log_warning("the guest will not be woken at its time: no timer: %s", strerror(-error));
 }

@@ -219,11 +219,11 @@ TEST(wake_on)
 	ASSERT_EQ(0, load(KERNEL "WakeOn=network vsock\tchannel\n"));
 	EXPECT_EQ(WAKE_ON_NETWORK | WAKE_ON_VSOCK | WAKE_ON_CHANNEL, config.wake_on);
 	guestfile_free(&config);
-	ASSERT_EQ(0, load(KERNEL "WakeOn=magic machine magic\n"));
-	EXPECT_EQ(WAKE_ON_MAGIC | WAKE_ON_MACHINE, config.wake_on);
+	ASSERT_EQ(0, load(KERNEL "WakeOn=magic channel magic\n"));
+	EXPECT_EQ(WAKE_ON_MAGIC | WAKE_ON_CHANNEL, config.wake_on);
 	guestfile_free(&config);
 
-	EXPECT_WRONG(KERNEL "WakeOn=network,vsock\n", 3, "\"network,vsock\" is none of network, magic, vsock, channel and machine");
+	EXPECT_WRONG(KERNEL "WakeOn=network,vsock\n", 3, "\"network,vsock\" is none of network, magic, vsock and channel");
 	EXPECT_WRONG(KERNEL "WakeOn=vsock net\n", 3, "\"net\" is none of");
 	EXPECT_WRONG(KERNEL "WakeOn=yes\n", 3, "none of network");
 }

@@ -25,7 +25,7 @@
 #define BIT(capability)	(1ULL << (capability))
 #define OF_OWNER	(BIT(CAP_CHOWN) | BIT(CAP_NET_BIND_SERVICE))
 #define KEPT		(BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_NET_ADMIN) | \
-			 BIT(CAP_NET_BIND_SERVICE) | BIT(CAP_WAKE_ALARM))
+			 BIT(CAP_NET_BIND_SERVICE))
 #define FILTERED	2	/* SECCOMP_MODE_FILTER */
 
 /* The number in the line @key of /proc/self/status */
