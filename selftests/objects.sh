@@ -39,7 +39,7 @@ guest_said()
 serve_in_guest() { in_background "$1" "server$2" serve "/dev/iosc/$2" && guest_said "$1" "server$2" open; }
 serve_on_host() { $program serve "$1" >$out.server 2>&1 & server=$!; said server open; }
 kill_server() { kill -9 "$server"; wait "$server" 2>/dev/null; [ $? = 137 ]; }
-keep_on_host() { $program keep "$1" >$out.keep 2>&1 & keeper=$!; said keep keeps; }
+keep_on_host() { $program keep "$@" >$out.keep 2>&1 & keeper=$!; said keep keeps; }
 server_lost() { in_guest "$1" "[ \$(grep -c 'left void' $out.server2) = $2 ]"; }
 shared_by_both()
 {
@@ -158,7 +158,7 @@ done
 
 # ---- a guest that ends
 check "c: a program of the host lends to a server of the guest, and takes" eval \
-	"serve_in_guest 3 4 && keep_on_host /dev/iosc/c/4"
+	"serve_in_guest 3 4 && keep_on_host /dev/iosc/c/4 all"
 check "c: the guest is killed" sigmactl kill c
 check "c: the host's program has lost all, and nobody else" said keep "peer ended, theirs void, own void"
 wait "$keeper"
@@ -168,7 +168,7 @@ check "c: a server runs in it" serve_in_guest 3 2
 check "c: the host lends and takes memory" within 120 $program drive /dev/iosc/c/2
 
 check "b: a program of the host lends to the guest's server, and takes" keep_on_host /dev/iosc/b/2
-check "b: the guest restarts" eval "in_guest 2 'reboot -f'; said keep 'peer ended, theirs void, own kept'"
+check "b: the guest restarts" eval "in_guest 2 '(sleep 0.5; reboot -f) >/dev/null 2>&1 &' && said keep 'peer ended, theirs void, own kept'"
 wait "$keeper"
 check "b: its user space answers" guest_up 2
 check "b: the host's half is whole again" has_room /dev/iosc/b/1

@@ -6,7 +6,8 @@
  *	objects drive PATH		all that two programs can do with memory objects
  *	objects fill PATH MIB		make objects of a MiB each until there is no room. Prints how many
  *					MiB there were
- *	objects keep PATH		have the server hold an object, say so, and wait
+ *	objects keep PATH [all]		have the server hold an object, say so, wait until the peer has ended, and
+ *					say what is left. all: also wait until its own object is void
  *	objects asleep PATH			have the server hold an object; take it back at a line of the
  *					standard input, and ask the server at the next one
  *	objects wild PATH FIRST LAST	take grants with these numbers, and all that a program can get wrong;
@@ -434,7 +435,7 @@ static void fill(const char *path, unsigned int most)
 }
 
 /* The object has what it had, and outlives what becomes of the peer */
-static void keep(const char *path)
+static void keep(const char *path, bool all)
 {
 	struct iosc *channel;
 	struct iosc_caller *caller = open_channel(path, &channel);
@@ -460,7 +461,8 @@ static void keep(const char *path)
 	fflush(stdout);
 	while (!frames_look(caller, &is_bus, &first, &hung_up))
 		usleep(100000);
-	for (unsigned int i = 0; i < 500 && !touch_is_bus_error((uint8_t *)their_at); i++)
+	for (unsigned int i = 0; i < 3000 && !(touch_is_bus_error((uint8_t *)their_at) &&
+					      (!all || touch_is_bus_error((uint8_t *)at))); i++)
 		usleep(20000);
 	printf("peer ended, theirs %s, own %s\n",
 	       touch_is_bus_error((uint8_t *)their_at) ? "void" : "valid",
@@ -586,7 +588,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(verb, "fill") && argc == 4)
 		fill(argv[2], atoi(argv[3]));
 	else if (!strcmp(verb, "keep"))
-		keep(argv[2]);
+		keep(argv[2], argc > 3 && !strcmp(argv[3], "all"));
 	else if (!strcmp(verb, "asleep"))
 		revoke_asleep(argv[2]);
 	else if (!strcmp(verb, "wild") && argc == 5)
