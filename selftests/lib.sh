@@ -386,7 +386,7 @@ has_ended()
 # has_shed PID: of root's privileges this sigmad has what daemon/privileges.c keeps, and a filter
 has_shed()
 {
-	local kept=000000080000140b none=0000000000000000
+	local kept=000000000000140b none=0000000000000000
 	[ "$(awk '/^(Cap|NoNewPrivs:|Seccomp:)/ { print $2 }' "/proc/$1/status" | xargs)" = \
 		"$none $kept $kept $kept $none 1 2" ] || { cat "/proc/$1/status"; return 1; }
 }
