@@ -10,8 +10,9 @@
  * piece.
  *
  * The key that leaves may also be a byte of what is pasted. A person presses it alone, so a key is
- * what one read() returns without anything else, if nothing follows for PASTE_USEC. Input that is
- * no terminal has no keys at all.
+ * what one read() returns without anything else, if nothing follows for PASTE_USEC. What came before
+ * does not count: a program that types a line and sees the answer may press the key at once. Input
+ * that is no terminal has no keys at all.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -146,7 +147,6 @@ static bool drain(struct buffer *buffer, int to)
  * @ended: the input has ended
  * @held: how many times the key was pressed, if it may still turn out to belong to a paste
  * @leave_at: when it will not do so any more, on CLOCK_MONOTONIC
- * @paste_until: input before this time belongs to a paste
  * @lost: bytes of input for which there was no room
  */
 struct talk {
@@ -154,7 +154,7 @@ struct talk {
 	bool terminal, ended;
 	struct buffer in, out;
 	size_t held;
-	uint64_t leave_at, paste_until;
+	uint64_t leave_at;
 	size_t lost;
 };
 
@@ -188,21 +188,17 @@ static void take_input(struct talk *talk)
 {
 	char piece[PIECE];
 	ssize_t len = read_piece(STDIN_FILENO, piece);
-	uint64_t now = clock_now(CLOCK_MONOTONIC);
-	bool pasted = len > KEYS_MAX || now < talk->paste_until || talk->held;
 
 	if (len <= 0) {
 		talk->ended = len < 0;
 		return;
 	}
-	if (is_key(talk, piece, len) && now >= talk->paste_until) {
+	if (is_key(talk, piece, len)) {
 		if (!talk->held)
-			talk->leave_at = now + PASTE_USEC;
+			talk->leave_at = clock_now(CLOCK_MONOTONIC) + PASTE_USEC;
 		talk->held += len;
 		return;
 	}
-	if (pasted)
-		talk->paste_until = now + PASTE_USEC;
 	unhold(talk);
 	keep(talk, piece, len);
 }
