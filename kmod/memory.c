@@ -470,6 +470,14 @@ int sigma_memory_lend_at(struct sigma_memory *mem, const struct sigma_segment *s
 	return 0;
 }
 
+bool sigma_memory_has_pool(const struct sigma_memory *mem)
+{
+	for (unsigned int i = 0; i < mem->pieces.nr; i++)
+		if (mem->pieces.piece[i].from_pool)
+			return true;
+	return false;
+}
+
 bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len)
 {
 	for (unsigned int i = 0; i < mem->nr_segments; i++) {

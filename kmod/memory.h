@@ -63,6 +63,9 @@ u64 sigma_memory_lendable(void);
 /** sigma_memory_return - give the memory back; no guest's CPU may use it any more */
 void sigma_memory_return(struct sigma_memory *mem);
 
+/** sigma_memory_has_pool - is any of it from the pool? */
+bool sigma_memory_has_pool(const struct sigma_memory *mem);
+
 /** sigma_memory_contains - does all of [@phys, @phys + @len) lie in one segment? */
 bool sigma_memory_contains(const struct sigma_memory *mem, u64 phys, u64 len);
 

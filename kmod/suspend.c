@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The machine sleeps (suspend to idle or to memory), and its guests before it. A CPU that a guest has
- * would lose its state, or go on while the host stands still.
+ * The machine sleeps (suspend to idle or to memory, or it hibernates), and its guests before it. A CPU
+ * that a guest has would lose its state, or go on while the host stands still.
  *
  *	before	the machine's processes still run, sigmad among them, which serves the guests' disks.
  *		Each guest that runs is asked to fall asleep, or to switch itself off, as its policy is
@@ -19,12 +19,17 @@
  *
  * A guest that obeys too late, when its machine has given up, is woken at once.
  *
- * Memory that guests have stays as it is, as the host's own does. Hibernation would have to save it. But
- * firmware that wakes a machine has been seen to write to pages below 1 MiB, which is why Linux uses none
- * of them but its own start of a CPU. So what guests and the entry pages have there is kept elsewhere.
+ * Memory that guests have stays as it is, as the host's own does. But firmware that wakes a machine has
+ * been seen to write to pages below 1 MiB, which is why Linux uses none of them but its own start of a CPU.
+ * So what guests and the entry pages have there is kept elsewhere.
+ *
+ * Hibernation saves each page of the host that is not free (saveable_page() in kernel/power/snapshot.c).
+ * What a guest has are such pages, but for memory of the pool: memory that is offline, or that the host
+ * never had, is not saved. The kernel that loads the image ends with its guests, so it must have none.
  */
 #include <linux/bits.h>
 #include <linux/jiffies.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -54,6 +59,7 @@ static DECLARE_WAIT_QUEUE_HEAD(changed);
 static unsigned int preparing;
 #define PREPARING_SUSPEND	BIT(0)
 #define PREPARING_HIBERNATION	BIT(1)
+#define PREPARING_RESTORE	BIT(2)	/* of the image of a kernel that has hibernated */
 static DECLARE_WAIT_QUEUE_HEAD(back);	/* woken when guests may start again */
 static void *entry_copy;		/* of the entry pages; under sigma_guests_lock */
 
@@ -299,11 +305,48 @@ static void set_preparing(unsigned int now)
 	mutex_unlock(&sigma_guests_lock);
 }
 
-static int hinders_hibernation(struct sigma_guest *guest, void *data)
+static int hinders_restore(struct sigma_guest *guest, void *data)
 {
-	pr_err("this machine cannot hibernate: guest %s: its memory would not be saved; stop it first (sigmactl stop)\n",
+	pr_err("this machine cannot go on with its hibernated kernel: guest %s would be lost; stop it first (sigmactl stop)\n",
 	       guest->view.name);
 	return -EBUSY;
+}
+
+/* @data: pages that guests have, a sum */
+static int count_saved(struct sigma_guest *guest, void *data)
+{
+	unsigned long *pages = data;
+
+	*pages += PHYS_PFN(guest->memory.size);
+	if (!sigma_memory_has_pool(&guest->memory))
+		return 0;
+	pr_err("this machine cannot hibernate: guest %s: its memory is of the pool, and would not be saved; stop it, or save it (sigmactl save)\n",
+	       guest->view.name);
+	return -EBUSY;
+}
+
+/* The kernel keeps the image in memory before it is written, and cannot swap guests' memory out */
+static int check_hibernation(void)
+{
+	const unsigned long most = totalram_pages() / 2;
+	unsigned long pages = 0;
+	int err = visit_all(count_saved, &pages);
+
+	if (err || pages < most)
+		return err;
+	pr_err("this machine cannot hibernate: its guests have %lu MiB, and it can save less than half of its memory, %lu MiB; stop some of them, or save them (sigmactl save)\n",
+	       pages >> (20 - PAGE_SHIFT), most >> (20 - PAGE_SHIFT));
+	return -ENOMEM;
+}
+
+static int check_all(unsigned int what)
+{
+	int err;
+
+	if (what == PREPARING_RESTORE)
+		return visit_all(hinders_restore, NULL);
+	err = what == PREPARING_HIBERNATION ? check_hibernation() : 0;
+	return err ?: visit_all(check, NULL);
 }
 
 /* From here on no guest is made, started or woken */
@@ -316,7 +359,7 @@ static int prepare(unsigned int what)
 	flush_work(&bring_back_work);
 	set_preparing(before | what);
 	sigma_guests_close(SIGMA_CLOSED_FOR_SLEEP);
-	err = visit_all(what == PREPARING_HIBERNATION ? hinders_hibernation : check, NULL);
+	err = check_all(what);
 	if (!err)
 		err = have_all_settle();
 	if (!err)
@@ -425,14 +468,17 @@ static int on_suspend(struct notifier_block *nb, unsigned long action, void *dat
 	case PM_SUSPEND_PREPARE:
 		return notifier_from_errno(prepare(PREPARING_SUSPEND));
 	case PM_HIBERNATION_PREPARE:
-	case PM_RESTORE_PREPARE:
 		return notifier_from_errno(prepare(PREPARING_HIBERNATION));
+	case PM_RESTORE_PREPARE:
+		return notifier_from_errno(prepare(PREPARING_RESTORE));
 	case PM_POST_SUSPEND:
 		ended = PREPARING_SUSPEND;
 		break;
 	case PM_POST_HIBERNATION:
-	case PM_POST_RESTORE:
 		ended = PREPARING_HIBERNATION;
+		break;
+	case PM_POST_RESTORE:
+		ended = PREPARING_RESTORE;
 		break;
 	default:
 		return NOTIFY_DONE;
