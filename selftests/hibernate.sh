@@ -18,13 +18,21 @@ pm=/sys/power
 is_running() { [ "$(state "$1")" = running ]; }
 all_run() { until_true 60 is_running g && until_true 60 is_running h; }
 logged() { dmesg | grep "$1" >/dev/null; }
-# make_memory N: what must be there afterwards: memory, a file, and load on disk and network
+# make_memory N: what must be there afterwards: memory, a file, and load on disk and network. fio verifies
+# what it has written again and again, and ends with the first error; iperf3 ends with its connection
 make_memory()
 {
 	in_guest "$1" "head -c 262144 /dev/urandom >/run/noise; cp /run/noise /root/noise; sync;
-		md5sum /run/noise >/run/sum;
-		(while :; do dd if=/dev/vda of=/dev/null bs=64k count=16 iflag=direct; cp /run/noise /root/more;
-			sync; ping -c 1 -W 1 10.9.$1.1; done) >/dev/null 2>&1 </dev/null & echo \$! >/run/pid"
+		md5sum /run/noise >/run/sum; sleep 100000 >/dev/null 2>&1 </dev/null & echo \$! >/run/pid" &&
+		in_guest "$1" "fio --name=load --filename=/root/load --size=4M --rw=randwrite --bs=4k --direct=1 \
+			--rate_iops=100 --verify=crc32c --verify_fatal=1 --loops=1000000 >/run/fio 2>&1 </dev/null &
+			iperf3 -c 10.9.$1.1 -p 520$1 -t 0 -b 1M >/run/iperf3 2>&1 </dev/null &" &&
+		until_true 30 loads "$1"
+}
+loads()
+{
+	in_guest "$1" "pgrep -x fio >/dev/null && pgrep -x iperf3 >/dev/null || { tail -n 5 /run/fio /run/iperf3; false; }" &&
+		ss -tn state established "( sport = :520$1 )" | grep -q "10.9.$1.2"
 }
 answers_at_last() { echo "echo still here" >&7 && within 30 head -n 1 <&7 | grep "still here"; }
 are_lent() { online; [ "$(online)" = 0-1 ]; }
@@ -34,6 +42,7 @@ are_well()
 	check "$1: both guests run again" all_run
 	check "$1: CPUs are lent as before" are_lent
 	check "$1: memory, files, disks and programs are as before" eval 'has_memory 1 && has_memory 2'
+	check "$1: fio and iperf3 go on in both" eval 'loads 1 && loads 2'
 	check "$1: they have their CPUs" eval 'has_cpus 2 1 && has_cpus 1 2'
 	check "$1: their clocks are the host's" eval 'clock_is_right 1 && clock_is_right 2'
 }
@@ -66,6 +75,7 @@ guest h disk=/dev/vdc net=2 cpus=1 guard=full ${GUEST_6_1:+kernel=6.1}
 check "a guest with kernel $GUEST and two CPUs starts" sigmactl start g
 check "a guest with a guard starts" sigmactl start h
 check "their user space answers" eval 'wait_guest 1 && wait_guest 2'
+iperf3 -s -D -p 5201 && iperf3 -s -D -p 5202
 check "they have something to keep" eval 'make_memory 1 && make_memory 2'
 check "a connection is open" connect
 
