@@ -61,6 +61,30 @@ truncate -s %512 /tmp/sleepless.disk
 echo 0 >$test_delay
 insmod "/usr/lib/sigma-rig/$(uname -r)/firmware.ko"
 
+hang_size=$(stat -c %s /usr/lib/sigma-rig/hang.ko)
+cp /usr/lib/sigma-rig/hang.ko /tmp/hang.disk
+truncate -s %512 /tmp/hang.disk
+# policy WHAT: guest h has Suspend=WHAT
+policy() { guest h disk=/dev/vdc disk=/tmp/hang.disk net=2 ${GUEST_6_1:+kernel=6.1} && sed -i "/^CPUs=/i Suspend=$1" /etc/sigma/h.guest; }
+
+# ---- guests that do not fall asleep
+check "a guest that is to run on starts" eval 'policy refuse && sigmactl start h && wait_guest 2'
+refuse "the machine does not sleep" "busy" give_up freezer
+check "its log says which guest, and why" logged "cannot sleep: guest h: it is to run on"
+check "the guest works on, and stops" eval 'in_guest 2 true && sigmactl stop h && wait_gone h'
+
+check "a guest that is to stop starts" eval 'policy stop && sigmactl start h && wait_guest 2'
+check "the machine sleeps, and wakes" give_up freezer
+check "the guest has switched itself off" eval 'wait_gone h && ! logged "did not switch itself off"'
+check "one that does not obey starts" eval 'sigmactl start h && wait_guest 2'
+check "it hangs" eval 'in_guest 2 "head -c $hang_size /dev/vdb >/root/hang.ko;
+	(sleep 1; insmod /root/hang.ko) >/dev/null 2>&1 &" && wait_state h unresponsive'
+check "guests get little time" eval 'echo 2 >/sys/module/sigma/parameters/suspend_timeout'
+check "the machine sleeps, and wakes" give_up freezer
+check "the guest was stopped for it" eval 'wait_gone h && logged "h: did not switch itself off before the machine sleeps"'
+echo 30 >/sys/module/sigma/parameters/suspend_timeout
+check "the host has its CPUs back" [ "$(online)" = 0-4 ]
+
 guest g disk=/dev/vdb net=1 cpus=2 guard=no kernel="$GUEST"
 guest h disk=/dev/vdc disk=/tmp/sleepless.disk net=2 cpus=1 guard=full ${GUEST_6_1:+kernel=6.1}
 check "a program begins to hibernate the machine" eval 'exec 9</dev/snapshot'
