@@ -60,7 +60,9 @@ static unsigned int preparing;
 #define PREPARING_SUSPEND	BIT(0)
 #define PREPARING_HIBERNATION	BIT(1)
 #define PREPARING_RESTORE	BIT(2)	/* of the image of a kernel that has hibernated */
-static DECLARE_WAIT_QUEUE_HEAD(back);	/* woken when guests may start again */
+/* Guests are without their CPUs, or may soon be. Written under sigma_guests_lock */
+static bool away;
+static DECLARE_WAIT_QUEUE_HEAD(back);	/* woken when they are not any more */
 static void *entry_copy;		/* of the entry pages; under sigma_guests_lock */
 
 static void bring_back(struct work_struct *work);
@@ -302,6 +304,8 @@ static void set_preparing(unsigned int now)
 {
 	mutex_lock(&sigma_guests_lock);
 	WRITE_ONCE(preparing, now);
+	if (now)
+		WRITE_ONCE(away, true);
 	mutex_unlock(&sigma_guests_lock);
 }
 
@@ -441,18 +445,22 @@ static void bring_back(struct work_struct *work)
 		sigma_guests_reopen(SIGMA_CLOSED_FOR_SLEEP);
 		sigma_guests_keep_doorbells();
 		sigma_guests_visit(bring_one_back, NULL);
+		WRITE_ONCE(away, false);
 		wake_up_all(&back);
 	}
 	mutex_unlock(&sigma_guests_lock);
 }
 
-/* A guest may restart while the machine falls asleep, and that is no reason to end it */
+/*
+ * A guest may restart while the machine falls asleep, and that is no reason to end it. It has its CPUs
+ * again only some time after guests may start: bring_back() lends one guest's after the other's.
+ */
 int sigma_suspend_start(struct sigma_guest *guest, const struct sigma_start *args)
 {
 	for (;;) {
 		int err;
 
-		if (wait_event_interruptible(back, !sigma_guests_closed_for(SIGMA_CLOSED_FOR_SLEEP)))
+		if (wait_event_interruptible(back, !READ_ONCE(away)))
 			return -ERESTARTSYS;
 		err = sigma_guest_start(guest, args);
 		if (err != -ESHUTDOWN || sigma_guests_closed_for(SIGMA_CLOSED_FOR_RESTART))
