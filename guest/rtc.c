@@ -66,7 +66,7 @@ static void set(u64 alarm, bool enabled)
 		WRITE_ONCE(rtc.alarm, alarm);
 	WRITE_ONCE(rtc.enabled, enabled);
 	mutex_unlock(&rtc.lock);
-	mod_delayed_work(system_wq, &rtc.work, 0);
+	mod_delayed_work(system_percpu_wq, &rtc.work, 0);
 }
 
 static int set_alarm(struct device *dev, struct rtc_wkalrm *alarm)
@@ -119,7 +119,7 @@ u64 sigma_rtc_alarm(void)
 void sigma_rtc_woken(void)
 {
 	if (rtc.device)
-		mod_delayed_work(system_wq, &rtc.work, 0);
+		mod_delayed_work(system_percpu_wq, &rtc.work, 0);
 }
 
 void sigma_rtc_open(struct sigma_guest *guest)

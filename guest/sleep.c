@@ -311,7 +311,7 @@ void sigma_sleep_asked(struct sigma_guest *guest, u32 sleeps)
 	} else if (!atomic_xchg(&sleep.asked, 1)) {
 		/* A host that asks again before the first result gets that one */
 		WRITE_ONCE(sleep.asked_at, sleeps);
-		queue_work(system_unbound_wq, &sleep.work);
+		queue_work(system_dfl_wq, &sleep.work);
 	}
 }
 

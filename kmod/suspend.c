@@ -93,7 +93,7 @@ static void on_change(struct sigma_guest *guest)
 	} else if (refused(guest) || !sigma_guest_lives(guest)) {
 		guest->suspend.asked = false;
 	} else if (guest->suspend.asked && guest->state == SIGMA_STATE_ASLEEP) {
-		queue_work(system_unbound_wq, &bring_back_work);
+		queue_work(system_dfl_wq, &bring_back_work);
 	}
 }
 
@@ -494,7 +494,7 @@ static int on_suspend(struct notifier_block *nb, unsigned long action, void *dat
 	/* A machine that hibernates may also suspend to memory, which has no notification of its own */
 	sigma_cpu_woken();
 	set_preparing(preparing & ~ended);
-	queue_work(system_unbound_wq, &bring_back_work);
+	queue_work(system_dfl_wq, &bring_back_work);
 	return NOTIFY_DONE;
 }
 

@@ -61,6 +61,12 @@ sigma_irq_domain_create(struct irq_domain *parent, unsigned int size,
 #define rdmsrq_safe_on_cpu	rdmsrl_safe_on_cpu
 #endif
 
+/* Workqueues got other names; the old ones are there, too, but their use is logged */
+#ifndef SIGMA_HAVE_DFL_WQ
+#define system_dfl_wq		system_unbound_wq
+#define system_percpu_wq	system_wq
+#endif
+
 /* vm_flags became read-only */
 #ifndef SIGMA_HAVE_VM_FLAGS_SET
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)

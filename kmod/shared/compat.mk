@@ -16,4 +16,5 @@ ccflags-y += $(call sigma-probe,CPUID_API,../arch/x86/include/asm/cpuid/api.h,cp
 ccflags-y += $(call sigma-probe,REGISTER_SYSCORE,linux/syscore_ops.h,register_syscore.struct)
 ccflags-y += $(call sigma-probe,PREPARE_ONLINE,linux/memory.h,MEM_PREPARE_ONLINE)
 ccflags-y += $(call sigma-probe,RDMSRQ,../arch/x86/include/asm/msr.h,rdmsrq_safe_on_cpu)
+ccflags-y += $(call sigma-probe,DFL_WQ,linux/workqueue.h,\*system_dfl_wq)
 ccflags-y += -include $(src)/../kmod/shared/compat.h
